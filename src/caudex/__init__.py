@@ -1,0 +1,3 @@
+"""caudex: one trunk, many heads."""
+
+__version__ = "0.1.0"

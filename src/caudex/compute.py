@@ -1,0 +1,122 @@
+"""What a run costs: floating-point operations, petaflop/s-days, seconds, money.
+
+A multiply-add counts as two operations, as in the literature; the backward pass counts twice the forward pass
+(Amodei and Hernandez 2018). Element-wise work is left out. torch's own counter is not used: it counts nothing for
+attention on a CPU and for recurrent layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import nn
+
+PETAFLOP_S_DAY = 1e15 * 86_400
+
+
+@dataclass
+class Compute:
+    """Operations and seconds; `price` is money per hour of the machine."""
+
+    flops: float = 0.0
+    seconds: float = 0.0
+    price: float = 0.0
+
+    def report(self) -> dict[str, float]:
+        return {
+            "flops": self.flops,
+            "petaflop_s_days": self.flops / PETAFLOP_S_DAY,
+            "seconds": round(self.seconds, 3),
+            "price_per_hour": self.price,
+            "cost": self.price * self.seconds / 3600,
+        }
+
+    def __str__(self) -> str:
+        money = f", {self.price * self.seconds / 3600:.2f} at {self.price:g} an hour" if self.price else ""
+        speed = self.flops / max(self.seconds, 1e-9) / 1e9
+        return (
+            f"{self.flops / 1e12:,.2f} TFLOP = {self.flops / PETAFLOP_S_DAY:.2e} petaflop/s-days "
+            f"in {self.seconds:,.0f} s ({speed:,.0f} GFLOP/s){money}"
+        )
+
+
+def _convolution(module, inputs, output):
+    return 2 * output.numel() * module.in_channels // module.groups * prod(module.kernel_size)
+
+
+def _linear(module, inputs, output):
+    return 2 * output.numel() * module.in_features
+
+
+def _recurrent(module, inputs, output):
+    gates = {"LSTM": 4, "GRU": 3}.get(type(module).__name__, 1)
+    ways = 2 if module.bidirectional else 1
+    tokens = output[0].numel() // (module.hidden_size * ways)
+    total = 0
+    for layer in range(module.num_layers):
+        width = module.input_size if layer == 0 else module.hidden_size * ways
+        total += 2 * tokens * gates * module.hidden_size * (width + module.hidden_size) * ways
+    return total
+
+
+def _attention(module, inputs, output):
+    query, key = inputs[0], inputs[1]
+    batch = query.shape[0 if module.batch_first else 1] if query.ndim == 3 else 1
+    length = query.shape[1 if module.batch_first else 0] if query.ndim == 3 else query.shape[0]
+    others = key.shape[1 if module.batch_first else 0] if key.ndim == 3 else key.shape[0]
+    width = module.embed_dim
+    projections = 2 * batch * width * width * (2 * length + 2 * others)
+    return projections + 2 * 2 * batch * length * others * width
+
+
+RULES: dict[type, Callable] = {
+    nn.Linear: _linear,
+    nn.modules.conv._ConvNd: _convolution,
+    nn.RNNBase: _recurrent,
+    nn.MultiheadAttention: _attention,
+}
+
+
+class Counter:
+    """`flops` seen so far; a forward pass that records gradients counts three times, for what its backward costs."""
+
+    def __init__(self):
+        self.flops = 0.0
+
+    def add(self, forward: float) -> None:
+        self.flops += forward * (3 if torch.is_grad_enabled() else 1)
+
+
+@contextmanager
+def counting(*modules: nn.Module) -> Iterator[Counter]:
+    """Count the operations of all that runs inside these modules meanwhile.
+
+    A module of another kind can bring its own rule: a method `flops_of(inputs, output)`.
+    """
+    counter, hooks, seen = Counter(), [], set()
+
+    def visit(module):
+        if module in seen:
+            return
+        seen.add(module)
+        rule = next((rule for kind, rule in RULES.items() if isinstance(module, kind)), None)
+        if hasattr(module, "flops_of"):
+            hooks.append(module.register_forward_hook(lambda m, i, o: counter.add(m.flops_of(i, o))))
+        elif rule:
+            hooks.append(module.register_forward_hook(lambda m, i, o, rule=rule: counter.add(rule(m, i, o))))
+        if isinstance(module, nn.MultiheadAttention):
+            return  # its output projection is counted with it
+        for child in module.children():
+            visit(child)
+
+    for module in modules:
+        visit(module)
+    try:
+        yield counter
+    finally:
+        for hook in hooks:
+            hook.remove()

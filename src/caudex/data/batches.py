@@ -1,0 +1,126 @@
+"""Sources over pictures that exist: shuffled, viewed, resumed exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caudex.data.pictures import Pictures
+from caudex.errors import CaudexError
+from caudex.views import Draw, as_float
+
+
+class Batch(NamedTuple):
+    """The observation stands first."""
+
+    pictures: Tensor  # float [B, C, H, W] in [0, 1]
+    labels: Tensor  # class numbers [B], -1 where unknown; or probabilities [B, K]
+    index: Tensor  # [B] where each stands in its set
+    weights: Tensor | None = None  # [B]
+    columns: dict[str, Tensor] = {}  # noqa: RUF012 - further labels [B] by name; never mutated
+    part: Tensor | None = None  # [B] which of the joined sources it came from
+
+
+class Batches:
+    """Endless shuffled batches of `size` pictures, each seen through `view` as (seed, epoch, index) say.
+
+    `labels` replaces the set's own: probabilities [N, K] (a teacher's) or class numbers [N].
+    Of several processes each gets its part of every batch. A set smaller than `size` is gone through as often as
+    a batch needs, so that batches are always full.
+    """
+
+    def __init__(
+        self, pictures: Pictures, size: int, seed: int = 0, view: Callable | None = None, labels: Tensor | None = None, weights: Tensor | None = None
+    ):
+        if len(pictures) == 0:
+            raise CaudexError("there are no pictures to make batches of; give a folder that has some.")
+        self.pictures, self.size, self.seed, self.view = pictures, size, seed, view
+        self.labels = pictures.labels if labels is None else labels
+        self.weights = weights
+        self.drawn = 0  # pictures so far; the whole state
+        self._orders: dict[int, np.ndarray] = {}
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        places = np.arange(self.drawn, self.drawn + self.size)
+        self.drawn += self.size
+        epochs, rest = np.divmod(mine(places), len(self.pictures))
+        index = np.concatenate([self._order(epoch)[rest[epochs == epoch]] for epoch in np.unique(epochs)])
+        return self._batch(torch.from_numpy(index), torch.from_numpy(epochs))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:
+            self._orders = {e: order for e, order in self._orders.items() if e >= epoch - 1}
+            self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(len(self.pictures))
+        return self._orders[epoch]
+
+    def _batch(self, index: Tensor, epochs: Tensor) -> Batch:
+        pictures = self.pictures.fetch(index)
+        pictures = self.view(pictures, Draw(self.seed, epochs, index)) if self.view else as_float(pictures)
+        columns = {name: labels[index] for name, (labels, _) in self.pictures.columns.items()}
+        weights = None if self.weights is None else self.weights[index]
+        return Batch(pictures, self.labels[index], index, weights, columns)
+
+    @property
+    def experience(self) -> int:
+        return self.drawn
+
+    def state_dict(self) -> dict:
+        return {"drawn": self.drawn}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.drawn = state["drawn"]
+
+
+class Join:
+    """One source out of several: their batches stand one after the other, `part` says whose each example is.
+
+    For one signal that must see both at once: domain confusion, or labelled and pseudo-labelled pictures under the
+    same batch statistics.
+    """
+
+    def __init__(self, *sources):
+        self.sources = sources
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        drawn = [next(source) for source in self.sources]
+        part = torch.cat([torch.full((len(batch.index),), i) for i, batch in enumerate(drawn)])
+        weights = None
+        if any(batch.weights is not None for batch in drawn):
+            weights = torch.cat([torch.ones(len(b.index)) if b.weights is None else b.weights for b in drawn])
+        columns = {name: torch.cat([b.columns[name] for b in drawn]) for name in drawn[0].columns if all(name in b.columns for b in drawn)}
+        whole = [torch.cat([getattr(batch, name) for batch in drawn]) for name in ("pictures", "labels", "index")]
+        return type(drawn[0])(*whole, weights, columns, part)
+
+    @property
+    def experience(self) -> int:
+        return sum(source.experience for source in self.sources)
+
+    def state_dict(self) -> dict:
+        return {"sources": [source.state_dict() for source in self.sources]}
+
+    def load_state_dict(self, state: dict) -> None:
+        for source, saved in zip(self.sources, state["sources"]):
+            source.load_state_dict(saved)
+
+
+def mine(places: np.ndarray) -> np.ndarray:
+    """The part of a global batch that this process works on."""
+    if not torch.distributed.is_initialized():
+        return places
+    processes = torch.distributed.get_world_size()
+    if len(places) % processes:
+        raise CaudexError(f"a batch of {len(places)} cannot be shared out evenly among {processes} processes; choose a multiple.")
+    share = len(places) // processes
+    return places[torch.distributed.get_rank() * share :][:share]
+
+

@@ -1,0 +1,7 @@
+"""The one error that users meet: a sentence with the offending value and the way out."""
+
+from __future__ import annotations
+
+
+class CaudexError(Exception):
+    """Something the user can mend. The command line prints it as one line and exits with 2."""

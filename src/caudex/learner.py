@@ -1,0 +1,141 @@
+"""One trunk, some named signals, one optimiser; one step is one sum of losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from caudex.shadow import Shadow
+from caudex.signals import Signal, Taught
+
+
+class Remembering:
+    """The trunk as the signals of one step see it: the same tensor is encoded once.
+
+    A pass is the same if tensor, gradient mode, train mode and frozenness are; with recurrent state it is never shared.
+    """
+
+    def __init__(self, trunk: nn.Module):
+        self.trunk, self.passes = trunk, {}
+
+    def __call__(self, x: Tensor, state=None):
+        if state is not None:
+            return self.trunk(x, state)
+        weight = next(self.trunk.parameters(), None)
+        taught = weight is not None and weight.requires_grad
+        key = (id(x), x._version, torch.is_grad_enabled(), self.trunk.training, taught)
+        if key not in self.passes:
+            self.passes[key] = (self.trunk(x), x)  # x is kept, or its id could come again
+        return self.passes[key][0]
+
+    def __getattr__(self, name):
+        return getattr(self.trunk, name)
+
+
+class Learner(nn.Module):
+    """`learner.step(batches)` sums the weighted losses of all signals and takes one step.
+
+    `optimizer` makes an optimiser from parameter groups. The signals' own `groups()` come first; of what remains,
+    matrices decay and vectors (biases, normalisation) do not. `schedule` maps `progress` in [0, 1] to a factor on
+    every learning rate. `clip` bounds the gradient's norm over all parameters of groups without a `clip` of their own.
+    `average` keeps a `Shadow` of trunk and heads with that decay, for evaluation (`learner.averaged`).
+    """
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        signals: Mapping[str, Signal],
+        optimizer: Callable[[list[dict]], Optimizer] = partial(AdamW, lr=1e-3),
+        schedule: Callable[[float], float] = lambda progress: 1.0,
+        clip: float | None = 1.0,
+        average: float | None = None,
+    ):
+        super().__init__()
+        self.trunk = trunk
+        self.signals = nn.ModuleDict(signals)
+        for signal in self.signals.values():
+            signal.build(trunk)
+        self.average = Shadow(nn.ModuleList([trunk, self.signals]), average, warm=True) if average else None
+        self.schedule, self.clip, self.progress = schedule, clip, 0.0
+        self.optimizer = optimizer(self._groups())
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.attach(None, Tensor.backward)
+
+    def _groups(self) -> list[dict]:
+        groups = [dict(group) for signal in self.signals.values() for group in signal.groups()]
+        for group in groups:
+            group["params"] = list(group["params"])
+        taken = {id(p) for group in groups for p in group["params"]}
+        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in taken]
+        groups.append({"params": [p for p in rest if p.ndim > 1]})
+        groups.append({"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0})
+        return [group for group in groups if group["params"]]
+
+    def attach(self, forward: Callable | None, backward: Callable) -> None:
+        """`fit` hands in what runs the passes on its devices; None is this module itself."""
+        self._passes = (forward, backward)  # in a tuple: not a part of this module
+
+    def forward(self, batches: Mapping) -> dict[str, Taught]:
+        """The losses of all signals that speak this step, each already weighted."""
+        trunk, taught = Remembering(self.trunk), {}
+        for name, signal in self.signals.items():
+            said = signal.loss(trunk, batches[name])
+            if said is not None:
+                taught[name] = said
+        return taught
+
+    def step(self, batches: Mapping) -> dict[str, Taught]:
+        """One sum of losses, one backward pass, one optimiser step, one update of each shadow."""
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = rate * self.schedule(self.progress)
+        self.optimizer.zero_grad(set_to_none=True)
+        forward, backward = self._passes
+        taught = (forward or self)(batches)
+        if taught:
+            backward(sum(self.signals[name].weight * said.loss for name, said in taught.items()))
+            self._clip()
+            self.optimizer.step()
+        for shadow in self.shadows():
+            shadow.update()
+        return taught
+
+    def _clip(self) -> None:
+        together = []
+        for group in self.optimizer.param_groups:
+            if group.get("clip"):
+                nn.utils.clip_grad_norm_(group["params"], group["clip"])
+            else:
+                together += group["params"]
+        if self.clip:
+            nn.utils.clip_grad_norm_(together, self.clip)
+
+    def shadows(self) -> list[Shadow]:
+        """Each distinct shadow once, however many signals hold it; a shadow's copy is not searched for further ones."""
+        found, waiting, seen = [], [self], set()
+        while waiting:
+            module = waiting.pop()
+            if module in seen:
+                continue
+            seen.add(module)
+            if isinstance(module, Shadow):
+                found.append(module)
+            else:
+                waiting += module.children()
+        return found
+
+    @property
+    def averaged(self) -> tuple[nn.Module, nn.ModuleDict]:
+        """Trunk and signals to be used: the averaged ones where an average is kept, else the trained ones."""
+        return tuple(self.average.copy) if self.average else (self.trunk, self.signals)
+
+
+def cosine(progress: float, warm: float = 0.05, last: float = 0.0) -> float:
+    """Linear warm-up over the first `warm` of training, then half a cosine down to `last`."""
+    if progress < warm:
+        return (progress + 1e-3) / (warm + 1e-3)
+    return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))

@@ -1,0 +1,54 @@
+"""Registered things by name: `noisy-student` is `NoisyStudent` in the file `noisy_student.py` under `systems/`.
+
+Others' packages add theirs by entry points of the groups `caudex.systems`, `caudex.signals`, `caudex.worlds`.
+Nothing is imported until it is used, so that `caudex list` answers at once.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from caudex.errors import CaudexError
+
+HERE = Path(__file__).parent
+
+
+@cache
+def places(kind: str) -> dict[str, str]:
+    """Name to `module:Class`, of one kind: "systems" or "signals"."""
+    found = {}
+    for file in sorted((HERE / kind).rglob("*.py")):
+        words = [word.capitalize() for word in file.stem.split("_")]
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef) and node.name.lower() == "".join(words).lower() and file.stem != kind[:-1]:
+                module = ".".join(file.relative_to(HERE.parent).with_suffix("").parts)
+                found[file.stem.replace("_", "-")] = f"{module}:{node.name}"
+    return found | {point.name: point.value for point in entry_points(group=f"caudex.{kind}")}
+
+
+def find(kind: str, name: str) -> type:
+    """The class of that name; raises CaudexError with the nearest names."""
+    known = places(kind)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise CaudexError(f"{name!r} is not among the {kind}.{hint} Known: {', '.join(known)}.")
+    module, _, attribute = known[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def first_line(kind: str, name: str) -> str:
+    """What the class's docstring says first, read without importing it."""
+    module, _, attribute = places(kind)[name].partition(":")
+    file = HERE.parent / Path(*module.split(".")).with_suffix(".py")
+    if not file.exists():
+        return ""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ClassDef) and node.name == attribute:
+            return (ast.get_docstring(node) or "").split("\n")[0]
+    return ""

@@ -1,0 +1,332 @@
+"""The run folder: all of one training, readable without this package.
+
+    settings.yaml   the system's name and settings (`format: 1`)
+    facts.json      what training found out about its data (classes, picture shape), enough to rebuild the network
+    metrics.jsonl   one row every so many steps; timing.jsonl has all clock figures apart, so that metrics compare bit for bit
+    checkpoints/    STEP/weights.safetensors, optimizer.safetensors, state.json with their hashes
+    tables/*.csv, figures/*.png, claim.json, compute.json, finished.json, report.html
+    stages/NAME/    the same again for each further fit of the system
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from caudex.compute import Compute, counting
+from caudex.errors import CaudexError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where and how a run computes; handed to Lightning Fabric. Figures do not depend on it, up to rounding."""
+
+    device: str = "auto"
+    """cpu, cuda, mps or auto"""
+    devices: int = 1
+    """processes with a device each; the batch is shared out among them"""
+    nodes: int = 1
+    """machines"""
+    strategy: str = "auto"
+    """Fabric's way to share the work out: auto, ddp, fsdp, ..."""
+    precision: str = "32-true"
+    """32-true, 64-true or bf16-mixed (bfloat16 is slow on most CPUs)"""
+    threads: int = 0
+    """processor threads of each process; 0 leaves it to torch"""
+    save_seconds: float = 30.0
+    """a checkpoint is due after so many seconds"""
+    price: float = 0.0
+    """money an hour of this machine costs, for the account of each run"""
+
+
+class Run:
+    """A run folder. `stage(name)` is the folder of one of several fits; each has its own seed."""
+
+    def __init__(self, path: str | Path, seed: int = 0, hardware: Hardware | None = None, parent: Run | None = None, name: str = ""):
+        self.path, self.name, self.parent = Path(path), name, parent
+        self.root: Run = parent.root if parent else self
+        self.seed = derived(seed, name) if name else seed
+        self.hardware = hardware or Hardware()
+        if parent is None:
+            self.compute = Compute(price=self.hardware.price)
+            self.quiet = False
+
+    # -- stages ------------------------------------------------------------------------------------------------
+
+    def stage(self, name: str) -> Run:
+        return Run(self.path / "stages" / name, self.seed, self.hardware, self, name)
+
+    @property
+    def fabric(self):
+        """What runs the passes on this run's devices."""
+        return make_fabric(self.root.hardware)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes (the first of several)."""
+        return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+
+    # -- files -------------------------------------------------------------------------------------------------
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Whole or not at all."""
+        if self.leads:
+            write(self.path / name, content)
+
+    def keep(self, name: str, value: Any) -> None:
+        """A JSON file of the run."""
+        self.write(name + ".json", json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+    def kept(self, name: str, default: Any = None) -> Any:
+        file = self.path / (name + ".json")
+        if not file.exists():
+            return default
+        try:
+            return json.loads(file.read_text())
+        except ValueError:
+            raise CaudexError(f"{file} is not readable JSON; it was changed after it was written. Restore it or train anew.") from None
+
+    def table(self, name: str, rows: Iterable[dict]) -> None:
+        """tables/NAME.csv with the rows' keys as its header."""
+        rows, text = list(rows), io.StringIO()
+        if rows:
+            writer = csv.DictWriter(text, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+            self.write(f"tables/{name}.csv", text.getvalue())
+
+    @contextmanager
+    def figure(self, name: str, columns: int = 1, rows: int = 1, width: float = 5.0, height: float = 3.6) -> Iterator:
+        """Axes to draw on (an array of them where there are several); saved as figures/NAME.png."""
+        from matplotlib.figure import Figure  # without pyplot: no global state, no window
+
+        figure = Figure((width * columns, height * rows), dpi=120, layout="constrained")
+        yield figure.subplots(rows, columns)
+        image = io.BytesIO()
+        figure.savefig(image, format="png")
+        self.write(f"figures/{name}.png", image.getvalue())
+
+    @contextmanager
+    def counting(self, *modules: nn.Module) -> Iterator[None]:
+        """Add to the run's account what is computed meanwhile outside of `fit` (a teacher's labelling)."""
+        started = time.perf_counter()
+        with counting(*modules) as counter:
+            yield
+        self.spend(counter.flops, time.perf_counter() - started)
+
+    def spend(self, flops: float, seconds: float) -> None:
+        self.root.compute.flops += flops
+        self.root.compute.seconds += seconds
+
+    # -- settings ----------------------------------------------------------------------------------------------
+
+    def save_settings(self, system: str, settings: dict) -> None:
+        self.write("settings.yaml", yaml.safe_dump({"format": FORMAT, "system": system, "settings": settings}, sort_keys=False))
+
+    def settings(self) -> dict:
+        """{'system': name, 'settings': {...}}; raises CaudexError where this is no run of ours."""
+        file = self.path / "settings.yaml"
+        if not file.exists():
+            raise CaudexError(f"{self.path} is not a run folder: it has no settings.yaml. `caudex train SYSTEM` prints the folder it made.")
+        try:
+            found = yaml.safe_load(file.read_text())
+            if found["format"] != FORMAT:
+                raise CaudexError(
+                    f"{self.path} was written in run format {found['format']}; this caudex reads format {FORMAT}. "
+                    "Open it with the version that wrote it, or train anew."
+                )
+            return {"system": str(found["system"]), "settings": dict(found["settings"])}
+        except (yaml.YAMLError, KeyError, TypeError, ValueError):
+            raise CaudexError(f"{file} is damaged: it must name format, system and settings. Restore it or train anew.") from None
+
+    # -- checkpoints -------------------------------------------------------------------------------------------
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Complete ones, oldest first."""
+        folder = self.path / "checkpoints"
+        return sorted((p for p in folder.glob("[0-9]*") if p.name.isdigit()), key=lambda p: int(p.name)) if folder.exists() else []
+
+    def save_checkpoint(self, step: int, weights: dict[str, Tensor], state: dict) -> None:
+        """Written aside, flushed to disk, renamed; then older ones go. A failure leaves the last one as it was."""
+        if not self.leads:
+            return
+        final = self.path / "checkpoints" / str(step)
+        aside = final.with_name(f".{step}.{os.getpid()}")
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+            tensors: dict[str, Tensor] = {}
+            state = json.dumps(_pack(state, tensors))
+            hashes = {}
+            for name, values in {"weights": weights, "optimizer": tensors}.items():
+                content = safe_bytes(values)
+                hashes[name] = hashlib.sha256(content).hexdigest()
+                write(aside / f"{name}.safetensors", content)
+            write(aside / "state.json", json.dumps({"step": step, "hashes": hashes, "state": state}))
+            older = self.checkpoints
+            if final.exists():
+                shutil.rmtree(final)
+            aside.rename(final)
+            _flush(final.parent)
+        except OSError as error:
+            shutil.rmtree(aside, ignore_errors=True)
+            last = f"the last good checkpoint is {self.checkpoints[-1]}" if self.checkpoints else "there is none before it"
+            raise CaudexError(
+                f"could not write the checkpoint of step {step:,} ({error.strerror or error}); {last}. "
+                f"Make room and run `caudex resume {self.root.path}`."
+            ) from None
+        for path in older:
+            if path != final:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def load_checkpoint(self) -> tuple[int, dict[str, Tensor], dict] | None:
+        """Step, weights and state of the newest checkpoint, or None; raises CaudexError if it was changed."""
+        from safetensors.torch import load
+
+        if not self.checkpoints:
+            return None
+        path = self.checkpoints[-1]
+        try:
+            about = json.loads((path / "state.json").read_text())
+            contents = {name: (path / f"{name}.safetensors").read_bytes() for name in ("weights", "optimizer")}
+            good = all(hashlib.sha256(contents[name]).hexdigest() == about["hashes"][name] for name in contents)
+        except (OSError, ValueError, KeyError):
+            good = False
+        if not good:
+            raise CaudexError(f"checkpoint {path} was changed after it was written; delete that folder and resume from what is before it.")
+        tensors = load(contents["optimizer"])
+        return about["step"], load(contents["weights"]), _unpack(json.loads(about["state"]), tensors)
+
+    # -- metrics -----------------------------------------------------------------------------------------------
+
+    def log(self, step: int, metrics: dict[str, float]) -> None:
+        self._append("metrics.jsonl", {"step": step} | metrics)
+
+    def clock(self, step: int, figures: dict[str, float]) -> None:
+        self._append("timing.jsonl", {"step": step} | figures)
+
+    def _append(self, name: str, row: dict) -> None:
+        if self.leads:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with (self.path / name).open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def metrics(self, name: str = "metrics.jsonl") -> list[dict]:
+        file, rows = self.path / name, []
+        if file.exists():
+            for line in file.read_text().splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except ValueError:
+                    break  # the line that a kill cut short
+        return rows
+
+    def board(self, step: int):
+        """Where TensorBoard reads; what an earlier try wrote from `step` on does not count."""
+        from torch.utils.tensorboard import SummaryWriter  # slow to import
+
+        return SummaryWriter(str(self.path / "tensorboard"), purge_step=step)
+
+    def cut(self, step: int) -> None:
+        """Forget the metrics after `step`: they will come again."""
+        for name in ("metrics.jsonl", "timing.jsonl"):
+            rows = [row for row in self.metrics(name) if row["step"] <= step]
+            self.write(name, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def derived(seed: int, *names: object) -> int:
+    """A seed that depends on the seed and the names alone, in [0, 2**62)."""
+    return int.from_bytes(hashlib.blake2b(repr((seed, *names)).encode(), digest_size=8).digest(), "little") >> 2
+
+
+def write(file: Path, content: str | bytes) -> None:
+    """Write aside, flush to disk, rename: a reader finds the old file or the new one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as out:
+            out.write(content.encode() if isinstance(content, str) else content)
+            out.flush()
+            os.fsync(out.fileno())
+        aside.rename(file)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def safe_bytes(tensors: dict[str, Tensor]) -> bytes:
+    """safetensors wants contiguous tensors that share no memory."""
+    from safetensors.torch import save
+
+    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _pack(value: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
+    """Nested state to JSON; tensors are put aside under their path."""
+    if isinstance(value, Tensor):
+        tensors[path] = value
+        return {"tensor": path}
+    if isinstance(value, dict):
+        return {"pairs": [[k, _pack(v, tensors, f"{path}/{k}")] for k, v in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return [_pack(v, tensors, f"{path}/{i}") for i, v in enumerate(value)]
+    return value
+
+
+def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, dict):
+        if "tensor" in value:
+            return tensors[value["tensor"]]
+        return {k: _unpack(v, tensors) for k, v in value["pairs"]}
+    if isinstance(value, list):
+        return [_unpack(v, tensors) for v in value]
+    return value
+
+
+@cache
+def make_fabric(hardware: Hardware) -> Any:
+    """Device, precision and processes, once for the same hardware; slow to import."""
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore", module="lightning")
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+    from lightning.fabric import Fabric
+    from lightning.fabric.strategies import DDPStrategy
+
+    strategy: Any = hardware.strategy
+    if hardware.devices * hardware.nodes > 1 and strategy in ("auto", "ddp"):
+        strategy = DDPStrategy(find_unused_parameters=True)  # a signal may have nothing to say this step
+    fabric = Fabric(
+        accelerator=hardware.device, devices=hardware.devices, num_nodes=hardware.nodes, strategy=strategy, precision=hardware.precision
+    )
+    fabric.launch()
+    return fabric
+
+

@@ -1,0 +1,34 @@
+"""Heads and the losses that teach them. A signal's name is its file's: `rotation` is `rotation.Rotation`."""
+
+from __future__ import annotations
+
+from caudex.errors import CaudexError
+from caudex.names import find
+from caudex.signals.labels import Labels
+from caudex.signals.rotation import Rotation
+from caudex.signals.signal import Signal, Taught, accuracy, frozen
+
+__all__ = ["Labels", "Rotation", "Signal", "Taught", "accuracy", "asked", "frozen"]
+
+
+def asked(words: str, facts: dict) -> tuple[str, Signal]:
+    """`rotation`, `rotation:0.5`, `labels:colour:0.5` to a name and a signal with its weight.
+
+    Raises CaudexError for an unknown name or a weight that is not positive.
+    """
+    name, *rest = words.split(":")
+    weight = 1.0
+    if rest and _number(rest[-1]) is not None:
+        weight = _number(rest.pop())
+    if not 0 < weight < float("inf"):
+        raise CaudexError(f"--also {words}: a weight must be positive and finite; try {name}:0.5.")
+    signal = find("signals", name).asked(rest[0] if rest else None, facts)
+    signal.weight = weight
+    return ":".join([name, *rest]).replace(":", "-"), signal
+
+
+def _number(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None

@@ -1,0 +1,66 @@
+"""Labels: the signal that people pay for."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from caudex.errors import CaudexError
+from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.trunks import width_of
+
+
+class Labels(Signal):
+    """Cross-entropy with the labels: class numbers [B] (-1: nobody labelled it) or probabilities [B, K].
+
+    Probabilities are a teacher's soft labels (Xie et al. 2020, section 2); a row of zeros counts for nothing.
+    `smoothing` takes that much from a hard label and shares it out (Szegedy et al. 2016, section 7).
+    `column` names another column of labels of the same pictures.
+    """
+
+    needs = "labelled"
+
+    def __init__(self, classes: int, smoothing: float = 0.0, column: str | None = None):
+        super().__init__()
+        self.classes, self.smoothing, self.column = classes, smoothing, column
+
+    @classmethod
+    def asked(cls, what, facts):
+        columns = facts.get("columns", {})
+        if what not in columns:
+            known = ", ".join(f"labels:{name}" for name in columns) or "none in this data"
+            raise CaudexError(f"'labels:{what}' names no further column of labels; known: {known}.")
+        return cls(len(columns[what]), column=what)
+
+    def build(self, trunk):
+        self.head = nn.Linear(width_of(trunk), self.classes)
+
+    def trivial(self):
+        return math.log(self.classes)
+
+    def logits(self, trunk, observations):
+        """[B, K] from observations."""
+        return self.head(trunk(observations).pooled)
+
+    def loss(self, trunk, batch):
+        labels = batch.columns[self.column] if self.column else batch.labels
+        known = labels >= 0 if labels.ndim == 1 else labels.sum(1) > 0  # [B]
+        if not known.any():
+            return None
+        logits = self.logits(trunk, batch[0])  # the observation stands first in every batch
+        if labels.ndim == 1:
+            smoothing = self.smoothing
+            errors = F.cross_entropy(logits, labels.where(known, 0), reduction="none", label_smoothing=smoothing)
+        else:
+            errors = F.cross_entropy(logits, labels, reduction="none")  # [B]
+        weights = known if batch.weights is None else known * batch.weights  # [B]
+        return Taught((errors * weights).sum() / known.sum(), {"accuracy": accuracy(logits[known], labels[known])})
+
+
+@torch.no_grad()
+def one_hot(labels, classes: int):
+    """[B] class numbers to [B, K]; -1 becomes a row of zeros."""
+    return F.one_hot(labels.clamp_min(0), classes).float() * (labels >= 0).unsqueeze(1)

@@ -1,0 +1,30 @@
+"""Rotation: which way up is the picture?"""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+from torch.nn import functional as F
+
+from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.trunks import width_of
+from caudex.views import all_four_rotations
+
+
+class Rotation(Signal):
+    """Tell by how many quarter turns a picture was turned; all four turns of each stand in one batch.
+
+    Source: Gidaris et al. 2018, equations 2 and 3.
+    """
+
+    def build(self, trunk):
+        self.head = nn.Linear(width_of(trunk), 4)
+
+    def trivial(self):
+        return math.log(4)
+
+    def loss(self, trunk, batch):
+        turned, quarters = all_four_rotations(batch.pictures)  # [4B, C, H, W], [4B]
+        logits = self.head(trunk(turned).pooled)
+        return Taught(F.cross_entropy(logits, quarters), {"accuracy": accuracy(logits, quarters)})

@@ -1,0 +1,68 @@
+"""What a signal is: a head, and the loss that teaches it and through it the trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+
+class Taught(NamedTuple):
+    """What one signal says of one batch."""
+
+    loss: Tensor  # a scalar
+    metrics: dict[str, Tensor] = {}  # noqa: RUF012 - scalars to be logged; never mutated
+    examples: Tensor | None = None  # one figure an example (TD errors), handed back to the source
+
+
+class Signal(nn.Module):
+    """A head and the loss that teaches it, and through it the trunk.
+
+    A signal knows no data sets, files, devices or loops. `loss` returns `Taught`, or None for "not this step".
+    """
+
+    weight: float = 1.0
+    """what the learner multiplies the loss by"""
+    needs: str = "unlabelled"
+    """which of a system's sources feeds this signal when it is added by `--also`"""
+
+    @classmethod
+    def asked(cls, what: str | None, facts: dict) -> Signal:
+        """Made from the command line's `NAME:what`; `facts` is what the system knows of its data."""
+        return cls()
+
+    def build(self, trunk: nn.Module) -> None:
+        """Make the head, now that the trunk's widths are known."""
+
+    def groups(self) -> list[dict]:
+        """Parameter groups with settings of their own (lr, betas, clip); all others are stepped with the trunk."""
+        return []
+
+    def trivial(self) -> float | None:
+        """The loss of one who learned nothing, drawn beside the curve (ln K for a K-way choice)."""
+        return None
+
+    def loss(self, trunk: nn.Module, batch) -> Taught | None:
+        raise NotImplementedError
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Within it gradients pass through `module` but not into it (an actor's loss through its critic)."""
+    learned = [p for p in module.parameters() if p.requires_grad]
+    for p in learned:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in learned:
+            p.requires_grad_(True)
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Share of rows whose largest logit is the label's; labels [B], or [B, K] as probabilities."""
+    if labels.ndim == 2:
+        labels = labels.argmax(1)
+    return (logits.argmax(1) == labels).float().mean()

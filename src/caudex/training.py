@@ -1,0 +1,339 @@
+"""fit(): the only training loop."""
+
+from __future__ import annotations
+
+import math
+import signal as posix
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from caudex.compute import counting
+from caudex.errors import CaudexError
+from caudex.learner import Learner
+from caudex.run import Hardware, Run, derived, make_fabric
+
+LOG_EVERY = 50  # steps from one row of metrics to the next
+EVALUATIONS = 10  # in one training
+
+
+@dataclass
+class Budget:
+    """Steps, minutes or FLOPs; the first that is used up ends training."""
+
+    steps: int | None = None
+    minutes: float | None = None
+    flops: float | None = None
+
+    def __post_init__(self):
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if not given:
+            raise CaudexError("training needs a budget: --steps 1000, --minutes 10 or --flops 1e13.")
+        for name, value in given.items():
+            if not 0 < value < math.inf:
+                raise CaudexError(f"a budget of {value:g} {name} trains nothing; give a positive number of {name}.")
+
+    def used(self, steps: int, seconds: float, flops: float) -> float:
+        """Share of the budget that is used, in [0, 1]."""
+        shares = [(steps, self.steps), (seconds / 60, self.minutes), (flops, self.flops)]
+        return min(1.0, max(done / whole for done, whole in shares if whole))
+
+
+def fit(
+    learner: Learner,
+    sources: Mapping,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    flops: float | None = None,
+    run: Run | None = None,
+    evaluate: Callable[[Learner], dict[str, float]] | None = None,
+    step: Callable[[Learner, Mapping], dict] = Learner.step,
+) -> Learner:
+    """Train `learner` on `sources` (signal name to source) until the budget is used or a source ends.
+
+    With a run folder, metrics and checkpoints go there, a killed run goes on where its last checkpoint was, and a
+    finished one loads. Everything random within a step follows from the run's seed and the step's number.
+    `evaluate` sees the learner in eval mode ten times, without gradients; `step` replaces the gradient step (TRPO).
+    Raises CaudexError when a loss stops being a finite number.
+    """
+    budget = Budget(steps, minutes, flops)
+    state = _State(learner, sources, run)
+    fabric = run.fabric if run else make_fabric(Hardware())
+    if run and run.kept("finished"):
+        state.load()
+        run.spend(state.flops, state.seconds)
+        return learner.to(fabric.device).eval()
+    learner.attach(fabric.setup(learner), fabric.backward)
+    state.load()
+    if run and run.leads:
+        run.keep("about", _about(learner, budget))
+    learner.train()
+    with torch.random.fork_rng(devices=_cuda(fabric.device)), _interruptible() as interrupted, _Screen(run) as screen:
+        saved = started = time.perf_counter() - state.seconds
+        saved += state.seconds
+        while (used := budget.used(state.step, state.seconds, state.flops)) < 1:
+            learner.progress = used
+            try:
+                batches = _next(sources, fabric.device)
+            except StopIteration:
+                break
+            torch.manual_seed(derived(run.seed if run else 0, "step", state.step, fabric.global_rank))
+            measures = state.step % LOG_EVERY == 0  # operations are counted now and then, not in every step
+            with counting(learner) if measures else nullcontext() as counter:
+                taught = step(learner, batches)
+            _hand_back(taught, sources)
+            state.add(taught, counter.flops * fabric.world_size if measures else None)
+            state.seconds = time.perf_counter() - started
+            if state.step % LOG_EVERY == 0:
+                state.flush()
+            reached = budget.used(state.step, state.seconds, state.flops)
+            if evaluate and int(reached * EVALUATIONS) > int(used * EVALUATIONS):
+                state.judge(evaluate)
+            due = time.perf_counter() - saved > (run.hardware.save_seconds if run else math.inf)
+            if (due or interrupted) and all(getattr(source, "resting", True) for source in sources.values()):
+                state.save()
+                saved = time.perf_counter()
+                if interrupted:
+                    raise KeyboardInterrupt
+            screen.show(reached, state)
+    state.flush()
+    state.finish()
+    learner.attach(None, Tensor.backward)
+    return learner.eval()
+
+
+class _State:
+    """What of a training must survive a kill: step, account, unwritten metrics; and the learner and its sources."""
+
+    def __init__(self, learner: Learner, sources: Mapping, run: Run | None):
+        self.learner, self.run = learner, run
+        self.sources = list({id(source): source for source in sources.values()}.values())
+        self.step, self.flops, self.rate, self.seconds = 0, 0.0, 0.0, 0.0
+        self.pending: dict[str, list[tuple[int, Tensor | float]]] = {}
+        self.latest: dict[str, float] = {}
+        self._board = None
+
+    def add(self, taught: Mapping, counted: float | None) -> None:
+        self.step += 1
+        self.rate = self.rate if counted is None else counted
+        self.flops += self.rate
+        for name, said in taught.items():
+            for what, value in {"loss": said.loss, **said.metrics}.items():
+                self.pending.setdefault(f"{name}/{what}", []).append((self.step, value.detach()))
+
+    def _settle(self) -> None:
+        """Bring the unwritten metrics over from the device, in one piece for each name; all losses must be finite."""
+        for name, rows in self.pending.items():
+            tensors = [value for _, value in rows if isinstance(value, Tensor)]
+            values = iter(torch.stack(tensors).tolist() if tensors else [])
+            rows[:] = [(step, next(values) if isinstance(value, Tensor) else value) for step, value in rows]
+            if name.endswith("/loss"):
+                bad = next(((step, value) for step, value in rows if not math.isfinite(value)), None)
+                if bad:
+                    self._complain(name.removesuffix("/loss"), *bad)
+
+    def _complain(self, name: str, step: int, value: float) -> None:
+        word = "NaN" if math.isnan(value) else "infinite"
+        rate = max(self.learner.rates)
+        saved = self.run.checkpoints[-1] if self.run and self.run.checkpoints else None
+        good = f"The last good checkpoint is {saved}" if saved else "There is no checkpoint before it"
+        raise CaudexError(f"the loss of signal '{name}' became {word} at step {step:,}. {good}; try --lr {rate / 10:g} (was {rate:g}).")
+
+    def flush(self) -> None:
+        """One row of metrics: means since the last one."""
+        self._settle()
+        if not self.pending:
+            return
+        self.latest = {name: sum(value for _, value in rows) / len(rows) for name, rows in self.pending.items()}
+        self.pending = {}
+        counts = {"experience": sum(getattr(source, "experience", 0) for source in self.sources), "flops": self.flops}
+        self._write(self.latest | {"progress": self.learner.progress} | counts)
+        if self.run:
+            self.run.clock(self.step, {"seconds": round(self.seconds, 3), "steps_per_second": round(self.step / self.seconds, 3)})
+
+    def judge(self, evaluate: Callable) -> None:
+        self.learner.eval()
+        with torch.no_grad():
+            figures = evaluate(self.learner)
+        self.learner.train()
+        self._write({f"evaluation/{name}": value for name, value in figures.items()})
+
+    def _write(self, row: dict) -> None:
+        if not self.run:
+            return
+        self.run.log(self.step, row)
+        if self.run.leads:
+            if self._board is None:
+                self._board = self.run.board(self.step)
+            for name, value in row.items():
+                self._board.add_scalar(name, value, self.step)
+
+    def save(self) -> None:
+        if not self.run:
+            return
+        self._settle()
+        state = {
+            "flops": self.flops,
+            "rate": self.rate,
+            "seconds": self.seconds,
+            "pending": self.pending,
+            "optimizer": self.learner.optimizer.state_dict(),
+            "sources": [source.state_dict() for source in self.sources if hasattr(source, "state_dict")],
+        }
+        self.run.save_checkpoint(self.step, distinct(self.learner.state_dict()), state)
+
+    def load(self) -> None:
+        found = self.run.load_checkpoint() if self.run else None
+        if found is None:
+            if self.run and self.run.leads:
+                self.run.cut(-1)
+            return
+        self.step, weights, state = found
+        restore(self.learner, weights)
+        self.learner.optimizer.load_state_dict(state["optimizer"])
+        for source, saved in zip((s for s in self.sources if hasattr(s, "state_dict")), state["sources"]):
+            source.load_state_dict(saved)
+        self.flops, self.rate, self.seconds = state["flops"], state["rate"], state["seconds"]
+        self.pending = {name: [tuple(row) for row in rows] for name, rows in state["pending"].items()}
+        if self.run.leads:
+            self.run.cut(self.step)
+
+    def finish(self) -> None:
+        if self._board:
+            self._board.close()
+        if self.run:
+            self.save()
+            self.run.spend(self.flops, self.seconds)
+            self.run.keep("finished", {"step": self.step, "flops": self.flops, "seconds": round(self.seconds, 3)})
+
+
+def distinct(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict without the second names of tensors that stand in it twice."""
+    seen, kept = set(), {}
+    for name, tensor in state.items():
+        place = (tensor.data_ptr(), tensor.shape, tensor.stride())
+        if tensor.numel() == 0 or place not in seen:
+            kept[name] = tensor
+        seen.add(place)
+    return kept
+
+
+@torch.no_grad()
+def restore(module: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put `distinct` weights back in place; raises CaudexError where they belong to another network."""
+    for name, tensor in distinct(module.state_dict()).items():
+        if name not in weights or weights[name].shape != tensor.shape:
+            has = f"shape {tuple(weights[name].shape)}" if name in weights else "nothing"
+            raise CaudexError(f"the saved weights have {has} for {name}, this network {tuple(tensor.shape)}; they were trained with other settings.")
+        tensor.copy_(weights[name])
+
+
+def _next(sources: Mapping, device: torch.device) -> dict:
+    """One batch of each distinct source: two signals on the same source see the same batch."""
+    drawn: dict[int, object] = {}
+    for source in sources.values():
+        if id(source) not in drawn:
+            drawn[id(source)] = _to(next(source), device)
+    return {name: drawn[id(source)] for name, source in sources.items()}
+
+
+def _to(value, device: torch.device):
+    if device.type == "cpu":
+        return value
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, dict):
+        return {name: _to(part, device) for name, part in value.items()}
+    if isinstance(value, tuple):
+        parts = [_to(part, device) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+def _hand_back(taught: Mapping, sources: Mapping) -> None:
+    for name, said in taught.items():
+        if said.examples is not None and hasattr(sources[name], "learned"):
+            sources[name].learned(said.examples.detach())
+
+
+def _about(learner: Learner, budget: Budget) -> dict:
+    return {
+        "parameters": {name: sum(p.numel() for p in part.parameters()) for name, part in {"trunk": learner.trunk, **learner.signals}.items()},
+        "trivial": {name: signal.trivial() for name, signal in learner.signals.items()},
+        "weights": {name: signal.weight for name, signal in learner.signals.items()},
+        "budget": vars(budget),
+        "resumes": "to a result of the same kind, not bit for bit: the budget is in minutes" if budget.minutes else "bit for bit",
+    }
+
+
+def _cuda(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []
+
+
+@contextmanager
+def _interruptible() -> Iterator[list]:
+    """Ctrl-C is noted, and acted on between two steps; a second one acts at once."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(number, frame):
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    before = posix.signal(posix.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        posix.signal(posix.SIGINT, before)
+
+
+class _Screen:
+    """A progress bar with the time left where there is a terminal, else a line every half minute; on standard error."""
+
+    def __init__(self, run: Run | None):
+        self.silent = run is None or run.root.quiet or not run.leads
+        self.name = run.name if run and run.name else "training"
+        self.bar = None
+        self.shown = self.started = time.perf_counter()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.bar:
+            self.bar.stop()
+
+    def show(self, used: float, state: _State) -> None:
+        now = time.perf_counter()
+        terminal = sys.stderr.isatty()
+        if self.silent or now - self.shown < (0.2 if terminal else 30) or now - self.started < 2:
+            return
+        self.shown = now
+        loss = ", ".join(f"{name.removesuffix('/loss')} {value:.3f}" for name, value in state.latest.items() if name.endswith("/loss"))
+        if not terminal:
+            left = (now - self.started) * (1 - used) / max(used, 1e-9)
+            print(f"{self.name}: step {state.step:,}, {used:.0%}, loss {loss}, {left:,.0f} s left", file=sys.stderr)
+            return
+        if not self.bar:
+            self._start()
+        self.bar.update(self.task, completed=used, loss=loss, step=f"{state.step:,}")
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = ["[bold]{task.description}", BarColumn(), "{task.percentage:>3.0f}%", TextColumn("step {task.fields[step]}")]
+        columns += [TimeElapsedColumn(), "left", TimeRemainingColumn(), TextColumn("loss {task.fields[loss]}")]
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task(self.name, total=1.0, loss="", step="0")
+        self.bar.start()

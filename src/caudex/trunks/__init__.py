@@ -1,0 +1,8 @@
+"""Networks that turn an observation into features."""
+
+from caudex.trunks.conv import Conv
+from caudex.trunks.layers import Features, Standardise, StochasticDepth, Trunk, Wrapped, width_of
+from caudex.trunks.mlp import MLP, Identity
+from caudex.trunks.resnet import ResNet
+
+__all__ = ["MLP", "Conv", "Features", "Identity", "ResNet", "Standardise", "StochasticDepth", "Trunk", "Wrapped", "width_of"]

@@ -1,0 +1,111 @@
+"""What trunks share: the contract, standardising, normalisation, stochastic depth."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from caudex.errors import CaudexError
+
+
+class Features(NamedTuple):
+    """What a trunk hands out: one vector an example, named intermediates, and its memory."""
+
+    pooled: Tensor  # [B, width]
+    layers: dict[str, Tensor] = {}  # noqa: RUF012 - maps, tokens or pairs by name; never mutated
+    state: Any = None  # recurrent memory or key-value cache
+
+
+class Trunk(nn.Module):
+    """`trunk(x, state=None)` returns `Features`; `width` is the length of `pooled`.
+
+    `flops(shape)` is the analytic cost of one forward pass of one example of that shape,
+    two for each multiply-add of convolutions and linear maps (`compute` counts the same by hooks).
+    """
+
+    width: int
+
+    def forward(self, x: Tensor, state: Any = None) -> Features:
+        raise NotImplementedError
+
+    def flops(self, shape: tuple[int, ...]) -> float:
+        raise NotImplementedError
+
+
+class Wrapped(Trunk):
+    """Any module that returns one vector an example, [B, width], as a trunk."""
+
+    def __init__(self, module: nn.Module, width: int):
+        super().__init__()
+        self.module, self.width = module, width
+
+    def forward(self, x: Tensor, state: Any = None) -> Features:
+        pooled = self.module(x)
+        if pooled.ndim != 2 or pooled.shape[1] != self.width:
+            raise CaudexError(
+                f"the wrapped trunk returned shape {tuple(pooled.shape)}, but its width was given as {self.width}; "
+                f"return one vector of {self.width} numbers an example or give the right width."
+            )
+        return Features(pooled)
+
+
+class Standardise(nn.Module):
+    """uint8 pictures, or floats in [0, 1], to zero mean and unit deviation per channel."""
+
+    def __init__(self, channels: int, mean: float = 0.5, deviation: float = 0.25):
+        super().__init__()
+        self.register_buffer("mean", torch.full((channels, 1, 1), float(mean)))
+        self.register_buffer("deviation", torch.full((channels, 1, 1), float(deviation)))
+
+    def measure(self, pictures: Tensor) -> None:
+        """Take mean and deviation from pictures, uint8 [N, C, H, W]."""
+        values = pictures.float().div(255)
+        self.mean.copy_(values.mean((0, 2, 3)).view(-1, 1, 1))
+        self.deviation.copy_(values.std((0, 2, 3)).clamp_min(0.02).view(-1, 1, 1))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        if pictures.dtype == torch.uint8:
+            pictures = pictures.float().div_(255)
+        return (pictures - self.mean) / self.deviation
+
+
+class StochasticDepth(nn.Module):
+    """Drop a residual branch for whole examples (Huang et al. 2016, equation 2); scaled so that its mean stays."""
+
+    def __init__(self, survival: float):
+        super().__init__()
+        self.survival = survival
+
+    def forward(self, branch: Tensor) -> Tensor:
+        if not self.training or self.survival == 1:
+            return branch
+        kept = torch.rand(len(branch), *[1] * (branch.ndim - 1), device=branch.device) < self.survival
+        return branch * (kept / self.survival)
+
+
+def normalisation(kind: str, channels: int) -> nn.Module:
+    """`batch`, or `group`, whose result does not depend on the other examples of the batch (Wu and He 2018)."""
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    if kind == "group":
+        return nn.GroupNorm(next(groups for groups in (8, 4, 2, 1) if channels % groups == 0), channels)
+    raise CaudexError(f"normalisation {kind!r} is unknown; choose 'batch' or 'group'.")
+
+
+def width_of(trunk: nn.Module) -> int:
+    """The length of a trunk's pooled features, or a sentence that says how to give one."""
+    width = getattr(trunk, "width", None)
+    if width is None:
+        raise CaudexError(f"{type(trunk).__name__} has no feature size; use trunks.Wrapped(module, width=...).")
+    return width
+
+
+def linear_flops(inputs: int, outputs: int) -> float:
+    return 2.0 * inputs * outputs
+
+
+def conv_flops(inputs: int, outputs: int, kernel: int, height: int, width: int) -> float:
+    """Of one convolution whose result is height by width."""
+    return 2.0 * inputs * outputs * kernel * kernel * height * width
