@@ -23,9 +23,8 @@ def places(kind: str) -> dict[str, str]:
     """Name to `module:Class`, of one kind: "systems" or "signals"."""
     found = {}
     for file in sorted((HERE / kind).rglob("*.py")):
-        words = [word.capitalize() for word in file.stem.split("_")]
         for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.ClassDef) and node.name.lower() == "".join(words).lower() and file.stem != kind[:-1]:
+            if isinstance(node, ast.ClassDef) and node.name.lower() == file.stem.replace("_", "") and node.bases:
                 module = ".".join(file.relative_to(HERE.parent).with_suffix("").parts)
                 found[file.stem.replace("_", "-")] = f"{module}:{node.name}"
     return found | {point.name: point.value for point in entry_points(group=f"caudex.{kind}")}

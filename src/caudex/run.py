@@ -131,6 +131,13 @@ class Run:
             yield
         self.spend(counter.flops, time.perf_counter() - started)
 
+    @contextmanager
+    def seeded(self, what: str) -> Iterator[None]:
+        """Random numbers that follow from the run's seed and `what`; the global generators stay as they were."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derived(self.seed, what))
+            yield
+
     def spend(self, flops: float, seconds: float) -> None:
         self.root.compute.flops += flops
         self.root.compute.seconds += seconds

@@ -1,7 +1,7 @@
 """Batched random views of pictures: tensors in, tensors out.
 
 A view is any callable `view(pictures, draw)`: pictures are uint8 or float in [0, 1], [B, C, H, W] with one or three
-channels; the view returns new float32 pictures in [0, 1]. What a view does to a picture hangs on `draw` alone.
+channels; it returns new float32 pictures in [0, 1]. What it does to each picture hangs on `draw` alone.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from torch.nn.functional import grid_sample
 
 from caudex.errors import CaudexError
 
-View = Callable[[Tensor, "Draw"], Tensor]
-
 
 def as_float(pictures: Tensor) -> Tensor:
     """uint8 pictures become float32 in [0, 1]; floats pass through."""
@@ -28,19 +26,22 @@ def as_float(pictures: Tensor) -> Tensor:
     return pictures
 
 
-# ---------------------------------------------------------------------------------------------- random numbers
+def _signed(word: int) -> int:
+    return (word + 2**63) % 2**64 - 2**63
 
-_GAMMA = 0x9E3779B97F4A7C15 - 2**64  # 2^64 / golden ratio, as int64
-_FIRST = 0xBF58476D1CE4E5B9 - 2**64
-_SECOND = 0x94D049BB133111EB - 2**64
+
+_GAMMA = _signed(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
+_CALL = 0xD1342543DE82EF95  # any other odd number without a pattern
 
 
 def _mix(words: Tensor) -> Tensor:
-    """SplitMix64's mixer, in place: every bit in moves every bit out (Steele, Lea and Flood 2014, section 5)."""
-    for shift, factor in ((30, _FIRST), (27, _SECOND), (31, 1)):
-        words ^= (words >> shift).bitwise_and_((1 << (64 - shift)) - 1)  # int64 shifts drag the sign: mask it off
-        if factor != 1:
-            words *= factor  # wraps, as it should
+    """SplitMix64's mixer on int64, in place: every bit moves every bit (Steele, Lea and Flood 2014, section 5)."""
+    upper = torch.empty_like(words)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, None)):
+        torch.bitwise_right_shift(words, shift, out=upper)
+        words ^= upper.bitwise_and_((1 << (64 - shift)) - 1)  # int64 shifts drag the sign: mask it off
+        if factor:
+            words *= _signed(factor)  # wraps, as it should
     return words
 
 
@@ -48,35 +49,30 @@ class Draw:
     """Random numbers for the pictures of a batch: a pure function of (seed, epoch, index of the picture).
 
     So neither the batch's composition nor its order nor the workers change a picture's view. Each call enters the
-    hash, hence successive calls are independent; views make the same calls whatever the pictures.
+    hash, hence successive calls are independent; a view makes the same calls whatever the pictures.
     """
 
     def __init__(self, seed: int, epoch: int | Tensor, index: Tensor):
         index = torch.as_tensor(index, dtype=torch.int64)
-        seed = (seed + 2**63) % 2**64 - 2**63
-        keys = _mix(torch.full_like(index, seed).add_(_GAMMA))
-        keys = _mix(keys.add_(torch.as_tensor(epoch, dtype=torch.int64, device=index.device)))
-        self.keys = _mix(keys.add_(index))  # [B]
+        keys = _mix(torch.full_like(index, _signed(seed + _GAMMA)))
+        for part in (torch.as_tensor(epoch, dtype=torch.int64, device=index.device), index):
+            keys = _mix(keys.add_(part))
+        self.keys = keys  # [B]
         self.calls = 0
-
-    def __len__(self) -> int:
-        return len(self.keys)
 
     def of(self, rows: Tensor | slice) -> Draw:
         """The draws for some of the pictures: a stream of its own, independent of what is drawn here."""
         child = object.__new__(Draw)
-        child.keys = self._stream()[rows]
-        child.calls = 0
+        child.keys, child.calls = _mix(self._start()[rows]), 0
         return child
 
-    def _stream(self) -> Tensor:
+    def _start(self) -> Tensor:
         self.calls += 1
-        step = (self.calls * _GAMMA + 2**63) % 2**64 - 2**63
-        return _mix(self.keys + step)
+        return self.keys + _signed(self.calls * _CALL)
 
     def _words(self, count: int) -> Tensor:
         steps = torch.arange(1, count + 1, device=self.keys.device).mul_(_GAMMA)
-        return _mix(self._stream()[:, None] + steps)  # [B, count], SplitMix64 from a start of each picture's own
+        return _mix(self._start()[:, None] + steps)  # [B, count]
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """float32 [B, *shape] in [low, high)."""
@@ -88,12 +84,12 @@ class Draw:
     def normal(self, *shape: int) -> Tensor:
         """float32 [B, *shape] of mean 0 and deviation 1 (Box and Muller 1958)."""
         count = math.prod(shape)
-        pairs = (count + 1) // 2
-        numbers = self.uniform(2 * pairs)
-        radius = numbers[:, :pairs].neg().log1p_().mul_(-2).sqrt_()
-        angle = numbers[:, pairs:].mul(2 * math.pi)
-        torch.mul(radius, angle.cos(), out=numbers[:, :pairs])
-        torch.mul(radius, angle.sin_(), out=numbers[:, pairs:])
+        half = (count + 1) // 2
+        numbers = self.uniform(2 * half)
+        radius = numbers[:, :half].neg().log1p_().mul_(-2).sqrt_()
+        angle = numbers[:, half:].mul(2 * math.pi)
+        torch.mul(radius, angle.cos(), out=numbers[:, :half])
+        torch.mul(radius, angle.sin_(), out=numbers[:, half:])
         return numbers[:, :count].reshape(-1, *shape)
 
     def integers(self, n: int, *shape: int) -> Tensor:
@@ -105,281 +101,300 @@ class Draw:
         return self.uniform() < p
 
 
-# ---------------------------------------------------------------------------------------------- what views share
-
-
-def _fresh(pictures: Tensor) -> Tensor:
-    """Contiguous float32 pictures that a view may write into."""
-    if pictures.ndim != 4 or pictures.shape[1] not in (1, 3):
-        raise CaudexError(f"pictures of shape {list(pictures.shape)} cannot be viewed; give [B, 1 or 3, H, W].")
-    floats = as_float(pictures).to(torch.float32).contiguous()
-    return floats.clone() if floats.data_ptr() == pictures.data_ptr() else floats
+# What can be done to pictures. Amounts are [B], one a picture; where an amount is 0, nothing happens.
 
 
 def _each(amounts: Tensor) -> Tensor:
     return amounts[:, None, None, None]  # [B] against [B, C, H, W]
 
 
-def _require(good: bool, view: object, name: str, why: str, better: object) -> None:
-    if not good:
-        setting = f"{type(view).__name__}({name}={getattr(view, name)!r})"
-        raise CaudexError(f"{setting}: {name} {why}; try {name}={better!r}.")
+MOTIONS = ("shift_x", "shift_y", "rotate", "shear_x", "shear_y", "scale", "stretch")
+FILLS = {"border": "border", "reflect": "reflection", "black": "zeros"}
 
 
-def _require_chance(view: object) -> None:
-    _require(0 <= view.p <= 1, view, "p", "is a chance and lies between 0 and 1", 0.5)
-
-
-MOTIONS = ("shift_x", "shift_y", "rotate", "shear_x", "shear_y", "scale")
-_FILLS = {"border": "border", "reflect": "reflection", "black": "zeros"}
-
-
-def _require_fill(view: object) -> None:
-    _require(view.fill in _FILLS, view, "fill", f"is one of {', '.join(_FILLS)}", "border")
-
-
-def warp(pictures: Tensor, fill: str = "border", **motions: Tensor) -> Tensor:
+def warp(pictures: Tensor, draw: Draw | None = None, fill: str = "border", **motions: Tensor) -> Tensor:
     """Each picture moved by its own affine map about its centre, bilinear, in one `grid_sample`.
 
-    Motions are [B]: shift_x and shift_y in shares of the side (right and down), rotate in degrees (counter-clockwise),
-    shear_x and shear_y as slopes, scale as the logarithm of the factor. Shifts come last.
+    It is scaled first (by exp(scale + stretch) across, exp(scale - stretch) down), then sheared (slopes), turned
+    (degrees, counter-clockwise) and shifted (shares of the side, right and down). `fill` says what comes in.
     """
     batch, _, height, width = pictures.shape
-    none = torch.zeros(batch, device=pictures.device)
-    shift_x, shift_y, angle, shear_x, shear_y, scale = (motions.get(name, none) for name in MOTIONS)
-    angle = angle * (math.pi / 180)
-    cos, sin = angle.cos(), angle.sin()
-    # where an output pixel comes from: (turn @ shear * exp(scale))^-1 @ (pixel - shift), in pixels from the centre
-    shrink = torch.exp(-scale) / (1 - shear_x * shear_y)
-    xx, xy = shrink * (cos - shear_x * sin), -shrink * (sin + shear_x * cos)
-    yx, yy = shrink * (sin - shear_y * cos), shrink * (cos + shear_y * sin)
-    across = torch.arange(width, device=pictures.device) - (width - 1) / 2 - (shift_x * width)[:, None]  # [B, W]
-    down = torch.arange(height, device=pictures.device) - (height - 1) / 2 - (shift_y * height)[:, None]  # [B, H]
+    none = pictures.new_zeros(batch)
+    shift_x, shift_y, degrees, shear_x, shear_y, scale, stretch = (motions.get(name, none) for name in MOTIONS)
+    cos, sin = torch.cos(degrees * (math.pi / 180)), torch.sin(degrees * (math.pi / 180))
+    from_x = torch.arange(width, device=pictures.device) - (width - 1) / 2 - (shift_x * width)[:, None]  # [B, W]
+    from_y = torch.arange(height, device=pictures.device) - (height - 1) / 2 - (shift_y * height)[:, None]  # [B, H]
+    # where an output pixel comes from: the inverse of turn @ shear @ scale, y pointing down
+    inverse = ((width, scale + stretch, cos - shear_x * sin, -sin - shear_x * cos),
+               (height, scale - stretch, sin - shear_y * cos, cos + shear_y * sin))  # fmt: skip
     grid = pictures.new_empty(batch, height, width, 2)
-    for axis, side, from_x, from_y in ((0, width, xx, xy), (1, height, yx, yy)):
-        part_x = (across * (from_x * (2 / side))[:, None])[:, None, :]
-        part_y = (down * (from_y * (2 / side))[:, None])[:, :, None]
-        torch.add(part_x, part_y, out=grid[..., axis])
-    return grid_sample(pictures, grid, mode="bilinear", padding_mode=_FILLS[fill], align_corners=False)
+    for axis, (side, growth, by_x, by_y) in enumerate(inverse):
+        shrink = torch.exp(-growth) / (1 - shear_x * shear_y) * (2 / side)  # grid_sample counts in half sides
+        part_x, part_y = from_x * (shrink * by_x)[:, None], from_y * (shrink * by_y)[:, None]
+        torch.add(part_x[:, None, :], part_y[:, :, None], out=grid[..., axis])
+    return grid_sample(pictures, grid, mode="bilinear", padding_mode=FILLS[fill], align_corners=False)
 
 
 _LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
-_TO_YIQ = torch.stack([_LUMA, torch.tensor([0.596, -0.274, -0.322]), torch.tensor([0.211, -0.523, 0.312])])
-_TO_GREY = _LUMA.expand(3, 3)
-_HUE = torch.linalg.inv(_TO_YIQ) @ torch.tensor([[0, 0, 0], [0, 0, -1], [0, 1, 0]], dtype=torch.float64) @ _TO_YIQ
+_YIQ = torch.stack([_LUMA, torch.tensor([0.596, -0.274, -0.322]), torch.tensor([0.211, -0.523, 0.312])])
+_GREY = _LUMA.expand(3, 3)  # keeps luma only
+_HUE = torch.linalg.inv(_YIQ) @ torch.tensor([[0, 0, 0], [0, 0, -1], [0, 1, 0]], dtype=torch.float64) @ _YIQ
 
 
-def _colour_matrix(saturation: Tensor, hue: Tensor) -> Tensor:
-    """[B, 3, 3]: chroma stretched by `saturation` and turned by `hue` circles in YIQ; luma stays."""
-    grey, turn = (part.to(saturation.device, torch.float32) for part in (_TO_GREY, _HUE))
-    angle = (hue * (2 * math.pi))[:, None, None]
-    return grey + saturation[:, None, None] * (angle.cos() * (torch.eye(3, device=hue.device) - grey) + angle.sin() * turn)
+def tone(pictures: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tensor:
+    """Brightness, contrast, saturation (each times 1 + amount) and hue (turned by that share of the circle, in YIQ).
+
+    In this order and, as in SimCLR, clamped only at the end (Chen et al. 2020, appendix A). So all four are one
+    linear map: matrix @ ((1 + contrast) * picture - contrast * its mean).
+    """
+    none = pictures.new_zeros(len(pictures))
+    names = ("brightness", "contrast", "saturation", "hue")
+    brightness, contrast, saturation, hue = (amounts.get(name, none)[:, None, None] for name in names)
+    matrix = 1 + brightness  # [B, 1, 1]
+    if pictures.shape[1] == 3:
+        grey, turn = (part.to(pictures.device, torch.float32) for part in (_GREY, _HUE))
+        chroma = torch.eye(3, device=pictures.device) - grey
+        angle = hue * (2 * math.pi)
+        matrix = matrix * (grey + (1 + saturation) * (angle.cos() * chroma + angle.sin() * turn))  # [B, 3, 3]
+    flat = pictures.flatten(2)
+    rest = (matrix * -contrast) @ flat.mean(2, keepdim=True)
+    return torch.baddbmm(rest, matrix * (1 + contrast), flat).clamp_(0, 1).view_as(pictures)
 
 
-def _recolour(pictures: Tensor, matrix: Tensor) -> Tensor:
-    return (matrix @ pictures.flatten(2)).view_as(pictures)
+def _gaussian(side: int, sigma: Tensor) -> Tensor:
+    """[B, side, side]: a Gaussian filter along one side, mirrored at the edges so that no light is lost."""
+    away = torch.arange(1 - side, 2 * side, device=sigma.device)
+    bell = torch.exp(away.square() * (-0.5 / sigma.clamp(min=0.01).square())[:, None])  # [B, 3 side - 1]
+    right = bell[:, side - 1 :]  # at distances 0 to 2 side - 1
+    matrix = bell[:, : 2 * side - 1].unfold(1, side, 1).flip(2)  # [i, j]: the bell at i - j
+    matrix += right[:, 1:].unfold(1, side, 1)  # at i + j + 1, mirrored at the near edge
+    matrix += right.flip(1)[:, :-1].unfold(1, side, 1)  # at 2 side - 1 - i - j, at the far edge
+    return matrix.div_(matrix.sum(2, keepdim=True))
 
 
-def _contrast(pictures: Tensor, factor: Tensor) -> Tensor:
-    """Distances from each channel's mean times `factor`, not yet clamped."""
-    return torch.lerp(pictures.mean((2, 3), keepdim=True), pictures, _each(factor))
+def focus(pictures: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tensor:
+    """A Gaussian blur of deviation |blur| of the height, and sharpness times 1 + amount: at -1 slightly blurred."""
+    batch, channels, height, width = pictures.shape
+    none = pictures.new_zeros(batch)
+    blur, sharpness = amounts.get("blur", none), amounts.get("sharpness", none)
+    sigma = torch.where(sharpness == 0, blur.abs() * height, 0.6)
+    columns = _gaussian(width, sigma)
+    rows = columns if height == width else _gaussian(height, sigma)
+    smooth = torch.bmm(pictures.view(batch, channels * height, width), columns.mT).view_as(pictures)
+    smooth = torch.einsum("bij,bcjk->bcik", rows, smooth)
+    return smooth.lerp_(pictures, _each(torch.where(sharpness == 0, 0.0, 1 + sharpness))).clamp_(0, 1)
 
 
-def _blur_matrix(side: int, sigma: Tensor) -> Tensor:
-    """[B, side, side]: a Gaussian filter along one side, mirrored at the edges, so that no light is lost."""
-    i = torch.arange(side, device=sigma.device, dtype=torch.float32)
-    direct = i[:, None] - i
-    mirrored = i[:, None] + i + 1
-    spread = (-0.5 / sigma.clamp(min=1e-3).square())[:, None, None]
-    weights = sum((distance.square() * spread).exp_() for distance in (direct, mirrored, 2 * side - mirrored))
-    return weights / weights.sum(2, keepdim=True)
+def posterize(pictures: Tensor, draw: Draw | None, posterize: Tensor) -> Tensor:
+    """The last |amount| bits of each value dropped."""
+    step = _each(torch.exp2(posterize.abs().round()))
+    return (pictures * 255).round_().div_(step).floor_().mul_(step / 255)
 
 
-def _blurred(pictures: Tensor, sigma: Tensor) -> Tensor:
-    height, width = pictures.shape[2:]
-    rows = _blur_matrix(height, sigma)
-    columns = rows if height == width else _blur_matrix(width, sigma)
-    return rows[:, None] @ pictures @ columns.transpose(1, 2)[:, None]
+def solarize(pictures: Tensor, draw: Draw | None, solarize: Tensor) -> Tensor:
+    """The brightest |amount| of the range turned into its negative."""
+    threshold = _each((1 - solarize.abs()) * (256 / 255))  # at 0 above white
+    bright = (pictures - threshold).ge_(0)  # 1 or 0
+    return bright.sub_(pictures).abs_()
 
 
-def _noisy(pictures: Tensor, deviation: Tensor, draw: Draw) -> Tensor:
-    noise = draw.normal(*pictures.shape[1:]).mul_(_each(deviation))
-    return noise.add_(pictures).clamp_(0, 1)
+def autocontrast(pictures: Tensor, draw: Draw | None, autocontrast: Tensor | None = None) -> Tensor:
+    """Each channel stretched from black to white, whatever the amount."""
+    low, high = pictures.amin((2, 3), keepdim=True), pictures.amax((2, 3), keepdim=True)
+    flat = high <= low
+    return ((pictures - low.masked_fill(flat, 0)) / (high - low).masked_fill(flat, 1)).clamp_(0, 1)
 
 
-def _occluded(pictures: Tensor, share: Tensor, draw: Draw, value: float = 0.0) -> Tensor:
-    """A rectangle of `share` of each side, wholly inside, becomes `value`."""
-    inside = []
-    for side, place in zip(pictures.shape[2:], draw.uniform(2).unbind(1)):
-        length = (share * side).round()
-        start = (place * (side - length + 1)).floor()
-        steps = torch.arange(side, device=pictures.device) - start[:, None]
-        inside.append((steps >= 0) & (steps < length[:, None]))  # [B, side]
-    rows, columns = inside
-    return pictures.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], value)
+def noise(pictures: Tensor, draw: Draw, noise: Tensor) -> Tensor:
+    """Gaussian noise of deviation |amount| on every value."""
+    return draw.normal(*pictures.shape[1:]).mul_(_each(noise)).add_(pictures).clamp_(0, 1)
 
 
-# ---------------------------------------------------------------------------------------------- geometric views
+def cutout(pictures: Tensor, draw: Draw, cutout: Tensor) -> Tensor:
+    """A part of |amount| of each side, at a random place wholly inside, becomes black (DeVries and Taylor 2017)."""
+    kept = 1
+    for axis, place in enumerate(draw.uniform(2).unbind(1), start=2):
+        side = pictures.shape[axis]
+        length = (cutout.abs() * side).round()
+        middle = (place * (side - length + 1)).floor() + (length - 1) / 2
+        away = (torch.arange(side, device=pictures.device) - middle[:, None]).abs()  # [B, side]
+        inside = (away < length[:, None] / 2).to(pictures.dtype)
+        kept = kept * (inside[:, None, :, None] if axis == 2 else inside[:, None, None, :])
+    return pictures * (1 - kept)
+
+
+# RandAugment's operations: what does them, and its amount at magnitude 1 (after Cubuk et al. 2019, table 6)
+OPERATIONS = {
+    "shift_x": (warp, 0.45), "shift_y": (warp, 0.45), "rotate": (warp, 30.0), "shear_x": (warp, 0.3),
+    "shear_y": (warp, 0.3), "scale": (warp, 0.4), "brightness": (tone, 0.9), "contrast": (tone, 0.9),
+    "saturation": (tone, 0.9), "blur": (focus, 0.06), "sharpness": (focus, 0.9), "posterize": (posterize, 4.0),
+    "solarize": (solarize, 1.0), "autocontrast": (autocontrast, 1.0), "noise": (noise, 0.2), "cutout": (cutout, 0.5),
+    "identity": (None, 0.0),
+}  # fmt: skip
+
+_POSITIVE = lambda value: value >= 0  # noqa: E731
+_SHARE = lambda value: 0 <= value <= 1  # noqa: E731
+_SETTINGS = {  # what a setting may be, what it is, and one that is good
+    "p": (_SHARE, "is a chance, from 0 to 1", 0.5),
+    "share": (_SHARE, "is a share of the side, from 0 to 1", 0.1),
+    "padding": (_POSITIVE, "counts pixels and cannot be negative", 4),
+    "degrees": (lambda value: 0 <= value <= 180, "is the largest angle, from 0 to 180", 15.0),
+    "slope": (_SHARE, "is the largest slope, from 0 to 1", 0.3),
+    **dict.fromkeys(("brightness", "contrast", "saturation"), (_POSITIVE, "is a strength and cannot be negative", 0.4)),
+    "hue": (lambda value: 0 <= value <= 0.5, "is a share of the colour circle, from 0 to 0.5", 0.1),
+    "std": (_POSITIVE, "is a deviation and cannot be negative", 0.1),
+    "scale": (lambda value: 0 < value[0] <= value[1] <= 1, "is the (least, most) area, in (0, 1]", (0.08, 1.0)),
+    "ratio": (lambda value: 0 < value[0] <= value[1], "is (least, most) and above 0", (0.75, 1.33)),
+    "sigma": (lambda value: 0 <= value[0] <= value[1], "is (least, most), in pixels", (0.1, 2.0)),
+    "fill": (lambda value: value in FILLS, f"is one of {', '.join(FILLS)}", "border"),
+    "number": (_POSITIVE, "counts operations and cannot be negative", 2),
+    "magnitude": (_SHARE, "lies between 0 and 1", 0.5),
+    "operations": (lambda value: value and set(value) <= set(OPERATIONS), f"are some of {', '.join(OPERATIONS)}",
+                   ("rotate", "contrast")),
+    "views": (lambda value: all(map(callable, value)), "are callables (pictures, draw)", "(Crop(4), Flip())"),
+}  # fmt: skip
+
+
+class _View:
+    """Checks its settings, and hands `see` float32 pictures that it may write into."""
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            good, why, instead = _SETTINGS[name]
+            if not good(value):
+                raise CaudexError(f"{type(self).__name__}({name}={value!r}): {name} {why}; try {name}={instead!r}.")
+
+    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
+        return self.see(_fresh(pictures), draw).clamp_(0, 1)  # interpolation may round to 1.0000001
+
+
+def _fresh(pictures: Tensor) -> Tensor:
+    if pictures.ndim != 4 or pictures.shape[1] not in (1, 3):
+        raise CaudexError(f"pictures of shape {list(pictures.shape)} cannot be viewed; give [B, 1 or 3, H, W].")
+    floats = as_float(pictures).to(torch.float32).contiguous()
+    return floats.clone() if floats.data_ptr() == pictures.data_ptr() else floats
+
+
+def _rows(chosen: Tensor) -> Tensor:
+    return chosen.nonzero().squeeze(1)
 
 
 @dataclass(frozen=True)
-class Compose:
+class Compose(_View):
     """One view after another."""
 
-    views: tuple[View, ...]
+    views: tuple[Callable[[Tensor, Draw], Tensor], ...]
 
-    def __post_init__(self):
-        object.__setattr__(self, "views", tuple(self.views))
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
         for view in self.views:
             pictures = view(pictures, draw.of(slice(None)))
-        return _fresh(pictures) if not self.views else pictures
-
-
-@dataclass(frozen=True)
-class Crop:
-    """A crop of the picture's own size out of the picture padded by its reflection (He et al. 2016, section 4.2)."""
-
-    padding: int = 4
-
-    def __post_init__(self):
-        _require(self.padding >= 0, self, "padding", "counts pixels and cannot be negative", 4)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = _fresh(pictures)
-        height, width = pictures.shape[2:]
-        if self.padding >= min(height, width):
-            raise CaudexError(
-                f"Crop(padding={self.padding}) reflects more than a picture of {height} x {width} holds; "
-                f"try padding={min(height, width) // 8}."
-            )
-        moves = draw.integers(2 * self.padding + 1, 2) - self.padding
-        rows, columns = (
-            (side - 1) - ((side - 1) - (torch.arange(side, device=pictures.device) + move[:, None]).abs()).abs()
-            for side, move in zip((height, width), moves.unbind(1))
-        )
-        places = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)[:, None]  # [B, 1, HW]
-        return pictures.flatten(2).gather(2, places.expand(-1, pictures.shape[1], -1)).view_as(pictures)
-
-
-@dataclass(frozen=True)
-class ResizedCrop:
-    """A part of random area and shape, stretched to the whole (Szegedy et al. 2015, section 6)."""
-
-    scale: tuple[float, float] = (0.08, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    """width over height, before the part is cut to fit the picture"""
-
-    def __post_init__(self):
-        low, high = self.scale
-        _require(0 < low <= high <= 1, self, "scale", "is (least, most) share of the area, in (0, 1]", (0.08, 1.0))
-        _require(0 < self.ratio[0] <= self.ratio[1], self, "ratio", "is (least, most), above 0", (0.75, 1.33))
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = _fresh(pictures)
-        batch, _, height, width = pictures.shape
-        area = draw.uniform(low=self.scale[0], high=self.scale[1])
-        ratio = draw.uniform(low=math.log(self.ratio[0]), high=math.log(self.ratio[1])).exp()
-        shares = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], 1).clamp(max=1)  # [B, 2]: of width, height
-        centres = (1 - shares) * draw.uniform(2, low=-1.0, high=1.0)
-        grid = pictures.new_empty(batch, height, width, 2)
-        for axis, side in ((0, width), (1, height)):
-            steps = (torch.arange(side, device=pictures.device) * 2 + 1) / side - 1
-            places = steps * shares[:, axis, None] + centres[:, axis, None]
-            grid[..., axis] = places[:, None, :] if axis == 0 else places[:, :, None]
-        return grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
-
-
-@dataclass(frozen=True)
-class Flip:
-    """Left and right exchanged, with chance p."""
-
-    p: float = 0.5
-
-    def __post_init__(self):
-        _require_chance(self)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = _fresh(pictures)
-        rows = draw.chance(self.p).nonzero().squeeze(1)
-        pictures[rows] = pictures[rows].flip(3)
         return pictures
 
 
 @dataclass(frozen=True)
-class Shift:
+class Crop(_View):
+    """A crop of the picture's own size out of the picture padded by its reflection (He et al. 2016, section 4.2)."""
+
+    padding: int = 4
+
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        sides = pictures.shape[2:]
+        if self.padding >= min(sides):
+            raise CaudexError(
+                f"Crop(padding={self.padding}): padding reflects more than a picture of {sides[0]} x {sides[1]} holds; "
+                f"try padding={min(sides) // 8}."
+            )
+        moves = draw.integers(2 * self.padding + 1, 2) - self.padding
+        steps = (torch.arange(side, device=moves.device) + move[:, None] for side, move in zip(sides, moves.unbind(1)))
+        rows, columns = (side - 1 - (side - 1 - step.abs()).abs() for side, step in zip(sides, steps))  # reflected
+        places = (rows[:, :, None] * sides[1] + columns[:, None, :]).flatten(1)[:, None]  # [B, 1, HW]
+        return pictures.flatten(2).gather(2, places.expand(-1, pictures.shape[1], -1)).view_as(pictures)
+
+
+@dataclass(frozen=True)
+class ResizedCrop(_View):
+    """A part of random area and shape (width over height), stretched to the whole (Szegedy et al. 2015, section 6).
+
+    A part that does not fit is cut to fit, where the usual code draws again.
+    """
+
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        height, width = pictures.shape[2:]
+        area = draw.uniform(low=self.scale[0], high=self.scale[1]).log()
+        ratio = draw.uniform(low=math.log(self.ratio[0]), high=math.log(self.ratio[1])) - math.log(width / height)
+        grown = -torch.stack([area + ratio, area - ratio], 1).div(2).clamp(max=0)  # [B, 2]: how wide, how high
+        shifts = (grown.exp() - 1) / 2 * draw.uniform(2, low=-1.0, high=1.0)
+        (wider, higher), (x, y) = grown.unbind(1), shifts.unbind(1)
+        return warp(pictures, shift_x=x, shift_y=y, scale=(wider + higher) / 2, stretch=(wider - higher) / 2)
+
+
+@dataclass(frozen=True)
+class Flip(_View):
+    """Left and right exchanged, with chance p."""
+
+    p: float = 0.5
+
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        rows = _rows(draw.chance(self.p))
+        return pictures.index_copy_(0, rows, pictures.index_select(0, rows).flip(3))
+
+
+@dataclass(frozen=True)
+class Shift(_View):
     """Moved by up to `share` of each side."""
 
     share: float = 0.1
     fill: str = "border"
-    """what comes in: border, reflect or black; border suits dark backgrounds and is right for all others too"""
+    """what comes in: `border` repeats the last pixels, which keeps dark backgrounds dark; or reflect, black"""
 
-    def __post_init__(self):
-        _require(0 <= self.share <= 1, self, "share", "is a share of the side, from 0 to 1", 0.1)
-        _require_fill(self)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
         x, y = draw.uniform(2, low=-self.share, high=self.share).unbind(1)
-        return warp(_fresh(pictures), self.fill, shift_x=x, shift_y=y)
+        return warp(pictures, fill=self.fill, shift_x=x, shift_y=y)
 
 
 @dataclass(frozen=True)
-class Rotate:
+class Rotate(_View):
     """Turned about the centre by up to `degrees` either way."""
 
     degrees: float = 15.0
     fill: str = "border"
 
-    def __post_init__(self):
-        _require(0 <= self.degrees <= 180, self, "degrees", "is the largest angle, from 0 to 180", 15.0)
-        _require_fill(self)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        return warp(_fresh(pictures), self.fill, rotate=draw.uniform(low=-self.degrees, high=self.degrees))
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        return warp(pictures, fill=self.fill, rotate=draw.uniform(low=-self.degrees, high=self.degrees))
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Shrunk or enlarged about the centre by up to a factor of 1 + share, either way equally likely."""
+class Scale(_View):
+    """Enlarged or shrunk about the centre by a factor of up to 1 + share."""
 
     share: float = 0.2
     fill: str = "border"
 
-    def __post_init__(self):
-        _require(self.share >= 0, self, "share", "is by how much the size may grow and cannot be negative", 0.2)
-        _require_fill(self)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        most = math.log1p(self.share)
-        return warp(_fresh(pictures), self.fill, scale=draw.uniform(low=-most, high=most))
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        scale = draw.uniform(low=-1.0, high=1.0) * math.log1p(self.share)
+        return warp(pictures, fill=self.fill, scale=scale)
 
 
 @dataclass(frozen=True)
-class Shear:
-    """Slanted along one axis, by a slope of up to `slope` either way."""
+class Shear(_View):
+    """Slanted along one of the axes, by up to `slope` either way."""
 
     slope: float = 0.3
     fill: str = "border"
 
-    def __post_init__(self):
-        _require(0 <= self.slope <= 2, self, "slope", "is the largest slope, from 0 to 2", 0.3)
-        _require_fill(self)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
         slope, along_x = draw.uniform(low=-self.slope, high=self.slope), draw.chance(0.5)
-        return warp(_fresh(pictures), self.fill, shear_x=slope * along_x, shear_y=slope * ~along_x)
-
-
-# ---------------------------------------------------------------------------------------------- photometric views
+        return warp(pictures, fill=self.fill, shear_x=slope * along_x, shear_y=slope * ~along_x)
 
 
 @dataclass(frozen=True)
-class Colour:
-    """Brightness, contrast, saturation, hue, in SimCLR's order, clamped at the end (Chen et al. 2020, appendix A).
+class Colour(_View):
+    """SimCLR's colour jitter with chance p: each strength is how far its amount in `tone` may go either way.
 
-    The first three multiply by 1 - strength to 1 + strength; hue turns by up to `hue` of the circle, in YIQ.
-    The defaults are the paper's strength 0.5, for small pictures (appendix B.9). Grey pictures have no colour to turn.
+    The defaults are the paper's strength 0.5, for small pictures (Chen et al. 2020, appendix B.9).
     """
 
     brightness: float = 0.4
@@ -388,187 +403,98 @@ class Colour:
     hue: float = 0.1
     p: float = 0.8
 
-    def __post_init__(self):
-        for name in ("brightness", "contrast", "saturation"):
-            _require(getattr(self, name) >= 0, self, name, "is a strength and cannot be negative", 0.4)
-        _require(0 <= self.hue <= 0.5, self, "hue", "is a share of the colour circle, from 0 to 0.5", 0.1)
-        _require_chance(self)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = _fresh(pictures)
-        rows = draw.chance(self.p)
-        strengths = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue], device=rows.device)
-        amounts = draw.uniform(4, low=-1.0, high=1.0) * strengths * rows[:, None]
-        amounts[:, :3] = (amounts[:, :3] + 1).clamp_(min=0)
-        brightness, contrast, saturation, hue = amounts.unbind(1)
-        # all four are linear, so the picture is touched once: matrix @ (contrast * light + (1 - contrast) * its mean)
-        mean = pictures.mean((2, 3))[:, :, None]  # [B, C, 1]
-        matrix = _colour_matrix(saturation, hue) if pictures.shape[1] == 3 else rows.new_ones(1, 1, 1).float()
-        matrix = brightness[:, None, None] * matrix
-        rest = (1 - contrast)[:, None, None] * (matrix @ mean)
-        seen = torch.baddbmm(rest, contrast[:, None, None] * matrix, pictures.flatten(2))
-        return seen.clamp_(0, 1).view_as(pictures)
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        chosen = draw.chance(self.p)
+        names = ("brightness", "contrast", "saturation", "hue")
+        drawn = draw.uniform(4, low=-1.0, high=1.0) * chosen[:, None]
+        amounts = {name: drawn[:, i] * getattr(self, name) for i, name in enumerate(names)}
+        return tone(pictures, **{name: amount.clamp(min=-1) for name, amount in amounts.items()})
 
 
 @dataclass(frozen=True)
-class Grey:
+class Grey(_View):
     """Colour taken away, with chance p."""
 
     p: float = 0.2
 
-    def __post_init__(self):
-        _require_chance(self)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = _fresh(pictures)
-        rows = draw.chance(self.p).nonzero().squeeze(1)
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        rows = _rows(draw.chance(self.p))
         if pictures.shape[1] == 3:
-            luma = _LUMA.to(pictures.device, torch.float32)[:, None, None]
-            pictures[rows] = (pictures[rows] * luma).sum(1, keepdim=True).clamp_(0, 1)
+            luma = torch.einsum("bchw,c->bhw", pictures.index_select(0, rows), _LUMA.to(pictures.device, torch.float32))
+            pictures.index_copy_(0, rows, luma.clamp_(0, 1)[:, None].expand(-1, 3, -1, -1))
         return pictures
 
 
 @dataclass(frozen=True)
-class Blur:
-    """A Gaussian blur of a deviation drawn from `sigma`, in pixels, with chance p (Chen et al. 2020, appendix A)."""
+class Blur(_View):
+    """A Gaussian blur of a deviation from `sigma`, in pixels, with chance p (Chen et al. 2020, appendix A)."""
 
     sigma: tuple[float, float] = (0.1, 2.0)
     p: float = 0.5
 
-    def __post_init__(self):
-        _require(0 <= self.sigma[0] <= self.sigma[1], self, "sigma", "is (least, most) in pixels", (0.1, 2.0))
-        _require_chance(self)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = _fresh(pictures)
-        rows = draw.chance(self.p).nonzero().squeeze(1)
-        sigma = draw.uniform(low=self.sigma[0], high=self.sigma[1])
-        pictures[rows] = _blurred(pictures[rows], sigma[rows]).clamp_(0, 1)
-        return pictures
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        rows = _rows(draw.chance(self.p))
+        sigma = draw.uniform(low=self.sigma[0], high=self.sigma[1])[rows] / pictures.shape[2]
+        return pictures.index_copy_(0, rows, focus(pictures.index_select(0, rows), blur=sigma))
 
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(_View):
     """Gaussian noise of deviation `std` on every value."""
 
     std: float = 0.1
 
-    def __post_init__(self):
-        _require(self.std >= 0, self, "std", "is a deviation and cannot be negative", 0.1)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = _fresh(pictures)
-        return _noisy(pictures, pictures.new_full((len(pictures),), self.std), draw)
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        return noise(pictures, draw, pictures.new_full(pictures.shape[:1], self.std))
 
 
 @dataclass(frozen=True)
-class Cutout:
-    """A square of `share` of the side, at a random place inside, becomes black (DeVries and Taylor 2017)."""
+class Cutout(_View):
+    """A square of `share` of the side, at a random place inside, becomes black."""
 
     share: float = 0.5
 
-    def __post_init__(self):
-        _require(0 <= self.share <= 1, self, "share", "is a share of the side, from 0 to 1", 0.5)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = _fresh(pictures)
-        return _occluded(pictures, pictures.new_full((len(pictures),), self.share), draw)
-
-
-# ---------------------------------------------------------------------------------------------- RandAugment
-
-# how far each motion goes at magnitude 1 (Cubuk et al. 2019, table 6; scale is ours)
-_REACH = torch.tensor([0.45, 0.45, 30.0, 0.3, 0.3, math.log(1.5)])
-
-
-def _sharpness(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:
-    smooth = _blurred(pictures, torch.full_like(amount, 0.6))
-    return torch.lerp(smooth, pictures, _each(1 + 0.9 * amount))
-
-
-def _posterize(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:
-    """The upper 8 to 4 bits of each value."""
-    step = _each(torch.exp2((4 * amount.abs()).round()))
-    return (pictures * 255).round_().div_(step).floor_().mul_(step / 255)
-
-
-def _solarize(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:
-    """Values above the threshold turn into their negative."""
-    return torch.where(pictures > _each(1 - amount.abs()), 1 - pictures, pictures)
-
-
-def _autocontrast(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:
-    """Each channel stretched from black to white."""
-    low, high = pictures.amin((2, 3), keepdim=True), pictures.amax((2, 3), keepdim=True)
-    return torch.where(high > low, (pictures - low) / (high - low).clamp(min=1e-6), pictures)
-
-
-def _saturation(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:
-    if pictures.shape[1] == 1:
-        return pictures
-    return _recolour(pictures, _colour_matrix(1 + 0.9 * amount, torch.zeros_like(amount)))
-
-
-# each takes (pictures, amount in [-1, 1] a picture, draw); RandAugment clamps what comes back
-PHOTOMETRIC: dict[str, Callable[[Tensor, Tensor, Draw], Tensor]] = {
-    "identity": lambda pictures, amount, draw: pictures,
-    "brightness": lambda pictures, amount, draw: pictures * _each(1 + 0.9 * amount),
-    "contrast": lambda pictures, amount, draw: _contrast(pictures, 1 + 0.9 * amount),
-    "colour": _saturation,
-    "sharpness": _sharpness,
-    "posterize": _posterize,
-    "solarize": _solarize,
-    "autocontrast": _autocontrast,
-    "invert": lambda pictures, amount, draw: 1 - pictures,
-    "blur": lambda pictures, amount, draw: _blurred(pictures, amount.abs() * pictures.shape[3] / 16),
-    "noise": lambda pictures, amount, draw: _noisy(pictures, amount.abs() * 0.2, draw),
-    "cutout": lambda pictures, amount, draw: _occluded(pictures, amount.abs() * 0.5, draw),
-}
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        return cutout(pictures, draw, pictures.new_full(pictures.shape[:1], self.share))
 
 
 @dataclass(frozen=True)
-class RandAugment:
+class RandAugment(_View):
     """`number` random operations a picture, all of one magnitude (Cubuk et al. 2020, section 3).
 
-    The paper's operations but for equalize, with scale, blur, noise and cutout besides; a sign is drawn where it
-    matters. The motions of a round are one `warp`.
+    The paper's operations but for equalize, with scale, blur, noise and cutout besides.
     """
 
     number: int = 2
     magnitude: float = 0.5
-    operations: tuple[str, ...] = (*MOTIONS, *(name for name in PHOTOMETRIC if name != "invert"))
+    operations: tuple[str, ...] = tuple(OPERATIONS)
     fill: str = "border"
 
-    def __post_init__(self):
-        _require(self.number >= 0, self, "number", "counts operations and cannot be negative", 2)
-        _require(0 <= self.magnitude <= 1, self, "magnitude", "lies between 0 and 1", 0.5)
-        known = (*MOTIONS, *PHOTOMETRIC)
-        good = len(self.operations) > 0 and set(self.operations) <= set(known)
-        _require(good, self, "operations", f"takes some of {', '.join(known)}", ("rotate", "contrast"))
-        _require_fill(self)
-
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = _fresh(pictures)
-        for _ in range(self.number):
-            choice = draw.integers(len(self.operations))
-            amount = torch.where(draw.chance(0.5), self.magnitude, -self.magnitude)
-            motion = amount[:, None] * _REACH.to(amount.device)
-            for column, name in enumerate(MOTIONS):
-                place = self.operations.index(name) if name in self.operations else -1
-                motion[:, column] *= choice == place
-            rows = (motion != 0).any(1).nonzero().squeeze(1)
-            if len(rows):
-                pictures[rows] = warp(pictures[rows], self.fill, **dict(zip(MOTIONS, motion[rows].unbind(1))))
-            for place, name in enumerate(self.operations):
-                if name in PHOTOMETRIC:
-                    rows = (choice == place).nonzero().squeeze(1)
-                    own = draw.of(rows)
-                    if len(rows):
-                        pictures[rows] = PHOTOMETRIC[name](pictures[rows], amount[rows], own).clamp_(0, 1)
+    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+        known = [OPERATIONS[name] for name in self.operations]
+        families = list(dict.fromkeys(family for family, _ in known))
+        owner = torch.tensor([families.index(family) for family, _ in known], device=pictures.device)
+        reach = torch.tensor([amount for _, amount in known], device=pictures.device)
+        choices = draw.integers(len(known), self.number)
+        signs = torch.where(draw.uniform(self.number) < 0.5, self.magnitude, -self.magnitude)
+        for choice, sign in zip(choices.unbind(1), signs.unbind(1)):
+            drawn = owner[choice]
+            order = drawn.argsort()  # side by side, the pictures of a family are a slice
+            seen = pictures.index_select(0, order)
+            amounts = reach.new_zeros(len(choice), len(known)).scatter_(1, choice[:, None], (sign * reach[choice])[:, None])
+            amounts = amounts.index_select(0, order)
+            start = 0
+            for family, count in zip(families, drawn.bincount(minlength=len(families)).tolist()):
+                rows, start = slice(start, start + count), start + count
+                own = draw.of(order[rows]) if family in (noise, cutout) else None
+                if family and count:
+                    columns = zip(self.operations, known, amounts[rows].unbind(1))
+                    named = {name: column for name, (doer, _), column in columns if doer is family}
+                    if family is warp:
+                        named["fill"] = self.fill
+                    seen[rows] = family(seen[rows], own, **named)
+            pictures = pictures.index_copy_(0, order, seen)
         return pictures
-
-
-# ---------------------------------------------------------------------------------------------- turns
 
 
 def _require_square(pictures: Tensor) -> None:
@@ -582,7 +508,7 @@ def quarter_turns(pictures: Tensor, quarters: Tensor) -> Tensor:
     _require_square(pictures)
     turned = pictures.clone()
     for quarter in (1, 2, 3):
-        rows = (quarters % 4 == quarter).nonzero().squeeze(1)
+        rows = _rows(quarters % 4 == quarter)
         turned[rows] = torch.rot90(pictures[rows], quarter, (2, 3))
     return turned
 
@@ -594,39 +520,29 @@ def all_four_rotations(pictures: Tensor) -> tuple[Tensor, Tensor]:
     return turned, torch.arange(4, device=pictures.device).repeat_interleave(len(pictures))
 
 
-# ---------------------------------------------------------------------------------------------- corruptions
-
-_SEVERITIES = {
-    "noise": (0.04, 0.08, 0.12, 0.18, 0.26),  # deviation
-    "blur": (0.04, 0.06, 0.08, 0.10, 0.13),  # deviation, as a share of the side
-    "contrast": (0.75, 0.6, 0.45, 0.3, 0.15),  # what is left of it
-    "occlusion": (0.2, 0.3, 0.4, 0.5, 0.6),  # share of the side
-    "shift": (0.04, 0.08, 0.12, 0.16, 0.2),  # share of the side, in a random direction
-    "rotation": (10.0, 20.0, 30.0, 45.0, 60.0),  # degrees, either way
+# what does the damage, and its amounts at severity 1 to 5
+_DAMAGE = {
+    "noise": (noise, "noise", (0.04, 0.08, 0.12, 0.18, 0.26)),
+    "blur": (focus, "blur", (0.05, 0.065, 0.08, 0.1, 0.13)),
+    "contrast": (tone, "contrast", (-0.25, -0.4, -0.55, -0.7, -0.85)),
+    "occlusion": (cutout, "cutout", (0.2, 0.3, 0.4, 0.5, 0.6)),
+    "shift": (warp, "shift_x", (0.04, 0.08, 0.12, 0.16, 0.2)),
+    "rotation": (warp, "rotate", (8.0, 15.0, 22.0, 30.0, 45.0)),
 }
-CORRUPTIONS = tuple(_SEVERITIES)
+CORRUPTIONS = tuple(_DAMAGE)
 
 
 def corrupt(pictures: Tensor, kind: str, severity: int, draw: Draw) -> Tensor:
     """Pictures made worse on purpose, to measure robustness (after Hendrycks and Dietterich 2019, section 3).
 
-    Strengths are relative to the side, so that they mean the same on small digits and on photos.
+    Strengths are relative to the side, so that they mean the same on small digits and on photos; shift and rotation
+    go either way.
     """
-    if kind not in _SEVERITIES:
+    if kind not in CORRUPTIONS:
         raise CaudexError(f"{kind!r} is not a corruption; take one of {', '.join(CORRUPTIONS)}.")
     if severity not in (1, 2, 3, 4, 5):
         raise CaudexError(f"severity {severity!r} is not on the scale; take 1 (slight) to 5 (severe).")
-    pictures = _fresh(pictures)
-    strength = pictures.new_full((len(pictures),), _SEVERITIES[kind][severity - 1])
-    if kind == "noise":
-        return _noisy(pictures, strength, draw)
-    if kind == "blur":
-        return _blurred(pictures, strength * min(pictures.shape[2:])).clamp_(0, 1)
-    if kind == "contrast":
-        return _contrast(pictures, strength)
-    if kind == "occlusion":
-        return _occluded(pictures, strength, draw)
-    if kind == "shift":
-        angle = draw.uniform(high=2 * math.pi)
-        return warp(pictures, shift_x=strength * angle.cos(), shift_y=strength * angle.sin())
-    return warp(pictures, rotate=torch.where(draw.chance(0.5), strength, -strength))
+    family, name, amounts = _DAMAGE[kind]
+    pictures, amount = _fresh(pictures), amounts[severity - 1]
+    sign = torch.where(draw.chance(0.5) & (family is warp), -1.0, 1.0)
+    return family(pictures, draw, **{name: sign * amount}).clamp_(0, 1)

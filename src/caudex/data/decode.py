@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import time
@@ -21,7 +20,7 @@ from torch.utils.data import get_worker_info
 from caudex.errors import CaudexError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
 UNREADABLE_AT_MOST = 0.05
 SMALLEST_SIDE = 4
 SAMPLE = 64
@@ -39,7 +38,7 @@ def decode(source: str | Image.Image, shape: tuple[int, int, int]) -> np.ndarray
     """
     channels, height, width = shape
     with _opened(source) as image:
-        if image.format == "JPEG":  # decodes at 1/2, 1/4, 1/8 where that is still twice the wanted size
+        if image.format in ("JPEG", "MPO"):  # decodes at 1/2, 1/4, 1/8 where that is still twice the wanted size
             image.draft("L" if channels == 1 else "RGB", (2 * width, 2 * height))
         image = ImageOps.fit(_plain(image), (width, height), Image.Resampling.BICUBIC)
         return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(height, width, -1).transpose(2, 0, 1)
@@ -70,9 +69,12 @@ def decode_many(
             for start in starts:
                 fill(start)
         else:
-            with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            pool = ThreadPoolExecutor(torch.get_num_threads())
+            try:
                 for _ in _shown(pool.map(fill, starts), len(starts), progress):
                     pass
+            finally:
+                pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for all the others
     return pictures, sorted(skipped)
 
 
@@ -86,11 +88,13 @@ def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
         for row in rows:
             try:
                 with _opened(source(row)) as image:
+                    shown = image.size
+                    image.draft(None, (64, 64))
                     plain = _plain(image)
             except Unreadable as reason:
                 unreadable.append((names[row], reason))
                 continue
-            sizes.append(plain.size)
+            sizes.append(shown)
             grey = grey and _is_grey(plain)
     if not sizes:
         name, reason = unreadable[0]
@@ -112,8 +116,8 @@ def _opened(source: str | Image.Image):
             source = Image.open(source, formats=FORMATS)
         with source as image:
             width, height = image.size
-            if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
-                raise Unreadable(f"{width:,} x {height:,} pixels, a decompression bomb?")
+            if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:  # from twice that on Pillow raises
+                raise Image.DecompressionBombError
             if min(width, height) < SMALLEST_SIDE:
                 raise Unreadable(f"{width} x {height} pixels; a side needs at least {SMALLEST_SIDE}")
             yield image
@@ -122,7 +126,7 @@ def _opened(source: str | Image.Image):
     except Image.UnidentifiedImageError:
         raise Unreadable("not a picture") from None
     except Image.DecompressionBombError:
-        raise Unreadable("too many pixels, a decompression bomb?") from None
+        raise Unreadable(f"over {Image.MAX_IMAGE_PIXELS:,} pixels, a decompression bomb?") from None
     except Exception as error:  # Pillow's readers raise nearly every kind on broken files
         raise Unreadable(str(error).splitlines()[0] if str(error) else type(error).__name__) from None
 

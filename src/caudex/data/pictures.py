@@ -120,7 +120,9 @@ class Pictures:
     def readable(self, index) -> Tensor:
         """bool [B]: False where a picture fetched before could not be read and is only zeros."""
         rows = self._rows(index)
-        return torch.ones(len(rows), dtype=torch.bool) if self.in_memory else torch.from_numpy(self.store.bad)[rows] == 0
+        if self.in_memory:
+            return torch.ones(len(rows), dtype=torch.bool)
+        return torch.from_numpy(self.store.bad)[rows] == 0
 
     def name(self, i: int) -> str:
         """The path of picture `i`, or a name like `digits/17`."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from caudex.data.leaks import twins
+from caudex.data.loading import settle
 from caudex.data.pictures import Pictures, Split
 from caudex.errors import CaudexError
 
@@ -19,15 +22,14 @@ FEWEST_TO_HOLD_OUT = 5
 class Found:
     """What a reader hands over: all pictures with all labels, the rows of a given test set, and what was left out.
 
-    `official` marks published sets, whose test is kept as published even if a picture stands on both sides;
-    `mine` marks a test folder of the user, where that is an error.
+    `leaks`: what becomes of a training picture that also stands in the given test. "keep" for published sets, whose
+    figures everybody measures so; "raise" for a folder of the user, unless nobody labelled it; else "drop".
     """
 
     everything: Pictures
     test: Tensor | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    official: bool = False
-    mine: bool = False
+    leaks: Literal["keep", "raise", "drop"] = "drop"
 
 
 def order(count: int, seed: int, purpose: str) -> Tensor:
@@ -62,36 +64,71 @@ def per_class(labels: Tensor, classes: Sequence[str]) -> list[int]:
 
 
 def divide(found: Found, labels_per_class: int | None, seed: int, test_share: float) -> Split:
-    """Hold out the test, drop from training what also stands there, draw the labels that are kept."""
-    everything, skipped = found.everything, list(found.skipped)
-    test = found.test
+    """Hold out the test, drop from training what also stands there, draw the labels that are kept.
+
+    Raises CaudexError where no two classes can be learned, or a class has fewer labels than are to be kept.
+    """
+    everything, test, leaks = found.everything, found.test, found.leaks
+    _can_teach(everything.labels, everything.classes)
     if test is None:
-        test = _held_out(everything, seed, test_share)
+        test, leaks = _held_out(everything, seed, test_share), "drop"
     training = torch.ones(len(everything), dtype=torch.bool)
     training[test] = False
+    dropped = _without_leaks(everything, training, test, leaks)
     labelled = training & (everything.labels >= 0)
+    _can_teach(everything.labels[labelled], everything.classes)
     if labels_per_class is not None:
         kept = _drawn(everything, labelled, labels_per_class, seed)
         labelled = torch.zeros_like(labelled)
         labelled[kept] = True
-    return Split(
-        everything.take(labelled), everything.take(training & ~labelled).unlabelled(), everything.take(test), skipped
-    )
+    few, unreadable = settle(everything.take(labelled))
+    held_out, more = settle(everything.take(test))
+    _can_teach(few.labels, few.classes)
+    many = everything.take(training & ~labelled).unlabelled()
+    return Split(few, many, held_out, found.skipped + dropped + unreadable + more)
+
+
+def _can_teach(labels: Tensor, classes: Sequence[str]) -> None:
+    counts = per_class(labels, classes)
+    if not sum(counts):
+        raise CaudexError("No picture is labelled; a classifier needs some of at least two classes.")
+    if len(classes) < 2:
+        raise CaudexError(f"There is one class, {classes[0]!r}; a classifier needs two.")
+    if not all(counts):
+        raise CaudexError(f"Class {classes[counts.index(0)]!r} has no readable labelled picture left; add some.")
 
 
 def _held_out(everything: Pictures, seed: int, share: float) -> Tensor:
+    """At least one picture a class, and never all; none at all where a class has fewer than five."""
     counts = per_class(everything.labels, everything.classes)
     if min(counts) < FEWEST_TO_HOLD_OUT or not share:
         return torch.zeros(0, dtype=torch.int64)
-    return stratified(everything.labels, [max(1, round(count * share)) for count in counts], seed, "test share")
+    shares = [min(count - 1, max(1, round(count * share))) for count in counts]
+    return stratified(everything.labels, shares, seed, "test share")
+
+
+def _without_leaks(everything: Pictures, training: Tensor, test: Tensor, leaks: str) -> list[tuple[str, str]]:
+    """Takes the pictures of the test out of `training` (bool [N], changed in place): (path, reason) of each."""
+    if leaks == "keep" or not len(test):
+        return []
+    pairs = twins(everything, training.nonzero().flatten(), test)
+    taught = [pair for pair in pairs if everything.labels[pair[0]] >= 0]
+    if taught and leaks == "raise":
+        one, other = (everything.name(place) for place in taught[0])
+        raise CaudexError(
+            f"{len(taught):,} labelled pictures also stand in the test, for example {one} as {other}. "
+            "Remove them from one of the two, else the test measures memory."
+        )
+    training[[place for place, _ in pairs]] = False
+    return [(everything.name(place), f"also in the test, as {everything.name(other)}") for place, other in pairs]
 
 
 def _drawn(everything: Pictures, labelled: Tensor, wanted: int, seed: int) -> Tensor:
     labels = torch.where(labelled, everything.labels, -1)
     for name, count in zip(everything.classes, per_class(labels, everything.classes)):
-        if not 1 <= wanted <= count:
+        if wanted > count:
             raise CaudexError(
-                f"{wanted} labels a class cannot be kept: class {name!r} has {count:,} labelled pictures to draw "
+                f"{wanted:,} labels a class cannot be kept: class {name!r} has {count:,} labelled pictures to draw "
                 f"from. Choose between 1 and {count:,}."
             )
     return stratified(labels, [wanted] * len(everything.classes), seed, "label draw")

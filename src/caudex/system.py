@@ -1,0 +1,153 @@
+"""What a system is: a dataclass of settings that puts trunk, signals and sources together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from caudex.errors import CaudexError
+from caudex.names import find, places
+from caudex.run import Hardware, Run
+from caudex.signals import Signal, asked
+from caudex.training import restore
+
+
+@dataclass
+class System:
+    """Fields are settings and, through the command line, flags: defaults < scale < flags.
+
+    `train(run)` trains and returns a model (an object with `.trunk`, `.signals` and verbs such as `predict`);
+    `model(facts)` is the same object before training, from what the run keeps in facts.json alone;
+    `claim(run)` is one seed's evidence.
+    """
+
+    seed: int = 0
+    """everything random follows from it"""
+    steps: int = 1000
+    """optimiser steps of each network trained"""
+    minutes: float | None = None
+    """train for so many minutes altogether instead of a number of steps"""
+    flops: float | None = None
+    """train for so many floating-point operations altogether instead"""
+    also: tuple[str, ...] = ()
+    """further signals on the same trunk: NAME or NAME:WEIGHT, for example rotation:0.5, or labels:COLUMN"""
+
+    scales: ClassVar[dict[str, dict]] = {"laptop": {}}
+    statement: ClassVar[str] = ""
+    """what the claim says, in one sentence"""
+
+    def train(self, run: Run) -> Any:
+        raise NotImplementedError
+
+    def model(self, facts: dict) -> Any:
+        raise NotImplementedError
+
+    def claim(self, run: Run) -> Any:
+        raise CaudexError(f"{type(self).__name__} makes no claim.")
+
+    def budget(self, share: float) -> dict:
+        """For `fit`: the steps of one network, or its share of the minutes or FLOPs."""
+        if self.minutes or self.flops:
+            return {"minutes": self.minutes and self.minutes * share, "flops": self.flops and self.flops * share}
+        return {"steps": self.steps}
+
+    def further(self, facts: dict) -> dict[str, Signal]:
+        """The signals that `--also` adds, by name."""
+        signals = dict(asked(words, facts) for words in self.also)
+        if len(signals) < len(self.also) or "labels" in signals:
+            raise CaudexError(f"--also {' '.join(self.also)}: each signal can be added once; leave the second one out.")
+        return signals
+
+    def feed(self, signals: Mapping[str, Signal], **offered) -> dict:
+        """A source for each further signal, from those that the system offers: `labelled`, `unlabelled`."""
+        for name, signal in signals.items():
+            if signal.needs not in offered:
+                raise CaudexError(f"--also {name}: it needs {signal.needs} pictures, which this system has not; leave it out.")
+        return {name: offered[signal.needs] for name, signal in signals.items()}
+
+    def check(self) -> None:
+        """Raises CaudexError for a setting out of its range; each system adds its own by `positive` and the like."""
+        for name, lowest in {"steps": 1, "minutes": 1e-9, "flops": 1}.items():
+            value = getattr(self, name)
+            if value is not None and not lowest <= value < float("inf"):
+                raise CaudexError(f"--{name} {value:g} trains nothing; give a positive number of {name}.")
+
+
+def inside(system: System, **ranges: tuple[float, float]) -> None:
+    """Raises CaudexError unless each named setting lies in its (lowest, highest)."""
+    for name, (low, high) in ranges.items():
+        value = getattr(system, name)
+        if value is not None and not low <= value <= high:
+            flag = name.replace("_", "-")
+            limit = f"at least {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
+            raise CaudexError(f"--{flag} {value:g} is out of range; it must be {limit}.")
+
+
+def scaled(name: str, scale: str = "laptop") -> System:
+    """The system of that name with the settings of that scale."""
+    kind = find("systems", name)
+    scales = {"laptop": {}} | kind.scales
+    if scale not in scales:
+        raise CaudexError(f"{name} has no scale {scale!r}; it has {', '.join(scales)}.")
+    return kind(**scales[scale])
+
+
+def name_of(system: System) -> str:
+    kind = type(system)
+    return next(name for name, place in places("systems").items() if place == f"{kind.__module__}:{kind.__name__}")
+
+
+def start(system: System, run: Run) -> None:
+    """Check the settings and write them down."""
+    system.check()
+    run.save_settings(name_of(system), {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(system).items()})
+
+
+def opened(path: str | Path, hardware: Hardware | None = None) -> tuple[System, Run]:
+    """The system and run of a run folder. Only registered classes are named there; none of its content is executed."""
+    run = Run(path, hardware=hardware)
+    found = run.settings()
+    kind = find("systems", found["system"])
+    known = {field.name for field in fields(kind)}
+    unknown = sorted(set(found["settings"]) - known)
+    if unknown:
+        raise CaudexError(f"{path}/settings.yaml has the setting {unknown[0]!r}, which {found['system']} does not know; it is of another version.")
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in found["settings"].items()}
+    try:
+        system = kind(**settings)
+        system.check()
+    except TypeError as error:
+        raise CaudexError(f"{path}/settings.yaml does not fit {found['system']}: {error}.") from None
+    run.seed = system.seed
+    return system, run
+
+
+def save_model(model: Any, run: Run) -> None:
+    """model.safetensors, by which `load` needs no data and no checkpoint of a stage."""
+    from caudex.run import safe_bytes
+    from caudex.training import distinct
+
+    run.write("model.safetensors", safe_bytes(distinct(model.state_dict())))
+
+
+def load(path: str | Path) -> Any:
+    """What `train` returned, from a run folder: an object with `.trunk`, `.signals` and its verbs."""
+    import safetensors
+    from safetensors.torch import load as read
+
+    system, run = opened(path)
+    facts, file = run.kept("facts"), run.path / "model.safetensors"
+    if facts is None or not file.exists():
+        raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
+    try:
+        weights = read(file.read_bytes())
+    except safetensors.SafetensorError:
+        raise CaudexError(f"{file} is damaged; `caudex resume {path}` writes it again from the last checkpoint.") from None
+    model = system.model(facts)
+    restore(model, weights)
+    return model.eval()
+
+
+__all__ = ["System", "inside", "load", "name_of", "opened", "replace", "save_model", "scaled", "start"]

@@ -1,0 +1,1 @@
+"""Whole methods under their published names; one file each, found by its name."""

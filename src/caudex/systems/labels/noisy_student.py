@@ -1,0 +1,233 @@
+"""noisy-student: a teacher labels the unlabelled pictures, a noised student learns from both and is the next teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from caudex import data, trunks, views
+from caudex.claim import Claim
+from caudex.classifier import Classifier, facts_of, learner
+from caudex.data import Pictures, Split, off_topic_share, with_off_topic
+from caudex.data.batches import Batches, Join
+from caudex.errors import CaudexError
+from caudex.examination import draw_pictures, examine
+from caudex.learner import Learner
+from caudex.peers import label_spreading, self_training
+from caudex.run import Run
+from caudex.signals.labels import one_hot
+from caudex.system import System, inside
+from caudex.training import fit
+
+
+@dataclass
+class NoisyStudent(System):
+    """Few labelled and many unlabelled pictures: teachers label, noised students learn (Xie et al. 2020).
+
+    Trains a teacher on the labelled pictures, then `rounds` students on labelled and pseudo-labelled ones together,
+    and a supervised network with the same noise and the same compute, so that the gain is seen.
+    """
+
+    data: str = "digits"
+    """digits, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
+    labels: str | None = None
+    """a CSV file path,label for the pictures of the folder; what it does not name is unlabelled"""
+    labels_per_class: int | None = None
+    """labels to keep of each class, the others are hidden; default: 10 of a packaged set, all of your own"""
+    size: int = 0
+    """side of the pictures in pixels; 0 chooses"""
+    rounds: int = 5
+    """students, each the teacher of the next"""
+    steps: int = 300
+    batch: int = 80
+    """pictures a step"""
+    ratio: float = 4.0
+    """pseudo-labelled pictures for each labelled one in a batch; each picture weighs the same (the released code)"""
+    first_share: float = 0.2
+    """the surest share of the pictures that the first student learns from; it grows evenly from student to student"""
+    last_share: float = 1.0
+    """the share that the last student learns from"""
+    threshold: float = 0.0
+    """pictures that the teacher is less sure of are left out (0.3 in the paper)"""
+    soft: bool = True
+    """learn the teacher's probabilities rather than its choice"""
+    balance: bool = True
+    """as many of each class as its share of the labels says: the surest are kept, too few are repeated"""
+    magnitude: float = 0.4
+    """strength of RandAugment, 0 to 1, two operations a picture"""
+    mirror: bool | None = None
+    """also mirror pictures at random; default: colour pictures only"""
+    dropout: float = 0.2
+    survival: float = 0.9
+    """chance that the last residual branch of a student is kept (stochastic depth)"""
+    width: int = 16
+    """channels of the teacher's first stage"""
+    growth: float = 1.5
+    """width of the last student over the teacher's; at least 1"""
+    depth: int = 1
+    """residual blocks in each of three stages"""
+    stride: int = 1
+    """of the first convolution; 2 makes large pictures four times cheaper"""
+    lr: float = 3e-3
+    decay: float = 0.05
+    """weight decay"""
+    average: float = 0.99
+    """decay of the averaged weights that label and predict"""
+    baseline: bool = True
+    """also train the supervised network, without which no gain is seen"""
+    off_topic: float | None = None
+    """for study: learn the first half of the classes, with this share of the unlabelled pictures from the others"""
+
+    scales: ClassVar = {
+        "tiny": {"rounds": 2, "steps": 20, "width": 8, "batch": 40},
+        "paper": {
+            "data": "imagenet", "size": 224, "rounds": 3, "steps": 430_000, "batch": 2048 * 15, "ratio": 14.0, "width": 64,
+            "depth": 8, "stride": 2, "dropout": 0.5, "survival": 0.8, "threshold": 0.3, "magnitude": 0.9,
+            "first_share": 1.0, "labels_per_class": None, "average": 0.9999,
+        },
+    }  # fmt: skip
+    statement: ClassVar = "unlabelled pictures, labelled by a teacher, make a noised student better than labels alone"
+
+    def train(self, run: Run) -> Classifier:
+        split = self.split()
+        facts = facts_of(split)
+        run.keep("facts", facts)
+        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled)}
+        before = run.compute.flops
+        labelled = one_hot(split.labelled.labels, len(facts["classes"]))
+        net = self.network(run.stage("teacher"), split, 0, Batches(split.labelled, self.batch, run.seed, self.noise(facts), labelled))
+        results["teacher"] = net.accuracy(split.test)
+        rounds = []
+        for number in range(1, self.rounds + 1):
+            rows, told, right = self.pseudo_labels(run, number, net, split)
+            rounds.append({"round": number, "learned": len(rows), "distinct": len(rows.unique()), "right": right})
+            few = max(1, round(self.batch / (1 + self.ratio)))
+            source = Join(
+                Batches(split.labelled, few, run.seed, self.noise(facts), labelled),
+                Batches(split.unlabelled.take(rows), self.batch - few, run.seed, self.noise(facts), told),
+            )
+            net = self.network(run.stage(f"student-{number}"), split, number, source)
+            rounds[-1]["student"] = net.accuracy(split.test)
+        run.table("rounds", rounds)
+        results["student"] = examine(run, net, split, "noisy-student")
+        results["parameters"] = sum(p.numel() for p in net.trunk.parameters())
+        if self.baseline:
+            stage = run.stage("supervised")
+            source = Batches(split.labelled, self.batch, run.seed, self.noise(facts), labelled)
+            equal = self.network(stage, split, self.rounds, source, flops=run.compute.flops - before)
+            results["supervised"] = examine(stage, equal, split, "supervised")
+        run.keep("results", results)
+        return net
+
+    def split(self) -> Split:
+        per_class = self.labels_per_class or (10 if self.data in data.PACKAGED else None)
+        split = data.pictures(self.data, labels=self.labels, labels_per_class=per_class, size=self.size, seed=self.seed)
+        return split if self.off_topic is None else with_off_topic(split, self.off_topic, self.seed)
+
+    def noise(self, facts: dict) -> views.Compose:
+        mirror = facts["shape"][0] == 3 if self.mirror is None else self.mirror
+        return views.Compose([views.Flip()] * mirror + [views.RandAugment(2, self.magnitude)] * (self.magnitude > 0))
+
+    def network(self, run: Run, split: Split, number: int, source: Batches | Join, flops: float | None = None) -> Classifier:
+        """Train the teacher (number 0) or a student; the supervised baseline is a student by other means, for `flops`."""
+        facts = facts_of(split)
+        seen = split.unlabelled if len(split.unlabelled) else split.labelled
+        with run.seeded("weights"):
+            made = self.learner(facts, number, seen)
+        sources = self.feed(
+            {name: signal for name, signal in made.signals.items() if name != "labels"},
+            labelled=Batches(split.labelled, self.batch, run.seed, self.noise(facts)),
+            unlabelled=Batches(seen, self.batch, run.seed, self.noise(facts)),
+        )
+        curve = split.test.take(slice(0, 1000))
+        evaluate = (lambda learner: {"accuracy": Classifier(learner, facts).accuracy(curve)}) if len(curve) else None
+        budget = {"flops": flops} if flops else self.budget(1 / (1 + self.rounds) / (1 + self.baseline))
+        return Classifier(fit(made, {"labels": source} | sources, **budget, run=run, evaluate=evaluate), facts)
+
+    def learner(self, facts: dict, number: int, seen: Pictures | None = None) -> Learner:
+        """The teacher is not noised within; students are, and grow evenly."""
+        width = round(self.width * (1 + (self.growth - 1) * number / self.rounds) / 4) * 4
+        noised = {"dropout": self.dropout, "survival": self.survival} if number else {}
+        trunk = trunks.ResNet(facts["shape"][0], width, self.depth, stride=self.stride, **noised)
+        return learner(trunk, facts, self.lr, self.decay, self.average, self.further(facts), seen)
+
+    def model(self, facts: dict) -> Classifier:
+        return Classifier(self.learner(facts, self.rounds), facts)
+
+    def pseudo_labels(self, run: Run, number: int, teacher: Classifier, split: Split) -> tuple[Tensor, Tensor, float]:
+        """Rows of the unlabelled set [M], what the teacher says of them [M, K], and how many are right, where known.
+
+        The teacher sees clean pictures in eval mode; its class shares are first brought to those of the labels.
+        """
+        with run.counting(teacher):
+            told = teacher.probabilities(split.unlabelled)  # [N, K]
+        classes = told.shape[1]
+        wanted = one_hot(split.labelled.labels, classes).mean(0)  # [K]
+        if self.balance:
+            told = aligned(told, wanted)
+        confidence, number_told = told.max(1)
+        share = self.first_share + (self.last_share - self.first_share) * (number - 1) / max(1, self.rounds - 1)
+        chosen = surest(confidence, number_told, wanted * share * len(told) if self.balance else None, share, self.threshold)
+        if len(chosen) == 0:
+            raise CaudexError(f"the teacher is less than {self.threshold:.0%} sure of every unlabelled picture; lower --threshold.")
+        right = float("nan")
+        if (hidden := split.unlabelled.hidden) is not None:
+            wrong = chosen[hidden[chosen] != number_told[chosen]].unique()
+            right = 1 - (hidden[chosen] != number_told[chosen]).float().mean().item()
+            wrong = wrong[confidence[wrong].argsort(descending=True)][:16]
+            titles = [f"{split.labelled.classes[number_told[i]]} {confidence[i]:.0%}" for i in wrong]
+            draw_pictures(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, titles)
+        return chosen, (told if self.soft else F.one_hot(number_told, classes).float())[chosen], right
+
+    def claim(self, run: Run) -> Claim:
+        self.train(run)
+        found = run.kept("results")
+        split = self.split()
+        quiet = replace(self, magnitude=0.0, dropout=0.0, survival=1.0, mirror=False, baseline=False)
+        plain = quiet.train(run.stage("without-noise"))
+        against = {"supervised": found["supervised"]["accuracy"], "without noise": plain.accuracy(split.test)}
+        if len(split.labelled) + len(split.unlabelled) <= 5000:
+            against |= {"scikit-learn self-training": self_training(split), "scikit-learn label spreading": label_spreading(split)}
+        further = {
+            "teacher": found["teacher"],
+            "corrupted": found["student"]["corrupted"],
+            "corrupted, supervised": found["supervised"]["corrupted"],
+            "corrupted gain": found["student"]["corrupted"] - found["supervised"]["corrupted"],
+            "parameters": found["parameters"],
+        }
+        return Claim(self.statement, found["student"]["accuracy"], against, further)
+
+    def check(self) -> None:
+        super().check()
+        endless = float("inf")
+        inside(self, rounds=(1, 100), batch=(2, endless), ratio=(0.1, 1000), first_share=(0.001, 1), last_share=(0.001, 1))
+        inside(self, threshold=(0, 0.999), magnitude=(0, 1), dropout=(0, 0.9), survival=(0.1, 1), width=(4, 4096), depth=(1, 100))
+        inside(self, growth=(1, 16), stride=(1, 4), lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999), off_topic=(0, 1))
+        inside(self, labels_per_class=(1, endless))
+
+
+def aligned(told: Tensor, wanted: Tensor, passes: int = 10) -> Tensor:
+    """Probabilities [N, K] rescaled so that their mean is nearly `wanted` [K] (after Berthelot et al. 2020, section 3.1)."""
+    for _ in range(passes):
+        told = told * (wanted / told.mean(0).clamp_min(1e-8))
+        told = told / told.sum(1, keepdim=True)
+    return told
+
+
+def surest(confidence: Tensor, told: Tensor, wanted: Tensor | None, share: float, threshold: float) -> Tensor:
+    """Rows above `threshold`, the surest first: `wanted[k]` of each class, repeated where there are too few;
+    or, without `wanted`, that share of all (Xie et al. 2020, section 3.1, and the released filter)."""
+    order = confidence.argsort(descending=True, stable=True)
+    order = order[confidence[order] >= threshold]
+    if wanted is None:
+        return order[: round(share * len(confidence))]
+    rows = []
+    for k, count in enumerate(wanted.round().long().tolist()):
+        mine = order[told[order] == k][:count]
+        if len(mine):
+            rows.append(mine.repeat(-(-count // len(mine)))[:count])
+    return torch.cat(rows) if rows else order[:0]

@@ -1,0 +1,449 @@
+"""Views: the same picture gets the same view in any batch, and each operation does what its name says."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from torch.testing import assert_close
+
+from caudex import views
+from caudex.errors import CaudexError
+from caudex.views import (
+    Blur,
+    Colour,
+    Compose,
+    Crop,
+    Cutout,
+    Draw,
+    Flip,
+    Grey,
+    Noise,
+    RandAugment,
+    ResizedCrop,
+    Rotate,
+    Scale,
+    Shear,
+    Shift,
+    corrupt,
+    quarter_turns,
+    warp,
+)  # fmt: skip
+
+VIEWS = [
+    Crop(4), ResizedCrop(), Flip(), Shift(0.2), Rotate(40), Rotate(40, fill="reflect"), Scale(0.3), Shear(), Colour(),
+    Grey(0.5), Blur(), Noise(), Cutout(), RandAugment(number=3, magnitude=0.7),
+    Compose((Crop(2), Colour(), RandAugment())), *(RandAugment(number=1, magnitude=0.6, operations=(name,)) for name in views.OPERATIONS),
+]  # fmt: skip
+IDENTITIES = [
+    Compose(()), Crop(0), ResizedCrop(scale=(1, 1), ratio=(1, 1)), Flip(0.0), Shift(0.0), Rotate(0.0), Scale(0.0),
+    Shear(0.0), Colour(0, 0, 0, 0), Colour(p=0.0), Grey(0.0), Blur(p=0.0), Blur(sigma=(0, 0), p=1.0), Noise(0.0),
+    Cutout(0.0), RandAugment(number=0), RandAugment(operations=("identity",)),
+    RandAugment(magnitude=0.0, operations=tuple(set(views.OPERATIONS) - {"autocontrast"})),
+]  # fmt: skip
+
+
+def photos(batch=12, channels=3, side=16, cells=4):
+    """Smooth random pictures, with the full range of values."""
+    noise = torch.rand(batch, channels, cells, cells, generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.interpolate(noise, size=(side, side), mode="bicubic").clamp(0, 1)
+    return (smooth * 255).round().to(torch.uint8)
+
+
+def draw(batch=12, seed=0, epoch=0):
+    return Draw(seed, epoch, torch.arange(batch))
+
+
+def chi_square(cells, expected):
+    return ((cells - expected) ** 2 / expected).sum().item()
+
+
+# ------------------------------------------------------------------------------------------------ random numbers
+
+
+def test_uniform_numbers_fill_their_range_evenly():
+    numbers = draw(64).uniform(5_000, low=-2.0, high=3.0)
+    assert numbers.dtype == torch.float32 and numbers.shape == (64, 5_000)
+    assert numbers.min() >= -2 and numbers.max() < 3
+    cells = torch.histc(numbers, 100, -2, 3)
+    assert chi_square(cells, 3_200) < 99 + 5 * math.sqrt(2 * 99)  # mean 99, deviation sqrt(198)
+
+
+def test_integers_are_even_and_a_chance_is_kept():
+    drawn = draw(1_000).integers(7, 50)
+    assert drawn.dtype == torch.int64
+    cells = torch.bincount(drawn.flatten(), minlength=7)
+    assert len(cells) == 7 and chi_square(cells, 50_000 / 7) < 6 + 5 * math.sqrt(12)
+    assert draw(40_000).chance(0.3).float().mean().item() == pytest.approx(0.3, abs=0.012)  # five deviations
+    assert not draw(1_000).chance(0.0).any() and draw(1_000).chance(1.0).all()
+
+
+def test_normal_numbers_have_the_moments_of_the_normal():
+    numbers = draw(50).normal(3, 33, 41)
+    assert numbers.shape == (50, 3, 33, 41) and numbers.isfinite().all()
+    moments = [numbers.double().pow(k).mean().item() for k in (1, 2, 3, 4)]
+    assert moments == pytest.approx([0, 1, 0, 3], abs=0.06)
+    halves = numbers.flatten(1)[:, :4058].view(50, 2, -1).transpose(0, 1).flatten(1)  # sines and cosines of one pair
+    assert abs(torch.corrcoef(halves)[0, 1]) < 0.02 and abs(torch.corrcoef(halves**2)[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("kind", ["calls", "indices", "epochs", "seeds", "places", "parts"])
+def test_neighbours_are_independent(kind):
+    one = draw(4_000)
+    if kind == "calls":
+        first, second = one.uniform(4), one.uniform(4)
+    elif kind == "indices":
+        first, second = draw(4_001).uniform(4)[:-1], draw(4_001).uniform(4)[1:]
+    elif kind == "epochs":
+        first, second = one.uniform(4), draw(4_000, epoch=1).uniform(4)
+    elif kind == "seeds":
+        first, second = one.uniform(4), draw(4_000, seed=1).uniform(4)
+    elif kind == "places":
+        first, second = one.uniform(8).view(-1, 2, 4).unbind(1)
+    else:
+        first, second = one.of(slice(None)).uniform(4), one.uniform(4)
+    pairs = torch.stack([first.flatten(), second.flatten()])
+    assert abs(torch.corrcoef(pairs)[0, 1]) < 5 / math.sqrt(16_000)
+    cells = torch.bincount((pairs[0] * 10).long() * 10 + (pairs[1] * 10).long(), minlength=100)
+    assert chi_square(cells, 160) < 99 + 5 * math.sqrt(2 * 99)
+
+
+def test_a_draw_hangs_on_seed_epoch_and_index_only():
+    index = torch.tensor([7, 3, 1_000_000, 3])
+    numbers = Draw(5, 2, index).uniform(3)
+    assert torch.equal(numbers[1], numbers[3])
+    assert torch.equal(numbers[2:3], Draw(5, 2, torch.tensor([1_000_000])).uniform(3))
+    assert torch.equal(numbers, Draw(5, torch.tensor([2, 2, 2, 2]), index).uniform(3))
+    assert not torch.equal(numbers, Draw(5, 3, index).uniform(3))
+    rows = torch.tensor([2, 0])
+    assert torch.equal(Draw(5, 2, index).of(rows).normal(5), Draw(5, 2, index[rows]).of(slice(None)).normal(5))
+    assert Draw(2**70 - 3, -1, index).integers(10).shape == (4,)
+
+
+def test_no_global_generator_is_touched():
+    before = torch.get_rng_state()
+    RandAugment(number=3)(photos(), draw())
+    assert torch.equal(before, torch.get_rng_state())
+
+
+# ------------------------------------------------------------------------------------------------ all views
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=repr)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_has_one_view_in_any_batch(view, channels):
+    pictures = photos(channels=channels)
+    whole = view(pictures, draw(epoch=3))
+    assert whole.dtype == torch.float32 and whole.shape == pictures.shape
+    assert whole.min() >= 0 and whole.max() <= 1
+    for rows in ([5], [9, 5, 2]):
+        rows = torch.tensor(rows)
+        assert_close(view(pictures[rows], Draw(0, 3, rows)), whole[rows], atol=1e-6, rtol=0)
+    floats = views.as_float(pictures)
+    kept = floats.clone()
+    assert_close(view(floats, draw(epoch=3)), whole, atol=1e-6, rtol=0)
+    assert torch.equal(floats, kept), "the view wrote into its input"
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=repr)
+def test_another_epoch_is_another_view(view):
+    if isinstance(view, RandAugment) and view.operations[0] in ("blur", "posterize", "solarize", "autocontrast", "identity"):
+        pytest.skip("of one magnitude and without a sign: nothing is random")
+    pictures = photos()
+    seen = [view(pictures, draw(epoch=epoch)) for epoch in range(6)]
+    assert any(not torch.equal(seen[0], other) for other in seen[1:])
+
+
+@pytest.mark.parametrize("view", IDENTITIES, ids=repr)
+@pytest.mark.parametrize("shape", [(3, 16, 16), (1, 8, 8), (3, 12, 20)])
+def test_settings_of_nothing_change_nothing(view, shape):
+    pictures = torch.rand(6, *shape, generator=torch.Generator().manual_seed(1))
+    if isinstance(view, ResizedCrop) and shape[1] != shape[2]:
+        view = ResizedCrop(scale=(1, 1), ratio=(shape[2] / shape[1],) * 2)
+    atol = 0.5 / 255 + 1e-6 if "posterize" in repr(view) and view.number else 1e-5  # posterize speaks in bytes
+    assert_close(view(pictures, draw(6)), pictures, atol=atol, rtol=0)
+
+
+def test_uint8_and_float_scale():
+    assert torch.equal(views.as_float(torch.tensor([0, 255], dtype=torch.uint8)), torch.tensor([0.0, 1.0]))
+    halves = torch.rand(3).double()
+    assert views.as_float(halves) is halves
+
+
+# ------------------------------------------------------------------------------------------------ geometry
+
+
+def dot(row, column, side=9):
+    picture = torch.zeros(1, 1, side, side)
+    picture[0, 0, row, column] = 1
+    return picture
+
+
+@given(some.integers(2, 6), some.integers(2, 6), some.integers(-2, 2), some.integers(-2, 2))
+@settings(max_examples=25, deadline=None)
+def test_a_shift_moves_a_pixel_right_and_down(row, column, down, right):
+    moved = warp(dot(row, column), shift_x=torch.tensor([right / 9]), shift_y=torch.tensor([down / 9]))
+    assert_close(moved, dot(row + down, column + right), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("quarter", [-2, -1, 0, 1, 2, 3])
+@pytest.mark.parametrize("side", [8, 9])
+def test_a_warp_by_right_angles_is_a_quarter_turn(quarter, side):
+    pictures = torch.rand(3, 3, side, side)
+    turned = warp(pictures, rotate=torch.full((3,), 90.0 * quarter))
+    assert_close(turned, quarter_turns(pictures, torch.full((3,), quarter)), atol=1e-4, rtol=0)
+
+
+def test_a_warp_shears_and_scales_about_the_centre():
+    one = torch.tensor([1.0])
+    # a slope of 1 moves the row below the centre by one pixel to the right, the centre stays
+    assert_close(warp(dot(5, 4), shear_x=one), dot(5, 5), atol=1e-5, rtol=0)
+    assert_close(warp(dot(4, 5), shear_y=one), dot(5, 5), atol=1e-5, rtol=0)
+    assert_close(warp(dot(4, 4), shear_x=one), dot(4, 4), atol=1e-5, rtol=0)
+    # twice the size: two pixels from the centre become four
+    large = warp(dot(4, 6), scale=math.log(2) * one)
+    assert large[0, 0, 4, 8] == pytest.approx(1, abs=1e-5)
+    # stretched across only
+    wide = warp(dot(6, 6), scale=math.log(2) / 2 * one, stretch=math.log(2) / 2 * one)
+    assert wide[0, 0, 6, 8] == pytest.approx(1, abs=1e-5)
+
+
+def test_rotating_there_and_back_keeps_a_smooth_picture():
+    pictures = views.as_float(photos(side=32))
+    angle = torch.linspace(-25, 25, 12)
+    back = warp(warp(pictures, rotate=angle), rotate=-angle)
+    assert (back - pictures)[..., 10:22, 10:22].abs().mean() < 0.02
+
+
+@pytest.mark.parametrize(("fill", "expected"), [("border", 0.25), ("reflect", 0.75), ("black", 0.0)])
+def test_what_comes_in_is_the_fill(fill, expected):
+    picture = torch.full((1, 1, 8, 8), 0.5)
+    picture[..., 0], picture[..., 1] = 0.25, 0.75
+    seen = warp(picture, fill=fill, shift_x=torch.tensor([2 / 8]))
+    assert seen[0, 0, 4, 0].item() == pytest.approx(expected, abs=1e-4)
+    assert seen[0, 0, 4, 2].item() == pytest.approx(0.25, abs=1e-4)
+
+
+def test_a_crop_is_a_window_of_the_reflected_picture():
+    pictures = photos(60, side=8)
+    padded = torch.nn.functional.pad(views.as_float(pictures), (2, 2, 2, 2), mode="reflect")
+    windows = padded.unfold(2, 8, 1).unfold(3, 8, 1).flatten(2, 3)  # [B, C, 25, 8, 8]
+    same = (windows == Crop(2)(pictures, draw(60))[:, :, None]).flatten(3).all(3).all(1)  # [B, 25]
+    assert same.any(1).all()
+    assert same.any(0).sum() > 18, "all windows should come up"
+
+
+def test_a_resized_crop_keeps_to_its_area_and_inside():
+    side = 32
+    ramp = (torch.arange(side) + 0.5) / side
+    pictures = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side), torch.zeros(side, side)])
+    seen = ResizedCrop(scale=(0.25, 0.5))(pictures.expand(300, -1, -1, -1), draw(300))
+    # the ramps tell where each pixel came from; their slope inside is the part's width and height
+    width = (seen[:, 0, 16, 20] - seen[:, 0, 16, 12]) * side / 8
+    height = (seen[:, 1, 20, 16] - seen[:, 1, 12, 16]) * side / 8
+    assert (width * height).min() > 0.25 - 1e-3 and (width * height).max() < 0.5 + 1e-3
+    assert (width / height).min() > 3 / 4 - 1e-2 and (width / height).max() < 4 / 3 + 1e-2
+    assert seen[:, 0].min() < 0.05 and seen[:, 0].max() > 0.95
+
+
+def test_a_flip_exchanges_left_and_right():
+    pictures = photos()
+    assert torch.equal(Flip(1.0)(pictures, draw()), views.as_float(pictures).flip(3))
+    half = (Flip(0.5)(photos(400, side=8), draw(400)) != views.as_float(photos(400, side=8))).flatten(1).any(1)
+    assert 140 < half.sum() < 260
+
+
+# ------------------------------------------------------------------------------------------------ colours and detail
+
+
+def test_grey_pictures_have_equal_channels_and_keep_their_luma():
+    pictures = photos()
+    grey = Grey(1.0)(pictures, draw())
+    assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 0], grey[:, 2])
+    red, green, blue = views.as_float(pictures).unbind(1)
+    assert_close(grey[:, 0], 0.299 * red + 0.587 * green + 0.114 * blue)
+
+
+def test_hue_and_saturation_leave_grey_alone_and_keep_luma():
+    grey = photos(channels=1).expand(-1, 3, -1, -1)
+    vivid = Colour(0, 0, 0.9, 0.5, p=1.0)
+    assert_close(vivid(grey, draw()), views.as_float(grey), atol=1e-5, rtol=0)
+    luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    mild = views.as_float(photos()) * 0.1 + 0.45  # far enough from the ends not to be clamped
+    turned = vivid(mild, draw())
+    assert_close((turned * luma).sum(1), (mild * luma).sum(1), atol=1e-5, rtol=0)
+    assert (turned - mild).abs().mean() > 0.005
+
+
+def test_half_a_turn_of_hue_exchanges_a_colour_and_its_complement():
+    mild = torch.tensor([0.6, 0.5, 0.45])[None, :, None, None].expand(1, 3, 4, 4)
+    luma = (mild * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+    half = torch.tensor([0.5])
+    assert_close(views.tone(mild, hue=half), 2 * luma - mild, atol=1e-5, rtol=0)
+    twice = views.tone(views.tone(mild, hue=half / 2), hue=half / 2)
+    assert_close(twice, views.tone(mild, hue=half), atol=1e-5, rtol=0)
+
+
+def test_brightness_multiplies_and_contrast_pulls_to_the_mean():
+    pictures = views.as_float(photos(2)) * 0.4
+    half = torch.tensor([-0.5, 1.0])
+    assert_close(views.tone(pictures, brightness=half), pictures * torch.tensor([0.5, 2.0])[:, None, None, None])
+    mean = pictures.mean((2, 3), keepdim=True)
+    assert_close(views.tone(pictures, contrast=half)[0], ((pictures + mean) / 2)[0])
+
+
+@given(some.floats(0.0, 5.0), some.sampled_from([(8, 8), (16, 16), (12, 20)]))
+@settings(max_examples=25, deadline=None)
+def test_a_blur_keeps_the_mean_and_lowers_the_spread(sigma, sides):
+    pictures = torch.rand(2, 3, *sides, generator=torch.Generator().manual_seed(2))
+    seen = Blur(sigma=(sigma, sigma), p=1.0)(pictures, draw(2))
+    # sides much smaller than the filter lose a trace of the exact balance
+    assert_close(seen.mean((2, 3)), pictures.mean((2, 3)), atol=1e-5 if sigma < min(sides) / 4 else 5e-3, rtol=0)
+    assert (seen.std((2, 3)) <= pictures.std((2, 3)) + 1e-6).all()
+
+
+def test_a_blurred_dot_is_a_gaussian():
+    seen = Blur(sigma=(1.5, 1.5), p=1.0)(dot(10, 10, side=21), draw(1))[0, 0]
+    away = torch.arange(21.0) - 10
+    bell = torch.exp(-(away**2) / (2 * 1.5**2))
+    assert_close(seen, bell[:, None] * bell / bell.sum() ** 2, atol=1e-6, rtol=0)
+
+
+def test_noise_has_its_deviation():
+    seen = Noise(0.1)(torch.full((8, 3, 32, 32), 0.5), draw(8))
+    assert (seen - 0.5).std().item() == pytest.approx(0.1, rel=0.03)
+    assert (seen - 0.5).mean().item() == pytest.approx(0, abs=0.005)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_a_cutout_has_its_area_wholly_inside(share):
+    seen = Cutout(share)(torch.ones(50, 3, 16, 16), draw(50))
+    assert torch.equal((seen == 0).sum((1, 2, 3)), torch.full((50,), int(3 * (16 * share) ** 2)))
+    if share < 1:
+        assert len(seen.flatten(1).unique(dim=0)) > 20, "it should move about"
+
+
+def test_posterize_solarize_and_autocontrast():
+    levels = torch.arange(256).view(1, 1, 16, 16).to(torch.uint8)
+    pictures, amount = views.as_float(levels), torch.tensor([4.0])
+    assert_close(views.posterize(pictures, None, amount) * 255, (levels // 16 * 16).float(), atol=1e-3, rtol=0)
+    assert_close(views.solarize(pictures, None, torch.tensor([1.0])), 1 - pictures)
+    half = views.solarize(pictures, None, torch.tensor([0.5])).flatten()
+    assert torch.equal(half[:128], pictures.flatten()[:128]) and torch.equal(half[129:], 1 - pictures.flatten()[129:])
+    stretched = views.autocontrast(pictures * 0.5 + 0.2, None, amount)
+    assert_close(stretched, pictures, atol=1e-5, rtol=0)
+    flat = torch.full((1, 3, 4, 4), 0.3)
+    assert torch.equal(views.autocontrast(flat, None, amount), flat)
+
+
+def test_sharpening_steepens_an_edge_and_the_opposite_softens_it():
+    edge = torch.full((2, 1, 8, 8), 0.3)
+    edge[..., 4:] = 0.7
+    sharp, soft = views.focus(edge, sharpness=torch.tensor([0.9, -0.9]))[:, 0, 4]
+    assert sharp[4] - sharp[3] > 0.45 and soft[4] - soft[3] < 0.35
+
+
+# ------------------------------------------------------------------------------------------------ RandAugment
+
+
+def test_one_operation_is_drawn_evenly_and_applied_alone():
+    names = ("shift_x", "rotate", "brightness", "identity", "blur")
+    pictures = photos(500, side=8)
+    alone = {name: RandAugment(number=1, magnitude=0.8, operations=(name,)) for name in names}
+    seen = RandAugment(number=1, magnitude=0.8, operations=names)(pictures, draw(500))
+    # the sign of each picture is the same draw in all, so each picture must be what one of the operations makes of it
+    made = torch.stack([view(pictures, draw(500)) for view in alone.values()])  # [5, B, ...]
+    by = (made - seen).abs().flatten(2).amax(2) < 1e-5  # [5, B]
+    assert by.any(0).all()
+    assert ((by.sum(1) > 60) & (by.sum(1) < 140)).all()
+
+
+def test_more_magnitude_is_more_change():
+    pictures = photos(200)
+    change = [
+        (RandAugment(magnitude=magnitude)(pictures, draw(200)) - views.as_float(pictures)).abs().mean()
+        for magnitude in (0.1, 0.5, 1.0)
+    ]
+    assert change[0] < change[1] < change[2]
+
+
+# ------------------------------------------------------------------------------------------------ turns
+
+
+@given(some.lists(some.integers(-7, 7), min_size=1, max_size=6), some.sampled_from([torch.uint8, torch.float32]))
+@settings(max_examples=25, deadline=None)
+def test_quarter_turns_are_exact_and_invertible(quarters, dtype):
+    quarters = torch.tensor(quarters)
+    pictures = photos(len(quarters)).to(dtype)
+    turned = quarter_turns(pictures, quarters)
+    assert turned.dtype == dtype
+    for picture, quarter, one in zip(pictures, quarters.tolist(), turned):
+        assert torch.equal(one, torch.rot90(picture, quarter, (1, 2)))
+    assert torch.equal(quarter_turns(turned, -quarters), pictures)
+
+
+def test_all_four_rotations_are_labelled_with_their_quarters():
+    pictures = photos(5)
+    turned, quarters = views.all_four_rotations(pictures)
+    assert turned.dtype == torch.uint8 and turned.shape == (20, 3, 16, 16)
+    assert quarters.tolist() == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 5
+    assert torch.equal(turned, quarter_turns(pictures.repeat(4, 1, 1, 1), quarters))
+
+
+# ------------------------------------------------------------------------------------------------ corruptions
+
+
+@pytest.mark.parametrize("kind", views.CORRUPTIONS)
+@pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 32), (3, 64)])
+def test_each_severity_is_worse_than_the_last(kind, channels, side):
+    pictures = photos(32, channels, side, cells=3)
+    seen = [corrupt(pictures, kind, severity, draw(32)) for severity in (1, 2, 3, 4, 5)]
+    away = [(worse - views.as_float(pictures)).abs().mean().item() for worse in seen]
+    assert away[0] > 0.001 and away == sorted(away) and away[4] > 1.5 * away[0]
+    assert all(worse.min() >= 0 and worse.max() <= 1 and worse.dtype == torch.float32 for worse in seen)
+    rows = torch.tensor([7, 2])
+    assert_close(corrupt(pictures[rows], kind, 3, Draw(0, 0, rows)), seen[2][rows], atol=1e-6, rtol=0)
+
+
+# ------------------------------------------------------------------------------------------------ errors
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Crop(padding=-3), "Crop(padding=-3): padding counts pixels and cannot be negative; try padding=4."),
+        (lambda: Crop(20)(photos(), draw()), "Crop(padding=20)"),
+        (lambda: ResizedCrop(scale=(0.5, 0.1)), "ResizedCrop(scale=(0.5, 0.1))"),
+        (lambda: ResizedCrop(ratio=(0, 1)), "ratio=(0, 1)"),
+        (lambda: Flip(1.5), "Flip(p=1.5)"),
+        (lambda: Flip(math.nan), "Flip(p=nan)"),
+        (lambda: Shift(-0.1), "Shift(share=-0.1)"),
+        (lambda: Shift(fill="pink"), "border, reflect, black"),
+        (lambda: Rotate(-5), "Rotate(degrees=-5)"),
+        (lambda: Scale(-1), "Scale(share=-1)"),
+        (lambda: Shear(3), "Shear(slope=3)"),
+        (lambda: Colour(brightness=-1), "Colour(brightness=-1)"),
+        (lambda: Colour(hue=0.7), "from 0 to 0.5"),
+        (lambda: Grey(2), "Grey(p=2)"),
+        (lambda: Blur(sigma=(2, 1)), "Blur(sigma=(2, 1))"),
+        (lambda: Noise(-1), "Noise(std=-1)"),
+        (lambda: Cutout(2), "Cutout(share=2)"),
+        (lambda: RandAugment(magnitude=10), "RandAugment(magnitude=10)"),
+        (lambda: RandAugment(number=-1), "RandAugment(number=-1)"),
+        (lambda: RandAugment(operations=("twirl",)), "twirl"),
+        (lambda: RandAugment(operations=()), "operations"),
+        (lambda: Compose((3,)), "Compose(views=(3,))"),
+        (lambda: corrupt(photos(), "fog", 1, draw()), "'fog' is not a corruption; take one of noise"),
+        (lambda: corrupt(photos(), "blur", 6, draw()), "severity 6"),
+        (lambda: quarter_turns(torch.zeros(1, 1, 4, 5), torch.tensor([1])), "4 x 5"),
+        (lambda: views.all_four_rotations(torch.zeros(1, 1, 4, 5)), "4 x 5"),
+        (lambda: Flip()(torch.zeros(2, 16, 16), draw(2)), "[2, 16, 16]"),
+        (lambda: Flip()(torch.zeros(2, 2, 16, 16), draw(2)), "[2, 2, 16, 16]"),
+        (lambda: Flip()(torch.zeros(2, 3, 16, 16, dtype=torch.int32), draw(2)), "torch.int32"),
+    ],
+)
+def test_bad_settings_say_what_and_the_way_out(make, said):
+    with pytest.raises(CaudexError) as error:
+        make()
+    assert said in str(error.value) and str(error.value).endswith(".")
