@@ -168,7 +168,8 @@ def main():
     pictures = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     batch, index = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), torch.arange(settings.batch)
 
-    torch.empty(2**24).fill_(0)  # as after any training step, so that the allocator keeps freed memory
+    # glibc hands freed blocks back to the kernel until it has seen a larger one freed, as any training step does
+    torch.empty(2**22).fill_(0)
     rows = []
     for name, (view, operation) in PAIRS.items():
         ours, theirs = [], []

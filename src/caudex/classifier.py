@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
 
-from caudex.data import Pictures, Split
+from caudex.data import Pictures
 from caudex.errors import CaudexError
-from caudex.learner import Learner, cosine
+from caudex.learner import Learner
 from caudex.run import safe_bytes, write
-from caudex.signals import Labels, Signal
-from caudex.trunks import Trunk
 from caudex.views import CORRUPTIONS, Draw, corrupt
 
 
@@ -100,19 +95,3 @@ def interval(right: float, count: int) -> tuple[float, float]:
 def confusion(truth: Tensor, told: Tensor, classes: int) -> np.ndarray:
     """[K, K] counts; row: the true class, column: the one told."""
     return np.bincount((truth * classes + told).numpy(), minlength=classes * classes).reshape(classes, classes)
-
-
-def facts_of(split: Split) -> dict:
-    """What must be known to rebuild a classifier without its data."""
-    columns = {name: list(classes) for name, (_, classes) in split.labelled.columns.items()}
-    return {"classes": list(split.labelled.classes), "shape": list(split.labelled.shape), "columns": columns}
-
-
-def learner(
-    trunk: Trunk, facts: dict, lr: float, decay: float, average: float, also: Mapping[str, Signal] | None = None, seen: Pictures | None = None
-) -> Learner:
-    """A learner of classes, AdamW on half a cosine; the trunk standardises by up to 2,000 pictures of `seen`."""
-    if seen is not None:
-        trunk.standardise.measure(seen.fetch(slice(0, 2000)))
-    signals = {"labels": Labels(len(facts["classes"]))} | dict(also or {})
-    return Learner(trunk, signals, partial(AdamW, lr=lr, weight_decay=decay), cosine, average=average)

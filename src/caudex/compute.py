@@ -45,6 +45,8 @@ class Compute:
 
 
 def _convolution(module, inputs, output):
+    if module.transposed:  # each number that goes in is spread out
+        return 2 * inputs[0].numel() * module.out_channels // module.groups * prod(module.kernel_size)
     return 2 * output.numel() * module.in_channels // module.groups * prod(module.kernel_size)
 
 
@@ -53,23 +55,17 @@ def _linear(module, inputs, output):
 
 
 def _recurrent(module, inputs, output):
-    gates = {"LSTM": 4, "GRU": 3}.get(type(module).__name__, 1)
-    ways = 2 if module.bidirectional else 1
-    tokens = output[0].numel() // (module.hidden_size * ways)
-    total = 0
-    for layer in range(module.num_layers):
-        width = module.input_size if layer == 0 else module.hidden_size * ways
-        total += 2 * tokens * gates * module.hidden_size * (width + module.hidden_size) * ways
-    return total
+    """Every matrix, of all layers and ways, is used once for each token."""
+    tokens = inputs[0].data.numel() // module.input_size  # of a packed sequence too
+    return 2 * tokens * sum(weight.numel() for weight in module.parameters() if weight.ndim == 2)
 
 
 def _attention(module, inputs, output):
     query, key = inputs[0], inputs[1]
     batch = query.shape[0 if module.batch_first else 1] if query.ndim == 3 else 1
-    length = query.shape[1 if module.batch_first else 0] if query.ndim == 3 else query.shape[0]
-    others = key.shape[1 if module.batch_first else 0] if key.ndim == 3 else key.shape[0]
+    length, others = query.numel() // (batch * query.shape[-1]), key.numel() // (batch * key.shape[-1])
     width = module.embed_dim
-    projections = 2 * batch * width * width * (2 * length + 2 * others)
+    projections = 2 * batch * width * (2 * length * width + others * (module.kdim + module.vdim))
     return projections + 2 * 2 * batch * length * others * width
 
 
@@ -77,6 +73,7 @@ RULES: dict[type, Callable] = {
     nn.Linear: _linear,
     nn.modules.conv._ConvNd: _convolution,
     nn.RNNBase: _recurrent,
+    nn.RNNCellBase: _recurrent,
     nn.MultiheadAttention: _attention,
 }
 
@@ -105,9 +102,13 @@ def counting(*modules: nn.Module) -> Iterator[Counter]:
         seen.add(module)
         rule = next((rule for kind, rule in RULES.items() if isinstance(module, kind)), None)
         if hasattr(module, "flops_of"):
-            hooks.append(module.register_forward_hook(lambda m, i, o: counter.add(m.flops_of(i, o))))
-        elif rule:
-            hooks.append(module.register_forward_hook(lambda m, i, o, rule=rule: counter.add(rule(m, i, o))))
+            rule = type(module).flops_of
+        if rule:
+
+            def count(module, inputs, named, output, rule=rule):
+                counter.add(rule(module, (*inputs, *named.values()), output))
+
+            hooks.append(module.register_forward_hook(count, with_kwargs=True))
         if isinstance(module, nn.MultiheadAttention):
             return  # its output projection is counted with it
         for child in module.children():

@@ -27,7 +27,11 @@ def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[s
     draw_confusion(run, confusion(test.labels, told, len(test.classes)), test.classes)
     order = confidence.argsort(descending=True)
     wrong = order[told[order] != test.labels[order]]
-    for title, rows in {"most-sure": order[:16], "least-sure": order.flip(0)[:16], "sure-and-wrong": wrong[:16]}.items():
+    for title, rows in {
+        "most-sure": order[:16],
+        "least-sure": order.flip(0)[:16],
+        "sure-and-wrong": wrong[:16],
+    }.items():
         draw_pictures(run, title, test, rows, [f"{test.classes[told[i]]} {confidence[i]:.0%}" for i in rows])
     corrupted = float(np.mean([row["accuracy"] for row in worse]))
     return {"accuracy": right, "low": low, "high": high, "tested": len(test), "corrupted": corrupted}
@@ -43,7 +47,15 @@ def draw_confusion(run: Run, counts: np.ndarray, classes: tuple[str, ...]) -> No
         if len(classes) <= 20:
             for (i, j), count in np.ndenumerate(counts):
                 if count:
-                    axes.text(j, i, count, ha="center", va="center", size=7, color="white" if count > counts[i].sum() / 2 else "black")
+                    axes.text(
+                        j,
+                        i,
+                        count,
+                        ha="center",
+                        va="center",
+                        size=7,
+                        color="white" if count > counts[i].sum() / 2 else "black",
+                    )
 
 
 def draw_pictures(run: Run, name: str, pictures: Pictures, rows: Tensor, titles: list[str], columns: int = 8) -> None:

@@ -28,7 +28,7 @@ class Remembering:
             return self.trunk(x, state)
         weight = next(self.trunk.parameters(), None)
         taught = weight is not None and weight.requires_grad
-        key = (id(x), x._version, torch.is_grad_enabled(), self.trunk.training, taught)
+        key = (id(x), getattr(x, "_version", 0), torch.is_grad_enabled(), self.trunk.training, taught)
         if key not in self.passes:
             self.passes[key] = (self.trunk(x), x)  # x is kept, or its id could come again
         return self.passes[key][0]
@@ -81,7 +81,7 @@ class Learner(nn.Module):
         self._passes = (forward, backward)  # in a tuple: not a part of this module
 
     def forward(self, batches: Mapping) -> dict[str, Taught]:
-        """The losses of all signals that speak this step, each already weighted."""
+        """What all signals say that speak this step; `step` weighs their losses."""
         trunk, taught = Remembering(self.trunk), {}
         for name, signal in self.signals.items():
             said = signal.loss(trunk, batches[name])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -24,7 +25,11 @@ def places(kind: str) -> dict[str, str]:
     found = {}
     for file in sorted((HERE / kind).rglob("*.py")):
         for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.ClassDef) and node.name.lower() == file.stem.replace("_", "") and node.bases:
+            if (
+                isinstance(node, ast.ClassDef)
+                and node.name.lower() == file.stem.replace("_", "")
+                and file.stem != kind[:-1]
+            ):
                 module = ".".join(file.relative_to(HERE.parent).with_suffix("").parts)
                 found[file.stem.replace("_", "-")] = f"{module}:{node.name}"
     return found | {point.name: point.value for point in entry_points(group=f"caudex.{kind}")}
@@ -34,11 +39,15 @@ def find(kind: str, name: str) -> type:
     """The class of that name; raises CaudexError with the nearest names."""
     known = places(kind)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise CaudexError(f"{name!r} is not among the {kind}.{hint} Known: {', '.join(known)}.")
+        raise CaudexError(f"{name!r} is not among the {kind}.{nearest(name, known)} Known: {', '.join(known)}.")
     module, _, attribute = known[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """ " Did you mean ...?", or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def first_line(kind: str, name: str) -> str:

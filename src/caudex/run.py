@@ -1,11 +1,11 @@
 """The run folder: all of one training, readable without this package.
 
-    settings.yaml   the system's name and settings (`format: 1`)
-    facts.json      what training found out about its data (classes, picture shape), enough to rebuild the network
-    metrics.jsonl   one row every so many steps; timing.jsonl has all clock figures apart, so that metrics compare bit for bit
-    checkpoints/    STEP/weights.safetensors, optimizer.safetensors, state.json with their hashes
-    tables/*.csv, figures/*.png, claim.json, compute.json, finished.json, report.html
-    stages/NAME/    the same again for each further fit of the system
+settings.yaml   the system's name and settings (`format: 1`)
+facts.json      what training found out about its data (classes, picture shape), enough to rebuild the network
+metrics.jsonl   one row every so many steps; timing.jsonl has all clock figures apart, so that metrics compare bit for bit
+checkpoints/    STEP/weights.safetensors, optimizer.safetensors, state.json with their hashes
+tables/*.csv, figures/*.png, claim.json, compute.json, finished.json, report.html
+stages/NAME/    the same again for each further fit of the system
 """
 
 from __future__ import annotations
@@ -59,7 +59,14 @@ class Hardware:
 class Run:
     """A run folder. `stage(name)` is the folder of one of several fits; each has its own seed."""
 
-    def __init__(self, path: str | Path, seed: int = 0, hardware: Hardware | None = None, parent: Run | None = None, name: str = ""):
+    def __init__(
+        self,
+        path: str | Path,
+        seed: int = 0,
+        hardware: Hardware | None = None,
+        parent: Run | None = None,
+        name: str = "",
+    ):
         self.path, self.name, self.parent = Path(path), name, parent
         self.root: Run = parent.root if parent else self
         self.seed = derived(seed, name) if name else seed
@@ -80,15 +87,33 @@ class Run:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes (the first of several)."""
-        return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+        """Whether this process writes (the first of several, also before they know each other)."""
+        if torch.distributed.is_initialized():
+            return torch.distributed.get_rank() == 0
+        alone = self.hardware.devices * self.hardware.nodes == 1
+        ranks = ("RANK", "NODE_RANK", "LOCAL_RANK", "SLURM_PROCID")  # as launchers tell them
+        return alone or all(os.environ.get(rank, "0") == "0" for rank in ranks)
 
     # -- files -------------------------------------------------------------------------------------------------
 
     def write(self, name: str, content: str | bytes) -> None:
         """Whole or not at all."""
         if self.leads:
-            write(self.path / name, content)
+            with self.writing(name):
+                write(self.path / name, content)
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[None]:
+        """A full disk and its like become a sentence that says what is safe."""
+        try:
+            yield
+        except OSError as error:
+            good = self.checkpoints
+            last = f"the last good checkpoint is {good[-1]}" if good else "there is no checkpoint before it"
+            raise CaudexError(
+                f"could not write {what} ({error.strerror or error}); {last}. "
+                f"Make room and run `caudex resume {self.root.path}`."
+            ) from None
 
     def keep(self, name: str, value: Any) -> None:
         """A JSON file of the run."""
@@ -101,7 +126,9 @@ class Run:
         try:
             return json.loads(file.read_text())
         except ValueError:
-            raise CaudexError(f"{file} is not readable JSON; it was changed after it was written. Restore it or train anew.") from None
+            raise CaudexError(
+                f"{file} is not readable JSON; it was changed after it was written. Restore it or train anew."
+            ) from None
 
     def table(self, name: str, rows: Iterable[dict]) -> None:
         """tables/NAME.csv with the rows' keys as its header."""
@@ -145,13 +172,17 @@ class Run:
     # -- settings ----------------------------------------------------------------------------------------------
 
     def save_settings(self, system: str, settings: dict) -> None:
-        self.write("settings.yaml", yaml.safe_dump({"format": FORMAT, "system": system, "settings": settings}, sort_keys=False))
+        self.write(
+            "settings.yaml", yaml.safe_dump({"format": FORMAT, "system": system, "settings": settings}, sort_keys=False)
+        )
 
     def settings(self) -> dict:
         """{'system': name, 'settings': {...}}; raises CaudexError where this is no run of ours."""
         file = self.path / "settings.yaml"
         if not file.exists():
-            raise CaudexError(f"{self.path} is not a run folder: it has no settings.yaml. `caudex train SYSTEM` prints the folder it made.")
+            raise CaudexError(
+                f"{self.path} is not a run folder: it has no settings.yaml. `caudex train SYSTEM` prints the folder it made."
+            )
         try:
             found = yaml.safe_load(file.read_text())
             if found["format"] != FORMAT:
@@ -161,7 +192,9 @@ class Run:
                 )
             return {"system": str(found["system"]), "settings": dict(found["settings"])}
         except (yaml.YAMLError, KeyError, TypeError, ValueError):
-            raise CaudexError(f"{file} is damaged: it must name format, system and settings. Restore it or train anew.") from None
+            raise CaudexError(
+                f"{file} is damaged: it must name format, system and settings. Restore it or train anew."
+            ) from None
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
@@ -169,38 +202,40 @@ class Run:
     def checkpoints(self) -> list[Path]:
         """Complete ones, oldest first."""
         folder = self.path / "checkpoints"
-        return sorted((p for p in folder.glob("[0-9]*") if p.name.isdigit()), key=lambda p: int(p.name)) if folder.exists() else []
+        return (
+            sorted((p for p in folder.glob("[0-9]*") if p.name.isdigit()), key=lambda p: int(p.name))
+            if folder.exists()
+            else []
+        )
 
     def save_checkpoint(self, step: int, weights: dict[str, Tensor], state: dict) -> None:
         """Written aside, flushed to disk, renamed; then older ones go. A failure leaves the last one as it was."""
         if not self.leads:
             return
-        final = self.path / "checkpoints" / str(step)
-        aside = final.with_name(f".{step}.{os.getpid()}")
-        try:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
-            tensors: dict[str, Tensor] = {}
-            state = json.dumps(_pack(state, tensors))
-            hashes = {}
-            for name, values in {"weights": weights, "optimizer": tensors}.items():
-                content = safe_bytes(values)
-                hashes[name] = hashlib.sha256(content).hexdigest()
-                write(aside / f"{name}.safetensors", content)
-            write(aside / "state.json", json.dumps({"step": step, "hashes": hashes, "state": state}))
-            older = self.checkpoints
-            if final.exists():
-                shutil.rmtree(final)
-            aside.rename(final)
-            _flush(final.parent)
-        except OSError as error:
-            shutil.rmtree(aside, ignore_errors=True)
-            last = f"the last good checkpoint is {self.checkpoints[-1]}" if self.checkpoints else "there is none before it"
-            raise CaudexError(
-                f"could not write the checkpoint of step {step:,} ({error.strerror or error}); {last}. "
-                f"Make room and run `caudex resume {self.root.path}`."
-            ) from None
-        for path in older:
+        folder = self.path / "checkpoints"
+        final, aside, before = folder / str(step), folder / f".{step}", folder / f".{step}.before"
+        with self.writing(f"the checkpoint of step {step:,}"):
+            for left in folder.glob(".*"):  # by a save that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            try:
+                aside.mkdir(parents=True)
+                tensors: dict[str, Tensor] = {}
+                packed = json.dumps(_pack(state, tensors))
+                hashes = {"state": _hash(packed.encode())}
+                for name, values in {"weights": weights, "optimizer": tensors}.items():
+                    content = safe_bytes(values)
+                    hashes[name] = _hash(content)
+                    write(aside / f"{name}.safetensors", content)
+                write(aside / "state.json", json.dumps({"step": step, "hashes": hashes, "state": packed}))
+                _flush(aside)
+                if final.exists():
+                    final.rename(before)
+                aside.rename(final)
+                _flush(folder)
+            except OSError:
+                shutil.rmtree(aside, ignore_errors=True)
+                raise
+        for path in (before, *self.checkpoints):
             if path != final:
                 shutil.rmtree(path, ignore_errors=True)
 
@@ -214,11 +249,16 @@ class Run:
         try:
             about = json.loads((path / "state.json").read_text())
             contents = {name: (path / f"{name}.safetensors").read_bytes() for name in ("weights", "optimizer")}
-            good = all(hashlib.sha256(contents[name]).hexdigest() == about["hashes"][name] for name in contents)
-        except (OSError, ValueError, KeyError):
+            parts = contents | {"state": about["state"].encode()}
+            good = all(_hash(part) == about["hashes"][name] for name, part in parts.items())
+            good = good and about["step"] == int(path.name)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             good = False
         if not good:
-            raise CaudexError(f"checkpoint {path} was changed after it was written; delete that folder and resume from what is before it.")
+            raise CaudexError(
+                f"checkpoint {path} was changed after it was written; put it back as it was, or delete that folder "
+                "and train this part anew."
+            )
         tensors = load(contents["optimizer"])
         return about["step"], load(contents["weights"]), _unpack(json.loads(about["state"]), tensors)
 
@@ -233,7 +273,7 @@ class Run:
     def _append(self, name: str, row: dict) -> None:
         if self.leads:
             self.path.mkdir(parents=True, exist_ok=True)
-            with (self.path / name).open("a") as file:
+            with self.writing(name), (self.path / name).open("a") as file:
                 file.write(json.dumps(row) + "\n")
 
     def metrics(self, name: str = "metrics.jsonl") -> list[dict]:
@@ -286,6 +326,10 @@ def safe_bytes(tensors: dict[str, Tensor]) -> bytes:
     return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
 
 
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _flush(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -300,7 +344,7 @@ def _pack(value: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
         tensors[path] = value
         return {"tensor": path}
     if isinstance(value, dict):
-        return {"pairs": [[k, _pack(v, tensors, f"{path}/{k}")] for k, v in value.items()]}
+        return {"pairs": [[k, _pack(v, tensors, f"{path}/{k!r}")] for k, v in value.items()]}
     if isinstance(value, (list, tuple)):
         return [_pack(v, tensors, f"{path}/{i}") for i, v in enumerate(value)]
     return value
@@ -331,9 +375,11 @@ def make_fabric(hardware: Hardware) -> Any:
     if hardware.devices * hardware.nodes > 1 and strategy in ("auto", "ddp"):
         strategy = DDPStrategy(find_unused_parameters=True)  # a signal may have nothing to say this step
     fabric = Fabric(
-        accelerator=hardware.device, devices=hardware.devices, num_nodes=hardware.nodes, strategy=strategy, precision=hardware.precision
+        accelerator=hardware.device,
+        devices=hardware.devices,
+        num_nodes=hardware.nodes,
+        strategy=strategy,
+        precision=hardware.precision,
     )
     fabric.launch()
     return fabric
-
-

@@ -22,6 +22,7 @@ class Shadow(nn.Module):
         self.followed = (module,)  # in a tuple: the module stays the learner's, not ours
         self.decay, self.every, self.warm = decay, every, warm
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self.train()
 
     def forward(self, *inputs, **named):
         with torch.no_grad():

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 from caudex.errors import CaudexError
 from caudex.names import find, places
-from caudex.run import Hardware, Run
+from caudex.run import Hardware, Run, safe_bytes
 from caudex.signals import Signal, asked
-from caudex.training import restore
+from caudex.training import distinct, restore
 
 
 @dataclass
@@ -47,6 +47,19 @@ class System:
     def claim(self, run: Run) -> Any:
         raise CaudexError(f"{type(self).__name__} makes no claim.")
 
+    def tell(self, results: dict) -> list[tuple]:
+        """Rows for the screen and the report, header first, from what `train` kept in results.json."""
+        rows = [("", "accuracy", "95% interval", "corrupted pictures")]
+        for name, found in results.items():
+            if isinstance(found, dict) and "accuracy" in found:
+                interval = f"{found['low']:.1%} to {found['high']:.1%} of {found['tested']:,}"
+                rows.append((name, f"{found['accuracy']:.1%}", interval, f"{found['corrupted']:.1%}"))
+        return rows if len(rows) > 1 else []
+
+    def warn(self, results: dict) -> list[str]:
+        """Sentences that a user should read before trusting the result."""
+        return []
+
     def budget(self, share: float) -> dict:
         """For `fit`: the steps of one network, or its share of the minutes or FLOPs."""
         if self.minutes or self.flops:
@@ -64,7 +77,9 @@ class System:
         """A source for each further signal, from those that the system offers: `labelled`, `unlabelled`."""
         for name, signal in signals.items():
             if signal.needs not in offered:
-                raise CaudexError(f"--also {name}: it needs {signal.needs} pictures, which this system has not; leave it out.")
+                raise CaudexError(
+                    f"--also {name}: it needs {signal.needs} pictures, which this system has not; leave it out."
+                )
         return {name: offered[signal.needs] for name, signal in signals.items()}
 
     def check(self) -> None:
@@ -103,6 +118,7 @@ def start(system: System, run: Run) -> None:
     """Check the settings and write them down."""
     system.check()
     run.save_settings(name_of(system), {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(system).items()})
+    run.keep("hardware", asdict(run.hardware))
 
 
 def opened(path: str | Path, hardware: Hardware | None = None) -> tuple[System, Run]:
@@ -113,7 +129,9 @@ def opened(path: str | Path, hardware: Hardware | None = None) -> tuple[System, 
     known = {field.name for field in fields(kind)}
     unknown = sorted(set(found["settings"]) - known)
     if unknown:
-        raise CaudexError(f"{path}/settings.yaml has the setting {unknown[0]!r}, which {found['system']} does not know; it is of another version.")
+        raise CaudexError(
+            f"{path}/settings.yaml has the setting {unknown[0]!r}, which {found['system']} does not know; it is of another version."
+        )
     settings = {k: tuple(v) if isinstance(v, list) else v for k, v in found["settings"].items()}
     try:
         system = kind(**settings)
@@ -124,12 +142,11 @@ def opened(path: str | Path, hardware: Hardware | None = None) -> tuple[System, 
     return system, run
 
 
-def save_model(model: Any, run: Run) -> None:
-    """model.safetensors, by which `load` needs no data and no checkpoint of a stage."""
-    from caudex.run import safe_bytes
-    from caudex.training import distinct
-
+def finish(model: Any, run: Run) -> None:
+    """Keep the weights, so that `load` needs no data and no stage's checkpoint, and the account of the run."""
     run.write("model.safetensors", safe_bytes(distinct(model.state_dict())))
+    run.keep("compute", run.compute.report())
+    run.keep("finished", run.compute.report())
 
 
 def load(path: str | Path) -> Any:
@@ -139,15 +156,16 @@ def load(path: str | Path) -> Any:
 
     system, run = opened(path)
     facts, file = run.kept("facts"), run.path / "model.safetensors"
+    if run.kept("plan"):
+        raise CaudexError(f"{path} is a claim, not a model; its runs are below {path}/stages.")
     if facts is None or not file.exists():
         raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
     try:
         weights = read(file.read_bytes())
     except safetensors.SafetensorError:
-        raise CaudexError(f"{file} is damaged; `caudex resume {path}` writes it again from the last checkpoint.") from None
+        raise CaudexError(
+            f"{file} is damaged; `caudex resume {path}` writes it again from the last checkpoint."
+        ) from None
     model = system.model(facts)
     restore(model, weights)
     return model.eval()
-
-
-__all__ = ["System", "inside", "load", "name_of", "opened", "replace", "save_model", "scaled", "start"]

@@ -144,7 +144,9 @@ class _State:
         rate = max(self.learner.rates)
         saved = self.run.checkpoints[-1] if self.run and self.run.checkpoints else None
         good = f"The last good checkpoint is {saved}" if saved else "There is no checkpoint before it"
-        raise CaudexError(f"the loss of signal '{name}' became {word} at step {step:,}. {good}; try --lr {rate / 10:g} (was {rate:g}).")
+        raise CaudexError(
+            f"the loss of signal '{name}' became {word} at step {step:,}. {good}; try --lr {rate / 10:g} (was {rate:g})."
+        )
 
     def flush(self) -> None:
         """One row of metrics: means since the last one."""
@@ -156,7 +158,9 @@ class _State:
         counts = {"experience": sum(getattr(source, "experience", 0) for source in self.sources), "flops": self.flops}
         self._write(self.latest | {"progress": self.learner.progress} | counts)
         if self.run:
-            self.run.clock(self.step, {"seconds": round(self.seconds, 3), "steps_per_second": round(self.step / self.seconds, 3)})
+            self.run.clock(
+                self.step, {"seconds": round(self.seconds, 3), "steps_per_second": round(self.step / self.seconds, 3)}
+            )
 
     def judge(self, evaluate: Callable) -> None:
         self.learner.eval()
@@ -231,7 +235,9 @@ def restore(module: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
     for name, tensor in distinct(module.state_dict()).items():
         if name not in weights or weights[name].shape != tensor.shape:
             has = f"shape {tuple(weights[name].shape)}" if name in weights else "nothing"
-            raise CaudexError(f"the saved weights have {has} for {name}, this network {tuple(tensor.shape)}; they were trained with other settings.")
+            raise CaudexError(
+                f"the saved weights have {has} for {name}, this network {tuple(tensor.shape)}; they were trained with other settings."
+            )
         tensor.copy_(weights[name])
 
 
@@ -265,11 +271,16 @@ def _hand_back(taught: Mapping, sources: Mapping) -> None:
 
 def _about(learner: Learner, budget: Budget) -> dict:
     return {
-        "parameters": {name: sum(p.numel() for p in part.parameters()) for name, part in {"trunk": learner.trunk, **learner.signals}.items()},
+        "parameters": {
+            name: sum(p.numel() for p in part.parameters())
+            for name, part in {"trunk": learner.trunk, **learner.signals}.items()
+        },
         "trivial": {name: signal.trivial() for name, signal in learner.signals.items()},
         "weights": {name: signal.weight for name, signal in learner.signals.items()},
         "budget": vars(budget),
-        "resumes": "to a result of the same kind, not bit for bit: the budget is in minutes" if budget.minutes else "bit for bit",
+        "resumes": "to a result of the same kind, not bit for bit: the budget is in minutes"
+        if budget.minutes
+        else "bit for bit",
     }
 
 
@@ -319,7 +330,11 @@ class _Screen:
         if self.silent or now - self.shown < (0.2 if terminal else 30) or now - self.started < 2:
             return
         self.shown = now
-        loss = ", ".join(f"{name.removesuffix('/loss')} {value:.3f}" for name, value in state.latest.items() if name.endswith("/loss"))
+        loss = ", ".join(
+            f"{name.removesuffix('/loss')} {value:.3f}"
+            for name, value in state.latest.items()
+            if name.endswith("/loss")
+        )
         if not terminal:
             left = (now - self.started) * (1 - used) / max(used, 1e-9)
             print(f"{self.name}: step {state.step:,}, {used:.0%}, loss {loss}, {left:,.0f} s left", file=sys.stderr)
@@ -332,7 +347,12 @@ class _Screen:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        columns = ["[bold]{task.description}", BarColumn(), "{task.percentage:>3.0f}%", TextColumn("step {task.fields[step]}")]
+        columns = [
+            "[bold]{task.description}",
+            BarColumn(),
+            "{task.percentage:>3.0f}%",
+            TextColumn("step {task.fields[step]}"),
+        ]
         columns += [TimeElapsedColumn(), "left", TimeRemainingColumn(), TextColumn("loss {task.fields[loss]}")]
         self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self.task = self.bar.add_task(self.name, total=1.0, loss="", step="0")

@@ -54,10 +54,8 @@ class Draw:
 
     def __init__(self, seed: int, epoch: int | Tensor, index: Tensor):
         index = torch.as_tensor(index, dtype=torch.int64)
-        keys = _mix(torch.full_like(index, _signed(seed + _GAMMA)))
-        for part in (torch.as_tensor(epoch, dtype=torch.int64, device=index.device), index):
-            keys = _mix(keys.add_(part))
-        self.keys = keys  # [B]
+        epoch = torch.as_tensor(epoch, dtype=torch.int64, device=index.device)
+        self.keys = _mix(_mix(epoch + _signed((seed + 1) * _GAMMA)) + index)  # [B]
         self.calls = 0
 
     def of(self, rows: Tensor | slice) -> Draw:
@@ -79,7 +77,7 @@ class Draw:
         count = math.prod(shape)
         halves = self._words((count + 1) // 2).view(torch.int32)[:, :count]  # a word makes two numbers of 24 bits
         numbers = (halves & 0xFFFFFF).to(torch.float32).mul_((high - low) * 2**-24)
-        return (numbers.add_(low) if low else numbers).view(-1, *shape)
+        return (numbers.add_(low) if low else numbers).view(len(self.keys), *shape)
 
     def normal(self, *shape: int) -> Tensor:
         """float32 [B, *shape] of mean 0 and deviation 1 (Box and Muller 1958)."""
@@ -90,11 +88,11 @@ class Draw:
         angle = numbers[:, half:].mul(2 * math.pi)
         torch.mul(radius, angle.cos(), out=numbers[:, :half])
         torch.mul(radius, angle.sin_(), out=numbers[:, half:])
-        return numbers[:, :count].reshape(-1, *shape)
+        return numbers[:, :count].reshape(len(self.keys), *shape)
 
     def integers(self, n: int, *shape: int) -> Tensor:
         """int64 [B, *shape] in [0, n)."""
-        return (self._words(math.prod(shape)) & (2**63 - 1)).remainder_(n).view(-1, *shape)
+        return (self._words(math.prod(shape)) & (2**63 - 1)).remainder_(n).view(len(self.keys), *shape)
 
     def chance(self, p: float) -> Tensor:
         """bool [B], true with probability p."""
@@ -121,7 +119,8 @@ def warp(pictures: Tensor, draw: Draw | None = None, fill: str = "border", **mot
     batch, _, height, width = pictures.shape
     none = pictures.new_zeros(batch)
     shift_x, shift_y, degrees, shear_x, shear_y, scale, stretch = (motions.get(name, none) for name in MOTIONS)
-    cos, sin = torch.cos(degrees * (math.pi / 180)), torch.sin(degrees * (math.pi / 180))
+    angle = degrees * (math.pi / 180)
+    cos, sin, area = angle.cos(), angle.sin(), 1 - shear_x * shear_y
     from_x = torch.arange(width, device=pictures.device) - (width - 1) / 2 - (shift_x * width)[:, None]  # [B, W]
     from_y = torch.arange(height, device=pictures.device) - (height - 1) / 2 - (shift_y * height)[:, None]  # [B, H]
     # where an output pixel comes from: the inverse of turn @ shear @ scale, y pointing down
@@ -129,7 +128,7 @@ def warp(pictures: Tensor, draw: Draw | None = None, fill: str = "border", **mot
                (height, scale - stretch, sin - shear_y * cos, cos + shear_y * sin))  # fmt: skip
     grid = pictures.new_empty(batch, height, width, 2)
     for axis, (side, growth, by_x, by_y) in enumerate(inverse):
-        shrink = torch.exp(-growth) / (1 - shear_x * shear_y) * (2 / side)  # grid_sample counts in half sides
+        shrink = torch.exp(-growth) / (area * (side / 2))  # grid_sample counts in half sides
         part_x, part_y = from_x * (shrink * by_x)[:, None], from_y * (shrink * by_y)[:, None]
         torch.add(part_x[:, None, :], part_y[:, :, None], out=grid[..., axis])
     return grid_sample(pictures, grid, mode="bilinear", padding_mode=FILLS[fill], align_corners=False)
@@ -137,8 +136,9 @@ def warp(pictures: Tensor, draw: Draw | None = None, fill: str = "border", **mot
 
 _LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
 _YIQ = torch.stack([_LUMA, torch.tensor([0.596, -0.274, -0.322]), torch.tensor([0.211, -0.523, 0.312])])
-_GREY = _LUMA.expand(3, 3)  # keeps luma only
-_HUE = torch.linalg.inv(_YIQ) @ torch.tensor([[0, 0, 0], [0, 0, -1], [0, 1, 0]], dtype=torch.float64) @ _YIQ
+_QUARTER = torch.linalg.inv(_YIQ) @ torch.tensor([[0, 0, 0], [0, 0, -1], [0, 1, 0]], dtype=torch.float64) @ _YIQ
+# from RGB to RGB: the luma; the chroma; the chroma turned by a quarter of the circle
+_COLOUR = torch.stack([_LUMA.expand(3, 3), torch.eye(3) - _LUMA, _QUARTER]).flatten(1).float()  # [3, 9]
 
 
 def tone(pictures: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tensor:
@@ -149,13 +149,12 @@ def tone(pictures: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tenso
     """
     none = pictures.new_zeros(len(pictures))
     names = ("brightness", "contrast", "saturation", "hue")
-    brightness, contrast, saturation, hue = (amounts.get(name, none)[:, None, None] for name in names)
-    matrix = 1 + brightness  # [B, 1, 1]
+    brightness, contrast, saturation, hue = (amounts.get(name, none) for name in names)
+    matrix, contrast = (1 + brightness)[:, None, None], contrast[:, None, None]
     if pictures.shape[1] == 3:
-        grey, turn = (part.to(pictures.device, torch.float32) for part in (_GREY, _HUE))
-        chroma = torch.eye(3, device=pictures.device) - grey
-        angle = hue * (2 * math.pi)
-        matrix = matrix * (grey + (1 + saturation) * (angle.cos() * chroma + angle.sin() * turn))  # [B, 3, 3]
+        chroma = torch.polar(1 + saturation, hue * (2 * math.pi))
+        weights = torch.stack([torch.ones_like(hue), chroma.real, chroma.imag], 1)
+        matrix = matrix * (weights @ _COLOUR.to(pictures.device)).view(-1, 3, 3)
     flat = pictures.flatten(2)
     rest = (matrix * -contrast) @ flat.mean(2, keepdim=True)
     return torch.baddbmm(rest, matrix * (1 + contrast), flat).clamp_(0, 1).view_as(pictures)
@@ -212,15 +211,15 @@ def noise(pictures: Tensor, draw: Draw, noise: Tensor) -> Tensor:
 
 def cutout(pictures: Tensor, draw: Draw, cutout: Tensor) -> Tensor:
     """A part of |amount| of each side, at a random place wholly inside, becomes black (DeVries and Taylor 2017)."""
-    kept = 1
-    for axis, place in enumerate(draw.uniform(2).unbind(1), start=2):
-        side = pictures.shape[axis]
-        length = (cutout.abs() * side).round()
-        middle = (place * (side - length + 1)).floor() + (length - 1) / 2
-        away = (torch.arange(side, device=pictures.device) - middle[:, None]).abs()  # [B, side]
-        inside = (away < length[:, None] / 2).to(pictures.dtype)
-        kept = kept * (inside[:, None, :, None] if axis == 2 else inside[:, None, None, :])
-    return pictures * (1 - kept)
+    sides = torch.tensor(pictures.shape[2:], device=pictures.device)
+    lengths = (cutout.abs()[:, None] * sides).round()  # [B, 2]
+    starts = (draw.uniform(2) * (sides - lengths + 1)).floor()
+    middles, halves = starts + (lengths - 1) / 2, lengths / 2
+    rows, columns = (
+        ((torch.arange(side, device=pictures.device) - middle[:, None]).abs() < half[:, None]).to(pictures.dtype)
+        for side, middle, half in zip(pictures.shape[2:], middles.unbind(1), halves.unbind(1))
+    )
+    return pictures * (1 - rows[:, None, :, None] * columns[:, None, None, :])
 
 
 # RandAugment's operations: what does them, and its amount at magnitude 1 (after Cubuk et al. 2019, table 6)
@@ -265,7 +264,10 @@ class _View:
                 raise CaudexError(f"{type(self).__name__}({name}={value!r}): {name} {why}; try {name}={instead!r}.")
 
     def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        return self.see(_fresh(pictures), draw).clamp_(0, 1)  # interpolation may round to 1.0000001
+        pictures = _fresh(pictures)
+        return (
+            self.see(pictures, draw).clamp_(0, 1) if len(pictures) else pictures
+        )  # interpolation may exceed 1 by 1e-7
 
 
 def _fresh(pictures: Tensor) -> Tensor:
@@ -480,20 +482,20 @@ class RandAugment(_View):
         for choice, sign in zip(choices.unbind(1), signs.unbind(1)):
             drawn = owner[choice]
             order = drawn.argsort()  # side by side, the pictures of a family are a slice
-            seen = pictures.index_select(0, order)
-            amounts = reach.new_zeros(len(choice), len(known)).scatter_(1, choice[:, None], (sign * reach[choice])[:, None])
-            amounts = amounts.index_select(0, order)
+            pictures, choice = pictures.index_select(0, order), choice[order]
+            amount = sign[order] * reach[choice]
+            amounts = reach.new_zeros(len(known), len(choice)).scatter_(0, choice[None], amount[None]).unbind()
             start = 0
             for family, count in zip(families, drawn.bincount(minlength=len(families)).tolist()):
                 rows, start = slice(start, start + count), start + count
                 own = draw.of(order[rows]) if family in (noise, cutout) else None
                 if family and count:
-                    columns = zip(self.operations, known, amounts[rows].unbind(1))
-                    named = {name: column for name, (doer, _), column in columns if doer is family}
+                    columns = zip(self.operations, known, amounts)
+                    named = {name: column[rows] for name, (doer, _), column in columns if doer is family}
                     if family is warp:
                         named["fill"] = self.fill
-                    seen[rows] = family(seen[rows], own, **named)
-            pictures = pictures.index_copy_(0, order, seen)
+                    pictures[rows] = family(pictures[rows], own, **named)
+            pictures = pictures.index_select(0, order.argsort())
         return pictures
 
 

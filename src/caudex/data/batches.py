@@ -34,7 +34,13 @@ class Batches:
     """
 
     def __init__(
-        self, pictures: Pictures, size: int, seed: int = 0, view: Callable | None = None, labels: Tensor | None = None, weights: Tensor | None = None
+        self,
+        pictures: Pictures,
+        size: int,
+        seed: int = 0,
+        view: Callable | None = None,
+        labels: Tensor | None = None,
+        weights: Tensor | None = None,
     ):
         if len(pictures) == 0:
             raise CaudexError("there are no pictures to make batches of; give a folder that has some.")
@@ -97,7 +103,11 @@ class Join:
         weights = None
         if any(batch.weights is not None for batch in drawn):
             weights = torch.cat([torch.ones(len(b.index)) if b.weights is None else b.weights for b in drawn])
-        columns = {name: torch.cat([b.columns[name] for b in drawn]) for name in drawn[0].columns if all(name in b.columns for b in drawn)}
+        columns = {
+            name: torch.cat([b.columns[name] for b in drawn])
+            for name in drawn[0].columns
+            if all(name in b.columns for b in drawn)
+        }
         whole = [torch.cat([getattr(batch, name) for batch in drawn]) for name in ("pictures", "labels", "index")]
         return type(drawn[0])(*whole, weights, columns, part)
 
@@ -119,8 +129,8 @@ def mine(places: np.ndarray) -> np.ndarray:
         return places
     processes = torch.distributed.get_world_size()
     if len(places) % processes:
-        raise CaudexError(f"a batch of {len(places)} cannot be shared out evenly among {processes} processes; choose a multiple.")
+        raise CaudexError(
+            f"a batch of {len(places)} cannot be shared out evenly among {processes} processes; choose a multiple."
+        )
     share = len(places) // processes
     return places[torch.distributed.get_rank() * share :][:share]
-
-

@@ -28,7 +28,10 @@ def with_off_topic(split: Split, share: float, seed: int) -> Split:
     others = round(share * count)
     rows = torch.from_numpy(np.concatenate([on[: count - others], off[:others]]))
     unlabelled = split.unlabelled.take(rows)
-    kept = [replace(part.take(part.labels < classes), classes=part.classes[:classes]) for part in (split.labelled, split.test)]
+    kept = [
+        replace(part.take(part.labels < classes), classes=part.classes[:classes])
+        for part in (split.labelled, split.test)
+    ]
     return replace(split, labelled=kept[0], unlabelled=replace(unlabelled, classes=kept[0].classes), test=kept[1])
 
 

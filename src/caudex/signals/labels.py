@@ -14,8 +14,9 @@ from caudex.trunks import width_of
 
 
 class Labels(Signal):
-    """Cross-entropy with the labels: class numbers [B] (-1: nobody labelled it) or probabilities [B, K].
+    """Which class is it? Cross-entropy with what people, or a teacher, said.
 
+    Labels are class numbers [B] (-1: nobody labelled it) or probabilities [B, K].
     Probabilities are a teacher's soft labels (Xie et al. 2020, section 2); a row of zeros counts for nothing.
     `smoothing` takes that much from a hard label and shares it out (Szegedy et al. 2016, section 7).
     `column` names another column of labels of the same pictures.

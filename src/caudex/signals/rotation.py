@@ -13,8 +13,9 @@ from caudex.views import all_four_rotations
 
 
 class Rotation(Signal):
-    """Tell by how many quarter turns a picture was turned; all four turns of each stand in one batch.
+    """Which way up is it? Tell by how many quarter turns a picture was turned.
 
+    All four turns of each picture stand in one batch, exact quarter turns.
     Source: Gidaris et al. 2018, equations 2 and 3.
     """
 

@@ -5,4 +5,15 @@ from caudex.trunks.layers import Features, Standardise, StochasticDepth, Trunk, 
 from caudex.trunks.mlp import MLP, Identity
 from caudex.trunks.resnet import ResNet
 
-__all__ = ["MLP", "Conv", "Features", "Identity", "ResNet", "Standardise", "StochasticDepth", "Trunk", "Wrapped", "width_of"]
+__all__ = [
+    "MLP",
+    "Conv",
+    "Features",
+    "Identity",
+    "ResNet",
+    "Standardise",
+    "StochasticDepth",
+    "Trunk",
+    "Wrapped",
+    "width_of",
+]

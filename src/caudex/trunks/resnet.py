@@ -34,7 +34,8 @@ class ResNet(Trunk):
     """`depth` blocks in each of three stages; `width` channels in the first, doubled in each next.
 
     `survival` is the chance that the last block's branch is kept; it falls to it linearly from one at the first
-    block (Huang et al. 2016, section 3). `stride` of the stem: 2 is four times cheaper. Pictures [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 4 * width].
+    block (Huang et al. 2016, section 3). `stride` of the stem: 2 is four times cheaper.
+    Pictures [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 4 * width].
     """
 
     def __init__(

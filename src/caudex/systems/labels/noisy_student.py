@@ -9,19 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex import data, trunks, views
+from caudex import few_labels
 from caudex.claim import Claim
-from caudex.classifier import Classifier, facts_of, learner
-from caudex.data import Pictures, Split, off_topic_share, with_off_topic
-from caudex.data.batches import Batches, Join
+from caudex.classifier import Classifier
+from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.errors import CaudexError
 from caudex.examination import draw_pictures, examine
+from caudex.few_labels import facts_of
 from caudex.learner import Learner
 from caudex.peers import label_spreading, self_training
 from caudex.run import Run
 from caudex.signals.labels import one_hot
 from caudex.system import System, inside
-from caudex.training import fit
 
 
 @dataclass
@@ -96,64 +95,53 @@ class NoisyStudent(System):
         split = self.split()
         facts = facts_of(split)
         run.keep("facts", facts)
-        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled)}
+        if len(split.unlabelled) == 0:
+            raise CaudexError(f"{self.data} has no unlabelled pictures; add some, or use `caudex train supervised`.")
+        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled), "teacher": {}}
         before = run.compute.flops
+        noise = few_labels.noise(self, facts)
         labelled = one_hot(split.labelled.labels, len(facts["classes"]))
-        net = self.network(run.stage("teacher"), split, 0, Batches(split.labelled, self.batch, run.seed, self.noise(facts), labelled))
-        results["teacher"] = net.accuracy(split.test)
+        net = self.network(
+            run.stage("teacher"), split, 0, Batches(split.labelled, self.batch, run.seed, noise, labelled)
+        )
+        results["teacher"] = examine(run.stage("teacher"), net, split, "teacher")
         rounds = []
         for number in range(1, self.rounds + 1):
             rows, told, right = self.pseudo_labels(run, number, net, split)
             rounds.append({"round": number, "learned": len(rows), "distinct": len(rows.unique()), "right": right})
             few = max(1, round(self.batch / (1 + self.ratio)))
             source = Join(
-                Batches(split.labelled, few, run.seed, self.noise(facts), labelled),
-                Batches(split.unlabelled.take(rows), self.batch - few, run.seed, self.noise(facts), told),
+                Batches(split.labelled, few, run.seed, noise, labelled),
+                Batches(split.unlabelled.take(rows), self.batch - few, run.seed, noise, told),
             )
             net = self.network(run.stage(f"student-{number}"), split, number, source)
             rounds[-1]["student"] = net.accuracy(split.test)
         run.table("rounds", rounds)
-        results["student"] = examine(run, net, split, "noisy-student")
+        results["noisy-student"] = examine(run, net, split, "noisy-student")
         results["parameters"] = sum(p.numel() for p in net.trunk.parameters())
         if self.baseline:
             stage = run.stage("supervised")
-            source = Batches(split.labelled, self.batch, run.seed, self.noise(facts), labelled)
+            source = Batches(split.labelled, self.batch, run.seed, noise, labelled)
             equal = self.network(stage, split, self.rounds, source, flops=run.compute.flops - before)
-            results["supervised"] = examine(stage, equal, split, "supervised")
+            results["supervised, same compute"] = examine(stage, equal, split, "supervised")
         run.keep("results", results)
         return net
 
     def split(self) -> Split:
-        per_class = self.labels_per_class or (10 if self.data in data.PACKAGED else None)
-        split = data.pictures(self.data, labels=self.labels, labels_per_class=per_class, size=self.size, seed=self.seed)
-        return split if self.off_topic is None else with_off_topic(split, self.off_topic, self.seed)
+        whole = few_labels.split(self)
+        return whole if self.off_topic is None else with_off_topic(whole, self.off_topic, self.seed)
 
-    def noise(self, facts: dict) -> views.Compose:
-        mirror = facts["shape"][0] == 3 if self.mirror is None else self.mirror
-        return views.Compose([views.Flip()] * mirror + [views.RandAugment(2, self.magnitude)] * (self.magnitude > 0))
-
-    def network(self, run: Run, split: Split, number: int, source: Batches | Join, flops: float | None = None) -> Classifier:
-        """Train the teacher (number 0) or a student; the supervised baseline is a student by other means, for `flops`."""
-        facts = facts_of(split)
-        seen = split.unlabelled if len(split.unlabelled) else split.labelled
+    def network(self, run: Run, split: Split, number: int, source: Batches | Join, **budget) -> Classifier:
+        """Train the teacher (number 0) or a student."""
         with run.seeded("weights"):
-            made = self.learner(facts, number, seen)
-        sources = self.feed(
-            {name: signal for name, signal in made.signals.items() if name != "labels"},
-            labelled=Batches(split.labelled, self.batch, run.seed, self.noise(facts)),
-            unlabelled=Batches(seen, self.batch, run.seed, self.noise(facts)),
-        )
-        curve = split.test.take(slice(0, 1000))
-        evaluate = (lambda learner: {"accuracy": Classifier(learner, facts).accuracy(curve)}) if len(curve) else None
-        budget = {"flops": flops} if flops else self.budget(1 / (1 + self.rounds) / (1 + self.baseline))
-        return Classifier(fit(made, {"labels": source} | sources, **budget, run=run, evaluate=evaluate), facts)
+            made = self.learner(facts_of(split), number)
+        share = 1 / (1 + self.rounds) / (1 + self.baseline)
+        return few_labels.teach(run, self, split, made, source, budget or self.budget(share))
 
-    def learner(self, facts: dict, number: int, seen: Pictures | None = None) -> Learner:
+    def learner(self, facts: dict, number: int) -> Learner:
         """The teacher is not noised within; students are, and grow evenly."""
         width = round(self.width * (1 + (self.growth - 1) * number / self.rounds) / 4) * 4
-        noised = {"dropout": self.dropout, "survival": self.survival} if number else {}
-        trunk = trunks.ResNet(facts["shape"][0], width, self.depth, stride=self.stride, **noised)
-        return learner(trunk, facts, self.lr, self.decay, self.average, self.further(facts), seen)
+        return few_labels.learner(self, facts, width, *(self.dropout, self.survival) if number else (0.0, 1.0))
 
     def model(self, facts: dict) -> Classifier:
         return Classifier(self.learner(facts, self.rounds), facts)
@@ -171,9 +159,13 @@ class NoisyStudent(System):
             told = aligned(told, wanted)
         confidence, number_told = told.max(1)
         share = self.first_share + (self.last_share - self.first_share) * (number - 1) / max(1, self.rounds - 1)
-        chosen = surest(confidence, number_told, wanted * share * len(told) if self.balance else None, share, self.threshold)
+        chosen = surest(
+            confidence, number_told, wanted * share * len(told) if self.balance else None, share, self.threshold
+        )
         if len(chosen) == 0:
-            raise CaudexError(f"the teacher is less than {self.threshold:.0%} sure of every unlabelled picture; lower --threshold.")
+            raise CaudexError(
+                f"the teacher is less than {self.threshold:.0%} sure of every unlabelled picture; lower --threshold."
+            )
         right = float("nan")
         if (hidden := split.unlabelled.hidden) is not None:
             wrong = chosen[hidden[chosen] != number_told[chosen]].unique()
@@ -183,31 +175,48 @@ class NoisyStudent(System):
             draw_pictures(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, titles)
         return chosen, (told if self.soft else F.one_hot(number_told, classes).float())[chosen], right
 
+    def warn(self, results: dict) -> list[str]:
+        said = []
+        if "accuracy" not in results["noisy-student"]:
+            said.append(
+                "nothing was held out to test on (each class needs five labels, or a folder test/CLASS/), so no gain is measured."
+            )
+        if results["off_topic"] > 0.2:
+            said.append(
+                f"about {results['off_topic']:.0%} of the unlabelled pictures look unlike every labelled one; pictures of other "
+                "things are forced into your classes. Remove them, or try --threshold 0.9 --no-balance."
+            )
+        return said
+
     def claim(self, run: Run) -> Claim:
         self.train(run)
         found = run.kept("results")
         split = self.split()
         quiet = replace(self, magnitude=0.0, dropout=0.0, survival=1.0, mirror=False, baseline=False)
         plain = quiet.train(run.stage("without-noise"))
-        against = {"supervised": found["supervised"]["accuracy"], "without noise": plain.accuracy(split.test)}
+        against = {
+            "supervised": found["supervised, same compute"]["accuracy"],
+            "without noise": plain.accuracy(split.test),
+        }
         if len(split.labelled) + len(split.unlabelled) <= 5000:
-            against |= {"scikit-learn self-training": self_training(split), "scikit-learn label spreading": label_spreading(split)}
+            against |= {
+                "scikit-learn self-training": self_training(split),
+                "scikit-learn label spreading": label_spreading(split),
+            }
         further = {
-            "teacher": found["teacher"],
-            "corrupted": found["student"]["corrupted"],
-            "corrupted, supervised": found["supervised"]["corrupted"],
-            "corrupted gain": found["student"]["corrupted"] - found["supervised"]["corrupted"],
+            "teacher": found["teacher"]["accuracy"],
+            "corrupted": found["noisy-student"]["corrupted"],
+            "corrupted, supervised": found["supervised, same compute"]["corrupted"],
+            "corrupted gain": found["noisy-student"]["corrupted"] - found["supervised, same compute"]["corrupted"],
             "parameters": found["parameters"],
         }
-        return Claim(self.statement, found["student"]["accuracy"], against, further)
+        return Claim(self.statement, found["noisy-student"]["accuracy"], against, further)
 
     def check(self) -> None:
         super().check()
-        endless = float("inf")
-        inside(self, rounds=(1, 100), batch=(2, endless), ratio=(0.1, 1000), first_share=(0.001, 1), last_share=(0.001, 1))
-        inside(self, threshold=(0, 0.999), magnitude=(0, 1), dropout=(0, 0.9), survival=(0.1, 1), width=(4, 4096), depth=(1, 100))
-        inside(self, growth=(1, 16), stride=(1, 4), lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999), off_topic=(0, 1))
-        inside(self, labels_per_class=(1, endless))
+        few_labels.check(self)
+        inside(self, rounds=(1, 100), ratio=(0.1, 1000), first_share=(0.001, 1), last_share=(0.001, 1))
+        inside(self, threshold=(0, 0.999), growth=(1, 16), off_topic=(0, 1))
 
 
 def aligned(told: Tensor, wanted: Tensor, passes: int = 10) -> Tensor:

@@ -1,0 +1,34 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+export MPLBACKEND := Agg
+
+.PHONY: demo test lint bench packages clean
+
+demo: .venv/installed
+	$(BIN)/caudex train noisy-student --threads 1
+
+test: .venv/installed packages lint
+	$(BIN)/pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/views.py
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/overhead.py
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# Fashion-MNIST comes as a Debian package; tests that need it say so when it is missing.
+packages:
+	@if [ ! -d /usr/share/datasets/fashion-mnist ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends dataset-fashion-mnist; fi
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

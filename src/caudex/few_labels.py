@@ -1,0 +1,69 @@
+"""What the systems that learn from few labelled pictures share; `settings` is such a system."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch.optim import AdamW
+
+from caudex import data, trunks, views
+from caudex.classifier import Classifier
+from caudex.data import Batches, Join, Split
+from caudex.learner import Learner, cosine
+from caudex.run import Run
+from caudex.signals import Labels
+from caudex.system import System, inside
+from caudex.training import fit
+
+
+def split(settings: System) -> Split:
+    """The pictures that the settings name; of a packaged set ten labels a class are kept unless they say otherwise."""
+    per_class = settings.labels_per_class or (10 if settings.data in data.PACKAGED else None)
+    return data.pictures(
+        settings.data, labels=settings.labels, labels_per_class=per_class, size=settings.size, seed=settings.seed
+    )
+
+
+def facts_of(split: Split) -> dict:
+    """What must be known to rebuild a classifier without its data."""
+    columns = {name: list(classes) for name, (_, classes) in split.labelled.columns.items()}
+    return {"classes": list(split.labelled.classes), "shape": list(split.labelled.shape), "columns": columns}
+
+
+def noise(settings: System, facts: dict) -> views.Compose:
+    """RandAugment, and mirroring where it is asked for or the pictures are in colour."""
+    mirror = facts["shape"][0] == 3 if settings.mirror is None else settings.mirror
+    augment = views.RandAugment(2, settings.magnitude)
+    return views.Compose([views.Flip()] * mirror + [augment] * (settings.magnitude > 0))
+
+
+def learner(settings: System, facts: dict, width: int, dropout: float, survival: float) -> Learner:
+    """A residual trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
+    trunk = trunks.ResNet(facts["shape"][0], width, settings.depth, dropout, survival, stride=settings.stride)
+    signals = {"labels": Labels(len(facts["classes"]))} | settings.further(facts)
+    optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay)
+    return Learner(trunk, signals, optimizer, cosine, average=settings.average)
+
+
+def teach(run: Run, settings: System, split: Split, made: Learner, labelled: Batches | Join, budget: dict) -> Classifier:
+    """Fit the learner: labels from `labelled`, the further signals from labelled or unlabelled pictures as they need."""
+    facts = facts_of(split)
+    every = split.unlabelled if len(split.unlabelled) else split.labelled
+    made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
+    seen = noise(settings, facts)
+    further = settings.feed(
+        {name: signal for name, signal in made.signals.items() if name != "labels"},
+        labelled=Batches(split.labelled, settings.batch, run.seed, seen),
+        unlabelled=Batches(every, settings.batch, run.seed, seen),
+    )
+    curve = split.test.take(slice(0, 1000))
+    evaluate = (lambda learner: {"accuracy": Classifier(learner, facts).accuracy(curve)}) if len(curve) else None
+    return Classifier(fit(made, {"labels": labelled} | further, **budget, run=run, evaluate=evaluate), facts)
+
+
+def check(settings: System) -> None:
+    """Raises CaudexError for a setting out of range."""
+    endless = float("inf")
+    inside(settings, labels_per_class=(1, endless), batch=(2, endless), magnitude=(0, 1), dropout=(0, 0.9))
+    inside(settings, survival=(0.1, 1), width=(4, 4096), depth=(1, 100), stride=(1, 4), lr=(1e-8, 10), decay=(0, 10))
+    inside(settings, average=(0, 0.99999))

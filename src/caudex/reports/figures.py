@@ -1,0 +1,104 @@
+"""Figures drawn from what a run folder holds."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+from caudex.run import Run
+
+
+def stages(run: Run) -> dict[str, Run]:
+    """The fits of a run by name, in the order in which they began; the run itself first where it has metrics."""
+    folders = sorted((run.path / "stages").glob("*/about.json"), key=lambda file: file.stat().st_mtime)
+    own = {"training": run} if run.metrics() else {}
+    return own | {file.parent.name: Run(file.parent) for file in folders}
+
+
+def table(file: Path) -> list[dict[str, str]]:
+    if not file.exists():
+        return []
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def learning_curves(run: Run) -> None:
+    """Test accuracy and each signal's loss against operations, a line for each fit; dotted: who learned nothing."""
+    fits = {name: fit.metrics() for name, fit in stages(run).items()}
+    accuracy = {
+        name: [(row["step"], row["evaluation/accuracy"]) for row in rows if "evaluation/accuracy" in row]
+        for name, rows in fits.items()
+    }
+    signals = sorted({key for rows in fits.values() for row in rows for key in row if key.endswith("/loss")})
+    panels = ([("test accuracy", accuracy)] if any(accuracy.values()) else []) + [
+        (
+            key.removesuffix("/loss") + " loss",
+            {name: [(row["step"], row[key]) for row in rows if key in row] for name, rows in fits.items()},
+        )
+        for key in signals
+    ]
+    if not panels:
+        return
+    trivial = {
+        name: level for fit in stages(run).values() for name, level in fit.kept("about", {}).get("trivial", {}).items()
+    }
+    with run.figure("learning-curves", len(panels)) as axes:
+        for axis, (title, lines) in zip([axes] if len(panels) == 1 else axes, panels):
+            for name, points in lines.items():
+                if points:
+                    axis.plot(*zip(*points), label=name, ls="--" if name.startswith("supervised") else "-", lw=1.4)
+            level = trivial.get(title.removesuffix(" loss"))
+            if level:
+                axis.axhline(level, color="gray", ls=":", label="learned nothing")
+            axis.set(title=title, xlabel="steps")
+            axis.legend(fontsize=7)
+
+
+def corruptions(run: Run) -> None:
+    """Accuracy against severity for each corruption, a line for each classifier that was examined."""
+    found = {}
+    for name in ("corruption-*.csv", "stages/*/tables/corruption-*.csv"):
+        for file in sorted((run.path / "tables").glob(name) if name.startswith("c") else run.path.glob(name)):
+            found[file.stem.removeprefix("corruption-")] = table(file)
+    if not found:
+        return
+    kinds = list(dict.fromkeys(row["corruption"] for rows in found.values() for row in rows))
+    with run.figure("corruptions", len(kinds), width=2.3, height=2.4) as axes:
+        for axis, kind in zip(axes, kinds):
+            for name, rows in found.items():
+                mine = [row for row in rows if row["corruption"] == kind]
+                axis.plot(
+                    [int(r["severity"]) for r in mine],
+                    [float(r["accuracy"]) for r in mine],
+                    label=name,
+                    marker=".",
+                    lw=1.2,
+                )
+            axis.set(title=kind, ylim=(0, 1), xlabel="severity", xticks=range(1, 6))
+        axes[0].set_ylabel("accuracy")
+        axes[0].legend(fontsize=6)
+
+
+def over(run: Run, claim: dict) -> None:
+    """The claim's figure and baselines against the varied setting, with 95% intervals."""
+    name, parts = claim["over"], claim["values"]
+    parameters = [part["further"].get("parameters", {}).get("figure") for part in parts]
+    sized = name in ("width", "depth") and all(parameters)
+    places = parameters if sized else [part["value"] for part in parts]
+    lines: dict[str, Callable] = {claim["system"]: lambda part: part}
+    for baseline in parts[0]["baselines"]:
+        lines[baseline] = lambda part, baseline=baseline: part["baselines"][baseline]
+    with run.figure(f"over-{name.replace('_', '-')}", width=6.5, height=4.2) as axis:
+        for label, pick in lines.items():
+            means = [pick(part)["figure"] for part in parts]
+            halves = [min(1.0, (pick(part)["interval"][1] - pick(part)["interval"][0]) / 2) for part in parts]
+            axis.errorbar(
+                places, means, halves, label=label, marker="o", ms=3, capsize=2, lw=2 if label == claim["system"] else 1
+            )
+        if min(places) > 0 and max(places) > 5 * min(places):
+            axis.set_xscale("log")
+            axis.set_xticks(places, [f"{place:,.0f}" for place in places])
+            axis.minorticks_off()
+        axis.set(xlabel="parameters of the trunk" if sized else name.replace("_", " "), ylabel="test accuracy")
+        axis.legend(fontsize=8)

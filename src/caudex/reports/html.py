@@ -1,0 +1,120 @@
+"""report.html: one file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from caudex.compute import Compute
+from caudex.reports import figures
+from caudex.reports.tables import claim_table
+from caudex.system import opened
+
+CAPTIONS = {
+    "learning-curves": "Learning curves. Test accuracy is drawn for the reader; nothing is chosen by it. Dotted: the loss of one who learned nothing.",
+    "corruptions": "Accuracy on corrupted test pictures, from light (1) to severe (5).",
+    "confusion": "Confusion matrix: how many pictures of each true class (row) were told to be which (column).",
+    "most-sure": "Test pictures that the model is most sure of.",
+    "least-sure": "Test pictures that it is least sure of.",
+    "sure-and-wrong": "Wrong, the surest first. Look here for labels that are wrong themselves.",
+    "wrong-pseudo-labels": "Wrong pseudo-labels, the surest first, as the teacher of this round gave them.",
+    "over": "The claim for each value of the setting, with 95% intervals over seeds.",
+}
+
+STYLE = """
+:root{color-scheme:light}body{font:16px/1.5 system-ui,sans-serif;color:#1d2733;background:#fff;margin:0 auto;padding:1.2rem;max-width:70rem}
+h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem;border-bottom:1px solid #d8dee6;padding-bottom:.2rem}
+.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
+th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #e7ebf0;vertical-align:top}
+figure{margin:1rem 0}img{max-width:100%;height:auto;display:block}figcaption{color:#56636f;font-size:.88rem;max-width:46rem}
+.note{background:#fff4d6;border-left:4px solid #e0a100;padding:.5rem .8rem;margin:.6rem 0}.shown{color:#0a6b35}.not{color:#8a1f11}
+.sheet{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:0 1.5rem}footer{color:#56636f;font-size:.85rem;margin-top:2rem}
+"""
+
+
+def write_report(path: str | Path) -> Path:
+    """Draw what can be drawn of a run folder and write its report.html; returns that file."""
+    system, run = opened(path)
+    claim, results = run.kept("claim"), run.kept("results", {})
+    figures.learning_curves(run)
+    figures.corruptions(run)
+    name, kind = run.settings()["system"], type(system)
+    parts = [f"<h1>{escape(name)}</h1><p>{escape((kind.__doc__ or '').strip().splitlines()[0])}</p>"]
+    if claim:
+        word = "shown" if claim["shown"] else "not shown"
+        parts.append(f"<h2>The claim is <span class='{'shown' if claim['shown'] else 'not'}'>{word}</span></h2><p>{escape(claim['statement'])}: "
+                     f"{len(claim['seeds'])} seeds, scale {claim['scale']}. <code>{escape(claim['command'])}</code></p>" + rows(claim_table(claim)))  # fmt: skip
+        if "over" in claim:
+            figures.over(run, claim)
+    if results:
+        parts += [f"<div class='note'>{escape(line)}</div>" for line in system.warn(results)]
+        parts.append("<h2>Results</h2>" + rows(system.tell(results)))
+    parts.append(pictures(run.path / "figures"))
+    if rounds := figures.table(run.path / "tables" / "rounds.csv"):
+        parts.append(
+            "<h2>Rounds</h2>" + rows([tuple(rounds[0]), *(tuple(_short(v) for v in row.values()) for row in rounds)])
+        )
+    if skipped := figures.table(run.path / "tables" / "skipped.csv"):
+        parts.append(
+            f"<h2>Pictures left out: {len(skipped)}</h2>"
+            + rows([("file", "reason"), *((r["file"], r["reason"]) for r in skipped[:50])])
+        )
+    parts.append(account(run))
+    settings = run.settings()["settings"]
+    parts.append("<h2>Settings</h2>" + rows([("setting", "value"), *settings.items()]))
+    body = "\n".join(parts)
+    title = f"{name}: {run.path.name}"
+    run.write("report.html", f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'>"
+                             f"<title>{escape(title)}</title><style>{STYLE}</style><body>{body}<footer>{escape(str(run.path))}, made by caudex</footer></body></html>")  # fmt: skip
+    return run.path / "report.html"
+
+
+def rows(table: Sequence[Sequence]) -> str:
+    """An HTML table; the first row is the header."""
+    if not table:
+        return "<p>Nothing was held out to test on, so nothing was measured.</p>"
+    head = "".join(f"<th>{escape(str(cell))}</th>" for cell in table[0])
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in table[1:])
+    return f"<div class='scroll'><table><tr>{head}</tr>{body}</table></div>"
+
+
+def pictures(folder: Path) -> str:
+    """Every figure with its caption, in the captions' order; the small ones side by side."""
+    order = list(CAPTIONS)
+
+    def kind(file: Path) -> str:
+        return next((name for name in order if file.stem.startswith(name)), "")
+
+    files = sorted(folder.glob("*.png"), key=lambda file: (order.index(kind(file)) if kind(file) else -1, file.stem))
+    shown = []
+    for file in files:
+        content = base64.b64encode(file.read_bytes()).decode()
+        caption = CAPTIONS.get(kind(file), file.stem.replace("-", " "))
+        if kind(file) == "wrong-pseudo-labels":
+            caption = f"Round {file.stem.rsplit('-', 1)[1]}. {caption}"
+        shown.append(
+            (
+                kind(file),
+                f"<figure><img alt='{escape(file.stem)}' src='data:image/png;base64,{content}'><figcaption>{escape(caption)}</figcaption></figure>",
+            )
+        )
+    wide = "".join(html for name, html in shown if name in ("learning-curves", "corruptions", ""))
+    small = "".join(html for name, html in shown if name not in ("learning-curves", "corruptions", ""))
+    return (f"<h2>Figures</h2>{wide}<div class='sheet'>{small}</div>") if shown else ""
+
+
+def account(run) -> str:
+    kept = run.kept("compute")
+    if not kept:
+        return ""
+    compute = Compute(kept["flops"], kept["seconds"], kept["price_per_hour"])
+    return f"<h2>Compute</h2><p>{escape(str(compute))}. Operations of convolutions and matrix products, the backward pass counted twice the forward pass.</p>"
+
+
+def _short(value: str) -> str:
+    try:
+        return value if "." not in value else f"{float(value):.3f}"
+    except ValueError:
+        return value
