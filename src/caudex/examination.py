@@ -11,6 +11,15 @@ from caudex.data import Pictures, Split
 from caudex.run import Run
 
 
+def tested(classifier: Classifier, test: Pictures) -> dict[str, float]:
+    """Accuracy with its 95% interval; empty where nothing was held out."""
+    if len(test) == 0:
+        return {}
+    right = classifier.accuracy(test)
+    low, high = interval(right, len(test))
+    return {"accuracy": right, "low": low, "high": high, "tested": len(test)}
+
+
 def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[str, float]:
     """Accuracy with interval, clean and corrupted; tables and figures of errors. Empty where nothing was held out."""
     run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
@@ -21,8 +30,6 @@ def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[s
         probabilities = classifier.probabilities(test)
         worse = classifier.corrupted(test)
     confidence, told = probabilities.max(1)
-    right = (told == test.labels).float().mean().item()
-    low, high = interval(right, len(test))
     run.table(f"corruption-{name}", worse)
     draw_confusion(run, confusion(test.labels, told, len(test.classes)), test.classes)
     order = confidence.argsort(descending=True)
@@ -34,7 +41,7 @@ def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[s
     }.items():
         draw_pictures(run, title, test, rows, [f"{test.classes[told[i]]} {confidence[i]:.0%}" for i in rows])
     corrupted = float(np.mean([row["accuracy"] for row in worse]))
-    return {"accuracy": right, "low": low, "high": high, "tested": len(test), "corrupted": corrupted}
+    return tested(classifier, test) | {"corrupted": corrupted}
 
 
 def draw_confusion(run: Run, counts: np.ndarray, classes: tuple[str, ...]) -> None:

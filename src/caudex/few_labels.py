@@ -41,7 +41,7 @@ def learner(settings: System, facts: dict, width: int, dropout: float, survival:
     """A residual trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
     trunk = trunks.ResNet(facts["shape"][0], width, settings.depth, dropout, survival, stride=settings.stride)
     signals = {"labels": Labels(len(facts["classes"]))} | settings.further(facts)
-    optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay)
+    optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay, fused=True)
     return Learner(trunk, signals, optimizer, cosine, average=settings.average)
 
 

@@ -50,7 +50,7 @@ class Learner(nn.Module):
         self,
         trunk: nn.Module,
         signals: Mapping[str, Signal],
-        optimizer: Callable[[list[dict]], Optimizer] = partial(AdamW, lr=1e-3),
+        optimizer: Callable[[list[dict]], Optimizer] = partial(AdamW, lr=1e-3, fused=True),
         schedule: Callable[[float], float] = lambda progress: 1.0,
         clip: float | None = 1.0,
         average: float | None = None,
@@ -126,7 +126,7 @@ class Learner(nn.Module):
                 found.append(module)
             else:
                 waiting += module.children()
-        return found
+        return found[::-1]  # as they were made: the average last, for it follows the others
 
     @property
     def averaged(self) -> tuple[nn.Module, nn.ModuleDict]:

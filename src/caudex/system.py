@@ -53,7 +53,8 @@ class System:
         for name, found in results.items():
             if isinstance(found, dict) and "accuracy" in found:
                 interval = f"{found['low']:.1%} to {found['high']:.1%} of {found['tested']:,}"
-                rows.append((name, f"{found['accuracy']:.1%}", interval, f"{found['corrupted']:.1%}"))
+                corrupted = f"{found['corrupted']:.1%}" if "corrupted" in found else ""
+                rows.append((name, f"{found['accuracy']:.1%}", interval, corrupted))
         return rows if len(rows) > 1 else []
 
     def warn(self, results: dict) -> list[str]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from caudex.learner import Learner
 from caudex.run import Hardware, Run, derived, make_fabric
 
 LOG_EVERY = 50  # steps from one row of metrics to the next
+AGREE_EVERY = 10  # steps from one look at the first process's clock to the next, where there are several
 EVALUATIONS = 10  # in one training
 
 
@@ -66,46 +68,54 @@ def fit(
     budget = Budget(steps, minutes, flops)
     state = _State(learner, sources, run)
     fabric = run.fabric if run else make_fabric(Hardware())
-    if run and run.kept("finished"):
+    if run and run.kept("finished") and run.checkpoints:
         state.load()
         run.spend(state.flops, state.seconds)
         return learner.to(fabric.device).eval()
-    learner.attach(fabric.setup(learner), fabric.backward)
-    state.load()
-    if run and run.leads:
-        run.keep("about", _about(learner, budget))
-    learner.train()
-    with torch.random.fork_rng(devices=_cuda(fabric.device)), _interruptible() as interrupted, _Screen(run) as screen:
-        saved = started = time.perf_counter() - state.seconds
-        saved += state.seconds
+    with (
+        _attached(learner, fabric),
+        torch.random.fork_rng(devices=_cuda(fabric.device)),
+        _interruptible() as interrupted,
+        _Screen(run) as screen,
+    ):
+        state.load()
+        if run:
+            run.cut(state.step)
+            run.keep("about", _about(learner, budget))
+        learner.train()
+        started, saved = time.perf_counter() - state.seconds, state.seconds
         while (used := budget.used(state.step, state.seconds, state.flops)) < 1:
             learner.progress = used
+            torch.manual_seed(derived(run.seed if run else 0, "step", state.step, fabric.global_rank))
             try:
                 batches = _next(sources, fabric.device)
             except StopIteration:
                 break
-            torch.manual_seed(derived(run.seed if run else 0, "step", state.step, fabric.global_rank))
             measures = state.step % LOG_EVERY == 0  # operations are counted now and then, not in every step
             with counting(learner) if measures else nullcontext() as counter:
                 taught = step(learner, batches)
             _hand_back(taught, sources)
             state.add(taught, counter.flops * fabric.world_size if measures else None)
-            state.seconds = time.perf_counter() - started
+            if measures and taught and budget.flops and not counter.flops:
+                raise CaudexError("a budget in FLOPs never ends: no operation of this learner is counted; give --steps.")
+            asked = 0.0
+            if fabric.world_size == 1 or state.step % AGREE_EVERY == 0:
+                state.seconds, asked = _agreed(fabric, time.perf_counter() - started, len(interrupted))
             if state.step % LOG_EVERY == 0:
                 state.flush()
             reached = budget.used(state.step, state.seconds, state.flops)
             if evaluate and int(reached * EVALUATIONS) > int(used * EVALUATIONS):
                 state.judge(evaluate)
-            due = time.perf_counter() - saved > (run.hardware.save_seconds if run else math.inf)
-            if (due or interrupted) and all(getattr(source, "resting", True) for source in sources.values()):
+            due = state.seconds - saved > (run.hardware.save_seconds if run else math.inf)
+            if (due or asked) and all(getattr(source, "resting", True) for source in sources.values()):
                 state.save()
-                saved = time.perf_counter()
-                if interrupted:
+                saved = time.perf_counter() - started
+                if asked:
                     raise KeyboardInterrupt
             screen.show(reached, state)
-    state.flush()
-    state.finish()
-    learner.attach(None, Tensor.backward)
+        state.flush()
+        state.finish()
+        fabric.barrier()  # what the first process wrote can be read by the others
     return learner.eval()
 
 
@@ -118,6 +128,7 @@ class _State:
         self.step, self.flops, self.rate, self.seconds = 0, 0.0, 0.0, 0.0
         self.pending: dict[str, list[tuple[int, Tensor | float]]] = {}
         self.latest: dict[str, float] = {}
+        self.saved = 0  # step of the last checkpoint
         self._board = None
 
     def add(self, taught: Mapping, counted: float | None) -> None:
@@ -126,27 +137,29 @@ class _State:
         self.flops += self.rate
         for name, said in taught.items():
             for what, value in {"loss": said.loss, **said.metrics}.items():
-                self.pending.setdefault(f"{name}/{what}", []).append((self.step, value.detach()))
+                value = value.detach() if isinstance(value, Tensor) else float(value)
+                self.pending.setdefault(f"{name}/{what}", []).append((self.step, value))
 
     def _settle(self) -> None:
-        """Bring the unwritten metrics over from the device, in one piece for each name; all losses must be finite."""
-        for name, rows in self.pending.items():
+        """Bring the unwritten metrics over from devices and processes; all losses must be finite."""
+        for rows in self.pending.values():
             tensors = [value for _, value in rows if isinstance(value, Tensor)]
             values = iter(torch.stack(tensors).tolist() if tensors else [])
             rows[:] = [(step, next(values) if isinstance(value, Tensor) else value) for step, value in rows]
-            if name.endswith("/loss"):
-                bad = next(((step, value) for step, value in rows if not math.isfinite(value)), None)
-                if bad:
-                    self._complain(name.removesuffix("/loss"), *bad)
+        self.pending = _gathered(self.pending)
+        losses = ((name.removesuffix("/loss"), rows) for name, rows in self.pending.items() if name.endswith("/loss"))
+        bad = [(step, name, value) for name, rows in losses for step, value in rows if not math.isfinite(value)]
+        if bad:  # the first drags the others along
+            step, name, value = min(bad, key=lambda each: each[0])
+            self._complain(f"the loss of signal '{name}' became {'NaN' if math.isnan(value) else 'infinite'}", step)
+        if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
+            self.pending = {}  # the first process has them
 
-    def _complain(self, name: str, step: int, value: float) -> None:
-        word = "NaN" if math.isnan(value) else "infinite"
+    def _complain(self, what: str, step: int) -> None:
         rate = max(self.learner.rates)
         saved = self.run.checkpoints[-1] if self.run and self.run.checkpoints else None
         good = f"The last good checkpoint is {saved}" if saved else "There is no checkpoint before it"
-        raise CaudexError(
-            f"the loss of signal '{name}' became {word} at step {step:,}. {good}; try --lr {rate / 10:g} (was {rate:g})."
-        )
+        raise CaudexError(f"{what} at step {step:,}. {good}; try --lr {rate / 10:g} (was {rate:g}).")
 
     def flush(self) -> None:
         """One row of metrics: means since the last one."""
@@ -180,9 +193,12 @@ class _State:
                 self._board.add_scalar(name, value, self.step)
 
     def save(self) -> None:
-        if not self.run:
-            return
         self._settle()
+        if not all(weight.isfinite().all() for weight in self.learner.parameters()):
+            self._complain("the weights are no longer finite numbers", self.step)
+        if not self.run or self.step == self.saved:
+            return
+        self.saved = self.step
         state = {
             "flops": self.flops,
             "rate": self.rate,
@@ -196,24 +212,22 @@ class _State:
     def load(self) -> None:
         found = self.run.load_checkpoint() if self.run else None
         if found is None:
-            if self.run and self.run.leads:
-                self.run.cut(-1)
             return
         self.step, weights, state = found
+        self.saved = self.step
         restore(self.learner, weights)
-        self.learner.optimizer.load_state_dict(state["optimizer"])
+        _restore_optimizer(self.learner.optimizer, state["optimizer"])
         for source, saved in zip((s for s in self.sources if hasattr(s, "state_dict")), state["sources"]):
             source.load_state_dict(saved)
         self.flops, self.rate, self.seconds = state["flops"], state["rate"], state["seconds"]
-        self.pending = {name: [tuple(row) for row in rows] for name, rows in state["pending"].items()}
         if self.run.leads:
-            self.run.cut(self.step)
+            self.pending = {name: [tuple(row) for row in rows] for name, rows in state["pending"].items()}
 
     def finish(self) -> None:
         if self._board:
             self._board.close()
+        self.save()
         if self.run:
-            self.save()
             self.run.spend(self.flops, self.seconds)
             self.run.keep("finished", {"step": self.step, "flops": self.flops, "seconds": round(self.seconds, 3)})
 
@@ -239,6 +253,44 @@ def restore(module: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
                 f"the saved weights have {has} for {name}, this network {tuple(tensor.shape)}; they were trained with other settings."
             )
         tensor.copy_(weights[name])
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
+    """With its tensors laid out in memory like the weights: the layout decides how sums are rounded."""
+    optimizer.load_state_dict(state)
+    for weight, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                values[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+
+
+def _gathered(rows: dict[str, list]) -> dict[str, list]:
+    """The rows of all processes, in one order."""
+    if not torch.distributed.is_initialized():
+        return rows
+    parts: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, rows)
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: sorted(row for part in parts for row in part.get(name, [])) for name in names}
+
+
+def _agreed(fabric, *figures: float) -> list[float]:
+    """What the first process says: clocks differ, and all must stop at the same step."""
+    if fabric.world_size == 1:
+        return list(figures)
+    said = torch.tensor(figures, dtype=torch.float64, device=fabric.device)
+    torch.distributed.broadcast(said, 0)
+    return said.tolist()
+
+
+@contextmanager
+def _attached(learner: Learner, fabric) -> Iterator[None]:
+    """The learner's passes run on Fabric's devices and in its processes."""
+    learner.attach(fabric.setup(learner), fabric.backward)
+    try:
+        yield
+    finally:
+        learner.attach(None, Tensor.backward)
 
 
 def _next(sources: Mapping, device: torch.device) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from torch import Tensor
 from caudex.data.pictures import Pictures
 from caudex.errors import CaudexError
 from caudex.views import Draw, as_float
+
+AHEAD = 3  # batches of files that are decoded before they are asked for
 
 
 class Batch(NamedTuple):
@@ -30,7 +33,7 @@ class Batches:
 
     `labels` replaces the set's own: probabilities [N, K] (a teacher's) or class numbers [N].
     Of several processes each gets its part of every batch. A set smaller than `size` is gone through as often as
-    a batch needs, so that batches are always full.
+    a batch needs, so that batches are full. Files are decoded ahead; those that cannot be read are left out.
     """
 
     def __init__(
@@ -49,16 +52,37 @@ class Batches:
         self.weights = weights
         self.drawn = 0  # pictures so far; the whole state
         self._orders: dict[int, np.ndarray] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._coming: dict[int, tuple[Tensor, Tensor, Future]] = {}  # by what `drawn` will be
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        places = np.arange(self.drawn, self.drawn + self.size)
-        self.drawn += self.size
-        epochs, rest = np.divmod(mine(places), len(self.pictures))
+        begin, self.drawn = self.drawn, self.drawn + self.size
+        if self.pictures.in_memory:
+            index, epochs = self._places(begin)
+            return self._batch(index, epochs, self.pictures.fetch(index))
+        index, epochs, pictures = self._decoded(begin)
+        readable = self.pictures.readable(index)
+        return self._batch(index[readable], epochs[readable], pictures[readable]) if readable.any() else next(self)
+
+    def _decoded(self, drawn: int) -> tuple[Tensor, Tensor, Tensor]:
+        """While this batch is learned from, the next ones are decoded."""
+        self._pool = self._pool or ThreadPoolExecutor(2)
+        for begin in range(drawn, drawn + (1 + AHEAD) * self.size, self.size):
+            if begin not in self._coming:
+                index, epochs = self._places(begin)
+                self._coming[begin] = index, epochs, self._pool.submit(self.pictures.fetch, index)
+        index, epochs, pictures = self._coming.pop(drawn)
+        return index, epochs, pictures.result()
+
+    def _places(self, drawn: int) -> tuple[Tensor, Tensor]:
+        """Which pictures, and in which epoch each, of the batch that begins there."""
+        places = mine(np.arange(drawn, drawn + self.size))
+        epochs, rest = np.divmod(places, len(self.pictures))
         index = np.concatenate([self._order(epoch)[rest[epochs == epoch]] for epoch in np.unique(epochs)])
-        return self._batch(torch.from_numpy(index), torch.from_numpy(epochs))
+        return torch.from_numpy(index), torch.from_numpy(epochs)
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:
@@ -66,8 +90,7 @@ class Batches:
             self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(len(self.pictures))
         return self._orders[epoch]
 
-    def _batch(self, index: Tensor, epochs: Tensor) -> Batch:
-        pictures = self.pictures.fetch(index)
+    def _batch(self, index: Tensor, epochs: Tensor, pictures: Tensor) -> Batch:
         pictures = self.view(pictures, Draw(self.seed, epochs, index)) if self.view else as_float(pictures)
         columns = {name: labels[index] for name, (labels, _) in self.pictures.columns.items()}
         weights = None if self.weights is None else self.weights[index]
@@ -82,6 +105,9 @@ class Batches:
 
     def load_state_dict(self, state: dict) -> None:
         self.drawn = state["drawn"]
+        for _, _, pictures in self._coming.values():
+            pictures.cancel()
+        self._coming = {}
 
 
 class Join:
@@ -113,14 +139,19 @@ class Join:
 
     @property
     def experience(self) -> int:
-        return sum(source.experience for source in self.sources)
+        return sum(getattr(source, "experience", 0) for source in self.sources)
+
+    @property
+    def resting(self) -> bool:
+        return all(getattr(source, "resting", True) for source in self.sources)
 
     def state_dict(self) -> dict:
-        return {"sources": [source.state_dict() for source in self.sources]}
+        return {"sources": [getattr(source, "state_dict", dict)() for source in self.sources]}
 
     def load_state_dict(self, state: dict) -> None:
         for source, saved in zip(self.sources, state["sources"]):
-            source.load_state_dict(saved)
+            if saved:
+                source.load_state_dict(saved)
 
 
 def mine(places: np.ndarray) -> np.ndarray:

@@ -64,8 +64,8 @@ def corruptions(run: Run) -> None:
     if not found:
         return
     kinds = list(dict.fromkeys(row["corruption"] for rows in found.values() for row in rows))
-    with run.figure("corruptions", len(kinds), width=2.3, height=2.4) as axes:
-        for axis, kind in zip(axes, kinds):
+    with run.figure("corruptions", 3, -(-len(kinds) // 3), width=3.2, height=2.6) as axes:
+        for axis, kind in zip(axes.flat, kinds):
             for name, rows in found.items():
                 mine = [row for row in rows if row["corruption"] == kind]
                 axis.plot(
@@ -76,8 +76,8 @@ def corruptions(run: Run) -> None:
                     lw=1.2,
                 )
             axis.set(title=kind, ylim=(0, 1), xlabel="severity", xticks=range(1, 6))
-        axes[0].set_ylabel("accuracy")
-        axes[0].legend(fontsize=6)
+        axes.flat[0].set_ylabel("accuracy")
+        axes.flat[0].legend(fontsize=7)
 
 
 def over(run: Run, claim: dict) -> None:

@@ -43,9 +43,10 @@ def write_report(path: str | Path) -> Path:
     name, kind = run.settings()["system"], type(system)
     parts = [f"<h1>{escape(name)}</h1><p>{escape((kind.__doc__ or '').strip().splitlines()[0])}</p>"]
     if claim:
-        word = "shown" if claim["shown"] else "not shown"
-        parts.append(f"<h2>The claim is <span class='{'shown' if claim['shown'] else 'not'}'>{word}</span></h2><p>{escape(claim['statement'])}: "
-                     f"{len(claim['seeds'])} seeds, scale {claim['scale']}. <code>{escape(claim['command'])}</code></p>" + rows(claim_table(claim)))  # fmt: skip
+        word, kind_of = ("shown", "shown") if claim["shown"] else ("not shown", "not")
+        about = f"{len(claim['seeds'])} seeds, scale {claim['scale']}. <code>{escape(claim['command'])}</code>"
+        parts.append(f"<h2>The claim is <span class='{kind_of}'>{word}</span></h2>")
+        parts.append(f"<p>{escape(claim['statement'])}: {about}</p>" + rows(claim_table(claim)))
         if "over" in claim:
             figures.over(run, claim)
     if results:
@@ -65,9 +66,11 @@ def write_report(path: str | Path) -> Path:
     settings = run.settings()["settings"]
     parts.append("<h2>Settings</h2>" + rows([("setting", "value"), *settings.items()]))
     body = "\n".join(parts)
-    title = f"{name}: {run.path.name}"
-    run.write("report.html", f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'>"
-                             f"<title>{escape(title)}</title><style>{STYLE}</style><body>{body}<footer>{escape(str(run.path))}, made by caudex</footer></body></html>")  # fmt: skip
+    title = escape(f"{name}: {run.path.name}")
+    head = "<meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'>"
+    foot = f"<footer>{escape(run.path.name)}, made by caudex</footer>"
+    page = f"<html lang='en'>{head}<title>{title}</title><style>{STYLE}</style><body>{body}{foot}</body></html>"
+    run.write("report.html", "<!doctype html>" + page)
     return run.path / "report.html"
 
 

@@ -14,7 +14,7 @@ from caudex.claim import Claim
 from caudex.classifier import Classifier
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.errors import CaudexError
-from caudex.examination import draw_pictures, examine
+from caudex.examination import draw_pictures, examine, tested
 from caudex.few_labels import facts_of
 from caudex.learner import Learner
 from caudex.peers import label_spreading, self_training
@@ -97,14 +97,14 @@ class NoisyStudent(System):
         run.keep("facts", facts)
         if len(split.unlabelled) == 0:
             raise CaudexError(f"{self.data} has no unlabelled pictures; add some, or use `caudex train supervised`.")
-        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled), "teacher": {}}
+        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled)}
         before = run.compute.flops
         noise = few_labels.noise(self, facts)
         labelled = one_hot(split.labelled.labels, len(facts["classes"]))
         net = self.network(
             run.stage("teacher"), split, 0, Batches(split.labelled, self.batch, run.seed, noise, labelled)
         )
-        results["teacher"] = examine(run.stage("teacher"), net, split, "teacher")
+        results["teacher"] = tested(net, split.test)
         rounds = []
         for number in range(1, self.rounds + 1):
             rows, told, right = self.pseudo_labels(run, number, net, split)

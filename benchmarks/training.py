@@ -1,0 +1,117 @@
+"""Pictures a second in training: caudex against a plain torch loop over a DataLoader with per-picture transforms.
+
+The same network, optimiser, batch and kinds of noise, one after the other in the same process tree; writes
+results/training.csv.
+
+    python benchmarks/training.py
+"""
+
+import csv
+import random
+import statistics
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageEnhance, ImageOps
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from caudex import trunks, views
+from caudex.data import Batches, Memory, Pictures
+from caudex.learner import Learner
+from caudex.signals import Labels
+from caudex.training import fit
+
+COUNT, SIDE, BATCH, STEPS, REPEATS = 2048, 32, 128, 40, 5
+
+
+def transform(picture: Image.Image) -> torch.Tensor:
+    """Two random operations a picture by Pillow, as people write them by hand."""
+    for _ in range(2):
+        sign = random.choice((-0.5, 0.5))
+        kind = random.randrange(8)
+        if kind < 4:
+            matrix = [(1, 0, 14 * sign, 0, 1, 0), (1, 0, 0, 0, 1, 14 * sign), (1, 0.3 * sign, 0, 0, 1, 0), (1, 0, 0, 0.3 * sign, 1, 0)]
+            picture = picture.transform(picture.size, Image.Transform.AFFINE, matrix[kind], Image.Resampling.BILINEAR)
+        elif kind == 4:
+            picture = picture.rotate(30 * sign, Image.Resampling.BILINEAR)
+        elif kind == 5:
+            picture = ImageEnhance.Brightness(picture).enhance(1 + 0.9 * sign)
+        elif kind == 6:
+            picture = ImageEnhance.Contrast(picture).enhance(1 + 0.9 * sign)
+        else:
+            picture = ImageOps.autocontrast(picture)
+    return torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(SIDE, SIDE, 3).permute(2, 0, 1).float() / 255
+
+
+class PerPicture(Dataset):
+    def __init__(self, pictures, labels):
+        self.pictures, self.labels = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in pictures], labels
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        return transform(self.pictures[i]), self.labels[i]
+
+
+def plain(pictures, labels, workers: int) -> float:
+    net = nn.ModuleList([trunks.ResNet(3, 16, 1), nn.Linear(64, 10)])
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
+    loader = DataLoader(PerPicture(pictures, labels), BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
+    done, started = 0, None
+    while done < STEPS + 4:
+        for x, y in loader:
+            if done == 4:
+                started = time.perf_counter()  # workers have started by now
+            optimizer.zero_grad(set_to_none=True)
+            F.cross_entropy(net[1](net[0](x).pooled), y).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+            done += 1
+            if done == STEPS + 4:
+                break
+    return STEPS * BATCH / (time.perf_counter() - started)
+
+
+def ours(pictures, labels) -> float:
+    known = Pictures(Memory(pictures, [""] * len(pictures)), labels, tuple("0123456789"))
+    learner = Learner(trunks.ResNet(3, 16, 1), {"labels": Labels(10)}, partial(torch.optim.AdamW, lr=1e-3, fused=True))
+    source = Batches(known, BATCH, view=views.RandAugment(2, 0.5))
+    fit(learner, {"labels": source}, steps=4)
+    started = time.perf_counter()
+    fit(learner, {"labels": source}, steps=STEPS)
+    return STEPS * BATCH / (time.perf_counter() - started)
+
+
+def main() -> None:
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randint(0, 256, (COUNT, 3, SIDE, SIDE), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(10, (COUNT,), generator=generator)
+    rows = []
+    for workers in (0, 2):
+        pairs = [(ours(pictures, labels), plain(pictures, labels, workers)) for _ in range(REPEATS)]
+        ratios = [a / b for a, b in pairs]
+        rows.append(
+            {
+                "peer": f"torch DataLoader, Pillow, {workers} workers",
+                "caudex_pictures_per_s": round(statistics.median(a for a, _ in pairs)),
+                "peer_pictures_per_s": round(statistics.median(b for _, b in pairs)),
+                "ratio_median": round(statistics.median(ratios), 2),
+                "ratio_min": round(min(ratios), 2),
+                "ratio_max": round(max(ratios), 2),
+                "threads": torch.get_num_threads(),
+            }
+        )
+        print(rows[-1])
+    with Path("results/training.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Batches are shuffled, viewed, shared out and resumed exactly; files are decoded ahead and bad ones left out."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from PIL import Image
+
+from caudex.data import Batch, Batches, Files, Join, Memory, Pictures
+from caudex.errors import CaudexError
+from caudex.views import Compose, Flip, Noise, RandAugment, Shift
+
+
+def numbered(count, prefix="set"):
+    """Pictures whose every pixel is their number."""
+    pixels = torch.arange(count, dtype=torch.uint8).view(-1, 1, 1, 1).expand(count, 1, 4, 4).contiguous()
+    names = [f"{prefix}/{i}" for i in range(count)]
+    return Pictures(Memory(pixels, names), torch.arange(count) % 3, ("a", "b", "c"))
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one[:3], other[:3], strict=True))
+
+
+def test_an_epoch_shows_each_picture_once_and_the_next_in_another_order():
+    source = Batches(numbered(12), 4)
+    first, second = (torch.cat([next(source).index for _ in range(3)]).tolist() for _ in range(2))
+    assert sorted(first) == sorted(second) == list(range(12))
+    assert first != second
+    assert source.experience == 24
+
+
+@given(some.integers(1, 9), some.integers(1, 20), some.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_batches_are_full_and_no_picture_is_seen_twice_more_than_another(count, size, seed):
+    source = Batches(numbered(count), size, seed)
+    batches = [next(source) for _ in range(4)]
+    assert all(len(batch.index) == len(batch.pictures) == size for batch in batches)
+    seen = torch.cat([batch.index for batch in batches]).bincount(minlength=count)
+    assert seen.max() - seen.min() <= 1
+
+
+def test_pictures_labels_and_weights_belong_together():
+    pictures = numbered(30)
+    pictures.columns["colour"] = (torch.arange(30) % 2, ("red", "blue"))
+    batch = next(Batches(pictures, 8, weights=torch.arange(30) / 10))
+    assert torch.equal((batch.pictures * 255).round()[:, 0, 0, 0], batch.index.float())
+    assert torch.equal(batch.labels, batch.index % 3)
+    assert torch.equal(batch.columns["colour"], batch.index % 2)
+    assert torch.equal(batch.weights, batch.index / 10)
+    told = torch.rand(30, 3)
+    assert torch.equal(next(Batches(pictures, 8, labels=told)).labels, told[batch.index])
+
+
+@given(some.integers(0, 6), some.integers(0, 6))
+@settings(max_examples=15, deadline=None)
+def test_a_source_goes_on_exactly_where_it_was(before, ahead):
+    view = Compose([Shift(0.2), RandAugment()])
+    source, again = (Batches(numbered(10), 4, seed=5, view=view) for _ in range(2))
+    for _ in range(before):
+        next(source)
+    state = source.state_dict()
+    for _ in range(ahead):  # the other is somewhere else, in other epochs
+        next(again)
+    again.load_state_dict(state)
+    assert all(same(next(source), next(again)) for _ in range(4))
+
+
+def test_a_view_follows_the_picture_and_the_epoch_not_the_batch():
+    view = Noise(0.2)
+    small, large = Batches(numbered(8), 2, seed=1, view=view), Batches(numbered(8), 8, seed=1, view=view)
+    parts, whole = [next(small) for _ in range(4)], next(large)
+    assert torch.equal(torch.cat([batch.pictures for batch in parts]), whole.pictures)
+    again = next(large)
+    assert not torch.equal(again.pictures[again.index.argsort()], whole.pictures[whole.index.argsort()])
+
+
+def test_processes_share_a_batch_out(monkeypatch):
+    whole = next(Batches(numbered(12), 6, view=Noise(0.2)))
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
+    parts = []
+    for rank in range(3):
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
+        parts.append(next(Batches(numbered(12), 6, view=Noise(0.2))))
+    assert torch.equal(torch.cat([part.pictures for part in parts]), whole.pictures)
+    with pytest.raises(CaudexError, match="a batch of 4 cannot be shared out evenly among 3 processes"):
+        next(Batches(numbered(12), 4))
+
+
+def test_no_pictures_no_batches():
+    with pytest.raises(CaudexError, match="no pictures"):
+        Batches(numbered(0), 4)
+
+
+# --- joined --------------------------------------------------------------------------------------------------------
+
+
+def test_joined_sources_stand_one_after_the_other():
+    few, many = Batches(numbered(6), 2, weights=torch.full((6,), 3.0)), Batches(numbered(9), 4)
+    batch = next(Join(few, many))
+    assert batch.part.tolist() == [0, 0, 1, 1, 1, 1]
+    assert batch.weights.tolist() == [3, 3, 1, 1, 1, 1]
+    assert torch.equal((batch.pictures * 255).round()[:, 0, 0, 0], batch.index.float())
+    assert Join(few, many).experience == 6
+
+
+def test_joined_sources_resume_rest_and_end_together():
+    join, again = (Join(Batches(numbered(6), 2), Batches(numbered(9), 4, seed=1)) for _ in range(2))
+    next(join)
+    again.load_state_dict(join.state_dict())
+    assert same(next(join), next(again))
+
+    class Tired:
+        resting = False
+
+        def __next__(self):
+            raise StopIteration
+
+    assert join.resting
+    assert not Join(join, Tired()).resting
+    with pytest.raises(StopIteration):
+        next(Join(join, Tired()))
+    other = Join(join, Tired())
+    other.load_state_dict(other.state_dict())  # a part may have nothing to remember
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+class Folder(list):
+    """Paths, and how often each was decoded and by which thread."""
+
+    def __init__(self, root, count, bad=()):
+        super().__init__()
+        self.threads, self.opened = set(), []
+        for i in range(count):
+            self.append(str(root / f"{i}.png"))
+            if i in bad:
+                (root / f"{i}.png").write_text("no picture")
+            else:
+                Image.fromarray(np.full((4, 4), i, dtype=np.uint8)).save(self[-1])
+
+    def open(self, row):
+        self.threads.add(threading.get_ident())
+        self.opened.append(row)
+        return self[row]
+
+
+def streamed(folder):
+    return Pictures(Files(folder, (1, 4, 4)), torch.arange(len(folder)) % 3, ("a", "b", "c"))
+
+
+def test_files_give_the_batches_that_memory_gives(tmp_path):
+    view = Compose([Flip(), Noise(0.1)])
+    files, memory = (Batches(set_, 4, seed=2, view=view) for set_ in (streamed(Folder(tmp_path, 30)), numbered(30)))
+    assert all(same(next(files), next(memory)) for _ in range(17))
+
+
+def test_the_next_batches_are_decoded_meanwhile_and_by_other_threads(tmp_path):
+    folder = Folder(tmp_path, 40)
+    source = Batches(streamed(folder), 4)
+    first = next(source)
+    for _, _, coming in source._coming.values():
+        coming.result()
+    assert len(folder.opened) == 16  # this one and three more
+    assert set(first.index.tolist()) < set(folder.opened)
+    assert threading.get_ident() not in folder.threads
+    for _ in range(9):
+        next(source)
+    for _, _, coming in source._coming.values():
+        coming.result()
+    assert len(folder.opened) == 40 + 12  # none twice, but for the next epoch's
+
+
+def test_decoding_ahead_does_not_change_where_one_goes_on(tmp_path):
+    set_ = streamed(Folder(tmp_path, 10))
+    source, again = Batches(set_, 4, seed=5), Batches(set_, 4, seed=5)
+    for _ in range(3):
+        next(source)
+    next(again)
+    again.load_state_dict(source.state_dict())
+    assert again.state_dict() == {"drawn": 12}
+    assert all(same(next(source), next(again)) for _ in range(5))
+
+
+def test_unreadable_files_are_left_out_of_their_batches(tmp_path):
+    source = Batches(streamed(Folder(tmp_path, 40, bad=(7, 30))), 8, weights=torch.arange(40.0))
+    batches = [next(source) for _ in range(10)]
+    seen = torch.cat([batch.index for batch in batches])
+    assert sorted(seen.tolist()) == sorted((set(range(40)) - {7, 30}) | set()) * 1 + [] or len(seen) == 76
+    assert not {7, 30} & set(seen.tolist())
+    for batch in batches:
+        assert torch.equal((batch.pictures * 255).round()[:, 0, 0, 0], batch.index.float())
+        assert torch.equal(batch.labels, batch.index % 3)
+        assert torch.equal(batch.weights, batch.index.float())
+
+
+def test_a_batch_of_nothing_is_passed_over(tmp_path):
+    source = Batches(streamed(Folder(tmp_path, 20, bad=(7,))), 1)
+    assert sorted(next(source).index.item() for _ in range(19)) == [i for i in range(20) if i != 7]
+    assert next(source).index.item() != 7
+
+
+def test_too_many_unreadable_files_stop_training(tmp_path):
+    source = Batches(streamed(Folder(tmp_path, 20, bad=(3, 4))), 4)
+    with pytest.raises(CaudexError, match="2 of 20 pictures cannot be read, for example"):
+        for _ in range(5):
+            next(source)
+
+
+def test_a_batch_names_its_observation_first():
+    assert Batch._fields[0] == "pictures"

@@ -1,0 +1,202 @@
+"""supervised, noisy-student, two-heads: known answers for their parts, and small trainings that really learn."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caudex import data, few_labels
+from caudex.claim import Claim, gather, mean_interval
+from caudex.classifier import confusion, interval
+from caudex.data import Memory, Pictures, Split, off_topic_share, with_off_topic
+from caudex.errors import CaudexError
+from caudex.few_labels import facts_of
+from caudex.run import Hardware, Run
+from caudex.signals.labels import one_hot
+from caudex.system import finish, load, scaled, start
+from caudex.systems.labels.noisy_student import NoisyStudent, aligned, surest
+
+
+def quiet(path, seed=0) -> Run:
+    run = Run(path, seed, Hardware(device="cpu"))
+    run.quiet = True
+    return run
+
+
+def trained(system, path):
+    run = quiet(path, system.seed)
+    start(system, run)
+    model = system.train(run)
+    finish(model, run)
+    return model, run
+
+
+# -- pseudo-labels ---------------------------------------------------------------------------------------------
+
+
+def test_the_surest_of_each_class_are_kept_and_too_few_are_repeated():
+    confidence = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5, 0.95])
+    told = torch.tensor([0, 0, 0, 1, 1, 2])
+    # two of each wanted: class 0 keeps its surest two, class 1 has just two, class 2's only one stands twice
+    assert surest(confidence, told, torch.tensor([2.0, 2.0, 2.0]), 1.0, 0.0).tolist() == [0, 1, 3, 4, 5, 5]
+
+
+def test_a_threshold_leaves_out_whom_the_teacher_is_not_sure_of():
+    confidence, told = torch.tensor([0.9, 0.4, 0.8]), torch.tensor([0, 0, 1])
+    assert surest(confidence, told, torch.tensor([2.0, 1.0]), 1.0, 0.5).tolist() == [0, 0, 2]
+    assert surest(confidence, told, None, 1.0, 0.5).tolist() == [0, 2]
+    assert surest(confidence, told, None, 1.0, 0.95).tolist() == []
+
+
+def test_without_balance_the_surest_share_of_all_is_kept():
+    confidence, told = torch.tensor([0.1, 0.9, 0.5, 0.7]), torch.zeros(4, dtype=torch.long)
+    assert surest(confidence, told, None, 0.5, 0.0).tolist() == [1, 3]
+
+
+@given(st.integers(0, 1000))
+def test_alignment_brings_the_class_shares_to_those_wanted(seed):
+    generator = torch.Generator().manual_seed(seed)
+    told = (2 * torch.randn(500, 4, generator=generator)).softmax(1)
+    wanted = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    after = aligned(told, wanted, passes=30)
+    assert torch.allclose(after.sum(1), torch.ones(500), atol=1e-5)
+    assert torch.allclose(after.mean(0), wanted, atol=0.01)
+
+
+def test_the_teacher_labels_clean_pictures_in_eval_mode(tmp_path):
+    # the commonest mistake with this method is to noise both or neither
+    system = scaled("noisy-student", "tiny")
+    split = system.split()
+    teacher = system.model(facts_of(split))
+    seen = []
+    teacher.trunk.register_forward_pre_hook(lambda module, inputs: seen.append((module.training, inputs[0])))
+    teacher.train()
+    system.pseudo_labels(quiet(tmp_path), 1, teacher, split)
+    assert not any(training for training, _ in seen)
+    assert torch.equal(torch.cat([pictures for _, pictures in seen]), split.unlabelled.fetch(slice(None)))
+
+
+def test_labels_by_teacher_are_soft_unless_told_otherwise(tmp_path):
+    system = scaled("noisy-student", "tiny")
+    split = system.split()
+    teacher = system.model(facts_of(split))
+    _, soft, _ = system.pseudo_labels(quiet(tmp_path / "soft"), 1, teacher, split)
+    _, hard, _ = replace(system, soft=False).pseudo_labels(quiet(tmp_path / "hard"), 1, teacher, split)
+    assert soft.amax(1).max() < 1 and torch.equal(hard.amax(1), torch.ones(len(hard)))
+    assert torch.equal(soft.argmax(1), hard.argmax(1))
+
+
+def test_students_are_noised_and_no_smaller_than_the_teacher():
+    system = NoisyStudent(width=8, growth=2.0, rounds=2)
+    facts = {"classes": ["a", "b"], "shape": [1, 8, 8]}
+    sizes = [sum(p.numel() for p in system.learner(facts, number).trunk.parameters()) for number in (0, 1, 2)]
+    assert sizes[0] < sizes[1] < sizes[2]
+    with pytest.raises(CaudexError, match="growth 0.5 is out of range"):
+        replace(system, growth=0.5).check()
+
+
+# -- off-topic pictures ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_off_topic_pictures_are_mixed_in_by_their_share(share):
+    split = with_off_topic(data.pictures("digits", labels_per_class=10), share, seed=3)
+    assert split.labelled.classes == ("0", "1", "2", "3", "4") and split.test.labels.max() == 4
+    assert (split.unlabelled.hidden >= 5).float().mean().item() == pytest.approx(share, abs=0.01)
+
+
+def test_off_topic_pictures_are_noticed():
+    split = data.pictures("digits", labels_per_class=25)
+    assert off_topic_share(split.labelled, split.unlabelled) < 0.1
+    noise = torch.randint(0, 256, (300, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    strange = Pictures(Memory(noise, [""] * 300), torch.full((300,), -1), split.labelled.classes)
+    assert off_topic_share(split.labelled, strange) > 0.9
+
+
+# -- trainings -------------------------------------------------------------------------------------------------
+
+
+def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
+    system = replace(scaled("noisy-student", "tiny"), seed=1)
+    model, run = trained(system, tmp_path / "run")
+    results = run.kept("results")
+    assert {"teacher", "noisy-student", "supervised, same compute"} <= set(results)
+    stages = {stage.name: Run(stage) for stage in (run.path / "stages").iterdir()}
+    spent = {name: stage.kept("finished")["flops"] for name, stage in stages.items()}
+    method = sum(flops for name, flops in spent.items() if name != "supervised")
+    assert spent["supervised"] == pytest.approx(method, rel=0.35)  # and the labelling, which is no stage
+    assert spent["supervised"] >= method
+    pictures = system.split().test.fetch(slice(0, 20))
+    assert load(run.path).predict(pictures) == model.predict(pictures)
+    assert {"confusion.png", "most-sure.png", "wrong-pseudo-labels-1.png"} <= {f.name for f in (run.path / "figures").iterdir()}
+
+
+def test_the_unlabelled_pictures_are_worth_something(tmp_path):
+    # a reduced but real training: one label a class, one draw that was not used to choose settings
+    system = NoisyStudent(labels_per_class=1, seed=2, rounds=3, steps=100, width=12, batch=60, growth=1.0)
+    _, run = trained(system, tmp_path)
+    results = run.kept("results")
+    assert results["noisy-student"]["accuracy"] > results["supervised, same compute"]["accuracy"] + 0.05
+
+
+def test_supervised_learns_digits(tmp_path):
+    system = replace(scaled("supervised"), steps=150, width=12, labels_per_class=25)
+    model, _ = trained(system, tmp_path)
+    assert model.accuracy(few_labels.split(system).test) > 0.9
+
+
+def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels(tmp_path):
+    rows = torch.arange(200)
+    pictures = torch.zeros(200, 1, 8, 8, dtype=torch.uint8)
+    pictures[rows % 2 == 0, :, :4] = 255  # the upper half: label
+    pictures[rows % 4 < 2, :, :, :4] = 128  # the left half: column
+    store = Memory(pictures, [str(i) for i in range(200)])
+    columns = {"left": ((rows % 4 < 2).long(), ("no", "yes"))}
+    known = Pictures(store, rows % 2, ("a", "b"), columns)
+    split = Split(known.take(slice(0, 100)), known.take(slice(100, 150)).unlabelled(), known.take(slice(150, 200)))
+    system = replace(scaled("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0)
+    net = system.network(quiet(tmp_path), split, steps=60)
+    assert set(net.signals) == {"labels", "labels-left", "rotation"}
+    assert net.signals["rotation"].weight == 0.5
+    test = split.test.fetch(slice(None))
+    left = net.signals["labels-left"].logits(net.trunk, test).argmax(1)
+    assert net.accuracy(split.test) > 0.9
+    assert (left == split.test.columns["left"][0]).float().mean() > 0.9
+
+
+def test_also_refuses_what_it_does_not_know():
+    facts = {"classes": ["a", "b"], "shape": [1, 8, 8], "columns": {"colour": ["red", "blue"]}}
+    with pytest.raises(CaudexError, match="Did you mean rotation"):
+        replace(scaled("supervised"), also=("rotaton",)).further(facts)
+    with pytest.raises(CaudexError, match="known: labels:colour"):
+        replace(scaled("supervised"), also=("labels:shape",)).further(facts)
+    with pytest.raises(CaudexError, match="weight must be positive"):
+        replace(scaled("supervised"), also=("rotation:-1",)).further(facts)
+    assert set(replace(scaled("supervised"), also=("labels:colour:0.2",)).further(facts)) == {"labels-colour"}
+
+
+# -- figures ---------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_is_shown_only_when_the_paired_gain_lies_above_zero():
+    better = [Claim("s", 0.9 + 0.01 * i, {"base": 0.8 + 0.01 * i}) for i in range(4)]
+    assert gather(better)["shown"] and gather(better)["baselines"]["base"]["gain"] == pytest.approx(0.1)
+    unclear = [Claim("s", 0.5, {"base": base}) for base in (0.4, 0.6, 0.45, 0.5)]
+    assert not gather(unclear)["shown"]
+    assert not gather(better[:1])["shown"]  # one seed has no interval
+
+
+def test_intervals_by_hand():
+    mean, low, high = mean_interval([1.0, 2.0, 3.0])  # deviation 1, t(2) = 4.3027
+    assert (mean, high) == (2.0, pytest.approx(2 + 4.3027 / 3**0.5, abs=1e-3)) and low == pytest.approx(4 - high)
+    assert interval(0.5, 100) == (pytest.approx(0.4038, abs=1e-3), pytest.approx(0.5962, abs=1e-3))
+
+
+def test_confusion_counts_true_by_told():
+    assert confusion(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 2).tolist() == [[1, 1], [0, 1]]
+
+
+def test_one_hot_leaves_the_unlabelled_empty():
+    assert one_hot(torch.tensor([1, -1]), 2).tolist() == [[0.0, 1.0], [0.0, 0.0]]
