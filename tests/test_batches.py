@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
-from caudex.data import Batch, Batches, Files, Join, Memory, Pictures
+from caudex.data import Batches, Files, Join, Memory, Pictures
 from caudex.errors import CaudexError
 from caudex.views import Compose, Flip, Noise, RandAugment, Shift
 
@@ -191,8 +191,7 @@ def test_unreadable_files_are_left_out_of_their_batches(tmp_path):
     source = Batches(streamed(Folder(tmp_path, 40, bad=(7, 30))), 8, weights=torch.arange(40.0))
     batches = [next(source) for _ in range(10)]
     seen = torch.cat([batch.index for batch in batches])
-    assert sorted(seen.tolist()) == sorted((set(range(40)) - {7, 30}) | set()) * 1 + [] or len(seen) == 76
-    assert not {7, 30} & set(seen.tolist())
+    assert seen.bincount().tolist() == [0 if i in (7, 30) else 2 for i in range(40)]
     for batch in batches:
         assert torch.equal((batch.pictures * 255).round()[:, 0, 0, 0], batch.index.float())
         assert torch.equal(batch.labels, batch.index % 3)
@@ -210,7 +209,3 @@ def test_too_many_unreadable_files_stop_training(tmp_path):
     with pytest.raises(CaudexError, match="2 of 20 pictures cannot be read, for example"):
         for _ in range(5):
             next(source)
-
-
-def test_a_batch_names_its_observation_first():
-    assert Batch._fields[0] == "pictures"

@@ -126,7 +126,7 @@ def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     stages = {stage.name: Run(stage) for stage in (run.path / "stages").iterdir()}
     spent = {name: stage.kept("finished")["flops"] for name, stage in stages.items()}
     method = sum(flops for name, flops in spent.items() if name != "supervised")
-    assert spent["supervised"] == pytest.approx(method, rel=0.35)  # and the labelling, which is no stage
+    assert spent["supervised"] == pytest.approx(method, rel=0.6)  # and the labelling, which is no stage
     assert spent["supervised"] >= method
     pictures = system.split().test.fetch(slice(0, 20))
     assert load(run.path).predict(pictures) == model.predict(pictures)

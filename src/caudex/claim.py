@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
+import re
+import signal
+import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -16,7 +22,7 @@ from scipy import stats
 from caudex.errors import CaudexError
 from caudex.names import nearest
 from caudex.run import Hardware, Run
-from caudex.system import System, name_of, start
+from caudex.system import System, name_of, opened, start
 
 
 @dataclass(frozen=True)
@@ -41,22 +47,27 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def gather(claims: Sequence[Claim]) -> dict:
-    """Over seeds: means with intervals, gains paired by seed. Shown when the gain's interval lies above zero."""
-    mean, low, high = mean_interval([claim.figure for claim in claims])
-    baselines = {}
+    """Over seeds: means with intervals, gains paired by seed. Shown when the gain's interval lies above zero.
+
+    The interval of a single seed is None.
+    """
+
+    def over_seeds(values: Sequence[float], figure: str = "figure", interval: str = "interval") -> dict:
+        mean, *bounds = mean_interval(values)
+        return {figure: mean, interval: bounds if len(values) > 1 else None}
+
+    figures, baselines = [claim.figure for claim in claims], {}
     for name in claims[0].against:
-        own = mean_interval([claim.against[name] for claim in claims])
-        gain = mean_interval([claim.figure - claim.against[name] for claim in claims])
-        baselines[name] = {"figure": own[0], "interval": own[1:], "gain": gain[0], "gain_interval": gain[1:]}
-    further = {name: mean_interval([claim.further[name] for claim in claims]) for name in claims[0].further}
-    first = next(iter(baselines.values()))
+        theirs = [claim.against[name] for claim in claims]
+        gains = [own - other for own, other in zip(figures, theirs)]
+        baselines[name] = over_seeds(theirs) | over_seeds(gains, "gain", "gain_interval")
+    interval = next(iter(baselines.values()))["gain_interval"]
     return {
         "statement": claims[0].statement,
-        "figure": mean,
-        "interval": [low, high],
-        "shown": bool(first["gain_interval"][0] > 0),
+        **over_seeds(figures),
+        "shown": bool(interval and interval[0] > 0),
         "baselines": baselines,
-        "further": {name: {"figure": value[0], "interval": value[1:]} for name, value in further.items()},
+        "further": {name: over_seeds([claim.further[name] for claim in claims]) for name in claims[0].further},
     }
 
 
@@ -77,15 +88,23 @@ class Plan:
             return "", [None]
         flag, _, words = self.over.partition("=")
         name = flag.replace("-", "_")
-        known = {f.name for f in fields(system)}
+        kinds = {f.name: re.findall(r"\b(?:int|float)\b", str(f.type)) for f in fields(system) if f.name != "seed"}
+        known = [known for known, kind in kinds.items() if kind]
         if name not in known or not words:
             raise CaudexError(
-                f"--over {self.over}: say NAME=V1,V2,... with a setting of {name_of(system)}.{nearest(name, known)}"
+                f"--over {self.over}: say NAME=V1,V2,... with a setting of {name_of(system)} that is a number."
+                f"{nearest(name, known).replace('_', '-')}"
             )
+        kind = float if "float" in kinds[name] else int
         try:
-            return name, [int(word) if word.lstrip("-").isdigit() else float(word) for word in words.split(",")]
+            values = [kind(word) for word in words.split(",")]
         except ValueError:
-            raise CaudexError(f"--over {self.over}: values must be numbers, as in {flag}=1,2,4.") from None
+            raise CaudexError(
+                f"--over {self.over}: values must be {'' if kind is float else 'whole '}numbers, as in {flag}=1,2,4."
+            ) from None
+        if len({f"{value:g}" for value in values}) < len(values):
+            raise CaudexError(f"--over {self.over}: two values are the same; name each once.")
+        return name, values
 
     def check(self, system: System) -> None:
         if self.seeds < 1 or self.workers < 1 or self.first_seed < 0:
@@ -100,10 +119,14 @@ class Plan:
 
 def measure(system: System, run: Run, plan: Plan) -> dict:
     """Every seed and value, those already measured read back; writes claim.json and returns it."""
+    if run.kept("plan") and opened(run.path)[0] != system:
+        raise CaudexError(
+            f"{run.path} is a claim with other settings; choose another --run, or `caudex resume {run.path}`."
+        )
     start(system, run)
     run.keep("plan", asdict(plan))
     name, values = plan.values(system)
-    units = [(value, seed) for value in values for seed in range(plan.first_seed, plan.first_seed + plan.seeds)]
+    units = [(value, seed) for seed in range(plan.first_seed, plan.first_seed + plan.seeds) for value in values]
     jobs = []
     for value, seed in units:
         stage = run.path / "stages" / ("" if value is None else f"{name}={value:g}") / f"seed-{seed}"
@@ -126,7 +149,7 @@ def measure(system: System, run: Run, plan: Plan) -> dict:
     figures = {key: whole.get(key) for key in ("statement", "figure", "interval", "baselines", "further", "shown")}
     claim = {
         "system": name_of(system),
-        **{key: value for key, value in figures.items() if value is not None},
+        **{key: value for key, value in figures.items() if key in whole},
         **{key: whole[key] for key in ("over", "values") if key in whole},
         "scale": plan.scale,
         "seeds": list(range(plan.first_seed, plan.first_seed + plan.seeds)),
@@ -141,17 +164,44 @@ def _carry_out(jobs: list[tuple[System, Path, Hardware]], workers: int) -> list[
     from rich.console import Console
     from rich.progress import track
 
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(one, *job, workers) for job in jobs]
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) as pool:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until a worker can act on it
+        futures = [pool.submit(_work, *job, workers) for job in jobs]
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        shown = Console(stderr=True)
         try:
-            for future in track(
-                as_completed(futures), "measuring", len(futures), console=Console(stderr=True), disable=None
-            ):
+            done = track(as_completed(futures), "measuring", len(futures), console=shown, disable=not shown.is_terminal)
+            for number, future in enumerate(done, 1):
                 future.result()
+                if not shown.is_terminal:
+                    print(f"measured {number} of {len(futures)}", file=sys.stderr)
+        except BrokenProcessPool:
+            raise CaudexError(
+                "a process that measured a seed was killed, perhaps for want of memory; try fewer --workers."
+            ) from None
         except BaseException:
+            for worker in multiprocessing.active_children():
+                os.kill(worker.pid, signal.SIGINT)  # it saves, and goes
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+def _begin() -> None:
+    """A worker hears of Ctrl-C from its parent alone, outside of `fit` it has nothing to save, and it does not outlive
+    its parent, or a claim that was killed and is resumed would be measured twice at once."""
+    os.setpgrp()
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _work(*job) -> dict:
+    try:
+        return one(*job)
+    except KeyboardInterrupt:
+        os._exit(130)
 
 
 def one(system: System, path: Path, hardware: Hardware, workers: int) -> dict:

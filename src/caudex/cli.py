@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import inspect
 import io
 import itertools
+import logging
 import os
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+import time
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
+from typing import Annotated, NoReturn
 
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import DisallowNone, OmitArgPrefixes, Positional, arg
 
 from caudex import names
 from caudex.errors import CaudexError
@@ -35,6 +42,8 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Exit code 0; 2 for what the user can mend, with one line on standard error; 130 after Ctrl-C."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a file name that the terminal cannot show must not stop anything
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(usage())
@@ -48,14 +57,32 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
         else:
             globals()[words[0] + "_"](words[1:])
+        sys.stdout.flush()
     except CaudexError as error:
-        print(f"caudex: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        leave(2, str(error))
     except KeyboardInterrupt:
-        print("caudex: stopped.", file=sys.stderr)
-        raise SystemExit(130) from None
-    except BrokenPipeError:
+        leave(130, "stopped.")
+    except BrokenPipeError:  # whoever read our output has enough; Python would complain when it closes it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        leave(2, f"{error.filename}: {error.strerror}.")
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not re.search("out of memory|can't allocate memory", str(error)):
+            raise
+        leave(2, "there is not enough memory; try a smaller --batch, --width or --size.")
+
+
+def leave(code: int, sentence: str) -> NoReturn:
+    """One line on standard error. Of several processes of a run, a further one speaks only if the first does not."""
+    parent = os.getppid()
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        time.sleep(3)
+    if os.getppid() == parent:
+        print("caudex:", " ".join(sentence.splitlines()), file=sys.stderr)
+    raise SystemExit(code) from None
 
 
 def usage() -> str:
@@ -102,7 +129,8 @@ def train_(words: Sequence[str]) -> None:
     system, flags = system_settings("train", words)
     from caudex.run import Run
 
-    carry_out(system, Run(new_folder(flags.run, flags.name), system.seed, flags.hardware))
+    folder = new_folder(flags.run, flags.name, flags.hardware)
+    carry_out(system, Run(folder, system.seed, flags.hardware), fresh=True)
 
 
 def claim_(words: Sequence[str]) -> None:
@@ -110,53 +138,57 @@ def claim_(words: Sequence[str]) -> None:
     from caudex.claim import Plan
     from caudex.run import Run
 
+    if flags.hardware.devices * flags.hardware.nodes > 1:
+        raise CaudexError("a claim measures each seed in one process, several at a time; use --workers, not --devices.")
     command = shlex.join(["caudex", "claim", *words])
     plan = Plan(flags.scale, flags.seeds, flags.first_seed, flags.over, flags.workers, command)
     plan.check(system)
-    carry_out_claim(
-        system, Run(new_folder(flags.run, f"claim-{flags.name}", again=True), system.seed, flags.hardware), plan
-    )
+    fresh = not (flags.run and (flags.run / "plan.json").exists())
+    folder = new_folder(flags.run, f"claim-{flags.name}", flags.hardware) if fresh else flags.run
+    carry_out_claim(system, Run(folder, system.seed, flags.hardware), plan, fresh)
 
 
 def resume_(words: Sequence[str]) -> None:
     flags = parse(_Resume, words, "resume")
     from caudex.claim import Plan
-    from caudex.run import Hardware
-    from caudex.system import opened
+    from caudex.system import intact, opened, rebuilt
 
-    system, run = opened(flags.run, Hardware(**opened(flags.run)[1].kept("hardware", {})))
+    system, run = opened(flags.run)
     if run.kept("plan"):
-        return carry_out_claim(system, run, Plan(**run.kept("plan")))
-    if run.kept("finished"):
+        carry_out_claim(system, run, rebuilt(Plan, run, "plan"))
+    elif intact(run):
         raise CaudexError(
             f"{flags.run} is finished; there is nothing to resume. `caudex predict {flags.run} FILES` uses it."
         )
-    return carry_out(system, run)
+    else:
+        carry_out(system, run)
 
 
 def predict_(words: Sequence[str]) -> None:
     flags = parse(_Predict, words, "predict")
     from caudex.data import files, read
-    from caudex.run import write
     from caudex.system import load
 
+    if not flags.files:
+        raise CaudexError(f"say which pictures: caudex predict {flags.run} FILES..., files or folders.")
     model = load(flags.run)
     if not hasattr(model, "predict"):
         raise CaudexError(f"{flags.run} holds nothing that predicts classes of pictures.")
     paths = files(flags.files)
     pictures, skipped = read(flags.files, model.shape)
     unread = {path for path, _ in skipped}
+    if len(pictures) == 0:
+        raise CaudexError(
+            f"none of the {len(paths):,} files can be read as a picture; {skipped[0][0]}: {skipped[0][1]}."
+        )
     for path, reason in skipped:
         print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
-    if len(pictures) == 0:
-        raise CaudexError(f"none of the {len(paths)} files can be read as a picture.")
     rows = [(path, *said) for path, said in zip((p for p in paths if p not in unread), model.predict(pictures))]
     if flags.csv:
-        text = io.StringIO()
-        csv.writer(text).writerows(
-            [("file", "class", "confidence"), *((path, name, f"{sure:.4f}") for path, name, sure in rows)]
-        )
-        write(flags.csv, text.getvalue())
+        with flags.csv.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            csv.writer(file).writerows(
+                [("file", "class", "confidence"), *((path, name, f"{sure:.6f}") for path, name, sure in rows)]
+            )
         print(flags.csv)
     else:
         show([("file", "class", "confidence"), *((path, name, f"{sure:.1%}") for path, name, sure in rows)])
@@ -183,88 +215,134 @@ def export_(words: Sequence[str]) -> None:
     model = load(flags.run)
     if not hasattr(model, "export"):
         raise CaudexError(f"{flags.run} holds nothing that can be exported.")
-    for file in model.export(flags.to or flags.run / "export"):
-        print(file)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of what is not installed and not needed
+    with warnings.catch_warnings(action="ignore"):
+        written = model.export(flags.to or flags.run / "export")
+    print(*written, sep="\n")
 
 
 # -- what they share -------------------------------------------------------------------------------------------
 
 
-def carry_out(system, run) -> None:
+def carry_out(system, run, fresh: bool = False) -> None:
     """Train, then show the results and where they lie; what failed before training leaves no folder."""
     from caudex.reports import write_report
+    from caudex.run import fabric_of
     from caudex.system import finish, start
 
-    if run.hardware.threads:
-        import torch
+    with alone_in(run, fresh):
+        run.hardware.check()
+        fabric_of(run.hardware)  # a device that is not there is found out before the pictures are read
+        if run.hardware.threads:
+            import torch
 
-        torch.set_num_threads(run.hardware.threads)
-    try:
+            torch.set_num_threads(run.hardware.threads)
         start(system, run)
-        model = system.train(run)
-        finish(model, run)
-    except CaudexError:
-        if not (run.checkpoints or (run.path / "stages").exists()):
-            shutil.rmtree(run.path, ignore_errors=True)
-        raise
-    except KeyboardInterrupt:
-        print(f"caudex: stopped; `caudex resume {run.path}` goes on from the last checkpoint.", file=sys.stderr)
-        raise SystemExit(130) from None
-    if not run.leads:
-        return
-    show(system.tell(run.kept("results", {})))
-    print(f"{run.compute}")
-    for line in system.warn(run.kept("results", {})):
-        print(f"caudex: {line}", file=sys.stderr)
-    write_report(run.path)
-    print(run.path)
+        finish(system.train(run), run)
+        if not run.leads:
+            return
+        results = run.kept("results", {})
+        show(system.tell(results))
+        print(run.compute)
+        for line in (*left_out(run), *system.warn(results)):
+            print(f"caudex: {line}", file=sys.stderr)
+        write_report(run.path)
+        print(run.path)
 
 
-def carry_out_claim(system, run, plan) -> None:
+def carry_out_claim(system, run, plan, fresh: bool = False) -> None:
     from caudex.claim import measure
     from caudex.reports import claim_table, write_report
 
-    try:
+    with alone_in(run, fresh):
+        run.hardware.check()
         found = measure(system, run, plan)
+        show(claim_table(found))
+        print(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
+        write_report(run.path)
+        print(run.path)
+
+
+@contextlib.contextmanager
+def alone_in(run, fresh: bool) -> Iterator[None]:
+    """No other process trains in this folder meanwhile, and a `fresh` one in which nothing was learned does not stay."""
+    if not run.leads:
+        yield
+        return
+    folder = os.open(run.path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(ImportError):  # where there is no such lock, or the disk knows none, do without
+            import fcntl
+
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with this process, however that ends
+            except BlockingIOError:
+                raise CaudexError(f"another process is at work in {run.path}; wait for it, or stop it first.") from None
+            except OSError:
+                pass
+        yield
+    except Exception:
+        if fresh and not any(run.path.rglob("checkpoints")):
+            shutil.rmtree(run.path, ignore_errors=True)
+            if run.path.parent == Path("runs"):
+                with contextlib.suppress(OSError):  # it holds other runs
+                    run.path.parent.rmdir()
+        raise
     except KeyboardInterrupt:
-        print(f"caudex: stopped; `caudex resume {run.path}` goes on.", file=sys.stderr)
-        raise SystemExit(130) from None
-    show(claim_table(found))
-    print(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
-    write_report(run.path)
-    print(run.path)
+        leave(130, f"stopped; `caudex resume {run.path}` goes on.")
+    finally:
+        os.close(folder)
+
+
+def left_out(run) -> list[str]:
+    """A sentence on the pictures that were not used, if there are any."""
+    from caudex.reports.figures import table
+
+    if not (skipped := table(run.path / "tables" / "skipped.csv")):
+        return []
+    first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
+    return [f"left out {len(skipped):,} pictures, the first is {first}; {run.path / 'report.html'} lists them."]
 
 
 def show(rows: Sequence[tuple]) -> None:
     """The first row is the header."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     if rows:
-        table = Table(*rows[0], header_style="bold")
+        table = Table(header_style="bold")
+        for name in rows[0]:
+            table.add_column(Text(name), overflow="fold")
         for row in rows[1:]:
-            table.add_row(*map(str, row))
+            table.add_row(*(Text(str(cell)) for cell in row))  # as it stands: a file may be called [b].jpg
         Console().print(table)
 
 
-def new_folder(given: Path | None, name: str, again: bool = False) -> Path:
-    """The run's folder: as given, or the next free runs/NAME-N. A folder that has something in it is refused,
-    unless a claim goes on in it `again`. Further processes of the same run take the first one's."""
-    if "CAUDEX_RUN" in os.environ:
-        return Path(os.environ["CAUDEX_RUN"])
-    if given is None:
-        taken = {path.name for path in Path("runs").glob(f"{name}-*")}
-        given = Path("runs") / next(f"{name}-{n}" for n in itertools.count(1) if f"{name}-{n}" not in taken)
-    if (
-        given.exists()
-        and (not given.is_dir() or any(given.iterdir()))
-        and not (again and (given / "plan.json").exists())
-    ):
-        raise CaudexError(
-            f"{given} exists and is not empty; `caudex resume {given}` goes on with a run, or choose another --run."
-        )
-    os.environ["CAUDEX_RUN"] = str(given)
-    return given
+def new_folder(given: Path | None, name: str, hardware) -> Path:
+    """The run's folder, made: as given, or the next free runs/NAME-N. One that has something in it is refused.
+    Further processes of the same run take the first one's."""
+    from caudex.run import Run
+
+    if not Run("", hardware=hardware).leads:
+        if given is None and "CAUDEX_RUN" not in os.environ:
+            raise CaudexError("say --run FOLDER, that the processes which were started together agree on it.")
+        return given or Path(os.environ["CAUDEX_RUN"])
+    folders = [given] if given else (Path("runs", f"{name}-{number}") for number in itertools.count(1))
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=folder == given)
+            break
+        except OSError as error:
+            if given or not folder.is_dir():
+                raise CaudexError(
+                    f"cannot make the run folder {folder}: {error.strerror}; choose another --run."
+                ) from None
+    if any(folder.iterdir()):
+        way = f"`caudex resume {folder}` goes on with it" if (folder / "settings.yaml").exists() else "it is no run"
+        raise CaudexError(f"{folder} is not empty; {way}; choose another --run for a new one.")
+    os.environ["CAUDEX_RUN"] = str(folder)
+    return folder
 
 
 def system_settings(command: str, words: Sequence[str]):
@@ -281,29 +359,71 @@ def system_settings(command: str, words: Sequence[str]):
     from caudex.run import Hardware
     from caudex.system import scaled
 
-    name, rest = words[0], list(words[1:])
+    name, rest = words[0], together("--also", words[1:])
     scale = value_of("--scale", rest) or "laptop"
     default = scaled(name, scale)
     kind = type(default)
+    about = f"The defaults are those of --scale {scale}."
+    where = "Where and how to compute; results do not depend on it, up to rounding."
     nested = [
-        ("system", OmitArgPrefixes[kind], field(default_factory=lambda: default)),
-        ("hardware", OmitArgPrefixes[Hardware], field(default_factory=Hardware)),
+        (
+            "system",
+            Annotated[OmitArgPrefixes[kind], arg(name=name, help=about)],
+            field(default_factory=lambda: default),
+        ),
+        ("hardware", Annotated[OmitArgPrefixes[Hardware], arg(help=where)], field(default_factory=Hardware)),
     ]
     form = make_dataclass("Settings", nested, bases=(_Train if command == "train" else _Claim,), kw_only=True)
-    form.__doc__ = kind.__doc__
-    flags = parse(
-        form,
-        rest,
-        f"{command} {name}",
-        {field for part in (kind, Hardware, form) for field in part.__dataclass_fields__},
-    )
+    known = {field for part in (kind, Hardware, form) for field in part.__dataclass_fields__}
+    flags = parse(form, rest, f"{command} {name}", known, explained(command, name, kind))
     flags.name = name
     flags.system.check()
+    flags.hardware.check()
     return flags.system, flags
 
 
+def explained(command: str, name: str, kind: type) -> str:
+    """What stands above the settings in the help of a system: what it does, how one begins, what the scales set."""
+    width = min(100, shutil.get_terminal_size().columns)
+    parts = [textwrap.fill(part, width) for part in inspect.getdoc(kind).split("\n\n")]
+    examples = {"": "as it stands", " --scale tiny": "in seconds"}
+    if {"data", "labels"} <= set(kind.__dataclass_fields__):
+        examples |= {" --data photos/": "your pictures", " --data photos/ --labels few.csv": "path,label"}
+    longest = max(map(len, examples))
+    lines = [f"  caudex {command} {name}{flags:{longest}}  # {what}" for flags, what in examples.items()]
+    parts.append("\n".join(["examples:", *lines]))
+    scales = [
+        textwrap.fill(
+            f"--scale {scale}: " + ", ".join(f"{key.replace('_', '-')} {value}" for key, value in settings.items()),
+            width,
+            initial_indent="  ",
+            subsequent_indent="    ",
+        )
+        for scale, settings in kind.scales.items()
+    ]
+    if scales:
+        parts.append("\n".join(["what the scales set:", *scales]))
+    if kind.statement:
+        parts.append(textwrap.fill(f"It claims that {kind.statement}; `caudex claim {name}` measures it.", width))
+    return "\n\n".join(parts)
+
+
+def together(flag: str, words: Sequence[str]) -> list[str]:
+    """The words with all values of a flag that is given several times behind its first."""
+    starts = [i for i, word in enumerate(words) if word == flag]
+    if len(starts) < 2:
+        return list(words)
+    values, rest, inside = [], [], False
+    for word in words:
+        inside = word == flag or (inside and not word.startswith("--"))
+        if word != flag:
+            (values if inside else rest).append(word)
+    return [*rest, flag, *values]
+
+
 def value_of(flag: str, words: Sequence[str]) -> str | None:
-    for i, word in enumerate(words):
+    """The last one, as the parser takes it."""
+    for i, word in reversed(list(enumerate(words))):
         if word == flag and i + 1 < len(words):
             return words[i + 1]
         if word.startswith(flag + "="):
@@ -311,39 +431,69 @@ def value_of(flag: str, words: Sequence[str]) -> str | None:
     return None
 
 
-def parse(form: type, words: Sequence[str], command: str, known: set[str] | None = None):
+def parse(
+    form: type, words: Sequence[str], command: str, known: set[str] | None = None, description: str | None = None
+):
     """A dataclass from flags; an unknown one is named with the nearest, other mistakes become one line too."""
-    known = {name.replace("_", "-") for name in known or form.__dataclass_fields__} | {"help"}
+    known = {"--" + name.replace("_", "-") for name in known or form.__dataclass_fields__} | {"--help"}
     for word in words:
-        flag = word[2:].split("=")[0].replace("_", "-").removeprefix("no-")
+        flag = re.sub("^--no-", "--", word.split("=")[0].replace("_", "-"))
         if word.startswith("--") and flag not in known:
             raise CaudexError(
                 f"caudex {command} has no setting {word.split('=')[0]}.{names.nearest(flag, known)} `caudex {command} --help` lists them."
             )
+    if description and {"-h", "--help"} & set(words):
+        print(description + "\n")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(form, args=list(words), prog=f"caudex {command}")
+            return tyro.cli(
+                form,
+                args=list(words),
+                prog=f"caudex {command}",
+                description=COMMANDS[command].split(": ")[-1] if description is None else "",
+                config=(DisallowNone,),
+            )
     except SystemExit as end:
         if not end.code:
             raise
-        lines = (line.strip("│╭╮╰╯─ ") for line in said.getvalue().splitlines())
-        sentence = " ".join(
-            line
-            for line in lines
-            if line and not line.startswith(("Parsing error", "For full helptext", "Required options"))
-        )
-        raise CaudexError(f"{sentence.rstrip('.')}. `caudex {command} --help` explains the settings.") from None
+        raise CaudexError(mistake(said.getvalue(), command)) from None
+
+
+MISTAKES = {
+    r"Missing from": "something is missing",
+    r"Missing value for argument '(\S+)'": r"\1 needs a value",
+    r"Unrecognized options: (.+?)(?: Did you mean.*)?$": r"'\1' belongs to no setting",
+    r"Error parsing (\S+): could not convert string to float: (.+?)$": r"\1 \2 is not a number",
+    r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.+?)$": r"\1 \2 is not a whole number",
+    r"Error parsing (\S+): (.+?)$": r"\1: \2",
+}
+
+
+def mistake(box: str, command: str) -> str:
+    """One sentence from the box that tyro draws around a mistake."""
+    text = " ".join(re.sub(r"[│╭╮╰╯─]|-{3,}|(?<!\S)[|+](?!\S)", " ", box).split())
+    text = re.split(r" Argument helptext:| For full helptext,", text)[0]
+    for pattern, sentence in MISTAKES.items():
+        if found := re.search(pattern, text):
+            text = found.expand(sentence)
+            if sentence.startswith("'") and "SYSTEM" in COMMANDS[command.split()[0]] and Path(found[1]).exists():
+                text += f" (--data {found[1]}?)"
+            break
+    name, _, system = command.partition(" ")
+    form, colon, _ = COMMANDS[name].partition(": ")
+    form = f" {form.replace('SYSTEM', system)}" if colon else ""
+    return f"{text.rstrip('.')}; usage: `caudex {name}{form}`. `caudex {command} --help` explains it."
 
 
 @dataclass
 class _List:
-    """What there is."""
+    pass
 
 
 @dataclass
 class _Train:
-    run: Path | None = None
+    run: Annotated[Path | None, arg(help_behavior_hint="")] = None
     """folder of the run; default: the next free runs/SYSTEM-N"""
     scale: str = "laptop"
     """a named set of settings: tiny (seconds), laptop (minutes on two cores), paper (the publication's own)"""
@@ -355,7 +505,7 @@ class _Claim(_Train):
     """how many seeds, each with its own draw of labels"""
     first_seed: int = 0
     """the first of them"""
-    over: str | None = None
+    over: Annotated[str | None, arg(help_behavior_hint="")] = None
     """measure for several values of a setting: NAME=V1,V2,... such as labels-per-class=1,4,10,25"""
     workers: int = 1
     """seeds measured at the same time, each in a process with its share of the threads"""
@@ -363,37 +513,37 @@ class _Claim(_Train):
 
 @dataclass
 class _Resume:
-    run: Positional[Path]
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
     """a run folder"""
 
 
 @dataclass
 class _Predict:
-    run: Positional[Path]
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
     """a run folder"""
-    files: Positional[tuple[str, ...]]
+    files: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="", metavar="FILES...")]
     """pictures, or folders of them"""
-    csv: Path | None = None
+    csv: Annotated[Path | None, arg(help_behavior_hint="")] = None
     """write file,class,confidence there instead of a table"""
 
 
 @dataclass
 class _Report:
-    run: Positional[Path]
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
     """a run folder"""
 
 
 @dataclass
 class _Compare:
-    runs: Positional[tuple[Path, ...]]
+    runs: Annotated[Positional[tuple[Path, ...]], arg(help_behavior_hint="", metavar="RUN RUN...")]
     """run folders"""
 
 
 @dataclass
 class _Export:
-    run: Positional[Path]
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
     """a run folder"""
-    to: Path | None = None
+    to: Annotated[Path | None, arg(help_behavior_hint="")] = None
     """where to write; default: RUN/export"""
 
 

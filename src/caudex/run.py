@@ -55,6 +55,13 @@ class Hardware:
     price: float = 0.0
     """money an hour of this machine costs, for the account of each run"""
 
+    def check(self) -> None:
+        """Raises CaudexError for what no machine can do; whether this one can, Fabric says."""
+        for name, lowest in {"devices": 1, "nodes": 1, "threads": 0, "save_seconds": 0, "price": 0}.items():
+            if not getattr(self, name) >= lowest:
+                flag = name.replace("_", "-")
+                raise CaudexError(f"--{flag} {getattr(self, name):g} is out of range; it must be at least {lowest}.")
+
 
 class Run:
     """A run folder. `stage(name)` is the folder of one of several fits; each has its own seed."""
@@ -362,24 +369,43 @@ def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 @cache
 def make_fabric(hardware: Hardware) -> Any:
-    """Device, precision and processes, once for the same hardware; slow to import."""
+    """Device, precision and processes, once for the same hardware, its further processes started."""
+    fabric = fabric_of(hardware)
+    fabric.launch()
+    return fabric
+
+
+@cache
+def fabric_of(hardware: Hardware) -> Any:
+    """Raises CaudexError where this machine has no such device, precision or strategy. Slow to import."""
     import logging
     import warnings
 
     warnings.filterwarnings("ignore", module="lightning")
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     from lightning.fabric import Fabric
     from lightning.fabric.strategies import DDPStrategy
 
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)  # its import sets another
     strategy: Any = hardware.strategy
     if hardware.devices * hardware.nodes > 1 and strategy in ("auto", "ddp"):
         strategy = DDPStrategy(find_unused_parameters=True)  # a signal may have nothing to say this step
-    fabric = Fabric(
-        accelerator=hardware.device,
-        devices=hardware.devices,
-        num_nodes=hardware.nodes,
-        strategy=strategy,
-        precision=hardware.precision,
-    )
-    fabric.launch()
+    try:
+        fabric = Fabric(
+            accelerator=hardware.device,
+            devices=hardware.devices,
+            num_nodes=hardware.nodes,
+            strategy=strategy,
+            precision=hardware.precision,
+        )
+    except Exception as error:  # Fabric raises nearly every kind
+        asked = ("device", "devices", "nodes", "strategy", "precision")
+        given = {name: getattr(hardware, name) for name in asked}
+        flags = [f"--{name} {value}" for name, value in given.items() if value != getattr(Hardware, name)]
+        reason = str(error).split(". ")[0].rstrip(".")
+        raise CaudexError(f"this machine cannot compute with {' '.join(flags)}: {reason}.") from None
+    cores = os.cpu_count() or 1
+    if fabric.device.type == "cpu" and hardware.devices > 2 * cores:
+        raise CaudexError(
+            f"--devices {hardware.devices} are too many processes for {cores} cores; give at most {cores}."
+        )
     return fabric

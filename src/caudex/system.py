@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -85,6 +86,7 @@ class System:
 
     def check(self) -> None:
         """Raises CaudexError for a setting out of its range; each system adds its own by `positive` and the like."""
+        inside(self, seed=(0, float("inf")))
         for name, lowest in {"steps": 1, "minutes": 1e-9, "flops": 1}.items():
             value = getattr(self, name)
             if value is not None and not lowest <= value < float("inf"):
@@ -122,10 +124,11 @@ def start(system: System, run: Run) -> None:
     run.keep("hardware", asdict(run.hardware))
 
 
-def opened(path: str | Path, hardware: Hardware | None = None) -> tuple[System, Run]:
+def opened(path: str | Path) -> tuple[System, Run]:
     """The system and run of a run folder. Only registered classes are named there; none of its content is executed."""
-    run = Run(path, hardware=hardware)
+    run = Run(path)
     found = run.settings()
+    run = Run(path, hardware=rebuilt(Hardware, run, "hardware"))
     kind = find("systems", found["system"])
     known = {field.name for field in fields(kind)}
     unknown = sorted(set(found["settings"]) - known)
@@ -134,39 +137,59 @@ def opened(path: str | Path, hardware: Hardware | None = None) -> tuple[System, 
             f"{path}/settings.yaml has the setting {unknown[0]!r}, which {found['system']} does not know; it is of another version."
         )
     settings = {k: tuple(v) if isinstance(v, list) else v for k, v in found["settings"].items()}
+    for name, value in settings.items():
+        default = getattr(kind, name, None)
+        if default is not None and not isinstance(value, (int, float) if type(default) is float else type(default)):
+            raise CaudexError(f"{path}/settings.yaml: {name} is {value!r}, but should be like {default!r}.")
     try:
         system = kind(**settings)
         system.check()
-    except TypeError as error:
-        raise CaudexError(f"{path}/settings.yaml does not fit {found['system']}: {error}.") from None
+    except (TypeError, CaudexError) as error:
+        reason = str(error).rstrip(".")
+        raise CaudexError(f"{path}/settings.yaml does not fit {found['system']}: {reason}.") from None
     run.seed = system.seed
     return system, run
 
 
+def rebuilt(kind: type, run: Run, name: str) -> Any:
+    """The dataclass that the run keeps as NAME.json."""
+    try:
+        return kind(**run.kept(name, {}))
+    except TypeError:
+        raise CaudexError(
+            f"{run.path}/{name}.json is not as caudex wrote it; restore it, or delete it for the defaults."
+        ) from None
+
+
 def finish(model: Any, run: Run) -> None:
     """Keep the weights, so that `load` needs no data and no stage's checkpoint, and the account of the run."""
-    run.write("model.safetensors", safe_bytes(distinct(model.state_dict())))
+    weights = safe_bytes(distinct(model.state_dict()))
+    run.write("model.safetensors", weights)
     run.keep("compute", run.compute.report())
-    run.keep("finished", run.compute.report())
+    run.keep("finished", run.compute.report() | {"model": sha256(weights).hexdigest()})
+
+
+def intact(run: Run) -> bool:
+    """Whether the run is finished and its weights are those that were written."""
+    finished, file = run.kept("finished"), run.path / "model.safetensors"
+    return bool(finished) and file.exists() and sha256(file.read_bytes()).hexdigest() == finished.get("model")
 
 
 def load(path: str | Path) -> Any:
     """What `train` returned, from a run folder: an object with `.trunk`, `.signals` and its verbs."""
-    import safetensors
     from safetensors.torch import load as read
 
     system, run = opened(path)
     facts, file = run.kept("facts"), run.path / "model.safetensors"
     if run.kept("plan"):
         raise CaudexError(f"{path} is a claim, not a model; its runs are below {path}/stages.")
-    if facts is None or not file.exists():
+    if facts is None or not run.kept("finished"):
         raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
+    if not intact(run):
+        raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
     try:
-        weights = read(file.read_bytes())
-    except safetensors.SafetensorError:
-        raise CaudexError(
-            f"{file} is damaged; `caudex resume {path}` writes it again from the last checkpoint."
-        ) from None
-    model = system.model(facts)
-    restore(model, weights)
+        model = system.model(facts)
+    except (KeyError, TypeError, ValueError):
+        raise CaudexError(f"{path}/facts.json is not as caudex wrote it; restore it or train anew.") from None
+    restore(model, read(file.read_bytes()))
     return model.eval()

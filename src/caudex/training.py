@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,8 +189,9 @@ class _State:
         if self.run.leads:
             if self._board is None:
                 self._board = self.run.board(self.step)
-            for name, value in row.items():
-                self._board.add_scalar(name, value, self.step)
+            with suppress(OSError):  # a disk that is full stops checkpoints, not the pictures of them
+                for name, value in row.items():
+                    self._board.add_scalar(name, value, self.step)
 
     def save(self) -> None:
         self._settle()
@@ -389,7 +390,8 @@ class _Screen:
         )
         if not terminal:
             left = (now - self.started) * (1 - used) / max(used, 1e-9)
-            print(f"{self.name}: step {state.step:,}, {used:.0%}, loss {loss}, {left:,.0f} s left", file=sys.stderr)
+            loss = f", loss {loss}" if loss else ""
+            print(f"{self.name}: step {state.step:,}, {used:.0%}{loss}, {left:,.0f} s left", file=sys.stderr)
             return
         if not self.bar:
             self._start()

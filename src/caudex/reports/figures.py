@@ -92,7 +92,8 @@ def over(run: Run, claim: dict) -> None:
     with run.figure(f"over-{name.replace('_', '-')}", width=6.5, height=4.2) as axis:
         for label, pick in lines.items():
             means = [pick(part)["figure"] for part in parts]
-            halves = [min(1.0, (pick(part)["interval"][1] - pick(part)["interval"][0]) / 2) for part in parts]
+            intervals = [pick(part)["interval"] or (0, 0) for part in parts]
+            halves = [min(1.0, (high - low) / 2) for low, high in intervals]
             axis.errorbar(
                 places, means, halves, label=label, marker="o", ms=3, capsize=2, lw=2 if label == claim["system"] else 1
             )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caudex.errors import CaudexError
+from caudex.run import Run
 from caudex.system import opened
 
 
@@ -16,16 +17,17 @@ def claim_table(claim: dict) -> list[tuple]:
     for part in claim.get("values", [claim]):
         head = (f"{part['value']:g}",) if over else ()
         for name, baseline in part["baselines"].items():
-            gain, (low, high) = baseline["gain"], baseline["gain_interval"]
+            low, high = baseline["gain_interval"] or (None, None)
+            gain = f"{baseline['gain']:+.2%} " + ("(one seed)" if low is None else f"({low:+.2%} to {high:+.2%})")
             own = (spread(part["figure"], part["interval"]), name, spread(baseline["figure"], baseline["interval"]))
-            rows.append((*head, *own, f"{gain:+.2%} ({low:+.2%} to {high:+.2%})"))
+            rows.append((*head, *own, gain))
             head = ("",) * len(head)
     return rows
 
 
-def spread(mean: float, interval: Sequence[float]) -> str:
-    """Mean with half its 95% interval."""
-    return f"{mean:.2%} ± {(interval[1] - interval[0]) / 2:.2%}"
+def spread(mean: float, interval: Sequence[float] | None) -> str:
+    """Mean with half its 95% interval, where there is one."""
+    return f"{mean:.2%}" + (f" ± {(interval[1] - interval[0]) / 2:.2%}" if interval else "")
 
 
 def comparison(paths: Sequence[Path]) -> list[tuple]:
@@ -40,12 +42,22 @@ def comparison(paths: Sequence[Path]) -> list[tuple]:
         if len(set(values)) > 1:
             lines[name] = values
     for i, (_, run) in enumerate(runs):
-        for name, found in run.kept("results", {}).items():
-            if isinstance(found, dict) and "accuracy" in found:
-                lines.setdefault(name, ["-"] * len(runs))[i] = (
-                    f"{found['accuracy']:.1%}, corrupted {found['corrupted']:.1%}"
-                )
-        compute = run.kept("compute", {})
-        for name in ("flops", "seconds"):
-            lines.setdefault(name, ["-"] * len(runs))[i] = f"{compute.get(name, float('nan')):,.4g}"
+        for name, said in told(run).items():
+            lines.setdefault(name, ["-"] * len(runs))[i] = said
     return [("", *map(str, paths)), *((name, *values) for name, values in lines.items())]
+
+
+def told(run: Run) -> dict[str, str]:
+    """What one run found and what it cost."""
+    lines = {}
+    for name, found in run.kept("results", {}).items():
+        if isinstance(found, dict) and "accuracy" in found:
+            corrupted = f", corrupted {found['corrupted']:.1%}" if "corrupted" in found else ""
+            lines[name] = f"{found['accuracy']:.1%}{corrupted}"
+    claim = run.kept("claim", {})
+    for part in claim.get("values", [claim] if claim else []):
+        over = f", {claim['over']} {part['value']:g}".replace("_", "-") if "over" in claim else ""
+        lines["the claim's figure" + over] = spread(part["figure"], part["interval"])
+    if compute := run.kept("compute"):
+        lines |= {"TFLOP": f"{compute['flops'] / 1e12:,.3g}", "seconds": f"{compute['seconds']:,.1f}"}
+    return lines

@@ -33,7 +33,7 @@ class Labels(Signal):
         columns = facts.get("columns", {})
         if what not in columns:
             known = ", ".join(f"labels:{name}" for name in columns) or "none in this data"
-            raise CaudexError(f"'labels:{what}' names no further column of labels; known: {known}.")
+            raise CaudexError(f"--also labels:{what or 'COLUMN'} names no further column of labels; known: {known}.")
         return cls(len(columns[what]), column=what)
 
     def build(self, trunk):

@@ -39,33 +39,33 @@ class NoisyStudent(System):
     """labels to keep of each class, the others are hidden; default: 10 of a packaged set, all of your own"""
     size: int = 0
     """side of the pictures in pixels; 0 chooses"""
-    rounds: int = 5
+    rounds: int = 6
     """students, each the teacher of the next"""
-    steps: int = 300
+    steps: int = 200
     batch: int = 80
     """pictures a step"""
     ratio: float = 4.0
     """pseudo-labelled pictures for each labelled one in a batch; each picture weighs the same (the released code)"""
-    first_share: float = 0.2
+    first_share: float = 0.05
     """the surest share of the pictures that the first student learns from; it grows evenly from student to student"""
     last_share: float = 1.0
     """the share that the last student learns from"""
     threshold: float = 0.0
     """pictures that the teacher is less sure of are left out (0.3 in the paper)"""
-    soft: bool = True
-    """learn the teacher's probabilities rather than its choice"""
+    soft: bool = False
+    """learn the teacher's probabilities rather than its choice; better where unlabelled pictures may be of other things"""
     balance: bool = True
     """as many of each class as its share of the labels says: the surest are kept, too few are repeated"""
     magnitude: float = 0.4
     """strength of RandAugment, 0 to 1, two operations a picture"""
     mirror: bool | None = None
     """also mirror pictures at random; default: colour pictures only"""
-    dropout: float = 0.2
-    survival: float = 0.9
-    """chance that the last residual branch of a student is kept (stochastic depth)"""
+    dropout: float = 0.4
+    survival: float = 0.8
+    """chance that the last residual branch is kept (stochastic depth)"""
     width: int = 16
     """channels of the teacher's first stage"""
-    growth: float = 1.5
+    growth: float = 1.0
     """width of the last student over the teacher's; at least 1"""
     depth: int = 1
     """residual blocks in each of three stages"""
@@ -78,6 +78,8 @@ class NoisyStudent(System):
     """decay of the averaged weights that label and predict"""
     baseline: bool = True
     """also train the supervised network, without which no gain is seen"""
+    ablation: bool = True
+    """in a claim, also measure the students without noise"""
     off_topic: float | None = None
     """for study: learn the first half of the classes, with this share of the unlabelled pictures from the others"""
 
@@ -109,7 +111,7 @@ class NoisyStudent(System):
         for number in range(1, self.rounds + 1):
             rows, told, right = self.pseudo_labels(run, number, net, split)
             rounds.append({"round": number, "learned": len(rows), "distinct": len(rows.unique()), "right": right})
-            few = max(1, round(self.batch / (1 + self.ratio)))
+            few = self.labelled_of_a_batch(len(split.labelled), len(rows))
             source = Join(
                 Batches(split.labelled, few, run.seed, noise, labelled),
                 Batches(split.unlabelled.take(rows), self.batch - few, run.seed, noise, told),
@@ -117,12 +119,13 @@ class NoisyStudent(System):
             net = self.network(run.stage(f"student-{number}"), split, number, source)
             rounds[-1]["student"] = net.accuracy(split.test)
         run.table("rounds", rounds)
+        spent = run.compute.flops - before
         results["noisy-student"] = examine(run, net, split, "noisy-student")
         results["parameters"] = sum(p.numel() for p in net.trunk.parameters())
         if self.baseline:
             stage = run.stage("supervised")
             source = Batches(split.labelled, self.batch, run.seed, noise, labelled)
-            equal = self.network(stage, split, self.rounds, source, flops=run.compute.flops - before)
+            equal = self.network(stage, split, self.rounds, source, flops=spent)
             results["supervised, same compute"] = examine(stage, equal, split, "supervised")
         run.keep("results", results)
         return net
@@ -139,12 +142,17 @@ class NoisyStudent(System):
         return few_labels.teach(run, self, split, made, source, budget or self.budget(share))
 
     def learner(self, facts: dict, number: int) -> Learner:
-        """The teacher is not noised within; students are, and grow evenly."""
+        """All learn under the same noise; students grow evenly."""
         width = round(self.width * (1 + (self.growth - 1) * number / self.rounds) / 4) * 4
-        return few_labels.learner(self, facts, width, *(self.dropout, self.survival) if number else (0.0, 1.0))
+        return few_labels.learner(self, facts, width, self.dropout, self.survival)
 
     def model(self, facts: dict) -> Classifier:
         return Classifier(self.learner(facts, self.rounds), facts)
+
+    def labelled_of_a_batch(self, labelled: int, pseudo: int) -> int:
+        """Every picture is seen as often, but the labelled at least once for `ratio` others."""
+        share = max(labelled / (labelled + pseudo), 1 / (1 + self.ratio))
+        return min(self.batch - 1, max(1, round(self.batch * share)))
 
     def pseudo_labels(self, run: Run, number: int, teacher: Classifier, split: Split) -> tuple[Tensor, Tensor, float]:
         """Rows of the unlabelled set [M], what the teacher says of them [M, K], and how many are right, where known.
@@ -192,12 +200,10 @@ class NoisyStudent(System):
         self.train(run)
         found = run.kept("results")
         split = self.split()
-        quiet = replace(self, magnitude=0.0, dropout=0.0, survival=1.0, mirror=False, baseline=False)
-        plain = quiet.train(run.stage("without-noise"))
-        against = {
-            "supervised": found["supervised, same compute"]["accuracy"],
-            "without noise": plain.accuracy(split.test),
-        }
+        against = {"supervised": found["supervised, same compute"]["accuracy"]}
+        if self.ablation:
+            quiet = replace(self, magnitude=0.0, dropout=0.0, survival=1.0, mirror=False, baseline=False)
+            against["students without noise"] = quiet.train(run.stage("without-noise")).accuracy(split.test)
         if len(split.labelled) + len(split.unlabelled) <= 5000:
             against |= {
                 "scikit-learn self-training": self_training(split),
@@ -233,9 +239,9 @@ def surest(confidence: Tensor, told: Tensor, wanted: Tensor | None, share: float
     order = confidence.argsort(descending=True, stable=True)
     order = order[confidence[order] >= threshold]
     if wanted is None:
-        return order[: round(share * len(confidence))]
+        return order[: max(1, round(share * len(confidence)))]
     rows = []
-    for k, count in enumerate(wanted.round().long().tolist()):
+    for k, count in enumerate(wanted.round().long().clamp_min(1).tolist()):
         mine = order[told[order] == k][:count]
         if len(mine):
             rows.append(mine.repeat(-(-count // len(mine)))[:count])

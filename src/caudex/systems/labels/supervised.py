@@ -35,10 +35,10 @@ class Supervised(System):
     """strength of RandAugment, 0 to 1, two operations a picture"""
     mirror: bool | None = None
     """also mirror pictures at random; default: colour pictures only"""
-    dropout: float = 0.2
-    survival: float = 0.9
+    dropout: float = 0.4
+    survival: float = 0.8
     """chance that the last residual branch is kept (stochastic depth)"""
-    width: int = 24
+    width: int = 16
     """channels of the first stage"""
     depth: int = 1
     """residual blocks in each of three stages"""

@@ -39,10 +39,10 @@ class TwoHeads(System):
     """strength of RandAugment, 0 to 1, two operations a picture"""
     mirror: bool | None = None
     """also mirror pictures at random; default: colour pictures only"""
-    dropout: float = 0.2
-    survival: float = 0.9
+    dropout: float = 0.4
+    survival: float = 0.8
     """chance that the last residual branch is kept (stochastic depth)"""
-    width: int = 24
+    width: int = 16
     """channels of the first stage"""
     depth: int = 1
     """residual blocks in each of three stages"""
@@ -74,9 +74,9 @@ class TwoHeads(System):
         run.keep("facts", facts_of(split))
         before = run.compute.flops
         net = self.network(run.stage("two-heads"), split, **self.budget(1 / 2))
-        alone = replace(self, also=())
+        spent, alone = run.compute.flops - before, replace(self, also=())
         results = {"two-heads": examine(run, net, split, "two-heads")}
-        equal = alone.network(run.stage("labels-alone"), split, flops=run.compute.flops - before)
+        equal = alone.network(run.stage("labels-alone"), split, flops=spent)
         results["labels alone, same compute"] = examine(run.stage("labels-alone"), equal, split, "labels-alone")
         run.keep("results", results)
         return net

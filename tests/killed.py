@@ -1,0 +1,102 @@
+"""Trains a teacher and a student in many folders and is killed 20 times meanwhile; `test_training.py` runs it.
+
+Everything is imported once; each try is a fork of this process.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.utils.tensorboard
+from torch.optim import AdamW
+
+from caudex.data import Batches, Memory, Pictures
+from caudex.learner import Learner, cosine
+from caudex.run import Hardware, Run, make_fabric, safe_bytes
+from caudex.signals import Labels, Rotation
+from caudex.training import distinct, fit
+from caudex.trunks import ResNet
+from caudex.views import RandAugment
+
+STEPS, KILLS = 60, 20
+HARDWARE = Hardware(device="cpu", save_seconds=0.05)
+
+
+def train(folder, dies_between=False):
+    run = Run(folder, seed=7, hardware=HARDWARE)
+    run.quiet = True
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (60, 1, 8, 8), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, 3, (60,), generator=generator)
+    everything = Pictures(Memory(pixels, range(60)), labels, ("a", "b", "c"))
+
+    def stage(name, told=None):
+        mine = run.stage(name)
+        with mine.seeded("weights"):
+            trunk = ResNet(1, 4, 1, dropout=0.2, survival=0.5)
+            signals = {"labels": Labels(3), "rotation": Rotation()}
+            learner = Learner(trunk, signals, partial(AdamW, lr=0.01), cosine, average=0.9)
+        few = Batches(everything.take(slice(0, 20)), 4, mine.seed, RandAugment(), None if told is None else told[:20])
+        many = Batches(everything, 4, mine.seed, RandAugment())
+        return fit(learner, {"labels": few, "rotation": many}, steps=STEPS, run=mine, evaluate=judge)
+
+    def judge(learner):
+        trunk, signals = learner.averaged
+        return {"sure": signals["labels"].logits(trunk, pixels).softmax(1).amax(1).mean().item()}
+
+    teacher = stage("teacher")
+    if dies_between:
+        os.kill(os.getpid(), signal.SIGKILL)
+    with torch.no_grad():
+        trunk, signals = teacher.averaged
+        told = signals["labels"].logits(trunk, pixels).softmax(1)
+    student = stage("student", told)
+    run.write("weights.safetensors", safe_bytes(distinct(student.state_dict())))
+
+
+def attempt(folder, seconds=float("inf"), **how):
+    """Whether it had to be killed, after `seconds`."""
+    child = os.fork()
+    if child == 0:
+        try:
+            train(folder, **how)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            if os.waitstatus_to_exitcode(status) == 1:
+                raise SystemExit(f"training in {folder} failed")
+            return status != 0
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return True
+
+
+def main(folder):
+    torch.set_num_threads(1)
+    make_fabric(HARDWARE)
+    started = time.perf_counter()
+    attempt(folder / "undisturbed")
+    whole, draw = time.perf_counter() - started, random.Random(0)
+    kills, runs = int(attempt(folder / "0", dies_between=True)), 0
+    while kills < KILLS or runs == 0:
+        killed = attempt(folder / str(runs), draw.uniform(0, 0.3 * whole))
+        kills, runs = kills + killed, runs + (not killed)
+    attempt(folder / str(runs))
+    print(json.dumps({"kills": kills, "runs": runs + 1, "seconds": round(whole, 2)}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,59 @@
+"""One training, on as many processes as asked: `shared_out.py FOLDER PROCESSES STEPS`; run by test_distributed.py.
+
+Fabric's launcher starts this file again for every further process.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch.optim import AdamW
+
+from caudex.data import Batches, Memory, Pictures
+from caudex.learner import Learner
+from caudex.run import Hardware, Run, safe_bytes
+from caudex.shadow import Shadow
+from caudex.signals import Labels, Rotation, Signal, Taught
+from caudex.training import distinct, fit
+from caudex.trunks import ResNet
+from caudex.views import RandAugment
+
+
+class Likeness(Signal):
+    """What a slow copy of the trunk sees; says nothing in every third step, in all processes."""
+
+    def build(self, trunk):
+        self.head = torch.nn.Linear(trunk.width, trunk.width)
+        self.slow = Shadow(trunk, decay=0.9)
+
+    def loss(self, trunk, batch):
+        if int(self.slow.updates) % 3 == 2:
+            return None
+        pictures = batch.pictures
+        return Taught((self.head(trunk(pictures).pooled) - self.slow(pictures).pooled).square().mean())
+
+
+def train(folder, processes, steps):
+    torch.set_num_threads(1)
+    run = Run(folder, seed=3, hardware=Hardware("cpu", processes, strategy="ddp" if processes > 1 else "auto", save_seconds=0.0))
+    run.quiet = True
+    run.save_settings("supervised", {"steps": steps})
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (40, 3, 8, 8), dtype=torch.uint8, generator=generator)
+    pictures = Pictures(Memory(pixels, range(40)), torch.arange(40) % 3, ("a", "b", "c"))
+    stage = run.stage("teacher")
+    with stage.seeded("weights"):
+        trunk = ResNet(3, 8, 1, norm="group")
+        signals = {"labels": Labels(3), "rotation": Rotation(), "likeness": Likeness()}
+        learner = Learner(trunk, signals, partial(AdamW, lr=1e-3), average=0.9)
+    few, many = (Batches(pictures, size, stage.seed, RandAugment()) for size in (8, 12))
+    fit(learner, {"labels": few, "rotation": many, "likeness": many}, steps=steps, run=stage)
+    done = stage.kept("finished")["step"]  # every process can read what the first one wrote
+    run.write("weights.safetensors", safe_bytes(distinct(learner.state_dict())))
+    if run.leads:
+        print(f"finished {done} with {run.compute.flops:.0f} operations, of {processes}")
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

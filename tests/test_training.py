@@ -1,0 +1,382 @@
+"""fit(): budgets, metrics, exact resuming, and what stops it."""
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW
+
+from caudex.data import Batch
+from caudex.errors import CaudexError
+from caudex.learner import Learner
+from caudex.run import Hardware, Run
+from caudex.signals import Labels, Rotation, Signal, Taught
+from caudex.training import Budget, fit
+from caudex.trunks import MLP, Conv, Identity
+
+
+class Drawn:
+    """Points drawn from torch's own generator; counts, may end and may be busy between its batches."""
+
+    def __init__(self, last=math.inf, rests_every=1):
+        self.drawn, self.last, self.rests_every, self.experience = 0, last, rests_every, 0
+
+    def __next__(self):
+        if self.drawn == self.last:
+            raise StopIteration
+        self.drawn, self.experience = self.drawn + 1, self.experience + 8
+        points = torch.randn(8, 3)
+        return Batch(points, (points[:, 0] > 0).long(), torch.arange(8))
+
+    @property
+    def resting(self):
+        return self.drawn % self.rests_every == 0
+
+    def state_dict(self):
+        return {"drawn": self.drawn, "experience": self.experience}
+
+    def load_state_dict(self, state):
+        self.drawn, self.experience = state["drawn"], state["experience"]
+
+
+class Says(Signal):
+    """A loss that is `losses(n)` in its n-th step, whatever it learned."""
+
+    def __init__(self, losses):
+        super().__init__()
+        self.losses, self.calls, self.seen = losses, 0, []
+        self.number = nn.Parameter(torch.zeros(1))
+
+    def loss(self, trunk, batch):
+        self.calls += 1
+        self.seen.append(batch)
+        value = self.losses(self.calls)
+        return None if value is None else Taught(self.number.sum() * 0 + value, {"calls": torch.tensor(self.calls)})
+
+
+def says(losses=lambda n: 1.0, **settings):
+    return Learner(Identity(3), {"says": Says(losses)}, partial(SGD, lr=0.1), **settings)
+
+
+def points(seed=0):
+    torch.manual_seed(seed)
+    return Learner(MLP(3, (8,), dropout=0.3), {"labels": Labels(2)}, partial(AdamW, lr=0.02), average=0.9)
+
+
+def weights(learner):
+    return {name: weight.clone() for name, weight in learner.state_dict().items()}
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def saving(folder, seconds=0.0, seed=0):
+    return Run(folder, seed, Hardware(device="cpu", save_seconds=seconds))
+
+
+# --- budgets -------------------------------------------------------------------------------------------------------
+
+
+def test_the_budget_that_is_used_up_first_counts():
+    budget = Budget(steps=100, minutes=2, flops=1e6)
+    assert budget.used(50, 6, 1e5) == 0.5
+    assert budget.used(1, 90, 1e5) == 0.75
+    assert budget.used(1, 6, 9e5) == 0.9
+    assert budget.used(101, 6, 1e5) == 1
+    assert Budget(steps=3).used(0, 1e9, 1e9) == 0
+
+
+@pytest.mark.parametrize("given", [{}, {"steps": 0}, {"minutes": -1}, {"flops": math.inf}, {"flops": math.nan}], ids=str)
+def test_no_budget_is_an_error(given):
+    words = f"give a positive number of {next(iter(given))}" if given else "training needs a budget"
+    with pytest.raises(CaudexError, match=words):
+        fit(says(), {"says": Drawn()}, **given)
+
+
+def test_steps_are_counted_and_progress_runs_from_nought_to_one():
+    learner, seen = says(), []
+
+    def step(learner, batches):
+        seen.append(learner.progress)
+        return Learner.step(learner, batches)
+
+    fit(learner, {"says": Drawn()}, steps=4, step=step)
+    assert seen == [0, 0.25, 0.5, 0.75]
+    assert not learner.training
+
+
+def test_operations_are_a_budget():
+    # a step is 8 examples of a 3 x 2 head, forward and backward: 8 * 2 * 6 * 3 = 288
+    source = Drawn()
+    learner = Learner(Identity(3), {"labels": Labels(2)})
+    fit(learner, {"labels": source}, flops=288 * 60)
+    assert source.drawn == 60
+
+
+def test_operations_that_nobody_counts_are_no_budget():
+    with pytest.raises(CaudexError, match="no operation of this learner is counted; give --steps"):
+        fit(says(), {"says": Drawn()}, flops=1e6)
+
+
+def test_minutes_are_a_budget():
+    started = time.perf_counter()
+    fit(says(), {"says": Drawn()}, minutes=0.3 / 60)
+    assert 0.3 <= time.perf_counter() - started < 3
+
+
+def test_a_source_that_ends_ends_training(tmp_path):
+    learner = fit(says(), {"says": Drawn(last=7)}, steps=1000, run=saving(tmp_path))
+    assert learner.signals["says"].calls == 7
+    assert Run(tmp_path).kept("finished")["step"] == 7
+    again = fit(says(), {"says": Drawn(last=7)}, steps=1000, run=saving(tmp_path))
+    assert again.signals["says"].calls == 0
+
+
+# --- what a step gets ----------------------------------------------------------------------------------------------
+
+
+def test_signals_of_one_source_see_one_batch():
+    signals = {name: Says(lambda n: 1.0) for name in ("one", "two", "other")}
+    shared = Drawn()
+    fit(Learner(Identity(3), signals), {"one": shared, "two": shared, "other": Drawn()}, steps=3)
+    assert all(one is two for one, two in zip(signals["one"].seen, signals["two"].seen, strict=True))
+    assert not any(torch.equal(one[0], other[0]) for one, other in zip(signals["one"].seen, signals["other"].seen))
+    assert shared.drawn == 3
+
+
+def test_global_generators_are_left_as_they_were(tmp_path):
+    def states():
+        return torch.get_rng_state().tolist(), str(np.random.get_state()), random.getstate()  # noqa: NPY002
+
+    learner, before = points(), states()
+    fit(learner, {"labels": Drawn()}, steps=3, run=saving(tmp_path))
+    assert states() == before
+    with pytest.raises(CaudexError):
+        fit(says(lambda n: math.nan), {"says": Drawn()}, steps=3)
+    assert states() == before
+
+
+def test_training_follows_from_the_runs_seed_alone(tmp_path):
+    def trained(name, seed, noise):
+        learner = points()
+        torch.manual_seed(noise)
+        return weights(fit(learner, {"labels": Drawn()}, steps=5, run=saving(tmp_path / name, seed=seed)))
+
+    assert same(trained("a", 1, noise=1), trained("b", 1, noise=2))
+    assert not same(trained("a", 1, noise=1), trained("c", 2, noise=1))
+
+
+def test_other_threads_may_train():
+    learner = says()
+    thread = threading.Thread(target=fit, args=(learner, {"says": Drawn()}), kwargs={"steps": 3})
+    thread.start()
+    thread.join()
+    assert learner.signals["says"].calls == 3
+
+
+# --- metrics -------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_is_the_mean_since_the_last_row(tmp_path):
+    losses = {"says": lambda n: float(n), "seldom": lambda n: 10.0 if n % 10 == 0 else None, "never": lambda n: None}
+    learner = Learner(Identity(3), {name: Says(loss) for name, loss in losses.items()})
+    source = Drawn()
+    fit(learner, dict.fromkeys(losses, source), steps=120, run=saving(tmp_path, math.inf))
+    rows = Run(tmp_path).metrics()
+    assert [row["step"] for row in rows] == [50, 100, 120]
+    assert [row["says/loss"] for row in rows] == [25.5, 75.5, 110.5]
+    assert [row["says/calls"] for row in rows] == [25.5, 75.5, 110.5]
+    assert [row["seldom/loss"] for row in rows] == [10, 10, 10]
+    assert [row["experience"] for row in rows] == [400, 800, 960]
+    assert [row["progress"] for row in rows] == [49 / 120, 99 / 120, 119 / 120]
+    assert not any("never" in name for name in rows[0])
+    clock = Run(tmp_path).metrics("timing.jsonl")
+    assert [row["step"] for row in clock] == [50, 100, 120]
+    assert 0 < clock[0]["seconds"] <= clock[1]["seconds"]
+
+
+def test_the_learner_is_judged_ten_times_at_rest(tmp_path):
+    def evaluate(learner):
+        assert not learner.trunk.training
+        assert not torch.is_grad_enabled()
+        return {"noise": torch.rand(1).item()}
+
+    judged = fit(points(), {"labels": Drawn()}, steps=20, run=saving(tmp_path / "judged"), evaluate=evaluate)
+    alone = fit(points(), {"labels": Drawn()}, steps=20, run=saving(tmp_path / "alone"))
+    rows = Run(tmp_path / "judged").metrics()
+    assert [row["step"] for row in rows if "evaluation/noise" in row] == list(range(2, 21, 2))
+    assert same(weights(judged), weights(alone))  # what an evaluation draws changes nothing
+
+
+def test_a_run_says_what_it_is(tmp_path):
+    fit(points(), {"labels": Drawn()}, steps=3, run=saving(tmp_path))
+    about = Run(tmp_path).kept("about")
+    assert about["parameters"] == {"trunk": 3 * 8 + 8, "labels": 8 * 2 + 2}
+    assert about["trivial"] == {"labels": math.log(2)}
+    assert about["budget"]["steps"] == 3
+    assert about["resumes"] == "bit for bit"
+    fit(points(), {"labels": Drawn()}, minutes=0.001, run=saving(tmp_path / "minutes"))
+    assert "not bit for bit" in Run(tmp_path / "minutes").kept("about")["resumes"]
+
+
+# --- what stops it -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "word", "step"), [(math.nan, "NaN", 1204), (math.inf, "infinite", 7), (-math.inf, "infinite", 51)]
+)
+def test_a_loss_that_is_no_number_stops_training(tmp_path, value, word, step):
+    learner = says(lambda n: value if n == step else 1.0)
+    with pytest.raises(CaudexError) as caught:
+        fit(learner, {"says": Drawn()}, steps=2000, run=saving(tmp_path / "run", math.inf))
+    assert str(caught.value) == (
+        f"the loss of signal 'says' became {word} at step {step:,}. There is no checkpoint before it; "
+        "try --lr 0.01 (was 0.1)."
+    )
+    assert learner.signals["says"].calls < step + 50  # looked at every 50 steps
+
+
+def test_the_last_good_checkpoint_is_named(tmp_path):
+    with pytest.raises(CaudexError, match=rf"NaN at step 6\. The last good checkpoint is {tmp_path}/checkpoints/5; try"):
+        fit(says(lambda n: math.nan if n == 6 else 1.0), {"says": Drawn()}, steps=100, run=saving(tmp_path))
+    assert Run(tmp_path).load_checkpoint()[0] == 5
+
+
+def test_the_signal_that_failed_first_is_named():
+    first, second = Says(lambda n: math.nan if n > 8 else 1.0), Says(lambda n: math.nan if n == 7 else 1.0)
+    source = Drawn()
+    with pytest.raises(CaudexError, match="signal 'second' became NaN at step 7"):
+        fit(Learner(Identity(3), {"first": first, "second": second}), {"first": source, "second": source}, steps=20)
+
+
+class Root(Signal):
+    """The square root of nought is fine; its slope there is not."""
+
+    def __init__(self):
+        super().__init__()
+        self.number = nn.Parameter(torch.ones(1))
+
+    def loss(self, trunk, batch):
+        return Taught((self.number * 0).sqrt().sum())
+
+
+def test_weights_that_are_no_numbers_are_never_saved_nor_returned(tmp_path):
+    with pytest.raises(CaudexError, match="the weights are no longer finite numbers at step 1"):
+        fit(Learner(Identity(3), {"root": Root()}), {"root": Drawn()}, steps=1, run=saving(tmp_path))
+    assert Run(tmp_path).checkpoints == []
+    with pytest.raises(CaudexError, match="the weights are no longer finite numbers"):
+        fit(Learner(Identity(3), {"root": Root()}), {"root": Drawn()}, steps=1)
+
+
+# --- going on ------------------------------------------------------------------------------------------------------
+
+
+class Breaks(Drawn):
+    """Fails once, before its n-th batch."""
+
+    def __init__(self, at, what, **settings):
+        super().__init__(**settings)
+        self.at, self.what = at, what
+
+    def __next__(self):
+        if self.drawn == self.at:
+            self.at = None
+            self.what()
+        return super().__next__()
+
+
+def fail():
+    raise RuntimeError("the power went")
+
+
+@pytest.mark.parametrize("at", [3, 25, 51, 59])
+def test_a_broken_training_goes_on_to_the_same_end(tmp_path, at):
+    evaluate = lambda learner: {"noise": torch.rand(1).item()}  # noqa: E731
+    whole, broken = saving(tmp_path / "whole", math.inf), saving(tmp_path / "broken")
+    undisturbed = fit(points(), {"labels": Drawn()}, steps=60, run=whole, evaluate=evaluate)
+    with pytest.raises(RuntimeError):
+        fit(points(), {"labels": Breaks(at, fail, rests_every=5)}, steps=60, run=broken, evaluate=evaluate)
+    source = Drawn(rests_every=5)
+    again = fit(points(), {"labels": source}, steps=60, run=broken, evaluate=evaluate)
+    assert source.drawn == 60
+    assert same(weights(again), weights(undisturbed))
+    assert (broken.path / "metrics.jsonl").read_bytes() == (whole.path / "metrics.jsonl").read_bytes()
+
+
+def test_a_busy_source_is_not_interrupted_by_a_checkpoint(tmp_path):
+    with pytest.raises(RuntimeError):
+        fit(points(), {"labels": Breaks(19, fail, rests_every=4)}, steps=40, run=saving(tmp_path))
+    assert [path.name for path in Run(tmp_path).checkpoints] == ["16"]
+
+
+def test_ctrl_c_saves_and_the_training_goes_on_to_the_same_end(tmp_path):
+    whole = fit(points(), {"labels": Drawn()}, steps=30, run=saving(tmp_path / "whole", math.inf))
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        stopped = Breaks(12, lambda: os.kill(os.getpid(), signal.SIGINT))
+        fit(points(), {"labels": stopped}, steps=30, run=saving(tmp_path / "stopped", math.inf))
+    assert [path.name for path in Run(tmp_path / "stopped").checkpoints] == ["13"]
+    assert signal.getsignal(signal.SIGINT) == before
+    again = fit(points(), {"labels": Drawn()}, steps=30, run=saving(tmp_path / "stopped", math.inf))
+    assert same(weights(again), weights(whole))
+    metrics = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in ("whole", "stopped")]
+    assert metrics[0] == metrics[1]
+
+
+def test_a_finished_training_is_loaded_with_its_account(tmp_path):
+    trained = fit(points(), {"labels": Drawn()}, steps=5, run=saving(tmp_path))
+    metrics = (tmp_path / "metrics.jsonl").stat().st_mtime_ns
+    source, run = Drawn(), saving(tmp_path)
+    loaded = fit(points(1), {"labels": source}, steps=5, run=run)
+    assert same(weights(loaded), weights(trained))
+    assert not loaded.training
+    assert source.drawn == 5  # as told by its state; none was drawn
+    assert run.compute.flops == 5 * 8 * 3 * 2 * (3 * 8 + 8 * 2)
+    assert (tmp_path / "metrics.jsonl").stat().st_mtime_ns == metrics
+
+
+def test_a_finished_training_without_its_weights_is_done_again(tmp_path):
+    trained = fit(points(), {"labels": Drawn()}, steps=5, run=saving(tmp_path))
+    next(iter(Run(tmp_path).checkpoints)).rename(tmp_path / "elsewhere")
+    again = fit(points(), {"labels": Drawn()}, steps=5, run=saving(tmp_path))
+    assert same(weights(again), weights(trained))
+
+
+def test_the_optimisers_memory_lies_like_the_weights(tmp_path):
+    def learner():
+        return Learner(Conv(3, width=4, stages=1), {"rotation": Rotation()})
+
+    class Pictures(Drawn):
+        def __next__(self):
+            super().__next__()
+            return Batch(torch.rand(2, 3, 4, 4), torch.zeros(2), torch.arange(2))
+
+    fit(learner(), {"rotation": Pictures()}, steps=1, run=saving(tmp_path))
+    again = fit(learner(), {"rotation": Pictures()}, steps=1, run=saving(tmp_path))
+    for weight, memory in again.optimizer.state.items():
+        assert memory["exp_avg"].stride() == weight.stride()
+        assert memory["exp_avg"].abs().sum() > 0
+
+
+def test_training_killed_at_twenty_moments_ends_bit_for_bit_the_same(tmp_path):
+    script = Path(__file__).with_name("killed.py")
+    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["kills"] >= 20
+    for number in range(told["runs"]):
+        for file in ("weights.safetensors", "stages/teacher/metrics.jsonl", "stages/student/metrics.jsonl"):
+            assert (tmp_path / str(number) / file).read_bytes() == (tmp_path / "undisturbed" / file).read_bytes(), file
