@@ -27,6 +27,7 @@ from caudex.data import read
 
 CAUDEX = [sys.executable, "-m", "caudex.cli"]
 SMALL = ("--scale", "tiny", "--threads", "1")
+ENDINGS = ("png", "jpg", "webp", "jpeg")
 QUICK = (*SMALL, "--steps", "6", "--width", "4")
 DIGITS = ("train", "supervised", *SMALL, "--labels-per-class", "1", "--width", "4")
 
@@ -96,7 +97,7 @@ def snap(path: Path, cat: bool, number: int, seed: int = 0) -> Path:
         draw.ellipse((4, 4, width - 5, height - 5), fill=(230, 200, 40))
     for x in [] if cat else range(2, width, 6):
         draw.line((x, 0, x, height), fill=(30, 90, 220), width=2)
-    ending, options = ("png", "jpg", "webp", "jpeg")[number % 4], {}
+    ending, options = ENDINGS[number % 4], {}
     if ending == "jpg":
         options["exif"] = Image.Exif()
         options["exif"][0x0112] = 6  # lies on its side
@@ -157,7 +158,7 @@ def test_the_first_screens_come_at_once_and_without_torch(words):
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1].strip() == "True"
     assert said.stderr == ""
-    assert max(map(len, said.stdout.splitlines())) <= 100
+    assert max(map(len, said.stdout.splitlines())) <= 80
 
 
 def test_list_shows_every_system_and_signal_and_what_to_take():
@@ -215,7 +216,7 @@ def test_a_folder_of_photos_trains_and_predicts(trained, album):
     files = sorted((album / "unlabelled").rglob("*.*"))
     said = done("predict", trained, "--csv", "told.csv", *files)
     assert (said.out, said.err) == ("told.csv\n", "")
-    rows = list(csv.reader(Path("told.csv").open(newline="")))
+    rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
     assert rows[0] == ["file", "class", "confidence"]
     assert [row[0] for row in rows[1:]] == [str(file) for file in files]
     told = load(trained).predict(read(map(str, files), load(trained).shape)[0])
@@ -233,7 +234,7 @@ def test_predict_takes_folders_and_the_csv_may_come_last(trained, album):
 
 def test_labels_in_a_table_and_a_second_column_of_labels(album):
     rows = ["path,label,colour"]
-    rows += [f"labelled/{name}/{n:03}.{'png jpg webp jpeg'.split()[n % 4]},{name},{'yellow' if name == 'cat' else 'blue'}"
+    rows += [f"labelled/{name}/{n:03}.{ENDINGS[n % 4]},{name},{'yellow' if name == 'cat' else 'blue'}"
              for name in ("cat", "dog") for n in range(6)]  # fmt: skip
     Path("few.csv").write_text("\n".join(rows))
     settings = ("--data", album, "--labels", "few.csv", *QUICK)
@@ -271,7 +272,9 @@ def test_what_is_exported_predicts_the_same(trained, album):
     files = sorted(map(str, (album / "unlabelled").rglob("*.*")))
     pictures = read(files, model.shape)[0].float() / 255
     done("predict", trained, "--csv", "told.csv", *files)
-    told = [(row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").open())]
+    told = [
+        (row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").read_text().splitlines())
+    ]
     for count in (1, 5, len(files)):  # the example had two
         (probabilities,) = session.run(None, {"pictures": pictures[:count].numpy()})
         assert probabilities.shape == (count, 2)

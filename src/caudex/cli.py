@@ -28,13 +28,13 @@ from caudex import names
 from caudex.errors import CaudexError
 
 COMMANDS = {
-    "list": "the systems, what each needs and shows, and the signals for --also",
+    "list": "the systems and the signals, and which to take",
     "train": "SYSTEM [--data FOLDER] [settings]: train, measure, leave a run folder",
-    "claim": "SYSTEM [--seeds 5] [--over width=8,16]: measure what the system claims against its baselines",
+    "claim": "SYSTEM [--seeds 5] [settings]: measure what it claims against baselines",
     "resume": "RUN: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
     "report": "RUN: write report.html, one file with all figures",
-    "compare": "RUN RUN...: results, compute and differing settings side by side",
+    "compare": "RUN RUN...: results, cost and differing settings side by side",
     "export": "RUN [--to FOLDER]: ONNX and safetensors",
 }
 
@@ -88,10 +88,14 @@ def leave(code: int, sentence: str) -> NoReturn:
 def usage() -> str:
     lines = "\n".join(f"  {name:8} {what}" for name, what in COMMANDS.items())
     return (
-        "caudex: one trunk, many heads. Learn from few labels and from every signal that costs none.\n\n"
+        "caudex: one trunk, many heads.\n"
+        "Learn from few labels, and from every signal that costs none.\n\n"
         f"usage: caudex COMMAND ...\n\n{lines}\n\n"
-        "Begin with:  caudex train noisy-student                   (embedded digits, 10 labels a class)\n"
-        "then:        caudex train noisy-student --data photos/    (photos/labelled/CLASS/, photos/unlabelled/)\n"
+        "Begin with the digits that come with it, then with pictures of your own, in\n"
+        "photos/labelled/CLASS/ and photos/unlabelled/:\n"
+        "  caudex train noisy-student\n"
+        "  caudex train noisy-student --data photos/\n"
+        "  caudex predict RUN new/*.jpg\n\n"
         "`caudex train SYSTEM --help` explains every setting."
     )
 

@@ -9,6 +9,7 @@ from torch.optim import AdamW
 from caudex import data, trunks, views
 from caudex.classifier import Classifier
 from caudex.data import Batches, Join, Split
+from caudex.errors import CaudexError
 from caudex.learner import Learner, cosine
 from caudex.run import Run
 from caudex.signals import Labels
@@ -22,6 +23,12 @@ def split(settings: System) -> Split:
     return data.pictures(
         settings.data, labels=settings.labels, labels_per_class=per_class, size=settings.size, seed=settings.seed
     )
+
+
+def testable(split: Split) -> None:
+    """Raises CaudexError where nothing was held out, so that no claim can be measured."""
+    if len(split.test) == 0:
+        raise CaudexError("a claim needs test pictures: label at least five of each class, or add a folder test/CLASS/.")
 
 
 def facts_of(split: Split) -> dict:

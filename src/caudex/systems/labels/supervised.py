@@ -53,7 +53,7 @@ class Supervised(System):
     scales: ClassVar = {
         "tiny": {"steps": 40, "width": 8},
         "paper": {
-            "data": "imagenet",
+            "data": "imagenet/",
             "size": 224,
             "steps": 430_000,
             "batch": 2048,
@@ -82,7 +82,9 @@ class Supervised(System):
         return Classifier(self.learner(facts), facts)
 
     def claim(self, run: Run) -> Claim:
-        net, split = self.train(run), few_labels.split(self)
+        split = few_labels.split(self)
+        few_labels.testable(split)
+        net = self.train(run)
         return Claim(self.statement, net.accuracy(split.test), {"support vector machine": svm(split)})
 
     def check(self) -> None:

@@ -57,7 +57,7 @@ class TwoHeads(System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8},
         "paper": {
-            "data": "imagenet",
+            "data": "imagenet/",
             "size": 224,
             "steps": 500_000,
             "batch": 256,
@@ -95,6 +95,7 @@ class TwoHeads(System):
         return Classifier(self.learner(facts), facts)
 
     def claim(self, run: Run) -> Claim:
+        few_labels.testable(few_labels.split(self))
         self.train(run)
         found = run.kept("results")
         joint, alone = found["two-heads"], found["labels alone, same compute"]
