@@ -25,7 +25,7 @@ from caudex.training import distinct, fit
 from caudex.trunks import ResNet
 from caudex.views import RandAugment
 
-STEPS, KILLS = 60, 20
+STEPS, KILLS = 55, 20
 HARDWARE = Hardware(device="cpu", save_seconds=0.05)
 
 
@@ -92,7 +92,7 @@ def main(folder):
     whole, draw = time.perf_counter() - started, random.Random(0)
     kills, runs = int(attempt(folder / "0", dies_between=True)), 0
     while kills < KILLS or runs == 0:
-        killed = attempt(folder / str(runs), draw.uniform(0, 0.3 * whole))
+        killed = attempt(folder / str(runs), draw.uniform(0, 0.2 * whole))
         kills, runs = kills + killed, runs + (not killed)
     attempt(folder / str(runs))
     print(json.dumps({"kills": kills, "runs": runs + 1, "seconds": round(whole, 2)}))

@@ -36,7 +36,8 @@ class Likeness(Signal):
 
 def train(folder, processes, steps):
     torch.set_num_threads(1)
-    run = Run(folder, seed=3, hardware=Hardware("cpu", processes, strategy="ddp" if processes > 1 else "auto", save_seconds=0.0))
+    hardware = Hardware("cpu", processes, strategy="ddp" if processes > 1 else "auto", save_seconds=1e9)
+    run = Run(folder, seed=3, hardware=hardware)
     run.quiet = True
     run.save_settings("supervised", {"steps": steps})
     generator = torch.Generator().manual_seed(0)

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from PIL import Image, ImageDraw
 from caudex import cli, load, names, training
 from caudex.classifier import Classifier
 from caudex.data import read
+from caudex.signals import Labels
 
 CAUDEX = [sys.executable, "-m", "caudex.cli"]
 SMALL = ("--scale", "tiny", "--threads", "1")
@@ -183,8 +185,8 @@ def test_help_teaches_in_eighty_columns(name):
     ):
         assert words in " ".join(said.split())
     assert "{None}" not in said
-    for line in said.splitlines():  # every setting has a sentence of its own
-        assert not (line.startswith("│ --") and line.split("  ", 1)[-1].strip().startswith("(default"))
+    bare = r"--\S+ [A-Z]+\W*\(default"  # every setting has a sentence of its own
+    assert not re.search(bare, said), re.search(bare, said)
 
 
 @pytest.mark.parametrize("command", [name for name in cli.COMMANDS if name not in ("train", "claim")])
@@ -299,7 +301,7 @@ def test_skipped_pictures_are_counted_and_listed(album, tmp_path):
     for name in ("cut.jpg", "empty.png", "text.png"):
         assert name in report
     said = done("predict", said.run, root / "unlabelled", "--csv", "told.csv")
-    assert said.err.count("skipped") == 3
+    assert [line.split(": ")[1].split()[0] for line in said.err.splitlines()] == ["skipped"] * 3
 
 
 def test_folders_are_numbered_and_a_chosen_one_is_used(monkeypatch):
@@ -360,6 +362,19 @@ def test_a_killed_claim_goes_on():
     assert said.run == Path("claim")
     assert json.loads(Path("claim/claim.json").read_text())["seeds"] == [0, 1, 2]
     assert first.stat().st_mtime == measured
+
+
+def test_ctrl_c_reaches_the_workers_of_a_claim():
+    words = ["claim", "supervised", *QUICK, "--steps", "100000", "--workers", "2", "--seeds", "3", "--run", "claim"]
+    process = subprocess.Popen([*CAUDEX, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait(lambda: len(list(Path("claim").glob("stages/seed-*/stages/*/metrics.jsonl"))) == 2, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (130, "")
+    assert err == "caudex: stopped; `caudex resume claim` goes on.\n"
+    for seed in (0, 1):
+        assert any(Path(f"claim/stages/seed-{seed}").rglob("checkpoints/*"))  # it was saved
+    assert not Path("claim/stages/seed-2").exists()
 
 
 def wait(until, process, seconds: float = 120) -> None:
@@ -736,12 +751,13 @@ def test_predicting_what_is_not_there(trained):
 
 
 def test_names_that_are_hard_to_print(trained):
-    for name in ("[b]bold[/b].png", "[/x].png", "with space.png", ":smile:.png", os.fsdecode(b"caf\xe9.png")):
+    Path("[").mkdir()
+    for name in ("[b]bold.png", "[/x].png", "with space.png", ":smile:.png", os.fsdecode(b"caf\xe9.png")):
         Image.new("L", (9, 9), 99).save(name)
         assert "confidence" in done("predict", trained, name).out
         done("predict", trained, name, "--csv", "told.csv")
         assert os.fsencode(name) in Path("told.csv").read_bytes()
-    assert "[b]bold[/b].png" in done("predict", trained, "[b]bold[/b].png").out
+    assert "[b]bold.png" in done("predict", trained, "[b]bold.png").out
     long = Path("a" * 60, "b" * 60 + ".png")
     long.parent.mkdir()
     Image.new("L", (9, 9), 99).save(long)
@@ -781,20 +797,30 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(monkeypatch):
     refused(*TRAIN, because="No space left on device")
 
 
-def test_a_small_disk():
+@pytest.mark.parametrize(
+    "size, what, way",
+    [
+        ("12k", "could not write", "Make room and start again."),
+        ("160k", "the last good checkpoint is disk/run/stages/supervised/checkpoints/", "`caudex resume disk/run`"),
+    ],
+)
+def test_a_small_disk(undisturbed, size, what, way):
     """The same with a real one, where one may mount it."""
     Path("disk").mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", "disk"]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", "disk"]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("only root can mount a disk")
     try:
         said = caudex(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "disk/run")
-        assert said.code == 2, said
-        assert said.err.count("\n") == 1
+        assert (said.code, said.err.count("\n")) == (2, 1)
         assert "No space left on device" in said.err
-        subprocess.run(["mount", "-o", "remount,size=30m", "disk"], check=True)
-        if Path("disk/run").exists():
+        assert what in said.err and way in said.err
+        if "resume" in way:
+            subprocess.run(["mount", "-o", "remount,size=30m", "disk"], check=True)
             done("resume", "disk/run")
+            assert weights("disk/run") == weights(undisturbed)
+        else:
+            assert not any(Path("disk").iterdir())
     finally:
         subprocess.run(["umount", "disk"], check=True)
 
@@ -808,11 +834,24 @@ def test_too_little_memory_is_said(monkeypatch):
 
 
 def test_a_loss_that_is_no_number_names_its_step(monkeypatch):
-    said = caudex(*DIGITS, "--steps", "60", "--lr", "10", "--precision", "16-true")
-    if said.code == 0:
-        pytest.skip("half precision held")
+    steps, loss = iter(range(100)), Labels.loss
+
+    def broken(self, trunk, batch):
+        said = loss(self, trunk, batch)
+        return said._replace(loss=said.loss * float("nan")) if next(steps) == 19 else said
+
+    monkeypatch.setattr(Labels, "loss", broken)
+    said = caudex(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "run")
     assert said.code == 2
     assert said.err.count("\n") == 1
+    assert "the loss of signal 'labels' became NaN at step 20" in said.err
+    assert "The last good checkpoint is run/stages/supervised/checkpoints/19" in said.err
+    assert "try --lr 0.0003 (was 0.003)" in said.err
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
+def test_other_precisions(precision):
+    done(*DIGITS, "--steps", "2", "--precision", precision)
 
 
 def test_a_reader_that_has_enough():

@@ -50,7 +50,7 @@ class Gaussian(nn.Module):
         mean, spread = self.net(state).chunk(2, 1)
         spread, noise = spread.clamp(-4, 1), torch.randn_like(mean)
         action = (mean + spread.exp() * noise).tanh()
-        logp = -noise**2 / 2 - spread - math.log(2 * math.pi) / 2 - (1 - action**2 + 1e-6).log()
+        logp = -(noise**2) / 2 - spread - math.log(2 * math.pi) / 2 - (1 - action**2 + 1e-6).log()
         return action, logp.squeeze(1)
 
 
@@ -105,7 +105,9 @@ class Replay:
 def test_an_actor_learns_from_its_critic_and_leaves_it_alone():
     policy = Gaussian()
     critic = Critic(policy)
-    learner = Learner(Identity(1), {"critic": critic, "actor": Actor(policy, critic)}, partial(Adam, lr=3e-3), clip=None)
+    learner = Learner(
+        Identity(1), {"critic": critic, "actor": Actor(policy, critic)}, partial(Adam, lr=3e-3), clip=None
+    )
     replay = Replay(policy)
     fit(learner, {"critic": replay, "actor": replay}, steps=400)
     seen = torch.linspace(-1, 1, 21).unsqueeze(1)

@@ -122,7 +122,9 @@ def test_no_parameter_is_stepped_twice():
 
 
 @pytest.mark.parametrize(
-    ("progress", "factor"), [(0.0, 1e-3 / 0.051), (0.05, 1.0), (0.525, 0.5), (1.0, 0.0)], ids=["start", "warm", "half", "end"]
+    ("progress", "factor"),
+    [(0.0, 1e-3 / 0.051), (0.05, 1.0), (0.525, 0.5), (1.0, 0.0)],
+    ids=["start", "warm", "half", "end"],
 )
 def test_half_a_cosine(progress, factor):
     assert cosine(progress) == pytest.approx(factor, abs=1e-9)
@@ -302,7 +304,9 @@ def told(batch, **settings):
     return signal.loss(Identity(2), batch)
 
 
-LOGITS = torch.tensor([[math.log(3), 0.0], [0.0, math.log(4)], [0.0, 0.0]])  # probabilities 3/4, 1/4; 1/5, 4/5; 1/2, 1/2
+LOGITS = torch.tensor(
+    [[math.log(3), 0.0], [0.0, math.log(4)], [0.0, 0.0]]
+)  # probabilities 3/4, 1/4; 1/5, 4/5; 1/2, 1/2
 
 
 def test_labels_count_only_where_there_are_some():

@@ -99,7 +99,9 @@ def test_the_budget_that_is_used_up_first_counts():
     assert Budget(steps=3).used(0, 1e9, 1e9) == 0
 
 
-@pytest.mark.parametrize("given", [{}, {"steps": 0}, {"minutes": -1}, {"flops": math.inf}, {"flops": math.nan}], ids=str)
+@pytest.mark.parametrize(
+    "given", [{}, {"steps": 0}, {"minutes": -1}, {"flops": math.inf}, {"flops": math.nan}], ids=str
+)
 def test_no_budget_is_an_error(given):
     words = f"give a positive number of {next(iter(given))}" if given else "training needs a budget"
     with pytest.raises(CaudexError, match=words):
@@ -250,7 +252,9 @@ def test_a_loss_that_is_no_number_stops_training(tmp_path, value, word, step):
 
 
 def test_the_last_good_checkpoint_is_named(tmp_path):
-    with pytest.raises(CaudexError, match=rf"NaN at step 6\. The last good checkpoint is {tmp_path}/checkpoints/5; try"):
+    with pytest.raises(
+        CaudexError, match=rf"NaN at step 6\. The last good checkpoint is {tmp_path}/checkpoints/5; try"
+    ):
         fit(says(lambda n: math.nan if n == 6 else 1.0), {"says": Drawn()}, steps=100, run=saving(tmp_path))
     assert Run(tmp_path).load_checkpoint()[0] == 5
 
@@ -316,6 +320,16 @@ def test_a_broken_training_goes_on_to_the_same_end(tmp_path, at):
     assert (broken.path / "metrics.jsonl").read_bytes() == (whole.path / "metrics.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("last", [60, math.inf])
+def test_a_kill_after_the_last_step_leaves_no_row_twice(tmp_path, last):
+    whole, killed = saving(tmp_path / "whole", math.inf), saving(tmp_path / "killed")
+    fit(points(), {"labels": Drawn(last)}, steps=60 if last > 60 else 99, run=whole)
+    for _ in range(2):  # the last checkpoint is taken before the last row is written
+        fit(points(), {"labels": Drawn(last)}, steps=60 if last > 60 else 99, run=killed)
+        (killed.path / "finished.json").unlink()
+    assert (killed.path / "metrics.jsonl").read_bytes() == (whole.path / "metrics.jsonl").read_bytes()
+
+
 def test_a_busy_source_is_not_interrupted_by_a_checkpoint(tmp_path):
     with pytest.raises(RuntimeError):
         fit(points(), {"labels": Breaks(19, fail, rests_every=4)}, steps=40, run=saving(tmp_path))
@@ -371,9 +385,10 @@ def test_the_optimisers_memory_lies_like_the_weights(tmp_path):
         assert memory["exp_avg"].abs().sum() > 0
 
 
+@pytest.mark.timeout(600)
 def test_training_killed_at_twenty_moments_ends_bit_for_bit_the_same(tmp_path):
     script = Path(__file__).with_name("killed.py")
-    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, timeout=280)
+    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["kills"] >= 20

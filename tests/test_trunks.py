@@ -7,7 +7,11 @@ from torch import nn
 from caudex.errors import CaudexError
 from caudex.trunks import MLP, Conv, Identity, ResNet, Standardise, StochasticDepth, Wrapped, width_of
 
-PICTURES = [Conv(1, width=4, stages=2), ResNet(1, width=4, depth=1), ResNet(1, width=4, depth=2, stride=2, norm="group")]
+PICTURES = [
+    Conv(1, width=4, stages=2),
+    ResNet(1, width=4, depth=1),
+    ResNet(1, width=4, depth=2, stride=2, norm="group"),
+]
 
 
 @pytest.mark.parametrize("trunk", PICTURES, ids=["conv", "resnet", "resnet-group"])

@@ -30,7 +30,7 @@ from caudex.errors import CaudexError
 COMMANDS = {
     "list": "the systems and the signals, and which to take",
     "train": "SYSTEM [--data FOLDER] [settings]: train, measure, leave a run folder",
-    "claim": "SYSTEM [--seeds 5] [settings]: measure what it claims against baselines",
+    "claim": "SYSTEM [--seeds 5] [settings]: measure its claim against baselines",
     "resume": "RUN: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
     "report": "RUN: write report.html, one file with all figures",
@@ -273,20 +273,11 @@ def alone_in(run, fresh: bool) -> Iterator[None]:
     if not run.leads:
         yield
         return
-    folder = os.open(run.path, os.O_RDONLY)
+    folder = locked(run.path)
     try:
-        with contextlib.suppress(ImportError):  # where there is no such lock, or the disk knows none, do without
-            import fcntl
-
-            try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with this process, however that ends
-            except BlockingIOError:
-                raise CaudexError(f"another process is at work in {run.path}; wait for it, or stop it first.") from None
-            except OSError:
-                pass
         yield
     except Exception:
-        if fresh and not any(run.path.rglob("checkpoints")):
+        if fresh and not any(run.path.rglob("checkpoints/*")):
             shutil.rmtree(run.path, ignore_errors=True)
             if run.path.parent == Path("runs"):
                 with contextlib.suppress(OSError):  # it holds other runs
@@ -296,6 +287,21 @@ def alone_in(run, fresh: bool) -> Iterator[None]:
         leave(130, f"stopped; `caudex resume {run.path}` goes on.")
     finally:
         os.close(folder)
+
+
+def locked(path: Path) -> int:
+    """The folder, opened so that no other process can have it too; the lock ends with this one, however that ends."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        import fcntl
+
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise CaudexError(f"another process is at work in {path}; wait for it, or stop it first.") from None
+    except (ImportError, OSError):
+        pass  # this disk knows no such locks
+    return folder
 
 
 def left_out(run) -> list[str]:

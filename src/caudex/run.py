@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -115,11 +115,13 @@ class Run:
         try:
             yield
         except OSError as error:
-            good = self.checkpoints
-            last = f"the last good checkpoint is {good[-1]}" if good else "there is no checkpoint before it"
+            root, good = self.root.path, self.checkpoints
+            way = f"run `caudex resume {root}`" if any(root.rglob("checkpoints/*")) else "start again"
+            if (root / "finished.json").exists():
+                way = f"run `caudex report {root}`"
+            safe = f"; the last good checkpoint is {good[-1]}" if good else ""
             raise CaudexError(
-                f"could not write {what} ({error.strerror or error}); {last}. "
-                f"Make room and run `caudex resume {self.root.path}`."
+                f"could not write {what} ({error.strerror or error}){safe}. Make room and {way}."
             ) from None
 
     def keep(self, name: str, value: Any) -> None:
@@ -299,11 +301,15 @@ class Run:
 
         return SummaryWriter(str(self.path / "tensorboard"), purge_step=step)
 
-    def cut(self, step: int) -> None:
-        """Forget the metrics after `step`: they will come again."""
-        for name in ("metrics.jsonl", "timing.jsonl"):
-            rows = [row for row in self.metrics(name) if row["step"] <= step]
-            self.write(name, "".join(json.dumps(row) + "\n" for row in rows))
+    def logged(self) -> dict[str, int]:
+        """Bytes in each file of metrics."""
+        files = (self.path / name for name in ("metrics.jsonl", "timing.jsonl"))
+        return {file.name: file.stat().st_size for file in files if file.exists()}
+
+    def cut(self, logged: Mapping[str, int]) -> None:
+        """Forget the metrics that came after so many bytes: they will come again."""
+        for name, size in self.logged().items() if self.leads else ():
+            os.truncate(self.path / name, min(size, logged.get(name, 0)))
 
 
 def derived(seed: int, *names: object) -> int:
@@ -314,7 +320,7 @@ def derived(seed: int, *names: object) -> int:
 def write(file: Path, content: str | bytes) -> None:
     """Write aside, flush to disk, rename: a reader finds the old file or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside = file.with_name(f".{file.name}.aside")
     try:
         with aside.open("wb") as out:
             out.write(content.encode() if isinstance(content, str) else content)

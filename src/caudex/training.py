@@ -80,7 +80,7 @@ def fit(
     ):
         state.load()
         if run:
-            run.cut(state.step)
+            run.cut(state.logged)
             run.keep("about", _about(learner, budget))
         learner.train()
         started, saved = time.perf_counter() - state.seconds, state.seconds
@@ -97,7 +97,9 @@ def fit(
             _hand_back(taught, sources)
             state.add(taught, counter.flops * fabric.world_size if measures else None)
             if measures and taught and budget.flops and not counter.flops:
-                raise CaudexError("a budget in FLOPs never ends: no operation of this learner is counted; give --steps.")
+                raise CaudexError(
+                    "a budget in FLOPs never ends: no operation of this learner is counted; give --steps."
+                )
             asked = 0.0
             if fabric.world_size == 1 or state.step % AGREE_EVERY == 0:
                 state.seconds, asked = _agreed(fabric, time.perf_counter() - started, len(interrupted))
@@ -109,10 +111,11 @@ def fit(
             due = state.seconds - saved > (run.hardware.save_seconds if run else math.inf)
             if (due or asked) and all(getattr(source, "resting", True) for source in sources.values()):
                 state.save()
-                saved = time.perf_counter() - started
+                saved = state.seconds
                 if asked:
                     raise KeyboardInterrupt
             screen.show(reached, state)
+        state.seconds = time.perf_counter() - started
         state.flush()
         state.finish()
         fabric.barrier()  # what the first process wrote can be read by the others
@@ -128,7 +131,7 @@ class _State:
         self.step, self.flops, self.rate, self.seconds = 0, 0.0, 0.0, 0.0
         self.pending: dict[str, list[tuple[int, Tensor | float]]] = {}
         self.latest: dict[str, float] = {}
-        self.saved = 0  # step of the last checkpoint
+        self.saved, self.logged = 0, {}  # of the last checkpoint: its step, and the metrics written until then
         self._board = None
 
     def add(self, taught: Mapping, counted: float | None) -> None:
@@ -204,7 +207,9 @@ class _State:
             "flops": self.flops,
             "rate": self.rate,
             "seconds": self.seconds,
+            "progress": self.learner.progress,
             "pending": self.pending,
+            "logged": self.run.logged(),
             "optimizer": self.learner.optimizer.state_dict(),
             "sources": [source.state_dict() for source in self.sources if hasattr(source, "state_dict")],
         }
@@ -221,6 +226,7 @@ class _State:
         for source, saved in zip((s for s in self.sources if hasattr(s, "state_dict")), state["sources"]):
             source.load_state_dict(saved)
         self.flops, self.rate, self.seconds = state["flops"], state["rate"], state["seconds"]
+        self.learner.progress, self.logged = state["progress"], state["logged"]
         if self.run.leads:
             self.pending = {name: [tuple(row) for row in rows] for name, rows in state["pending"].items()}
 
@@ -257,7 +263,7 @@ def restore(module: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
-    """With its tensors laid out in memory like the weights: the layout decides how sums are rounded."""
+    """With its tensors laid out in memory like the weights, or each step would take torch's slow path."""
     optimizer.load_state_dict(state)
     for weight, values in optimizer.state.items():
         for name, value in values.items():

@@ -20,7 +20,8 @@ class Taught(NamedTuple):
 class Signal(nn.Module):
     """A head and the loss that teaches it, and through it the trunk.
 
-    A signal knows no data sets, files, devices or loops. `loss` returns `Taught`, or None for "not this step".
+    A signal knows no data sets, files, devices or loops. `loss` returns `Taught`, or None for "not this step"; of
+    several processes none may be left without any signal that speaks while the others have one.
     """
 
     weight: float = 1.0

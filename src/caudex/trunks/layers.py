@@ -68,7 +68,8 @@ class Standardise(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         if pictures.dtype == torch.uint8:
             pictures = pictures.float().div_(255)
-        return ((pictures - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
+        pictures = ((pictures - self.mean) / self.deviation).to(self.mean.dtype)  # half where the weights are
+        return pictures.contiguous(memory_format=torch.channels_last)
 
 
 class StochasticDepth(nn.Module):

@@ -61,6 +61,7 @@ class NoisyStudent(System):
     mirror: bool | None = None
     """also mirror pictures at random; default: colour pictures only"""
     dropout: float = 0.4
+    """share of the features left out while learning"""
     survival: float = 0.8
     """chance that the last residual branch is kept (stochastic depth)"""
     width: int = 16
@@ -72,6 +73,7 @@ class NoisyStudent(System):
     stride: int = 1
     """of the first convolution; 2 makes large pictures four times cheaper"""
     lr: float = 3e-3
+    """learning rate"""
     decay: float = 0.05
     """weight decay"""
     average: float = 0.99
@@ -143,7 +145,7 @@ class NoisyStudent(System):
 
     def learner(self, facts: dict, number: int) -> Learner:
         """All learn under the same noise; students grow evenly."""
-        width = round(self.width * (1 + (self.growth - 1) * number / self.rounds) / 4) * 4
+        width = round(self.width * (1 + (self.growth - 1) * number / self.rounds))
         return few_labels.learner(self, facts, width, self.dropout, self.survival)
 
     def model(self, facts: dict) -> Classifier:
@@ -175,9 +177,10 @@ class NoisyStudent(System):
                 f"the teacher is less than {self.threshold:.0%} sure of every unlabelled picture; lower --threshold."
             )
         right = float("nan")
-        if (hidden := split.unlabelled.hidden) is not None:
-            wrong = chosen[hidden[chosen] != number_told[chosen]].unique()
-            right = 1 - (hidden[chosen] != number_told[chosen]).float().mean().item()
+        if (hidden := split.unlabelled.hidden) is not None and (hidden[chosen] >= 0).any():
+            known = chosen[hidden[chosen] >= 0]
+            right = (hidden[known] == number_told[known]).float().mean().item()
+            wrong = known[hidden[known] != number_told[known]].unique()
             wrong = wrong[confidence[wrong].argsort(descending=True)][:16]
             titles = [f"{split.labelled.classes[number_told[i]]} {confidence[i]:.0%}" for i in wrong]
             draw_pictures(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, titles)

@@ -36,6 +36,7 @@ class Supervised(System):
     mirror: bool | None = None
     """also mirror pictures at random; default: colour pictures only"""
     dropout: float = 0.4
+    """share of the features left out while learning"""
     survival: float = 0.8
     """chance that the last residual branch is kept (stochastic depth)"""
     width: int = 16
@@ -45,6 +46,7 @@ class Supervised(System):
     stride: int = 1
     """of the first convolution; 2 makes large pictures four times cheaper"""
     lr: float = 3e-3
+    """learning rate"""
     decay: float = 0.05
     """weight decay"""
     average: float = 0.99

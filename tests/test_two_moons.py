@@ -1,0 +1,76 @@
+"""Labels spread along the moons, in small; and what the system's parts must do, each with a known answer."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from caudex.run import Run
+from caudex.system import finish, load, scaled, start
+from caudex.systems.labels.two_moons import Jittered, TwoMoons, probabilities, spread_labels
+
+
+def trained(system, folder):
+    run = Run(folder, system.seed)
+    run.quiet = True
+    start(system, run)
+    model = system.train(run)
+    finish(model, run)
+    return model, run
+
+
+def test_tiny_trains_draws_and_loads(tmp_path):
+    model, run = trained(scaled("two-moons", "tiny"), tmp_path / "run")
+    assert set(run.kept("results")) == {"supervised", "label spreading", "noisy student"}
+    assert (run.path / "figures/boundaries.png").read_bytes().startswith(b"\x89PNG")
+    assert {folder.name for folder in (run.path / "stages").iterdir()} == {"supervised", "student-1", "student-2"}
+    points = torch.randn(20, 2)
+    assert torch.equal(probabilities(load(run.path), points), probabilities(model, points))
+
+
+def test_students_follow_the_gap_where_the_supervised_net_does_not(tmp_path):
+    _, run = trained(TwoMoons(seed=101, points=300, rounds=8, steps=100), tmp_path / "run")
+    right = run.kept("results")
+    assert right["noisy student"] > 0.98 > right["supervised"] + 0.05
+    assert right["label spreading"] > 0.98
+
+
+def test_five_labels_in_each_moon_and_the_same_ones_again():
+    points, labels, test, truth = TwoMoons(seed=3).moons()
+    assert points.shape == test.shape == (500, 2) and [(labels == k).sum() for k in (-1, 0, 1)] == [490, 5, 5]
+    assert points[labels == 0, 1].mean() > points[labels == 1, 1].mean()  # moon 0 is the upper one
+    assert torch.equal(TwoMoons(seed=3).moons()[1], labels) and not torch.equal(TwoMoons(seed=4).moons()[1], labels)
+    assert truth.float().mean() == 0.5 and not torch.equal(test, points)
+
+
+def test_label_spreading_knows_nothing_far_away_and_says_so_silently():
+    points, labels, _, _ = TwoMoons().moons()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        told = spread_labels(points, labels)(torch.tensor([[0.0, 1.0], [1.0, -0.5], [50.0, 50.0], [-1e6, 3.0]]))
+    assert told[0] < 0.5 < told[1] and np.array_equal(told[2:], [0.5, 0.5])
+
+
+def test_jitter_follows_from_seed_and_number():
+    points, told = torch.randn(10, 2), torch.eye(2).repeat(5, 1)
+    source, again = Jittered(points, told, 0.1, seed=7), Jittered(points, told, 0.1, seed=7)
+    batches = [next(source) for _ in range(3)]
+    again.load_state_dict({"drawn": 2})
+    assert torch.equal(next(again).points, batches[2].points) and again.state_dict() == source.state_dict()
+    still = next(Jittered(points, told, 0.0, seed=7))
+    rows = (still.points[:, None] == points).all(2).float().argmax(1)
+    assert torch.equal(still.points, points[rows]) and torch.equal(still.labels, told[rows])
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [(("--also", "rotation"), "points, not pictures"), (("--points", "10"), "--points"), (("--jitter", "-1"), "--jitter")],
+)
+def test_bad_settings_get_a_sentence_and_no_folder(tmp_path, flags, words):
+    command = [sys.executable, "-m", "caudex.cli", "train", "two-moons", "--run", str(tmp_path / "run"), *flags]
+    said = subprocess.run(command, capture_output=True, text=True)
+    assert said.returncode == 2 and said.stderr.count("\n") == 1 and words in said.stderr
+    assert said.stdout == "" and not (tmp_path / "run").exists()
