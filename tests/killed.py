@@ -18,8 +18,10 @@ import torch.utils.tensorboard
 from torch.optim import AdamW
 
 from caudex.data import Batches, Memory, Pictures
+from caudex.disk import safe_bytes
+from caudex.hardware import Hardware, make_fabric
 from caudex.learner import Learner, cosine
-from caudex.run import Hardware, Run, make_fabric, safe_bytes
+from caudex.run import Run
 from caudex.signals import Labels, Rotation
 from caudex.training import distinct, fit
 from caudex.trunks import ResNet

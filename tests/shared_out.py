@@ -11,8 +11,10 @@ import torch
 from torch.optim import AdamW
 
 from caudex.data import Batches, Memory, Pictures
+from caudex.disk import safe_bytes
+from caudex.hardware import Hardware
 from caudex.learner import Learner
-from caudex.run import Hardware, Run, safe_bytes
+from caudex.run import Run
 from caudex.shadow import Shadow
 from caudex.signals import Labels, Rotation, Signal, Taught
 from caudex.training import distinct, fit

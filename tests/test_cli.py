@@ -315,7 +315,7 @@ def test_folders_are_numbered_and_a_chosen_one_is_used(monkeypatch):
 
 
 def cli_hardware():
-    from caudex.run import Hardware
+    from caudex.hardware import Hardware
 
     return Hardware()
 

@@ -16,11 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch.optim import Adam
 
-from caudex import run as module
+from caudex import disk
 from caudex.data import Batch
+from caudex.disk import write
 from caudex.errors import CaudexError
+from caudex.hardware import Hardware
 from caudex.learner import Learner
-from caudex.run import Hardware, Run, derived, write
+from caudex.run import Run, derived
 from caudex.signals import Labels
 from caudex.training import fit
 from caudex.trunks import MLP
@@ -191,10 +193,10 @@ STATES = some.recursive(
 @settings(max_examples=80, deadline=None)
 def test_any_state_of_plain_values_and_tensors_comes_back(state):
     tensors = {}
-    packed = json.loads(json.dumps(module._pack(state, tensors)))
+    packed = json.loads(json.dumps(disk.pack(state, tensors)))
     from safetensors.torch import load
 
-    assert equal(module._unpack(packed, load(module.safe_bytes(tensors))), state)
+    assert equal(disk.unpack(packed, load(disk.safe_bytes(tensors))), state)
 
 
 def test_a_checkpoint_comes_back_and_replaces_older_ones(tmp_path):

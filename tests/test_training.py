@@ -20,8 +20,9 @@ from torch.optim import SGD, AdamW
 
 from caudex.data import Batch
 from caudex.errors import CaudexError
+from caudex.hardware import Hardware
 from caudex.learner import Learner
-from caudex.run import Hardware, Run
+from caudex.run import Run
 from caudex.signals import Labels, Rotation, Signal, Taught
 from caudex.training import Budget, fit
 from caudex.trunks import MLP, Conv, Identity

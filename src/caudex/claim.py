@@ -20,8 +20,9 @@ import numpy as np
 from scipy import stats
 
 from caudex.errors import CaudexError
+from caudex.hardware import Hardware
 from caudex.names import nearest
-from caudex.run import Hardware, Run
+from caudex.run import Run
 from caudex.system import System, name_of, opened, start
 
 

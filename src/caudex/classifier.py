@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from caudex.data import Pictures
+from caudex.disk import safe_bytes, write
 from caudex.errors import CaudexError
 from caudex.learner import Learner
-from caudex.run import safe_bytes, write
 from caudex.views import CORRUPTIONS, Draw, corrupt
 
 

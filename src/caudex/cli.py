@@ -230,8 +230,8 @@ def export_(words: Sequence[str]) -> None:
 
 def carry_out(system, run, fresh: bool = False) -> None:
     """Train, then show the results and where they lie; what failed before training leaves no folder."""
+    from caudex.hardware import fabric_of
     from caudex.reports import write_report
-    from caudex.run import fabric_of
     from caudex.system import finish, start
 
     with alone_in(run, fresh):
@@ -366,7 +366,7 @@ def system_settings(command: str, words: Sequence[str]):
         raise CaudexError(
             f"say which system: caudex {command} SYSTEM. Systems: {systems}; `caudex list` explains them."
         )
-    from caudex.run import Hardware
+    from caudex.hardware import Hardware
     from caudex.system import scaled
 
     name, rest = words[0], together("--also", words[1:])

@@ -19,8 +19,6 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,38 +27,11 @@ import yaml
 from torch import Tensor, nn
 
 from caudex.compute import Compute, counting
+from caudex.disk import digest, flush, pack, safe_bytes, unpack, write
 from caudex.errors import CaudexError
+from caudex.hardware import Hardware, make_fabric
 
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """Where and how a run computes; handed to Lightning Fabric. Figures do not depend on it, up to rounding."""
-
-    device: str = "auto"
-    """cpu, cuda, mps or auto"""
-    devices: int = 1
-    """processes with a device each; the batch is shared out among them"""
-    nodes: int = 1
-    """machines"""
-    strategy: str = "auto"
-    """Fabric's way to share the work out: auto, ddp, fsdp, ..."""
-    precision: str = "32-true"
-    """32-true, 64-true or bf16-mixed (bfloat16 is slow on most CPUs)"""
-    threads: int = 0
-    """processor threads of each process; 0 leaves it to torch"""
-    save_seconds: float = 30.0
-    """a checkpoint is due after so many seconds"""
-    price: float = 0.0
-    """money an hour of this machine costs, for the account of each run"""
-
-    def check(self) -> None:
-        """Raises CaudexError for what no machine can do; whether this one can, Fabric says."""
-        for name, lowest in {"devices": 1, "nodes": 1, "threads": 0, "save_seconds": 0, "price": 0}.items():
-            if not getattr(self, name) >= lowest:
-                flag = name.replace("_", "-")
-                raise CaudexError(f"--{flag} {getattr(self, name):g} is out of range; it must be at least {lowest}.")
 
 
 class Run:
@@ -229,18 +200,18 @@ class Run:
             try:
                 aside.mkdir(parents=True)
                 tensors: dict[str, Tensor] = {}
-                packed = json.dumps(_pack(state, tensors))
-                hashes = {"state": _hash(packed.encode())}
+                packed = json.dumps(pack(state, tensors))
+                hashes = {"state": digest(packed.encode())}
                 for name, values in {"weights": weights, "optimizer": tensors}.items():
                     content = safe_bytes(values)
-                    hashes[name] = _hash(content)
+                    hashes[name] = digest(content)
                     write(aside / f"{name}.safetensors", content)
                 write(aside / "state.json", json.dumps({"step": step, "hashes": hashes, "state": packed}))
-                _flush(aside)
+                flush(aside)
                 if final.exists():
                     final.rename(before)
                 aside.rename(final)
-                _flush(folder)
+                flush(folder)
             except OSError:
                 shutil.rmtree(aside, ignore_errors=True)
                 raise
@@ -259,7 +230,7 @@ class Run:
             about = json.loads((path / "state.json").read_text())
             contents = {name: (path / f"{name}.safetensors").read_bytes() for name in ("weights", "optimizer")}
             parts = contents | {"state": about["state"].encode()}
-            good = all(_hash(part) == about["hashes"][name] for name, part in parts.items())
+            good = all(digest(part) == about["hashes"][name] for name, part in parts.items())
             good = good and about["step"] == int(path.name)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             good = False
@@ -269,7 +240,7 @@ class Run:
                 "and train this part anew."
             )
         tensors = load(contents["optimizer"])
-        return about["step"], load(contents["weights"]), _unpack(json.loads(about["state"]), tensors)
+        return about["step"], load(contents["weights"]), unpack(json.loads(about["state"]), tensors)
 
     # -- metrics -----------------------------------------------------------------------------------------------
 
@@ -315,103 +286,3 @@ class Run:
 def derived(seed: int, *names: object) -> int:
     """A seed that depends on the seed and the names alone, in [0, 2**62)."""
     return int.from_bytes(hashlib.blake2b(repr((seed, *names)).encode(), digest_size=8).digest(), "little") >> 2
-
-
-def write(file: Path, content: str | bytes) -> None:
-    """Write aside, flush to disk, rename: a reader finds the old file or the new one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.aside")
-    try:
-        with aside.open("wb") as out:
-            out.write(content.encode() if isinstance(content, str) else content)
-            out.flush()
-            os.fsync(out.fileno())
-        aside.rename(file)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-
-
-def safe_bytes(tensors: dict[str, Tensor]) -> bytes:
-    """safetensors wants contiguous tensors that share no memory."""
-    from safetensors.torch import save
-
-    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _pack(value: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
-    """Nested state to JSON; tensors are put aside under their path."""
-    if isinstance(value, Tensor):
-        tensors[path] = value
-        return {"tensor": path}
-    if isinstance(value, dict):
-        return {"pairs": [[k, _pack(v, tensors, f"{path}/{k!r}")] for k, v in value.items()]}
-    if isinstance(value, (list, tuple)):
-        return [_pack(v, tensors, f"{path}/{i}") for i, v in enumerate(value)]
-    return value
-
-
-def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
-    if isinstance(value, dict):
-        if "tensor" in value:
-            return tensors[value["tensor"]]
-        return {k: _unpack(v, tensors) for k, v in value["pairs"]}
-    if isinstance(value, list):
-        return [_unpack(v, tensors) for v in value]
-    return value
-
-
-@cache
-def make_fabric(hardware: Hardware) -> Any:
-    """Device, precision and processes, once for the same hardware, its further processes started."""
-    fabric = fabric_of(hardware)
-    fabric.launch()
-    return fabric
-
-
-@cache
-def fabric_of(hardware: Hardware) -> Any:
-    """Raises CaudexError where this machine has no such device, precision or strategy. Slow to import."""
-    import logging
-    import warnings
-
-    warnings.filterwarnings("ignore", module="lightning")
-    from lightning.fabric import Fabric
-    from lightning.fabric.strategies import DDPStrategy
-
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)  # its import sets another
-    strategy: Any = hardware.strategy
-    if hardware.devices * hardware.nodes > 1 and strategy in ("auto", "ddp"):
-        strategy = DDPStrategy(find_unused_parameters=True)  # a signal may have nothing to say this step
-    try:
-        fabric = Fabric(
-            accelerator=hardware.device,
-            devices=hardware.devices,
-            num_nodes=hardware.nodes,
-            strategy=strategy,
-            precision=hardware.precision,
-        )
-    except Exception as error:  # Fabric raises nearly every kind
-        asked = ("device", "devices", "nodes", "strategy", "precision")
-        given = {name: getattr(hardware, name) for name in asked}
-        flags = [f"--{name} {value}" for name, value in given.items() if value != getattr(Hardware, name)]
-        reason = str(error).split(". ")[0].rstrip(".")
-        raise CaudexError(f"this machine cannot compute with {' '.join(flags)}: {reason}.") from None
-    cores = os.cpu_count() or 1
-    if fabric.device.type == "cpu" and hardware.devices > 2 * cores:
-        raise CaudexError(
-            f"--devices {hardware.devices} are too many processes for {cores} cores; give at most {cores}."
-        )
-    return fabric

@@ -8,9 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
+from caudex.disk import safe_bytes
 from caudex.errors import CaudexError
+from caudex.hardware import Hardware
 from caudex.names import find, places
-from caudex.run import Hardware, Run, safe_bytes
+from caudex.run import Run
 from caudex.signals import Signal, asked
 from caudex.training import distinct, restore
 

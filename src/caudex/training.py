@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal as posix
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -17,8 +14,10 @@ from torch import Tensor
 
 from caudex.compute import counting
 from caudex.errors import CaudexError
+from caudex.hardware import Hardware, make_fabric
 from caudex.learner import Learner
-from caudex.run import Hardware, Run, derived, make_fabric
+from caudex.run import Run, derived
+from caudex.screen import Screen, interruptible
 
 LOG_EVERY = 50  # steps from one row of metrics to the next
 AGREE_EVERY = 10  # steps from one look at the first process's clock to the next, where there are several
@@ -75,8 +74,8 @@ def fit(
     with (
         _attached(learner, fabric),
         torch.random.fork_rng(devices=_cuda(fabric.device)),
-        _interruptible() as interrupted,
-        _Screen(run) as screen,
+        interruptible() as interrupted,
+        Screen(run) as screen,
     ):
         state.load()
         if run:
@@ -114,7 +113,7 @@ def fit(
                 saved = state.seconds
                 if asked:
                     raise KeyboardInterrupt
-            screen.show(reached, state)
+            screen.show(reached, state.step, state.latest)
         state.seconds = time.perf_counter() - started
         state.flush()
         state.finish()
@@ -345,75 +344,3 @@ def _about(learner: Learner, budget: Budget) -> dict:
 
 def _cuda(device: torch.device) -> list[torch.device]:
     return [device] if device.type == "cuda" else []
-
-
-@contextmanager
-def _interruptible() -> Iterator[list]:
-    """Ctrl-C is noted, and acted on between two steps; a second one acts at once."""
-    noted: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
-
-    def note(number, frame):
-        if noted:
-            raise KeyboardInterrupt
-        noted.append(number)
-
-    before = posix.signal(posix.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        posix.signal(posix.SIGINT, before)
-
-
-class _Screen:
-    """A progress bar with the time left where there is a terminal, else a line every half minute; on standard error."""
-
-    def __init__(self, run: Run | None):
-        self.silent = run is None or run.root.quiet or not run.leads
-        self.name = run.name if run and run.name else "training"
-        self.bar = None
-        self.shown = self.started = time.perf_counter()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        if self.bar:
-            self.bar.stop()
-
-    def show(self, used: float, state: _State) -> None:
-        now = time.perf_counter()
-        terminal = sys.stderr.isatty()
-        if self.silent or now - self.shown < (0.2 if terminal else 30) or now - self.started < 2:
-            return
-        self.shown = now
-        loss = ", ".join(
-            f"{name.removesuffix('/loss')} {value:.3f}"
-            for name, value in state.latest.items()
-            if name.endswith("/loss")
-        )
-        if not terminal:
-            left = (now - self.started) * (1 - used) / max(used, 1e-9)
-            loss = f", loss {loss}" if loss else ""
-            print(f"{self.name}: step {state.step:,}, {used:.0%}{loss}, {left:,.0f} s left", file=sys.stderr)
-            return
-        if not self.bar:
-            self._start()
-        self.bar.update(self.task, completed=used, loss=loss, step=f"{state.step:,}")
-
-    def _start(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        columns = [
-            "[bold]{task.description}",
-            BarColumn(),
-            "{task.percentage:>3.0f}%",
-            TextColumn("step {task.fields[step]}"),
-        ]
-        columns += [TimeElapsedColumn(), "left", TimeRemainingColumn(), TextColumn("loss {task.fields[loss]}")]
-        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self.task = self.bar.add_task(self.name, total=1.0, loss="", step="0")
-        self.bar.start()

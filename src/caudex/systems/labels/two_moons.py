@@ -54,8 +54,6 @@ class TwoMoons(System):
     """deviation of the noise on the points that a network sees; the gap is about 0.5 wide"""
     length: float = 0.3
     """how far around a point the network's waves carry what it learns there, at first"""
-    width: int = 256
-    """waves"""
     lr: float = 2e-2
     """learning rate"""
 
@@ -74,11 +72,11 @@ class TwoMoons(System):
             surest = torch.cat([told.topk(share, dim=0).indices.flatten(), labelled.nonzero().flatten()]).unique()
             student = self.network(run.stage(f"student-{number}"), points[surest], told[surest])
         tell = {
-            "supervised": lambda x: probabilities(supervised, x)[:, 1].numpy(),
+            "supervised": lambda x: probabilities(supervised, x)[:, 1],
             "label spreading": spread_labels(points, labels),
-            "noisy student": lambda x: probabilities(student, x)[:, 1].numpy(),
+            "noisy student": lambda x: probabilities(student, x)[:, 1],
         }
-        right = {name: float(((f(test) > 0.5) == truth.numpy()).mean()) for name, f in tell.items()}
+        right = {name: ((f(test) > 0.5) == truth).double().mean().item() for name, f in tell.items()}
         run.keep("results", right)
         self.draw(run, tell, right, points, labels)
         return student
@@ -101,7 +99,7 @@ class TwoMoons(System):
         return fit(made, {"labels": source}, **self.budget(1 / (1 + self.rounds)), run=run)
 
     def model(self, facts: dict) -> Learner:
-        return Learner(Waves(self.width, self.length), {"labels": Labels(2)}, partial(AdamW, lr=self.lr), cosine)
+        return Learner(Waves(self.length), {"labels": Labels(2)}, partial(AdamW, lr=self.lr), cosine)
 
     def draw(self, run: Run, tell: dict, right: dict, points: Tensor, labels: Tensor) -> None:
         (left, low), (end, high) = (points.amin(0) - 0.25).tolist(), (points.amax(0) + 0.25).tolist()
@@ -130,7 +128,7 @@ class TwoMoons(System):
         if self.also:
             raise CaudexError(f"--also {' '.join(self.also)}: two-moons has points, not pictures; leave it out.")
         inside(self, points=(20, 5_000), labels_per_moon=(1, self.points // 2), spread=(0, 10), rounds=(1, 100))
-        inside(self, jitter=(0, 10), length=(1e-3, 1e3), width=(1, 10_000), lr=(1e-8, 10))
+        inside(self, jitter=(0, 10), length=(1e-3, 1e3), lr=(1e-8, 10))
 
 
 class Waves(Trunk):
@@ -140,7 +138,7 @@ class Waves(Trunk):
     it is far from its boundary, wrongly so along a moon's inner end, and its students only repeat the mistake.
     """
 
-    def __init__(self, width: int, length: float):
+    def __init__(self, length: float, width: int = 256):
         super().__init__()
         self.layer, self.width = nn.Linear(2, width), width
         nn.init.normal_(self.layer.weight, std=1 / length)
@@ -183,8 +181,8 @@ def spread_labels(points: Tensor, labels: Tensor):
     """Zhou et al. 2004, by scikit-learn; far from all points it does not know, where predict_proba divides 0 by 0."""
     found = LabelSpreading(kernel="rbf", gamma=50, alpha=0.99, max_iter=1000).fit(points.numpy(), labels.numpy())
 
-    def tell(x: Tensor) -> np.ndarray:
+    def tell(x: Tensor) -> Tensor:
         with np.errstate(invalid="ignore"):
-            return np.nan_to_num(found.predict_proba(x.numpy())[:, 1], nan=0.5)
+            return torch.tensor(found.predict_proba(x.numpy())[:, 1]).nan_to_num(0.5)
 
     return tell
