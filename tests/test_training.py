@@ -396,3 +396,9 @@ def test_training_killed_at_twenty_moments_ends_bit_for_bit_the_same(tmp_path):
     for number in range(told["runs"]):
         for file in ("weights.safetensors", "stages/teacher/metrics.jsonl", "stages/student/metrics.jsonl"):
             assert (tmp_path / str(number) / file).read_bytes() == (tmp_path / "undisturbed" / file).read_bytes(), file
+
+
+def test_a_signal_without_a_source_is_named():
+    learner = Learner(MLP(2, (4,)), {"labels": Labels(2)})
+    with pytest.raises(CaudexError, match="signal 'labels' has no source"):
+        fit(learner, {}, steps=1)

@@ -62,9 +62,11 @@ def fit(
     With a run folder, metrics and checkpoints go there, a killed run goes on where its last checkpoint was, and a
     finished one loads. Everything random within a step follows from the run's seed and the step's number.
     `evaluate` sees the learner in eval mode ten times, without gradients; `step` replaces the gradient step (TRPO).
-    Raises CaudexError when a loss stops being a finite number.
+    Raises CaudexError for a signal without a source, and when a loss stops being a finite number.
     """
     budget = Budget(steps, minutes, flops)
+    for name in learner.signals.keys() - sources.keys():
+        raise CaudexError(f"signal '{name}' has no source; give fit one for each signal.")
     state = _State(learner, sources, run)
     fabric = run.fabric if run else make_fabric(Hardware())
     if run and run.kept("finished") and run.checkpoints:
