@@ -188,21 +188,34 @@ def _carry_out(jobs: list[tuple[System, Path, Hardware]], workers: int) -> list[
     return [future.result() for future in futures]
 
 
+_busy, _stopped = threading.Event(), threading.Event()  # of a worker
+
+
 def _begin() -> None:
-    """A worker hears of Ctrl-C from its parent alone, outside of `fit` it has nothing to save, and it does not outlive
-    its parent, or a claim that was killed and is resumed would be measured twice at once."""
+    """A worker hears of Ctrl-C from its parent alone, and it does not outlive it, or a claim that was killed and is
+    resumed would be measured twice at once."""
     os.setpgrp()
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    signal.signal(signal.SIGINT, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def _work(*job) -> dict:
+def _stop(number, frame) -> None:
+    _stopped.set()
+    if _busy.is_set():
+        raise KeyboardInterrupt
+
+
+def _work(*job) -> dict | None:
+    """Ends as usual when it is interrupted: if it just went, its executor would kill the other workers."""
+    _busy.set()
     try:
-        return one(*job)
-    except KeyboardInterrupt:
-        os._exit(130)
+        return None if _stopped.is_set() else one(*job)
+    except KeyboardInterrupt:  # from `fit`, once it has saved
+        return _stopped.set()
+    finally:
+        _busy.clear()
 
 
 def one(system: System, path: Path, hardware: Hardware, workers: int) -> dict:

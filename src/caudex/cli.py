@@ -42,6 +42,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Exit code 0; 2 for what the user can mend, with one line on standard error; 130 after Ctrl-C."""
     words = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it warns of what is meant so
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a file name that the terminal cannot show must not stop anything
     try:

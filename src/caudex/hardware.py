@@ -57,7 +57,8 @@ def fabric_of(hardware: Hardware) -> Any:
     from lightning.fabric import Fabric
     from lightning.fabric.strategies import DDPStrategy
 
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)  # its import sets another
+    for part in ("fabric", "pytorch"):  # their import sets another level
+        logging.getLogger(f"lightning.{part}").setLevel(logging.ERROR)
     strategy: Any = hardware.strategy
     if hardware.devices * hardware.nodes > 1 and strategy in ("auto", "ddp"):
         strategy = DDPStrategy(find_unused_parameters=True)  # a signal may have nothing to say this step

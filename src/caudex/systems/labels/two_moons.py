@@ -38,6 +38,9 @@ class TwoMoons(System):
 
     Each student learns from the points that the one before is surest of, first a few beside the labels, at last all;
     its noise is jitter. Draws the three boundaries as one figure, figures/boundaries.png.
+
+    laptop: 5 seconds on one core, students 99.8% +- 0.3, label spreading 100.0%, supervised 92.8% +- 4.9, 10 seeds;
+    without jitter the students reach 97.4% +- 3.4, and their gain is not shown.
     """
 
     steps: int = 150
@@ -104,7 +107,7 @@ class TwoMoons(System):
     def draw(self, run: Run, tell: dict, right: dict, points: Tensor, labels: Tensor) -> None:
         (left, low), (end, high) = (points.amin(0) - 0.25).tolist(), (points.amax(0) + 0.25).tolist()
         x, y = torch.meshgrid(torch.linspace(left, end, 300), torch.linspace(low, high, 200), indexing="xy")
-        with run.figure("boundaries", len(tell), width=4.4, height=3.1) as axes:
+        with run.figure("boundaries", len(tell), width=4.4, height=2.95) as axes:
             for axis, (name, f) in zip(axes, tell.items()):
                 blue = f(torch.stack([x, y], -1).flatten(0, 1)).reshape(x.shape)  # paler than the points on it
                 axis.imshow(blue, "RdBu", vmin=-0.8, vmax=1.8, extent=(left, end, low, high), origin="lower")
@@ -134,8 +137,8 @@ class TwoMoons(System):
 class Waves(Trunk):
     """One layer of cosines, at first of random direction and length (Rahimi and Recht 2007, algorithm 1).
 
-    What it learns at a point holds around that point, so it is surest near its labels; a net of ReLUs is surest where
-    it is far from its boundary, wrongly so along a moon's inner end, and its students only repeat the mistake.
+    What it learns at a point holds around that point, so it is surest near its labels. A net of ReLUs is surest where
+    it is far from its boundary: on trial seeds it told its students wrongly, and they fell from 89% to 85%.
     """
 
     def __init__(self, length: float, width: int = 256):
