@@ -37,6 +37,8 @@ class Hardware:
             if not getattr(self, name) >= lowest:
                 flag = name.replace("_", "-")
                 raise CaudexError(f"--{flag} {getattr(self, name):g} is out of range; it must be at least {lowest}.")
+        if self.strategy.endswith(("spawn", "fork", "notebook")):
+            raise CaudexError(f"--strategy {self.strategy} needs a function to start from; use ddp.")
 
 
 @cache

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from caudex.errors import CaudexError
 from caudex.run import Run
-from caudex.system import opened
+from caudex.system import System, opened
 
 
 def claim_table(claim: dict) -> list[tuple]:
@@ -41,19 +41,18 @@ def comparison(paths: Sequence[Path]) -> list[tuple]:
         values = [str(known.get(name, "-")) for known in settings]
         if len(set(values)) > 1:
             lines[name] = values
-    for i, (_, run) in enumerate(runs):
-        for name, said in told(run).items():
+    for i, (system, run) in enumerate(runs):
+        for name, said in told(system, run).items():
             lines.setdefault(name, ["-"] * len(runs))[i] = said
     return [("", *map(str, paths)), *((name, *values) for name, values in lines.items())]
 
 
-def told(run: Run) -> dict[str, str]:
+def told(system: System, run: Run) -> dict[str, str]:
     """What one run found and what it cost."""
-    lines = {}
-    for name, found in run.kept("results", {}).items():
-        if isinstance(found, dict) and "accuracy" in found:
-            corrupted = f", corrupted {found['corrupted']:.1%}" if "corrupted" in found else ""
-            lines[name] = f"{found['accuracy']:.1%}{corrupted}"
+    header, *rows = system.tell(run.kept("results", {})) or [()]
+    lines = {name: figure for name, figure, *_ in rows}
+    if "corrupted pictures" in header:
+        lines = {row[0]: f"{row[1]}, corrupted {row[-1]}" if row[-1] else row[1] for row in rows}
     claim = run.kept("claim", {})
     for part in claim.get("values", [claim] if claim else []):
         over = f", {claim['over']} {part['value']:g}".replace("_", "-") if "over" in claim else ""
