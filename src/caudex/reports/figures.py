@@ -102,4 +102,6 @@ def over(run: Run, claim: dict) -> None:
             axis.set_xticks(places, [f"{place:,.0f}" for place in places])
             axis.minorticks_off()
         axis.set(xlabel="parameters of the trunk" if sized else name.replace("_", " "), ylabel="test accuracy")
+        low, high = axis.get_ylim()
+        axis.set_ylim(max(low, 0), min(high, 1.01))  # an interval may leave what accuracy can be
         axis.legend(fontsize=8)
