@@ -259,6 +259,11 @@ def test_no_settings_of_training_are_needed_to_run_the_others(trained, album, co
     assert "lr" in table and "0.5" in table and "0.003" in table
     assert "noisy-student" in table and "TFLOP" in table
     assert "rounds" not in table  # they do not differ there
+    moons = done("train", "two-moons", *SMALL, "--rounds", "1", "--steps", "2").run
+    table = done("compare", copy, moons).out
+    assert "label spreading" in table and "--steps" in table and "--labels-per-moon" not in table
+    refused("predict", moons, album, because="nothing that predicts classes")
+    refused("export", moons, because="nothing that can be exported")
 
 
 def test_what_is_exported_predicts_the_same(trained, album):
@@ -513,6 +518,9 @@ TRAIN = ("train", "supervised", *SMALL)
         ("train supervised --device toaster", "cannot compute with --device toaster"),
         ("train supervised --precision nonsense", "cannot compute with --precision nonsense"),
         ("train supervised --strategy nonsense", "cannot compute with --strategy nonsense"),
+        ("train supervised --devices 2 --strategy ddp_spawn", "use ddp"),
+        ("train two-moons --also rotation", "two-moons has points, not pictures"),
+        ("claim supervised --data nowhere/ --seeds 2", "nowhere/ is not there"),
         ("train supervised --also rotatoin", "Did you mean rotation?"),
         ("train supervised --also unknown:1", "'unknown' is not among the signals"),
         ("train supervised --also rotation:-1", "a weight must be positive and finite"),

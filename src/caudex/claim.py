@@ -165,9 +165,13 @@ def _carry_out(jobs: list[tuple[System, Path, Hardware]], workers: int) -> list[
     from rich.console import Console
     from rich.progress import track
 
+    results = [Run(path).kept("claim") for _, path, _ in jobs]
+    waiting = [job for job, result in zip(jobs, results) if result is None]
+    if not waiting:
+        return results
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) as pool:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until a worker can act on it
-        futures = [pool.submit(_work, *job, workers) for job in jobs]
+        futures = [pool.submit(_work, *job, workers) for job in waiting]
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         shown = Console(stderr=True)
         try:
@@ -185,7 +189,8 @@ def _carry_out(jobs: list[tuple[System, Path, Hardware]], workers: int) -> list[
                 os.kill(worker.pid, signal.SIGINT)  # it saves, and goes
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [future.result() for future in futures]
+    measured = iter(futures)
+    return [next(measured).result() if result is None else result for result in results]
 
 
 _busy, _stopped = threading.Event(), threading.Event()  # of a worker

@@ -64,6 +64,7 @@ class Learner(nn.Module):
         self.schedule, self.clip, self.progress = schedule, clip, 0.0
         self.optimizer = optimizer(self._groups())
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.following = tuple(self.shadows())  # found once; in a tuple: parts of this module already
         self.attach(None, Tensor.backward)
 
     def _groups(self) -> list[dict]:
@@ -100,7 +101,7 @@ class Learner(nn.Module):
             backward(sum(self.signals[name].weight * said.loss for name, said in taught.items()))
             self._clip()
             self.optimizer.step()
-        for shadow in self.shadows():
+        for shadow in self.following:
             shadow.update()
         return taught
 

@@ -87,7 +87,7 @@ def fit(
         started, saved = time.perf_counter() - state.seconds, state.seconds
         while (used := budget.used(state.step, state.seconds, state.flops)) < 1:
             learner.progress = used
-            torch.manual_seed(derived(run.seed if run else 0, "step", state.step, fabric.global_rank))
+            _seed(derived(run.seed if run else 0, "step", state.step, fabric.global_rank), fabric.device)
             try:
                 batches = _next(sources, fabric.device)
             except StopIteration:
@@ -342,6 +342,13 @@ def _about(learner: Learner, budget: Budget) -> dict:
         if budget.minutes
         else "bit for bit",
     }
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """Of `device` alone: `torch.manual_seed` also queues the seed for every kind of device that is not there."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
 
 
 def _cuda(device: torch.device) -> list[torch.device]:

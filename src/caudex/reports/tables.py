@@ -31,19 +31,19 @@ def spread(mean: float, interval: Sequence[float] | None) -> str:
 
 
 def comparison(paths: Sequence[Path]) -> list[tuple]:
-    """Results, compute and the settings that differ of several runs, a column each."""
+    """Results, compute, and the settings that all have and that differ, of several runs, a column each."""
     if len(paths) < 2:
         raise CaudexError("compare needs at least two run folders.")
     runs = [opened(path) for path in paths]
     settings = [{"system": run.settings()["system"], **run.settings()["settings"]} for _, run in runs]
     lines: dict[str, list] = {}
-    for name in dict.fromkeys(name for known in settings for name in known):
-        values = [str(known.get(name, "-")) for known in settings]
-        if len(set(values)) > 1:
-            lines[name] = values
     for i, (system, run) in enumerate(runs):
         for name, said in told(system, run).items():
             lines.setdefault(name, ["-"] * len(runs))[i] = said
+    for name in settings[0]:
+        values = [str(known[name]) for known in settings if name in known]
+        if len(values) == len(runs) and len(set(values)) > 1:
+            lines["--" + name.replace("_", "-") if name != "system" else name] = values
     return [("", *map(str, paths)), *((name, *values) for name, values in lines.items())]
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from caudex.errors import CaudexError
-from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.signals.signal import Signal, Taught
 from caudex.trunks import width_of
 
 
@@ -48,17 +48,17 @@ class Labels(Signal):
 
     def loss(self, trunk, batch):
         labels = batch.columns[self.column] if self.column else batch.labels
-        known = labels >= 0 if labels.ndim == 1 else labels.sum(1) > 0  # [B]
-        if not known.any():
+        hard = labels.ndim == 1
+        known = labels >= 0 if hard else labels.sum(1) > 0  # [B]
+        count = known.sum()
+        if count == 0:
             return None
         logits = self.logits(trunk, batch[0])  # the observation stands first in every batch
-        if labels.ndim == 1:
-            smoothing = self.smoothing
-            errors = F.cross_entropy(logits, labels.where(known, 0), reduction="none", label_smoothing=smoothing)
-        else:
-            errors = F.cross_entropy(logits, labels, reduction="none")  # [B]
+        targets, smoothing = (labels.clamp_min(0), self.smoothing) if hard else (labels, 0.0)
+        errors = F.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)  # [B]
         weights = known if batch.weights is None else known * batch.weights  # [B]
-        return Taught((errors * weights).sum() / known.sum(), {"accuracy": accuracy(logits[known], labels[known])})
+        right = (logits.detach().argmax(1) == (labels if hard else labels.argmax(1))) & known
+        return Taught((errors * weights).sum() / count, {"accuracy": right.sum() / count})
 
 
 @torch.no_grad()
