@@ -23,8 +23,6 @@ from caudex.data.paths import Paths, below
 from caudex.data.splits import per_class, shares, stratified
 from caudex.errors import CaudexError
 
-FASHION = pytest.mark.skipif(not arrays.FASHION.is_dir(), reason="apt install dataset-fashion-mnist")
-
 
 @pytest.fixture
 def noise():
@@ -112,7 +110,6 @@ def test_shares_sum_to_the_total_and_are_proportional(counts, share):
     assert all(abs(part - count * total / sum(counts)) < 1 for part, count in zip(parts, counts))
 
 
-@FASHION
 def test_fashion_mnist_has_its_official_test_first_picture_an_ankle_boot():
     split = data.pictures("fashion-mnist", labels_per_class=40)
     assert (len(split.labelled), len(split.unlabelled), len(split.test)) == (400, 59_600, 10_000)
