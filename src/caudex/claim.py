@@ -137,21 +137,13 @@ def measure(system: System, run: Run, plan: Plan) -> dict:
     for value in values:
         claims = [Claim(**results[i]["claim"]) for i, unit in enumerate(units) if unit[0] == value]
         found.append(({} if value is None else {"value": value}) | gather(claims))
-    whole = (
-        found[0]
-        if not name
-        else {
-            "statement": found[0]["statement"],
-            "shown": all(part["shown"] for part in found),
-            "over": name,
-            "values": found,
-        }
-    )
-    figures = {key: whole.get(key) for key in ("statement", "figure", "interval", "baselines", "further", "shown")}
+    whole = found[0]
+    if name:
+        shown = all(part["shown"] for part in found)
+        whole = {"statement": whole["statement"], "shown": shown, "over": name, "values": found}
     claim = {
         "system": name_of(system),
-        **{key: value for key, value in figures.items() if key in whole},
-        **{key: whole[key] for key in ("over", "values") if key in whole},
+        **whole,
         "scale": plan.scale,
         "seeds": list(range(plan.first_seed, plan.first_seed + plan.seeds)),
         "command": plan.command,

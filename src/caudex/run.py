@@ -45,7 +45,7 @@ class Run:
         parent: Run | None = None,
         name: str = "",
     ):
-        self.path, self.name, self.parent = Path(path), name, parent
+        self.path, self.name = Path(path), name
         self.root: Run = parent.root if parent else self
         self.seed = derived(seed, name) if name else seed
         self.hardware = hardware or Hardware()
