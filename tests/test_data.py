@@ -511,8 +511,11 @@ def test_shrinking_does_not_alias(tmp_path):
 
 
 @given(
-    some.integers(4, 40), some.integers(4, 40), some.sampled_from(["L", "RGB", "RGBA", "P", "1", "LA", "I;16"]),
-    some.sampled_from([1, 3]), some.integers(4, 20),
+    some.integers(4, 40),
+    some.integers(4, 40),
+    some.sampled_from(["L", "RGB", "RGBA", "P", "1", "LA", "I;16"]),
+    some.sampled_from([1, 3]),
+    some.integers(4, 20),
 )
 @settings(max_examples=60, deadline=None)
 def test_one_colour_stays_one_colour_at_any_size_and_in_any_mode(width, height, mode, channels, size):

@@ -131,7 +131,9 @@ def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     assert spent["supervised"] >= method
     pictures = system.split().test.fetch(slice(0, 20))
     assert load(run.path).predict(pictures) == model.predict(pictures)
-    assert {"confusion.png", "most-sure.png", "wrong-pseudo-labels-1.png"} <= {f.name for f in (run.path / "figures").iterdir()}
+    assert {"confusion.png", "most-sure.png", "wrong-pseudo-labels-1.png"} <= {
+        f.name for f in (run.path / "figures").iterdir()
+    }
 
 
 def test_the_unlabelled_pictures_are_worth_something(tmp_path):
@@ -157,7 +159,9 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
     columns = {"left": ((rows % 4 < 2).long(), ("no", "yes"))}
     known = Pictures(store, rows % 2, ("a", "b"), columns)
     split = Split(known.take(slice(0, 100)), known.take(slice(100, 150)).unlabelled(), known.take(slice(150, 200)))
-    system = replace(scaled("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0)
+    system = replace(
+        scaled("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0
+    )
     net = system.network(quiet(tmp_path), split, steps=60)
     assert set(net.signals) == {"labels", "labels-left", "rotation"}
     assert net.signals["rotation"].weight == 0.5

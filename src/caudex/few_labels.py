@@ -28,7 +28,9 @@ def split(settings: System) -> Split:
 def testable(split: Split) -> None:
     """Raises CaudexError where nothing was held out, so that no claim can be measured."""
     if len(split.test) == 0:
-        raise CaudexError("a claim needs test pictures: label at least five of each class, or add a folder test/CLASS/.")
+        raise CaudexError(
+            "a claim needs test pictures: label at least five of each class, or add a folder test/CLASS/."
+        )
 
 
 def facts_of(split: Split) -> dict:
@@ -52,7 +54,9 @@ def learner(settings: System, facts: dict, width: int, dropout: float, survival:
     return Learner(trunk, signals, optimizer, cosine, average=settings.average)
 
 
-def teach(run: Run, settings: System, split: Split, made: Learner, labelled: Batches | Join, budget: dict) -> Classifier:
+def teach(
+    run: Run, settings: System, split: Split, made: Learner, labelled: Batches | Join, budget: dict
+) -> Classifier:
     """Fit the learner: labels from `labelled`, the further signals from labelled or unlabelled pictures as they need."""
     facts = facts_of(split)
     every = split.unlabelled if len(split.unlabelled) else split.labelled

@@ -1,0 +1,233 @@
+"""Words of the command line become settings: one dataclass is parsed for a command, mistakes become one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import re
+import shutil
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro.conf import DisallowNone, OmitArgPrefixes, Positional, arg
+
+from caudex import names
+from caudex.errors import CaudexError
+
+COMMANDS = {
+    "list": "the systems and the signals, and which to take",
+    "train": "SYSTEM [--data FOLDER] [settings]: train, measure, leave a run folder",
+    "claim": "SYSTEM [--seeds 5] [settings]: measure its claim against baselines",
+    "resume": "RUN: go on with a training or claim that was stopped",
+    "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
+    "report": "RUN: write report.html, one file with all figures",
+    "compare": "RUN RUN...: results, cost and differing settings side by side",
+    "export": "RUN [--to FOLDER]: ONNX and safetensors",
+}
+
+
+@dataclass
+class List:
+    pass
+
+
+@dataclass
+class Train:
+    run: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    """folder of the run; default: the next free runs/SYSTEM-N"""
+    scale: str = "laptop"
+    """a named set of settings: tiny (seconds), laptop (minutes on two cores), paper (the publication's own)"""
+
+
+@dataclass
+class Claim(Train):
+    seeds: int = 5
+    """how many seeds, each with its own draw of labels"""
+    first_seed: int = 0
+    """the first of them"""
+    over: Annotated[str | None, arg(help_behavior_hint="")] = None
+    """measure for several values of a setting: NAME=V1,V2,... such as labels-per-class=1,4,10,25"""
+    workers: int = 1
+    """seeds measured at the same time, each in a process with its share of the threads"""
+
+
+@dataclass
+class Resume:
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    """a run folder"""
+
+
+@dataclass
+class Predict:
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    """a run folder"""
+    files: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="", metavar="FILES...")]
+    """pictures, or folders of them"""
+    csv: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    """write file,class,confidence there instead of a table"""
+
+
+@dataclass
+class Report:
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    """a run folder"""
+
+
+@dataclass
+class Compare:
+    runs: Annotated[Positional[tuple[Path, ...]], arg(help_behavior_hint="", metavar="RUN RUN...")]
+    """run folders"""
+
+
+@dataclass
+class Export:
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    """a run folder"""
+    to: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    """where to write; default: RUN/export"""
+
+
+def system_settings(command: str, words: Sequence[str]):
+    """The system with its settings (defaults < scale < flags), and the other flags."""
+    if not words or words[0].startswith("-"):
+        systems = ", ".join(sorted(names.places("systems")))
+        if words and words[0] in ("-h", "--help"):
+            print(f"usage: caudex {command} SYSTEM [settings]\n\n{COMMANDS[command]}\n\nsystems: {systems}")
+            print(f"`caudex {command} SYSTEM --help` explains every setting.")
+            raise SystemExit(0)
+        raise CaudexError(
+            f"say which system: caudex {command} SYSTEM. Systems: {systems}; `caudex list` explains them."
+        )
+    from caudex.hardware import Hardware
+    from caudex.system import scaled
+
+    name, rest = words[0], together("--also", words[1:])
+    scale = value_of("--scale", rest) or "laptop"
+    default = scaled(name, scale)
+    kind = type(default)
+    about = f"The defaults are those of --scale {scale}."
+    where = "Where and how to compute; results do not depend on it, up to rounding."
+    nested = [
+        (
+            "system",
+            Annotated[OmitArgPrefixes[kind], arg(name=name, help=about)],
+            field(default_factory=lambda: default),
+        ),
+        ("hardware", Annotated[OmitArgPrefixes[Hardware], arg(help=where)], field(default_factory=Hardware)),
+    ]
+    form = make_dataclass("Settings", nested, bases=(Train if command == "train" else Claim,), kw_only=True)
+    known = {field for part in (kind, Hardware, form) for field in part.__dataclass_fields__}
+    flags = parse(form, rest, f"{command} {name}", known, explained(command, name, kind))
+    flags.name = name
+    flags.system.check()
+    flags.hardware.check()
+    return flags.system, flags
+
+
+def explained(command: str, name: str, kind: type) -> str:
+    """What stands above the settings in the help of a system: what it does, how one begins, what the scales set."""
+    width = min(100, shutil.get_terminal_size().columns)
+    parts = [textwrap.fill(part, width) for part in inspect.getdoc(kind).split("\n\n")]
+    examples = {"": "as it stands", " --scale tiny": "in seconds"}
+    if {"data", "labels"} <= set(kind.__dataclass_fields__):
+        examples |= {" --data photos/": "your pictures", " --data photos/ --labels few.csv": "path,label"}
+    longest = max(map(len, examples))
+    lines = [f"  caudex {command} {name}{flags:{longest}}  # {what}" for flags, what in examples.items()]
+    parts.append("\n".join(["examples:", *lines]))
+    scales = [
+        textwrap.fill(
+            f"--scale {scale}: " + ", ".join(f"{key.replace('_', '-')} {value}" for key, value in settings.items()),
+            width,
+            initial_indent="  ",
+            subsequent_indent="    ",
+        )
+        for scale, settings in kind.scales.items()
+    ]
+    if scales:
+        parts.append("\n".join(["what the scales set:", *scales]))
+    if kind.statement:
+        parts.append(textwrap.fill(f"It claims that {kind.statement}; `caudex claim {name}` measures it.", width))
+    return "\n\n".join(parts)
+
+
+def together(flag: str, words: Sequence[str]) -> list[str]:
+    """The words with all values of a flag that is given several times behind its first."""
+    starts = [i for i, word in enumerate(words) if word == flag]
+    if len(starts) < 2:
+        return list(words)
+    values, rest, inside = [], [], False
+    for word in words:
+        inside = word == flag or (inside and not word.startswith("--"))
+        if word != flag:
+            (values if inside else rest).append(word)
+    return [*rest, flag, *values]
+
+
+def value_of(flag: str, words: Sequence[str]) -> str | None:
+    """The last one, as the parser takes it."""
+    for i, word in reversed(list(enumerate(words))):
+        if word == flag and i + 1 < len(words):
+            return words[i + 1]
+        if word.startswith(flag + "="):
+            return word.split("=", 1)[1]
+    return None
+
+
+def parse(
+    form: type, words: Sequence[str], command: str, known: set[str] | None = None, description: str | None = None
+):
+    """A dataclass from flags; an unknown one is named with the nearest, other mistakes become one line too."""
+    known = {"--" + name.replace("_", "-") for name in known or form.__dataclass_fields__} | {"--help"}
+    for word in words:
+        flag = re.sub("^--no-", "--", word.split("=")[0].replace("_", "-"))
+        if word.startswith("--") and flag not in known:
+            raise CaudexError(
+                f"caudex {command} has no setting {word.split('=')[0]}.{names.nearest(flag, known)} `caudex {command} --help` lists them."
+            )
+    if description and {"-h", "--help"} & set(words):
+        print(description + "\n")
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                form,
+                args=list(words),
+                prog=f"caudex {command}",
+                description=COMMANDS[command].split(": ")[-1] if description is None else "",
+                config=(DisallowNone,),
+            )
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise CaudexError(mistake(said.getvalue(), command)) from None
+
+
+MISTAKES = {
+    r"Missing from": "something is missing",
+    r"Missing value for argument '(\S+)'": r"\1 needs a value",
+    r"Unrecognized options: (.+?)(?: Did you mean.*)?$": r"'\1' belongs to no setting",
+    r"Error parsing (\S+): could not convert string to float: (.+?)$": r"\1 \2 is not a number",
+    r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.+?)$": r"\1 \2 is not a whole number",
+    r"Error parsing (\S+): (.+?)$": r"\1: \2",
+}
+
+
+def mistake(box: str, command: str) -> str:
+    """One sentence from the box that tyro draws around a mistake."""
+    text = " ".join(re.sub(r"[│╭╮╰╯─]|-{3,}|(?<!\S)[|+](?!\S)", " ", box).split())
+    text = re.split(r" Argument helptext:| For full helptext,", text)[0]
+    for pattern, sentence in MISTAKES.items():
+        if found := re.search(pattern, text):
+            text = found.expand(sentence)
+            if sentence.startswith("'") and "SYSTEM" in COMMANDS[command.split()[0]] and Path(found[1]).exists():
+                text += f" (--data {found[1]}?)"
+            break
+    name, _, system = command.partition(" ")
+    form, colon, _ = COMMANDS[name].partition(": ")
+    form = f" {form.replace('SYSTEM', system)}" if colon else ""
+    return f"{text.rstrip('.')}; usage: `caudex {name}{form}`. `caudex {command} --help` explains it."
