@@ -55,7 +55,7 @@ def test_pictures_labels_and_weights_belong_together():
     assert torch.equal(next(Batches(pictures, 8, labels=told)).labels, told[batch.index])
 
 
-@given(some.integers(0, 6), some.integers(0, 6))
+@given(some.integers(0, 20), some.integers(0, 20))  # eight batches are viewed in one call
 @settings(max_examples=15, deadline=None)
 def test_a_source_goes_on_exactly_where_it_was(before, ahead):
     view = Compose([Shift(0.2), RandAugment()])
@@ -67,6 +67,16 @@ def test_a_source_goes_on_exactly_where_it_was(before, ahead):
         next(again)
     again.load_state_dict(state)
     assert all(same(next(source), next(again)) for _ in range(4))
+
+
+@pytest.mark.parametrize("size, calls", [(4, 2), (40_000, 3), (200_000, 9)])
+def test_small_batches_are_viewed_several_in_a_call(size, calls):
+    viewed = []
+    source = Batches(numbered(10), size, view=lambda pictures, draw: viewed.append(len(pictures)) or pictures.float())
+    batches = [next(source) for _ in range(9)]
+    assert len(viewed) == calls
+    assert all(len(batch.index) == len(batch.pictures) == size for batch in batches)
+    assert max(viewed) * 16 <= max(1 << 21, size * 16)
 
 
 def test_a_view_follows_the_picture_and_the_epoch_not_the_batch():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from caudex.errors import CaudexError
 from caudex.views import Draw, as_float
 
 AHEAD = 3  # batches of files that are decoded before they are asked for
+AT_ONCE = 8, 1 << 21  # batches, and values of their pixels, that are viewed in one call
 
 
 class Batch(NamedTuple):
@@ -52,6 +54,7 @@ class Batches:
         self.weights = weights
         self.drawn = 0  # pictures so far; the whole state
         self._orders: dict[int, np.ndarray] = {}
+        self._viewed: dict[int, tuple[Tensor, Tensor]] = {}  # by what `drawn` was before
         self._pool: ThreadPoolExecutor | None = None
         self._coming: dict[int, tuple[Tensor, Tensor, Future]] = {}  # by what `drawn` will be
 
@@ -61,11 +64,27 @@ class Batches:
     def __next__(self) -> Batch:
         begin, self.drawn = self.drawn, self.drawn + self.size
         if self.pictures.in_memory:
-            index, epochs = self._places(begin)
-            return self._batch(index, epochs, self.pictures.fetch(index))
+            return self._batch(*self._viewed_ahead(begin))
         index, epochs, pictures = self._decoded(begin)
         readable = self.pictures.readable(index)
-        return self._batch(index[readable], epochs[readable], pictures[readable]) if readable.any() else next(self)
+        if not readable.any():
+            return next(self)
+        return self._batch(index[readable], self._seen(index[readable], epochs[readable], pictures[readable]))
+
+    def _viewed_ahead(self, begin: int) -> tuple[Tensor, Tensor]:
+        """Several batches are viewed in one call, which costs more than its pictures do when those are small.
+
+        Which ones stand together follows from `drawn` alone, so that a resumed training makes the same calls.
+        """
+        if begin not in self._viewed:
+            batches, values = AT_ONCE
+            together = min(batches, max(1, values // (self.size * math.prod(self.pictures.shape))))
+            first = begin - begin % (self.size * together)
+            begins = range(first, first + self.size * together, self.size)
+            index, epochs = map(torch.cat, zip(*map(self._places, begins)))
+            pictures = self._seen(index, epochs, self.pictures.fetch(index))
+            self._viewed = dict(zip(begins, zip(index.chunk(together), pictures.chunk(together))))
+        return self._viewed.pop(begin)
 
     def _decoded(self, drawn: int) -> tuple[Tensor, Tensor, Tensor]:
         """While this batch is learned from, the next ones are decoded."""
@@ -90,8 +109,10 @@ class Batches:
             self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(len(self.pictures))
         return self._orders[epoch]
 
-    def _batch(self, index: Tensor, epochs: Tensor, pictures: Tensor) -> Batch:
-        pictures = self.view(pictures, Draw(self.seed, epochs, index)) if self.view else as_float(pictures)
+    def _seen(self, index: Tensor, epochs: Tensor, pictures: Tensor) -> Tensor:
+        return self.view(pictures, Draw(self.seed, epochs, index)) if self.view else as_float(pictures)
+
+    def _batch(self, index: Tensor, pictures: Tensor) -> Batch:
         columns = {name: labels[index] for name, (labels, _) in self.pictures.columns.items()}
         weights = None if self.weights is None else self.weights[index]
         return Batch(pictures, self.labels[index], index, weights, columns)
@@ -108,6 +129,7 @@ class Batches:
         for _, _, pictures in self._coming.values():
             pictures.cancel()
         self._coming = {}
+        self._viewed = {}
 
 
 class Join:
