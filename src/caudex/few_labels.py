@@ -1,7 +1,8 @@
-"""What the systems that learn from few labelled pictures share; `settings` is such a system."""
+"""What the systems that learn from few labelled pictures share."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from torch.optim import AdamW
@@ -13,11 +14,47 @@ from caudex.errors import CaudexError
 from caudex.learner import Learner, cosine
 from caudex.run import Run
 from caudex.signals import Labels
-from caudex.system import System, inside
+from caudex.system import inside
 from caudex.training import fit
 
 
-def split(settings: System) -> Split:
+@dataclass
+class FewLabels:
+    """The settings that these systems share: fields only, so that what a system does stands in its own file."""
+
+    data: str = "digits"
+    """digits, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
+    labels: str | None = None
+    """a CSV file path,label for the pictures of the folder; what it does not name is unlabelled"""
+    labels_per_class: int | None = None
+    """labels to keep of each class, the others are hidden; default: 10 of a packaged set, all of your own"""
+    size: int = 0
+    """side of the pictures in pixels; 0 chooses"""
+    batch: int = 80
+    """pictures a step"""
+    magnitude: float = 0.4
+    """strength of RandAugment, 0 to 1, two operations a picture"""
+    mirror: bool | None = None
+    """also mirror pictures at random; default: colour pictures only"""
+    dropout: float = 0.4
+    """share of the features left out while learning"""
+    survival: float = 0.8
+    """chance that the last residual branch is kept (stochastic depth)"""
+    width: int = 16
+    """channels of the first stage"""
+    depth: int = 1
+    """residual blocks in each of three stages"""
+    stride: int = 1
+    """of the first convolution; 2 makes large pictures four times cheaper"""
+    lr: float = 3e-3
+    """learning rate"""
+    decay: float = 0.05
+    """weight decay"""
+    average: float = 0.99
+    """decay of the averaged weights that label and predict"""
+
+
+def split(settings: FewLabels) -> Split:
     """The pictures that the settings name; of a packaged set ten labels a class are kept unless they say otherwise."""
     per_class = settings.labels_per_class or (10 if settings.data in data.PACKAGED else None)
     return data.pictures(
@@ -39,23 +76,30 @@ def facts_of(split: Split) -> dict:
     return {"classes": list(split.labelled.classes), "shape": list(split.labelled.shape), "columns": columns}
 
 
-def noise(settings: System, facts: dict) -> views.Compose:
+def noise(settings: FewLabels, facts: dict) -> views.Compose:
     """RandAugment, and mirroring where it is asked for or the pictures are in colour."""
     mirror = facts["shape"][0] == 3 if settings.mirror is None else settings.mirror
     augment = views.RandAugment(2, settings.magnitude)
     return views.Compose([views.Flip()] * mirror + [augment] * (settings.magnitude > 0))
 
 
-def learner(settings: System, facts: dict, width: int, dropout: float, survival: float) -> Learner:
+def learner(settings: FewLabels, facts: dict, width: int | None = None) -> Learner:
     """A residual trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
-    trunk = trunks.ResNet(facts["shape"][0], width, settings.depth, dropout, survival, stride=settings.stride)
+    trunk = trunks.ResNet(
+        facts["shape"][0],
+        width or settings.width,
+        settings.depth,
+        settings.dropout,
+        settings.survival,
+        stride=settings.stride,
+    )
     signals = {"labels": Labels(len(facts["classes"]))} | settings.further(facts)
     optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay, fused=True)
     return Learner(trunk, signals, optimizer, cosine, average=settings.average)
 
 
 def teach(
-    run: Run, settings: System, split: Split, made: Learner, labelled: Batches | Join, budget: dict
+    run: Run, settings: FewLabels, split: Split, made: Learner, labelled: Batches | Join, budget: dict
 ) -> Classifier:
     """Fit the learner: labels from `labelled`, the further signals from labelled or unlabelled pictures as they need."""
     facts = facts_of(split)
@@ -72,7 +116,7 @@ def teach(
     return Classifier(fit(made, {"labels": labelled} | further, **budget, run=run, evaluate=evaluate), facts)
 
 
-def check(settings: System) -> None:
+def check(settings: FewLabels) -> None:
     """Raises CaudexError for a setting out of range."""
     endless = float("inf")
     inside(settings, labels_per_class=(1, endless), batch=(2, endless), magnitude=(0, 1), dropout=(0, 0.9))

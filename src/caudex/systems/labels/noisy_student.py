@@ -15,7 +15,7 @@ from caudex.classifier import Classifier
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.errors import CaudexError
 from caudex.examination import draw_pictures, examine, tested
-from caudex.few_labels import facts_of
+from caudex.few_labels import FewLabels, facts_of
 from caudex.learner import Learner
 from caudex.peers import label_spreading, self_training
 from caudex.run import Run
@@ -24,7 +24,7 @@ from caudex.system import System, inside
 
 
 @dataclass
-class NoisyStudent(System):
+class NoisyStudent(FewLabels, System):
     """Few labelled and many unlabelled pictures: teachers label, noised students learn (Xie et al. 2020).
 
     Trains a teacher on the labelled pictures, then `rounds` students on labelled and pseudo-labelled ones together,
@@ -33,19 +33,9 @@ class NoisyStudent(System):
     (supervised 65.8, 88.7, 95.2, 98.0%).
     """
 
-    data: str = "digits"
-    """digits, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
-    labels: str | None = None
-    """a CSV file path,label for the pictures of the folder; what it does not name is unlabelled"""
-    labels_per_class: int | None = None
-    """labels to keep of each class, the others are hidden; default: 10 of a packaged set, all of your own"""
-    size: int = 0
-    """side of the pictures in pixels; 0 chooses"""
     rounds: int = 6
     """students, each the teacher of the next"""
     steps: int = 200
-    batch: int = 80
-    """pictures a step"""
     ratio: float = 4.0
     """pseudo-labelled pictures for each labelled one in a batch; each picture weighs the same (the released code)"""
     first_share: float = 0.05
@@ -58,28 +48,8 @@ class NoisyStudent(System):
     """learn the teacher's probabilities rather than its choice; better where unlabelled pictures may be of other things"""
     balance: bool = True
     """as many of each class as its share of the labels says: the surest are kept, too few are repeated"""
-    magnitude: float = 0.4
-    """strength of RandAugment, 0 to 1, two operations a picture"""
-    mirror: bool | None = None
-    """also mirror pictures at random; default: colour pictures only"""
-    dropout: float = 0.4
-    """share of the features left out while learning"""
-    survival: float = 0.8
-    """chance that the last residual branch is kept (stochastic depth)"""
-    width: int = 16
-    """channels of the teacher's first stage"""
     growth: float = 1.0
     """width of the last student over the teacher's; at least 1"""
-    depth: int = 1
-    """residual blocks in each of three stages"""
-    stride: int = 1
-    """of the first convolution; 2 makes large pictures four times cheaper"""
-    lr: float = 3e-3
-    """learning rate"""
-    decay: float = 0.05
-    """weight decay"""
-    average: float = 0.99
-    """decay of the averaged weights that label and predict"""
     baseline: bool = True
     """also train the supervised network, without which no gain is seen"""
     ablation: bool = True
@@ -148,7 +118,7 @@ class NoisyStudent(System):
     def learner(self, facts: dict, number: int) -> Learner:
         """All learn under the same noise; students grow evenly."""
         width = round(self.width * (1 + (self.growth - 1) * number / self.rounds))
-        return few_labels.learner(self, facts, width, self.dropout, self.survival)
+        return few_labels.learner(self, facts, width)
 
     def model(self, facts: dict) -> Classifier:
         return Classifier(self.learner(facts, self.rounds), facts)

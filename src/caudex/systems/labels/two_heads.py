@@ -10,51 +10,20 @@ from caudex.claim import Claim
 from caudex.classifier import Classifier
 from caudex.data import Batches, Split
 from caudex.examination import examine
-from caudex.few_labels import facts_of
-from caudex.learner import Learner
+from caudex.few_labels import FewLabels, facts_of
 from caudex.run import Run
 from caudex.system import System
 
 
 @dataclass
-class TwoHeads(System):
+class TwoHeads(FewLabels, System):
     """Labels and a free signal on one trunk at once (after Zhai et al. 2019); any signals by --also.
 
     Trains the trunk with all its heads, then with labels alone for the same compute, so that the gain is seen.
     """
 
-    data: str = "digits"
-    """digits, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
-    labels: str | None = None
-    """a CSV file path,label,... for the pictures of the folder; --also labels:COLUMN teaches a further column"""
-    labels_per_class: int | None = None
-    """labels to keep of each class, the others are hidden; default: 10 of a packaged set, all of your own"""
-    size: int = 0
-    """side of the pictures in pixels; 0 chooses"""
     also: tuple[str, ...] = ("rotation:0.5",)
     """signals beside the labels: NAME or NAME:WEIGHT, or labels:COLUMN"""
-    batch: int = 80
-    """pictures a step, for each source"""
-    magnitude: float = 0.4
-    """strength of RandAugment, 0 to 1, two operations a picture"""
-    mirror: bool | None = None
-    """also mirror pictures at random; default: colour pictures only"""
-    dropout: float = 0.4
-    """share of the features left out while learning"""
-    survival: float = 0.8
-    """chance that the last residual branch is kept (stochastic depth)"""
-    width: int = 16
-    """channels of the first stage"""
-    depth: int = 1
-    """residual blocks in each of three stages"""
-    stride: int = 1
-    """of the first convolution; 2 makes large pictures four times cheaper"""
-    lr: float = 3e-3
-    """learning rate"""
-    decay: float = 0.05
-    """weight decay"""
-    average: float = 0.99
-    """decay of the averaged weights that predict"""
 
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8},
@@ -86,15 +55,12 @@ class TwoHeads(System):
     def network(self, run: Run, split: Split, **budget) -> Classifier:
         facts = facts_of(split)
         with run.seeded("weights"):
-            made = self.learner(facts)
+            made = few_labels.learner(self, facts)
         source = Batches(split.labelled, self.batch, run.seed, few_labels.noise(self, facts))
         return few_labels.teach(run, self, split, made, source, budget)
 
-    def learner(self, facts: dict) -> Learner:
-        return few_labels.learner(self, facts, self.width, self.dropout, self.survival)
-
     def model(self, facts: dict) -> Classifier:
-        return Classifier(self.learner(facts), facts)
+        return Classifier(few_labels.learner(self, facts), facts)
 
     def claim(self, run: Run) -> Claim:
         few_labels.testable(few_labels.split(self))
