@@ -63,7 +63,5 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Share of rows whose largest logit is the label's; labels [B], or [B, K] as probabilities."""
-    if labels.ndim == 2:
-        labels = labels.argmax(1)
+    """Share of rows [B, K] whose largest logit is the label's [B]."""
     return (logits.argmax(1) == labels).float().mean()
