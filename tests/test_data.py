@@ -64,7 +64,7 @@ def refused(words, *given, **options):
 
 
 def test_digits_have_a_fixed_test_and_hide_the_labels_that_were_not_drawn():
-    one, other = (data.pictures("digits", labels_per_class=10, seed=seed) for seed in (0, 1))
+    one, other = (data.pictures("digits", labels_per_class=10, size=8, seed=seed) for seed in (0, 1))
     assert (len(one.labelled), len(one.unlabelled), len(one.test)) == (100, 1247, 450)
     assert one.labelled.shape == (1, 8, 8)
     assert names(one.test) == names(other.test)
@@ -124,8 +124,16 @@ def test_a_missing_fashion_mnist_says_what_to_install(monkeypatch, tmp_path):
 
 
 def test_arrays_are_resized_when_asked():
-    split = data.pictures("digits", size=16)
-    assert split.labelled.shape == split.test.shape == (1, 16, 16)
+    split = data.pictures("digits", size=12)
+    assert split.labelled.shape == split.test.shape == (1, 12, 12)
+
+
+def test_tiny_pictures_are_enlarged_whole(tmp_path, noise):
+    assert data.pictures("digits").test.shape == (1, 16, 16)
+    np.savez(tmp_path / "wide.npz", x=noise.integers(0, 256, (4, 8, 12), dtype=np.uint8), y=[0, 1, 0, 1])
+    assert data.pictures(str(tmp_path / "wide.npz")).labelled.shape == (1, 16, 24)
+    root = photos(tmp_path / "photos", noise, {"cat": 2, "dog": 2})
+    assert data.pictures(str(root)).labelled.shape == (1, 16, 16)
 
 
 # --- taking parts ------------------------------------------------------------------------------------------------
@@ -160,7 +168,7 @@ def test_equal_pictures_have_equal_hashes():
 
 def test_a_folder_of_labelled_unlabelled_and_test(tmp_path, noise):
     root = photos(tmp_path / "photos", noise, {"dog": 3, "cat": 2}, unlabelled=4, test={"cat": 1, "dog": 2})
-    split = data.pictures(f"{root}/")
+    split = data.pictures(f"{root}/", size=8)
     assert split.labelled.classes == ("cat", "dog")
     assert split.labelled.labels.tolist() == [0, 0, 1, 1, 1]
     assert names(split.labelled)[0] == str(root / "labelled/cat/000.png")
@@ -397,7 +405,7 @@ def test_a_folder_of_idx_files_packed_and_not(tmp_path, noise):
     assert len(data.pictures(str(tmp_path), test_share=0).labelled) == 8
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(pixels[8:])))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(labels[8:]))
-    split = data.pictures(str(tmp_path))
+    split = data.pictures(str(tmp_path), size=6)
     assert split.labelled.classes == ("3", "7")
     assert np.array_equal(split.test.fetch(slice(None))[:, 0], pixels[8:])
     assert split.test.labels.tolist() == [0, 1, 0, 1]
@@ -414,7 +422,7 @@ def test_npz_with_unlabelled_and_test(tmp_path, noise, x, y):
     pixels = noise.integers(0, 256, (10, 8, 8, 3), dtype=np.uint8)
     test = {"x_test": pixels[6:], "y_test": np.array([[0], [2], [2], [0]])}
     np.savez(tmp_path / "set.npz", **{x: pixels[:6], y: np.array([2, 0, -1, -1, 0, 2])}, **test)
-    split = data.pictures(str(tmp_path / "set.npz"))
+    split = data.pictures(str(tmp_path / "set.npz"), size=8)
     assert split.labelled.labels.tolist() == [1, 0, 0, 1]
     assert split.labelled.classes == ("0", "2")
     assert names(split.unlabelled) == ["set.npz/2", "set.npz/3"]
@@ -702,7 +710,7 @@ def rows(noise, labels):
 
 def test_a_data_set_of_the_hub(noise):
     splits = {"validation": rows(noise, [1, 0]), "train": rows(noise, [0, 1, 1, None]), "test": rows(noise, [-1, -1])}
-    found = hub.of_splits(splits, "hf:pets", 0)
+    found = hub.of_splits(splits, "hf:pets", 9)
     whole = found.everything
     assert (whole.classes, whole.labels.tolist()) == (("cat", "dog"), [0, 1, 1, -1, 1, 0])
     assert list(whole.columns) == ["label", "lit"]

@@ -117,14 +117,13 @@ def npz(path: Path) -> Found:
     return Found(Pictures(store, labels, classes), test)
 
 
-def resized(pictures: Tensor, size: int) -> Tensor:
-    """uint8 [N, C, H, W] to [N, C, size, size]: the shorter side becomes `size`, then the centre is cut out."""
-    height, width = pictures.shape[2:]
-    scale = size / min(height, width)
-    to = (max(size, round(height * scale)), max(size, round(width * scale)))
+def resized(pictures: Tensor, height: int, width: int) -> Tensor:
+    """uint8 [N, C, H, W] to [N, C, height, width]: scaled until it covers them, then the centre is cut out."""
+    scale = max(height / pictures.shape[2], width / pictures.shape[3])
+    to = (max(height, round(pictures.shape[2] * scale)), max(width, round(pictures.shape[3] * scale)))
     parts = [interpolate(part, to, mode="bicubic", antialias=True) for part in pictures.split(4096)]
-    top, left = (to[0] - size) // 2, (to[1] - size) // 2
-    return torch.cat(parts)[:, :, top : top + size, left : left + size].contiguous()
+    top, left = (to[0] - height) // 2, (to[1] - width) // 2
+    return torch.cat(parts)[:, :, top : top + height, left : left + width].contiguous()
 
 
 def _called(arrays: dict, names: tuple[str, ...], part: str, alone: bool = True) -> str | None:

@@ -23,6 +23,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
 UNREADABLE_AT_MOST = 0.05
 SMALLEST_SIDE = 4
+LEAST_CHOSEN = 16  # what is smaller is enlarged: views that turn and shift by parts of a pixel would blur it away
 SAMPLE = 64
 CHUNK = 32
 
@@ -80,7 +81,7 @@ def decode_many(
 
 def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
     """The (C, H, W) for a set, from a sample of 64: one channel if all are grey; `size` 0 means a small square size
-    that all share, else the median shorter side, at most 32. CaudexError if none of the sample can be read."""
+    that all share, else the median shorter side, at most 32; at least 16 in any case. CaudexError if none of the sample can be read."""
     rows = torch.linspace(0, len(names) - 1, min(SAMPLE, len(names))).round().long().unique().tolist()
     source = getattr(names, "open", names.__getitem__)
     sizes, grey, unreadable = [], True, []
@@ -103,6 +104,7 @@ def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
         width, height = sizes[0]
         shared = width == height <= 64 and len(set(sizes)) == 1
         size = width if shared else min(32, int(statistics.median(min(each) for each in sizes)))
+        size = max(size, LEAST_CHOSEN)
     return (1 if grey else 3, size, size)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from caudex.data import arrays
-from caudex.data.decode import SMALLEST_SIDE, SUFFIXES, decode_many
+from caudex.data.decode import LEAST_CHOSEN, SMALLEST_SIDE, SUFFIXES, decode_many
 from caudex.data.folders import folder
 from caudex.data.hub import hub
 from caudex.data.paths import below
@@ -39,7 +39,7 @@ def pictures(
     `spec` is digits, fashion-mnist, hf:NAME, a folder (labelled/<class>/, unlabelled/, test/<class>/; or one folder a
     class; or idx files), an .npz or a .csv (path,label). `labels` is such a .csv for the pictures of a folder; what it
     does not name is unlabelled. `labels_per_class` keeps that many labels a class, drawn by `seed`, and hides the
-    others; None keeps all. `size` is the side of the square pictures; 0 takes what suits the files. Without a test of
+    others; None keeps all. `size` is the side of the square pictures; 0 takes what suits the files, at least 16. Without a test of
     its own, `test_share` of the labelled is held out, drawn by `seed`; nothing where a class has fewer than five.
     Raises CaudexError on whatever a user can mend.
     """
@@ -101,10 +101,12 @@ def _found(spec: str, labels: str | None, size: int) -> Found:
 
 def _of_size(found: Found, size: int) -> Found:
     store = found.everything.store
-    if not size or store.shape[1:] == (size, size):
+    factor = max(1, LEAST_CHOSEN / min(store.shape[1:]))
+    sides = (size, size) if size else tuple(round(side * factor) for side in store.shape[1:])
+    if store.shape[1:] == sides:
         return found
-    smaller = Memory(arrays.resized(store.pictures, size), store.names)
-    return replace(found, everything=replace(found.everything, store=smaller))
+    other = Memory(arrays.resized(store.pictures, *sides), store.names)
+    return replace(found, everything=replace(found.everything, store=other))
 
 
 def _unknown(spec: str, path: Path) -> str:

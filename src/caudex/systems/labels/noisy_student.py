@@ -35,7 +35,7 @@ class NoisyStudent(FewLabels, System):
 
     rounds: int = 6
     """students, each the teacher of the next"""
-    steps: int = 200
+    steps: int = 300
     ratio: float = 4.0
     """pseudo-labelled pictures for each labelled one in a batch; each picture weighs the same (the released code)"""
     first_share: float = 0.05
