@@ -38,7 +38,7 @@ class NoisyStudent(FewLabels, System):
     steps: int = 300
     ratio: float = 4.0
     """pseudo-labelled pictures for each labelled one in a batch; each picture weighs the same (the released code)"""
-    first_share: float = 0.05
+    first_share: float = 0.02
     """the surest share of the pictures that the first student learns from; it grows evenly from student to student"""
     last_share: float = 1.0
     """the share that the last student learns from"""
