@@ -21,6 +21,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/overhead.py
 
 .venv/installed: pyproject.toml
+	@echo "installing into .venv; this takes some minutes"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@

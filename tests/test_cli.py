@@ -442,7 +442,7 @@ def test_the_folder_in_which_one_trains_is_locked(undisturbed):
 
 
 def test_a_budget_in_minutes_ends_in_time():
-    said = done(*DIGITS, "--steps", "1000000", "--minutes", "0.1")
+    said = done(*DIGITS, "--minutes", "0.1")
     assert 5.5 < json.loads((said.run / "stages/supervised/finished.json").read_text())["seconds"] < 9
 
 
@@ -524,6 +524,8 @@ TRAIN = ("train", "supervised", *SMALL)
         ("train supervised --also unknown:1", "'unknown' is not among the signals"),
         ("train supervised --also rotation:-1", "a weight must be positive and finite"),
         ("train supervised --also rotation:nan", "a weight must be positive and finite"),
+        ("train supervised --also rotation:x", "'x' is neither a weight nor anything that this signal knows"),
+        ("train supervised --steps 5 --minutes 1", "--steps and --minutes are both budgets"),
         ("train supervised --also labels:colour", "labels:colour names no further column"),
         ("train supervised --also labels", "labels:COLUMN names no further column"),
         ("train supervised --also rotation rotation:2", "each signal can be added once"),
@@ -642,7 +644,7 @@ def test_a_bomb_among_many_is_skipped(trained, album):
     [
         (b"name,class\na.png,cat\n", "it needs `path` and at least one column of labels"),
         (b"path,label\nlabelled/cat/000.png,cat\nlabelled/dog/000.png,h\xfcnd\n", "is not UTF-8"),
-        (b"path,label\nlabelled/cat/000.png,cat\ngone.png,dog\nlost.png,dog\n", "2 files that are not there"),
+        (b"path,label\nlabelled/cat/000.png,cat\ngone.png,dog\nlost.png,dog\n", "names files that are not there (2)"),
         (b"path,label\nlabelled/cat/000.png,cat\n", "one class, 'cat'"),
         (b"path,label\nlabelled/cat/000.png,cat\nlabelled/cat/000.png,dog\n", "both 'cat' and 'dog'"),
         (b"path,label\nlabelled/cat/000.png\n", "line 2"),
@@ -756,7 +758,9 @@ def test_predicting_what_is_not_there(trained):
     refused("predict", trained, "empty", because="empty has no picture")
     refused("predict", trained, because="say which pictures")
     Image.new("L", (9, 9)).save("a.png")
-    refused("predict", trained, "a.png", "--csv", "nowhere/told.csv", because="nowhere/told.csv: No such file")
+    refused(
+        "predict", trained, "a.png", "--csv", "nowhere/told.csv", because="there is no folder nowhere; make it first"
+    )
     Path("file").touch()
     refused("export", trained, "--to", "file", because="file")
 

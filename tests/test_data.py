@@ -374,7 +374,7 @@ def test_a_test_folder_beside_a_table(pile, tmp_path, noise):
         ("file,class\n000.png,a\n", "has the columns file, class; it needs `path`"),
         ("path\n000.png\n", "has the columns path;"),
         ("", "has the columns (none)"),
-        ("path,label\n000.png,a\n001.png,b\nx.png,b\ny.png,a\n", "2 files that are not there, the first is 'x.png'"),
+        ("path,label\n000.png,a\n001.png,b\nx.png,b\ny.png,a\n", "files that are not there (2), the first is 'x.png'"),
         ("path,label\n000.png,a\n001.png,b\n./000.png,b\n", "both 'a' and 'b' (line 4)"),
         ("path,label\n000.png,a\n001.png,b,c\n", "line 3: '001.png,b,c' does not fit"),
         ("path,label\n,a\n", "line 2"),

@@ -7,16 +7,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caudex import data, few_labels
+from caudex import data, examination, few_labels
 from caudex.claim import Claim, gather, mean_interval
 from caudex.classifier import confusion, interval
 from caudex.data import Memory, Pictures, Split, off_topic_share, with_off_topic
 from caudex.errors import CaudexError
+from caudex.examination import gain
 from caudex.few_labels import facts_of
 from caudex.hardware import Hardware
 from caudex.run import Run
 from caudex.signals.labels import one_hot
 from caudex.system import finish, load, scaled, start
+from caudex.systems.labels import noisy_student
 from caudex.systems.labels.noisy_student import NoisyStudent, aligned, surest
 
 
@@ -35,6 +37,32 @@ def trained(system, path):
 
 
 # -- pseudo-labels ---------------------------------------------------------------------------------------------
+
+
+def test_a_claim_also_measures_students_without_noise(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        noisy_student, "examine", lambda run, net, split, name: examination.tested(net, split.test) | {"corrupted": 0.0}
+    )
+    run = quiet(tmp_path)
+    small = replace(scaled("noisy-student", "tiny"), rounds=1, steps=10, labels_per_class=4)
+    claim = small.claim(run)
+    assert list(claim.against)[:2] == ["supervised", "students without noise"]
+    assert run.compute.flops > 0 and run.compute is run.stage("without-noise").compute
+
+
+def test_the_gain_is_paired_by_picture():
+    class Told:
+        def __init__(self, told):
+            self.told = torch.tensor(told)
+
+        def probabilities(self, test):
+            return one_hot(self.told, 2)
+
+    test = Pictures(Memory(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), "abcd"), torch.tensor([0, 0, 1, 1]), ("n", "y"))
+    found = gain(Told([0, 0, 1, 0]), Told([0, 1, 0, 0]), test)  # right: 1 1 1 0 against 1 0 0 0
+    half = 1.96 * (1 / 3) ** 0.5 / 2  # of 0 1 1 0: deviation sqrt(1/3)
+    assert list(found.values()) == pytest.approx([0.5, 0.5 - half, 0.5 + half])
+    assert gain(None, None, test.take([])) == {}
 
 
 def test_the_surest_of_each_class_are_kept_and_too_few_are_repeated():
@@ -131,7 +159,7 @@ def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     assert spent["supervised"] >= method
     pictures = system.split().test.fetch(slice(0, 20))
     assert load(run.path).predict(pictures) == model.predict(pictures)
-    assert {"confusion.png", "most-sure.png", "wrong-pseudo-labels-1.png"} <= {
+    assert {"confusion.png", "most-sure.png", "wrong-pseudo-labels-2.png"} <= {
         f.name for f in (run.path / "figures").iterdir()
     }
 

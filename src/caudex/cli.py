@@ -159,6 +159,8 @@ def predict_(words: Sequence[str]) -> None:
 
     if not flags.files:
         raise CaudexError(f"say which pictures: caudex predict {flags.run} FILES..., files or folders.")
+    if flags.csv and not flags.csv.parent.is_dir():
+        raise CaudexError(f"--csv {flags.csv}: there is no folder {flags.csv.parent}; make it first.")
     model = load(flags.run)
     if not hasattr(model, "predict"):
         raise CaudexError(f"{flags.run} holds nothing that predicts classes of pictures.")
@@ -246,7 +248,12 @@ def carry_out_claim(system, run, plan, fresh: bool = False) -> None:
         run.hardware.check()
         found = measure(system, run, plan)
         show(claim_table(found))
+        print("± is half the 95% interval over the seeds; in brackets is that of the gain.")
         print(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
+        if plan.scale == "tiny":
+            print(
+                "caudex: --scale tiny trains for seconds; it shows that all works, not what is gained.", file=sys.stderr
+            )
         write_report(run.path)
         print(run.path)
 

@@ -22,7 +22,6 @@ def tested(classifier: Classifier, test: Pictures) -> dict[str, float]:
 
 def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[str, float]:
     """Accuracy with interval, clean and corrupted; tables and figures of errors. Empty where nothing was held out."""
-    run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
     test = split.test
     if len(test) == 0:
         return {}
@@ -39,9 +38,22 @@ def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[s
         "least-sure": order.flip(0)[:16],
         "sure-and-wrong": wrong[:16],
     }.items():
-        draw_pictures(run, title, test, rows, [f"{test.classes[told[i]]} {confidence[i]:.0%}" for i in rows])
+        said = [f"{test.classes[told[i]]} {confidence[i]:.0%}" for i in rows]
+        true = ["" if told[i] == test.labels[i] else f"\nis {test.classes[test.labels[i]]}" for i in rows]
+        draw_pictures(run, title, test, rows, [*map("".join, zip(said, true))])
     corrupted = float(np.mean([row["accuracy"] for row in worse]))
     return tested(classifier, test) | {"corrupted": corrupted}
+
+
+def gain(one: Classifier, other: Classifier, test: Pictures) -> dict[str, float]:
+    """By how much `one` is more often right, with its 95% interval, paired picture by picture; empty without a test."""
+    if len(test) == 0:
+        return {}
+    right = [(net.probabilities(test).argmax(1) == test.labels).double() for net in (one, other)]
+    difference = right[0] - right[1]  # [N] in -1, 0, 1
+    half = 1.96 * difference.std().item() / len(test) ** 0.5
+    mean = difference.mean().item()
+    return {"gain": mean, "low": mean - half, "high": mean + half}
 
 
 def draw_confusion(run: Run, counts: np.ndarray, classes: tuple[str, ...]) -> None:
@@ -65,14 +77,14 @@ def draw_confusion(run: Run, counts: np.ndarray, classes: tuple[str, ...]) -> No
                     )
 
 
-def draw_pictures(run: Run, name: str, pictures: Pictures, rows: Tensor, titles: list[str], columns: int = 8) -> None:
+def draw_pictures(run: Run, name: str, pictures: Pictures, rows: Tensor, titles: list[str], columns: int = 4) -> None:
     """A sheet of pictures with a line above each."""
     if len(rows) == 0:
         return
     lines = -(-len(rows) // columns)
-    with run.figure(name, columns, lines, width=1.15, height=1.3) as axes:
+    with run.figure(name, columns, lines, width=1.2, height=1.5) as axes:
         for axis in np.ravel(axes):
             axis.axis("off")
         for axis, picture, title in zip(np.ravel(axes), pictures.fetch(torch.as_tensor(rows)), titles):
             axis.imshow(picture.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=255)
-            axis.set_title(title[:16], size=7)
+            axis.set_title("\n".join(line[:16] for line in title.split("\n")), size=8)

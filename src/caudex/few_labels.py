@@ -13,6 +13,7 @@ from caudex.data import Batches, Join, Split
 from caudex.errors import CaudexError
 from caudex.learner import Learner, cosine
 from caudex.run import Run
+from caudex.screen import say
 from caudex.signals import Labels
 from caudex.system import inside
 from caudex.training import fit
@@ -73,7 +74,23 @@ def testable(split: Split) -> None:
 def facts_of(split: Split) -> dict:
     """What must be known to rebuild a classifier without its data."""
     columns = {name: list(classes) for name, (_, classes) in split.labelled.columns.items()}
-    return {"classes": list(split.labelled.classes), "shape": list(split.labelled.shape), "columns": columns}
+    counts = {"labelled": len(split.labelled), "unlabelled": len(split.unlabelled), "test": len(split.test)}
+    shape = list(split.labelled.shape)
+    return {"classes": list(split.labelled.classes), "shape": shape, "columns": columns, "counts": counts}
+
+
+def noted(run: Run, split: Split) -> dict:
+    """The facts of the split, kept; and what could not be read."""
+    facts = facts_of(split)
+    run.keep("facts", facts)
+    run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
+    return facts
+
+
+def found(facts: dict) -> str:
+    """What there is to learn from, in words."""
+    counts = ", ".join(f"{count:,} {part}" for part, count in facts["counts"].items())
+    return f"{len(facts['classes'])} classes; {counts} pictures of {facts['shape'][1]} x {facts['shape'][2]}"
 
 
 def noise(settings: FewLabels, facts: dict) -> views.Compose:
@@ -103,6 +120,8 @@ def teach(
 ) -> Classifier:
     """Fit the learner: labels from `labelled`, the further signals from labelled or unlabelled pictures as they need."""
     facts = facts_of(split)
+    out = f", {len(split.skipped):,} unreadable ones left out" if split.skipped else ""
+    say(run, f"{found(facts)}{out}")
     every = split.unlabelled if len(split.unlabelled) else split.labelled
     made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
     seen = noise(settings, facts)

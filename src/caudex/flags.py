@@ -121,6 +121,9 @@ def system_settings(command: str, words: Sequence[str]):
         ("hardware", Annotated[OmitArgPrefixes[Hardware], arg(help=where)], field(default_factory=Hardware)),
     ]
     form = make_dataclass("Settings", nested, bases=(Train if command == "train" else Claim,), kw_only=True)
+    budgets = [flag for flag in ("--steps", "--minutes", "--flops") if value_of(flag, rest) is not None]
+    if len(budgets) > 1:
+        raise CaudexError(f"{' and '.join(budgets)} are both budgets; give one of them.")
     known = {field for part in (kind, Hardware, form) for field in part.__dataclass_fields__}
     flags = parse(form, rest, f"{command} {name}", known, explained(command, name, kind))
     flags.name = name
@@ -187,7 +190,7 @@ def parse(
         flag = re.sub("^--no-", "--", word.split("=")[0].replace("_", "-"))
         if word.startswith("--") and flag not in known:
             raise CaudexError(
-                f"caudex {command} has no setting {word.split('=')[0]}.{names.nearest(flag, known)} `caudex {command} --help` lists them."
+                f"{command} has no setting {word.split('=')[0]}.{names.nearest(flag, known)} `caudex {command} --help` lists them."
             )
     if description and {"-h", "--help"} & set(words):
         print(description + "\n")

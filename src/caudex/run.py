@@ -49,9 +49,9 @@ class Run:
         self.root: Run = parent.root if parent else self
         self.seed = derived(seed, name) if name else seed
         self.hardware = hardware or Hardware()
+        self.compute: Compute = parent.compute if parent else Compute(price=self.hardware.price)  # one account for all
         if parent is None:
-            self.compute = Compute(price=self.hardware.price)
-            self.quiet = False
+            self.quiet, self.said = False, set()
 
     # -- stages ------------------------------------------------------------------------------------------------
 
@@ -146,8 +146,8 @@ class Run:
             yield
 
     def spend(self, flops: float, seconds: float) -> None:
-        self.root.compute.flops += flops
-        self.root.compute.seconds += seconds
+        self.compute.flops += flops
+        self.compute.seconds += seconds
 
     # -- settings ----------------------------------------------------------------------------------------------
 

@@ -32,6 +32,13 @@ def interruptible() -> Iterator[list]:
         posix.signal(posix.SIGINT, before)
 
 
+def say(run: Run, sentence: str) -> None:
+    """A line on standard output, once in a run, from the first of several processes and not from a claim's."""
+    if not run.root.quiet and run.leads and sentence not in run.root.said:
+        run.root.said.add(sentence)
+        print(sentence, flush=True)
+
+
 class Screen:
     """A progress bar with the time left where there is a terminal, else a line every half minute; on standard error."""
 

@@ -58,6 +58,9 @@ class System:
                 interval = f"{found['low']:.1%} to {found['high']:.1%} of {found['tested']:,}"
                 corrupted = f"{found['corrupted']:.1%}" if "corrupted" in found else ""
                 rows.append((name, f"{found['accuracy']:.1%}", interval, corrupted))
+        if gain := results.get("gain"):
+            interval = f"{gain['low']:+.1%} to {gain['high']:+.1%}"
+            rows.append(("gain", f"{gain['gain']:+.1%}", interval, ""))
         return rows if len(rows) > 1 else []
 
     def warn(self, results: dict) -> list[str]:

@@ -116,7 +116,7 @@ def _rows(lines, table: Path, root: Path, paths: Paths) -> list[int]:
     if missing:
         name, line = missing[0]
         raise CaudexError(
-            f"{table} names {len(missing):,} files that are not there, the first is {name!r} (line {line:,}); "
+            f"{table} names files that are not there ({len(missing):,}), the first is {name!r} (line {line:,}); "
             f"paths start at {root} or beside the table."
         )
     return rows

@@ -24,25 +24,29 @@ def table(file: Path) -> list[dict[str, str]]:
 
 
 def learning_curves(run: Run) -> None:
-    """Test accuracy and each signal's loss against operations, a line for each fit; dotted: who learned nothing."""
+    """Test accuracy and each signal's loss, a line for each fit; dotted: who learned nothing.
+
+    Against the share of each fit's own training: a baseline takes several times the steps of one student.
+    """
     fits = {name: fit.metrics() for name, fit in stages(run).items()}
-    accuracy = {
-        name: [(row["step"], row["evaluation/accuracy"]) for row in rows if "evaluation/accuracy" in row]
-        for name, rows in fits.items()
-    }
+
+    def curves(key: str) -> dict[str, list]:
+        return {
+            name: [(row["step"] / rows[-1]["step"], row[key]) for row in rows if key in row]
+            for name, rows in fits.items()
+        }
+
+    accuracy = curves("evaluation/accuracy")
     signals = sorted({key for rows in fits.values() for row in rows for key in row if key.endswith("/loss")})
-    panels = ([("test accuracy", accuracy)] if any(accuracy.values()) else []) + [
-        (
-            key.removesuffix("/loss") + " loss",
-            {name: [(row["step"], row[key]) for row in rows if key in row] for name, rows in fits.items()},
-        )
-        for key in signals
-    ]
+    panels = [("test accuracy", accuracy)] if any(accuracy.values()) else []
+    panels += [(key.removesuffix("/loss") + " loss", curves(key)) for key in signals]
     if not panels:
         return
     trivial = {
         name: level for fit in stages(run).values() for name, level in fit.kept("about", {}).get("trivial", {}).items()
     }
+    from matplotlib.ticker import PercentFormatter
+
     with run.figure("learning-curves", len(panels)) as axes:
         for axis, (title, lines) in zip([axes] if len(panels) == 1 else axes, panels):
             for name, points in lines.items():
@@ -51,7 +55,10 @@ def learning_curves(run: Run) -> None:
             level = trivial.get(title.removesuffix(" loss"))
             if level:
                 axis.axhline(level, color="gray", ls=":", label="learned nothing")
-            axis.set(title=title, xlabel="steps")
+            axis.set(title=title, xlabel="share of its training")
+            axis.xaxis.set_major_formatter(PercentFormatter(1))
+            if title == "test accuracy":
+                axis.yaxis.set_major_formatter(PercentFormatter(1))
             axis.legend(fontsize=7)
 
 
@@ -64,7 +71,7 @@ def corruptions(run: Run) -> None:
     if not found:
         return
     kinds = list(dict.fromkeys(row["corruption"] for rows in found.values() for row in rows))
-    with run.figure("corruptions", 3, -(-len(kinds) // 3), width=3.2, height=2.6) as axes:
+    with run.figure("corruptions", 2, -(-len(kinds) // 2), width=3.4, height=2.4) as axes:
         for axis, kind in zip(axes.flat, kinds):
             for name, rows in found.items():
                 mine = [row for row in rows if row["corruption"] == kind]

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from caudex.compute import Compute
+from caudex.few_labels import found
 from caudex.reports import figures
 from caudex.reports.tables import claim_table
 from caudex.system import opened
@@ -18,9 +19,15 @@ CAPTIONS = {
     "confusion": "Confusion matrix: how many pictures of each true class (row) were told to be which (column).",
     "most-sure": "Test pictures that the model is most sure of.",
     "least-sure": "Test pictures that it is least sure of.",
-    "sure-and-wrong": "Wrong, the surest first. Look here for labels that are wrong themselves.",
+    "sure-and-wrong": "Wrong, the surest first. Above each: what it is told to be and how surely, then what its label says. Some labels may be wrong.",
     "wrong-pseudo-labels": "Wrong pseudo-labels, the surest first, as the teacher of this round gave them.",
     "over": "The claim for each value of the setting, with 95% intervals over seeds.",
+}
+ROUNDS = {
+    "learned": "pseudo-labels learned",
+    "distinct": "pictures behind them",
+    "right": "right, where known",
+    "student": "its student's accuracy",
 }
 
 STYLE = """
@@ -28,7 +35,7 @@ STYLE = """
 h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem;border-bottom:1px solid #d8dee6;padding-bottom:.2rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
 th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #e7ebf0;vertical-align:top}
-figure{margin:1rem 0}img{max-width:100%;height:auto;display:block}figcaption{color:#56636f;font-size:.88rem;max-width:46rem}
+figure{margin:1rem 0}img{max-width:min(100%,50rem);height:auto;display:block}figcaption{color:#56636f;font-size:.88rem;max-width:46rem}
 .note{background:#fff4d6;border-left:4px solid #e0a100;padding:.5rem .8rem;margin:.6rem 0}.shown{color:#0a6b35}.not{color:#8a1f11}
 .sheet{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:0 1.5rem}footer{color:#56636f;font-size:.85rem;margin-top:2rem}
 """
@@ -37,16 +44,19 @@ figure{margin:1rem 0}img{max-width:100%;height:auto;display:block}figcaption{col
 def write_report(path: str | Path) -> Path:
     """Draw what can be drawn of a run folder and write its report.html; returns that file."""
     system, run = opened(path)
-    claim, results = run.kept("claim"), run.kept("results", {})
+    claim, results, facts = run.kept("claim"), run.kept("results", {}), run.kept("facts", {})
     figures.learning_curves(run)
     figures.corruptions(run)
     name, kind = run.settings()["system"], type(system)
     parts = [f"<h1>{escape(name)}</h1><p>{escape((kind.__doc__ or '').strip().splitlines()[0])}</p>"]
+    if "counts" in facts:
+        parts.append(f"<p>{escape(found(facts))}: {escape(', '.join(facts['classes']))}.</p>")
     if claim:
         word, kind_of = ("shown", "shown") if claim["shown"] else ("not shown", "not")
         about = f"{len(claim['seeds'])} seeds, scale {claim['scale']}. <code>{escape(claim['command'])}</code>"
         parts.append(f"<h2>The claim is <span class='{kind_of}'>{word}</span></h2>")
         parts.append(f"<p>{escape(claim['statement'])}: {about}</p>" + rows(claim_table(claim)))
+        parts.append("<p>± is half the 95% interval over the seeds; in brackets is that of the gain.</p>")
         if "over" in claim:
             figures.over(run, claim)
     if results:
@@ -54,16 +64,16 @@ def write_report(path: str | Path) -> Path:
         parts.append("<h2>Results</h2>" + rows(system.tell(results)))
     parts.append(pictures(run.path / "figures"))
     if rounds := figures.table(run.path / "tables" / "rounds.csv"):
-        parts.append(
-            "<h2>Rounds</h2>" + rows([tuple(rounds[0]), *(tuple(_short(v) for v in row.values()) for row in rounds)])
-        )
+        shares = ("right", "student")
+        said = [tuple(_percent(v) if name in shares else v for name, v in row.items()) for row in rounds]
+        parts.append("<h2>Rounds</h2>" + rows([tuple(ROUNDS.get(name, name) for name in rounds[0]), *said]))
     if skipped := figures.table(run.path / "tables" / "skipped.csv"):
         parts.append(
             f"<h2>Pictures left out: {len(skipped)}</h2>"
             + rows([("file", "reason"), *((r["file"], r["reason"]) for r in skipped[:50])])
         )
     parts.append(account(run))
-    settings = run.settings()["settings"]
+    settings = {name: "-" if value in (None, []) else value for name, value in run.settings()["settings"].items()}
     parts.append("<h2>Settings</h2>" + rows([("setting", "value"), *settings.items()]))
     body = "\n".join(parts)
     title = escape(f"{name}: {run.path.name}")
@@ -116,8 +126,5 @@ def account(run) -> str:
     return f"<h2>Compute</h2><p>{escape(str(compute))}. Operations of convolutions and matrix products, the backward pass counted twice the forward pass.</p>"
 
 
-def _short(value: str) -> str:
-    try:
-        return value if "." not in value else f"{float(value):.3f}"
-    except ValueError:
-        return value
+def _percent(share: str) -> str:
+    return "-" if share in ("", "nan") else f"{float(share):.1%}"

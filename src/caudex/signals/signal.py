@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from caudex.errors import CaudexError
+
 
 class Taught(NamedTuple):
     """What one signal says of one batch."""
@@ -32,6 +34,8 @@ class Signal(nn.Module):
     @classmethod
     def asked(cls, what: str | None, facts: dict) -> Signal:
         """Made from the command line's `NAME:what`; `facts` is what the system knows of its data."""
+        if what is not None:
+            raise CaudexError(f"--also {what!r} is neither a weight nor anything that this signal knows; say NAME:0.5.")
         return cls()
 
     def build(self, trunk: nn.Module) -> None:

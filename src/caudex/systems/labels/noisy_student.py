@@ -14,7 +14,7 @@ from caudex.claim import Claim
 from caudex.classifier import Classifier
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.errors import CaudexError
-from caudex.examination import draw_pictures, examine, tested
+from caudex.examination import draw_pictures, examine, gain, tested
 from caudex.few_labels import FewLabels, facts_of
 from caudex.learner import Learner
 from caudex.peers import label_spreading, self_training
@@ -69,11 +69,10 @@ class NoisyStudent(FewLabels, System):
 
     def train(self, run: Run) -> Classifier:
         split = self.split()
-        facts = facts_of(split)
-        run.keep("facts", facts)
+        facts = few_labels.noted(run, split)
         if len(split.unlabelled) == 0:
             raise CaudexError(f"{self.data} has no unlabelled pictures; add some, or use `caudex train supervised`.")
-        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled)}
+        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled), "classes": len(facts["classes"])}
         before = run.compute.flops
         noise = few_labels.noise(self, facts)
         labelled = one_hot(split.labelled.labels, len(facts["classes"]))
@@ -101,6 +100,7 @@ class NoisyStudent(FewLabels, System):
             source = Batches(split.labelled, self.batch, run.seed, noise, labelled)
             equal = self.network(stage, split, self.rounds, source, flops=spent)
             results["supervised, same compute"] = examine(stage, equal, split, "supervised")
+            results["gain"] = gain(net, equal, split.test)
         run.keep("results", results)
         return net
 
@@ -164,6 +164,17 @@ class NoisyStudent(FewLabels, System):
             said.append(
                 "nothing was held out to test on (each class needs five labels, or a folder test/CLASS/), so no gain is measured."
             )
+        elif self.baseline:
+            alone, chance = results["supervised, same compute"], 1 / results["classes"]
+            if alone["low"] < chance + 0.1 * (1 - chance):
+                said.append(
+                    f"even labels alone are close to guessing ({chance:.0%}), so a teacher has little to tell; label more "
+                    "pictures, or try a larger --size."
+                )
+            if results["gain"]["low"] <= 0:
+                said.append(
+                    "no gain is shown: its interval reaches to zero or below. `caudex claim` measures several draws."
+                )
         if results["off_topic"] > 0.2:
             said.append(
                 f"about {results['off_topic']:.0%} of the unlabelled pictures look unlike every labelled one; pictures of other "

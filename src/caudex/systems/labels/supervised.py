@@ -10,7 +10,7 @@ from caudex.claim import Claim
 from caudex.classifier import Classifier
 from caudex.data import Batches
 from caudex.examination import examine
-from caudex.few_labels import FewLabels, facts_of
+from caudex.few_labels import FewLabels
 from caudex.peers import svm
 from caudex.run import Run
 from caudex.system import System
@@ -36,8 +36,7 @@ class Supervised(FewLabels, System):
 
     def train(self, run: Run) -> Classifier:
         split = few_labels.split(self)
-        facts = facts_of(split)
-        run.keep("facts", facts)
+        facts = few_labels.noted(run, split)
         with run.seeded("weights"):
             made = few_labels.learner(self, facts)
         source = Batches(split.labelled, self.batch, run.seed, few_labels.noise(self, facts))

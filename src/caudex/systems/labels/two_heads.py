@@ -9,7 +9,7 @@ from caudex import few_labels
 from caudex.claim import Claim
 from caudex.classifier import Classifier
 from caudex.data import Batches, Split
-from caudex.examination import examine
+from caudex.examination import examine, gain
 from caudex.few_labels import FewLabels, facts_of
 from caudex.run import Run
 from caudex.system import System
@@ -42,14 +42,14 @@ class TwoHeads(FewLabels, System):
 
     def train(self, run: Run) -> Classifier:
         split = few_labels.split(self)
-        run.keep("facts", facts_of(split))
+        few_labels.noted(run, split)
         before = run.compute.flops
         net = self.network(run.stage("two-heads"), split, **self.budget(1 / 2))
         spent, alone = run.compute.flops - before, replace(self, also=())
         results = {"two-heads": examine(run, net, split, "two-heads")}
         equal = alone.network(run.stage("labels-alone"), split, flops=spent)
         results["labels alone, same compute"] = examine(run.stage("labels-alone"), equal, split, "labels-alone")
-        run.keep("results", results)
+        run.keep("results", results | {"gain": gain(net, equal, split.test)})
         return net
 
     def network(self, run: Run, split: Split, **budget) -> Classifier:
