@@ -1,5 +1,6 @@
 """Views against a per-picture Pillow pipeline, alternately in one process: `python benchmarks/views.py`.
 
+A batch of 512 is what training sees in one call: `Batches` views several batches at once.
 Both start from uint8 pictures in memory and end in one float32 batch [B, 3, H, W]. Pillow gets what favours it: one
 conversion to float for the whole batch, cheap random numbers, zero padding for the crop. It runs in this one process;
 a loader with two workers would at best double its figures. Writes results/views.csv.
@@ -157,7 +158,7 @@ def seconds(action, times):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=15)
