@@ -62,7 +62,7 @@ def test_the_gain_is_paired_by_picture():
     found = gain(Told([0, 0, 1, 0]), Told([0, 1, 0, 0]), test)  # right: 1 1 1 0 against 1 0 0 0
     half = 1.96 * (1 / 3) ** 0.5 / 2  # of 0 1 1 0: deviation sqrt(1/3)
     assert list(found.values()) == pytest.approx([0.5, 0.5 - half, 0.5 + half])
-    assert gain(None, None, test.take([])) == {}
+    assert gain(None, None, test.take([1])) == {}
 
 
 def test_the_surest_of_each_class_are_kept_and_too_few_are_repeated():

@@ -46,8 +46,8 @@ def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[s
 
 
 def gain(one: Classifier, other: Classifier, test: Pictures) -> dict[str, float]:
-    """By how much `one` is more often right, with its 95% interval, paired picture by picture; empty without a test."""
-    if len(test) == 0:
+    """By how much `one` is more often right, with its 95% interval, paired picture by picture; empty for less than two."""
+    if len(test) < 2:
         return {}
     right = [(net.probabilities(test).argmax(1) == test.labels).double() for net in (one, other)]
     difference = right[0] - right[1]  # [N] in -1, 0, 1

@@ -171,7 +171,7 @@ class NoisyStudent(FewLabels, System):
                     f"even labels alone are close to guessing ({chance:.0%}), so a teacher has little to tell; label more "
                     "pictures, or try a larger --size."
                 )
-            if results["gain"]["low"] <= 0:
+            if results["gain"].get("low", 0) <= 0:
                 said.append(
                     "no gain is shown: its interval reaches to zero or below. `caudex claim` measures several draws."
                 )
