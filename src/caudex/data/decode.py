@@ -23,7 +23,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
 UNREADABLE_AT_MOST = 0.05
 SMALLEST_SIDE = 4
-LEAST_CHOSEN = 16  # what is smaller is enlarged: views that turn and shift by parts of a pixel would blur it away
+LEAST_CHOSEN = 16  # what is smaller is enlarged: digits of 8 x 8 are learned better so (docs/noisy-student.md)
 SAMPLE = 64
 CHUNK = 32
 
