@@ -242,13 +242,13 @@ def carry_out(system, run, fresh: bool = False) -> None:
 
 def carry_out_claim(system, run, plan, fresh: bool = False) -> None:
     from caudex.claim import measure
-    from caudex.reports import claim_table, write_report
+    from caudex.reports import SPREAD, claim_table, write_report
 
     with alone_in(run, fresh):
         run.hardware.check()
         found = measure(system, run, plan)
         show(claim_table(found))
-        print("± is half the 95% interval over the seeds; in brackets is that of the gain.")
+        print(SPREAD)
         print(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
         if plan.scale == "tiny":
             print(

@@ -15,9 +15,12 @@ def tested(classifier: Classifier, test: Pictures) -> dict[str, float]:
     """Accuracy with its 95% interval; empty where nothing was held out."""
     if len(test) == 0:
         return {}
-    right = classifier.accuracy(test)
-    low, high = interval(right, len(test))
-    return {"accuracy": right, "low": low, "high": high, "tested": len(test)}
+    return _with_interval(classifier.accuracy(test), len(test))
+
+
+def _with_interval(accuracy: float, count: int) -> dict[str, float]:
+    low, high = interval(accuracy, count)
+    return {"accuracy": accuracy, "low": low, "high": high, "tested": count}
 
 
 def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[str, float]:
@@ -41,8 +44,9 @@ def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[s
         said = [f"{test.classes[told[i]]} {confidence[i]:.0%}" for i in rows]
         true = ["" if told[i] == test.labels[i] else f"\nis {test.classes[test.labels[i]]}" for i in rows]
         draw_pictures(run, title, test, rows, [*map("".join, zip(said, true))])
+    accuracy = (told == test.labels).float().mean().item()
     corrupted = float(np.mean([row["accuracy"] for row in worse]))
-    return tested(classifier, test) | {"corrupted": corrupted}
+    return _with_interval(accuracy, len(test)) | {"corrupted": corrupted}
 
 
 def gain(one: Classifier, other: Classifier, test: Pictures) -> dict[str, float]:

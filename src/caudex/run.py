@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from caudex.compute import Compute, counting
 from caudex.disk import digest, flush, pack, safe_bytes, unpack, write
 from caudex.errors import CaudexError
-from caudex.hardware import Hardware, make_fabric
+from caudex.hardware import Hardware
 
 FORMAT = 1
 
@@ -57,11 +57,6 @@ class Run:
 
     def stage(self, name: str) -> Run:
         return Run(self.path / "stages" / name, self.seed, self.hardware, self, name)
-
-    @property
-    def fabric(self):
-        """What runs the passes on this run's devices."""
-        return make_fabric(self.root.hardware)
 
     @property
     def leads(self) -> bool:

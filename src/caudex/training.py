@@ -296,7 +296,7 @@ def _agreed(fabric, *figures: float) -> list[float]:
 def _attached(learner: Learner, fabric, hardware: Hardware) -> Iterator[None]:
     """The learner's passes run on Fabric's devices and in its processes.
 
-    One process in full precision needs no wrapping, which would cost 100 us a step.
+    One process in full precision needs no wrapping, which searches every batch for tensors to convert.
     """
     if fabric.world_size == 1 and (hardware.strategy, hardware.precision) == ("auto", "32-true"):
         learner.to(fabric.device)

@@ -10,7 +10,7 @@ from pathlib import Path
 from caudex.compute import Compute
 from caudex.few_labels import found
 from caudex.reports import figures
-from caudex.reports.tables import claim_table
+from caudex.reports.tables import SPREAD, claim_table
 from caudex.system import opened
 
 CAPTIONS = {
@@ -56,7 +56,7 @@ def write_report(path: str | Path) -> Path:
         about = f"{len(claim['seeds'])} seeds, scale {claim['scale']}. <code>{escape(claim['command'])}</code>"
         parts.append(f"<h2>The claim is <span class='{kind_of}'>{word}</span></h2>")
         parts.append(f"<p>{escape(claim['statement'])}: {about}</p>" + rows(claim_table(claim)))
-        parts.append("<p>± is half the 95% interval over the seeds; in brackets is that of the gain.</p>")
+        parts.append(f"<p>{SPREAD}</p>")
         if "over" in claim:
             figures.over(run, claim)
     if results:

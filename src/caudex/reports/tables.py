@@ -9,6 +9,8 @@ from caudex.errors import CaudexError
 from caudex.run import Run
 from caudex.system import System, opened
 
+SPREAD = "± is half the 95% interval over the seeds; in brackets is that of the gain."
+
 
 def claim_table(claim: dict) -> list[tuple]:
     """Figure and baselines with intervals, one row for each value of the varied setting and each baseline."""
