@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
 import re
-import signal
-import sys
-import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -22,6 +15,7 @@ from scipy import stats
 from caudex.errors import CaudexError
 from caudex.hardware import Hardware
 from caudex.names import nearest
+from caudex.pool import carry_out
 from caudex.run import Run
 from caudex.system import System, name_of, opened, start
 
@@ -132,7 +126,10 @@ def measure(system: System, run: Run, plan: Plan) -> dict:
     for value, seed in units:
         stage = run.path / "stages" / ("" if value is None else f"{name}={value:g}") / f"seed-{seed}"
         jobs.append((replace(system, seed=seed, **({name: value} if name else {})), stage, run.hardware))
-    results = _carry_out(jobs, plan.workers)
+    results = [Run(path).kept("claim") for _, path, _ in jobs]
+    waiting = [(*job, plan.workers) for job, result in zip(jobs, results) if result is None]
+    measured = iter(carry_out(one, waiting, plan.workers))
+    results = [next(measured) if result is None else result for result in results]
     found = []
     for value in values:
         claims = [Claim(**results[i]["claim"]) for i, unit in enumerate(units) if unit[0] == value]
@@ -151,68 +148,6 @@ def measure(system: System, run: Run, plan: Plan) -> dict:
     }
     run.keep("claim", claim)
     return claim
-
-
-def _carry_out(jobs: list[tuple[System, Path, Hardware]], workers: int) -> list[dict]:
-    from rich.console import Console
-    from rich.progress import track
-
-    results = [Run(path).kept("claim") for _, path, _ in jobs]
-    waiting = [job for job, result in zip(jobs, results) if result is None]
-    if not waiting:
-        return results
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) as pool:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until a worker can act on it
-        futures = [pool.submit(_work, *job, workers) for job in waiting]
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        shown = Console(stderr=True)
-        try:
-            done = track(as_completed(futures), "measuring", len(futures), console=shown, disable=not shown.is_terminal)
-            for number, future in enumerate(done, 1):
-                future.result()
-                if not shown.is_terminal:
-                    print(f"measured {number} of {len(futures)}", file=sys.stderr)
-        except BrokenProcessPool:
-            raise CaudexError(
-                "a process that measured a seed was killed, perhaps for want of memory; try fewer --workers."
-            ) from None
-        except BaseException:
-            for worker in multiprocessing.active_children():
-                os.kill(worker.pid, signal.SIGINT)  # it saves, and goes
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    measured = iter(futures)
-    return [next(measured).result() if result is None else result for result in results]
-
-
-_busy, _stopped = threading.Event(), threading.Event()  # of a worker
-
-
-def _begin() -> None:
-    """A worker hears of Ctrl-C from its parent alone, and it does not outlive it, or a claim that was killed and is
-    resumed would be measured twice at once."""
-    os.setpgrp()
-    signal.signal(signal.SIGINT, _stop)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
-def _stop(number, frame) -> None:
-    _stopped.set()
-    if _busy.is_set():
-        raise KeyboardInterrupt
-
-
-def _work(*job) -> dict | None:
-    """Ends as usual when it is interrupted: if it just went, its executor would kill the other workers."""
-    _busy.set()
-    try:
-        return None if _stopped.is_set() else one(*job)
-    except KeyboardInterrupt:  # from `fit`, once it has saved
-        return _stopped.set()
-    finally:
-        _busy.clear()
 
 
 def one(system: System, path: Path, hardware: Hardware, workers: int) -> dict:

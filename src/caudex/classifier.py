@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.data import Pictures
-from caudex.disk import safe_bytes, write
-from caudex.errors import CaudexError
+from caudex.exporting import export
 from caudex.learner import Learner
 from caudex.views import CORRUPTIONS, Draw, corrupt
 
@@ -69,21 +68,7 @@ class Classifier(nn.Module):
 
     def export(self, folder: Path) -> list[Path]:
         """model.onnx (pictures float [N, C, H, W] in [0, 1] to probabilities [N, K]) and model.safetensors."""
-        try:
-            import onnx  # noqa: F401
-            import onnxscript  # noqa: F401
-        except ImportError:
-            raise CaudexError("export needs the packages onnx and onnxscript: pip install 'caudex[export]'.") from None
-        self.eval()
-        folder.mkdir(parents=True, exist_ok=True)
-        write(folder / "model.safetensors", safe_bytes(self.state_dict()))
-        example = torch.zeros(2, *self.shape)
-        dynamic = {"pictures": {0: torch.export.Dim("n")}}
-        torch.onnx.export(
-            self, (example,), folder / "model.onnx", input_names=["pictures"], output_names=["probabilities"],
-            dynamic_shapes=dynamic, dynamo=True, external_data=False, verbose=False,
-        )  # fmt: skip
-        return [folder / "model.onnx", folder / "model.safetensors"]
+        return export(self, self.shape, folder, "probabilities")
 
 
 def interval(right: float, count: int) -> tuple[float, float]:

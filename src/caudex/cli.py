@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 f"{words[0]!r} is not a command.{names.nearest(words[0], COMMANDS)} Commands: {', '.join(COMMANDS)}."
             )
         else:
-            globals()[words[0] + "_"](words[1:])
+            globals()[words[0].replace("-", "_") + "_"](words[1:])
         sys.stdout.flush()
     except CaudexError as error:
         leave(2, str(error))
@@ -119,6 +119,28 @@ def train_(words: Sequence[str]) -> None:
 
     folder = new_folder(flags.run, flags.name, flags.hardware)
     carry_out(system, Run(folder, system.seed, flags.hardware), fresh=True)
+
+
+def probe_(words: Sequence[str]) -> None:
+    """`train probe` on a run's trunk, its data and the sizes of its network as defaults."""
+    if not words or words[0] in ("-h", "--help"):
+        return train_(["probe", *words])
+    from caudex.run import Run
+
+    known = Run(words[0]).settings()["settings"]
+    kept = ("data", "labels", "size", "width", "depth", "stride", "mirror")
+    flags = [flag for name in kept if known.get(name) is not None for flag in _flag(name, known[name])]
+    return train_(["probe", "--start", words[0], *flags, *words[1:]])
+
+
+def labels_saved_(words: Sequence[str]) -> None:
+    train_(["labels-saved", *words])
+
+
+def _flag(name: str, value) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{'' if value else 'no-'}{name}"]
+    return [f"--{name}", str(value)]
 
 
 def claim_(words: Sequence[str]) -> None:

@@ -15,10 +15,11 @@ def tested(classifier: Classifier, test: Pictures) -> dict[str, float]:
     """Accuracy with its 95% interval; empty where nothing was held out."""
     if len(test) == 0:
         return {}
-    return _with_interval(classifier.accuracy(test), len(test))
+    return with_interval(classifier.accuracy(test), len(test))
 
 
-def _with_interval(accuracy: float, count: int) -> dict[str, float]:
+def with_interval(accuracy: float, count: int) -> dict[str, float]:
+    """An accuracy as results.json keeps it."""
     low, high = interval(accuracy, count)
     return {"accuracy": accuracy, "low": low, "high": high, "tested": count}
 
@@ -46,7 +47,7 @@ def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[s
         draw_pictures(run, title, test, rows, [*map("".join, zip(said, true))])
     accuracy = (told == test.labels).float().mean().item()
     corrupted = float(np.mean([row["accuracy"] for row in worse]))
-    return _with_interval(accuracy, len(test)) | {"corrupted": corrupted}
+    return with_interval(accuracy, len(test)) | {"corrupted": corrupted}
 
 
 def gain(one: Classifier, other: Classifier, test: Pictures) -> dict[str, float]:

@@ -10,37 +10,30 @@ from torch.optim import AdamW
 from caudex import data, trunks, views
 from caudex.classifier import Classifier
 from caudex.data import Batches, Join, Split
+from caudex.encoder import recalibrate
 from caudex.errors import CaudexError
 from caudex.learner import Learner, cosine
 from caudex.run import Run
 from caudex.screen import say
 from caudex.signals import Labels
-from caudex.system import inside
-from caudex.training import fit
+from caudex.system import inside, load
+from caudex.training import fit, restore
 
 
 @dataclass
-class FewLabels:
-    """The settings that these systems share: fields only, so that what a system does stands in its own file."""
+class OnPictures:
+    """The settings of systems that learn from pictures: fields only, so that what a system does stands in its file."""
 
     data: str = "digits"
     """digits, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
     labels: str | None = None
     """a CSV file path,label for the pictures of the folder; what it does not name is unlabelled"""
-    labels_per_class: int | None = None
-    """labels to keep of each class, the others are hidden; default: 10 of a packaged set, all of your own"""
     size: int = 0
     """side of the pictures in pixels; 0 chooses, from 16 to 64"""
     batch: int = 80
     """pictures a step"""
-    magnitude: float = 0.4
-    """strength of RandAugment, 0 to 1, two operations a picture"""
     mirror: bool | None = None
     """also mirror pictures at random; default: colour pictures only"""
-    dropout: float = 0.4
-    """share of the features left out while learning"""
-    survival: float = 0.8
-    """chance that the last residual branch is kept (stochastic depth)"""
     width: int = 16
     """channels of the first stage"""
     depth: int = 1
@@ -55,12 +48,31 @@ class FewLabels:
     """decay of the averaged weights that label and predict"""
 
 
+@dataclass
+class FewLabels(OnPictures):
+    """The settings of systems that learn from few labels."""
+
+    labels_per_class: int | None = None
+    """labels to keep of each class, the others are hidden; 0 keeps all; default: 10 of a packaged set, all of your own"""
+    draw: int | None = None
+    """seed of the draw of these labels, if it is to be another than --seed"""
+    magnitude: float = 0.4
+    """strength of RandAugment, 0 to 1, two operations a picture"""
+    dropout: float = 0.4
+    """share of the features left out while learning"""
+    survival: float = 0.8
+    """chance that the last residual branch is kept (stochastic depth)"""
+    start: str | None = None
+    """begin with the trunk of this run, such as one of simclr, instead of a random one"""
+
+
 def split(settings: FewLabels) -> Split:
     """The pictures that the settings name; of a packaged set ten labels a class are kept unless they say otherwise."""
-    per_class = settings.labels_per_class or (10 if settings.data in data.PACKAGED else None)
-    return data.pictures(
-        settings.data, labels=settings.labels, labels_per_class=per_class, size=settings.size, seed=settings.seed
-    )
+    per_class = settings.labels_per_class
+    if per_class is None and settings.data in data.PACKAGED:
+        per_class = 10
+    named = {"labels": settings.labels, "size": settings.size, "seed": settings.seed, "draw": settings.draw}
+    return data.pictures(settings.data, labels_per_class=per_class or None, **named)
 
 
 def testable(split: Split) -> None:
@@ -89,15 +101,20 @@ def noted(run: Run, split: Split) -> dict:
 
 def found(facts: dict) -> str:
     """What there is to learn from, in words."""
-    counts = ", ".join(f"{count:,} {part}" for part, count in facts["counts"].items())
-    return f"{len(facts['classes'])} classes; {counts} pictures of {facts['shape'][1]} x {facts['shape'][2]}"
+    counts = ", ".join(f"{count:,} {part}" for part, count in facts["counts"].items() if count or facts["classes"])
+    classes = f"{len(facts['classes'])} classes; " if facts["classes"] else ""
+    return f"{classes}{counts} pictures of {facts['shape'][1]} x {facts['shape'][2]}"
+
+
+def mirrored(settings: OnPictures, facts: dict) -> bool:
+    """Whether pictures may be mirrored: where it is asked for, or they are in colour."""
+    return facts["shape"][0] == 3 if settings.mirror is None else settings.mirror
 
 
 def noise(settings: FewLabels, facts: dict) -> views.Compose:
-    """RandAugment, and mirroring where it is asked for or the pictures are in colour."""
-    mirror = facts["shape"][0] == 3 if settings.mirror is None else settings.mirror
+    """RandAugment, and mirroring."""
     augment = views.RandAugment(2, settings.magnitude)
-    return views.Compose([views.Flip()] * mirror + [augment] * (settings.magnitude > 0))
+    return views.Compose([views.Flip()] * mirrored(settings, facts) + [augment] * (settings.magnitude > 0))
 
 
 def learner(settings: FewLabels, facts: dict, width: int | None = None) -> Learner:
@@ -123,21 +140,39 @@ def teach(
     out = f", {len(split.skipped):,} unreadable ones left out" if split.skipped else ""
     say(run, f"{found(facts)}{out}")
     every = split.unlabelled if len(split.unlabelled) else split.labelled
-    made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
-    seen = noise(settings, facts)
+    if settings.start:
+        begin(made.trunk, settings.start)
+    else:
+        made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
+    seen, two = noise(settings, facts), views.contrastive(mirror=mirrored(settings, facts))
     further = settings.feed(
         {name: signal for name, signal in made.signals.items() if name != "labels"},
         labelled=Batches(split.labelled, settings.batch, run.seed, seen),
         unlabelled=Batches(every, settings.batch, run.seed, seen),
+        pairs=Batches(every, settings.batch, run.seed, two, pairs=True),
     )
     curve = split.test.take(slice(0, 1000))
-    evaluate = (lambda learner: {"accuracy": Classifier(learner, facts).accuracy(curve)}) if len(curve) else None
-    return Classifier(fit(made, {"labels": labelled} | further, **budget, run=run, evaluate=evaluate), facts)
+
+    def classifier(learner: Learner) -> Classifier:
+        if further:  # turned and holed pictures went through the trunk too
+            recalibrate(learner.averaged[0], every)
+        return Classifier(learner, facts)
+
+    evaluate = (lambda learner: {"accuracy": classifier(learner).accuracy(curve)}) if len(curve) else None
+    return classifier(fit(made, {"labels": labelled} | further, **budget, run=run, evaluate=evaluate))
+
+
+def begin(trunk: trunks.Trunk, start: str) -> None:
+    """Take over the weights of the trunk of another run. Raises CaudexError where that is of another size."""
+    try:
+        restore(trunk, load(start).trunk.state_dict())
+    except CaudexError as error:
+        raise CaudexError(f"--start {start}: {error} Give --width, --depth and --stride as there.") from None
 
 
 def check(settings: FewLabels) -> None:
     """Raises CaudexError for a setting out of range."""
     endless = float("inf")
-    inside(settings, labels_per_class=(1, endless), batch=(2, endless), magnitude=(0, 1), dropout=(0, 0.9))
+    inside(settings, labels_per_class=(0, endless), draw=(0, endless), batch=(2, endless), magnitude=(0, 1), dropout=(0, 0.9))
     inside(settings, survival=(0.1, 1), width=(4, 4096), depth=(1, 100), stride=(1, 4), lr=(1e-8, 10), decay=(0, 10))
     inside(settings, average=(0, 0.99999))

@@ -22,6 +22,8 @@ from caudex.errors import CaudexError
 COMMANDS = {
     "list": "the systems and the signals, and which to take",
     "train": "SYSTEM [--data FOLDER] [settings]: train, measure, leave a run folder",
+    "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves, one report",
+    "probe": "RUN [--data FOLDER] [settings]: what its features are worth, by layer and with few labels",
     "claim": "SYSTEM [--seeds 5] [settings]: measure its claim against baselines",
     "resume": "RUN: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",

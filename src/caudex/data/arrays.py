@@ -87,7 +87,7 @@ def _read_idx(folder: Path, name: str, dimensions: int) -> np.ndarray:
         raise CaudexError(f"{path} is not a whole idx file: {error}. Fetch it again.") from None
 
 
-def npz(path: Path) -> Found:
+def npz(path: Path, need_labels: bool = True) -> Found:
     """An .npz: uint8 pictures [N, H, W] or [N, H, W, C] called pictures, images or x; labels, numbers or words, called
     labels or y, -1 or '' where nobody has labelled; each also with _train, and with _test for a test of its own;
     perhaps `classes`, what the label numbers mean. CaudexError for anything else."""
@@ -97,6 +97,8 @@ def npz(path: Path) -> Found:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
         raise CaudexError(f"{path} is not a readable .npz of plain arrays: {str(error).splitlines()[0]}") from None
     x, y = _called(arrays, PICTURES, "train"), _called(arrays, LABELS, "train")
+    if x and not y and not need_labels:
+        y, arrays["y"] = "y", np.full(len(arrays[x]), -1)
     if not x or not y:
         raise CaudexError(f"{path} has the arrays {', '.join(arrays)}; it needs x and y, or pictures and labels.")
     pixels, labels, test = _pixels(path, x, arrays[x]), _flat(path, x, arrays[x], y, arrays[y]), None

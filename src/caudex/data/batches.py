@@ -28,6 +28,7 @@ class Batch(NamedTuple):
     weights: Tensor | None = None  # [B]
     columns: dict[str, Tensor] = {}  # noqa: RUF012 - further labels [B] by name; never mutated
     part: Tensor | None = None  # [B] which of the joined sources it came from
+    other: Tensor | None = None  # float [B, C, H, W] a second view of each picture
 
 
 class Batches:
@@ -36,6 +37,7 @@ class Batches:
     `labels` replaces the set's own: probabilities [N, K] (a teacher's) or class numbers [N].
     Of several processes each gets its part of every batch. A set smaller than `size` is gone through as often as
     a batch needs, so that batches are full. Files are decoded ahead; those that cannot be read are left out.
+    `pairs` makes a second view of each picture, `batch.other`.
     """
 
     def __init__(
@@ -46,15 +48,16 @@ class Batches:
         view: Callable | None = None,
         labels: Tensor | None = None,
         weights: Tensor | None = None,
+        pairs: bool = False,
     ):
         if len(pictures) == 0:
             raise CaudexError("there are no pictures to make batches of; give a folder that has some.")
         self.pictures, self.size, self.seed, self.view = pictures, size, seed, view
         self.labels = pictures.labels if labels is None else labels
-        self.weights = weights
+        self.weights, self.pairs = weights, pairs
         self.drawn = 0  # pictures so far; the whole state
         self._orders: dict[int, np.ndarray] = {}
-        self._viewed: dict[int, tuple[Tensor, Tensor]] = {}  # by what `drawn` was before
+        self._viewed: dict[int, tuple[Tensor, ...]] = {}  # by what `drawn` was before
         self._pool: ThreadPoolExecutor | None = None
         self._coming: dict[int, tuple[Tensor, Tensor, Future]] = {}  # by what `drawn` will be
 
@@ -69,9 +72,9 @@ class Batches:
         readable = self.pictures.readable(index)
         if not readable.any():
             return next(self)
-        return self._batch(index[readable], self._seen(index[readable], epochs[readable], pictures[readable]))
+        return self._batch(index[readable], *self._seen(index[readable], epochs[readable], pictures[readable]))
 
-    def _viewed_ahead(self, begin: int) -> tuple[Tensor, Tensor]:
+    def _viewed_ahead(self, begin: int) -> tuple[Tensor, ...]:
         """Several batches are viewed in one call, which costs more than its pictures do when those are small.
 
         Which ones stand together follows from `drawn` alone, so that a resumed training makes the same calls.
@@ -82,8 +85,8 @@ class Batches:
             first = begin - begin % (self.size * together)
             begins = range(first, first + self.size * together, self.size)
             index, epochs = map(torch.cat, zip(*map(self._places, begins)))
-            pictures = self._seen(index, epochs, self.pictures.fetch(index))
-            self._viewed = dict(zip(begins, zip(index.chunk(together), pictures.chunk(together))))
+            seen = self._seen(index, epochs, self.pictures.fetch(index))
+            self._viewed = dict(zip(begins, zip(*(part.chunk(together) for part in (index, *seen)))))
         return self._viewed.pop(begin)
 
     def _decoded(self, drawn: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -109,13 +112,15 @@ class Batches:
             self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(len(self.pictures))
         return self._orders[epoch]
 
-    def _seen(self, index: Tensor, epochs: Tensor, pictures: Tensor) -> Tensor:
-        return self.view(pictures, Draw(self.seed, epochs, index)) if self.view else as_float(pictures)
+    def _seen(self, index: Tensor, epochs: Tensor, pictures: Tensor) -> tuple[Tensor, ...]:
+        """One view of each picture, or two: successive calls of one draw are independent."""
+        draw, view = Draw(self.seed, epochs, index), self.view or (lambda pictures, draw: as_float(pictures))
+        return tuple(view(pictures, draw) for _ in range(1 + self.pairs))
 
-    def _batch(self, index: Tensor, pictures: Tensor) -> Batch:
+    def _batch(self, index: Tensor, pictures: Tensor, other: Tensor | None = None) -> Batch:
         columns = {name: labels[index] for name, (labels, _) in self.pictures.columns.items()}
         weights = None if self.weights is None else self.weights[index]
-        return Batch(pictures, self.labels[index], index, weights, columns)
+        return Batch(pictures, self.labels[index], index, weights, columns, other=other)
 
     @property
     def experience(self) -> int:

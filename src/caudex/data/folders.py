@@ -14,12 +14,16 @@ from caudex.data.splits import Found
 from caudex.errors import CaudexError
 
 
-def folder(root: Path, size: int) -> Found:
+def folder(root: Path, size: int, need_labels: bool = True) -> Found:
     """root/labelled/<class>/**, root/unlabelled/**, root/test/<class>/**; without labelled/, every other folder in
-    root is a class. Raises CaudexError on anything from which nobody could learn to tell classes apart."""
+    root is a class. Raises CaudexError on anything from which nobody could learn to tell classes apart; but without
+    `need_labels`, pictures that lie in root itself are unlabelled, and so is all below it."""
     labelled, unlabelled = role(root, "labelled", "labeled"), role(root, "unlabelled", "unlabeled")
     test = role(root, "test")
     home = root / labelled if labelled else root
+    if not need_labels and not labelled and pictures_in(root):
+        paths = Paths(root)
+        return found(paths, torch.full((paths.add(below(root)),), -1), [], len(paths), size)
     classes = [name for name in folders_in(home) if labelled or name not in (unlabelled, test)]
     if labelled:
         _no_strays(home)
@@ -33,7 +37,8 @@ def folder(root: Path, size: int) -> Found:
     if unlabelled:
         labels.append(-1)
         counts.append(paths.add(below(root, unlabelled)))
-    _can_teach(root, home, classes, counts)
+    if need_labels or not sum(counts):
+        _can_teach(root, home, classes, counts)
     training = len(paths)
     if test:
         for name, count in add_test(paths, root, test, classes, home):

@@ -33,14 +33,17 @@ def pictures(
     size: int = 0,
     seed: int = 0,
     test_share: float = 0.2,
+    need_labels: bool = True,
+    draw: int | None = None,
 ) -> Split:
     """The labelled, the unlabelled and the test pictures of `spec`.
 
     `spec` is digits, fashion-mnist, hf:NAME, a folder (labelled/<class>/, unlabelled/, test/<class>/; or one folder a
     class; or idx files), an .npz or a .csv (path,label). `labels` is such a .csv for the pictures of a folder; what it
-    does not name is unlabelled. `labels_per_class` keeps that many labels a class, drawn by `seed`, and hides the
-    others; None keeps all. `size` is the side of the square pictures; 0 takes what suits the files, at least 16. Without a test of
+    does not name is unlabelled. `labels_per_class` keeps that many labels a class, drawn by `draw` (else `seed`), and
+    hides the others; None keeps all. `size` is the side of the square pictures; 0 takes what suits the files, at least 16. Without a test of
     its own, `test_share` of the labelled is held out, drawn by `seed`; nothing where a class has fewer than five.
+    Without `need_labels` there may be none at all: pictures for signals that need none.
     Raises CaudexError on whatever a user can mend.
     """
     if labels_per_class is not None and labels_per_class < 1:
@@ -49,7 +52,8 @@ def pictures(
         raise CaudexError(f"A size of {size} makes no sense; give one from {SMALLEST_SIDE} to 4096, or 0 to choose.")
     if not 0 <= test_share < 1:
         raise CaudexError(f"A test share of {test_share} makes no sense; give one from 0 up to, not including, 1.")
-    return divide(_found(spec, labels, size), labels_per_class, seed, test_share)
+    found = _found(spec, labels, size, need_labels)
+    return divide(found, labels_per_class, seed, seed if draw is None else draw, test_share, need_labels)
 
 
 def read(paths: Iterable[str], shape: tuple[int, int, int]) -> tuple[Tensor, list[tuple[str, str]]]:
@@ -78,7 +82,7 @@ def files(paths: Iterable[str]) -> list[str]:
     return names
 
 
-def _found(spec: str, labels: str | None, size: int) -> Found:
+def _found(spec: str, labels: str | None, size: int, need_labels: bool) -> Found:
     path = Path(spec).expanduser()
     if labels is not None and not path.is_dir():
         raise CaudexError(f"A table of labels ({labels}) goes with a folder of pictures, but {spec!r} is not a folder.")
@@ -91,9 +95,9 @@ def _found(spec: str, labels: str | None, size: int) -> Found:
     if path.is_dir():
         if arrays.idx_file(path, "train-images-idx3-ubyte"):
             return _of_size(arrays.idx(path, path.name), size)
-        return folder(path, size)
+        return folder(path, size, need_labels)
     if path.suffix.lower() == ".npz" and path.is_file():
-        return _of_size(arrays.npz(path), size)
+        return _of_size(arrays.npz(path, need_labels), size)
     if path.suffix.lower() == ".csv" and path.is_file():
         return table(path, path.parent, size)
     raise CaudexError(_unknown(spec, path))

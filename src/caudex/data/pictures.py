@@ -168,10 +168,12 @@ class Pictures:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What `pictures` returns: the labelled, the unlabelled, those held out for the test, and (path, reason) of those
-    left out. `test` is empty where too few are labelled to hold any out: then nothing is measured, and one says so."""
+    """What `pictures` returns: the labelled, the unlabelled, those held out for the test, (path, reason) of those left
+    out, and `every` picture that is not held out, without labels. `test` is empty where too few are labelled to hold
+    any out: then nothing is measured, and one says so."""
 
     labelled: Pictures
     unlabelled: Pictures
     test: Pictures
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    every: Pictures | None = None

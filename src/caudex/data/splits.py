@@ -63,29 +63,33 @@ def per_class(labels: Tensor, classes: Sequence[str]) -> list[int]:
     return torch.bincount(labels[labels >= 0], minlength=len(classes)).tolist()
 
 
-def divide(found: Found, labels_per_class: int | None, seed: int, test_share: float) -> Split:
-    """Hold out the test, drop from training what also stands there, draw the labels that are kept.
+def divide(
+    found: Found, labels_per_class: int | None, seed: int, draw: int, test_share: float, need_labels: bool
+) -> Split:
+    """Hold out the test by `seed`, drop from training what also stands there, draw the labels that are kept by `draw`.
 
-    Raises CaudexError where no two classes can be learned, or a class has fewer labels than are to be kept.
+    Raises CaudexError where no two classes can be learned but `need_labels`, or a class has fewer labels than are to
+    be kept.
     """
     everything, test, leaks = found.everything, found.test, found.leaks
-    _can_teach(everything.labels, everything.classes)
+    can_teach = _can_teach if need_labels else lambda labels, classes: None
+    can_teach(everything.labels, everything.classes)
     if test is None:
         test, leaks = _held_out(everything, seed, test_share), "drop"
     training = torch.ones(len(everything), dtype=torch.bool)
     training[test] = False
     dropped = _without_leaks(everything, training, test, leaks)
     labelled = training & (everything.labels >= 0)
-    _can_teach(everything.labels[labelled], everything.classes)
+    can_teach(everything.labels[labelled], everything.classes)
     if labels_per_class is not None:
-        kept = _drawn(everything, labelled, labels_per_class, seed)
+        kept = _drawn(everything, labelled, labels_per_class, draw)
         labelled = torch.zeros_like(labelled)
         labelled[kept] = True
     few, unreadable = settle(everything.take(labelled))
     held_out, more = settle(everything.take(test))
-    _can_teach(few.labels, few.classes)
-    many = everything.take(training & ~labelled).unlabelled()
-    return Split(few, many, held_out, found.skipped + dropped + unreadable + more)
+    can_teach(few.labels, few.classes)
+    many, every = (everything.take(part).unlabelled() for part in (training & ~labelled, training))
+    return Split(few, many, held_out, found.skipped + dropped + unreadable + more, every)
 
 
 def _can_teach(labels: Tensor, classes: Sequence[str]) -> None:
@@ -101,7 +105,7 @@ def _can_teach(labels: Tensor, classes: Sequence[str]) -> None:
 def _held_out(everything: Pictures, seed: int, share: float) -> Tensor:
     """At least one picture a class, and never all; none at all where a class has fewer than five."""
     counts = per_class(everything.labels, everything.classes)
-    if min(counts) < FEWEST_TO_HOLD_OUT or not share:
+    if min(counts, default=0) < FEWEST_TO_HOLD_OUT or not share:
         return torch.zeros(0, dtype=torch.int64)
     shares = [min(count - 1, max(1, round(count * share))) for count in counts]
     return stratified(everything.labels, shares, seed, "test share")

@@ -32,7 +32,8 @@ def with_off_topic(split: Split, share: float, seed: int) -> Split:
         replace(part.take(part.labels < classes), classes=part.classes[:classes])
         for part in (split.labelled, split.test)
     ]
-    return replace(split, labelled=kept[0], unlabelled=replace(unlabelled, classes=kept[0].classes), test=kept[1])
+    unlabelled = replace(unlabelled, classes=kept[0].classes)
+    return replace(split, labelled=kept[0], unlabelled=unlabelled, test=kept[1], every=unlabelled)
 
 
 def off_topic_share(labelled: Pictures, unlabelled: Pictures, sample: int = 2000) -> float:

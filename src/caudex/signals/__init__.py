@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from caudex.errors import CaudexError
 from caudex.names import find
+from caudex.signals.colorization import Colorization
+from caudex.signals.contrast import Contrast
+from caudex.signals.denoising import Denoising
+from caudex.signals.depth import Depth
+from caudex.signals.inpainting import Inpainting
+from caudex.signals.jigsaw import Jigsaw
 from caudex.signals.labels import Labels
+from caudex.signals.next_frame import NextFrame
 from caudex.signals.rotation import Rotation
+from caudex.signals.segmentation import Segmentation
 from caudex.signals.signal import Signal, Taught, accuracy, frozen
 
-__all__ = ["Labels", "Rotation", "Signal", "Taught", "accuracy", "asked", "frozen"]
+__all__ = [
+    "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels", "NextFrame", "Rotation",
+    "Segmentation", "Signal", "Taught", "accuracy", "asked", "frozen",
+]  # fmt: skip
 
 
 def asked(words: str, facts: dict) -> tuple[str, Signal]:

@@ -32,6 +32,7 @@ class Conv(Trunk):
             channels = out
         self.dropout = nn.Dropout(dropout)
         self.width = channels
+        self.widths = {f"stage{i + 1}": width * 2**i for i in range(stages)}
         self.to(memory_format=torch.channels_last)  # a third faster on processors
 
     def forward(self, x: Tensor, state: Any = None) -> Features:

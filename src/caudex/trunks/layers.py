@@ -21,11 +21,13 @@ class Features(NamedTuple):
 class Trunk(nn.Module):
     """`trunk(x, state=None)` returns `Features`; `width` is the length of `pooled`.
 
+    `widths` are the channels of the maps among `layers`, the finest first.
     `flops(shape)` is the analytic cost of one forward pass of one example of that shape,
     two for each multiply-add of convolutions and linear maps (`compute` counts the same by hooks).
     """
 
     width: int
+    widths: dict[str, int] = {}  # noqa: RUF012 - never mutated
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
         raise NotImplementedError

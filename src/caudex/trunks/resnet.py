@@ -20,12 +20,14 @@ class Block(nn.Module):
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         changes = stride > 1 or inputs != outputs
-        self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if changes else None
+        # of a 1x1 convolution with a stride and few channels, torch 2.13's backward pass corrupts memory on processors
+        self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False) if changes else None
+        self.stride = stride
         self.drop = StochasticDepth(survival)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm1(x).relu_()
-        shortcut = x if self.shortcut is None else self.shortcut(y)
+        shortcut = x if self.shortcut is None else self.shortcut(y[..., :: self.stride, :: self.stride])
         y = self.conv2(self.norm2(self.conv1(y)).relu_())
         return shortcut + self.drop(y)
 
@@ -63,6 +65,7 @@ class ResNet(Trunk):
         self.norm = normalisation(norm, inputs)
         self.dropout = nn.Dropout(dropout)
         self.width = inputs
+        self.widths = {f"stage{i + 1}": width * 2**i for i in range(3)}
         self.to(memory_format=torch.channels_last)  # a third faster on processors
 
     def forward(self, x: Tensor, state: Any = None) -> Features:

@@ -290,3 +290,14 @@ class RandAugment(_View):
                     pictures[rows] = family(pictures[rows], own, **named)
             pictures = pictures.index_select(0, order.argsort())
         return pictures
+
+
+def contrastive(crop: float = 0.3, colour: float = 0.5, mirror: bool = True) -> Compose:
+    """SimCLR's views: a part of at least `crop` of the area, mirrored, jittered in colour by `colour`, at times grey.
+
+    Without the jitter the histogram alone tells which two belong together (Chen et al. 2020, section 3.1, appendix A);
+    blur is left out, as there for small pictures.
+    """
+    strength = 0.8 * colour
+    jitter = Colour(strength, strength, strength, 0.2 * colour)
+    return Compose((ResizedCrop((crop, 1.0)), *[Flip()] * mirror, jitter, Grey()))

@@ -74,35 +74,43 @@ class NoisyStudent(FewLabels, System):
             raise CaudexError(f"{self.data} has no unlabelled pictures; add some, or use `caudex train supervised`.")
         results = {"off_topic": off_topic_share(split.labelled, split.unlabelled), "classes": len(facts["classes"])}
         before = run.compute.flops
-        noise = few_labels.noise(self, facts)
-        labelled = one_hot(split.labelled.labels, len(facts["classes"]))
-        net = self.network(
-            run.stage("teacher"), split, 0, Batches(split.labelled, self.batch, run.seed, noise, labelled)
-        )
-        results["teacher"] = tested(net, split.test)
-        rounds = []
-        for number in range(1, self.rounds + 1):
-            rows, told, right = self.pseudo_labels(run, number, net, split)
-            rounds.append({"round": number, "learned": len(rows), "distinct": len(rows.unique()), "right": right})
-            few = self.labelled_of_a_batch(len(split.labelled), len(rows))
-            source = Join(
-                Batches(split.labelled, few, run.seed, noise, labelled),
-                Batches(split.unlabelled.take(rows), self.batch - few, run.seed, noise, told),
-            )
-            net = self.network(run.stage(f"student-{number}"), split, number, source)
-            rounds[-1]["student"] = net.accuracy(split.test)
+        teacher, net, rounds = self.teachers(run, split)
+        results["teacher"] = tested(teacher, split.test)
         run.table("rounds", rounds)
         spent = run.compute.flops - before
         results["noisy-student"] = examine(run, net, split, "noisy-student")
         results["parameters"] = sum(p.numel() for p in net.trunk.parameters())
         if self.baseline:
             stage = run.stage("supervised")
-            source = Batches(split.labelled, self.batch, run.seed, noise, labelled)
-            equal = self.network(stage, split, self.rounds, source, flops=spent)
+            equal = self.network(stage, split, self.rounds, self.labelled(run, split, self.batch), flops=spent)
             results["supervised, same compute"] = examine(stage, equal, split, "supervised")
             results["gain"] = gain(net, equal, split.test)
         run.keep("results", results)
         return net
+
+    def classifier(self, run: Run, split: Split) -> Classifier:
+        return self.teachers(run, split)[1]
+
+    def teachers(self, run: Run, split: Split) -> tuple[Classifier, Classifier, list[dict]]:
+        """The first teacher, the last student, and what there is to say of each round."""
+        teacher = net = self.network(run.stage("teacher"), split, 0, self.labelled(run, split, self.batch))
+        noise, rounds = few_labels.noise(self, facts_of(split)), []
+        for number in range(1, self.rounds + 1):
+            rows, told, right = self.pseudo_labels(run, number, net, split)
+            rounds.append({"round": number, "learned": len(rows), "distinct": len(rows.unique()), "right": right})
+            few = self.labelled_of_a_batch(len(split.labelled), len(rows))
+            source = Join(
+                self.labelled(run, split, few),
+                Batches(split.unlabelled.take(rows), self.batch - few, run.seed, noise, told),
+            )
+            net = self.network(run.stage(f"student-{number}"), split, number, source)
+            rounds[-1]["student"] = net.accuracy(split.test)
+        return teacher, net, rounds
+
+    def labelled(self, run: Run, split: Split, size: int) -> Batches:
+        facts = facts_of(split)
+        told = one_hot(split.labelled.labels, len(facts["classes"]))
+        return Batches(split.labelled, size, run.seed, few_labels.noise(self, facts), told)
 
     def split(self) -> Split:
         whole = few_labels.split(self)

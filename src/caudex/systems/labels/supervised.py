@@ -8,9 +8,9 @@ from typing import ClassVar
 from caudex import few_labels
 from caudex.claim import Claim
 from caudex.classifier import Classifier
-from caudex.data import Batches
+from caudex.data import Batches, Split
 from caudex.examination import examine
-from caudex.few_labels import FewLabels
+from caudex.few_labels import FewLabels, facts_of
 from caudex.peers import svm
 from caudex.run import Run
 from caudex.system import System
@@ -36,13 +36,17 @@ class Supervised(FewLabels, System):
 
     def train(self, run: Run) -> Classifier:
         split = few_labels.split(self)
-        facts = few_labels.noted(run, split)
+        few_labels.noted(run, split)
+        net = self.classifier(run, split)
+        run.keep("results", {"supervised": examine(run, net, split, "supervised")})
+        return net
+
+    def classifier(self, run: Run, split: Split) -> Classifier:
+        facts = facts_of(split)
         with run.seeded("weights"):
             made = few_labels.learner(self, facts)
         source = Batches(split.labelled, self.batch, run.seed, few_labels.noise(self, facts))
-        net = few_labels.teach(run.stage("supervised"), self, split, made, source, self.budget(1.0))
-        run.keep("results", {"supervised": examine(run, net, split, "supervised")})
-        return net
+        return few_labels.teach(run.stage("supervised"), self, split, made, source, self.budget(1.0))
 
     def model(self, facts: dict) -> Classifier:
         return Classifier(few_labels.learner(self, facts), facts)

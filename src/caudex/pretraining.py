@@ -1,0 +1,170 @@
+"""What the systems that learn from pictures without labels share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+
+from torch.optim import AdamW
+
+from caudex import data, trunks, views
+from caudex.claim import Claim
+from caudex.data import Batches, Split
+from caudex.encoder import Encoder, features, recalibrate
+from caudex.errors import CaudexError
+from caudex.examination import with_interval
+from caudex.few_labels import OnPictures, facts_of, found, mirrored, noted
+from caudex.learner import Learner, cosine
+from caudex.probing import COLLAPSED, neighbours, probe, some, spectrum
+from caudex.run import Run
+from caudex.screen import say
+from caudex.signals import Labels, Signal
+from caudex.system import System, inside
+from caudex.training import fit
+
+
+@dataclass
+class Pretraining(OnPictures):
+    """The settings of systems that learn without labels; labels, where there are some, only measure."""
+
+    batch: int = 128
+    crop: float = 0.4
+    """least area of the random crops, as a share of the picture's"""
+    colour: float = 0.5
+    """strength of the colour jitter where two views are made"""
+
+
+def split(settings: Pretraining) -> Split:
+    """All labels are kept: no signal sees them."""
+    return data.pictures(
+        settings.data, labels=settings.labels, size=settings.size, seed=settings.seed, need_labels=False
+    )
+
+
+def trunk(settings: OnPictures, facts: dict) -> trunks.ResNet:
+    return trunks.ResNet(facts["shape"][0], settings.width, settings.depth, stride=settings.stride)
+
+
+def learner(settings: Pretraining, facts: dict, signals: Mapping[str, Signal]) -> Learner:
+    """The trunk with these heads; AdamW on half a cosine, weights averaged."""
+    optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay, fused=True)
+    return Learner(trunk(settings, facts), signals, optimizer, cosine, average=settings.average)
+
+
+def mild(settings: Pretraining, facts: dict) -> views.Compose:
+    """Crops, and mirroring: for signals that change pictures in their own way."""
+    return views.Compose((views.ResizedCrop((settings.crop, 1.0)), *[views.Flip()] * mirrored(settings, facts)))
+
+
+def train(settings: System, run: Run) -> Encoder:
+    """Fit the system's learner to every picture that is not held out, then probe its layers and a random trunk's."""
+    pictures = split(settings)
+    facts = noted(run, pictures)
+    say(run, found(facts))
+    with run.seeded("weights"):
+        made = settings.learner(facts)
+    every = pictures.every
+    made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
+    random = deepcopy(made.trunk)  # as it was before it learned
+    seen, two = mild(settings, facts), views.contrastive(settings.crop, settings.colour, mirrored(settings, facts))
+    offered = {
+        "unlabelled": Batches(every, settings.batch, run.seed, seen),
+        "pairs": Batches(every, settings.batch, run.seed, two, pairs=True),
+    }
+    if len(pictures.labelled):
+        offered["labelled"] = Batches(pictures.labelled, settings.batch, run.seed, seen)
+    sources = settings.feed(made.signals, **offered)
+    fit(made, sources, **settings.budget(1.0), run=run.stage("pretraining"), evaluate=watch(pictures))
+    model = Encoder(made, facts)
+    recalibrate(model.trunk, every)
+    recalibrate(random, every)
+    run.keep("results", measured(run, model.trunk, random, pictures))
+    return model
+
+
+def watch(pictures: Split):
+    """What ten looks at a training show: nearest neighbours, and whether the features collapse."""
+    sample, known, test = some(pictures.every, 1000), some(pictures.labelled, 2000), some(pictures.test, 500)
+
+    def evaluate(made: Learner) -> dict[str, float]:
+        trunk = made.averaged[0]
+        recalibrate(trunk, sample)
+        seen = spectrum(features(trunk, sample)["pooled"])
+        if len(test):
+            here, there = (features(trunk, part)["pooled"] for part in (known, test))
+            seen["accuracy"] = neighbours(here, known.labels, there, test.labels)
+        return seen
+
+    return evaluate
+
+
+def measured(run: Run, taught: trunks.Trunk, random: trunks.Trunk, pictures: Split) -> dict:
+    """Probes of each layer beside those of a random trunk, and the spectrum of the features."""
+    results = {"parameters": sum(p.numel() for p in taught.parameters())}
+    results |= {"spectrum": spectrum(features(taught, some(pictures.every, 2000))["pooled"])}
+    if len(pictures.test) == 0:
+        return results
+    with run.counting(taught, random):
+        own, its = (probe(each, pictures.labelled, pictures.test) for each in (taught, random))
+    run.table("layers", [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own])
+    count = len(pictures.test)
+    for name, layers in {"linear probe": own, "random trunk": its}.items():
+        results[name] = with_interval(layers["pooled"]["linear"], count)
+    results["20 neighbours"] = with_interval(own["pooled"]["neighbours"], count)
+    best = max(own, key=lambda layer: own[layer]["held out"])
+    return results | {"best layer": {"layer": best, "linear": own[best]["linear"], "random": its[best]["linear"]}}
+
+
+def warn(results: dict) -> list[str]:
+    said = []
+    if results["spectrum"]["deviation"] < COLLAPSED:
+        said.append(
+            "the features have collapsed: nearly all pictures have the same. Are the pictures alike? Else try a lower --lr."
+        )
+    if "linear probe" not in results:
+        said.append("no labels to test with (each class needs five), so what was learned is not measured.")
+    return said
+
+
+def claim(settings: System, run: Run) -> Claim:
+    """A linear probe of the features against that of a random trunk and of one that learned from all labels as long."""
+    pictures = split(settings)
+    if len(pictures.test) == 0:
+        raise CaudexError("a claim needs labels to probe with: at least five of each class, or a folder test/CLASS/.")
+    settings.train(run)
+    found, best = run.kept("results"), run.kept("results")["best layer"]
+    spent = run.stage("pretraining").kept("finished")["flops"]
+    taught = taught_by_labels(settings, run.stage("all-labels"), pictures, spent)
+    all_labels = probe(taught, pictures.labelled, pictures.test)["pooled"]["linear"]
+    against = {"random trunk": found["random trunk"]["accuracy"], "all labels": all_labels}
+    further = {
+        "20 neighbours": found["20 neighbours"]["accuracy"],
+        "best layer": best["linear"],
+        "best layer, random trunk": best["random"],
+        "effective rank": found["spectrum"]["effective rank"],
+        "parameters": found["parameters"],
+    }
+    return Claim(settings.statement, found["linear probe"]["accuracy"], against, further)
+
+
+def taught_by_labels(settings: System, run: Run, pictures: Split, flops: float) -> trunks.Trunk:
+    """The same trunk under the same views, taught by all labels with so much compute."""
+    facts = facts_of(pictures)
+    with run.seeded("weights"):
+        made = learner(settings, facts, {"labels": Labels(len(facts["classes"]))})
+    made.trunk.standardise.measure(pictures.every.fetch(slice(0, 2000)))
+    source = Batches(pictures.labelled, settings.batch, run.seed, mild(settings, facts))
+    taught = fit(made, {"labels": source}, flops=flops, run=run).averaged[0]
+    recalibrate(taught, pictures.every)
+    return taught
+
+
+def check(settings: Pretraining) -> None:
+    """Raises CaudexError for a setting out of range."""
+    endless = float("inf")
+    inside(settings, batch=(2, endless), width=(4, 4096), depth=(1, 100), stride=(1, 4), lr=(1e-8, 10), decay=(0, 10))
+    inside(settings, average=(0, 0.99999), crop=(0.05, 1), colour=(0, 1))
+
+

@@ -1,0 +1,113 @@
+"""Contrast: two views of one picture belong together, views of others apart."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caudex.errors import CaudexError
+from caudex.shadow import Shadow
+from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.trunks import width_of
+
+
+class Contrast(Signal):
+    """Two views of one picture belong together, views of others apart.
+
+    Without a queue, both views go through the trunk in one pass, so that batch statistics tell them apart nowhere,
+    and the other 2B - 2 pictures of the batch are the negatives of each (Chen et al. 2020, equation 1, algorithm 1).
+    With one, keys come from a slow copy of trunk and head, and the last `queue` keys are the negatives (He et al.
+    2020, equation 1, algorithm 1). The slow copy normalises by running statistics: shuffling a batch on one device
+    hides nothing, while so no key shares batch statistics with its query (Cai et al. 2021, section 3).
+    `hidden=0` is the linear head of MoCo's first version. Batches hold two views, `pictures` and `other`.
+    """
+
+    needs = "pairs"
+
+    def __init__(
+        self,
+        dimensions: int = 64,
+        hidden: int = 128,
+        temperature: float = 0.2,
+        queue: int = 0,
+        momentum: float = 0.99,
+    ):
+        super().__init__()
+        self.dimensions, self.hidden, self.temperature, self.momentum = dimensions, hidden, temperature, momentum
+        self.choices = 0
+        self.keys: Shadow | None = None
+        if queue:
+            self.register_buffer("queue", F.normalize(torch.randn(queue, dimensions), dim=1))
+            self.register_buffer("place", torch.zeros((), dtype=torch.int64))
+
+    def build(self, trunk):
+        width = width_of(trunk)
+        if self.hidden:
+            self.head = nn.Sequential(
+                nn.Linear(width, self.hidden, bias=False), nn.BatchNorm1d(self.hidden), nn.ReLU(inplace=True),
+                nn.Linear(self.hidden, self.dimensions, bias=False), nn.BatchNorm1d(self.dimensions),
+            )  # fmt: skip
+        else:
+            self.head = nn.Linear(width, self.dimensions)
+        if hasattr(self, "queue"):
+            self.keys = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
+
+    def trivial(self):
+        return math.log(self.choices) if self.choices else None
+
+    def loss(self, trunk, batch):
+        if len(batch.pictures) < 2:
+            raise CaudexError("contrast needs other pictures to tell one from; a batch of 1 has none, try --batch 128.")
+        views = (batch.pictures, batch.other)
+        scores, partner, pairs = (self._against_queue if self.keys else self._within_batch)(trunk, *views)
+        self.choices = scores.shape[1] - (not self.keys)  # oneself is no choice
+        return Taught(
+            F.cross_entropy(scores / self.temperature, partner),
+            {"accuracy": accuracy(scores, partner), **spread(*pairs)},
+        )
+
+    def _within_batch(self, trunk, one: Tensor, other: Tensor):
+        both = projected(trunk, self.head, torch.cat([one, other]))  # [2B, D]
+        scores = (both @ both.T).masked_fill(torch.eye(len(both), dtype=torch.bool, device=both.device), -torch.inf)
+        partner = torch.arange(len(both), device=both.device).roll(len(one))  # view i of one stands at B + i
+        return scores, partner, both.chunk(2)
+
+    def _against_queue(self, trunk, one: Tensor, other: Tensor):
+        queries = projected(trunk, self.head, one)  # [B, D]
+        with torch.no_grad():
+            keys = projected(*self.keys.copy, other)  # [B, D]
+        same = (queries * keys).sum(1, keepdim=True)  # [B, 1]
+        scores = torch.cat([same, queries @ self.queue.clone().T], 1)  # cloned: it moves on before the backward pass
+        self._enqueue(keys)
+        return scores, torch.zeros(len(queries), dtype=torch.long, device=one.device), (queries, keys)
+
+    def _enqueue(self, keys: Tensor) -> None:
+        count, size = len(self.queue), len(keys)
+        if count % size:
+            raise CaudexError(
+                f"a queue of {count:,} keys does not take batches of {size:,} evenly; try --queue {max(1, count // size) * size}."
+            )
+        start = int(self.place)
+        self.queue[start : start + size] = keys
+        self.place.fill_((start + size) % count)
+
+
+def projected(trunk, head: nn.Module, pictures: Tensor) -> Tensor:
+    """What trunk and head make of pictures, on the unit sphere: [B, D]."""
+    return F.normalize(head(trunk(pictures).pooled), dim=1)
+
+
+@torch.no_grad()
+def spread(one: Tensor, other: Tensor) -> dict[str, Tensor]:
+    """Alignment and uniformity of unit vectors [B, D] (Wang and Isola 2020, equations 2 and 3); both fall as it learns.
+
+    Collapsed features have uniformity 0.
+    """
+    apart = torch.pdist(one).square()  # [B (B - 1) / 2]
+    return {
+        "alignment": (one - other).square().sum(1).mean(),
+        "uniformity": torch.logsumexp(-2 * apart, 0) - math.log(len(apart)),
+    }

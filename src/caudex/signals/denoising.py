@@ -1,0 +1,38 @@
+"""Denoising: what was there before the noise?"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from caudex.signals.signal import Signal, Taught
+from caudex.trunks import Decoder
+
+
+class Denoising(Signal):
+    """What was there before the noise? Take Gaussian noise of deviation `std` away again.
+
+    The error is 1 for one who leaves the noise as it is. Source: Vincent et al. 2008, equation 5, with a squared error.
+    """
+
+    def __init__(self, std: float = 0.3):
+        super().__init__()
+        self.std = std
+
+    def build(self, trunk):
+        self.head = Decoder(trunk, len(trunk.standardise.mean))
+
+    def trivial(self):
+        return 1.0
+
+    def loss(self, trunk, batch):
+        noised = self.noised(batch.pictures)
+        left = (noised - batch.pictures).square().mean()
+        return Taught((self.clean(trunk, noised) - batch.pictures).square().mean() / left)
+
+    def noised(self, pictures: Tensor) -> Tensor:
+        return (pictures + self.std * torch.randn_like(pictures)).clamp(0, 1)
+
+    def clean(self, trunk, noised: Tensor) -> Tensor:
+        """Pictures without their noise, [B, C, H, W]."""
+        return self.head(trunk(noised), noised.shape[2:])

@@ -1,0 +1,53 @@
+"""Depth: how far away is what each pixel shows?"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from caudex.errors import CaudexError
+from caudex.signals.signal import Signal, Taught
+from caudex.trunks import Decoder
+
+ABSOLUTE = 0.5  # lambda of the equation: at 1 only ratios of depths count, at 0 a scale that is wrong counts in full
+
+
+class Depth(Signal):
+    """How far away is what each pixel shows? The error of the logarithm of `batch.depth` [B, H, W], in metres.
+
+    An error that all pixels of a picture share, a wrong scale, counts half. The loss is 1 for one who says the
+    batch's mean logarithm everywhere.
+    Source: Eigen et al. 2014, equation 4.
+    """
+
+    @classmethod
+    def asked(cls, what, facts):
+        if "depth" not in facts:
+            raise CaudexError("--also depth needs pictures whose depth is known in every pixel, as it is of scenes.")
+        return super().asked(what, facts)
+
+    def build(self, trunk):
+        self.head = Decoder(trunk, 1, skips=True)
+
+    def trivial(self):
+        return 1.0
+
+    def log_depth(self, trunk, pictures: Tensor) -> Tensor:
+        """Logarithms of metres [B, H, W] from pictures [B, C, H, W]."""
+        return self.head(trunk(pictures), pictures.shape[2:]).squeeze(1)
+
+    def loss(self, trunk, batch):
+        told, true = self.log_depth(trunk, batch.pictures), batch.depth.log()
+        left = scale_invariant(true.mean(), true).clamp_min(1e-8)
+        metrics = {"relative_error": relative_error(told.detach().exp(), batch.depth)}
+        return Taught(scale_invariant(told, true) / left, metrics)
+
+
+def scale_invariant(told: Tensor, true: Tensor) -> Tensor:
+    """Equation 4, the mean over pictures, of logarithms [B, H, W]."""
+    errors = (told - true).flatten(1)
+    return (errors.square().mean(1) - ABSOLUTE * errors.mean(1).square()).mean()
+
+
+def relative_error(told: Tensor, depth: Tensor) -> Tensor:
+    """Mean of |told - depth| / depth."""
+    return ((told - depth).abs() / depth).mean()

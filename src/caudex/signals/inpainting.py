@@ -1,0 +1,85 @@
+"""Inpainting: what stands in the hole?"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caudex.errors import CaudexError
+from caudex.signals.signal import Signal, Taught, frozen
+from caudex.trunks import Conv, Decoder
+
+MASKS = ("centre", "random")
+
+
+class Inpainting(Signal):
+    """What stands in the hole? Fill in a part of the picture that was taken out.
+
+    The hole is filled with the batch's mean colour before the trunk sees it; the error counts in the hole alone, and
+    is 1 for one who leaves the mean. `mask="centre"` takes out the middle square of half the side, `"random"` a
+    rectangle of up to a quarter of the area anywhere, which teaches better features, since no border can be learned.
+    With `adversarial`, a critic learns to tell fills from pictures, and the fill to deceive it: sharp instead of grey.
+    Source: Pathak et al. 2016, equations 1 to 3, where `adversarial` is 0.001.
+    """
+
+    def __init__(self, mask: str = "random", adversarial: float = 0.0):
+        super().__init__()
+        if mask not in MASKS:
+            raise CaudexError(f"a mask {mask!r} is unknown; choose {' or '.join(MASKS)}.")
+        self.mask, self.adversarial = mask, adversarial
+
+    @classmethod
+    def asked(cls, what, facts):
+        return cls(what or "random")
+
+    def build(self, trunk):
+        channels = len(trunk.standardise.mean)
+        self.head = Decoder(trunk, channels)
+        if self.adversarial:
+            self.critic = Conv(channels, width=8, norm="group")
+            self.verdict = nn.Linear(self.critic.width, 1)
+
+    def trivial(self):
+        return 1.0
+
+    def loss(self, trunk, batch):
+        pictures = batch.pictures
+        hole = self.hole(pictures)
+        mean = pictures.mean((0, 2, 3), keepdim=True)  # [1, C, 1, 1]
+        fill = self.fill(trunk, torch.where(hole, mean, pictures))
+        left = ((mean - pictures).square() * hole).mean().clamp_min(1e-8)
+        error = ((fill - pictures).square() * hole).mean() / left
+        if not self.adversarial:
+            return Taught(error)
+        filled = torch.where(hole, fill, pictures)
+        with frozen(self.critic), frozen(self.verdict):
+            deceived = F.softplus(-self.judge(filled)).mean()
+        told = F.softplus(-self.judge(pictures)).mean() + F.softplus(self.judge(filled.detach())).mean()
+        loss = (1 - self.adversarial) * error + self.adversarial * deceived + told
+        return Taught(loss, {"error": error, "critic": told})
+
+    def fill(self, trunk, holed: Tensor) -> Tensor:
+        """What the pictures [B, C, H, W] with a hole should be: [B, C, H, W], everywhere."""
+        return self.head(trunk(holed), holed.shape[2:])
+
+    def judge(self, pictures: Tensor) -> Tensor:
+        return self.verdict(self.critic(pictures).pooled)
+
+    def hole(self, pictures: Tensor) -> Tensor:
+        """bool [B, 1, H, W], true in the hole."""
+        count, (height, width), device = len(pictures), pictures.shape[2:], pictures.device
+        if self.mask == "centre":
+            size, corner = torch.full((count, 2), 0.5, device=device), torch.full((count, 2), 0.25, device=device)
+        else:
+            size = 0.25 + 0.25 * torch.rand(count, 2, device=device)  # shares of the sides
+            corner = torch.rand(count, 2, device=device) * (1 - size)
+        inside = [
+            ((place >= low[:, None]) & (place < (low + long)[:, None]))
+            for place, low, long in zip(
+                [(torch.arange(side, device=device) + 0.5) / side for side in (height, width)],
+                corner.unbind(1),
+                size.unbind(1),
+            )
+        ]
+        return (inside[0][:, :, None] & inside[1][:, None, :])[:, None]

@@ -1,0 +1,75 @@
+"""Jigsaw: in which order do the tiles belong?"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caudex.errors import CaudexError
+from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.trunks import width_of
+from caudex.views import arranged, normalised, permutations, tiles
+
+SMALLEST_TILE = 4
+
+
+class Jigsaw(Signal):
+    """In which order do the tiles belong? Tell which of `orders` permutations shuffled the tiles of a picture.
+
+    Each tile is cut with a gap and jitter from its cell, normalised on its own, and encoded on its own; the head sees
+    the features of all in the shuffled order. The orders differ from each other in as many places as can be.
+    Source: Noroozi and Favaro 2016, sections 3.3 and 4.2, algorithm 1.
+    """
+
+    def __init__(self, grid: int = 0, orders: int = 0):
+        super().__init__()
+        self.grid, self.orders = grid, orders
+
+    @classmethod
+    def asked(cls, what, facts):
+        signal = super().asked(what, facts)
+        signal.grid = grid_for(min(facts["shape"][1:]))
+        return signal
+
+    def build(self, trunk):
+        self.grid = self.grid or 3
+        pieces = self.grid**2
+        self.orders = self.orders or min(100, math.factorial(pieces))
+        self.register_buffer("permutations", permutations(self.orders, pieces))
+        self.head = nn.Sequential(
+            nn.Linear(pieces * width_of(trunk), 256), nn.ReLU(inplace=True), nn.Linear(256, self.orders)
+        )
+
+    def trivial(self):
+        return math.log(self.orders)
+
+    def loss(self, trunk, batch):
+        number = torch.randint(self.orders, (len(batch.pictures),), device=batch.pictures.device)  # [B]
+        logits = self.told(trunk, self.shuffled(batch.pictures, number))
+        return Taught(F.cross_entropy(logits, number), {"accuracy": accuracy(logits, number)})
+
+    def shuffled(self, pictures: Tensor, number: Tensor) -> Tensor:
+        """Tiles [B, P, C, s, s] in the order of the permutations [B], each of mean 0 and deviation 1."""
+        cell = min(pictures.shape[2:]) // self.grid
+        side = cell - max(1, cell // 7)  # 64 of 75 pixels in the paper
+        if side < SMALLEST_TILE:
+            raise CaudexError(
+                f"pictures of {pictures.shape[2]} x {pictures.shape[3]} give tiles of {side} pixels, too few to see "
+                f"anything; try --size {self.grid * (SMALLEST_TILE + 1)} or larger."
+            )
+        cells = torch.tensor([length // self.grid for length in pictures.shape[2:]], device=pictures.device)
+        corners = (torch.rand(len(pictures), self.grid**2, 2, device=pictures.device) * (cells - side + 1)).long()
+        return arranged(normalised(tiles(pictures, self.grid, corners, side)), self.permutations[number])
+
+    def told(self, trunk, shuffled: Tensor) -> Tensor:
+        """[B, orders] from tiles; the trunk's first layer standardises, which is undone before it."""
+        flat = shuffled.flatten(0, 1) * trunk.standardise.deviation + trunk.standardise.mean
+        return self.head(trunk(flat).pooled.view(len(shuffled), -1))
+
+
+def grid_for(side: int) -> int:
+    """3 x 3 as in the paper where tiles then have at least 5 pixels, else 2 x 2."""
+    return 3 if side >= 3 * (SMALLEST_TILE + 2) else 2

@@ -1,0 +1,48 @@
+"""Next frame: what happens next in the video?"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from caudex.errors import CaudexError
+from caudex.signals.signal import Signal, Taught
+from caudex.trunks import Decoder, Features
+
+
+class NextFrame(Signal):
+    """What happens next? Predict the last frame of a window from those before it.
+
+    The trunk encodes each frame on its own, so that it serves single pictures too; the head sees how the maps change
+    and predicts what is added to the frame before. The error is 1 for one who copies that frame.
+    Source: the squared error of Mathieu et al. 2016, equation 2, with p = 2. Batches hold `frames` [B, T, C, H, W].
+    """
+
+    needs = "frames"
+
+    def __init__(self, before: int = 2):
+        super().__init__()
+        self.before = before
+
+    def build(self, trunk):
+        self.mix = nn.ModuleDict(
+            {name: nn.Conv2d(self.before * width, width, 1) for name, width in trunk.widths.items()}
+        )
+        self.head = Decoder(trunk, len(trunk.standardise.mean), skips=True)
+
+    def trivial(self):
+        return 1.0
+
+    def loss(self, trunk, batch):
+        before, true = batch.frames[:, :-1], batch.frames[:, -1]
+        if before.shape[1] != self.before:
+            raise CaudexError(f"windows of {self.before + 1} frames are needed, not {before.shape[1] + 1}.")
+        copied = (before[:, -1] - true).square().mean().clamp_min(1e-8)
+        error = (self.predict(trunk, before) - true).square().mean()
+        return Taught(error / copied, {"squared error": error, "of a copy": copied})
+
+    def predict(self, trunk, before: Tensor) -> Tensor:
+        """The next frame [B, C, H, W] of frames [B, T, C, H, W]."""
+        layers = trunk(before.flatten(0, 1)).layers
+        count = len(before)
+        mixed = {name: mix(layers[name].unflatten(0, (count, -1)).flatten(1, 2)) for name, mix in self.mix.items()}
+        return before[:, -1] + self.head(Features(None, mixed), before.shape[3:])

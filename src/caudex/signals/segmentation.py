@@ -1,0 +1,60 @@
+"""Segmentation: what does each pixel show?"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from caudex.errors import CaudexError
+from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.trunks import Decoder
+
+
+class Segmentation(Signal):
+    """What does each pixel show? Cross-entropy with the class of every pixel, `batch.segments` [B, H, W].
+
+    The mean intersection over union leaves out classes that are nowhere in the batch.
+    Source: Long et al. 2015, section 4; the metrics, section 5.
+    """
+
+    def __init__(self, classes: int):
+        super().__init__()
+        self.classes = classes
+
+    @classmethod
+    def asked(cls, what, facts):
+        if "segments" not in facts or what is not None:
+            raise CaudexError(
+                "--also segmentation needs pictures whose every pixel has a class, as those of scenes have; "
+                "then say segmentation, or segmentation:0.5 for half the weight."
+            )
+        return cls(len(facts["segments"]))
+
+    def build(self, trunk):
+        self.head = Decoder(trunk, self.classes, skips=True)
+
+    def trivial(self):
+        return math.log(self.classes)
+
+    def logits(self, trunk, pictures: Tensor) -> Tensor:
+        """[B, K, H, W] from pictures [B, C, H, W]."""
+        return self.head(trunk(pictures), pictures.shape[2:])
+
+    def loss(self, trunk, batch):
+        logits = self.logits(trunk, batch.pictures)
+        metrics = {
+            "accuracy": accuracy(logits.detach(), batch.segments),
+            "mean_iou": mean_iou(logits.detach().argmax(1), batch.segments, self.classes),
+        }
+        return Taught(F.cross_entropy(logits, batch.segments), metrics)
+
+
+def mean_iou(told: Tensor, segments: Tensor, classes: int) -> Tensor:
+    """Of the pixels that are or are told to be of a class, the share that are both; the mean over classes seen."""
+    pairs = torch.bincount((segments.long() * classes + told).flatten(), minlength=classes**2).view(classes, classes)
+    both = pairs.diagonal()
+    either = pairs.sum(0) + pairs.sum(1) - both  # [K]
+    return (both / either.clamp_min(1)).sum() / (either > 0).sum()

@@ -1,0 +1,54 @@
+"""colorization: which colours had the grey picture?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from caudex import pretraining, signals
+from caudex.claim import Claim
+from caudex.encoder import Encoder
+from caudex.learner import Learner
+from caudex.pretraining import Pretraining
+from caudex.run import Run
+from caudex.system import System, inside
+
+
+@dataclass
+class Colorization(Pretraining, System):
+    """Unlabelled pictures alone: tell the colours of grey ones (Zhang et al. 2016).
+
+    It needs pictures in colour.
+    """
+
+    crop: float = 0.6
+    rebalance: float = 0.5
+    """how much rare colours count: 1 is not at all, towards 0 is more"""
+
+    scales: ClassVar = {
+        "tiny": {"steps": 30, "width": 8, "batch": 32},
+        "paper": {
+            "data": "imagenet/", "size": 224, "batch": 40, "steps": 450_000, "width": 64, "depth": 8, "lr": 3e-5,
+        },
+    }  # fmt: skip
+    statement: ClassVar = "telling colours teaches features of what pictures show"
+
+    def learner(self, facts: dict) -> Learner:
+        return pretraining.learner(self, facts, {"colorization": signals.Colorization(self.rebalance)} | self.further(facts))
+
+    def train(self, run: Run) -> Encoder:
+        return pretraining.train(self, run)
+
+    def model(self, facts: dict) -> Encoder:
+        return Encoder(self.learner(facts), facts)
+
+    def claim(self, run: Run) -> Claim:
+        return pretraining.claim(self, run)
+
+    def warn(self, results: dict) -> list[str]:
+        return pretraining.warn(results)
+
+    def check(self) -> None:
+        super().check()
+        pretraining.check(self)
+        inside(self, rebalance=(0.01, 1))

@@ -1,0 +1,57 @@
+"""inpainting: what stands in the hole?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from caudex import pretraining, signals
+from caudex.claim import Claim
+from caudex.encoder import Encoder
+from caudex.learner import Learner
+from caudex.pretraining import Pretraining
+from caudex.run import Run
+from caudex.system import System, inside
+
+
+@dataclass
+class Inpainting(Pretraining, System):
+    """Unlabelled pictures alone: fill in what was taken out (Pathak et al. 2016), a context encoder.
+
+    It makes the best pictures and the weakest features for classes.
+    """
+
+    crop: float = 0.6
+    mask: str = "random"
+    """centre: the middle square; random: a rectangle of up to a quarter anywhere"""
+    adversarial: float = 0.0
+    """weight of a critic that makes fills sharp; 0.001 in the paper"""
+
+    scales: ClassVar = {
+        "tiny": {"steps": 30, "width": 8, "batch": 32},
+        "paper": {
+            "data": "imagenet/", "size": 128, "batch": 128, "steps": 1_000_000, "width": 64, "depth": 8, "mask": "centre",
+            "adversarial": 0.001, "lr": 2e-4,
+        },
+    }  # fmt: skip
+    statement: ClassVar = "filling holes teaches features of what pictures show"
+
+    def learner(self, facts: dict) -> Learner:
+        return pretraining.learner(self, facts, {"inpainting": signals.Inpainting(self.mask, self.adversarial)} | self.further(facts))
+
+    def train(self, run: Run) -> Encoder:
+        return pretraining.train(self, run)
+
+    def model(self, facts: dict) -> Encoder:
+        return Encoder(self.learner(facts), facts)
+
+    def claim(self, run: Run) -> Claim:
+        return pretraining.claim(self, run)
+
+    def warn(self, results: dict) -> list[str]:
+        return pretraining.warn(results)
+
+    def check(self) -> None:
+        super().check()
+        pretraining.check(self)
+        inside(self, adversarial=(0, 1))

@@ -1,0 +1,226 @@
+"""labels-saved: how many labels does each signal save on these pictures?"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from caudex import few_labels
+from caudex.claim import Claim, mean_interval
+from caudex.data import Split
+from caudex.errors import CaudexError
+from caudex.few_labels import FewLabels, OnPictures
+from caudex.hardware import Hardware
+from caudex.names import find
+from caudex.pool import carry_out
+from caudex.run import Run, derived
+from caudex.screen import say
+from caudex.system import System, finish, inside, intact, load, scaled, start
+
+
+@dataclass
+class LabelsSaved(FewLabels, System):
+    """How many labels does each signal save on your pictures? `caudex labels-saved --data photos/`.
+
+    For each number of labels: supervised alone, noisy-student, each signal learned first and then fine-tuned, and
+    signals beside the labels, all with the same compute. A signal is learned once, with one seed, and fine-tuned for
+    each number of labels on several draws of them; intervals are over these draws.
+    """
+
+    steps: int = 1000
+    """of supervised training; every other method gets the operations that these take"""
+    counts: tuple[int, ...] = (1, 2, 5, 10, 25, 100)
+    """labels of each class to try, as far as there are so many; all labels come last"""
+    draws: int = 5
+    """draws of the labels"""
+    first: tuple[str, ...] = ("inpainting", "jigsaw", "rotation", "moco", "simclr")
+    """systems that learn without labels first; also colorization and denoising"""
+    beside: tuple[str, ...] = ("rotation:0.5", "contrast:0.5", "rotation:0.5+contrast:0.5")
+    """signals beside the labels; + joins several"""
+    share: float = 0.8
+    """of the compute, what learning without labels takes before fine-tuning"""
+    workers: int = 2
+    """trainings at the same time, each in a process of one thread"""
+
+    scales: ClassVar = {
+        "tiny": {
+            "steps": 20, "width": 8, "counts": (2,), "draws": 2, "first": ("rotation", "simclr"), "beside": ("rotation:0.5",)
+        }
+    }  # fmt: skip
+    statement: ClassVar = "contrast first makes more of few labels than the labels alone"
+
+    def train(self, run: Run) -> Any:
+        split = few_labels.split(replace(self, labels_per_class=0))
+        few_labels.testable(split)
+        facts = few_labels.noted(run, split)
+        flops = 3.0 * self.steps * self.batch * few_labels.learner(self, facts).trunk.flops(tuple(facts["shape"]))
+        say(run, f"each method has {flops / 1e12:,.2f} TFLOP for each number and draw of labels")
+        folder = run.path / "stages"
+        jobs = [(self.pretraining(name, flops), folder / name, self.seed, run.hardware) for name in self.first]
+        learned = dict(zip(self.first, carry_out(pretrained, jobs, self.workers)))
+        cells = list(self.cells(split, flops, folder))
+        jobs = [(system, folder / "cells" / name, seed, run.hardware) for name, system, seed, _ in cells]
+        measured = carry_out(cell, jobs, self.workers)
+        for found in (*learned.values(), *measured):
+            run.spend(found["flops"], found["seconds"])
+        rows = [about | {"accuracy": found["accuracy"]} for (*_, about), found in zip(cells, measured)]
+        run.table("cells", rows)
+        most = len(split.labelled) / len(split.labelled.classes)
+        results = {"table": summary(rows, most), "probes": {name: found["probes"] for name, found in learned.items()}}
+        run.keep("results", results)
+        picture(run, results)
+        return load(folder / self.first[-1])
+
+    def pretraining(self, name: str, flops: float) -> System:
+        """The system of that name on these pictures and this network, with its share of the compute."""
+        mine = {field.name: getattr(self, field.name) for field in fields(OnPictures)}
+        kept = {key: mine[key] for key in ("data", "labels", "size", "mirror", "width", "depth", "stride")}
+        return replace(scaled(name), **kept, seed=self.seed, flops=flops * self.share)
+
+    def methods(self) -> dict[str, System]:
+        mine = {field.name: getattr(self, field.name) for field in fields(FewLabels)} | {"seed": self.seed}
+        supervised, student = find("systems", "supervised")(**mine), find("systems", "noisy-student")
+        return {
+            "supervised": supervised,
+            "noisy-student": student(**mine, baseline=False),
+            **{f"{name} first": replace(supervised, start=name) for name in self.first},
+            **{f"with {words}": replace(supervised, also=tuple(words.split("+"))) for words in self.beside},
+        }
+
+    def cells(self, split: Split, flops: float, folder: Path):
+        """(name, system, seed, what it is) of every method, number of labels, 0 for all, and draw of them."""
+        most = int(torch.bincount(split.labelled.labels).min())
+        for count in [*(count for count in self.counts if count < most), 0]:
+            for draw in range(self.draws):
+                for method, system in self.methods().items():
+                    if method == "noisy-student" and not count and not len(split.unlabelled):
+                        continue  # there is nothing to teach
+                    own = flops * (1 - self.share) if system.start else flops
+                    begin = str(folder / system.start) if system.start else None
+                    system = replace(system, labels_per_class=count, draw=draw, flops=own, start=begin)
+                    about = {"method": method, "labels": count, "draw": draw}
+                    yield f"{method}, {count or 'all'}, {draw}", system, derived(self.seed, draw), about
+
+    def model(self, facts: dict) -> Any:
+        return self.pretraining(self.first[-1], 1.0).model(facts)
+
+    def tell(self, results: dict) -> list[tuple]:
+        """Accuracy; an arrow where a gain or a loss against supervised is shown; how many labels that would need."""
+        table = results["table"]
+        counts = list(dict.fromkeys(row["labels"] for row in table))
+        rows = [("labels of each class", *(f"{count:g}" for count in counts))]
+        for method in dict.fromkeys(row["method"] for row in table):
+            mine = {row["labels"]: row for row in table if row["method"] == method}
+            rows.append((method, *(_told(mine.get(count)) for count in counts)))
+        return rows
+
+    def claim(self, run: Run) -> Claim:
+        self.train(run)
+        table, few = run.kept("results")["table"], min(self.counts, key=lambda count: abs(count - 10))
+        methods = {row["method"]: row["accuracy"] for row in table if row["labels"] == few}
+        return Claim(self.statement, methods[f"{self.first[-1]} first"], {"supervised": methods["supervised"]})
+
+    def check(self) -> None:
+        super().check()
+        few_labels.check(self)
+        inside(self, draws=(2, 1000), share=(0.05, 0.95), workers=(1, 1000))
+        if not self.first or not self.counts or min(self.counts) < 1:
+            raise CaudexError("--first and --counts need something each, such as --first simclr --counts 1 10.")
+
+
+def pretrained(system: System, path: Path, seed: int, hardware: Hardware) -> dict:
+    """Learn without labels: what its features are worth, and what it cost."""
+    run = _quiet(path, seed, hardware)
+    if not intact(run):
+        start(system, run)
+        finish(system.train(run), run)
+    return {"probes": run.kept("results"), **run.kept("compute")}
+
+
+def cell(system: System, path: Path, seed: int, hardware: Hardware) -> dict:
+    """One method with one draw of so many labels: its accuracy, and what it cost; the weights are not kept."""
+    run = _quiet(path, seed, hardware)
+    if found := run.kept("cell"):
+        return found
+    start(system, run)
+    split = few_labels.split(system)
+    net = system.classifier(run, replace(split, test=split.test.take(slice(0, 0))))  # no curves of the test
+    found = {"accuracy": net.accuracy(split.test), **run.compute.report()}
+    run.keep("cell", found)
+    shutil.rmtree(path / "stages", ignore_errors=True)
+    return found
+
+
+def _quiet(path: Path, seed: int, hardware: Hardware) -> Run:
+    torch.set_num_threads(hardware.threads or 1)
+    run = Run(path, seed, hardware)
+    run.quiet = True
+    return run
+
+
+def summary(rows: list[dict], most: float) -> list[dict]:
+    """For each method and number of labels: mean and interval over draws, the paired gain over supervised, and how many
+    labels of each class supervised needs for that mean, interpolated between logarithms; None beyond what was tried."""
+
+    def right(method: str, count: int) -> dict[int, float]:
+        return {row["draw"]: row["accuracy"] for row in rows if (row["method"], row["labels"]) == (method, count)}
+
+    counts = list(dict.fromkeys(row["labels"] for row in rows))
+    places = [count or most for count in counts]
+    alone = np.maximum.accumulate([np.mean(list(right("supervised", count).values())) for count in counts])
+    found = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        for count, place in zip(counts, places):
+            if not (mine := right(method, count)):
+                continue
+            base = right("supervised", count)
+            mean, low, high = mean_interval(list(mine.values()))
+            gain, *interval = mean_interval([mine[draw] - base[draw] for draw in mine])
+            needed = float(np.exp(np.interp(mean, alone, np.log(places)))) if alone[0] <= mean <= alone[-1] else None
+            about = {"method": method, "labels": place, "accuracy": mean, "low": low, "high": high}
+            found.append(about | {"gain": gain, "gain_low": interval[0], "gain_high": interval[1], "needed": needed})
+    return found
+
+
+def picture(run: Run, results: dict) -> None:
+    """Accuracy against labels, a line a method; and what each signal's features are worth beside no and all labels."""
+    table = results["table"]
+    methods = list(dict.fromkeys(row["method"] for row in table))
+    with run.figure("labels-saved", width=8.0, height=5.2) as axis:
+        for i, method in enumerate(methods):
+            mine = [row for row in table if row["method"] == method]
+            places, means = [row["labels"] for row in mine], [row["accuracy"] for row in mine]
+            halves = [(row["high"] - row["low"]) / 2 for row in mine]
+            style = "k-" if method == "supervised" else f"C{i % 10}" + (":" if method.startswith("with") else "-")
+            axis.errorbar(places, means, halves, fmt=style, label=method, marker="o", ms=3, capsize=2, lw=1.4)
+        axis.set_xscale("log")
+        axis.set_xticks(places, [f"{place:g}" for place in places])
+        axis.minorticks_off()
+        axis.set(xlabel="labels of each class (the last: all)", ylabel="test accuracy")
+        axis.legend(fontsize=7)
+    probes = {name: found for name, found in results["probes"].items() if "linear probe" in found}
+    bars = {"random trunk": next(iter(probes.values()))["random trunk"]}
+    bars |= {name: found["linear probe"] for name, found in probes.items()}
+    with run.figure("order", width=6.0, height=0.5 * len(bars) + 1.2) as axis:
+        values = [found["accuracy"] for found in bars.values()]
+        spread = [[value - found["low"] for value, found in zip(values, bars.values())]]
+        spread.append([found["high"] - value for value, found in zip(values, bars.values())])
+        axis.barh(list(bars), values, xerr=spread, color="#6a8fb5", capsize=2)
+        alone = [row["accuracy"] for row in table if row["method"] == "supervised"][-1]
+        axis.axvline(alone, color="black", lw=1, label="supervised, all labels")
+        axis.set(xlabel="accuracy of a linear probe on frozen features", xlim=(max(0, min(values) - 0.1), 1))
+        axis.invert_yaxis()
+        axis.legend(fontsize=8)
+
+
+def _told(row: dict | None) -> str:
+    if row is None:
+        return "-"
+    arrow = " ↑" if row["gain_low"] > 0 else " ↓" if row["gain_high"] < 0 else ""
+    like = "" if row["method"] == "supervised" or row["needed"] is None else f" ={row['needed']:.3g}"
+    return f"{row['accuracy']:.1%}{arrow}{like}"

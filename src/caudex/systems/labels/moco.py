@@ -1,0 +1,68 @@
+"""moco: contrast against a queue of keys from a slow copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from caudex import pretraining
+from caudex.claim import Claim
+from caudex.encoder import Encoder
+from caudex.errors import CaudexError
+from caudex.learner import Learner
+from caudex.pretraining import Pretraining
+from caudex.run import Run
+from caudex.signals import Contrast
+from caudex.system import System, inside
+
+
+@dataclass
+class MoCo(Pretraining, System):
+    """Unlabelled pictures alone: contrast against a queue of keys from a slow copy (He et al. 2020).
+
+    The negatives do not come from the batch, so small batches will do.
+    """
+
+    batch: int = 64
+    queue: int = 1024
+    """keys to tell the partner from; a multiple of the batch"""
+    momentum: float = 0.99
+    """decay of the slow copy that makes the keys"""
+    temperature: float = 0.2
+    """of the similarities; the first version's is 0.07"""
+    hidden: int = 128
+    """units of the head's hidden layer; 0 is the first version's linear head"""
+
+    scales: ClassVar = {
+        "tiny": {"steps": 30, "width": 8, "batch": 32, "queue": 128},
+        "paper": {
+            "data": "imagenet/", "size": 224, "batch": 256, "steps": 1_000_000, "width": 64, "depth": 8, "queue": 65_536,
+            "momentum": 0.999, "hidden": 2048, "crop": 0.2, "colour": 0.5, "lr": 0.03, "decay": 1e-4,
+        },
+    }  # fmt: skip
+    statement: ClassVar = "pairs of views and a queue of older keys teach features with small batches"
+
+    def learner(self, facts: dict) -> Learner:
+        return pretraining.learner(self, facts, {"contrast": Contrast(
+                    hidden=self.hidden, temperature=self.temperature, queue=self.queue, momentum=self.momentum
+                )} | self.further(facts))
+
+    def train(self, run: Run) -> Encoder:
+        return pretraining.train(self, run)
+
+    def model(self, facts: dict) -> Encoder:
+        return Encoder(self.learner(facts), facts)
+
+    def claim(self, run: Run) -> Claim:
+        return pretraining.claim(self, run)
+
+    def warn(self, results: dict) -> list[str]:
+        return pretraining.warn(results)
+
+    def check(self) -> None:
+        super().check()
+        pretraining.check(self)
+        inside(self, temperature=(0.01, 10), momentum=(0, 1), hidden=(0, 65_536), queue=(self.batch, 1 << 24))
+        if self.queue % self.batch:
+            near = self.queue // self.batch * self.batch
+            raise CaudexError(f"--queue {self.queue} is no multiple of --batch {self.batch}; try --queue {near}.")

@@ -1,0 +1,103 @@
+"""probe: what the features of a trained trunk are worth, layer by layer and label by label."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from caudex import few_labels
+from caudex.classifier import Classifier
+from caudex.data import Batches, Split
+from caudex.data.splits import stratified
+from caudex.encoder import recalibrate
+from caudex.errors import CaudexError
+from caudex.examination import tested
+from caudex.few_labels import FewLabels, facts_of
+from caudex.probing import probe
+from caudex.run import Run
+from caudex.system import System
+
+
+@dataclass
+class Probe(FewLabels, System):
+    """What the features of a trained trunk are worth: `caudex probe RUN`, by layer, and fine-tuned with few labels.
+
+    Linear and nearest-neighbour accuracy of each layer's frozen features beside those of a random trunk; then the whole
+    network fine-tuned with shares of the labels, beside the same network from scratch. What was fine-tuned with most
+    labels predicts.
+    """
+
+    labels_per_class: int = 0
+    """labels to keep of each class; 0 keeps all"""
+    steps: int = 300
+    """of each fine-tuning"""
+    shares: tuple[float, ...] = (0.01, 0.1, 1.0)
+    """shares of the labels that the network is fine-tuned with; at least one of each class is kept"""
+
+    scales: ClassVar = {"tiny": {"steps": 20, "shares": (0.1,)}}
+
+    def train(self, run: Run) -> Classifier:
+        if not self.start:
+            raise CaudexError("--start is missing: say which run to probe, as in `caudex probe RUN`.")
+        split = few_labels.split(self)
+        few_labels.testable(split)
+        facts = few_labels.noted(run, split)
+        with run.seeded("weights"):
+            random = few_labels.learner(self, facts).trunk
+        random.standardise.measure(split.every.fetch(slice(0, 2000)))
+        taught = deepcopy(random)
+        few_labels.begin(taught, self.start)
+        for trunk in (random, taught):
+            recalibrate(trunk, split.every)
+        with run.counting(random, taught):
+            own, its = (probe(trunk, split.labelled, split.test) for trunk in (taught, random))
+        layers = [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own]
+        run.table("layers", layers)
+        tunings = []
+        for share in self.shares:
+            part = replace(split, labelled=split.labelled.take(self.labelled(split, share)))
+            net = self.tuned(run.stage(f"tuned-{share:g}"), part)
+            scratch = replace(self, start=None).tuned(run.stage(f"scratch-{share:g}"), part)
+            both = {"tuned": tested(net, split.test), "scratch": tested(scratch, split.test)}
+            tunings.append({"labels": len(part.labelled), "share": share} | both)
+        run.keep("results", {"layers": layers, "fine-tuning": tunings})
+        return net
+
+    def tell(self, results: dict) -> list[tuple]:
+        rows = [("", "accuracy", "random trunk, or from scratch")]
+        for row in results["layers"]:
+            rows.append((f"linear probe, {row['layer']}", f"{row['linear']:.1%}", f"{row['random trunk']:.1%}"))
+        rows.append(("20 nearest neighbours, pooled", f"{row['neighbours']:.1%}", ""))
+        for row in results["fine-tuning"]:
+            name = f"fine-tuned with {row['labels']:,} labels ({row['share']:.3g} of all)"
+            rows.append((name, *(f"{row[which]['accuracy']:.1%}" for which in ("tuned", "scratch"))))
+        return rows
+
+    def labelled(self, split: Split, share: float) -> Tensor:
+        """Rows of a share of each class, at least one picture; a smaller share lies within a larger."""
+        counts = torch.bincount(split.labelled.labels, minlength=len(split.labelled.classes))
+        wanted = (counts * share).round().clamp_min(1).long().tolist()
+        return stratified(split.labelled.labels, wanted, self.seed, "share")
+
+    def tuned(self, run: Run, split: Split) -> Classifier:
+        facts = facts_of(split)
+        with run.seeded("weights"):
+            made = few_labels.learner(self, facts)
+        source = Batches(split.labelled, self.batch, run.seed, few_labels.noise(self, facts))
+        return few_labels.teach(run, self, split, made, source, self.budget(1 / (2 * len(self.shares))))
+
+    def model(self, facts: dict) -> Classifier:
+        return Classifier(few_labels.learner(self, facts), facts)
+
+    def check(self) -> None:
+        super().check()
+        few_labels.check(self)
+        for share in self.shares:
+            if not 0 < share <= 1:
+                raise CaudexError(f"--shares {share:g} is no share of the labels; give one above 0, at most 1.")
+        if not self.shares:
+            raise CaudexError("--shares is empty; give one at least, such as 1.")

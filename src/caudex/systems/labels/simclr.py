@@ -1,0 +1,55 @@
+"""simclr: two views of a picture belong together, views of others apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from caudex import pretraining
+from caudex.claim import Claim
+from caudex.encoder import Encoder
+from caudex.learner import Learner
+from caudex.pretraining import Pretraining
+from caudex.run import Run
+from caudex.signals import Contrast
+from caudex.system import System, inside
+
+
+@dataclass
+class SimCLR(Pretraining, System):
+    """Unlabelled pictures alone: two views of one belong together, all others apart (Chen et al. 2020).
+
+    Trains a trunk whose features suit few labels; go on with `caudex probe RUN`, or `--start RUN` on any other system.
+    """
+
+    temperature: float = 0.2
+    """of the similarities; lower makes near negatives count more"""
+
+    scales: ClassVar = {
+        "tiny": {"steps": 30, "width": 8, "batch": 32},
+        "paper": {
+            "data": "imagenet/", "size": 224, "batch": 4096, "steps": 312_500, "width": 64, "depth": 8, "temperature": 0.1,
+            "crop": 0.08, "colour": 1.0, "lr": 4.8, "decay": 1e-6,
+        },
+    }  # fmt: skip
+    statement: ClassVar = "pairs of views teach features of pictures that nobody labelled"
+
+    def learner(self, facts: dict) -> Learner:
+        return pretraining.learner(self, facts, {"contrast": Contrast(temperature=self.temperature)} | self.further(facts))
+
+    def train(self, run: Run) -> Encoder:
+        return pretraining.train(self, run)
+
+    def model(self, facts: dict) -> Encoder:
+        return Encoder(self.learner(facts), facts)
+
+    def claim(self, run: Run) -> Claim:
+        return pretraining.claim(self, run)
+
+    def warn(self, results: dict) -> list[str]:
+        return pretraining.warn(results)
+
+    def check(self) -> None:
+        super().check()
+        pretraining.check(self)
+        inside(self, temperature=(0.01, 10))

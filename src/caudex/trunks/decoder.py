@@ -1,0 +1,44 @@
+"""From a trunk's maps back to pixels: the head of everything that fills, colours, cleans or predicts pictures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caudex.errors import CaudexError
+from caudex.trunks.layers import Features, Trunk
+
+
+class Decoder(nn.Module):
+    """The trunk's coarsest map, enlarged step by step through the sizes of the finer ones: [B, channels, H, W].
+
+    As the trunk halved, so this doubles. With `skips` the finer maps are added on the way (Lin et al. 2017, figure 3),
+    for supervised tasks that need detail; without, all must pass through the coarsest map, which is what teaches it.
+    Raises CaudexError for a trunk without maps.
+    """
+
+    def __init__(self, trunk: Trunk, channels: int, skips: bool = False):
+        super().__init__()
+        widths = list(getattr(trunk, "widths", {}).items())[::-1]  # the coarsest first
+        if not widths:
+            raise CaudexError(f"{type(trunk).__name__} hands out no maps; pixels need a trunk such as ResNet or Conv.")
+        self.names = tuple(name for name, _ in widths)
+        sizes = [width for _, width in widths]
+        self.enlarge = nn.ModuleList(_block(a, b) for a, b in zip(sizes, sizes[1:]))
+        self.lateral = nn.ModuleList(nn.Conv2d(size, size, 1) for size in sizes[1:]) if skips else None
+        self.last = nn.Sequential(_block(sizes[-1], sizes[-1]), nn.Conv2d(sizes[-1], channels, 3, padding=1))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, features: Features, size: tuple[int, int]) -> Tensor:
+        x, *finer = (features.layers[name] for name in self.names)
+        for i, (enlarge, layer) in enumerate(zip(self.enlarge, finer)):
+            x = F.interpolate(enlarge(x), layer.shape[2:], mode="bilinear")
+            if self.lateral is not None:
+                x = x + self.lateral[i](layer)
+        return self.last(F.interpolate(x, size, mode="bilinear"))
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    """The maps of residual trunks come before any ReLU, hence the order."""
+    return nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, padding=1, bias=False))

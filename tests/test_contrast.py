@@ -1,0 +1,182 @@
+"""Contrast: losses by hand, nothing leaks from key to query, the queue is older keys and survives a resume."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from caudex.data import Batch, Batches, Memory, Pictures
+from caudex.errors import CaudexError
+from caudex.learner import Learner
+from caudex.run import Run
+from caudex.signals import Contrast
+from caudex.signals.contrast import spread
+from caudex.training import fit
+from caudex.trunks import Features, Identity, ResNet, Trunk
+from caudex.views import contrastive
+
+
+class Passed(nn.Module):
+    """A head that does nothing."""
+
+    def forward(self, x):
+        return x
+
+
+def bare(queue=0, **settings):
+    """Contrast on the observations themselves."""
+    signal, trunk = Contrast(dimensions=2, queue=queue, **settings), Identity(2)
+    signal.build(trunk)
+    signal.head = Passed()
+    if queue:
+        signal.keys.copy[1] = Passed()
+    return signal, trunk
+
+
+def pair(one, other):
+    return Batch(torch.tensor(one), torch.zeros(len(one)), torch.arange(len(one)), other=torch.tensor(other))
+
+
+RIGHT, UP = [1.0, 0.0], [0.0, 1.0]
+
+
+def test_the_partner_is_told_from_all_others_of_both_views():
+    signal, trunk = bare(temperature=0.5)
+    taught = signal.loss(trunk, pair([RIGHT, UP], [RIGHT, UP]))
+    # each sees its partner at 1 / 0.5 = 2 and two others at 0; itself it does not see
+    assert taught.loss.item() == pytest.approx(math.log(math.e**2 + 2) - 2, rel=1e-6)
+    assert taught.metrics["accuracy"] == 1 and taught.metrics["alignment"] == 0
+    assert signal.trivial() == pytest.approx(math.log(3))
+
+
+def test_both_directions_count():
+    signal, trunk = bare(temperature=1.0)
+    one, other = [[0.6, 0.8], UP, RIGHT], [UP, RIGHT, [0.8, -0.6]]
+    ahead, back = (signal.loss(trunk, pair(*views)).loss for views in ((one, other), (other, one)))
+    torch.testing.assert_close(ahead, back)
+
+
+def test_length_does_not_matter():
+    signal, trunk = bare()
+    short, long = (signal.loss(trunk, pair([[s, 0.0], UP], [UP, [0.0, s]])).loss for s in (0.1, 50.0))
+    torch.testing.assert_close(short, long)
+
+
+def test_a_collapsed_trunk_is_as_good_as_guessing():
+    signal, trunk = bare()
+    taught = signal.loss(trunk, pair([RIGHT] * 5, [RIGHT] * 5))
+    assert taught.loss.item() == pytest.approx(signal.trivial()) == pytest.approx(math.log(9))
+    assert taught.metrics["uniformity"].item() == pytest.approx(0, abs=1e-6)
+
+
+def test_spread_by_hand():
+    points = torch.tensor([RIGHT, UP, [-1.0, 0.0]])  # apart by 2, 4 and 2, squared
+    found = spread(points, -points)
+    assert found["alignment"] == 4
+    assert found["uniformity"].item() == pytest.approx(math.log((2 * math.exp(-4) + math.exp(-8)) / 3))
+
+
+class Noted(Trunk):
+    """Remembers how many pictures each pass had, and in which mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.width, self.passes = nn.BatchNorm1d(2), 2, []
+
+    def forward(self, x, state=None):
+        self.passes.append((len(x), self.training, torch.is_grad_enabled()))
+        return Features(self.norm(x))
+
+
+def test_both_views_go_through_the_trunk_in_one_pass():
+    signal, trunk = Contrast(), Noted()
+    signal.build(trunk)
+    signal.loss(trunk, pair([RIGHT, UP], [UP, RIGHT]))
+    assert trunk.passes == [(4, True, True)]
+
+
+def test_keys_come_from_the_slow_copy_without_gradients_and_batch_statistics():
+    signal, trunk = Contrast(queue=4, dimensions=2), Noted()
+    signal.build(trunk)
+    slow = signal.keys.copy[0]
+    slow.passes = []
+    one, other = torch.randn(2, 2), torch.randn(2, 2)
+    batch = Batch(one, torch.zeros(2), torch.arange(2), other=other)
+    signal.loss(trunk, batch).loss.backward()
+    assert trunk.passes == [(2, True, True)] and slow.passes == [(2, False, False)]
+    assert all(p.grad is None for p in signal.keys.parameters())
+    # a key is the same whoever stands beside it, so no statistics of the batch tell who belongs to whom
+    with torch.no_grad():
+        alone = F.normalize(signal.keys.copy[1](slow(other[:1]).pooled))
+    torch.testing.assert_close(signal.queue[:1], alone)
+
+
+def test_the_queue_holds_the_last_keys_and_the_step_does_not_see_its_own():
+    signal, trunk = bare(queue=4, temperature=1.0)
+    signal.queue.copy_(torch.tensor([UP] * 4))
+    taught = signal.loss(trunk, pair([RIGHT, RIGHT], [RIGHT, RIGHT]))
+    # the partner at 1, four old keys at 0; the keys of this very step are not among them
+    assert taught.loss.item() == pytest.approx(math.log(math.e + 4) - 1, rel=1e-6)
+    assert signal.queue.tolist() == [RIGHT, RIGHT, UP, UP]
+    signal.loss(trunk, pair([UP, UP], [[-1.0, 0.0], [-1.0, 0.0]]))
+    assert signal.queue.tolist() == [RIGHT, RIGHT, [-1.0, 0.0], [-1.0, 0.0]]
+    signal.loss(trunk, pair([UP, UP], [UP, UP]))
+    assert signal.queue.tolist() == [UP, UP, [-1.0, 0.0], [-1.0, 0.0]]
+
+
+def test_the_first_versions_head_is_linear():
+    signal = Contrast(hidden=0, queue=4)
+    signal.build(Identity(8))
+    assert isinstance(signal.head, nn.Linear)
+
+
+def test_what_cannot_be_contrasted():
+    signal, trunk = bare(queue=4)
+    with pytest.raises(CaudexError, match="a queue of 4 keys does not take batches of 3 evenly; try --queue 3"):
+        signal.loss(trunk, pair([UP] * 3, [UP] * 3))
+    with pytest.raises(CaudexError, match="a batch of 1 has none"):
+        bare()[0].loss(trunk, pair([UP], [UP]))
+
+
+def noisy_pictures():
+    pixels = torch.randint(0, 256, (32, 1, 8, 8), dtype=torch.uint8)
+    return Pictures(Memory(pixels, [""] * 32), torch.zeros(32, dtype=torch.long), ("a", "b"))
+
+
+def test_two_views_of_a_picture_differ_and_do_not_depend_on_the_batch():
+    pictures, view = noisy_pictures(), contrastive(mirror=False)
+    batch = next(Batches(pictures, 16, seed=1, view=view, pairs=True))
+    assert (batch.pictures - batch.other).abs().mean() > 0.02
+    half = Batches(pictures, 8, seed=1, view=view, pairs=True)
+    first, second = next(half), next(half)
+    torch.testing.assert_close(torch.cat([first.other, second.other]), batch.other)
+    single = next(Batches(pictures, 16, seed=1, view=view))
+    assert single.other is None
+    torch.testing.assert_close(single.pictures, batch.pictures)
+
+
+def test_the_queue_survives_a_kill(tmp_path):
+    pictures = noisy_pictures()
+
+    def train(path, stop=None):
+        run = Run(path, seed=2)
+        run.quiet = True
+        with run.seeded("weights"):
+            learner = Learner(ResNet(1, 4, 1), {"contrast": Contrast(queue=24, hidden=8, dimensions=4)}, average=0.9)
+        source = Batches(pictures, 8, seed=2, view=contrastive(mirror=False), pairs=True)
+        if stop:
+            fit(learner, {"contrast": source}, steps=stop, run=run)
+            (path / "finished.json").unlink()
+        else:
+            fit(learner, {"contrast": source}, steps=9, run=run)
+        return learner
+
+    whole = train(tmp_path / "whole")
+    train(tmp_path / "cut", stop=4)
+    again = train(tmp_path / "cut")
+    contrast = again.signals["contrast"]
+    assert int(contrast.place) == 9 * 8 % 24
+    assert torch.equal(contrast.queue, whole.signals["contrast"].queue)
+    assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), whole.state_dict().values()))

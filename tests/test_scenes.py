@@ -1,0 +1,326 @@
+"""Scenes: what a pixel shows and how far away it is agree with geometry; the losses that are taught by it."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from pytest import approx
+from sklearn.linear_model import LogisticRegression
+from torch.optim import AdamW
+
+from caudex import signals
+from caudex.data.scenes import (
+    FAR,
+    NEAR,
+    SEGMENTS,
+    TEST,
+    VIEW,
+    Layout,
+    SceneBatches,
+    arrange,
+    camera,
+    cast,
+    kinds,
+    normals,
+    paint,
+    scenes,
+)
+from caudex.errors import CaudexError
+from caudex.learner import Learner
+from caudex.signals.depth import Depth, relative_error, scale_invariant
+from caudex.signals.segmentation import Segmentation, mean_iou
+from caudex.trunks import ResNet
+from caudex.views import Draw
+
+SPHERE, BOX, CYLINDER = 0, 2, 4  # the first place of each among the solids
+SIDE = 33  # odd: the middle pixel looks straight ahead
+
+
+def one_scene(solids, pitch=0.0, facing=0.0):
+    """Of `solids`, place to (centre, half of the size); the camera at a height of one, the wall after ten metres."""
+    centres, halves, there = torch.zeros(1, 6, 3), torch.ones(1, 6, 3), torch.zeros(1, 6, dtype=torch.bool)
+    for place, (centre, half) in solids.items():
+        centres[0, place], halves[0, place], there[0, place] = torch.tensor(centre), torch.tensor(half), True
+    numbers = (torch.tensor([float(number)]) for number in (1, pitch, 10, facing))
+    return Layout(*numbers, centres, halves, there, torch.tensor([[0.0, 1.0, 0.0]]))
+
+
+def seen(layout):
+    """Depth and segments, [H, W], of one scene."""
+    depth, surfaces = cast(layout, *camera(layout, SIDE))
+    return depth.view(SIDE, SIDE), kinds(surfaces).view(SIDE, SIDE)
+
+
+def arranged(count=20):
+    layout = arrange(Draw(0, 0, torch.arange(count)))
+    eye, rays = camera(layout, 24)
+    depth, surfaces = cast(layout, eye, rays)
+    return layout, rays, depth, surfaces, eye + depth[:, None] * rays
+
+
+# --- geometry ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place, name", [(SPHERE, "sphere"), (BOX, "box"), (CYLINDER, "cylinder")])
+def test_what_stands_straight_ahead_begins_half_its_size_before_its_centre(place, name):
+    depth, segments = seen(one_scene({place: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))
+    assert depth[16, 16] == approx(4.5, abs=1e-5)
+    assert segments[16, 16] == SEGMENTS.index(name)
+    assert segments[0, 0] == SEGMENTS.index("wall")
+    assert segments[32, 32] == SEGMENTS.index("ground")
+
+
+def test_silhouettes_are_those_of_the_shapes():
+    # half a metre at 4.5 m is 0.111; a pixel is 1 / 33 wide: 3.67 pixels to each side of the middle
+    square = seen(one_scene({BOX: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))[1] == SEGMENTS.index("box")
+    assert torch.equal(square.nonzero().amin(0), torch.tensor([13, 13]))
+    assert square[13:20, 13:20].all() and square.sum() == 49
+    # the tangent cone of the sphere: tan(asin(0.5 / 5)) = 0.1005, 3.317 pixels; of 37 pixels the middle lies within
+    disc = seen(one_scene({SPHERE: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))[1] == SEGMENTS.index("sphere")
+    away = torch.arange(SIDE) - 16
+    assert torch.equal(disc, away[:, None] ** 2 + away**2 < 3.317**2)
+    # seen from the side a cylinder has the sphere's width at its lids and in its middle
+    post = seen(one_scene({CYLINDER: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))[1] == SEGMENTS.index("cylinder")
+    assert post[13:20, 13:20].all() and post.any(0).sum() == 7
+
+
+def test_the_ground_is_as_far_as_the_height_of_the_camera_says():
+    depth, segments = seen(one_scene({}))
+    for row in range(20, 33):
+        down = VIEW * ((row + 0.5) * 2 / SIDE - 1)
+        assert depth[row].tolist() == approx([min(1 / down, 10)] * SIDE, rel=1e-4)
+        assert (segments[row] == (down > 0.1)).all()
+    assert depth[:17].eq(10).all()
+
+
+def test_a_camera_that_looks_down_sees_the_ground_before_its_feet():
+    depth, _ = seen(one_scene({}, pitch=math.radians(45)))
+    assert depth[16, 16] == approx(math.sqrt(2), rel=1e-5)  # straight ahead, from a height of one
+
+
+def test_a_wall_that_is_turned_away_is_nearer_on_one_side():
+    depth, _ = seen(one_scene({}, facing=0.3))
+    right = VIEW * (32.5 * 2 / SIDE - 1)
+    assert depth[0, 16] == approx(10 / math.cos(0.3), rel=1e-5)
+    assert depth[0, 32] == approx(10 / (math.cos(0.3) + right * math.sin(0.3)), rel=1e-5)
+    assert depth[0, 0] == approx(10 / (math.cos(0.3) - right * math.sin(0.3)), rel=1e-5)
+
+
+@pytest.mark.parametrize("near, far", [(SPHERE, CYLINDER), (CYLINDER, SPHERE), (BOX, BOX + 1), (BOX + 1, BOX)])
+def test_what_is_nearer_hides_what_is_farther(near, far):
+    solids = {near: ((0.0, 1.0, 3.0), (0.5, 0.5, 0.5)), far: ((0.0, 1.0, 7.0), (0.6, 0.6, 0.6))}
+    depth, segments = seen(one_scene(solids))
+    assert depth[16, 16] == approx(2.5, abs=1e-5)
+    assert segments[16, 16] == kinds(torch.tensor(2 + near))
+    depth, segments = seen(one_scene({far: solids[far]}))
+    assert depth[16, 16] == approx(6.4, abs=1e-5)
+    assert segments[16, 16] == kinds(torch.tensor(2 + far))
+
+
+def test_what_stands_nearer_is_larger_and_lower():
+    for place in (SPHERE, BOX, CYLINDER):
+        near, far = (
+            seen(one_scene({place: ((0.0, 0.5, z), (0.5, 0.5, 0.5))}))[1].eq(2 + place // 2).nonzero() for z in (3.0, 6)
+        )
+        assert len(near) > 2 * len(far)
+        assert near[:, 0].float().mean() > far[:, 0].float().mean() + 1
+
+
+def test_what_is_behind_the_camera_is_not_seen():
+    assert set(seen(one_scene({SPHERE: ((0.0, 1.0, -5.0), (0.5, 0.5, 0.5))}))[1].unique().tolist()) == {0, 1}
+
+
+def test_every_pixel_lies_on_the_surface_that_it_shows_and_on_none_behind_another():
+    layout, _, depth, surfaces, points = arranged()
+    local = (points[:, None] - layout.centres[..., None]) / layout.halves[..., None]  # [S, 6, 3, P]
+    beside = local[..., ::2, :].norm(dim=-2)
+    sizes = [
+        local[:, 0:2].norm(dim=2),
+        local[:, 2:4].abs().amax(2),
+        torch.maximum(beside[:, 4:6], local[:, 4:6, 1].abs()),
+    ]
+    size = torch.where(layout.there[..., None], torch.cat(sizes, 1), torch.inf)  # 1 on the solid, less within
+    assert size.min() > 0.99
+    shown = size.gather(1, (surfaces - 2).clamp_min(0)[:, None])[:, 0]
+    assert (shown - 1)[surfaces >= 2].abs().max() < 1e-3
+    assert points[:, 1][surfaces == 1].abs().max() < 1e-4
+    assert points[:, 1].min() > -1e-4
+    wall = torch.stack([layout.facing.sin(), layout.facing.cos()], 1)[..., None]
+    left = layout.wall[:, None] - (points[:, ::2] * wall).sum(1)  # metres to the wall
+    assert left[surfaces == 0].abs().max() < 1e-4
+    assert left.min() > -1e-4
+    assert depth.min() > NEAR and depth.max() < FAR
+
+
+def test_surfaces_that_are_seen_look_towards_the_camera():
+    layout, rays, _, surfaces, points = arranged()
+    normal = normals(layout, points, surfaces)
+    assert torch.allclose(normal.norm(dim=1), torch.ones(()))
+    assert (normal * rays).sum(1).max() < 1e-3
+    spheres = (surfaces == 2)[:, None]
+    out = points - layout.centres[:, SPHERE, :, None]
+    assert torch.allclose(normal * spheres, out / layout.halves[:, SPHERE, :, None] * spheres, atol=1e-3)
+
+
+def test_what_is_below_a_solid_lies_in_its_shadow():
+    layout = one_scene({SPHERE: ((0.0, 6.0, 4.0), (0.9, 0.9, 0.9))})  # too high to be seen
+    eye, rays = camera(layout, SIDE)
+    depth, surfaces = cast(layout, eye, rays)
+    points = eye + depth[:, None] * rays
+    bare = layout._replace(there=torch.zeros_like(layout.there))
+    dark, bright = (paint(each, Draw(0, 0, torch.zeros(1)), points, surfaces).float()[0] for each in (layout, bare))
+    shadow = (points[0, ::2] - torch.tensor([[0.0], [4.0]])).norm(dim=0) < 0.9  # the light stands straight above
+    assert shadow.any() and (surfaces[0, shadow] == 1).all()
+    assert (dark < bright)[:, shadow].all()
+    assert torch.equal(dark[:, ~shadow], bright[:, ~shadow])
+    assert (dark[:, shadow].mean() / bright[:, shadow].mean()).item() == approx(0.4, abs=0.02)
+
+
+# --- scenes --------------------------------------------------------------------------------------------------------
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_scene_does_not_depend_on_how_many_are_made():
+    many = scenes(70, side=16)
+    assert same(scenes(33, side=16), (each[:33] for each in many))
+    assert same(scenes(3, side=16, first=40), (each[40:43] for each in many))
+    assert same(scenes(1, side=16, first=69), (each[69:] for each in many))
+    assert not torch.equal(scenes(33, side=16, seed=1).pictures, many.pictures[:33])
+
+
+def test_scenes_look_as_they_are_said_to():
+    made = scenes(64, side=24)
+    assert made.pictures.shape == (64, 3, 24, 24) and made.pictures.dtype == torch.uint8
+    assert made.segments.shape == made.depth.shape == (64, 24, 24)
+    assert made.segments.unique().tolist() == list(range(len(SEGMENTS)))
+    assert made.depth.min() > NEAR and made.depth.max() < FAR
+    assert len(made.pictures.flatten(1).unique(dim=0)) == 64
+
+
+def test_the_test_has_other_scenes():
+    known, test = scenes(64, side=16), scenes(64, side=16, first=TEST)
+    assert len(torch.cat([known.depth, test.depth]).flatten(1).unique(dim=0)) == 128
+
+
+def test_a_side_sees_the_same_scene():
+    small, large = scenes(8, side=16), scenes(8, side=48)
+    middle = large.depth[:, 1::3, 1::3]  # of each three by three pixels the one in the middle
+    assert torch.allclose(small.depth, middle, atol=1e-4)
+    assert (small.segments == large.segments[:, 1::3, 1::3]).float().mean() > 0.999
+
+
+def test_colour_does_not_tell_solids_apart():
+    def pixels(made):
+        kind, rgb = made.segments.flatten(), made.pictures.movedim(1, 3).flatten(0, 2).float() / 255
+        places = [(kind == k).nonzero().flatten() for k in (2, 3, 4)]
+        rows = torch.cat([place[torch.randperm(len(place))[:5_000]] for place in places])
+        return rgb[rows].numpy(), kind[rows].numpy()
+
+    chance = LogisticRegression().fit(*pixels(scenes(400, side=24))).score(*pixels(scenes(400, side=24, first=TEST)))
+    assert chance < 1 / 3 + 0.05
+
+
+def test_no_scenes_cannot_be_made():
+    with pytest.raises(CaudexError, match="0 scenes of 48 x 48 pixels cannot be made"):
+        scenes(0)
+    with pytest.raises(CaudexError, match="5 scenes of 2 x 2 pixels cannot be made"):
+        scenes(5, side=2)
+
+
+# --- batches -------------------------------------------------------------------------------------------------------
+
+
+def test_pictures_segments_and_depth_belong_together():
+    made = scenes(10, side=16)
+    source = SceneBatches(made, 5, seed=3)
+    batches = [next(source) for _ in range(4)]
+    assert torch.cat([batch.index for batch in batches]).bincount().tolist() == [2] * 10
+    for batch in batches:
+        assert torch.equal((batch.pictures * 255).round(), made.pictures[batch.index].float())
+        assert torch.equal(batch.segments, made.segments[batch.index].long())
+        assert torch.equal(batch.depth, made.depth[batch.index])
+    assert source.experience == 20
+
+
+@pytest.mark.parametrize("before, ahead", [(0, 3), (5, 0), (9, 4)])
+def test_a_source_goes_on_exactly_where_it_was(before, ahead):
+    made = scenes(10, side=16)
+    source, again = SceneBatches(made, 4, seed=5), SceneBatches(made, 4, seed=5)
+    for _ in range(before):
+        next(source)
+    for _ in range(ahead):
+        next(again)
+    again.load_state_dict(source.state_dict())
+    assert all(same(next(source), next(again)) for _ in range(4))
+
+
+# --- signals -------------------------------------------------------------------------------------------------------
+
+
+def said(signal, batch, answer):
+    """What the signal says of a head that answers so, whatever the trunk sees."""
+    signal.head = lambda features, size: answer
+    return signal.loss(lambda pictures: None, SimpleNamespace(pictures=torch.zeros(len(answer), 3, 2, 2), **batch))
+
+
+def test_segmentation_by_hand():
+    segments = torch.tensor([[[0, 1], [1, 1]]])
+    taught = said(Segmentation(3), {"segments": segments}, torch.zeros(1, 3, 2, 2))
+    assert taught.loss.item() == approx(math.log(3)) == approx(Segmentation(3).trivial())
+    logits = torch.tensor([[[[9.0, 9], [0, 0]], [[0, 0], [9, 9]], [[0, 0], [0, 0]]]])  # says 0 0 / 1 1
+    taught = said(Segmentation(3), {"segments": segments}, logits)
+    least = math.log(1 + 2 * math.exp(-9))
+    assert taught.loss.item() == approx(least + 9 / 4, rel=1e-5)  # one of four is wrong, by nine
+    assert taught.metrics["accuracy"].item() == approx(3 / 4)
+    assert taught.metrics["mean_iou"].item() == approx((1 / 2 + 2 / 3) / 2)  # the third is neither there nor told
+
+
+def test_a_class_that_is_told_but_not_there_counts_as_wrong():
+    told, segments = torch.tensor([[0, 2]]), torch.tensor([[0, 0]], dtype=torch.uint8)
+    assert mean_iou(told, segments, 3).item() == approx((1 / 2 + 0) / 2)
+
+
+def test_depth_by_hand():
+    # errors 0 and 1 in one picture: 1/2 - 1/2 * (1/2)^2; errors 2 and 2 in the other: 4 - 1/2 * 4
+    told, true = torch.tensor([[[0.0, 1.0]], [[2.0, 2.0]]]), torch.zeros(2, 1, 2)
+    assert scale_invariant(told, true).item() == approx((0.375 + 2) / 2)
+    assert relative_error(torch.tensor([1.0, 6.0]), torch.tensor([2.0, 4.0])).item() == approx(0.5)
+    depth = torch.tensor([[[1.0, math.e**2], [1, math.e**2]], [[math.e**2, 1], [1, 1]]])
+    mean = depth.log().mean()
+    taught = said(Depth(), {"depth": depth}, mean.expand(2, 1, 2, 2))
+    assert taught.loss.item() == approx(1) == approx(Depth().trivial())
+    taught = said(Depth(), {"depth": depth}, depth.log()[:, None])
+    assert taught.loss.item() == approx(0)
+    assert taught.metrics["relative_error"].item() == approx(0)
+    # twice too far everywhere counts half; the mean, 3/4, is wrong by 1/4 on average in one picture and in the other
+    taught = said(Depth(), {"depth": depth}, (2 * depth).log()[:, None])
+    left = ((0.75**2 + 1.25**2) / 2 - 0.25**2 / 2 + (3 * 0.75**2 + 1.25**2) / 4 - 0.25**2 / 2) / 2
+    assert taught.loss.item() == approx(math.log(2) ** 2 / 2 / left, rel=1e-5)
+    assert taught.metrics["relative_error"].item() == approx(1)
+
+
+def test_both_are_learned_on_one_trunk():
+    source = SceneBatches(scenes(8, side=16), 8)
+    learner = Learner(ResNet(width=16, depth=1), {"segmentation": Segmentation(5), "depth": Depth()}, AdamW)
+    losses = []
+    for _ in range(20):
+        taught = learner.step(dict.fromkeys(learner.signals, next(source)))
+        losses.append({name: each.loss.item() for name, each in taught.items()})
+    assert losses[-1]["segmentation"] < 0.7 * losses[0]["segmentation"]
+    assert losses[-1]["depth"] < 0.3
+    assert learner.signals["segmentation"].logits(learner.trunk, next(source).pictures).shape == (8, 5, 16, 16)
+    assert learner.signals["depth"].log_depth(learner.trunk, next(source).pictures).shape == (8, 16, 16)
+
+
+def test_the_command_line_says_what_data_they_need():
+    facts = {"segments": list(SEGMENTS), "depth": True}
+    name, signal = signals.asked("segmentation:0.5", facts)
+    assert (name, signal.classes, signal.weight) == ("segmentation", 5, 0.5)
+    assert isinstance(signals.asked("depth", facts)[1], Depth)
+    for words in ("segmentation", "depth"):
+        with pytest.raises(CaudexError, match=f"--also {words} needs pictures"):
+            signals.asked(words, {})
