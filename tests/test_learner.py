@@ -324,3 +324,35 @@ def test_a_teachers_probabilities_are_labels_too():
 def test_weights_multiply_the_errors():
     said = told(Asked(LOGITS, torch.tensor([0, 1, -1]), torch.tensor([2.0, 0.0, 5.0])))
     assert said.loss.item() == pytest.approx(-2 * math.log(3 / 4) / 2)
+
+
+# -- how signals get on --------------------------------------------------------------------------------------------
+
+
+class Towards(Signal):
+    """Pulls the trunk's only matrix along a direction."""
+
+    def __init__(self, direction):
+        super().__init__()
+        self.direction = torch.tensor(direction)
+
+    def loss(self, trunk, batch):
+        return Taught((trunk.layers[0].weight.flatten() * self.direction).sum())
+
+
+def test_gradients_on_the_trunk_are_compared_when_asked_for():
+    def joined():
+        torch.manual_seed(0)
+        pulls = {"right": Towards([3.0, 0.0]), "back": Towards([-1.0, 0.0]), "up": Towards([0.0, 5.0])}
+        pulls["back"].weight = 2.0
+        return Learner(MLP(2, (1,)), pulls, partial(SGD, lr=0.1), clip=None)
+
+    plain, asked = joined(), joined()
+    asked.measuring = True
+    batches = dict.fromkeys(("right", "back", "up"))
+    said, quiet = asked.step(batches), plain.step(batches)
+    assert said["right"].metrics == {"gradient norm": 3}
+    assert said["back"].metrics == {"gradient norm": 2, "cosine with right": -1}
+    assert said["up"].metrics == {"gradient norm": 5, "cosine with right": 0, "cosine with back": 0}
+    assert all(not each.metrics for each in quiet.values())
+    assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), asked.state_dict().values()))

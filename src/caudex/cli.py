@@ -128,7 +128,7 @@ def probe_(words: Sequence[str]) -> None:
     from caudex.run import Run
 
     known = Run(words[0]).settings()["settings"]
-    kept = ("data", "labels", "size", "width", "depth", "stride", "mirror")
+    kept = ("data", "labels", "size", "trunk", "width", "depth", "stride", "mirror")
     flags = [flag for name in kept if known.get(name) is not None for flag in _flag(name, known[name])]
     return train_(["probe", "--start", words[0], *flags, *words[1:]])
 

@@ -19,6 +19,8 @@ from caudex.signals import Labels
 from caudex.system import inside, load
 from caudex.training import fit, restore
 
+TRUNKS = ("small", "resnet50")
+
 
 @dataclass
 class OnPictures:
@@ -34,12 +36,14 @@ class OnPictures:
     """pictures a step"""
     mirror: bool | None = None
     """also mirror pictures at random; default: colour pictures only"""
+    trunk: str = "small"
+    """small: a residual net of three stages; resnet50: the publications' (He et al. 2016), for large pictures"""
     width: int = 16
-    """channels of the first stage"""
+    """channels of the first stage; 64 in the published resnet50"""
     depth: int = 1
-    """residual blocks in each of three stages"""
+    """residual blocks in each of three stages of the small trunk"""
     stride: int = 2
-    """of the first convolution; 1 sees finer detail and costs four times as much"""
+    """of the small trunk's first convolution; 1 sees finer detail and costs four times as much"""
     lr: float = 3e-3
     """learning rate"""
     decay: float = 0.05
@@ -117,16 +121,19 @@ def noise(settings: FewLabels, facts: dict) -> views.Compose:
     return views.Compose([views.Flip()] * mirrored(settings, facts) + [augment] * (settings.magnitude > 0))
 
 
+def network(
+    settings: OnPictures, facts: dict, width: int | None = None, dropout: float = 0.0, survival: float = 1.0
+) -> trunks.Trunk:
+    """The trunk that the settings name."""
+    channels, side, width = facts["shape"][0], min(facts["shape"][1:]), width or settings.width
+    if settings.trunk == "resnet50":
+        return trunks.ResNet50(channels, width / 64, small=side <= 64)
+    return trunks.ResNet(channels, width, settings.depth, dropout, survival, stride=settings.stride)
+
+
 def learner(settings: FewLabels, facts: dict, width: int | None = None) -> Learner:
     """A residual trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
-    trunk = trunks.ResNet(
-        facts["shape"][0],
-        width or settings.width,
-        settings.depth,
-        settings.dropout,
-        settings.survival,
-        stride=settings.stride,
-    )
+    trunk = network(settings, facts, width, settings.dropout, settings.survival)
     signals = {"labels": Labels(len(facts["classes"]))} | settings.further(facts)
     optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay, fused=True)
     return Learner(trunk, signals, optimizer, cosine, average=settings.average)
@@ -167,12 +174,21 @@ def begin(trunk: trunks.Trunk, start: str) -> None:
     try:
         restore(trunk, load(start).trunk.state_dict())
     except CaudexError as error:
-        raise CaudexError(f"--start {start}: {error} Give --width, --depth and --stride as there.") from None
+        raise CaudexError(f"--start {start}: {error} Give --trunk, --width, --depth and --stride as there.") from None
 
 
 def check(settings: FewLabels) -> None:
     """Raises CaudexError for a setting out of range."""
+    check_network(settings)
     endless = float("inf")
-    inside(settings, labels_per_class=(0, endless), draw=(0, endless), batch=(2, endless), magnitude=(0, 1), dropout=(0, 0.9))
-    inside(settings, survival=(0.1, 1), width=(4, 4096), depth=(1, 100), stride=(1, 4), lr=(1e-8, 10), decay=(0, 10))
-    inside(settings, average=(0, 0.99999))
+    inside(settings, labels_per_class=(0, endless), draw=(0, endless), magnitude=(0, 1))
+    inside(settings, dropout=(0, 0.9), survival=(0.1, 1))
+    if settings.trunk == "resnet50" and (settings.dropout, settings.survival) != (0, 1):
+        raise CaudexError("--trunk resnet50 has neither dropout nor stochastic depth; add --dropout 0 --survival 1.")
+
+
+def check_network(settings: OnPictures) -> None:
+    inside(settings, batch=(2, float("inf")), width=(4, 4096), depth=(1, 100), stride=(1, 4))
+    inside(settings, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
+    if settings.trunk not in TRUNKS:
+        raise CaudexError(f"--trunk {settings.trunk} is unknown; choose {' or '.join(TRUNKS)}.")

@@ -8,6 +8,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import AdamW, Optimizer
 
 from caudex.shadow import Shadow
@@ -62,6 +63,7 @@ class Learner(nn.Module):
             signal.build(trunk)
         self.average = Shadow(nn.ModuleList([trunk, self.signals]), average, warm=True) if average else None
         self.schedule, self.clip, self.progress = schedule, clip, 0.0
+        self.measuring = False  # `fit` wants to know now and then how the signals get on with each other
         self.optimizer = optimizer(self._groups())
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.following = tuple(self.shadows())  # found once; in a tuple: parts of this module already
@@ -97,12 +99,30 @@ class Learner(nn.Module):
         self.optimizer.zero_grad(set_to_none=True)
         forward, backward = self._passes
         taught = (forward or self)(batches)
+        if self.measuring:
+            taught = self._compared(taught)
         if taught:
             backward(sum(self.signals[name].weight * said.loss for name, said in taught.items()))
             self._clip()
             self.optimizer.step()
         for shadow in self.following:
             shadow.update()
+        return taught
+
+    def _compared(self, taught: dict[str, Taught]) -> dict[str, Taught]:
+        """With the norm of each weighted loss's gradient on the trunk, and its cosine with those before it: below zero
+        the signals pull the trunk apart."""
+        weights = [p for p in self.trunk.parameters() if p.requires_grad]
+        seen: dict[str, Tensor] = {}
+        for name, said in taught.items():
+            if len(taught) < 2 or not weights or not said.loss.requires_grad:
+                continue
+            loss = self.signals[name].weight * said.loss
+            parts = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True, materialize_grads=True)
+            gradient = torch.cat([part.flatten() for part in parts])
+            cosines = {f"cosine with {other}": F.cosine_similarity(gradient, its, 0) for other, its in seen.items()}
+            taught[name] = said._replace(metrics={**said.metrics, "gradient norm": gradient.norm(), **cosines})
+            seen[name] = gradient
         return taught
 
     def _clip(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
+from torch import Tensor
 from torch.optim import AdamW
 
 from caudex import data, trunks, views
@@ -15,11 +16,13 @@ from caudex.data import Batches, Split
 from caudex.encoder import Encoder, features, recalibrate
 from caudex.errors import CaudexError
 from caudex.examination import with_interval
-from caudex.few_labels import OnPictures, facts_of, found, mirrored, noted
+from caudex.few_labels import OnPictures, check_network, facts_of, found, mirrored, network, noted
+from caudex.lars import LARS
 from caudex.learner import Learner, cosine
 from caudex.probing import COLLAPSED, neighbours, probe, some, spectrum
 from caudex.run import Run
 from caudex.screen import say
+from caudex.sheets import charted, nearest, sheet
 from caudex.signals import Labels, Signal
 from caudex.system import System, inside
 from caudex.training import fit
@@ -34,6 +37,8 @@ class Pretraining(OnPictures):
     """least area of the random crops, as a share of the picture's"""
     colour: float = 0.5
     """strength of the colour jitter where two views are made"""
+    optimizer: str = "adamw"
+    """adamw; or lars (You et al. 2017), for batches of thousands"""
 
 
 def split(settings: Pretraining) -> Split:
@@ -43,14 +48,14 @@ def split(settings: Pretraining) -> Split:
     )
 
 
-def trunk(settings: OnPictures, facts: dict) -> trunks.ResNet:
-    return trunks.ResNet(facts["shape"][0], settings.width, settings.depth, stride=settings.stride)
-
-
 def learner(settings: Pretraining, facts: dict, signals: Mapping[str, Signal]) -> Learner:
-    """The trunk with these heads; AdamW on half a cosine, weights averaged."""
-    optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay, fused=True)
-    return Learner(trunk(settings, facts), signals, optimizer, cosine, average=settings.average)
+    """The trunk with these heads; on half a cosine, weights averaged. LARS brings its own measure of a step: no clipping."""
+    adam = settings.optimizer == "adamw"
+    optimizer = partial(AdamW, fused=True) if adam else LARS
+    optimizer = partial(optimizer, lr=settings.lr, weight_decay=settings.decay)
+    return Learner(
+        network(settings, facts), signals, optimizer, cosine, clip=1.0 if adam else None, average=settings.average
+    )
 
 
 def mild(settings: Pretraining, facts: dict) -> views.Compose:
@@ -58,8 +63,11 @@ def mild(settings: Pretraining, facts: dict) -> views.Compose:
     return views.Compose((views.ResizedCrop((settings.crop, 1.0)), *[views.Flip()] * mirrored(settings, facts)))
 
 
-def train(settings: System, run: Run) -> Encoder:
-    """Fit the system's learner to every picture that is not held out, then probe its layers and a random trunk's."""
+def train(settings: System, run: Run, show: Callable[[Encoder, Tensor], dict[str, Tensor]] | None = None) -> Encoder:
+    """Fit the system's learner to every picture that is not held out, then probe its layers and a random trunk's.
+
+    `show` says what the signal makes of a few pictures, floats in [0, 1]: rows of a sheet.
+    """
     pictures = split(settings)
     facts = noted(run, pictures)
     say(run, found(facts))
@@ -81,7 +89,19 @@ def train(settings: System, run: Run) -> Encoder:
     recalibrate(model.trunk, every)
     recalibrate(random, every)
     run.keep("results", measured(run, model.trunk, random, pictures))
+    draw(run, model, pictures, show)
     return model
+
+
+def draw(run: Run, model: Encoder, pictures: Split, show: Callable | None) -> None:
+    """What the signal makes of pictures that it did not learn from, which look alike to the trunk, and a map of them."""
+    seen = some(pictures.test if len(pictures.test) else pictures.every, 600)
+    made = features(model.trunk, seen)["pooled"]
+    if show:
+        with run.seeded("shown"):
+            sheet(run, "made", show(model.eval(), some(seen, 8).fetch(slice(None)).float() / 255))
+    nearest(run, seen, made)
+    charted(run, seen, made)
 
 
 def watch(pictures: Split):
@@ -163,8 +183,9 @@ def taught_by_labels(settings: System, run: Run, pictures: Split, flops: float) 
 
 def check(settings: Pretraining) -> None:
     """Raises CaudexError for a setting out of range."""
-    endless = float("inf")
-    inside(settings, batch=(2, endless), width=(4, 4096), depth=(1, 100), stride=(1, 4), lr=(1e-8, 10), decay=(0, 10))
-    inside(settings, average=(0, 0.99999), crop=(0.05, 1), colour=(0, 1))
+    check_network(settings)
+    inside(settings, crop=(0.05, 1), colour=(0, 1))
+    if settings.optimizer not in ("adamw", "lars"):
+        raise CaudexError(f"--optimizer {settings.optimizer} is unknown; choose adamw or lars.")
 
 

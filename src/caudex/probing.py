@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,7 +19,7 @@ from caudex.encoder import features
 
 def linear(known: Tensor, labels: Tensor, asked: Tensor, truth: Tensor) -> float:
     """Accuracy of logistic regression on standardised features, [N, D] with [N] labels, tested on others."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(torch.get_num_threads()):
         warnings.simplefilter("ignore")  # it stopped after 200 steps: good enough
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
         return float((model.fit(known.numpy(), labels.numpy()).predict(asked.numpy()) == truth.numpy()).mean())
@@ -28,7 +29,8 @@ def neighbours(known: Tensor, labels: Tensor, asked: Tensor, truth: Tensor, coun
     """Accuracy of the `count` nearest by cosine, the nearer the weightier (after Wu et al. 2018, section 3.4)."""
     model = KNeighborsClassifier(min(count, len(known)), weights="distance", algorithm="brute")
     known, asked = F.normalize(known, dim=1), F.normalize(asked, dim=1)
-    return float((model.fit(known.numpy(), labels.numpy()).predict(asked.numpy()) == truth.numpy()).mean())
+    with threadpool_limits(torch.get_num_threads()):
+        return float((model.fit(known.numpy(), labels.numpy()).predict(asked.numpy()) == truth.numpy()).mean())
 
 
 def probe(trunk: nn.Module, known: Pictures, test: Pictures, most: int = 10_000) -> dict[str, dict[str, float]]:

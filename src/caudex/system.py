@@ -61,6 +61,8 @@ class System:
         if gain := results.get("gain"):
             interval = f"{gain['low']:+.1%} to {gain['high']:+.1%}"
             rows.append(("gain", f"{gain['gain']:+.1%}", interval, ""))
+        if not any(row[-1] for row in rows[1:]):
+            rows = [row[:-1] for row in rows]
         return rows if len(rows) > 1 else []
 
     def warn(self, results: dict) -> list[str]:

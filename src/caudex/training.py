@@ -93,7 +93,8 @@ def fit(
                 batches = _next(sources, fabric.device)
             except StopIteration:
                 break
-            measures = state.step % LOG_EVERY == 0  # operations are counted now and then, not in every step
+            measures = state.step % LOG_EVERY == 0  # operations and gradients: now and then, not in every step
+            learner.measuring = measures
             with counting(learner) if measures else nullcontext() as counter:
                 taught = step(learner, batches)
             _hand_back(taught, sources)

@@ -40,6 +40,8 @@ def learning_curves(run: Run) -> None:
     signals = sorted({key for rows in fits.values() for row in rows for key in row if key.endswith("/loss")})
     panels = [("test accuracy", accuracy)] if any(accuracy.values()) else []
     panels += [(key.removesuffix("/loss") + " loss", curves(key)) for key in signals]
+    pairs = sorted({key for rows in fits.values() for row in rows for key in row if "/cosine with " in key})
+    panels += [(f"cosine of gradients: {key.replace('/cosine with', ' and')}", curves(key)) for key in pairs]
     if not panels:
         return
     trivial = {

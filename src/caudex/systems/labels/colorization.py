@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from caudex import pretraining, signals
 from caudex.claim import Claim
 from caudex.encoder import Encoder
@@ -12,6 +16,7 @@ from caudex.learner import Learner
 from caudex.pretraining import Pretraining
 from caudex.run import Run
 from caudex.system import System, inside
+from caudex.views import from_lab, grey_of, to_lab
 
 
 @dataclass
@@ -28,7 +33,7 @@ class Colorization(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 32},
         "paper": {
-            "data": "imagenet/", "size": 224, "batch": 40, "steps": 450_000, "width": 64, "depth": 8, "lr": 3e-5,
+            "data": "imagenet/", "size": 224, "batch": 40, "steps": 450_000, "trunk": "resnet50", "width": 64, "lr": 3e-5,
         },
     }  # fmt: skip
     statement: ClassVar = "telling colours teaches features of what pictures show"
@@ -37,7 +42,7 @@ class Colorization(Pretraining, System):
         return pretraining.learner(self, facts, {"colorization": signals.Colorization(self.rebalance)} | self.further(facts))
 
     def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run)
+        return pretraining.train(self, run, show)
 
     def model(self, facts: dict) -> Encoder:
         return Encoder(self.learner(facts), facts)
@@ -52,3 +57,11 @@ class Colorization(Pretraining, System):
         super().check()
         pretraining.check(self)
         inside(self, rebalance=(0.01, 1))
+
+
+@torch.no_grad()
+def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    signal, lightness = model.signals["colorization"], to_lab(pictures)[:, :1]
+    colours = signal.colours(signal.logits(model.trunk, lightness))
+    lab = torch.cat([lightness, F.interpolate(colours, pictures.shape[2:], mode="bilinear")], 1)
+    return {"picture": pictures, "what is seen": grey_of(lightness), "coloured": from_lab(lab)}

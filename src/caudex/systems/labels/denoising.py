@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+from torch import Tensor
+
 from caudex import pretraining, signals
 from caudex.claim import Claim
 from caudex.encoder import Encoder
@@ -29,7 +32,7 @@ class Denoising(Pretraining, System):
         return pretraining.learner(self, facts, {"denoising": signals.Denoising(self.noise)} | self.further(facts))
 
     def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run)
+        return pretraining.train(self, run, show)
 
     def model(self, facts: dict) -> Encoder:
         return Encoder(self.learner(facts), facts)
@@ -44,3 +47,10 @@ class Denoising(Pretraining, System):
         super().check()
         pretraining.check(self)
         inside(self, noise=(0.01, 2))
+
+
+@torch.no_grad()
+def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    signal = model.signals["denoising"]
+    noised = signal.noised(pictures)
+    return {"picture": pictures, "with noise": noised, "cleaned": signal.clean(model.trunk, noised)}

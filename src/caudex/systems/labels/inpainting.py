@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+from torch import Tensor
+
 from caudex import pretraining, signals
 from caudex.claim import Claim
 from caudex.encoder import Encoder
@@ -30,7 +33,7 @@ class Inpainting(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 32},
         "paper": {
-            "data": "imagenet/", "size": 128, "batch": 128, "steps": 1_000_000, "width": 64, "depth": 8, "mask": "centre",
+            "data": "imagenet/", "size": 128, "batch": 128, "steps": 1_000_000, "trunk": "resnet50", "width": 64, "mask": "centre",
             "adversarial": 0.001, "lr": 2e-4,
         },
     }  # fmt: skip
@@ -40,7 +43,7 @@ class Inpainting(Pretraining, System):
         return pretraining.learner(self, facts, {"inpainting": signals.Inpainting(self.mask, self.adversarial)} | self.further(facts))
 
     def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run)
+        return pretraining.train(self, run, show)
 
     def model(self, facts: dict) -> Encoder:
         return Encoder(self.learner(facts), facts)
@@ -55,3 +58,12 @@ class Inpainting(Pretraining, System):
         super().check()
         pretraining.check(self)
         inside(self, adversarial=(0, 1))
+
+
+@torch.no_grad()
+def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    signal = model.signals["inpainting"]
+    hole = signal.hole(pictures)
+    holed = torch.where(hole, pictures.mean((0, 2, 3), keepdim=True), pictures)
+    filled = torch.where(hole, signal.fill(model.trunk, holed), pictures)
+    return {"picture": pictures, "with a hole": holed, "filled": filled}

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from caudex import pretraining, signals
 from caudex.claim import Claim
 from caudex.encoder import Encoder
@@ -13,6 +17,7 @@ from caudex.pretraining import Pretraining
 from caudex.run import Run
 from caudex.signals.jigsaw import grid_for
 from caudex.system import System, inside
+from caudex.views import arranged
 
 
 @dataclass
@@ -29,7 +34,7 @@ class Jigsaw(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 16},
         "paper": {
-            "data": "imagenet/", "size": 225, "batch": 256, "steps": 350_000, "width": 64, "depth": 8, "orders": 1000,
+            "data": "imagenet/", "size": 225, "batch": 256, "steps": 350_000, "trunk": "resnet50", "width": 64, "orders": 1000,
             "lr": 0.01, "decay": 5e-4,
         },
     }  # fmt: skip
@@ -40,7 +45,7 @@ class Jigsaw(Pretraining, System):
         return pretraining.learner(self, facts, {"jigsaw": signals.Jigsaw(grid, self.orders)} | self.further(facts))
 
     def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run)
+        return pretraining.train(self, run, show)
 
     def model(self, facts: dict) -> Encoder:
         return Encoder(self.learner(facts), facts)
@@ -55,3 +60,20 @@ class Jigsaw(Pretraining, System):
         super().check()
         pretraining.check(self)
         inside(self, grid=(0, 3), orders=(0, 5000))
+
+
+@torch.no_grad()
+def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    signal = model.signals["jigsaw"]
+    number = torch.arange(1, len(pictures) + 1) * (signal.orders - 1) // len(pictures)
+    shuffled = signal.shuffled(pictures, number)
+    back = signal.permutations[signal.told(model.trunk, shuffled).argmax(1)].argsort(1)
+    put = {"shuffled": shuffled, "put back": arranged(shuffled, back)}
+    return {"picture": pictures, **{name: laid(tiles, signal.grid) for name, tiles in put.items()}}
+
+
+def laid(tiles: Tensor, grid: int) -> Tensor:
+    """Normalised tiles [B, P, C, s, s] as pictures, with gaps between them."""
+    batch, _, channels, side, _ = tiles.shape
+    spaced = F.pad(tiles / 6 + 0.5, (0, 1, 0, 1), value=1.0).unflatten(1, (grid, grid))
+    return spaced.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, grid * (side + 1), grid * (side + 1))

@@ -79,7 +79,7 @@ class LabelsSaved(FewLabels, System):
     def pretraining(self, name: str, flops: float) -> System:
         """The system of that name on these pictures and this network, with its share of the compute."""
         mine = {field.name: getattr(self, field.name) for field in fields(OnPictures)}
-        kept = {key: mine[key] for key in ("data", "labels", "size", "mirror", "width", "depth", "stride")}
+        kept = {key: mine[key] for key in ("data", "labels", "size", "mirror", "trunk", "width", "depth", "stride")}
         return replace(scaled(name), **kept, seed=self.seed, flops=flops * self.share)
 
     def methods(self) -> dict[str, System]:

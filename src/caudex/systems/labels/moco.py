@@ -36,7 +36,7 @@ class MoCo(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 32, "queue": 128},
         "paper": {
-            "data": "imagenet/", "size": 224, "batch": 256, "steps": 1_000_000, "width": 64, "depth": 8, "queue": 65_536,
+            "data": "imagenet/", "size": 224, "batch": 256, "steps": 1_000_000, "trunk": "resnet50", "width": 64, "queue": 65_536,
             "momentum": 0.999, "hidden": 2048, "crop": 0.2, "colour": 0.5, "lr": 0.03, "decay": 1e-4,
         },
     }  # fmt: skip

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from caudex import pretraining, signals
 from caudex.claim import Claim
 from caudex.encoder import Encoder
@@ -12,6 +16,7 @@ from caudex.learner import Learner
 from caudex.pretraining import Pretraining
 from caudex.run import Run
 from caudex.system import System
+from caudex.views import quarter_turns
 
 
 @dataclass
@@ -25,7 +30,7 @@ class Rotation(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 16},
         "paper": {
-            "data": "imagenet/", "size": 224, "batch": 192, "steps": 200_000, "width": 64, "depth": 8, "lr": 0.01,
+            "data": "imagenet/", "size": 224, "batch": 192, "steps": 200_000, "trunk": "resnet50", "width": 64, "lr": 0.01,
             "decay": 5e-4,
         },
     }  # fmt: skip
@@ -35,7 +40,7 @@ class Rotation(Pretraining, System):
         return pretraining.learner(self, facts, {"rotation": signals.Rotation()} | self.further(facts))
 
     def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run)
+        return pretraining.train(self, run, show)
 
     def model(self, facts: dict) -> Encoder:
         return Encoder(self.learner(facts), facts)
@@ -49,3 +54,24 @@ class Rotation(Pretraining, System):
     def check(self) -> None:
         super().check()
         pretraining.check(self)
+
+
+@torch.no_grad()
+def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    """What the head looks at: how much less sure it is with a part covered (Zeiler and Fergus 2014, section 4.2)."""
+    quarters = torch.arange(len(pictures)) % 4
+    turned, rows = quarter_turns(pictures, quarters), torch.arange(len(pictures))
+
+    def sure(seen: Tensor) -> Tensor:
+        return model.signals["rotation"].head(model.trunk(seen).pooled).softmax(1)
+
+    told, mean, (height, width) = sure(turned), turned.mean((0, 2, 3), keepdim=True), turned.shape[2:]
+    heat = torch.zeros(len(turned), 1, 9, 9)
+    for i in range(9):
+        for j in range(9):
+            top, left = height * i // 12, width * j // 12
+            covered = turned.clone()
+            covered[:, :, top : top + height // 3, left : left + width // 3] = mean
+            heat[:, 0, i, j] = (told - sure(covered))[rows, quarters].clamp_min(0)
+    heat = F.interpolate(heat / heat.amax((2, 3), keepdim=True).clamp_min(1e-8), (height, width), mode="bilinear")
+    return {"turned": turned, "looked at": heat, "turned back": quarter_turns(pictures, quarters - told.argmax(1))}

@@ -28,8 +28,8 @@ class SimCLR(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 32},
         "paper": {
-            "data": "imagenet/", "size": 224, "batch": 4096, "steps": 312_500, "width": 64, "depth": 8, "temperature": 0.1,
-            "crop": 0.08, "colour": 1.0, "lr": 4.8, "decay": 1e-6,
+            "data": "imagenet/", "size": 224, "batch": 4096, "steps": 312_500, "trunk": "resnet50", "width": 64, "temperature": 0.1,
+            "crop": 0.08, "colour": 1.0, "lr": 4.8, "decay": 1e-6, "optimizer": "lars",
         },
     }  # fmt: skip
     statement: ClassVar = "pairs of views teach features of pictures that nobody labelled"

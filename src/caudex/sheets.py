@@ -1,0 +1,55 @@
+"""Sheets of pictures: what a signal makes of them, which lie near each other, and a map of all."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from caudex.data import Pictures
+from caudex.run import Run
+
+
+def sheet(run: Run, name: str, rows: Mapping[str, Tensor]) -> None:
+    """A row of pictures [N, C, H, W], floats in [0, 1], for each name; equally many in each."""
+    count = len(next(iter(rows.values())))
+    with run.figure(name, count, len(rows), width=1.1, height=1.2) as axes:
+        for line, (title, pictures) in zip(np.reshape(axes, (len(rows), count)), rows.items()):
+            for axis, picture in zip(line, pictures.detach().cpu().clamp(0, 1)):
+                axis.imshow(picture.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=1)
+                axis.set(xticks=[], yticks=[])
+            line[0].set_ylabel(title, size=9)
+
+
+def nearest(run: Run, pictures: Pictures, features: Tensor, count: int = 7) -> None:
+    """The pictures whose features [N, D] are nearest to those of a few, by cosine: each row begins with the one asked."""
+    unit = F.normalize(features, dim=1)
+    asked = torch.linspace(0, len(unit) - 1, min(6, len(unit))).long()
+    found = (unit[asked] @ unit.T).topk(min(1 + count, len(unit)), dim=1).indices  # [A, 1 + count], oneself first
+    found[:, 0] = asked  # of several that are equal
+    rows = {f"{name}": pictures.fetch(line).float() / 255 for name, line in zip("abcdef", found)}
+    sheet(run, "nearest", rows)
+
+
+def charted(run: Run, pictures: Pictures, features: Tensor) -> None:
+    """Features [N, D] laid out on a plane by t-SNE (van der Maaten and Hinton 2008), coloured by class where known."""
+    from sklearn.manifold import TSNE
+
+    if len(features) < 20:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        places = TSNE(perplexity=min(30, len(features) / 4), random_state=0, init="pca").fit_transform(features.numpy())
+    with run.figure("map", width=6.0, height=5.0) as axis:
+        classes = list(enumerate(pictures.classes)) if (pictures.labels >= 0).all() else []
+        if not classes:
+            axis.scatter(*places.T, s=8)
+        for k, name in classes:
+            axis.scatter(*places[pictures.labels.numpy() == k].T, s=8, label=name, color=f"C{k % 10}", marker="o^sDv"[k // 10 % 5])
+        axis.set(xticks=[], yticks=[])
+        if 0 < len(classes) <= 25:
+            axis.legend(fontsize=7, bbox_to_anchor=(1, 1))
