@@ -14,6 +14,14 @@ from caudex.reports.tables import SPREAD, claim_table
 from caudex.system import opened
 
 CAPTIONS = {
+    "labels-saved": "Accuracy against labels, a line for each method, with 95% intervals over draws of labels. "
+    "Black: labels alone. Dotted: a signal beside the labels.",
+    "order": "What the frozen features of each signal are worth to a linear probe, beside a random trunk; the line: "
+    "a network taught by all labels. Intervals are those of the test pictures; one seed.",
+    "made": "What the signal makes of pictures that it did not learn from.",
+    "next-frames": "What was seen, what was predicted, what came, and where they differ; videos that it did not learn from.",
+    "nearest": "Each row: a picture, and those whose features are nearest to its own.",
+    "map": "The features of the test pictures laid out on a plane by t-SNE; the classes only colour it.",
     "learning-curves": "Learning curves. Test accuracy is drawn for the reader; nothing is chosen by it. Dotted: the loss of one who learned nothing.",
     "corruptions": "Accuracy on corrupted test pictures, from light (1) to severe (5).",
     "confusion": "Confusion matrix: how many pictures of each true class (row) were told to be which (column).",
@@ -23,6 +31,7 @@ CAPTIONS = {
     "wrong-pseudo-labels": "Wrong pseudo-labels, the surest first, as the teacher of this round gave them.",
     "over": "The claim for each value of the setting, with 95% intervals over seeds.",
 }
+WIDE = ("labels-saved", "order", "made", "next-frames", "nearest", "learning-curves", "corruptions", "")
 ROUNDS = {
     "learned": "pseudo-labels learned",
     "distinct": "pictures behind them",
@@ -67,6 +76,10 @@ def write_report(path: str | Path) -> Path:
         shares = ("right", "student")
         said = [tuple(_percent(v) if name in shares else v for name, v in row.items()) for row in rounds]
         parts.append("<h2>Rounds</h2>" + rows([tuple(ROUNDS.get(name, name) for name in rounds[0]), *said]))
+    if layers := figures.table(run.path / "tables" / "layers.csv"):
+        said = [(row.pop("layer"), *map(_percent, row.values())) for row in layers]
+        header = ("layer", "linear probe", "20 neighbours", "linear, held-out labels", "linear, random trunk")
+        parts.append("<h2>What each layer is worth</h2>" + rows([header, *said]))
     if skipped := figures.table(run.path / "tables" / "skipped.csv"):
         parts.append(
             f"<h2>Pictures left out: {len(skipped)}</h2>"
@@ -113,8 +126,8 @@ def pictures(folder: Path) -> str:
                 f"<figure><img alt='{escape(file.stem)}' src='data:image/png;base64,{content}'><figcaption>{escape(caption)}</figcaption></figure>",
             )
         )
-    wide = "".join(html for name, html in shown if name in ("learning-curves", "corruptions", ""))
-    small = "".join(html for name, html in shown if name not in ("learning-curves", "corruptions", ""))
+    wide = "".join(html for name, html in shown if name in WIDE)
+    small = "".join(html for name, html in shown if name not in WIDE)
     return (f"<h2>Figures</h2>{wide}<div class='sheet'>{small}</div>") if shown else ""
 
 

@@ -39,7 +39,8 @@ class Colorization(Pretraining, System):
     statement: ClassVar = "telling colours teaches features of what pictures show"
 
     def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, {"colorization": signals.Colorization(self.rebalance)} | self.further(facts))
+        signal = signals.Colorization(self.rebalance)
+        return pretraining.learner(self, facts, {"colorization": signal} | self.further(facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run, show)

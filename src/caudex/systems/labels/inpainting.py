@@ -40,7 +40,8 @@ class Inpainting(Pretraining, System):
     statement: ClassVar = "filling holes teaches features of what pictures show"
 
     def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, {"inpainting": signals.Inpainting(self.mask, self.adversarial)} | self.further(facts))
+        signal = signals.Inpainting(self.mask, self.adversarial)
+        return pretraining.learner(self, facts, {"inpainting": signal} | self.further(facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run, show)

@@ -32,20 +32,21 @@ class MoCo(Pretraining, System):
     """of the similarities; the first version's is 0.07"""
     hidden: int = 128
     """units of the head's hidden layer; 0 is the first version's linear head"""
+    dimensions: int = 64
+    """of the head's output"""
 
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 32, "queue": 128},
         "paper": {
             "data": "imagenet/", "size": 224, "batch": 256, "steps": 1_000_000, "trunk": "resnet50", "width": 64, "queue": 65_536,
-            "momentum": 0.999, "hidden": 2048, "crop": 0.2, "colour": 0.5, "lr": 0.03, "decay": 1e-4,
+            "momentum": 0.999, "hidden": 2048, "dimensions": 128, "crop": 0.2, "colour": 0.5, "lr": 0.03, "decay": 1e-4,
         },
     }  # fmt: skip
     statement: ClassVar = "pairs of views and a queue of older keys teach features with small batches"
 
     def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, {"contrast": Contrast(
-                    hidden=self.hidden, temperature=self.temperature, queue=self.queue, momentum=self.momentum
-                )} | self.further(facts))
+        contrast = Contrast(self.dimensions, self.hidden, self.temperature, self.queue, self.momentum)
+        return pretraining.learner(self, facts, {"contrast": contrast} | self.further(facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run)
@@ -62,7 +63,7 @@ class MoCo(Pretraining, System):
     def check(self) -> None:
         super().check()
         pretraining.check(self)
-        inside(self, temperature=(0.01, 10), momentum=(0, 1), hidden=(0, 65_536), queue=(self.batch, 1 << 24))
+        inside(self, temperature=(0.01, 10), momentum=(0, 1), hidden=(0, 65_536), dimensions=(2, 65_536), queue=(self.batch, 1 << 24))
         if self.queue % self.batch:
             near = self.queue // self.batch * self.batch
             raise CaudexError(f"--queue {self.queue} is no multiple of --batch {self.batch}; try --queue {near}.")

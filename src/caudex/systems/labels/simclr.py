@@ -24,18 +24,23 @@ class SimCLR(Pretraining, System):
 
     temperature: float = 0.2
     """of the similarities; lower makes near negatives count more"""
+    hidden: int = 128
+    """units of the head's hidden layer"""
+    dimensions: int = 64
+    """of the head's output"""
 
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 32},
         "paper": {
             "data": "imagenet/", "size": 224, "batch": 4096, "steps": 312_500, "trunk": "resnet50", "width": 64, "temperature": 0.1,
+            "hidden": 2048, "dimensions": 128,
             "crop": 0.08, "colour": 1.0, "lr": 4.8, "decay": 1e-6, "optimizer": "lars",
         },
     }  # fmt: skip
     statement: ClassVar = "pairs of views teach features of pictures that nobody labelled"
 
     def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, {"contrast": Contrast(temperature=self.temperature)} | self.further(facts))
+        return pretraining.learner(self, facts, {"contrast": Contrast(self.dimensions, self.hidden, self.temperature)} | self.further(facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run)
@@ -52,4 +57,4 @@ class SimCLR(Pretraining, System):
     def check(self) -> None:
         super().check()
         pretraining.check(self)
-        inside(self, temperature=(0.01, 10))
+        inside(self, temperature=(0.01, 10), hidden=(1, 65_536), dimensions=(2, 65_536))

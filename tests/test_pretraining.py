@@ -1,0 +1,309 @@
+"""Systems that learn without labels, what measures them, and what goes on from them: small trainings that really learn."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from caudex import data, few_labels
+from caudex.data import Batch
+from caudex.encoder import features
+from caudex.errors import CaudexError
+from caudex.few_labels import facts_of
+from caudex.hardware import Hardware
+from caudex.run import Run
+from caudex.system import finish, load, scaled, start
+from caudex.systems.labels.labels_saved import summary
+
+WITHOUT = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
+
+
+def quiet(path, seed=0) -> Run:
+    run = Run(path, seed, Hardware(device="cpu"))
+    run.quiet = True
+    return run
+
+
+def trained(system, path):
+    run = quiet(path, system.seed)
+    system.check()
+    start(system, run)
+    model = system.train(run)
+    finish(model, run)
+    return model, run
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory):
+    """Two classes of coloured pictures: a bright disc, reddish, and a bar, bluish; 80 of each."""
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[:16, :16]
+    pictures, labels = [], []
+    for i in range(160):
+        cx, cy = generator.uniform(5, 11, 2)
+        shape = (x - cx) ** 2 + (y - cy) ** 2 < 12 if i % 2 else abs(x - cx) < 1.5
+        tint = np.array([220, 120, 90] if i % 2 else [80, 120, 220])
+        picture = 40 + shape[..., None] * (tint - 40) + generator.normal(0, 12, (16, 16, 3))
+        pictures.append(picture.clip(0, 255))
+        labels.append(i % 2)
+    path = tmp_path_factory.mktemp("data") / "shapes.npz"
+    np.savez(path, x=np.array(pictures, dtype=np.uint8), y=np.array(labels))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_every_system_trains_shows_and_loads_again(name, coloured, tmp_path):
+    system = replace(scaled(name, "tiny"), data=coloured, steps=6, batch=16, width=4)
+    model, run = trained(system, tmp_path / "run")
+    results = run.kept("results")
+    assert {"linear probe", "random trunk", "20 neighbours", "best layer", "spectrum"} <= set(results)
+    assert system.tell(results) and not [word for word in system.warn(results) if "measured" in word]
+    drawn = {file.stem for file in (run.path / "figures").iterdir()}
+    assert {"nearest", "map"} <= drawn and ("made" in drawn) == (name not in ("simclr", "moco"))
+    again = load(run.path)
+    pictures = data.pictures(coloured).test.fetch(slice(0, 5))
+    torch.testing.assert_close(again(pictures), model.eval()(pictures))
+
+
+def test_contrast_learns_digits_without_their_labels(tmp_path):
+    _, run = trained(replace(scaled("simclr", "tiny"), steps=60), tmp_path)
+    found = run.kept("results")
+    assert found["linear probe"]["accuracy"] > found["random trunk"]["accuracy"] + 0.05
+    assert found["20 neighbours"]["accuracy"] > 0.9
+    assert found["spectrum"]["effective rank"] > 4
+    rows = run.stage("pretraining").metrics()
+    assert {"evaluation/accuracy", "evaluation/effective rank"} <= set().union(*rows)
+
+
+def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch):
+    system = replace(scaled("rotation", "tiny"), data=coloured, steps=12, batch=8, width=4)
+    watched, _ = trained(system, tmp_path / "watched")
+    monkeypatch.setattr("caudex.training.EVALUATIONS", 1)
+    left_alone, _ = trained(system, tmp_path / "alone")
+    weights = zip(watched.trunk.parameters(), left_alone.trunk.parameters())
+    assert all(torch.equal(one, other) for one, other in weights)
+
+
+def test_pictures_need_no_labels_at_all(coloured, tmp_path):
+    from PIL import Image
+
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for i, picture in enumerate(data.pictures(coloured).every.fetch(slice(0, 24))):
+        where = folder / "more" if i % 3 == 0 else folder
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(where / f"{i}.png")
+    system = replace(scaled("rotation", "tiny"), data=str(folder), steps=3, batch=8, width=4)
+    _, run = trained(system, tmp_path / "run")
+    results = run.kept("results")
+    assert "linear probe" not in results and run.kept("facts")["counts"]["unlabelled"] == 24
+    assert any("no labels to test with" in sentence for sentence in system.warn(results))
+    with pytest.raises(CaudexError, match="a claim needs labels to probe with"):
+        system.claim(quiet(tmp_path / "claim"))
+
+
+def test_what_is_held_out_is_not_learned_from(coloured):
+    split = data.pictures(coloured, need_labels=False)
+    assert len(split.every) + len(split.test) == 160
+    assert not set(split.every.hashes()) & set(split.test.hashes())
+    assert (split.every.labels == -1).all()
+
+
+def test_like_pictures_raise_the_alarm(tmp_path):
+    path = tmp_path / "same.npz"
+    np.savez(path, x=np.full((60, 16, 16), 90, dtype=np.uint8))
+    system = replace(scaled("simclr", "tiny"), data=str(path), steps=3, batch=8, width=4)
+    _, run = trained(system, tmp_path / "run")
+    assert any("collapsed" in sentence for sentence in system.warn(run.kept("results")))
+
+
+# -- going on from it ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def begun(coloured, tmp_path_factory):
+    path = tmp_path_factory.mktemp("begun") / "run"
+    trained(replace(scaled("simclr", "tiny"), data=coloured, steps=6, batch=16, width=8), path)
+    return str(path)
+
+
+def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
+    system = replace(scaled("supervised", "tiny"), data=coloured, start=begun, steps=1, lr=1e-8, average=0.0, dropout=0.0)
+    model, run = trained(system, tmp_path / "run")
+    before = load(begun).trunk
+    for one, other in zip(model.trunk.parameters(), before.parameters()):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+    assert torch.equal(model.trunk.standardise.mean, before.standardise.mean)
+    shutil.rmtree(run.path / "stages")  # what is kept needs neither the other run nor checkpoints
+    assert load(run.path).classes == ("0", "1")
+
+
+def test_the_other_trunk_must_fit(begun, coloured, tmp_path):
+    system = replace(scaled("supervised", "tiny"), data=coloured, start=begun, width=12)
+    with pytest.raises(CaudexError, match=r"--start .*trained with other settings.* Give --trunk, --width"):
+        system.train(quiet(tmp_path / "run"))
+    with pytest.raises(CaudexError, match="is not a run folder"):
+        replace(system, start=str(tmp_path)).train(quiet(tmp_path / "other"))
+
+
+def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
+    system = replace(scaled("probe", "tiny"), data=coloured, start=begun, width=8, shares=(0.05, 1.0), steps=5)
+    model, run = trained(system, tmp_path / "run")
+    results = run.kept("results")
+    assert [row["layer"] for row in results["layers"]] == ["stage1", "stage2", "stage3", "pooled"]
+    assert [row["labels"] for row in results["fine-tuning"]] == [6, 128]  # of 128 a twentieth, three of each class
+    assert load(run.path).predict(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))[0][0] in model.classes
+    assert len(system.tell(results)) == 1 + 4 + 1 + 2
+    with pytest.raises(CaudexError, match="--start is missing"):
+        replace(system, start=None).train(quiet(tmp_path / "other"))
+
+
+def test_features_of_frozen_layers_do_not_depend_on_the_batch(begun, coloured):
+    trunk, pictures = load(begun).trunk, data.pictures(coloured).test
+    whole, parts = features(trunk, pictures), features(trunk, pictures, batch=7)
+    for layer, made in whole.items():
+        torch.testing.assert_close(made, parts[layer])
+
+
+# -- labels saved ----------------------------------------------------------------------------------------------------
+
+
+def test_labels_needed_by_hand():
+    accuracy = {("supervised", 1): (0.4, 0.6), ("supervised", 4): (0.7, 0.7), ("supervised", 0): (0.9, 0.9)}
+    accuracy |= {("free", 1): (0.55, 0.65), ("free", 4): (0.95, 0.95)}
+    rows = [
+        {"method": method, "labels": count, "draw": draw, "accuracy": right}
+        for (method, count), rights in accuracy.items()
+        for draw, right in enumerate(rights)
+    ]
+    found = {(row["method"], row["labels"]): row for row in summary(rows, most=64)}
+    few = found["free", 1]
+    # 0.6 lies halfway between 0.5 at one label and 0.7 at four: at two, by logarithms
+    assert few["accuracy"] == pytest.approx(0.6) and few["needed"] == pytest.approx(2)
+    # gains of 0.15 and 0.05: a mean of 0.1, and 12.706 * 0.05 * sqrt(2) / sqrt(2) on either side
+    assert few["gain"] == pytest.approx(0.1) and few["gain_high"] == pytest.approx(0.1 + 12.706 * 0.05, rel=1e-3)
+    assert found["free", 4]["needed"] is None  # better than all labels made supervised
+    assert found["supervised", 64]["gain"] == 0
+
+
+def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_path):
+    small = {"steps": 30, "counts": (2,), "draws": 2, "first": ("rotation",), "beside": ("rotation:0.5",), "workers": 1}
+    system = replace(scaled("labels-saved", "tiny"), data=coloured, batch=16, width=4, **small)
+    _, run = trained(system, tmp_path / "run")
+    results = run.kept("results")
+    methods = ["supervised", "noisy-student", "rotation first", "with rotation:0.5"]
+    assert list(dict.fromkeys(row["method"] for row in results["table"])) == methods
+    cells = run.path / "stages" / "cells"
+    # the same operations for all: steps that go beyond are the last
+    spent = {name: Run(cells / f"{name}, 2, 0").kept("cell")["flops"] for name in ("supervised", "with rotation:0.5")}
+    first = Run(cells / "rotation first, 2, 0").kept("cell")["flops"]
+    first += Run(run.path / "stages" / "rotation" / "stages" / "pretraining").kept("finished")["flops"]
+    assert first == pytest.approx(spent["supervised"], rel=0.25)
+    assert spent["with rotation:0.5"] == pytest.approx(spent["supervised"], rel=0.25)
+    shutil.rmtree(cells / "supervised, 2, 1")
+    run.kept("results")
+    (run.path / "results.json").unlink()
+    system.train(quiet(run.path, system.seed))
+    assert run.kept("results") == results
+
+
+# -- the publications' sizes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization"])
+def test_a_step_at_the_papers_width(name):
+    """The whole ResNet-50 and the paper's optimiser, on two small pictures."""
+    system = replace(scaled(name, "paper"), batch=2, **({"queue": 4} if name == "moco" else {}))
+    learner = system.learner({"shape": [3, 96, 96]})
+    assert learner.trunk.width == 2048
+    pictures = torch.rand(2, 3, 96, 96)
+    batch = Batch(pictures, torch.zeros(2), torch.arange(2), other=pictures.flip(3))
+    before = [p.clone() for p in learner.trunk.stem.parameters()]
+    said = learner.step(dict.fromkeys(learner.signals, batch))
+    assert all(torch.isfinite(each.loss) for each in said.values())
+    assert any(not torch.equal(a, b) for a, b in zip(before, learner.trunk.stem.parameters()))
+
+
+def test_resnet50_learns_labels_too():
+    system = replace(scaled("supervised"), trunk="resnet50", width=4, dropout=0.0, survival=1.0)
+    system.check()
+    facts = {"shape": [1, 16, 16], "classes": ["a", "b"], "columns": {}}
+    assert few_labels.learner(system, facts).trunk.width == 128
+    with pytest.raises(CaudexError, match="resnet50 has neither dropout nor stochastic depth"):
+        replace(system, dropout=0.4).check()
+
+
+# -- videos and scenes -----------------------------------------------------------------------------------------------
+
+
+def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
+    system = replace(scaled("next-frame", "tiny"), steps=60)
+    _, run = trained(system, tmp_path)
+    found = run.kept("results")["next frame"]
+    assert found["ratio"] < 0.95
+    assert found["ratio"] == pytest.approx(found["squared error"] / found["of a copy"])
+    assert (run.path / "figures" / "next-frames.png").exists()
+    assert load(tmp_path).trunk.width == 32
+
+
+def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
+    system = replace(scaled("dense-heads", "tiny"), steps=4, scenes=40)
+    _, run = trained(system, tmp_path)
+    found = run.kept("results")
+    assert set(found) == {"both heads", "a trunk each", "place alone"}
+    assert all(set(each) == {"accuracy", "mean_iou", "relative_error"} for each in found.values())
+    spent = {name: run.stage(name).kept("finished")["flops"] for name in ("both", "segmentation-alone", "depth-alone")}
+    assert spent["segmentation-alone"] + spent["depth-alone"] == pytest.approx(spent["both"], rel=0.6)
+
+
+# -- what cannot be ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "because"),
+    [
+        ("moco", {"queue": 100, "batch": 64}, "--queue 100 is no multiple of --batch 64; try --queue 64"),
+        ("moco", {"queue": 32, "batch": 64}, "--queue 32 is out of range"),
+        ("simclr", {"optimizer": "sgd"}, "--optimizer sgd is unknown"),
+        ("simclr", {"trunk": "vit"}, "--trunk vit is unknown; choose small or resnet50"),
+        ("simclr", {"batch": 1}, "--batch 1 is out of range"),
+        ("simclr", {"crop": 0.0}, "--crop 0 is out of range"),
+        ("jigsaw", {"grid": 4}, "--grid 4 is out of range"),
+        ("probe", {"shares": (0.0,)}, "--shares 0 is no share"),
+        ("labels-saved", {"counts": ()}, "--first and --counts need something"),
+        ("dense-heads", {"also": ("rotation",)}, "dense-heads has its two heads alone"),
+    ],
+)
+def test_settings_that_make_no_sense(name, settings, because):
+    with pytest.raises(CaudexError, match=because):
+        replace(scaled(name, "tiny"), **settings).check()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "because"),
+    [
+        ("colorization", {}, "cannot learn colours from grey pictures"),
+        ("inpainting", {"mask": "left"}, "a mask 'left' is unknown"),
+        ("jigsaw", {"grid": 3, "size": 12}, "try --size 15"),
+        ("jigsaw", {"grid": 2, "orders": 25}, "4 pieces have 24 orders"),
+        ("simclr", {"also": ("next-frame",)}, "it needs frames"),
+    ],
+)
+def test_pictures_that_do_not_suit(name, settings, because, tmp_path):
+    with pytest.raises(CaudexError, match=because):
+        replace(scaled(name, "tiny"), steps=2, **settings).train(quiet(tmp_path / "run"))
+
+
+def test_rotation_wants_squares(tmp_path):
+    path = tmp_path / "wide.npz"
+    np.savez(path, x=np.random.default_rng(0).integers(0, 256, (40, 16, 24), dtype=np.uint8))
+    with pytest.raises(CaudexError, match="crop them to squares"):
+        replace(scaled("rotation", "tiny"), data=str(path), steps=2).train(quiet(tmp_path / "run"))
+
+
+def test_facts_of_unlabelled_pictures_name_no_class(tmp_path):
+    path = tmp_path / "grey.npz"
+    np.savez(path, x=np.zeros((5, 16, 16), dtype=np.uint8))
+    facts = facts_of(data.pictures(str(path), need_labels=False))
+    assert facts["classes"] == [] and few_labels.found(facts) == "5 unlabelled pictures of 16 x 16"
