@@ -171,13 +171,16 @@ def test_list_shows_every_system_and_signal_and_what_to_take():
     assert max(map(len, said.splitlines())) <= 80
 
 
+SHORT = {"probe": "probe RUN", "labels-saved": "labels-saved"}
+
+
 @pytest.mark.parametrize("name", names.places("systems"))
 def test_help_teaches_in_eighty_columns(name):
     said = done("train", name, "--help").out
     assert max(map(len, said.splitlines())) <= 80
     for words in (
         "examples:",
-        f"caudex train {name} --scale tiny",
+        f"caudex {SHORT.get(name, f'train {name}')} --scale tiny",
         f"caudex claim {name}",
         "--run",
         "--seed",
@@ -191,9 +194,12 @@ def test_help_teaches_in_eighty_columns(name):
 
 @pytest.mark.parametrize("command", [name for name in cli.COMMANDS if name not in ("train", "claim")])
 def test_every_command_has_a_help(command):
-    said = done(command, "--help")
-    assert cli.COMMANDS[command].split(": ")[-1].split()[0] in said.out
-    assert f"usage: caudex {command}" in said.out
+    said = done(command, "--help").out
+    if command in SHORT:  # systems of their own
+        assert f"caudex {command} " in said and "examples:" in said
+        return
+    assert cli.COMMANDS[command].split(": ")[-1].split()[0] in said
+    assert f"usage: caudex {command}" in said
 
 
 # --- the main job ------------------------------------------------------------------------------------------------

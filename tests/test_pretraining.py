@@ -285,9 +285,9 @@ def test_settings_that_make_no_sense(name, settings, because):
     [
         ("colorization", {}, "cannot learn colours from grey pictures"),
         ("inpainting", {"mask": "left"}, "a mask 'left' is unknown"),
-        ("jigsaw", {"grid": 3, "size": 12}, "try --size 15"),
+        ("jigsaw", {"grid": 3, "size": 12}, "try --size 18"),
         ("jigsaw", {"grid": 2, "orders": 25}, "4 pieces have 24 orders"),
-        ("simclr", {"also": ("next-frame",)}, "it needs frames"),
+        ("simclr", {"also": ("next-frame",)}, "it needs videos"),
     ],
 )
 def test_pictures_that_do_not_suit(name, settings, because, tmp_path):

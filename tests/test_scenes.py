@@ -1,6 +1,7 @@
 """Scenes: what a pixel shows and how far away it is agree with geometry; the losses that are taught by it."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,6 @@ from pytest import approx
 from sklearn.linear_model import LogisticRegression
 from torch.optim import AdamW
 
-from caudex import signals
 from caudex.data.scenes import (
     FAR,
     NEAR,
@@ -30,6 +30,7 @@ from caudex.errors import CaudexError
 from caudex.learner import Learner
 from caudex.signals.depth import Depth, relative_error, scale_invariant
 from caudex.signals.segmentation import Segmentation, mean_iou
+from caudex.system import scaled
 from caudex.trunks import ResNet
 from caudex.views import Draw
 
@@ -317,10 +318,9 @@ def test_both_are_learned_on_one_trunk():
 
 
 def test_the_command_line_says_what_data_they_need():
-    facts = {"segments": list(SEGMENTS), "depth": True}
-    name, signal = signals.asked("segmentation:0.5", facts)
-    assert (name, signal.classes, signal.weight) == ("segmentation", 5, 0.5)
-    assert isinstance(signals.asked("depth", facts)[1], Depth)
-    for words in ("segmentation", "depth"):
-        with pytest.raises(CaudexError, match=f"--also {words} needs pictures"):
-            signals.asked(words, {})
+    system = replace(scaled("simclr", "tiny"), also=("depth", "segmentation:0.5"))
+    facts = {"shape": [3, 16, 16], "classes": []}
+    further = system.further(facts)
+    assert further["segmentation"].weight == 0.5 and further["segmentation"].classes == len(SEGMENTS)
+    with pytest.raises(CaudexError, match="--also depth: it needs scenes whose every pixel is known"):
+        system.feed(further, unlabelled=None)

@@ -244,30 +244,25 @@ def places(side, grid=3, count=200):
     return *found, normal["side"]
 
 
-@pytest.mark.parametrize(("side", "tile"), [(15, 4), (28, 8), (64, 18), (225, 65)])
+@pytest.mark.parametrize(("side", "tile"), [(18, 4), (28, 7), (64, 18), (225, 64)])
 def test_tiles_keep_apart_by_a_cells_room_on_the_mean(side, tile):
     rows, columns, found = places(side)
     cell = side // 3
     assert found == tile
     for at in (rows.view(-1, 3, 3), columns.view(-1, 3, 3).transpose(1, 2)):
         within = at - cell * torch.arange(3).view(1, 3, 1)
-        assert within.min() == 0 and within.max() == cell - tile  # jitter: all of the cell is used
+        assert within.min() >= 0 and within.max() <= cell - tile
+        assert len(within.unique()) == cell - tile >= 2  # jitter
         gaps = at.diff(dim=1) - tile
-        assert gaps.min() >= 0
+        assert gaps.min() >= 1  # no two tiles touch
         assert gaps.double().mean().item() == pytest.approx(cell - tile, rel=0.1)
-
-
-def test_no_two_tiles_touch():
-    rows, columns, tile = places(28)
-    for at in (rows.view(-1, 3, 3), columns.view(-1, 3, 3).transpose(1, 2)):
-        assert (at.diff(dim=1) - tile).min() >= 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_tile_has_mean_nought_and_deviation_one(channels):
     signal, _ = puzzle(channels=channels)
     seen = cut(signal, torch.rand(4, channels, 30, 30), torch.tensor([0, 3, 50, 99]))
-    assert seen.shape == (4, 9, channels, 9, 9)
+    assert seen.shape == (4, 9, channels, 8, 8)
     assert seen.mean((3, 4)).abs().max() < 1e-5
     assert_close(seen.square().mean((3, 4)), torch.ones(4, 9, channels), atol=1e-4, rtol=0)
 
@@ -315,7 +310,7 @@ def test_behind_the_trunks_standardising_layer_stands_the_normalised_tile():
     shuffled, seen = cut(signal, torch.rand(5, 3, 20, 20), torch.arange(5)), []
     trunk.standardise.register_forward_hook(lambda layer, given, made: seen.append(made))
     signal.told(trunk, shuffled)
-    assert_close(seen[0].view(5, 4, 3, 9, 9), shuffled, atol=1e-5, rtol=1e-5)
+    assert_close(seen[0].view(5, 4, 3, 8, 8), shuffled, atol=1e-5, rtol=1e-5)
 
 
 def test_each_tile_is_encoded_on_its_own_and_the_head_sees_them_in_their_order():
@@ -324,16 +319,16 @@ def test_each_tile_is_encoded_on_its_own_and_the_head_sees_them_in_their_order()
     signal.head = Passed()
     shuffled = cut(signal, torch.rand(4, 1, 20, 20), torch.arange(4))
     assert_close(signal.told(trunk, shuffled), shuffled[:, :, 0, 0, 0])
-    assert trunk.pictures[0].shape == (36, 1, 5, 5)
+    assert trunk.pictures[0].shape == (36, 1, 4, 4)
 
 
 def test_pictures_that_are_no_squares_have_a_puzzle_too():
     signal, trunk = puzzle()
-    assert cut(signal, torch.rand(2, 1, 20, 33), torch.arange(2)).shape == (2, 9, 1, 5, 5)
+    assert cut(signal, torch.rand(2, 1, 20, 33), torch.arange(2)).shape == (2, 9, 1, 4, 4)
     assert signal.loss(trunk, batch(torch.rand(2, 1, 33, 20))).loss.isfinite()
 
 
-@pytest.mark.parametrize(("grid", "side"), [(2, 10), (3, 15)])
+@pytest.mark.parametrize(("grid", "side"), [(2, 12), (3, 18)])
 def test_too_small_pictures_are_told_the_size_that_will_do(grid, side):
     signal, trunk = puzzle(grid)
     with pytest.raises(
@@ -343,12 +338,12 @@ def test_too_small_pictures_are_told_the_size_that_will_do(grid, side):
     signal.loss(trunk, batch(torch.rand(2, 1, side, side)))
 
 
-@given(some.integers(10, 300))
+@given(some.integers(12, 300))
 @settings(deadline=None, max_examples=50)
 def test_a_grid_chosen_by_the_size_always_has_tiles(side):
     grid = grid_for(side)
     _, _, tile = places(side, grid, count=1)
-    assert grid == (3 if side >= 18 else 2) and tile >= (5 if grid == 3 else 4)
+    assert grid == (3 if side >= 18 else 2) and tile >= 4
 
 
 def test_what_stands_where_is_learned():
@@ -357,7 +352,7 @@ def test_what_stands_where_is_learned():
     picture = torch.where(row < 8, *(torch.where(row.T < 8, *pair) for pair in (stripes[:2], stripes[2:])))
     pictures = torch.stack([contrast * picture + 0.1 for contrast in torch.linspace(0.2, 0.9, 32)])[:, None]
     signal, trunk = puzzle(2)
-    said = taught(signal, trunk, batch(pictures), 25, 1e-2)
+    said = taught(signal, trunk, batch(pictures), 50, 1e-2)
     assert said.metrics["accuracy"] > 0.8 and said.loss < 0.2 * signal.trivial()  # one of 24 is right by chance
 
 
@@ -385,7 +380,8 @@ def painter(answer, **settings):
 
 
 def mean_colour(pictures):
-    return pictures.mean((0, 2, 3), keepdim=True)
+    """What a trunk that has measured no pictures standardises by."""
+    return torch.full((1, pictures.shape[1], 1, 1), 0.5)
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (28, 28), (16, 24)])
@@ -437,7 +433,7 @@ def test_the_trunk_sees_the_mean_colour_in_the_hole_and_the_picture_around_it():
 def test_what_stood_in_the_hole_does_not_change_the_fill():
     signal, trunk = built(Inpainting("centre"))
     pictures, fills = torch.rand(4, 1, 8, 8), []
-    turned = torch.where(signal.hole(pictures), pictures.flip(2), pictures)  # other pixels of the same mean
+    turned = torch.where(signal.hole(pictures), torch.rand(4, 1, 8, 8), pictures)
     signal.head.register_forward_hook(lambda module, given, made: fills.append(made))
     one, other = (signal.loss(trunk, batch(each)).loss for each in (pictures, turned))
     assert_close(fills[0], fills[1], atol=1e-5, rtol=0)
@@ -456,13 +452,13 @@ def test_leaving_the_mean_has_error_one_and_the_picture_itself_none(mask):
 
 def test_the_error_counts_in_the_hole_alone_and_is_known_by_hand():
     pictures = torch.zeros(1, 1, 4, 4)
-    pictures[..., 1, 1] = 1.0  # of the four pixels in the hole one is white: the mean is 1/16
+    pictures[..., 1, 1] = 1.0  # of the four pixels in the hole one is white
     fill = torch.rand(1, 1, 4, 4)
-    fill[..., 1:3, 1:3] = 0.5
+    fill[..., 1:3, 1:3] = 0.25
     signal, trunk = painter(fill, mask="centre")
     trunk.eval()  # one picture has no batch statistics
-    left = (15 / 16) ** 2 + 3 * (1 / 16) ** 2
-    assert signal.loss(trunk, batch(pictures)).loss.item() == pytest.approx(4 * 0.25 / left)
+    wrong, left = 0.75**2 + 3 * 0.25**2, 4 * 0.5**2
+    assert signal.loss(trunk, batch(pictures)).loss.item() == pytest.approx(wrong / left)
 
 
 @pytest.mark.parametrize("adversarial", [0.001, 0.3])

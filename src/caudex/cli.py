@@ -70,7 +70,7 @@ def leave(code: int, sentence: str) -> NoReturn:
 
 
 def usage() -> str:
-    lines = "\n".join(f"  {name:8} {what}" for name, what in COMMANDS.items())
+    lines = "\n".join(f"  {name:12} {what}" for name, what in COMMANDS.items())
     return (
         "caudex: one trunk, many heads.\n"
         "Learn from few labels, and from every signal that costs none.\n\n"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -41,15 +44,13 @@ def features(trunk: nn.Module, pictures: Pictures | Tensor, batch: int = 1000) -
 
     Of a map the means of its positive and of its negative parts count: two numbers a channel.
     """
-    training, device = trunk.training, next(trunk.buffers()).device
-    trunk.eval()
     parts = []
-    for rows in torch.arange(len(pictures)).split(batch):
-        made = trunk(_fetched(pictures, rows).to(device))
-        maps = {name: made.layers[name] for name in trunk.widths}
-        flat = {name: torch.cat([x.relu().mean((2, 3)), (-x).relu().mean((2, 3))], 1) for name, x in maps.items()}
-        parts.append({name: value.cpu() for name, value in (flat | {"pooled": made.pooled}).items()})
-    trunk.train(training)
+    with _evaluating(trunk) as device:
+        for rows in torch.arange(len(pictures)).split(batch):
+            made = trunk(_fetched(pictures, rows).to(device))
+            maps = {name: made.layers[name] for name in trunk.widths}
+            flat = {name: torch.cat([x.relu().mean((2, 3)), (-x).relu().mean((2, 3))], 1) for name, x in maps.items()}
+            parts.append({name: value.cpu() for name, value in (flat | {"pooled": made.pooled}).items()})
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -60,18 +61,29 @@ def recalibrate(trunk: nn.Module, pictures: Pictures | Tensor, sample: int = 200
     Signals show a trunk turned, holed or scrambled pictures; it would meet whole ones with the statistics of those.
     """
     norms = [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    device = next(trunk.buffers()).device
-    before = [(norm.training, norm.momentum) for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.train()
-        norm.momentum = None  # a plain mean over the batches
+    before = [norm.momentum for norm in norms]
     rows = torch.linspace(0, len(pictures) - 1, min(sample, len(pictures))).long()
-    for part in rows.chunk(max(1, len(rows) // 250)):  # none of a single picture
-        trunk(_fetched(pictures, part).to(device))
-    for norm, (training, momentum) in zip(norms, before):
-        norm.train(training)
-        norm.momentum = momentum
+    with _evaluating(trunk) as device:
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.train()
+            norm.momentum = None  # a plain mean over the batches
+        for part in rows.chunk(max(1, len(rows) // 250)):  # none of a single picture
+            trunk(_fetched(pictures, part).to(device))
+        for norm, momentum in zip(norms, before):
+            norm.momentum = momentum
+
+
+@contextmanager
+def _evaluating(trunk: nn.Module) -> Iterator[torch.device]:
+    """In eval mode; afterwards each part is in the mode it had. Gives the device."""
+    modes = [(module, module.training) for module in trunk.modules()]
+    trunk.eval()
+    try:
+        yield next(chain(trunk.parameters(), trunk.buffers()), torch.empty(0)).device
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def _fetched(pictures: Pictures | Tensor, rows: Tensor) -> Tensor:

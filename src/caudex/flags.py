@@ -21,14 +21,14 @@ from caudex.errors import CaudexError
 
 COMMANDS = {
     "list": "the systems and the signals, and which to take",
-    "train": "SYSTEM [--data FOLDER] [settings]: train, measure, leave a run folder",
-    "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves, one report",
-    "probe": "RUN [--data FOLDER] [settings]: what its features are worth, by layer and with few labels",
-    "claim": "SYSTEM [--seeds 5] [settings]: measure its claim against baselines",
+    "train": "SYSTEM [--data FOLDER] [settings]: train, measure, report",
+    "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
+    "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
+    "claim": "SYSTEM [--seeds 5] [settings]: measure its claim",
     "resume": "RUN: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
     "report": "RUN: write report.html, one file with all figures",
-    "compare": "RUN RUN...: results, cost and differing settings side by side",
+    "compare": "RUN RUN...: results, cost, differing settings side by side",
     "export": "RUN [--to FOLDER]: ONNX and safetensors",
 }
 
@@ -99,7 +99,8 @@ def system_settings(command: str, words: Sequence[str]):
     if not words or words[0].startswith("-"):
         systems = ", ".join(sorted(names.places("systems")))
         if words and words[0] in ("-h", "--help"):
-            print(f"usage: caudex {command} SYSTEM [settings]\n\n{COMMANDS[command]}\n\nsystems: {systems}")
+            systems = textwrap.fill(f"systems: {systems}", 80)
+            print(f"usage: caudex {command} SYSTEM [settings]\n\n{COMMANDS[command]}\n\n{systems}")
             print(f"`caudex {command} SYSTEM --help` explains every setting.")
             raise SystemExit(0)
         raise CaudexError(
@@ -141,8 +142,9 @@ def explained(command: str, name: str, kind: type) -> str:
     examples = {"": "as it stands", " --scale tiny": "in seconds"}
     if {"data", "labels"} <= set(kind.__dataclass_fields__):
         examples |= {" --data photos/": "your pictures", " --data photos/ --labels few.csv": "path,label"}
-    longest = max(map(len, examples))
-    lines = [f"  caudex {command} {name}{flags:{longest}}  # {what}" for flags, what in examples.items()]
+    longest, short = max(map(len, examples)), {"probe": "probe RUN", "labels-saved": "labels-saved"}
+    words = short.get(name, f"train {name}") if command == "train" else f"{command} {name}"
+    lines = [f"  caudex {words}{flags:{longest}}  # {what}" for flags, what in examples.items()]
     parts.append("\n".join(["examples:", *lines]))
     scales = [
         textwrap.fill(

@@ -16,6 +16,15 @@ from caudex.run import Run
 from caudex.signals import Signal, asked
 from caudex.training import distinct, restore
 
+NEEDS = {
+    "labelled": "labelled pictures",
+    "unlabelled": "unlabelled pictures",
+    "pairs": "pairs of views",
+    "frames": "videos",
+    "scenes": "scenes whose every pixel is known",
+}
+"""what the kinds of source are called; see `Signal.needs`"""
+
 
 @dataclass
 class System:
@@ -87,7 +96,7 @@ class System:
         for name, signal in signals.items():
             if signal.needs not in offered:
                 raise CaudexError(
-                    f"--also {name}: it needs {signal.needs} pictures, which this system has not; leave it out."
+                    f"--also {name}: it needs {NEEDS.get(signal.needs, signal.needs)}, which this system has not; leave it out."
                 )
         return {name: offered[signal.needs] for name, signal in signals.items()}
 

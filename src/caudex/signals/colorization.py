@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from caudex.errors import CaudexError
 from caudex.signals.signal import Signal, Taught
-from caudex.trunks import Decoder
+from caudex.trunks import Decoder, channels_of
 from caudex.views import bins, decode, encode, grey_of, to_lab
 
 
@@ -29,7 +29,7 @@ class Colorization(Signal):
         self.register_buffer("seen", torch.full((len(self.centres),), 1 / len(self.centres)))  # shares of the bins
 
     def build(self, trunk):
-        if len(trunk.standardise.mean) != 3:
+        if channels_of(trunk) != 3:
             raise CaudexError("colorization cannot learn colours from grey pictures; give pictures in colour.")
         self.head = Decoder(trunk, len(self.centres))
 
@@ -41,7 +41,8 @@ class Colorization(Signal):
         logits = self.logits(trunk, lab[:, :1])  # [B, Q, h, w], coarser than the picture
         colours = F.adaptive_avg_pool2d(lab[:, 1:], logits.shape[2:])
         nearest, weights = encode(colours, self.centres)  # [B, 5, h, w]
-        self.remember(nearest, weights)
+        if self.training:
+            self.remember(nearest, weights)
         rare = self.rarity()[nearest[:, 0]]  # [B, h, w], of the nearest bin
         errors = -(F.log_softmax(logits, 1).gather(1, nearest) * weights).sum(1)
         return Taught((errors * rare).mean(), {"error in ab": self.error(logits, colours)})

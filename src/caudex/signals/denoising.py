@@ -5,14 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caudex.signals.signal import Signal, Taught
-from caudex.trunks import Decoder
+from caudex.signals.signal import LEAST, Signal, Taught
+from caudex.trunks import Decoder, channels_of
 
 
 class Denoising(Signal):
-    """What was there before the noise? Take Gaussian noise of deviation `std` away again.
+    """What was there before the noise? Take Gaussian noise away again.
 
-    The error is 1 for one who leaves the noise as it is. Source: Vincent et al. 2008, equation 5, with a squared error.
+    The noise has deviation `std`, and what leaves [0, 1] is cut off. The error is 1 for one who leaves the noise as it
+    is. Source: Vincent et al. 2008, equation 5, with a squared error.
     """
 
     def __init__(self, std: float = 0.3):
@@ -20,14 +21,14 @@ class Denoising(Signal):
         self.std = std
 
     def build(self, trunk):
-        self.head = Decoder(trunk, len(trunk.standardise.mean))
+        self.head = Decoder(trunk, channels_of(trunk))
 
     def trivial(self):
         return 1.0
 
     def loss(self, trunk, batch):
         noised = self.noised(batch.pictures)
-        left = (noised - batch.pictures).square().mean()
+        left = (noised - batch.pictures).square().mean().clamp_min(LEAST)
         return Taught((self.clean(trunk, noised) - batch.pictures).square().mean() / left)
 
     def noised(self, pictures: Tensor) -> Tensor:

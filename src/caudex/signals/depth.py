@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from caudex.errors import CaudexError
 from caudex.signals.signal import Signal, Taught
 from caudex.trunks import Decoder
 
@@ -12,18 +11,14 @@ ABSOLUTE = 0.5  # lambda of the equation: at 1 only ratios of depths count, at 0
 
 
 class Depth(Signal):
-    """How far away is what each pixel shows? The error of the logarithm of `batch.depth` [B, H, W], in metres.
+    """How far away is what each pixel shows?
 
-    An error that all pixels of a picture share, a wrong scale, counts half. The loss is 1 for one who says the
-    batch's mean logarithm everywhere.
+    The loss is the squared error of the logarithm of `batch.depth` [B, H, W], in metres; an error that all pixels of a
+    picture share, a wrong scale, counts half. It is 1 for one who says the batch's mean logarithm everywhere.
     Source: Eigen et al. 2014, equation 4.
     """
 
-    @classmethod
-    def asked(cls, what, facts):
-        if "depth" not in facts:
-            raise CaudexError("--also depth needs pictures whose depth is known in every pixel, as it is of scenes.")
-        return super().asked(what, facts)
+    needs = "scenes"
 
     def build(self, trunk):
         self.head = Decoder(trunk, 1, skips=True)

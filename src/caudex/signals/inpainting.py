@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.errors import CaudexError
-from caudex.signals.signal import Signal, Taught, frozen
-from caudex.trunks import Conv, Decoder
+from caudex.signals.signal import LEAST, Signal, Taught, frozen
+from caudex.trunks import Conv, Decoder, channels_of
 
 MASKS = ("centre", "random")
 
@@ -16,8 +18,8 @@ MASKS = ("centre", "random")
 class Inpainting(Signal):
     """What stands in the hole? Fill in a part of the picture that was taken out.
 
-    The hole is filled with the batch's mean colour before the trunk sees it; the error counts in the hole alone, and
-    is 1 for one who leaves the mean. `mask="centre"` takes out the middle square of half the side, `"random"` a
+    The hole is filled with the mean colour that the trunk standardises by; the error counts in the hole alone, and is
+    1 for one who leaves that colour. `mask="centre"` takes out the middle square of half the side, `"random"` a
     rectangle of up to a quarter of the area anywhere, which teaches better features, since no border can be learned.
     With `adversarial`, a critic learns to tell fills from pictures, and the fill to deceive it: sharp instead of grey.
     Source: Pathak et al. 2016, equations 1 to 3, where `adversarial` is 0.001.
@@ -34,21 +36,20 @@ class Inpainting(Signal):
         return cls(what or "random")
 
     def build(self, trunk):
-        channels = len(trunk.standardise.mean)
+        channels = channels_of(trunk)
         self.head = Decoder(trunk, channels)
         if self.adversarial:
             self.critic = Conv(channels, width=8, norm="group")
             self.verdict = nn.Linear(self.critic.width, 1)
 
     def trivial(self):
-        return 1.0
+        return 1 - self.adversarial + (self.adversarial + 2) * math.log(2) if self.adversarial else 1.0
 
     def loss(self, trunk, batch):
         pictures = batch.pictures
-        hole = self.hole(pictures)
-        mean = pictures.mean((0, 2, 3), keepdim=True)  # [1, C, 1, 1]
+        hole, mean = self.hole(pictures), trunk.standardise.mean  # [B, 1, H, W], [C, 1, 1]
         fill = self.fill(trunk, torch.where(hole, mean, pictures))
-        left = ((mean - pictures).square() * hole).mean().clamp_min(1e-8)
+        left = ((mean - pictures).square() * hole).mean().clamp_min(LEAST)
         error = ((fill - pictures).square() * hole).mean() / left
         if not self.adversarial:
             return Taught(error)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from caudex.errors import CaudexError
 from caudex.signals.signal import Signal, Taught, accuracy
-from caudex.trunks import width_of
+from caudex.trunks import channels_of, width_of
 from caudex.views import arranged, normalised, permutations, tiles
 
 SMALLEST_TILE = 4
@@ -35,6 +35,7 @@ class Jigsaw(Signal):
         return signal
 
     def build(self, trunk):
+        channels_of(trunk)  # a trunk that standardises
         self.grid = self.grid or 3
         pieces = self.grid**2
         self.orders = self.orders or min(100, math.factorial(pieces))
@@ -54,14 +55,15 @@ class Jigsaw(Signal):
     def shuffled(self, pictures: Tensor, number: Tensor) -> Tensor:
         """Tiles [B, P, C, s, s] in the order of the permutations [B], each of mean 0 and deviation 1."""
         cell = min(pictures.shape[2:]) // self.grid
-        side = cell - max(1, cell // 7)  # 64 of 75 pixels in the paper
+        side = cell - max(2, round(cell * 11 / 75))  # 64 of 75 pixels in the paper
         if side < SMALLEST_TILE:
             raise CaudexError(
                 f"pictures of {pictures.shape[2]} x {pictures.shape[3]} give tiles of {side} pixels, too few to see "
-                f"anything; try --size {self.grid * (SMALLEST_TILE + 1)} or larger."
+                f"anything; try --size {self.grid * (SMALLEST_TILE + 2)} or larger."
             )
         cells = torch.tensor([length // self.grid for length in pictures.shape[2:]], device=pictures.device)
-        corners = (torch.rand(len(pictures), self.grid**2, 2, device=pictures.device) * (cells - side + 1)).long()
+        jitter = torch.rand(len(pictures), self.grid**2, 2, device=pictures.device)
+        corners = (jitter * (cells - side)).long()  # the last one stays free: no two tiles touch
         return arranged(normalised(tiles(pictures, self.grid, corners, side)), self.permutations[number])
 
     def told(self, trunk, shuffled: Tensor) -> Tensor:
@@ -71,5 +73,5 @@ class Jigsaw(Signal):
 
 
 def grid_for(side: int) -> int:
-    """3 x 3 as in the paper where tiles then have at least 5 pixels, else 2 x 2."""
+    """3 x 3 as in the paper where the tiles are then large enough, else 2 x 2."""
     return 3 if side >= 3 * (SMALLEST_TILE + 2) else 2

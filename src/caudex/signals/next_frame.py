@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from caudex.errors import CaudexError
-from caudex.signals.signal import Signal, Taught
-from caudex.trunks import Decoder, Features
+from caudex.signals.signal import LEAST, Signal, Taught
+from caudex.trunks import Decoder, Features, channels_of
 
 
 class NextFrame(Signal):
@@ -27,7 +27,7 @@ class NextFrame(Signal):
         self.mix = nn.ModuleDict(
             {name: nn.Conv2d(self.before * width, width, 1) for name, width in trunk.widths.items()}
         )
-        self.head = Decoder(trunk, len(trunk.standardise.mean), skips=True)
+        self.head = Decoder(trunk, channels_of(trunk), skips=True)
 
     def trivial(self):
         return 1.0
@@ -36,7 +36,7 @@ class NextFrame(Signal):
         before, true = batch.frames[:, :-1], batch.frames[:, -1]
         if before.shape[1] != self.before:
             raise CaudexError(f"windows of {self.before + 1} frames are needed, not {before.shape[1] + 1}.")
-        copied = (before[:, -1] - true).square().mean().clamp_min(1e-8)
+        copied = (before[:, -1] - true).square().mean().clamp_min(LEAST)
         error = (self.predict(trunk, before) - true).square().mean()
         return Taught(error / copied, {"squared error": error, "of a copy": copied})
 

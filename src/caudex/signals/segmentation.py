@@ -8,30 +8,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex.errors import CaudexError
 from caudex.signals.signal import Signal, Taught, accuracy
 from caudex.trunks import Decoder
 
 
 class Segmentation(Signal):
-    """What does each pixel show? Cross-entropy with the class of every pixel, `batch.segments` [B, H, W].
+    """What does each pixel show? Tell the class of every pixel.
 
-    The mean intersection over union leaves out classes that are nowhere in the batch.
+    The loss is the cross-entropy with `batch.segments` [B, H, W]; the packaged scenes have 5 classes. The mean
+    intersection over union leaves out classes that are nowhere in the batch.
     Source: Long et al. 2015, section 4; the metrics, section 5.
     """
 
-    def __init__(self, classes: int):
+    needs = "scenes"
+
+    def __init__(self, classes: int = 5):
         super().__init__()
         self.classes = classes
-
-    @classmethod
-    def asked(cls, what, facts):
-        if "segments" not in facts or what is not None:
-            raise CaudexError(
-                "--also segmentation needs pictures whose every pixel has a class, as those of scenes have; "
-                "then say segmentation, or segmentation:0.5 for half the weight."
-            )
-        return cls(len(facts["segments"]))
 
     def build(self, trunk):
         self.head = Decoder(trunk, self.classes, skips=True)

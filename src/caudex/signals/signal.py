@@ -29,7 +29,7 @@ class Signal(nn.Module):
     weight: float = 1.0
     """what the learner multiplies the loss by"""
     needs: str = "unlabelled"
-    """which of a system's sources feeds this signal when it is added by `--also`"""
+    """which of a system's sources feeds this signal when it is added by `--also`: labelled, unlabelled, pairs, frames"""
 
     @classmethod
     def asked(cls, what: str | None, facts: dict) -> Signal:
@@ -51,6 +51,10 @@ class Signal(nn.Module):
 
     def loss(self, trunk: nn.Module, batch) -> Taught | None:
         raise NotImplementedError
+
+
+LEAST = 1 / 255**2
+"""of a squared error that another is measured by: one step of 8 bits, lest a still film or a black picture count most"""
 
 
 @contextmanager

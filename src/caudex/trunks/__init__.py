@@ -3,7 +3,7 @@
 from caudex.trunks.bottleneck import ResNet50
 from caudex.trunks.conv import Conv
 from caudex.trunks.decoder import Decoder
-from caudex.trunks.layers import Features, Standardise, StochasticDepth, Trunk, Wrapped, width_of
+from caudex.trunks.layers import Features, Standardise, StochasticDepth, Trunk, Wrapped, channels_of, width_of
 from caudex.trunks.mlp import MLP, Identity
 from caudex.trunks.resnet import ResNet
 
@@ -19,5 +19,6 @@ __all__ = [
     "StochasticDepth",
     "Trunk",
     "Wrapped",
+    "channels_of",
     "width_of",
 ]

@@ -65,6 +65,6 @@ class Inpainting(Pretraining, System):
 def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
     signal = model.signals["inpainting"]
     hole = signal.hole(pictures)
-    holed = torch.where(hole, pictures.mean((0, 2, 3), keepdim=True), pictures)
+    holed = torch.where(hole, model.trunk.standardise.mean, pictures)
     filled = torch.where(hole, signal.fill(model.trunk, holed), pictures)
     return {"picture": pictures, "with a hole": holed, "filled": filled}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from caudex import few_labels
+from caudex.claim import Claim
 from caudex.classifier import Classifier
 from caudex.data import Batches, Split
 from caudex.data.splits import stratified
@@ -39,6 +40,7 @@ class Probe(FewLabels, System):
     """shares of the labels that the network is fine-tuned with; at least one of each class is kept"""
 
     scales: ClassVar = {"tiny": {"steps": 20, "shares": (0.1,)}}
+    statement: ClassVar = "fine-tuning a trunk that learned before makes more of few labels than starting from scratch"
 
     def train(self, run: Run) -> Classifier:
         if not self.start:
@@ -89,6 +91,12 @@ class Probe(FewLabels, System):
             made = few_labels.learner(self, facts)
         source = Batches(split.labelled, self.batch, run.seed, few_labels.noise(self, facts))
         return few_labels.teach(run, self, split, made, source, self.budget(1 / (2 * len(self.shares))))
+
+    def claim(self, run: Run) -> Claim:
+        """At the smallest share of labels."""
+        self.train(run)
+        few = min(run.kept("results")["fine-tuning"], key=lambda row: row["share"])
+        return Claim(self.statement, few["tuned"]["accuracy"], {"from scratch": few["scratch"]["accuracy"]})
 
     def model(self, facts: dict) -> Classifier:
         return Classifier(few_labels.learner(self, facts), facts)
