@@ -5,9 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -15,24 +16,22 @@ from typing import Any
 from caudex.errors import CaudexError
 
 
-def carry_out(work: Callable, jobs: Sequence[tuple], workers: int) -> list[Any]:
-    """`work(*job)` for each job, `workers` at a time; the results stand in the jobs' order. All must be picklable."""
-    from rich.console import Console
-    from rich.progress import track
+def carry_out(work: Callable, jobs: Sequence[tuple], workers: int, cluster: str = "") -> list[Any]:
+    """`work(*job)` for each job, `workers` at a time; the results stand in the jobs' order. All must be picklable.
 
+    With the address of a Ray cluster, the machines of that cluster do it; what is written must lie on a disk of all.
+    """
     if not jobs:
         return []
+    if cluster:
+        return _over_machines(work, jobs, cluster)
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) as pool:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until a worker can act on it
         futures = [pool.submit(_work, work, *job) for job in jobs]
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        shown = Console(stderr=True)
         try:
-            done = track(as_completed(futures), "measuring", len(futures), console=shown, disable=not shown.is_terminal)
-            for number, future in enumerate(done, 1):
+            for future in _shown(as_completed(futures), len(futures)):
                 future.result()
-                if not shown.is_terminal:
-                    print(f"measured {number} of {len(futures)}", file=sys.stderr)
         except BrokenProcessPool:
             raise CaudexError(
                 "a process that measured a seed was killed, perhaps for want of memory; try fewer --workers."
@@ -43,6 +42,51 @@ def carry_out(work: Callable, jobs: Sequence[tuple], workers: int) -> list[Any]:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+def _over_machines(work: Callable, jobs: Sequence[tuple], cluster: str) -> list[Any]:
+    try:
+        import ray
+    except ImportError:
+        raise CaudexError("--cluster needs the package ray: pip install 'caudex[cluster]'.") from None
+    host, colon, port = cluster.rpartition(":")
+    try:
+        if colon and port.isdigit():
+            socket.create_connection((host, int(port)), timeout=10).close()  # Ray itself would try for minutes
+        ray.init(address=cluster, logging_level="ERROR", log_to_driver=False)
+    except (OSError, ValueError) as error:
+        raise CaudexError(f"--cluster {cluster}: there is no Ray cluster ({str(error).splitlines()[0]}).") from None
+    try:
+        task = ray.remote(num_cpus=1)(work)
+        places = {task.remote(*job): place for place, job in enumerate(jobs)}
+        results: list[Any] = [None] * len(jobs)
+
+        def finished() -> Iterator:
+            waiting = list(places)
+            while waiting:
+                (done,), waiting = ray.wait(waiting)
+                yield done
+
+        for done in _shown(finished(), len(jobs)):
+            try:
+                results[places[done]] = ray.get(done)
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+        return results
+    finally:
+        ray.shutdown()
+
+
+def _shown(done: Iterable, count: int) -> Iterator:
+    """Each as it comes, with a bar and the time left where there is a terminal, else a line each."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    for number, each in enumerate(track(done, "measuring", count, console=console, disable=not console.is_terminal), 1):
+        yield each
+        if not console.is_terminal:
+            print(f"measured {number} of {count}", file=sys.stderr)
 
 
 _busy, _stopped = threading.Event(), threading.Event()  # of a worker

@@ -46,6 +46,8 @@ class LabelsSaved(FewLabels, System):
     """of the compute, what learning without labels takes before fine-tuning"""
     workers: int = 2
     """trainings at the same time, each in a process of one thread"""
+    cluster: str = ""
+    """address of a Ray cluster (auto, or HOST:PORT) whose machines share the trainings out, the run folder in reach of all"""
 
     scales: ClassVar = {
         "tiny": {
@@ -62,10 +64,10 @@ class LabelsSaved(FewLabels, System):
         say(run, f"each method has {flops / 1e12:,.2f} TFLOP for each number and draw of labels")
         folder = run.path / "stages"
         jobs = [(self.pretraining(name, flops), folder / name, self.seed, run.hardware) for name in self.first]
-        learned = dict(zip(self.first, carry_out(pretrained, jobs, self.workers)))
+        learned = dict(zip(self.first, carry_out(pretrained, jobs, self.workers, self.cluster)))
         cells = list(self.cells(split, flops, folder))
         jobs = [(system, folder / "cells" / name, seed, run.hardware) for name, system, seed, _ in cells]
-        measured = carry_out(cell, jobs, self.workers)
+        measured = carry_out(cell, jobs, self.workers, self.cluster)
         for found in (*learned.values(), *measured):
             run.spend(found["flops"], found["seconds"])
         rows = [about | {"accuracy": found["accuracy"]} for (*_, about), found in zip(cells, measured)]

@@ -1,0 +1,30 @@
+"""Jobs in processes, and on a Ray cluster of this one machine: results in order, errors as they were."""
+
+import pytest
+
+from caudex import names
+from caudex.errors import CaudexError
+from caudex.pool import carry_out
+
+
+@pytest.mark.parametrize("cluster", ["", "local"])
+def test_results_stand_in_the_jobs_order_and_mistakes_are_the_sentences_they_were(cluster, capfd):
+    jobs = [(word, ("moco", "simclr")) for word in ("mocco", "sim", "probe", "simclrr")]
+    assert carry_out(names.nearest, jobs, 2, cluster) == [
+        " Did you mean moco?",
+        " Did you mean simclr?",
+        "",
+        " Did you mean simclr?",
+    ]
+    assert "measured 4 of 4" in capfd.readouterr().err
+    with pytest.raises(CaudexError, match=r"'simclrr' is not among the systems\. Did you mean simclr\?"):
+        carry_out(names.find, [("systems", "simclr"), ("systems", "simclrr")], 1, cluster)
+
+
+def test_no_jobs_start_nothing():
+    assert carry_out(names.nearest, [], 2, "nowhere:1") == []
+
+
+def test_a_cluster_that_is_not_there():
+    with pytest.raises(CaudexError, match="--cluster localhost:1: there is no Ray cluster"):
+        carry_out(names.nearest, [("a", ())], 1, "localhost:1")
