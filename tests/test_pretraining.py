@@ -74,7 +74,9 @@ def test_contrast_learns_digits_without_their_labels(tmp_path):
     assert found["20 neighbours"]["accuracy"] > 0.9
     assert found["spectrum"]["effective rank"] > 4
     rows = run.stage("pretraining").metrics()
-    assert {"evaluation/accuracy", "evaluation/effective rank"} <= set().union(*rows)
+    assert {"evaluation/20 neighbours", "evaluation/effective rank"} <= set().union(*rows)
+    about = run.stage("pretraining").kept("about")
+    assert about["trivial"]["contrast"] == pytest.approx(np.log(63))  # two views of 32 pictures
 
 
 def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch):
@@ -84,6 +86,24 @@ def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch)
     left_alone, _ = trained(system, tmp_path / "alone")
     weights = zip(watched.trunk.parameters(), left_alone.trunk.parameters())
     assert all(torch.equal(one, other) for one, other in weights)
+
+
+def test_the_photographs_patches_are_in_colour_and_the_test_is_another_part():
+    split = data.pictures("patches", need_labels=False)
+    assert split.every.shape == (3, 32, 32) and split.test.classes == ("china", "flower")
+    assert not set(split.every.hashes()) & set(split.test.hashes())
+    pictures = split.test.fetch(slice(None)).float()
+    assert (pictures.amax(1) - pictures.amin(1)).mean() > 20
+
+
+def test_one_folder_of_pictures_is_no_class(coloured, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "photos" / "holiday").mkdir(parents=True)
+    for i, picture in enumerate(data.pictures(coloured).every.fetch(slice(0, 12))):
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / "photos" / "holiday" / f"{i}.png")
+    split = data.pictures(str(tmp_path / "photos"), need_labels=False)
+    assert split.every.classes == () and len(split.every) == 12 and len(split.test) == len(split.labelled) == 0
 
 
 def test_pictures_need_no_labels_at_all(coloured, tmp_path):
@@ -141,8 +161,10 @@ def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
 
 def test_the_other_trunk_must_fit(begun, coloured, tmp_path):
     system = replace(scaled("supervised", "tiny"), data=coloured, start=begun, width=12)
-    with pytest.raises(CaudexError, match=r"--start .*trained with other settings.* Give --trunk, --width"):
+    with pytest.raises(CaudexError, match=r"--start .*trained with other settings.* That run has --trunk small --width 8"):
         system.train(quiet(tmp_path / "run"))
+    with pytest.raises(CaudexError, match="its trunk has another stride than 1"):
+        replace(system, width=8, stride=1).train(quiet(tmp_path / "stride"))
     with pytest.raises(CaudexError, match="is not a run folder"):
         replace(system, start=str(tmp_path)).train(quiet(tmp_path / "other"))
 
@@ -188,7 +210,7 @@ def test_labels_needed_by_hand():
 
 
 def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_path):
-    small = {"steps": 30, "counts": (2,), "draws": 2, "first": ("rotation",), "beside": ("rotation:0.5",), "workers": 1}
+    small = {"steps": 30, "counts": (2,), "draws": 2, "first": ("rotation",), "beside": ("rotation:0.5",), "processes": 1}
     system = replace(scaled("labels-saved", "tiny"), data=coloured, batch=16, width=4, **small)
     _, run = trained(system, tmp_path / "run")
     results = run.kept("results")
@@ -265,7 +287,7 @@ def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
     [
         ("moco", {"queue": 100, "batch": 64}, "--queue 100 is no multiple of --batch 64; try --queue 64"),
         ("moco", {"queue": 32, "batch": 64}, "--queue 32 is out of range"),
-        ("simclr", {"optimizer": "sgd"}, "--optimizer sgd is unknown"),
+        ("simclr", {"optimizer": "adam"}, "--optimizer adam is unknown; choose adamw, sgd, lars"),
         ("simclr", {"trunk": "vit"}, "--trunk vit is unknown; choose small or resnet50"),
         ("simclr", {"batch": 1}, "--batch 1 is out of range"),
         ("simclr", {"crop": 0.0}, "--crop 0 is out of range"),
@@ -273,6 +295,8 @@ def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
         ("probe", {"shares": (0.0,)}, "--shares 0 is no share"),
         ("labels-saved", {"counts": ()}, "--first and --counts need something"),
         ("dense-heads", {"also": ("rotation",)}, "dense-heads has its two heads alone"),
+        ("labels-saved", {"minutes": 3.0}, "--minutes: labels-saved sets it itself"),
+        ("jigsaw", {"orders": 1}, "--grid 1 and --orders 1 leave nothing to tell"),
     ],
 )
 def test_settings_that_make_no_sense(name, settings, because):
@@ -283,7 +307,8 @@ def test_settings_that_make_no_sense(name, settings, because):
 @pytest.mark.parametrize(
     ("name", "settings", "because"),
     [
-        ("colorization", {}, "cannot learn colours from grey pictures"),
+        ("colorization", {"data": "digits"}, "cannot learn colours from grey pictures"),
+        ("moco", {"also": ("contrast:0.5",)}, "--also contrast: this system teaches it already"),
         ("inpainting", {"mask": "left"}, "a mask 'left' is unknown"),
         ("jigsaw", {"grid": 3, "size": 12}, "try --size 18"),
         ("jigsaw", {"grid": 2, "orders": 25}, "4 pieces have 24 orders"),

@@ -101,7 +101,7 @@ def list_(words: Sequence[str]) -> None:
         kind = place.split(".")[2] if place.startswith("caudex.systems.") else "yours"
         systems.add_row(f"[bold]{name}[/]", kind, names.first_line("systems", name))
     signals = Table(
-        "signal", "what it teaches", title="signals: --also SIGNAL[:WEIGHT] on any system", title_justify="left"
+        "signal", "what it teaches", title="signals: --also SIGNAL[:WEIGHT]", title_justify="left"
     )
     for name in names.places("signals"):
         signals.add_row(f"[bold]{name}[/]", names.first_line("signals", name))
@@ -127,8 +127,11 @@ def probe_(words: Sequence[str]) -> None:
         return train_(["probe", *words])
     from caudex.run import Run
 
-    known = Run(words[0]).settings()["settings"]
-    kept = ("data", "labels", "size", "trunk", "width", "depth", "stride", "mirror")
+    found = Run(words[0]).settings()
+    known = found["settings"]
+    if found["system"] == "next-frame" and not any(word.startswith("--data") for word in words):
+        raise CaudexError(f"{words[0]} learned from videos; say on which pictures to probe it: --data FOLDER.")
+    kept = ("data", "seed", "labels", "size", "trunk", "width", "depth", "stride", "mirror")
     flags = [flag for name in kept if known.get(name) is not None for flag in _flag(name, known[name])]
     return train_(["probe", "--start", words[0], *flags, *words[1:]])
 

@@ -16,7 +16,7 @@ from caudex.learner import Learner, cosine
 from caudex.run import Run
 from caudex.screen import say
 from caudex.signals import Labels
-from caudex.system import inside, load
+from caudex.system import inside, load, opened
 from caudex.training import fit, restore
 
 TRUNKS = ("small", "resnet50")
@@ -27,7 +27,7 @@ class OnPictures:
     """The settings of systems that learn from pictures: fields only, so that what a system does stands in its file."""
 
     data: str = "digits"
-    """digits, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
+    """digits, patches, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
     labels: str | None = None
     """a CSV file path,label for the pictures of the folder; what it does not name is unlabelled"""
     size: int = 0
@@ -134,7 +134,7 @@ def network(
 def learner(settings: FewLabels, facts: dict, width: int | None = None) -> Learner:
     """A residual trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
     trunk = network(settings, facts, width, settings.dropout, settings.survival)
-    signals = {"labels": Labels(len(facts["classes"]))} | settings.further(facts)
+    signals = settings.joined({"labels": Labels(len(facts["classes"]))}, facts)
     optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay, fused=True)
     return Learner(trunk, signals, optimizer, cosine, average=settings.average)
 
@@ -148,7 +148,7 @@ def teach(
     say(run, f"{found(facts)}{out}")
     every = split.unlabelled if len(split.unlabelled) else split.labelled
     if settings.start:
-        begin(made.trunk, settings.start)
+        begin(made.trunk, settings)
     else:
         made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
     seen, two = noise(settings, facts), views.contrastive(mirror=mirrored(settings, facts))
@@ -169,12 +169,16 @@ def teach(
     return classifier(fit(made, {"labels": labelled} | further, **budget, run=run, evaluate=evaluate))
 
 
-def begin(trunk: trunks.Trunk, start: str) -> None:
+def begin(trunk: trunks.Trunk, settings: FewLabels) -> None:
     """Take over the weights of the trunk of another run. Raises CaudexError where that is of another size."""
+    start, there = settings.start, opened(settings.start)[0]
+    flags = [f"--{name} {getattr(there, name)}" for name in ("trunk", "width", "depth", "stride") if hasattr(there, name)]
     try:
+        if getattr(there, "stride", settings.stride) != settings.stride:
+            raise CaudexError(f"its trunk has another stride than {settings.stride}.")
         restore(trunk, load(start).trunk.state_dict())
     except CaudexError as error:
-        raise CaudexError(f"--start {start}: {error} Give --trunk, --width, --depth and --stride as there.") from None
+        raise CaudexError(f"--start {start}: {error} That run has {' '.join(flags)}.") from None
 
 
 def check(settings: FewLabels) -> None:

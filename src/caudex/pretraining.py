@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from torch import Tensor
-from torch.optim import AdamW
+from torch.optim import SGD, AdamW
 
 from caudex import data, trunks, views
 from caudex.claim import Claim
@@ -27,6 +27,8 @@ from caudex.signals import Labels, Signal
 from caudex.system import System, inside
 from caudex.training import fit
 
+OPTIMIZERS = {"adamw": partial(AdamW, fused=True), "sgd": partial(SGD, momentum=0.9, fused=True), "lars": LARS}
+
 
 @dataclass
 class Pretraining(OnPictures):
@@ -38,7 +40,7 @@ class Pretraining(OnPictures):
     colour: float = 0.5
     """strength of the colour jitter where two views are made"""
     optimizer: str = "adamw"
-    """adamw; or lars (You et al. 2017), for batches of thousands"""
+    """adamw; sgd with momentum 0.9; or lars (You et al. 2017), for batches of thousands"""
 
 
 def split(settings: Pretraining) -> Split:
@@ -49,13 +51,10 @@ def split(settings: Pretraining) -> Split:
 
 
 def learner(settings: Pretraining, facts: dict, signals: Mapping[str, Signal]) -> Learner:
-    """The trunk with these heads; on half a cosine, weights averaged. LARS brings its own measure of a step: no clipping."""
-    adam = settings.optimizer == "adamw"
-    optimizer = partial(AdamW, fused=True) if adam else LARS
-    optimizer = partial(optimizer, lr=settings.lr, weight_decay=settings.decay)
-    return Learner(
-        network(settings, facts), signals, optimizer, cosine, clip=1.0 if adam else None, average=settings.average
-    )
+    """The trunk with these heads; on half a cosine, weights averaged. Only AdamW's gradients are clipped."""
+    optimizer = partial(OPTIMIZERS[settings.optimizer], lr=settings.lr, weight_decay=settings.decay)
+    clip = 1.0 if settings.optimizer == "adamw" else None
+    return Learner(network(settings, facts), signals, optimizer, cosine, clip, settings.average)
 
 
 def mild(settings: Pretraining, facts: dict) -> views.Compose:
@@ -114,7 +113,7 @@ def watch(pictures: Split):
         seen = spectrum(features(trunk, sample)["pooled"])
         if len(test):
             here, there = (features(trunk, part)["pooled"] for part in (known, test))
-            seen["accuracy"] = neighbours(here, known.labels, there, test.labels)
+            seen["20 neighbours"] = neighbours(here, known.labels, there, test.labels)
         return seen
 
     return evaluate
@@ -134,7 +133,8 @@ def measured(run: Run, taught: trunks.Trunk, random: trunks.Trunk, pictures: Spl
         results[name] = with_interval(layers["pooled"]["linear"], count)
     results["20 neighbours"] = with_interval(own["pooled"]["neighbours"], count)
     best = max(own, key=lambda layer: own[layer]["held out"])
-    return results | {"best layer": {"layer": best, "linear": own[best]["linear"], "random": its[best]["linear"]}}
+    found = {"layer": best, "random": its[best]["linear"], **with_interval(own[best]["linear"], count)}
+    return results | {"best layer": found}
 
 
 def warn(results: dict) -> list[str]:
@@ -161,7 +161,7 @@ def claim(settings: System, run: Run) -> Claim:
     against = {"random trunk": found["random trunk"]["accuracy"], "all labels": all_labels}
     further = {
         "20 neighbours": found["20 neighbours"]["accuracy"],
-        "best layer": best["linear"],
+        "best layer": best["accuracy"],
         "best layer, random trunk": best["random"],
         "effective rank": found["spectrum"]["effective rank"],
         "parameters": found["parameters"],
@@ -185,7 +185,7 @@ def check(settings: Pretraining) -> None:
     """Raises CaudexError for a setting out of range."""
     check_network(settings)
     inside(settings, crop=(0.05, 1), colour=(0, 1))
-    if settings.optimizer not in ("adamw", "lars"):
-        raise CaudexError(f"--optimizer {settings.optimizer} is unknown; choose adamw or lars.")
+    if settings.optimizer not in OPTIMIZERS:
+        raise CaudexError(f"--optimizer {settings.optimizer} is unknown; choose {', '.join(OPTIMIZERS)}.")
 
 

@@ -87,9 +87,16 @@ class System:
     def further(self, facts: dict) -> dict[str, Signal]:
         """The signals that `--also` adds, by name."""
         signals = dict(asked(words, facts) for words in self.also)
-        if len(signals) < len(self.also) or "labels" in signals:
+        if len(signals) < len(self.also):
             raise CaudexError(f"--also {' '.join(self.also)}: each signal can be added once; leave the second one out.")
         return signals
+
+    def joined(self, own: Mapping[str, Signal], facts: dict) -> dict[str, Signal]:
+        """The system's own signals and those of `--also`."""
+        further = self.further(facts)
+        for name in own.keys() & further.keys():
+            raise CaudexError(f"--also {name}: this system teaches it already; leave it out.")
+        return {**own, **further}
 
     def feed(self, signals: Mapping[str, Signal], **offered) -> dict:
         """A source for each further signal, from those that the system offers: `labelled`, `unlabelled`."""

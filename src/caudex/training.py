@@ -120,6 +120,8 @@ def fit(
             screen.show(reached, state.step, state.latest)
         state.seconds = time.perf_counter() - started
         state.flush()
+        if run:
+            run.keep("about", _about(learner, budget))  # some know their trivial loss only now
         state.finish()
         fabric.barrier()  # what the first process wrote can be read by the others
     return learner.eval()

@@ -36,6 +36,24 @@ def digits() -> Found:
     return Found(everything, held_out, leaks="keep")
 
 
+def patches(side: int = 32, step: int = 16) -> Found:
+    """Patches of scikit-learn's two sample photographs, in colour: a temple in China, a flower; the right fifth of each
+    is the test. Overlapping patches are alike, so the classes are easy; they are here to learn colours from."""
+    from sklearn.datasets import load_sample_images
+
+    pixels, labels, tests = [], [], []
+    for label, photograph in enumerate(load_sample_images().images):  # uint8 [427, 640, 3] each
+        width = photograph.shape[1]
+        edge = width * 4 // 5
+        for top in range(0, photograph.shape[0] - side + 1, step):
+            for left in [*range(0, edge - side + 1, step), *range(edge, width - side + 1, step)]:
+                pixels.append(photograph[top : top + side, left : left + side])
+                labels.append(label)
+                tests.append(left >= edge)
+    store = Memory(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), Numbered("patches", len(pixels)))
+    return Found(Pictures(store, torch.tensor(labels), ("china", "flower")), torch.tensor(tests).nonzero().flatten(), leaks="keep")
+
+
 def fashion_mnist() -> Found:
     """Fashion-MNIST (Xiao et al. 2017) from Debian's package: 60,000 and, for the test, 10,000 of 28 x 28."""
     if not FASHION.is_dir():

@@ -21,7 +21,7 @@ from caudex.data.splits import Found, divide
 from caudex.data.tables import table
 from caudex.errors import CaudexError
 
-SETS = {"digits": arrays.digits, "fashion-mnist": arrays.fashion_mnist}
+SETS = {"digits": arrays.digits, "patches": arrays.patches, "fashion-mnist": arrays.fashion_mnist}
 KNOWN = f"{', '.join(SETS)}, hf:NAME"
 
 

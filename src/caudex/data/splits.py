@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Literal
 
@@ -73,6 +73,8 @@ def divide(
     """
     everything, test, leaks = found.everything, found.test, found.leaks
     can_teach = _can_teach if need_labels else lambda labels, classes: None
+    if not need_labels and len(everything.classes) < 2:  # one folder of pictures is no class
+        everything = replace(everything.unlabelled(), classes=())
     can_teach(everything.labels, everything.classes)
     if test is None:
         test, leaks = _held_out(everything, seed, test_share), "drop"

@@ -6,6 +6,8 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from caudex.run import Run
 
 
@@ -36,9 +38,9 @@ def learning_curves(run: Run) -> None:
             for name, rows in fits.items()
         }
 
-    accuracy = curves("evaluation/accuracy")
+    looks = sorted({key for rows in fits.values() for row in rows for key in row if key.startswith("evaluation/")})
     signals = sorted({key for rows in fits.values() for row in rows for key in row if key.endswith("/loss")})
-    panels = [("test accuracy", accuracy)] if any(accuracy.values()) else []
+    panels = [("test " + key.removeprefix("evaluation/"), curves(key)) for key in looks]
     panels += [(key.removesuffix("/loss") + " loss", curves(key)) for key in signals]
     pairs = sorted({key for rows in fits.values() for row in rows for key in row if "/cosine with " in key})
     panels += [(f"cosine of gradients: {key.replace('/cosine with', ' and')}", curves(key)) for key in pairs]
@@ -49,8 +51,11 @@ def learning_curves(run: Run) -> None:
     }
     from matplotlib.ticker import PercentFormatter
 
-    with run.figure("learning-curves", len(panels)) as axes:
-        for axis, (title, lines) in zip([axes] if len(panels) == 1 else axes, panels):
+    columns = min(3, len(panels))
+    with run.figure("learning-curves", columns, -(-len(panels) // columns)) as axes:
+        for axis in np.ravel(axes)[len(panels) :]:
+            axis.axis("off")
+        for axis, (title, lines) in zip(np.ravel(axes), panels):
             for name, points in lines.items():
                 if points:
                     axis.plot(*zip(*points), label=name, ls="--" if name.startswith("supervised") else "-", lw=1.4)
@@ -59,7 +64,7 @@ def learning_curves(run: Run) -> None:
                 axis.axhline(level, color="gray", ls=":", label="learned nothing")
             axis.set(title=title, xlabel="share of its training")
             axis.xaxis.set_major_formatter(PercentFormatter(1))
-            if title == "test accuracy":
+            if title in ("test accuracy", "test 20 neighbours"):
                 axis.yaxis.set_major_formatter(PercentFormatter(1))
             axis.legend(fontsize=7)
 

@@ -18,7 +18,7 @@ CAPTIONS = {
     "Black: labels alone. Dotted: a signal beside the labels.",
     "order": "What the frozen features of each signal are worth to a linear probe, beside a random trunk; the line: "
     "a network taught by all labels. Intervals are those of the test pictures; one seed.",
-    "made": "What the signal makes of pictures that it did not learn from.",
+    "made": "What the signal makes of pictures: of held-out ones, where some are held out.",
     "next-frames": "What was seen, what was predicted, what came, and where they differ; videos that it did not learn from.",
     "nearest": "Each row: a picture, and those whose features are nearest to its own.",
     "map": "The features of the test pictures laid out on a plane by t-SNE; the classes only colour it.",

@@ -26,6 +26,8 @@ class Colorization(Pretraining, System):
     It needs pictures in colour.
     """
 
+    data: str = "patches"
+    """patches (of two photographs), a folder of pictures in colour, an .npz, a .csv or hf:NAME"""
     crop: float = 0.6
     rebalance: float = 0.5
     """how much rare colours count: 1 is not at all, towards 0 is more"""
@@ -40,7 +42,7 @@ class Colorization(Pretraining, System):
 
     def learner(self, facts: dict) -> Learner:
         signal = signals.Colorization(self.rebalance)
-        return pretraining.learner(self, facts, {"colorization": signal} | self.further(facts))
+        return pretraining.learner(self, facts, self.joined({"colorization": signal}, facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run, show)

@@ -29,7 +29,7 @@ class Denoising(Pretraining, System):
     statement: ClassVar = "taking noise away teaches features of what pictures show"
 
     def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, {"denoising": signals.Denoising(self.noise)} | self.further(facts))
+        return pretraining.learner(self, facts, self.joined({"denoising": signals.Denoising(self.noise)}, facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run, show)

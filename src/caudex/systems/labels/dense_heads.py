@@ -54,7 +54,7 @@ class DenseHeads(System):
     """decay of the averaged weights that predict"""
 
     scales: ClassVar = {"tiny": {"steps": 20, "scenes": 100, "size": 24, "width": 8}}
-    statement: ClassVar = "one trunk with two heads learns both tasks as well as two trunks for the same compute"
+    statement: ClassVar = "two tasks teach one trunk more than each teaches a trunk of its own, for the same compute"
 
     def train(self, run: Run) -> Encoder:
         facts = {"shape": [3, self.size, self.size]}

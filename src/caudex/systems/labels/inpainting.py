@@ -33,7 +33,7 @@ class Inpainting(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 32},
         "paper": {
-            "data": "imagenet/", "size": 128, "batch": 128, "steps": 1_000_000, "trunk": "resnet50", "width": 64, "mask": "centre",
+            "data": "imagenet/", "size": 128, "batch": 128, "steps": 100_000, "trunk": "resnet50", "width": 64, "mask": "centre",
             "adversarial": 0.001, "lr": 2e-4,
         },
     }  # fmt: skip
@@ -41,7 +41,7 @@ class Inpainting(Pretraining, System):
 
     def learner(self, facts: dict) -> Learner:
         signal = signals.Inpainting(self.mask, self.adversarial)
-        return pretraining.learner(self, facts, {"inpainting": signal} | self.further(facts))
+        return pretraining.learner(self, facts, self.joined({"inpainting": signal}, facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run, show)

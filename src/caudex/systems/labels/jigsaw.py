@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from caudex import pretraining, signals
 from caudex.claim import Claim
 from caudex.encoder import Encoder
+from caudex.errors import CaudexError
 from caudex.learner import Learner
 from caudex.pretraining import Pretraining
 from caudex.run import Run
@@ -34,7 +35,7 @@ class Jigsaw(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 16},
         "paper": {
-            "data": "imagenet/", "size": 225, "batch": 256, "steps": 350_000, "trunk": "resnet50", "width": 64, "orders": 1000,
+            "data": "imagenet/", "size": 225, "batch": 256, "steps": 350_000, "trunk": "resnet50", "optimizer": "sgd", "width": 64, "orders": 1000,
             "lr": 0.01, "decay": 5e-4,
         },
     }  # fmt: skip
@@ -42,7 +43,7 @@ class Jigsaw(Pretraining, System):
 
     def learner(self, facts: dict) -> Learner:
         grid = self.grid or grid_for(min(facts["shape"][1:]))
-        return pretraining.learner(self, facts, {"jigsaw": signals.Jigsaw(grid, self.orders)} | self.further(facts))
+        return pretraining.learner(self, facts, self.joined({"jigsaw": signals.Jigsaw(grid, self.orders)}, facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run, show)
@@ -60,6 +61,8 @@ class Jigsaw(Pretraining, System):
         super().check()
         pretraining.check(self)
         inside(self, grid=(0, 3), orders=(0, 5000))
+        if self.grid == 1 or self.orders == 1:
+            raise CaudexError("--grid 1 and --orders 1 leave nothing to tell; give 2 at least, or 0 to choose.")
 
 
 @torch.no_grad()

@@ -44,7 +44,7 @@ class LabelsSaved(FewLabels, System):
     """signals beside the labels; + joins several"""
     share: float = 0.8
     """of the compute, what learning without labels takes before fine-tuning"""
-    workers: int = 2
+    processes: int = 2
     """trainings at the same time, each in a process of one thread"""
     cluster: str = ""
     """address of a Ray cluster (auto, or HOST:PORT) whose machines share the trainings out, the run folder in reach of all"""
@@ -60,14 +60,14 @@ class LabelsSaved(FewLabels, System):
         split = few_labels.split(replace(self, labels_per_class=0))
         few_labels.testable(split)
         facts = few_labels.noted(run, split)
-        flops = 3.0 * self.steps * self.batch * few_labels.learner(self, facts).trunk.flops(tuple(facts["shape"]))
+        flops = 3.0 * self.steps * self.batch * few_labels.network(self, facts).flops(tuple(facts["shape"]))
         say(run, f"each method has {flops / 1e12:,.2f} TFLOP for each number and draw of labels")
         folder = run.path / "stages"
         jobs = [(self.pretraining(name, flops), folder / name, self.seed, run.hardware) for name in self.first]
-        learned = dict(zip(self.first, carry_out(pretrained, jobs, self.workers, self.cluster)))
+        learned = dict(zip(self.first, carry_out(pretrained, jobs, self.processes, self.cluster)))
         cells = list(self.cells(split, flops, folder))
         jobs = [(system, folder / "cells" / name, seed, run.hardware) for name, system, seed, _ in cells]
-        measured = carry_out(cell, jobs, self.workers, self.cluster)
+        measured = carry_out(cell, jobs, self.processes, self.cluster)
         for found in (*learned.values(), *measured):
             run.spend(found["flops"], found["seconds"])
         rows = [about | {"accuracy": found["accuracy"]} for (*_, about), found in zip(cells, measured)]
@@ -123,14 +123,19 @@ class LabelsSaved(FewLabels, System):
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        table, few = run.kept("results")["table"], min(self.counts, key=lambda count: abs(count - 10))
+        table = run.kept("results")["table"]
+        few = min((row["labels"] for row in table), key=lambda count: abs(count - 10))
         methods = {row["method"]: row["accuracy"] for row in table if row["labels"] == few}
         return Claim(self.statement, methods[f"{self.first[-1]} first"], {"supervised": methods["supervised"]})
 
     def check(self) -> None:
         super().check()
         few_labels.check(self)
-        inside(self, draws=(2, 1000), share=(0.05, 0.95), workers=(1, 1000))
+        inside(self, draws=(2, 1000), share=(0.05, 0.95), processes=(1, 1000))
+        for name in ("minutes", "flops", "also", "labels_per_class", "draw", "start"):
+            if getattr(self, name) not in (None, ()):
+                flag = name.replace("_", "-")
+                raise CaudexError(f"--{flag}: labels-saved sets it itself for each method; leave it out.")
         if not self.first or not self.counts or min(self.counts) < 1:
             raise CaudexError("--first and --counts need something each, such as --first simclr --counts 1 10.")
 

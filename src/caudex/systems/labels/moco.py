@@ -38,7 +38,7 @@ class MoCo(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 32, "queue": 128},
         "paper": {
-            "data": "imagenet/", "size": 224, "batch": 256, "steps": 1_000_000, "trunk": "resnet50", "width": 64, "queue": 65_536,
+            "data": "imagenet/", "size": 224, "batch": 256, "steps": 1_000_000, "trunk": "resnet50", "optimizer": "sgd", "width": 64, "queue": 65_536,
             "momentum": 0.999, "hidden": 2048, "dimensions": 128, "crop": 0.2, "colour": 0.5, "lr": 0.03, "decay": 1e-4,
         },
     }  # fmt: skip
@@ -46,7 +46,7 @@ class MoCo(Pretraining, System):
 
     def learner(self, facts: dict) -> Learner:
         contrast = Contrast(self.dimensions, self.hidden, self.temperature, self.queue, self.momentum)
-        return pretraining.learner(self, facts, {"contrast": contrast} | self.further(facts))
+        return pretraining.learner(self, facts, self.joined({"contrast": contrast}, facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run)

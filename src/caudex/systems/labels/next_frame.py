@@ -49,6 +49,8 @@ class NextFrame(System):
     """channels of the first stage"""
     depth: int = 1
     """residual blocks in each of three stages"""
+    stride: int = 1
+    """of the first convolution"""
     lr: float = 3e-3
     """learning rate"""
     average: float = 0.99
@@ -83,8 +85,8 @@ class NextFrame(System):
         return model
 
     def learner(self, facts: dict) -> Learner:
-        trunk = trunks.ResNet(facts["shape"][0], self.width, self.depth)
-        signals = {"next-frame": Signal(self.before)} | self.further(facts)
+        trunk = trunks.ResNet(facts["shape"][0], self.width, self.depth, stride=self.stride)
+        signals = self.joined({"next-frame": Signal(self.before)}, facts)
         return Learner(trunk, signals, partial(AdamW, lr=self.lr, fused=True), cosine, average=self.average)
 
     def model(self, facts: dict) -> Encoder:
@@ -140,7 +142,7 @@ class NextFrame(System):
     def check(self) -> None:
         super().check()
         inside(self, batch=(2, 1 << 20), before=(1, 16), apart=(1, 1000), width=(4, 4096), depth=(1, 100))
-        inside(self, lr=(1e-8, 10), average=(0, 0.99999))
+        inside(self, stride=(1, 4), lr=(1e-8, 10), average=(0, 0.99999))
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from caudex.examination import tested
 from caudex.few_labels import FewLabels, facts_of
 from caudex.probing import probe
 from caudex.run import Run
-from caudex.system import System
+from caudex.system import System, opened
 
 
 @dataclass
@@ -45,14 +45,15 @@ class Probe(FewLabels, System):
     def train(self, run: Run) -> Classifier:
         if not self.start:
             raise CaudexError("--start is missing: say which run to probe, as in `caudex probe RUN`.")
-        split = few_labels.split(self)
+        begun, _ = opened(self.start)
+        split = few_labels.split(replace(self, seed=begun.seed))  # what that run held out is the test here too
         few_labels.testable(split)
         facts = few_labels.noted(run, split)
         with run.seeded("weights"):
             random = few_labels.learner(self, facts).trunk
         random.standardise.measure(split.every.fetch(slice(0, 2000)))
         taught = deepcopy(random)
-        few_labels.begin(taught, self.start)
+        few_labels.begin(taught, self)
         for trunk in (random, taught):
             recalibrate(trunk, split.every)
         with run.counting(random, taught):
@@ -60,7 +61,7 @@ class Probe(FewLabels, System):
         layers = [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own]
         run.table("layers", layers)
         tunings = []
-        for share in self.shares:
+        for share in sorted(self.shares):
             part = replace(split, labelled=split.labelled.take(self.labelled(split, share)))
             net = self.tuned(run.stage(f"tuned-{share:g}"), part)
             scratch = replace(self, start=None).tuned(run.stage(f"scratch-{share:g}"), part)

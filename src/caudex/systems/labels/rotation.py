@@ -30,14 +30,14 @@ class Rotation(Pretraining, System):
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 8, "batch": 16},
         "paper": {
-            "data": "imagenet/", "size": 224, "batch": 192, "steps": 200_000, "trunk": "resnet50", "width": 64, "lr": 0.01,
+            "data": "imagenet/", "size": 224, "batch": 192, "steps": 233_500, "trunk": "resnet50", "optimizer": "sgd", "width": 64, "lr": 0.01,
             "decay": 5e-4,
         },
     }  # fmt: skip
     statement: ClassVar = "telling which way up pictures are teaches features of what they show"
 
     def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, {"rotation": signals.Rotation()} | self.further(facts))
+        return pretraining.learner(self, facts, self.joined({"rotation": signals.Rotation()}, facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run, show)

@@ -40,7 +40,7 @@ class SimCLR(Pretraining, System):
     statement: ClassVar = "pairs of views teach features of pictures that nobody labelled"
 
     def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, {"contrast": Contrast(self.dimensions, self.hidden, self.temperature)} | self.further(facts))
+        return pretraining.learner(self, facts, self.joined({"contrast": Contrast(self.dimensions, self.hidden, self.temperature)}, facts))
 
     def train(self, run: Run) -> Encoder:
         return pretraining.train(self, run)
