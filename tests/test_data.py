@@ -275,7 +275,7 @@ def test_settings_out_of_range():
 def test_an_unknown_word_is_met_with_the_nearest(tmp_path):
     said = refused("did you mean digits?", "digitz")
     assert said == "'digitz' is neither a folder nor a known set; did you mean digits? known: " + (
-        "digits, fashion-mnist, hf:NAME."
+        "digits, patches, fashion-mnist, hf:NAME."
     )
     refused("known: digits", "qwerty")
     (tmp_path / "notes.txt").write_text("hello")

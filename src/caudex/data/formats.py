@@ -38,7 +38,7 @@ def pictures(
 ) -> Split:
     """The labelled, the unlabelled and the test pictures of `spec`.
 
-    `spec` is digits, fashion-mnist, hf:NAME, a folder (labelled/<class>/, unlabelled/, test/<class>/; or one folder a
+    `spec` is digits, patches, fashion-mnist, hf:NAME, a folder (labelled/<class>/, unlabelled/, test/<class>/; or one folder a
     class; or idx files), an .npz or a .csv (path,label). `labels` is such a .csv for the pictures of a folder; what it
     does not name is unlabelled. `labels_per_class` keeps that many labels a class, drawn by `draw` (else `seed`), and
     hides the others; None keeps all. `size` is the side of the square pictures; 0 takes what suits the files, at least 16. Without a test of

@@ -32,7 +32,7 @@ class LabelsSaved(FewLabels, System):
     each number of labels on several draws of them; intervals are over these draws.
     """
 
-    steps: int = 1000
+    steps: int = 1500
     """of supervised training; every other method gets the operations that these take"""
     counts: tuple[int, ...] = (1, 2, 5, 10, 25, 100)
     """labels of each class to try, as far as there are so many; all labels come last"""
@@ -121,6 +121,9 @@ class LabelsSaved(FewLabels, System):
             rows.append((method, *(_told(mine.get(count)) for count in counts)))
         return rows
 
+    def warn(self, results: dict) -> list[str]:
+        return ["an arrow: shown to be better or worse than supervised; =5: supervised needs 5 labels of each class for that."]
+
     def claim(self, run: Run) -> Claim:
         self.train(run)
         table = run.kept("results")["table"]
@@ -196,6 +199,8 @@ def summary(rows: list[dict], most: float) -> list[dict]:
 
 def picture(run: Run, results: dict) -> None:
     """Accuracy against labels, a line a method; and what each signal's features are worth beside no and all labels."""
+    from matplotlib.ticker import PercentFormatter
+
     table = results["table"]
     methods = list(dict.fromkeys(row["method"] for row in table))
     with run.figure("labels-saved", width=8.0, height=5.2) as axis:
@@ -204,12 +209,15 @@ def picture(run: Run, results: dict) -> None:
             places, means = [row["labels"] for row in mine], [row["accuracy"] for row in mine]
             halves = [(row["high"] - row["low"]) / 2 for row in mine]
             style = "k-" if method == "supervised" else f"C{i % 10}" + (":" if method.startswith("with") else "-")
-            axis.errorbar(places, means, halves, fmt=style, label=method, marker="o", ms=3, capsize=2, lw=1.4)
+            aside = [place * 1.02 ** (i - len(methods) / 2) for place in places]  # that intervals do not hide each other
+            axis.errorbar(aside, means, halves, fmt=style, label=method, marker="o", ms=3, capsize=2, lw=1.4)
         axis.set_xscale("log")
+        axis.set_ylim(max(0.0, min(row["accuracy"] for row in table) - 0.1), 1.01)  # an interval may leave what can be
         axis.set_xticks(places, [f"{place:g}" for place in places])
         axis.minorticks_off()
         axis.set(xlabel="labels of each class (the last: all)", ylabel="test accuracy")
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, loc="lower right")
+        axis.yaxis.set_major_formatter(PercentFormatter(1))
     probes = {name: found for name, found in results["probes"].items() if "linear probe" in found}
     bars = {"random trunk": next(iter(probes.values()))["random trunk"]}
     bars |= {name: found["linear probe"] for name, found in probes.items()}
@@ -221,6 +229,8 @@ def picture(run: Run, results: dict) -> None:
         alone = [row["accuracy"] for row in table if row["method"] == "supervised"][-1]
         axis.axvline(alone, color="black", lw=1, label="supervised, all labels")
         axis.set(xlabel="accuracy of a linear probe on frozen features", xlim=(max(0, min(values) - 0.1), 1))
+        axis.xaxis.set_major_formatter(PercentFormatter(1))
+        axis.locator_params(axis="x", nbins=6)
         axis.invert_yaxis()
         axis.legend(fontsize=8)
 
