@@ -55,7 +55,15 @@ def peer():
     from lightly.models.utils import deactivate_requires_grad, update_momentum
     from lightly.transforms import SimCLRTransform
 
-    return library, NTXentLoss, SimCLRProjectionHead, MoCoProjectionHead, deactivate_requires_grad, update_momentum, SimCLRTransform
+    return (
+        library,
+        NTXentLoss,
+        SimCLRProjectionHead,
+        MoCoProjectionHead,
+        deactivate_requires_grad,
+        update_momentum,
+        SimCLRTransform,
+    )
 
 
 class PerPicture(Dataset):
@@ -134,7 +142,9 @@ def alone(kind: str, pictures: torch.Tensor) -> float:
     """Pictures a second of trunk, head and loss alone, on views that are there: what nobody can go beyond."""
     trunk, signal = trunks.ResNet(1, 16, 1, stride=2), Contrast(**({"queue": QUEUE} if kind == "moco" else {}))
     learner = Learner(trunk, {"contrast": signal}, partial(torch.optim.AdamW, lr=LR, fused=True))
-    batch = data.Batch(pictures[:BATCH].float() / 255, torch.zeros(BATCH), torch.arange(BATCH), other=pictures[:BATCH].float() / 255)
+    batch = data.Batch(
+        pictures[:BATCH].float() / 255, torch.zeros(BATCH), torch.arange(BATCH), other=pictures[:BATCH].float() / 255
+    )
     for _ in range(5):
         learner.step({"contrast": batch})
     started = time.perf_counter()
@@ -155,7 +165,12 @@ def main() -> None:
     global PEER
     PEER = peer()
     whole = data.pictures("fashion-mnist", need_labels=False)
-    split = data.Split(whole.labelled.take(slice(0, PICTURES)), whole.unlabelled, whole.test, every=whole.every.take(slice(0, PICTURES)))
+    split = data.Split(
+        whole.labelled.take(slice(0, PICTURES)),
+        whole.unlabelled,
+        whole.test,
+        every=whole.every.take(slice(0, PICTURES)),
+    )
     pictures, rows = split.every.fetch(slice(None)), []
     for kind in ("simclr", "moco"):
         limit = alone(kind, pictures)

@@ -149,7 +149,9 @@ def begun(coloured, tmp_path_factory):
 
 
 def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
-    system = replace(scaled("supervised", "tiny"), data=coloured, start=begun, steps=1, lr=1e-8, average=0.0, dropout=0.0)
+    system = replace(
+        scaled("supervised", "tiny"), data=coloured, start=begun, steps=1, lr=1e-8, average=0.0, dropout=0.0
+    )
     model, run = trained(system, tmp_path / "run")
     before = load(begun).trunk
     for one, other in zip(model.trunk.parameters(), before.parameters()):
@@ -161,7 +163,9 @@ def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
 
 def test_the_other_trunk_must_fit(begun, coloured, tmp_path):
     system = replace(scaled("supervised", "tiny"), data=coloured, start=begun, width=12)
-    with pytest.raises(CaudexError, match=r"--start .*trained with other settings.* That run has --trunk small --width 8"):
+    with pytest.raises(
+        CaudexError, match=r"--start .*trained with other settings.* That run has --trunk small --width 8"
+    ):
         system.train(quiet(tmp_path / "run"))
     with pytest.raises(CaudexError, match="its trunk has another stride than 1"):
         replace(system, width=8, stride=1).train(quiet(tmp_path / "stride"))
@@ -210,7 +214,14 @@ def test_labels_needed_by_hand():
 
 
 def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_path):
-    small = {"steps": 30, "counts": (2,), "draws": 2, "first": ("rotation",), "beside": ("rotation:0.5",), "processes": 1}
+    small = {
+        "steps": 30,
+        "counts": (2,),
+        "draws": 2,
+        "first": ("rotation",),
+        "beside": ("rotation:0.5",),
+        "processes": 1,
+    }
     system = replace(scaled("labels-saved", "tiny"), data=coloured, batch=16, width=4, **small)
     _, run = trained(system, tmp_path / "run")
     results = run.kept("results")

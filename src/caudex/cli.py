@@ -100,9 +100,7 @@ def list_(words: Sequence[str]) -> None:
     for name, place in sorted(names.places("systems").items()):
         kind = place.split(".")[2] if place.startswith("caudex.systems.") else "yours"
         systems.add_row(f"[bold]{name}[/]", kind, names.first_line("systems", name))
-    signals = Table(
-        "signal", "what it teaches", title="signals: --also SIGNAL[:WEIGHT]", title_justify="left"
-    )
+    signals = Table("signal", "what it teaches", title="signals: --also SIGNAL[:WEIGHT]", title_justify="left")
     for name in names.places("signals"):
         signals.add_row(f"[bold]{name}[/]", names.first_line("signals", name))
     console = Console()

@@ -172,7 +172,9 @@ def teach(
 def begin(trunk: trunks.Trunk, settings: FewLabels) -> None:
     """Take over the weights of the trunk of another run. Raises CaudexError where that is of another size."""
     start, there = settings.start, opened(settings.start)[0]
-    flags = [f"--{name} {getattr(there, name)}" for name in ("trunk", "width", "depth", "stride") if hasattr(there, name)]
+    flags = [
+        f"--{name} {getattr(there, name)}" for name in ("trunk", "width", "depth", "stride") if hasattr(there, name)
+    ]
     try:
         if getattr(there, "stride", settings.stride) != settings.stride:
             raise CaudexError(f"its trunk has another stride than {settings.stride}.")

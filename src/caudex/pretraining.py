@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -31,8 +31,11 @@ OPTIMIZERS = {"adamw": partial(AdamW, fused=True), "sgd": partial(SGD, momentum=
 
 
 @dataclass
-class Pretraining(OnPictures):
-    """The settings of systems that learn without labels; labels, where there are some, only measure."""
+class Pretraining(OnPictures, System):
+    """A system that learns without labels; labels, where there are some, only measure. Each brings its own `signals`.
+
+    `show` says what these make of a few pictures, floats in [0, 1]: rows of a sheet, by name.
+    """
 
     batch: int = 128
     crop: float = 0.4
@@ -41,6 +44,34 @@ class Pretraining(OnPictures):
     """strength of the colour jitter where two views are made"""
     optimizer: str = "adamw"
     """adamw; sgd with momentum 0.9; or lars (You et al. 2017), for batches of thousands"""
+
+    def signals(self, facts: dict) -> dict[str, Signal]:
+        raise NotImplementedError
+
+    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+        return {}
+
+    def learner(self, facts: dict) -> Learner:
+        return learner(self, facts, self.joined(self.signals(facts), facts))
+
+    def train(self, run: Run) -> Encoder:
+        return train(self, run)
+
+    def model(self, facts: dict) -> Encoder:
+        return Encoder(self.learner(facts), facts)
+
+    def claim(self, run: Run) -> Claim:
+        return claim(self, run)
+
+    def warn(self, results: dict) -> list[str]:
+        return warn(results)
+
+    def check(self) -> None:
+        super().check()
+        check_network(self)
+        inside(self, crop=(0.05, 1), colour=(0, 1))
+        if self.optimizer not in OPTIMIZERS:
+            raise CaudexError(f"--optimizer {self.optimizer} is unknown; choose {', '.join(OPTIMIZERS)}.")
 
 
 def split(settings: Pretraining) -> Split:
@@ -62,11 +93,8 @@ def mild(settings: Pretraining, facts: dict) -> views.Compose:
     return views.Compose((views.ResizedCrop((settings.crop, 1.0)), *[views.Flip()] * mirrored(settings, facts)))
 
 
-def train(settings: System, run: Run, show: Callable[[Encoder, Tensor], dict[str, Tensor]] | None = None) -> Encoder:
-    """Fit the system's learner to every picture that is not held out, then probe its layers and a random trunk's.
-
-    `show` says what the signal makes of a few pictures, floats in [0, 1]: rows of a sheet.
-    """
+def train(settings: Pretraining, run: Run) -> Encoder:
+    """Fit the system's learner to every picture that is not held out, then probe its layers and a random trunk's."""
     pictures = split(settings)
     facts = noted(run, pictures)
     say(run, found(facts))
@@ -88,17 +116,17 @@ def train(settings: System, run: Run, show: Callable[[Encoder, Tensor], dict[str
     recalibrate(model.trunk, every)
     recalibrate(random, every)
     run.keep("results", measured(run, model.trunk, random, pictures))
-    draw(run, model, pictures, show)
+    draw(settings, run, model, pictures)
     return model
 
 
-def draw(run: Run, model: Encoder, pictures: Split, show: Callable | None) -> None:
-    """What the signal makes of pictures that it did not learn from, which look alike to the trunk, and a map of them."""
+def draw(settings: Pretraining, run: Run, model: Encoder, pictures: Split) -> None:
+    """What the signals make of held-out pictures, which of them look alike to the trunk, and a map of them."""
     seen = some(pictures.test if len(pictures.test) else pictures.every, 600)
     made = features(model.trunk, seen)["pooled"]
-    if show:
-        with run.seeded("shown"):
-            sheet(run, "made", show(model.eval(), some(seen, 8).fetch(slice(None)).float() / 255))
+    with run.seeded("shown"):
+        if rows := settings.show(model.eval(), some(seen, 8).fetch(slice(None)).float() / 255):
+            sheet(run, "made", rows)
     nearest(run, seen, made)
     charted(run, seen, made)
 
@@ -148,7 +176,7 @@ def warn(results: dict) -> list[str]:
     return said
 
 
-def claim(settings: System, run: Run) -> Claim:
+def claim(settings: Pretraining, run: Run) -> Claim:
     """A linear probe of the features against that of a random trunk and of one that learned from all labels as long."""
     pictures = split(settings)
     if len(pictures.test) == 0:
@@ -169,7 +197,7 @@ def claim(settings: System, run: Run) -> Claim:
     return Claim(settings.statement, found["linear probe"]["accuracy"], against, further)
 
 
-def taught_by_labels(settings: System, run: Run, pictures: Split, flops: float) -> trunks.Trunk:
+def taught_by_labels(settings: Pretraining, run: Run, pictures: Split, flops: float) -> trunks.Trunk:
     """The same trunk under the same views, taught by all labels with so much compute."""
     facts = facts_of(pictures)
     with run.seeded("weights"):
@@ -179,13 +207,3 @@ def taught_by_labels(settings: System, run: Run, pictures: Split, flops: float) 
     taught = fit(made, {"labels": source}, flops=flops, run=run).averaged[0]
     recalibrate(taught, pictures.every)
     return taught
-
-
-def check(settings: Pretraining) -> None:
-    """Raises CaudexError for a setting out of range."""
-    check_network(settings)
-    inside(settings, crop=(0.05, 1), colour=(0, 1))
-    if settings.optimizer not in OPTIMIZERS:
-        raise CaudexError(f"--optimizer {settings.optimizer} is unknown; choose {', '.join(OPTIMIZERS)}.")
-
-

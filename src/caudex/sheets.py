@@ -49,7 +49,13 @@ def charted(run: Run, pictures: Pictures, features: Tensor) -> None:
         if not classes:
             axis.scatter(*places.T, s=8)
         for k, name in classes:
-            axis.scatter(*places[pictures.labels.numpy() == k].T, s=8, label=name, color=f"C{k % 10}", marker="o^sDv"[k // 10 % 5])
+            axis.scatter(
+                *places[pictures.labels.numpy() == k].T,
+                s=8,
+                label=name,
+                color=f"C{k % 10}",
+                marker="o^sDv"[k // 10 % 5],
+            )
         axis.set(xticks=[], yticks=[])
         if 0 < len(classes) <= 25:
             axis.legend(fontsize=7, bbox_to_anchor=(1, 1))

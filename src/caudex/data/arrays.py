@@ -50,8 +50,14 @@ def patches(side: int = 32, step: int = 16) -> Found:
                 pixels.append(photograph[top : top + side, left : left + side])
                 labels.append(label)
                 tests.append(left >= edge)
-    store = Memory(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), Numbered("patches", len(pixels)))
-    return Found(Pictures(store, torch.tensor(labels), ("china", "flower")), torch.tensor(tests).nonzero().flatten(), leaks="keep")
+    store = Memory(
+        torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), Numbered("patches", len(pixels))
+    )
+    return Found(
+        Pictures(store, torch.tensor(labels), ("china", "flower")),
+        torch.tensor(tests).nonzero().flatten(),
+        leaks="keep",
+    )
 
 
 def fashion_mnist() -> Found:

@@ -109,7 +109,9 @@ def channels_of(trunk: nn.Module) -> int:
     """How many channels the pictures of a trunk have, or a sentence that says which trunks know."""
     standardise = getattr(trunk, "standardise", None)
     if standardise is None:
-        raise CaudexError(f"{type(trunk).__name__} knows no pictures; this signal needs a trunk such as ResNet or Conv.")
+        raise CaudexError(
+            f"{type(trunk).__name__} knows no pictures; this signal needs a trunk such as ResNet or Conv."
+        )
     return len(standardise.mean)
 
 

@@ -9,18 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex import pretraining, signals
-from caudex.claim import Claim
+from caudex import signals
 from caudex.encoder import Encoder
-from caudex.learner import Learner
 from caudex.pretraining import Pretraining
-from caudex.run import Run
-from caudex.system import System, inside
+from caudex.signals import Signal
+from caudex.system import inside
 from caudex.views import from_lab, grey_of, to_lab
 
 
 @dataclass
-class Colorization(Pretraining, System):
+class Colorization(Pretraining):
     """Unlabelled pictures alone: tell the colours of grey ones (Zhang et al. 2016).
 
     It needs pictures in colour.
@@ -40,31 +38,16 @@ class Colorization(Pretraining, System):
     }  # fmt: skip
     statement: ClassVar = "telling colours teaches features of what pictures show"
 
-    def learner(self, facts: dict) -> Learner:
-        signal = signals.Colorization(self.rebalance)
-        return pretraining.learner(self, facts, self.joined({"colorization": signal}, facts))
+    def signals(self, facts: dict) -> dict[str, Signal]:
+        return {"colorization": signals.Colorization(self.rebalance)}
 
-    def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run, show)
-
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
-
-    def claim(self, run: Run) -> Claim:
-        return pretraining.claim(self, run)
-
-    def warn(self, results: dict) -> list[str]:
-        return pretraining.warn(results)
+    @torch.no_grad()
+    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+        signal, lightness = model.signals["colorization"], to_lab(pictures)[:, :1]
+        colours = signal.colours(signal.logits(model.trunk, lightness))
+        lab = torch.cat([lightness, F.interpolate(colours, pictures.shape[2:], mode="bilinear")], 1)
+        return {"picture": pictures, "what is seen": grey_of(lightness), "coloured": from_lab(lab)}
 
     def check(self) -> None:
         super().check()
-        pretraining.check(self)
         inside(self, rebalance=(0.01, 1))
-
-
-@torch.no_grad()
-def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
-    signal, lightness = model.signals["colorization"], to_lab(pictures)[:, :1]
-    colours = signal.colours(signal.logits(model.trunk, lightness))
-    lab = torch.cat([lightness, F.interpolate(colours, pictures.shape[2:], mode="bilinear")], 1)
-    return {"picture": pictures, "what is seen": grey_of(lightness), "coloured": from_lab(lab)}

@@ -8,17 +8,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from caudex import pretraining, signals
-from caudex.claim import Claim
+from caudex import signals
 from caudex.encoder import Encoder
-from caudex.learner import Learner
 from caudex.pretraining import Pretraining
-from caudex.run import Run
-from caudex.system import System, inside
+from caudex.signals import Signal
+from caudex.system import inside
 
 
 @dataclass
-class Denoising(Pretraining, System):
+class Denoising(Pretraining):
     """Unlabelled pictures alone: take noise away again (Vincent et al. 2008)."""
 
     crop: float = 0.6
@@ -28,29 +26,15 @@ class Denoising(Pretraining, System):
     scales: ClassVar = {"tiny": {"steps": 30, "width": 8, "batch": 32}}
     statement: ClassVar = "taking noise away teaches features of what pictures show"
 
-    def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, self.joined({"denoising": signals.Denoising(self.noise)}, facts))
+    def signals(self, facts: dict) -> dict[str, Signal]:
+        return {"denoising": signals.Denoising(self.noise)}
 
-    def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run, show)
-
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
-
-    def claim(self, run: Run) -> Claim:
-        return pretraining.claim(self, run)
-
-    def warn(self, results: dict) -> list[str]:
-        return pretraining.warn(results)
+    @torch.no_grad()
+    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+        signal = model.signals["denoising"]
+        noised = signal.noised(pictures)
+        return {"picture": pictures, "with noise": noised, "cleaned": signal.clean(model.trunk, noised)}
 
     def check(self) -> None:
         super().check()
-        pretraining.check(self)
         inside(self, noise=(0.01, 2))
-
-
-@torch.no_grad()
-def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
-    signal = model.signals["denoising"]
-    noised = signal.noised(pictures)
-    return {"picture": pictures, "with noise": noised, "cleaned": signal.clean(model.trunk, noised)}

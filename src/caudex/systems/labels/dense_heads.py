@@ -92,7 +92,9 @@ class DenseHeads(System):
     def tell(self, results: dict) -> list[tuple]:
         rows = [("", "pixels right", "mean intersection over union", "relative error of depth")]
         for name, found in results.items():
-            rows.append((name, f"{found['accuracy']:.1%}", f"{found['mean_iou']:.3f}", f"{found['relative_error']:.3f}"))
+            rows.append(
+                (name, f"{found['accuracy']:.1%}", f"{found['mean_iou']:.3f}", f"{found['relative_error']:.3f}")
+            )
         return rows
 
     def claim(self, run: Run) -> Claim:

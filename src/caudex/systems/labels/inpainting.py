@@ -8,20 +8,18 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from caudex import pretraining, signals
-from caudex.claim import Claim
+from caudex import signals
 from caudex.encoder import Encoder
-from caudex.learner import Learner
 from caudex.pretraining import Pretraining
-from caudex.run import Run
-from caudex.system import System, inside
+from caudex.signals import Signal
+from caudex.system import inside
 
 
 @dataclass
-class Inpainting(Pretraining, System):
+class Inpainting(Pretraining):
     """Unlabelled pictures alone: fill in what was taken out (Pathak et al. 2016), a context encoder.
 
-    It makes the best pictures and the weakest features for classes.
+    It makes the best pictures; of large ones, others found, the weakest features for classes.
     """
 
     crop: float = 0.6
@@ -39,32 +37,17 @@ class Inpainting(Pretraining, System):
     }  # fmt: skip
     statement: ClassVar = "filling holes teaches features of what pictures show"
 
-    def learner(self, facts: dict) -> Learner:
-        signal = signals.Inpainting(self.mask, self.adversarial)
-        return pretraining.learner(self, facts, self.joined({"inpainting": signal}, facts))
+    def signals(self, facts: dict) -> dict[str, Signal]:
+        return {"inpainting": signals.Inpainting(self.mask, self.adversarial)}
 
-    def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run, show)
-
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
-
-    def claim(self, run: Run) -> Claim:
-        return pretraining.claim(self, run)
-
-    def warn(self, results: dict) -> list[str]:
-        return pretraining.warn(results)
+    @torch.no_grad()
+    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+        signal = model.signals["inpainting"]
+        hole = signal.hole(pictures)
+        holed = torch.where(hole, model.trunk.standardise.mean, pictures)
+        filled = torch.where(hole, signal.fill(model.trunk, holed), pictures)
+        return {"picture": pictures, "with a hole": holed, "filled": filled}
 
     def check(self) -> None:
         super().check()
-        pretraining.check(self)
         inside(self, adversarial=(0, 1))
-
-
-@torch.no_grad()
-def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
-    signal = model.signals["inpainting"]
-    hole = signal.hole(pictures)
-    holed = torch.where(hole, model.trunk.standardise.mean, pictures)
-    filled = torch.where(hole, signal.fill(model.trunk, holed), pictures)
-    return {"picture": pictures, "with a hole": holed, "filled": filled}

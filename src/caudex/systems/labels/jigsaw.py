@@ -9,20 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex import pretraining, signals
-from caudex.claim import Claim
+from caudex import signals
 from caudex.encoder import Encoder
 from caudex.errors import CaudexError
-from caudex.learner import Learner
 from caudex.pretraining import Pretraining
-from caudex.run import Run
+from caudex.signals import Signal
 from caudex.signals.jigsaw import grid_for
-from caudex.system import System, inside
+from caudex.system import inside
 from caudex.views import arranged
 
 
 @dataclass
-class Jigsaw(Pretraining, System):
+class Jigsaw(Pretraining):
     """Unlabelled pictures alone: put shuffled tiles back in order (Noroozi and Favaro 2016)."""
 
     batch: int = 64
@@ -41,38 +39,24 @@ class Jigsaw(Pretraining, System):
     }  # fmt: skip
     statement: ClassVar = "putting tiles back teaches features of what pictures show"
 
-    def learner(self, facts: dict) -> Learner:
+    def signals(self, facts: dict) -> dict[str, Signal]:
         grid = self.grid or grid_for(min(facts["shape"][1:]))
-        return pretraining.learner(self, facts, self.joined({"jigsaw": signals.Jigsaw(grid, self.orders)}, facts))
+        return {"jigsaw": signals.Jigsaw(grid, self.orders)}
 
-    def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run, show)
-
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
-
-    def claim(self, run: Run) -> Claim:
-        return pretraining.claim(self, run)
-
-    def warn(self, results: dict) -> list[str]:
-        return pretraining.warn(results)
+    @torch.no_grad()
+    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+        signal = model.signals["jigsaw"]
+        number = torch.arange(1, len(pictures) + 1) * (signal.orders - 1) // len(pictures)
+        shuffled = signal.shuffled(pictures, number)
+        back = signal.permutations[signal.told(model.trunk, shuffled).argmax(1)].argsort(1)
+        put = {"shuffled": shuffled, "put back": arranged(shuffled, back)}
+        return {"picture": pictures, **{name: laid(tiles, signal.grid) for name, tiles in put.items()}}
 
     def check(self) -> None:
         super().check()
-        pretraining.check(self)
         inside(self, grid=(0, 3), orders=(0, 5000))
         if self.grid == 1 or self.orders == 1:
             raise CaudexError("--grid 1 and --orders 1 leave nothing to tell; give 2 at least, or 0 to choose.")
-
-
-@torch.no_grad()
-def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
-    signal = model.signals["jigsaw"]
-    number = torch.arange(1, len(pictures) + 1) * (signal.orders - 1) // len(pictures)
-    shuffled = signal.shuffled(pictures, number)
-    back = signal.permutations[signal.told(model.trunk, shuffled).argmax(1)].argsort(1)
-    put = {"shuffled": shuffled, "put back": arranged(shuffled, back)}
-    return {"picture": pictures, **{name: laid(tiles, signal.grid) for name, tiles in put.items()}}
 
 
 def laid(tiles: Tensor, grid: int) -> Tensor:

@@ -122,7 +122,9 @@ class LabelsSaved(FewLabels, System):
         return rows
 
     def warn(self, results: dict) -> list[str]:
-        return ["an arrow: shown to be better or worse than supervised; =5: supervised needs 5 labels of each class for that."]
+        return [
+            "an arrow: shown to be better or worse than supervised; =5: supervised needs 5 labels of each class for that."
+        ]
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
@@ -209,7 +211,9 @@ def picture(run: Run, results: dict) -> None:
             places, means = [row["labels"] for row in mine], [row["accuracy"] for row in mine]
             halves = [(row["high"] - row["low"]) / 2 for row in mine]
             style = "k-" if method == "supervised" else f"C{i % 10}" + (":" if method.startswith("with") else "-")
-            aside = [place * 1.02 ** (i - len(methods) / 2) for place in places]  # that intervals do not hide each other
+            aside = [
+                place * 1.02 ** (i - len(methods) / 2) for place in places
+            ]  # that intervals do not hide each other
             axis.errorbar(aside, means, halves, fmt=style, label=method, marker="o", ms=3, capsize=2, lw=1.4)
         axis.set_xscale("log")
         axis.set_ylim(max(0.0, min(row["accuracy"] for row in table) - 0.1), 1.01)  # an interval may leave what can be

@@ -5,19 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from caudex import pretraining
-from caudex.claim import Claim
-from caudex.encoder import Encoder
 from caudex.errors import CaudexError
-from caudex.learner import Learner
 from caudex.pretraining import Pretraining
-from caudex.run import Run
-from caudex.signals import Contrast
-from caudex.system import System, inside
+from caudex.signals import Contrast, Signal
+from caudex.system import inside
 
 
 @dataclass
-class MoCo(Pretraining, System):
+class MoCo(Pretraining):
     """Unlabelled pictures alone: contrast against a queue of keys from a slow copy (He et al. 2020).
 
     The negatives do not come from the batch, so small batches will do.
@@ -44,26 +39,20 @@ class MoCo(Pretraining, System):
     }  # fmt: skip
     statement: ClassVar = "pairs of views and a queue of older keys teach features with small batches"
 
-    def learner(self, facts: dict) -> Learner:
+    def signals(self, facts: dict) -> dict[str, Signal]:
         contrast = Contrast(self.dimensions, self.hidden, self.temperature, self.queue, self.momentum)
-        return pretraining.learner(self, facts, self.joined({"contrast": contrast}, facts))
-
-    def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run)
-
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
-
-    def claim(self, run: Run) -> Claim:
-        return pretraining.claim(self, run)
-
-    def warn(self, results: dict) -> list[str]:
-        return pretraining.warn(results)
+        return {"contrast": contrast}
 
     def check(self) -> None:
         super().check()
-        pretraining.check(self)
-        inside(self, temperature=(0.01, 10), momentum=(0, 1), hidden=(0, 65_536), dimensions=(2, 65_536), queue=(self.batch, 1 << 24))
+        inside(
+            self,
+            temperature=(0.01, 10),
+            momentum=(0, 1),
+            hidden=(0, 65_536),
+            dimensions=(2, 65_536),
+            queue=(self.batch, 1 << 24),
+        )
         if self.queue % self.batch:
             near = self.queue // self.batch * self.batch
             raise CaudexError(f"--queue {self.queue} is no multiple of --batch {self.batch}; try --queue {near}.")

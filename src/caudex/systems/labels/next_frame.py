@@ -99,7 +99,9 @@ class NextFrame(System):
 
     def probes(self, clips: ClipSplit, taught: trunks.Trunk, random: trunks.Trunk) -> dict:
         """Linear probes of middle frames, where held-out and other videos have labels."""
-        known, test = ((part.frames[part.starts + part.lengths // 2], part.labels) for part in (clips.train, clips.test))
+        known, test = (
+            (part.frames[part.starts + part.lengths // 2], part.labels) for part in (clips.train, clips.test)
+        )
         if len(clips.train.classes) < 2 or min(known[1].min(), test[1].min()) < 0:
             return {}
         found = {}

@@ -9,18 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex import pretraining, signals
-from caudex.claim import Claim
+from caudex import signals
 from caudex.encoder import Encoder
-from caudex.learner import Learner
 from caudex.pretraining import Pretraining
-from caudex.run import Run
-from caudex.system import System
+from caudex.signals import Signal
 from caudex.views import quarter_turns
 
 
 @dataclass
-class Rotation(Pretraining, System):
+class Rotation(Pretraining):
     """Unlabelled pictures alone: tell by how many quarters each was turned (Gidaris et al. 2018)."""
 
     batch: int = 32
@@ -36,42 +33,25 @@ class Rotation(Pretraining, System):
     }  # fmt: skip
     statement: ClassVar = "telling which way up pictures are teaches features of what they show"
 
-    def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, self.joined({"rotation": signals.Rotation()}, facts))
+    def signals(self, facts: dict) -> dict[str, Signal]:
+        return {"rotation": signals.Rotation()}
 
-    def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run, show)
+    @torch.no_grad()
+    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+        """What the head looks at: how much less sure it is with a part covered (Zeiler and Fergus 2014, section 4.2)."""
+        quarters = torch.arange(len(pictures)) % 4
+        turned, rows = quarter_turns(pictures, quarters), torch.arange(len(pictures))
 
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
+        def sure(seen: Tensor) -> Tensor:
+            return model.signals["rotation"].head(model.trunk(seen).pooled).softmax(1)
 
-    def claim(self, run: Run) -> Claim:
-        return pretraining.claim(self, run)
-
-    def warn(self, results: dict) -> list[str]:
-        return pretraining.warn(results)
-
-    def check(self) -> None:
-        super().check()
-        pretraining.check(self)
-
-
-@torch.no_grad()
-def show(model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
-    """What the head looks at: how much less sure it is with a part covered (Zeiler and Fergus 2014, section 4.2)."""
-    quarters = torch.arange(len(pictures)) % 4
-    turned, rows = quarter_turns(pictures, quarters), torch.arange(len(pictures))
-
-    def sure(seen: Tensor) -> Tensor:
-        return model.signals["rotation"].head(model.trunk(seen).pooled).softmax(1)
-
-    told, mean, (height, width) = sure(turned), turned.mean((0, 2, 3), keepdim=True), turned.shape[2:]
-    heat = torch.zeros(len(turned), 1, 9, 9)
-    for i in range(9):
-        for j in range(9):
-            top, left = height * i // 12, width * j // 12
-            covered = turned.clone()
-            covered[:, :, top : top + height // 3, left : left + width // 3] = mean
-            heat[:, 0, i, j] = (told - sure(covered))[rows, quarters].clamp_min(0)
-    heat = F.interpolate(heat / heat.amax((2, 3), keepdim=True).clamp_min(1e-8), (height, width), mode="bilinear")
-    return {"turned": turned, "looked at": heat, "turned back": quarter_turns(pictures, quarters - told.argmax(1))}
+        told, mean, (height, width) = sure(turned), turned.mean((0, 2, 3), keepdim=True), turned.shape[2:]
+        heat = torch.zeros(len(turned), 1, 9, 9)
+        for i in range(9):
+            for j in range(9):
+                top, left = height * i // 12, width * j // 12
+                covered = turned.clone()
+                covered[:, :, top : top + height // 3, left : left + width // 3] = mean
+                heat[:, 0, i, j] = (told - sure(covered))[rows, quarters].clamp_min(0)
+        heat = F.interpolate(heat / heat.amax((2, 3), keepdim=True).clamp_min(1e-8), (height, width), mode="bilinear")
+        return {"turned": turned, "looked at": heat, "turned back": quarter_turns(pictures, quarters - told.argmax(1))}

@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from caudex import pretraining
-from caudex.claim import Claim
-from caudex.encoder import Encoder
-from caudex.learner import Learner
 from caudex.pretraining import Pretraining
-from caudex.run import Run
-from caudex.signals import Contrast
-from caudex.system import System, inside
+from caudex.signals import Contrast, Signal
+from caudex.system import inside
 
 
 @dataclass
-class SimCLR(Pretraining, System):
+class SimCLR(Pretraining):
     """Unlabelled pictures alone: two views of one belong together, all others apart (Chen et al. 2020).
 
     Trains a trunk whose features suit few labels; go on with `caudex probe RUN`, or `--start RUN` on any other system.
@@ -39,22 +34,9 @@ class SimCLR(Pretraining, System):
     }  # fmt: skip
     statement: ClassVar = "pairs of views teach features of pictures that nobody labelled"
 
-    def learner(self, facts: dict) -> Learner:
-        return pretraining.learner(self, facts, self.joined({"contrast": Contrast(self.dimensions, self.hidden, self.temperature)}, facts))
-
-    def train(self, run: Run) -> Encoder:
-        return pretraining.train(self, run)
-
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
-
-    def claim(self, run: Run) -> Claim:
-        return pretraining.claim(self, run)
-
-    def warn(self, results: dict) -> list[str]:
-        return pretraining.warn(results)
+    def signals(self, facts: dict) -> dict[str, Signal]:
+        return {"contrast": Contrast(self.dimensions, self.hidden, self.temperature)}
 
     def check(self) -> None:
         super().check()
-        pretraining.check(self)
         inside(self, temperature=(0.01, 10), hidden=(1, 65_536), dimensions=(2, 65_536))
