@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw
 from caudex import cli, load, names, training
 from caudex.classifier import Classifier
 from caudex.data import read
+from caudex.run import Run
 from caudex.signals import Labels
 
 CAUDEX = [sys.executable, "-m", "caudex.cli"]
@@ -386,6 +387,41 @@ def test_ctrl_c_reaches_the_workers_of_a_claim():
     for seed in (0, 1):
         assert any(Path(f"claim/stages/seed-{seed}").rglob("checkpoints/*"))  # it was saved
     assert not Path("claim/stages/seed-2").exists()
+
+
+def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
+    first = done("train", "rotation", *QUICK, "--run", "first").run
+    said = done("probe", first, "--scale", "tiny", "--steps", "4", "--threads", "1")
+    assert said.run == Path("runs/probe-1")
+    assert all(
+        words in said.out for words in ("linear probe, stage1", "20 nearest neighbours", "fine-tuned with 136 labels")
+    )
+    settings = yaml.safe_load((said.run / "settings.yaml").read_text())["settings"]
+    assert (settings["start"], settings["width"], settings["data"]) == ("first", 4, "digits")
+    assert "What each layer is worth" in (said.run / "report.html").read_text()
+    refused("probe", "nowhere", because="nowhere is not a run folder")
+    refused("probe", first, "--width", "6", because="That run has --trunk small --width 4")
+    Run("films").save_settings("next-frame", {"data": "sprites"})
+    refused("probe", "films", because="learned from videos; say on which pictures")
+
+
+def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(0, 90, (60, 16, 16), dtype=np.uint8)
+    pictures[::2, 4:9] += 120
+    np.savez("bars.npz", x=pictures, y=np.arange(60) % 2)
+    words = ["labels-saved", "--data", "bars.npz", "--steps", "6", "--batch", "8", "--width", "4", "--counts", "2"]
+    words += ["--draws", "2", "--first", "rotation", "--beside", "rotation:0.5", "--processes", "1", "--threads", "1"]
+    whole = done(*words, "--run", "whole").run
+    process = subprocess.Popen([*CAUDEX, *words, "--run", "cut"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait(lambda: len(list(Path("cut").rglob("cell.json"))) > 3, process)
+    process.kill()
+    process.communicate(timeout=60)
+    measured = {file: file.stat().st_mtime for file in Path("cut").rglob("cell.json")}
+    done("resume", "cut")
+    assert all(file.stat().st_mtime == when for file, when in measured.items())
+    table = "tables/cells.csv"
+    assert (whole / table).read_text() == (Path("cut") / table).read_text()
 
 
 def wait(until, process, seconds: float = 120) -> None:
