@@ -111,18 +111,22 @@ class Learner(nn.Module):
 
     def _compared(self, taught: dict[str, Taught]) -> dict[str, Taught]:
         """With the norm of each weighted loss's gradient on the trunk, and its cosine with those before it: below zero
-        the signals pull the trunk apart."""
+        the signals pull the trunk apart. Of several processes the mean gradient counts."""
         weights = [p for p in self.trunk.parameters() if p.requires_grad]
         seen: dict[str, Tensor] = {}
-        for name, said in taught.items():
-            if len(taught) < 2 or not weights or not said.loss.requires_grad:
-                continue
-            loss = self.signals[name].weight * said.loss
-            parts = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True, materialize_grads=True)
+        for name, signal in self.signals.items() if len(self.signals) > 1 and weights else ():
+            said, parts = taught.get(name), [torch.zeros_like(p) for p in weights]
+            if said and said.loss.requires_grad:
+                loss = signal.weight * said.loss
+                parts = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True, materialize_grads=True)
             gradient = torch.cat([part.flatten() for part in parts])
-            cosines = {f"cosine with {other}": F.cosine_similarity(gradient, its, 0) for other, its in seen.items()}
-            taught[name] = said._replace(metrics={**said.metrics, "gradient norm": gradient.norm(), **cosines})
-            seen[name] = gradient
+            if torch.distributed.is_initialized():  # also for a silent signal: all processes must take part
+                torch.distributed.all_reduce(gradient)
+                gradient /= torch.distributed.get_world_size()
+            if said:
+                cosines = {f"cosine with {other}": F.cosine_similarity(gradient, its, 0) for other, its in seen.items()}
+                taught[name] = said._replace(metrics={**said.metrics, "gradient norm": gradient.norm(), **cosines})
+                seen[name] = gradient
         return taught
 
     def _clip(self) -> None:
