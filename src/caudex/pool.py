@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -30,7 +30,7 @@ def carry_out(work: Callable, jobs: Sequence[tuple], workers: int, cluster: str 
         futures = [pool.submit(_work, work, *job) for job in jobs]
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
-            for future in _shown(_finished(futures), len(futures)):
+            for future in _shown(as_completed(futures), len(futures)):
                 future.result()
         except BrokenProcessPool:
             raise CaudexError(
@@ -42,14 +42,6 @@ def carry_out(work: Callable, jobs: Sequence[tuple], workers: int, cluster: str 
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
-
-
-def _finished(futures: Iterable[Future]) -> Iterator[Future]:
-    """Each as it comes. Awake every second: a signal that another thread took is heard by the main one only then."""
-    waiting = set(futures)
-    while waiting:
-        done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
-        yield from done
 
 
 def _over_machines(work: Callable, jobs: Sequence[tuple], cluster: str) -> list[Any]:
