@@ -307,6 +307,9 @@ def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
         ("labels-saved", {"counts": ()}, "--first and --counts need something"),
         ("dense-heads", {"also": ("rotation",)}, "dense-heads has its two heads alone"),
         ("labels-saved", {"minutes": 3.0}, "--minutes: labels-saved sets it itself"),
+        ("labels-saved", {"first": ("supervised",)}, "--first supervised does not learn without labels"),
+        ("labels-saved", {"first": ("simclr", "simclr")}, "--first simclr simclr: something stands there twice"),
+        ("labels-saved", {"counts": (5, 2, 5)}, "--counts 5 2 5: something stands there twice"),
         ("jigsaw", {"orders": 1}, "--grid 1 and --orders 1 leave nothing to tell"),
     ],
 )
@@ -324,6 +327,9 @@ def test_settings_that_make_no_sense(name, settings, because):
         ("jigsaw", {"grid": 3, "size": 12}, "try --size 18"),
         ("jigsaw", {"grid": 2, "orders": 25}, "4 pieces have 24 orders"),
         ("simclr", {"also": ("next-frame",)}, "it needs videos"),
+        ("labels-saved", {"beside": ("foo:1",)}, "'foo' is not among the signals"),
+        ("labels-saved", {"beside": ("next-frame",)}, "it needs videos"),
+        ("labels-saved", {"beside": ("rotation:0.5+rotation:0.5",)}, "each signal can be added once"),
     ],
 )
 def test_pictures_that_do_not_suit(name, settings, because, tmp_path):

@@ -16,8 +16,9 @@ from caudex.data import Split
 from caudex.errors import CaudexError
 from caudex.few_labels import FewLabels, OnPictures
 from caudex.hardware import Hardware
-from caudex.names import find
+from caudex.names import find, places
 from caudex.pool import carry_out
+from caudex.pretraining import Pretraining
 from caudex.run import Run, derived
 from caudex.screen import say
 from caudex.system import System, finish, inside, intact, load, scaled, start
@@ -61,7 +62,10 @@ class LabelsSaved(FewLabels, System):
         few_labels.testable(split)
         facts = few_labels.noted(run, split)
         flops = 3.0 * self.steps * self.batch * few_labels.network(self, facts).flops(tuple(facts["shape"]))
-        say(run, f"each method has {flops / 1e12:,.2f} TFLOP for each number and draw of labels")
+        for system in self.methods().values():  # a signal that cannot be had is found out before the first training
+            system.feed(system.further(facts), labelled=None, unlabelled=None, pairs=None)
+        tested = f"tested on {len(split.test):,} pictures"
+        say(run, f"each method has {flops / 1e12:,.2f} TFLOP for each number and draw of labels; {tested}")
         folder = run.path / "stages"
         jobs = [(self.pretraining(name, flops), folder / name, self.seed, run.hardware) for name in self.first]
         learned = dict(zip(self.first, carry_out(pretrained, jobs, self.processes, self.cluster)))
@@ -143,6 +147,14 @@ class LabelsSaved(FewLabels, System):
                 raise CaudexError(f"--{flag}: labels-saved sets it itself for each method; leave it out.")
         if not self.first or not self.counts or min(self.counts) < 1:
             raise CaudexError("--first and --counts need something each, such as --first simclr --counts 1 10.")
+        for name in ("first", "beside", "counts"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise CaudexError(f"--{name} {' '.join(map(str, values))}: something stands there twice; name each once.")
+        for name in self.first:
+            if not issubclass(find("systems", name), Pretraining):
+                fit = [known for known in places("systems") if issubclass(find("systems", known), Pretraining)]
+                raise CaudexError(f"--first {name} does not learn without labels from pictures; choose {', '.join(fit)}.")
 
 
 def pretrained(system: System, path: Path, seed: int, hardware: Hardware) -> dict:
@@ -242,6 +254,7 @@ def picture(run: Run, results: dict) -> None:
 def _told(row: dict | None) -> str:
     if row is None:
         return "-"
-    arrow = " ↑" if row["gain_low"] > 0 else " ↓" if row["gain_high"] < 0 else ""
+    low, high = row["gain_low"], row["gain_high"]
+    arrow = "" if low == high else " ↑" if low > 0 else " ↓" if high < 0 else ""  # equal gains tell no interval
     like = "" if row["method"] == "supervised" or row["needed"] is None else f" ={row['needed']:.3g}"
     return f"{row['accuracy']:.1%}{arrow}{like}"
