@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from trained import quiet, trained
 
 from caudex import data, examination, few_labels
 from caudex.claim import Claim, gather, mean_interval
@@ -14,27 +15,11 @@ from caudex.data import Memory, Pictures, Split, off_topic_share, with_off_topic
 from caudex.errors import CaudexError
 from caudex.examination import gain
 from caudex.few_labels import facts_of
-from caudex.hardware import Hardware
 from caudex.run import Run
 from caudex.signals.labels import one_hot
-from caudex.system import finish, load, scaled, start
+from caudex.system import load, scaled
 from caudex.systems.labels import noisy_student
 from caudex.systems.labels.noisy_student import NoisyStudent, aligned, surest
-
-
-def quiet(path, seed=0) -> Run:
-    run = Run(path, seed, Hardware(device="cpu"))
-    run.quiet = True
-    return run
-
-
-def trained(system, path):
-    run = quiet(path, system.seed)
-    start(system, run)
-    model = system.train(run)
-    finish(model, run)
-    return model, run
-
 
 # -- pseudo-labels ---------------------------------------------------------------------------------------------
 

@@ -6,33 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from trained import quiet, trained
 
 from caudex import data, few_labels
 from caudex.data import Batch
 from caudex.encoder import features
 from caudex.errors import CaudexError
 from caudex.few_labels import facts_of
-from caudex.hardware import Hardware
 from caudex.run import Run
-from caudex.system import finish, load, scaled, start
+from caudex.system import load, scaled
 from caudex.systems.labels.labels_saved import summary
 
 WITHOUT = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
-
-
-def quiet(path, seed=0) -> Run:
-    run = Run(path, seed, Hardware(device="cpu"))
-    run.quiet = True
-    return run
-
-
-def trained(system, path):
-    run = quiet(path, system.seed)
-    system.check()
-    start(system, run)
-    model = system.train(run)
-    finish(model, run)
-    return model, run
 
 
 @pytest.fixture(scope="module")

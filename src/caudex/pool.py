@@ -34,7 +34,7 @@ def carry_out(work: Callable, jobs: Sequence[tuple], workers: int, cluster: str 
                 future.result()
         except BrokenProcessPool:
             raise CaudexError(
-                "a process that measured a seed was killed, perhaps for want of memory; try fewer --workers."
+                "a process that was measuring was killed, perhaps for want of memory; try fewer at a time (--workers, --processes)."
             ) from None
         except BaseException:
             for worker in multiprocessing.active_children():

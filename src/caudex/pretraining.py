@@ -55,16 +55,65 @@ class Pretraining(OnPictures, System):
         return learner(self, facts, self.joined(self.signals(facts), facts))
 
     def train(self, run: Run) -> Encoder:
-        return train(self, run)
+        """Fit the system's learner to every picture that is not held out, then probe its layers and a random trunk's."""
+        pictures = split(self)
+        facts = noted(run, pictures)
+        say(run, found(facts))
+        with run.seeded("weights"):
+            made = self.learner(facts)
+        every = pictures.every
+        made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
+        random = deepcopy(made.trunk)  # as it was before it learned
+        seen, two = mild(self, facts), views.contrastive(self.crop, self.colour, mirrored(self, facts))
+        offered = {
+            "unlabelled": Batches(every, self.batch, run.seed, seen),
+            "pairs": Batches(every, self.batch, run.seed, two, pairs=True),
+        }
+        if len(pictures.labelled):
+            offered["labelled"] = Batches(pictures.labelled, self.batch, run.seed, seen)
+        sources = self.feed(made.signals, **offered)
+        fit(made, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=watch(pictures))
+        model = Encoder(made, facts)
+        recalibrate(model.trunk, every)
+        recalibrate(random, every)
+        run.keep("results", measured(run, model.trunk, random, pictures))
+        draw(self, run, model, pictures)
+        return model
 
     def model(self, facts: dict) -> Encoder:
         return Encoder(self.learner(facts), facts)
 
     def claim(self, run: Run) -> Claim:
-        return claim(self, run)
+        """A linear probe of the features against that of a random trunk and of one that learned from all labels as long."""
+        pictures = split(self)
+        if len(pictures.test) == 0:
+            raise CaudexError(
+                "a claim needs labels to probe with: at least five of each class, or a folder test/CLASS/."
+            )
+        self.train(run)
+        found, best = run.kept("results"), run.kept("results")["best layer"]
+        spent = run.stage("pretraining").kept("finished")["flops"]
+        taught = taught_by_labels(self, run.stage("all-labels"), pictures, spent)
+        all_labels = probe(taught, pictures.labelled, pictures.test)["pooled"]["linear"]
+        against = {"random trunk": found["random trunk"]["accuracy"], "all labels": all_labels}
+        further = {
+            "20 neighbours": found["20 neighbours"]["accuracy"],
+            "best layer": best["accuracy"],
+            "best layer, random trunk": best["random"],
+            "effective rank": found["spectrum"]["effective rank"],
+            "parameters": found["parameters"],
+        }
+        return Claim(self.statement, found["linear probe"]["accuracy"], against, further)
 
     def warn(self, results: dict) -> list[str]:
-        return warn(results)
+        said = []
+        if results["spectrum"]["deviation"] < COLLAPSED:
+            said.append(
+                "the features have collapsed: nearly all pictures have the same. Are the pictures alike? Else try a lower --lr."
+            )
+        if "linear probe" not in results:
+            said.append("no labels to test with (each class needs five), so what was learned is not measured.")
+        return said
 
     def check(self) -> None:
         super().check()
@@ -91,33 +140,6 @@ def learner(settings: Pretraining, facts: dict, signals: Mapping[str, Signal]) -
 def mild(settings: Pretraining, facts: dict) -> views.Compose:
     """Crops, and mirroring: for signals that change pictures in their own way."""
     return views.Compose((views.ResizedCrop((settings.crop, 1.0)), *[views.Flip()] * mirrored(settings, facts)))
-
-
-def train(settings: Pretraining, run: Run) -> Encoder:
-    """Fit the system's learner to every picture that is not held out, then probe its layers and a random trunk's."""
-    pictures = split(settings)
-    facts = noted(run, pictures)
-    say(run, found(facts))
-    with run.seeded("weights"):
-        made = settings.learner(facts)
-    every = pictures.every
-    made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
-    random = deepcopy(made.trunk)  # as it was before it learned
-    seen, two = mild(settings, facts), views.contrastive(settings.crop, settings.colour, mirrored(settings, facts))
-    offered = {
-        "unlabelled": Batches(every, settings.batch, run.seed, seen),
-        "pairs": Batches(every, settings.batch, run.seed, two, pairs=True),
-    }
-    if len(pictures.labelled):
-        offered["labelled"] = Batches(pictures.labelled, settings.batch, run.seed, seen)
-    sources = settings.feed(made.signals, **offered)
-    fit(made, sources, **settings.budget(1.0), run=run.stage("pretraining"), evaluate=watch(pictures))
-    model = Encoder(made, facts)
-    recalibrate(model.trunk, every)
-    recalibrate(random, every)
-    run.keep("results", measured(run, model.trunk, random, pictures))
-    draw(settings, run, model, pictures)
-    return model
 
 
 def draw(settings: Pretraining, run: Run, model: Encoder, pictures: Split) -> None:
@@ -163,38 +185,6 @@ def measured(run: Run, taught: trunks.Trunk, random: trunks.Trunk, pictures: Spl
     best = max(own, key=lambda layer: own[layer]["held out"])
     found = {"layer": best, "random": its[best]["linear"], **with_interval(own[best]["linear"], count)}
     return results | {"best layer": found}
-
-
-def warn(results: dict) -> list[str]:
-    said = []
-    if results["spectrum"]["deviation"] < COLLAPSED:
-        said.append(
-            "the features have collapsed: nearly all pictures have the same. Are the pictures alike? Else try a lower --lr."
-        )
-    if "linear probe" not in results:
-        said.append("no labels to test with (each class needs five), so what was learned is not measured.")
-    return said
-
-
-def claim(settings: Pretraining, run: Run) -> Claim:
-    """A linear probe of the features against that of a random trunk and of one that learned from all labels as long."""
-    pictures = split(settings)
-    if len(pictures.test) == 0:
-        raise CaudexError("a claim needs labels to probe with: at least five of each class, or a folder test/CLASS/.")
-    settings.train(run)
-    found, best = run.kept("results"), run.kept("results")["best layer"]
-    spent = run.stage("pretraining").kept("finished")["flops"]
-    taught = taught_by_labels(settings, run.stage("all-labels"), pictures, spent)
-    all_labels = probe(taught, pictures.labelled, pictures.test)["pooled"]["linear"]
-    against = {"random trunk": found["random trunk"]["accuracy"], "all labels": all_labels}
-    further = {
-        "20 neighbours": found["20 neighbours"]["accuracy"],
-        "best layer": best["accuracy"],
-        "best layer, random trunk": best["random"],
-        "effective rank": found["spectrum"]["effective rank"],
-        "parameters": found["parameters"],
-    }
-    return Claim(settings.statement, found["linear probe"]["accuracy"], against, further)
 
 
 def taught_by_labels(settings: Pretraining, run: Run, pictures: Split, flops: float) -> trunks.Trunk:

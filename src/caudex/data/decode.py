@@ -38,7 +38,7 @@ def decode(source: str | Image.Image, shape: tuple[int, int, int]) -> np.ndarray
     Raises Unreadable with the reason.
     """
     channels, height, width = shape
-    with _opened(source) as image:
+    with opened(source) as image:
         if image.format in ("JPEG", "MPO"):  # decodes at 1/2, 1/4, 1/8 where that is still twice the wanted size
             image.draft("L" if channels == 1 else "RGB", (2 * width, 2 * height))
         image = ImageOps.fit(_plain(image), (width, height), Image.Resampling.BICUBIC)
@@ -65,14 +65,14 @@ def decode_many(
                 skipped.append((place, str(reason)))
 
     starts = range(0, len(rows), CHUNK)
-    with _no_bomb_warnings():
+    with no_bomb_warnings():
         if len(starts) < 2 or get_worker_info() is not None:
             for start in starts:
                 fill(start)
         else:
             pool = ThreadPoolExecutor(torch.get_num_threads())
             try:
-                for _ in _shown(pool.map(fill, starts), len(starts), progress):
+                for _ in shown(pool.map(fill, starts), len(starts), progress):
                     pass
             finally:
                 pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for all the others
@@ -85,10 +85,10 @@ def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
     rows = torch.linspace(0, len(names) - 1, min(SAMPLE, len(names))).round().long().unique().tolist()
     source = getattr(names, "open", names.__getitem__)
     sizes, grey, unreadable = [], True, []
-    with _no_bomb_warnings():
+    with no_bomb_warnings():
         for row in rows:
             try:
-                with _opened(source(row)) as image:
+                with opened(source(row)) as image:
                     shown = image.size
                     image.draft(None, (64, 64))
                     plain = _plain(image)
@@ -109,7 +109,7 @@ def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
 
 
 @contextmanager
-def _opened(source: str | Image.Image):
+def opened(source: str | Image.Image):
     """The picture of a source, looked at before its pixels are decoded; whatever goes wrong inside is Unreadable."""
     try:
         if not isinstance(source, Image.Image):
@@ -160,13 +160,13 @@ def _is_grey(image: Image.Image) -> bool:
 
 
 @contextmanager
-def _no_bomb_warnings():
+def no_bomb_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
 
 
-def _shown(parts: Iterable, count: int, progress: bool) -> Iterable:
+def shown(parts: Iterable, count: int, progress: bool) -> Iterable:
     """The parts, with a progress bar on a terminal once it takes over two seconds."""
     if not progress or not sys.stderr.isatty():
         yield from parts

@@ -19,11 +19,11 @@ from caudex.data.decode import (
     LEAST_CHOSEN,
     SUFFIXES,
     Unreadable,
-    _no_bomb_warnings,
-    _opened,
-    _shown,
     common_shape,
     decode,
+    no_bomb_warnings,
+    opened,
+    shown,
 )
 from caudex.errors import CaudexError
 
@@ -37,7 +37,7 @@ def footage(root: Path, size: int) -> tuple[Clips, list[tuple[str, str]]]:
 
     One that cannot be read to its end is left out whole, as a gap in time would teach a wrong next frame.
     """
-    with _no_bomb_warnings():
+    with no_bomb_warnings():
         return _read(*_listed(root), root, size)
 
 
@@ -113,7 +113,7 @@ def _stills(entries: list[Path]) -> list[Path]:
 
 def _is_animated(path: Path) -> bool:
     try:
-        with _opened(str(path)) as image:
+        with opened(str(path)) as image:
             return getattr(image, "n_frames", 1) > 1
     except Unreadable:
         return False  # the reader says why
@@ -132,7 +132,7 @@ def _read(paths: list[Path], labels: list[int], classes: list[str], root: Path, 
         side = size or LEAST_CHOSEN
     reader, pool = _Reader(root, side), ThreadPoolExecutor(torch.get_num_threads())
     try:
-        read = list(_shown(pool.map(reader, paths), len(paths), True))
+        read = list(shown(pool.map(reader, paths), len(paths), True))
     finally:
         reader.stopped = True  # so that Ctrl-C need not wait for a long film
         pool.shutdown(cancel_futures=True)
@@ -213,7 +213,7 @@ def _frames(path: Path, side: int | None = None) -> Iterator[str | Image.Image]:
     elif path.suffix.lower() in FILMS:
         yield from _film(path, side)
     else:
-        with _opened(str(path)) as image:
+        with opened(str(path)) as image:
             for frame in ImageSequence.Iterator(image):
                 yield frame.copy()
 

@@ -37,11 +37,8 @@ class Contrast(Signal):
     ):
         super().__init__()
         self.dimensions, self.hidden, self.temperature, self.momentum = dimensions, hidden, temperature, momentum
-        self.choices = 0
+        self.remembered, self.choices = queue, 0
         self.keys: Shadow | None = None
-        if queue:
-            self.register_buffer("queue", F.normalize(torch.randn(queue, dimensions), dim=1))
-            self.register_buffer("place", torch.zeros((), dtype=torch.int64))
 
     def build(self, trunk):
         width = width_of(trunk)
@@ -52,7 +49,9 @@ class Contrast(Signal):
             )  # fmt: skip
         else:
             self.head = nn.Linear(width, self.dimensions)
-        if hasattr(self, "queue"):
+        if self.remembered:
+            self.register_buffer("queue", F.normalize(torch.randn(self.remembered, self.dimensions), dim=1))
+            self.register_buffer("place", torch.zeros((), dtype=torch.int64))
             self.keys = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
 
     def trivial(self):

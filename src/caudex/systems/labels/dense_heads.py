@@ -115,7 +115,6 @@ class DenseHeads(System):
 @torch.no_grad()
 def told(trunk, signals, pictures: Tensor) -> dict[str, Tensor]:
     """What the heads say of pictures: classes [N, H, W] and metres [N, H, W]."""
-    trunk.eval(), signals.eval()
     said = {}
     if "segmentation" in signals:
         said["segments"] = torch.cat([signals["segmentation"].logits(trunk, p).argmax(1) for p in pictures.split(50)])

@@ -14,7 +14,7 @@ from caudex import few_labels
 from caudex.claim import Claim, mean_interval
 from caudex.data import Split
 from caudex.errors import CaudexError
-from caudex.few_labels import FewLabels, OnPictures
+from caudex.few_labels import FewLabels
 from caudex.hardware import Hardware
 from caudex.names import find, places
 from caudex.pool import carry_out
@@ -84,9 +84,8 @@ class LabelsSaved(FewLabels, System):
 
     def pretraining(self, name: str, flops: float) -> System:
         """The system of that name on these pictures and this network, with its share of the compute."""
-        mine = {field.name: getattr(self, field.name) for field in fields(OnPictures)}
-        kept = {key: mine[key] for key in ("data", "labels", "size", "mirror", "trunk", "width", "depth", "stride")}
-        return replace(scaled(name), **kept, seed=self.seed, flops=flops * self.share)
+        kept = ("data", "labels", "seed", "size", "mirror", "trunk", "width", "depth", "stride")
+        return replace(scaled(name), **{key: getattr(self, key) for key in kept}, flops=flops * self.share)
 
     def methods(self) -> dict[str, System]:
         mine = {field.name: getattr(self, field.name) for field in fields(FewLabels)} | {"seed": self.seed}
@@ -150,11 +149,15 @@ class LabelsSaved(FewLabels, System):
         for name in ("first", "beside", "counts"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
-                raise CaudexError(f"--{name} {' '.join(map(str, values))}: something stands there twice; name each once.")
+                raise CaudexError(
+                    f"--{name} {' '.join(map(str, values))}: something stands there twice; name each once."
+                )
         for name in self.first:
             if not issubclass(find("systems", name), Pretraining):
                 fit = [known for known in places("systems") if issubclass(find("systems", known), Pretraining)]
-                raise CaudexError(f"--first {name} does not learn without labels from pictures; choose {', '.join(fit)}.")
+                raise CaudexError(
+                    f"--first {name} does not learn without labels from pictures; choose {', '.join(fit)}."
+                )
 
 
 def pretrained(system: System, path: Path, seed: int, hardware: Hardware) -> dict:

@@ -151,14 +151,11 @@ class NextFrame(System):
 def _errors(made: Learner, test: Tensor) -> dict[str, float]:
     """Of the averaged weights on windows uint8 [N, T, C, H, W]: squared errors, theirs over a copy's."""
     trunk, signals = made.averaged
-    training = trunk.training
-    trunk.eval(), signals.eval()
     own = copied = 0.0
     for part in test.split(100):
         frames = part.float() / 255
         told = signals["next-frame"].predict(trunk, frames[:, :-1])
         own += (told - frames[:, -1]).square().sum().item()
         copied += (frames[:, -2] - frames[:, -1]).square().sum().item()
-    trunk.train(training), signals.train(training)
     count = test[:, -1].numel()
     return {"squared error": own / count, "of a copy": copied / count, "ratio": own / max(copied, 1e-12)}

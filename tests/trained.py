@@ -1,0 +1,21 @@
+"""Small trainings of whole systems, as tests need them."""
+
+from caudex.hardware import Hardware
+from caudex.run import Run
+from caudex.system import finish, start
+
+
+def quiet(path, seed=0) -> Run:
+    run = Run(path, seed, Hardware(device="cpu"))
+    run.quiet = True
+    return run
+
+
+def trained(system, path):
+    """The model and its run, finished as the command line does it."""
+    run = quiet(path, system.seed)
+    system.check()
+    start(system, run)
+    model = system.train(run)
+    finish(model, run)
+    return model, run
