@@ -260,6 +260,11 @@ def test_no_settings_of_training_are_needed_to_run_the_others(trained, album, co
     said = done("report", copy)
     assert said.out == f"{copy / 'report.html'}\n"
     assert (copy / "report.html").read_text().replace("copy", "run") == before.replace("copy", "run")
+    assert "not finished" not in before
+    (copy / "results.json").rename("results.json")
+    done("report", copy)
+    assert "This training is not finished; <code>caudex resume" in (copy / "report.html").read_text()
+    Path("results.json").rename(copy / "results.json")
     settings = yaml.safe_load((copy / "settings.yaml").read_text())
     settings["settings"]["lr"] = 0.5
     (copy / "settings.yaml").write_text(yaml.safe_dump(settings))
@@ -808,6 +813,17 @@ def test_predicting_what_is_not_there(trained):
     refused("export", trained, "--to", "file", because="file")
 
 
+def test_nothing_that_was_there_is_written_over(trained):
+    Image.new("L", (9, 9)).save("a.png")
+    Path("labels.csv").write_text("path,label\na.png,cat\n")
+    refused("predict", trained, "a.png", "--csv", "labels.csv", because="labels.csv exists already")
+    assert Path("labels.csv").read_text() == "path,label\na.png,cat\n"
+    Path("out").mkdir()
+    Path("out/model.onnx").write_bytes(b"another's")
+    refused("export", trained, "--to", "out", because="out holds an exported model already")
+    assert Path("out/model.onnx").read_bytes() == b"another's"
+
+
 def test_names_that_are_hard_to_print(trained):
     Path("[").mkdir()
     for name in ("[b]bold.png", "[/x].png", "with space.png", ":smile:.png", os.fsdecode(b"caf\xe9.png")):
@@ -815,6 +831,7 @@ def test_names_that_are_hard_to_print(trained):
         assert "confidence" in done("predict", trained, name).out
         done("predict", trained, name, "--csv", "told.csv")
         assert os.fsencode(name) in Path("told.csv").read_bytes()
+        Path("told.csv").unlink()
     assert "[b]bold.png" in done("predict", trained, "[b]bold.png").out
     long = Path("a" * 60, "b" * 60 + ".png")
     long.parent.mkdir()

@@ -97,20 +97,35 @@ def test_both_views_go_through_the_trunk_in_one_pass():
     assert trunk.passes == [(4, True, True)]
 
 
-def test_keys_come_from_the_slow_copy_without_gradients_and_batch_statistics():
-    signal, trunk = Contrast(queue=4, dimensions=2), Noted()
+def test_keys_come_from_the_slow_copy_without_gradients_in_groups_of_a_shuffled_batch():
+    signal, trunk = Contrast(queue=64, dimensions=2), Noted()
+    signal.build(trunk)
+    signal.keys.copy[1], slow = Passed(), signal.keys.copy[0]
+    groups = []
+    slow.register_forward_pre_hook(lambda module, inputs: groups.append(inputs[0]))
+    slow.passes = []
+    one, other = torch.randn(32, 2), torch.randn(32, 2)
+    signal.loss(trunk, Batch(one, torch.zeros(32), torch.arange(32), other=other)).loss.backward()
+    assert trunk.passes == [(32, True, True)] and slow.passes == [(16, True, False)] * 2
+    assert all(p.grad is None for p in signal.keys.parameters())
+    # each key is normalised by its own group, which is not the first or second half of the batch, and stands in order
+    places = torch.cat([(group[:, None] == other).all(2).nonzero()[:, 1] for group in groups])
+    assert places.sort().values.tolist() == list(range(32)) and places[:16].max() > 15
+    normal = torch.cat([(group - group.mean(0)) / (group.var(0, unbiased=False) + 1e-5).sqrt() for group in groups])
+    torch.testing.assert_close(signal.queue[:32][places], F.normalize(normal))
+
+
+@pytest.mark.parametrize(
+    ("batch", "sizes"), [(2, [2]), (3, [3]), (4, [2, 2]), (9, [5, 4]), (33, [17, 16]), (307, [17] * 3 + [16] * 16)]
+)
+def test_a_group_of_keys_has_two_at_least(batch, sizes):
+    signal, trunk = Contrast(queue=batch, dimensions=2), Noted()
     signal.build(trunk)
     slow = signal.keys.copy[0]
     slow.passes = []
-    one, other = torch.randn(2, 2), torch.randn(2, 2)
-    batch = Batch(one, torch.zeros(2), torch.arange(2), other=other)
-    signal.loss(trunk, batch).loss.backward()
-    assert trunk.passes == [(2, True, True)] and slow.passes == [(2, False, False)]
-    assert all(p.grad is None for p in signal.keys.parameters())
-    # a key is the same whoever stands beside it, so no statistics of the batch tell who belongs to whom
     with torch.no_grad():
-        alone = F.normalize(signal.keys.copy[1](slow(other[:1]).pooled))
-    torch.testing.assert_close(signal.queue[:1], alone)
+        signal.loss(trunk, Batch(torch.randn(batch, 2), None, None, other=torch.randn(batch, 2)))
+    assert [count for count, _, _ in slow.passes] == sizes
 
 
 def test_the_queue_holds_the_last_keys_and_the_step_does_not_see_its_own():

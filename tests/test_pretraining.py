@@ -13,9 +13,9 @@ from caudex.data import Batch
 from caudex.encoder import features
 from caudex.errors import CaudexError
 from caudex.few_labels import facts_of
+from caudex.panel import summary
 from caudex.run import Run
 from caudex.system import load, scaled
-from caudex.systems.labels.labels_saved import summary
 
 WITHOUT = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
 
@@ -50,6 +50,28 @@ def test_every_system_trains_shows_and_loads_again(name, coloured, tmp_path):
     again = load(run.path)
     pictures = data.pictures(coloured).test.fetch(slice(0, 5))
     torch.testing.assert_close(again(pictures), model.eval()(pictures))
+
+
+def test_a_random_trunk_that_is_better_is_named():
+    system = scaled("simclr", "tiny")
+    figures = {"low": 0.5, "high": 0.9, "tested": 30}
+    results = {"linear probe": {"accuracy": 0.7} | figures, "random trunk": {"accuracy": 0.8} | figures}
+    results |= {"best layer": {"layer": "stage1", "random": 0.6, "accuracy": 0.9} | figures}
+    results["spectrum"] = {"deviation": 0.5}
+    assert "a random trunk's features are as good" in system.warn(results)[0]
+    assert [row[:2] for row in system.tell(results)[3:]] == [
+        ("best layer, stage1", "90.0%"),
+        ("random trunk, stage1", "60.0%"),
+    ]
+    results["linear probe"]["accuracy"] = 0.9
+    assert not system.warn(results)
+
+
+def test_one_picture_is_nothing_to_learn_from(tmp_path):
+    np.savez(tmp_path / "one.npz", x=np.zeros((1, 16, 16), dtype=np.uint8))
+    system = replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"))
+    with pytest.raises(CaudexError, match="one picture"):
+        system.train(quiet(tmp_path / "run"))
 
 
 def test_contrast_learns_digits_without_their_labels(tmp_path):
@@ -104,7 +126,7 @@ def test_pictures_need_no_labels_at_all(coloured, tmp_path):
     results = run.kept("results")
     assert "linear probe" not in results and run.kept("facts")["counts"]["unlabelled"] == 24
     assert any("no labels to test with" in sentence for sentence in system.warn(results))
-    with pytest.raises(CaudexError, match="a claim needs labels to probe with"):
+    with pytest.raises(CaudexError, match="there are no labels to probe with"):
         system.claim(quiet(tmp_path / "claim"))
 
 
@@ -148,18 +170,18 @@ def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
 
 def test_the_other_trunk_must_fit(begun, coloured, tmp_path):
     system = replace(scaled("supervised", "tiny"), data=coloured, start=begun, width=12)
-    with pytest.raises(
-        CaudexError, match=r"--start .*trained with other settings.* That run has --trunk small --width 8"
-    ):
+    with pytest.raises(CaudexError, match=r"--start .* has another network; add --width 8\."):
         system.train(quiet(tmp_path / "run"))
-    with pytest.raises(CaudexError, match="its trunk has another stride than 1"):
+    with pytest.raises(CaudexError, match=r"has another network; add --stride 2\."):
         replace(system, width=8, stride=1).train(quiet(tmp_path / "stride"))
+    with pytest.raises(CaudexError, match=r"--start .* learned from colour pictures, these are grey"):
+        replace(system, width=8, data="digits").train(quiet(tmp_path / "grey"))
     with pytest.raises(CaudexError, match="is not a run folder"):
         replace(system, start=str(tmp_path)).train(quiet(tmp_path / "other"))
 
 
 def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
-    system = replace(scaled("probe", "tiny"), data=coloured, start=begun, width=8, shares=(0.05, 1.0), steps=5)
+    system = replace(scaled("probe", "tiny"), data=coloured, start=begun, width=8, shares=(0.05, 0.051, 1.0), steps=5)
     model, run = trained(system, tmp_path / "run")
     results = run.kept("results")
     assert [row["layer"] for row in results["layers"]] == ["stage1", "stage2", "stage3", "pooled"]
@@ -263,6 +285,9 @@ def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
     assert found["ratio"] == pytest.approx(found["squared error"] / found["of a copy"])
     assert (run.path / "figures" / "next-frames.png").exists()
     assert load(tmp_path).trunk.width == 32
+    assert not system.warn(run.kept("results"))
+    still = {"next frame": {"squared error": 2e-6, "of a copy": 1e-6, "ratio": 2.0}}
+    assert "hardly anything moves" in system.warn(still)[0]
 
 
 def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
@@ -295,7 +320,7 @@ def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
         ("labels-saved", {"first": ("supervised",)}, "--first supervised does not learn without labels"),
         ("labels-saved", {"first": ("simclr", "simclr")}, "--first simclr simclr: something stands there twice"),
         ("labels-saved", {"counts": (5, 2, 5)}, "--counts 5 2 5: something stands there twice"),
-        ("jigsaw", {"orders": 1}, "--grid 1 and --orders 1 leave nothing to tell"),
+        ("jigsaw", {"orders": 1}, "--orders 1 leaves nothing to tell"),
     ],
 )
 def test_settings_that_make_no_sense(name, settings, because):

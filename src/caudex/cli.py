@@ -184,6 +184,8 @@ def predict_(words: Sequence[str]) -> None:
         raise CaudexError(f"say which pictures: caudex predict {flags.run} FILES..., files or folders.")
     if flags.csv and not flags.csv.parent.is_dir():
         raise CaudexError(f"--csv {flags.csv}: there is no folder {flags.csv.parent}; make it first.")
+    if flags.csv and flags.csv.exists():
+        raise CaudexError(f"--csv {flags.csv} exists already; delete it first, or give another name.")
     model = load(flags.run)
     if not hasattr(model, "predict"):
         raise CaudexError(f"{flags.run} holds nothing that predicts classes of pictures.")
@@ -228,6 +230,8 @@ def export_(words: Sequence[str]) -> None:
     model = load(flags.run)
     if not hasattr(model, "export"):
         raise CaudexError(f"{flags.run} holds nothing that can be exported.")
+    if flags.to and (flags.to / "model.onnx").exists():
+        raise CaudexError(f"--to {flags.to} holds an exported model already; delete it first, or give another folder.")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of what is not installed and not needed
     with warnings.catch_warnings(action="ignore"):
         written = model.export(flags.to or flags.run / "export")
@@ -256,7 +260,7 @@ def carry_out(system, run, fresh: bool = False) -> None:
             return
         results = run.kept("results", {})
         show(system.tell(results))
-        print(run.compute)
+        print(*filter(None, (system.legend, run.compute)), sep="\n")
         for line in (*left_out(run), *system.warn(results)):
             print(f"caudex: {line}", file=sys.stderr)
         write_report(run.path)

@@ -83,7 +83,7 @@ def testable(split: Split) -> None:
     """Raises CaudexError where nothing was held out, so that no claim can be measured."""
     if len(split.test) == 0:
         raise CaudexError(
-            "a claim needs test pictures: label at least five of each class, or add a folder test/CLASS/."
+            "there are no pictures to test on; label at least five of each class, or add a folder test/CLASS/."
         )
 
 
@@ -172,15 +172,19 @@ def teach(
 def begin(trunk: trunks.Trunk, settings: FewLabels) -> None:
     """Take over the weights of the trunk of another run. Raises CaudexError where that is of another size."""
     start, there = settings.start, opened(settings.start)[0]
-    flags = [
-        f"--{name} {getattr(there, name)}" for name in ("trunk", "width", "depth", "stride") if hasattr(there, name)
-    ]
-    try:
-        if getattr(there, "stride", settings.stride) != settings.stride:
-            raise CaudexError(f"its trunk has another stride than {settings.stride}.")
-        restore(trunk, load(start).trunk.state_dict())
-    except CaudexError as error:
-        raise CaudexError(f"--start {start}: {error} That run has {' '.join(flags)}.") from None
+    weights = load(start).trunk.state_dict()
+    if "standardise.mean" not in weights:
+        raise CaudexError(f"--start {start} holds no trunk for pictures; begin with a run that learned from some.")
+    if (its := len(weights["standardise.mean"])) != (own := len(trunk.standardise.mean)):
+        kinds = {1: "grey", 3: "colour"}
+        raise CaudexError(
+            f"--start {start} learned from {kinds[its]} pictures, these are {kinds[own]}; begin with a run on such."
+        )
+    names = [name for name in ("trunk", "width", "depth", "stride") if hasattr(there, name)]
+    if other := [name for name in names if getattr(there, name) != getattr(settings, name)]:
+        flags = " ".join(f"--{name} {getattr(there, name)}" for name in other)
+        raise CaudexError(f"--start {start} has another network; add {flags}.")
+    restore(trunk, weights)
 
 
 def check(settings: FewLabels) -> None:

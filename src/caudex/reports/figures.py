@@ -43,7 +43,10 @@ def learning_curves(run: Run) -> None:
     panels = [("test " + key.removeprefix("evaluation/"), curves(key)) for key in looks]
     panels += [(key.removesuffix("/loss") + " loss", curves(key)) for key in signals]
     pairs = sorted({key for rows in fits.values() for row in rows for key in row if "/cosine with " in key})
-    panels += [(f"cosine of gradients: {key.replace('/cosine with', ' and')}", curves(key)) for key in pairs]
+    if pairs:
+        told = {key.replace("/cosine with", " and"): curves(key) for key in pairs}
+        lines = {f"{pair}, {fit}": points for pair, fits in told.items() for fit, points in fits.items() if points}
+        panels.append(("cosine of the signals' gradients", lines))
     if not panels:
         return
     trivial = {
@@ -58,7 +61,8 @@ def learning_curves(run: Run) -> None:
         for axis, (title, lines) in zip(np.ravel(axes), panels):
             for name, points in lines.items():
                 if points:
-                    axis.plot(*zip(*points), label=name, ls="--" if name.startswith("supervised") else "-", lw=1.4)
+                    style = "--" if name.startswith("supervised") else "-"
+                    axis.plot(*zip(*points), label=name, ls=style, lw=1.4, marker="." if len(points) < 3 else "")
             level = trivial.get(title.removesuffix(" loss"))
             if level:
                 axis.axhline(level, color="gray", ls=":", label="learned nothing")

@@ -13,6 +13,9 @@ from caudex.shadow import Shadow
 from caudex.signals.signal import Signal, Taught, accuracy
 from caudex.trunks import width_of
 
+GROUP = 16
+"""keys, or a few more, that share batch statistics"""
+
 
 class Contrast(Signal):
     """Two views of one picture belong together, views of others apart.
@@ -20,8 +23,8 @@ class Contrast(Signal):
     Without a queue, both views go through the trunk in one pass, so that batch statistics tell them apart nowhere,
     and the other 2B - 2 pictures of the batch are the negatives of each (Chen et al. 2020, equation 1, algorithm 1).
     With one, keys come from a slow copy of trunk and head, and the last `queue` keys are the negatives (He et al.
-    2020, equation 1, algorithm 1). The slow copy normalises by running statistics: shuffling a batch on one device
-    hides nothing, while so no key shares batch statistics with its query (Cai et al. 2021, section 3).
+    2020, equation 1, algorithm 1). Keys are normalised in small groups of a shuffled batch, as if each group were on
+    a device of its own, so that batch statistics do not tell which key belongs to a query (section 3.3, shuffling BN).
     `hidden=0` is the linear head of MoCo's first version. Batches hold two views, `pictures` and `other`.
     """
 
@@ -77,11 +80,17 @@ class Contrast(Signal):
     def _against_queue(self, trunk, one: Tensor, other: Tensor):
         queries = projected(trunk, self.head, one)  # [B, D]
         with torch.no_grad():
-            keys = projected(*self.keys.copy, other)  # [B, D]
+            keys = self._keys(other)  # [B, D]
         same = (queries * keys).sum(1, keepdim=True)  # [B, 1]
         scores = torch.cat([same, queries @ self.queue.clone().T], 1)  # cloned: it moves on before the backward pass
         self._enqueue(keys)
         return scores, torch.zeros(len(queries), dtype=torch.long, device=one.device), (queries, keys)
+
+    def _keys(self, other: Tensor) -> Tensor:
+        order = torch.randperm(len(other), device=other.device)
+        trunk, head = self.keys.copy.train()  # its running statistics are the trunk's again after the step
+        groups = other[order].tensor_split(min(len(other) // 2, max(2, len(other) // GROUP)))
+        return torch.cat([projected(trunk, head, group) for group in groups])[order.argsort()]
 
     def _enqueue(self, keys: Tensor) -> None:
         count, size = len(self.queue), len(keys)

@@ -55,8 +55,9 @@ class Jigsaw(Pretraining):
     def check(self) -> None:
         super().check()
         inside(self, grid=(0, 3), orders=(0, 5000))
-        if self.grid == 1 or self.orders == 1:
-            raise CaudexError("--grid 1 and --orders 1 leave nothing to tell; give 2 at least, or 0 to choose.")
+        for name in ("grid", "orders"):
+            if getattr(self, name) == 1:
+                raise CaudexError(f"--{name} 1 leaves nothing to tell; give 2 at least, or 0 to choose.")
 
 
 def laid(tiles: Tensor, grid: int) -> Tensor:

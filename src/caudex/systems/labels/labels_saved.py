@@ -7,16 +7,16 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from caudex import few_labels
-from caudex.claim import Claim, mean_interval
+from caudex.claim import Claim
 from caudex.data import Split
 from caudex.errors import CaudexError
 from caudex.few_labels import FewLabels
 from caudex.hardware import Hardware
 from caudex.names import find, places
+from caudex.panel import picture, summary, told
 from caudex.pool import carry_out
 from caudex.pretraining import Pretraining
 from caudex.run import Run, derived
@@ -55,6 +55,9 @@ class LabelsSaved(FewLabels, System):
             "steps": 20, "width": 8, "counts": (2,), "draws": 2, "first": ("rotation", "simclr"), "beside": ("rotation:0.5",)
         }
     }  # fmt: skip
+    legend: ClassVar = (
+        "An arrow: shown to be better or worse than supervised; =5: supervised needs 5 labels of each class for that."
+    )
     statement: ClassVar = "contrast first makes more of few labels than the labels alone"
 
     def train(self, run: Run) -> Any:
@@ -121,13 +124,8 @@ class LabelsSaved(FewLabels, System):
         rows = [("labels of each class", *(f"{count:g}" for count in counts))]
         for method in dict.fromkeys(row["method"] for row in table):
             mine = {row["labels"]: row for row in table if row["method"] == method}
-            rows.append((method, *(_told(mine.get(count)) for count in counts)))
+            rows.append((method, *(told(mine.get(count)) for count in counts)))
         return rows
-
-    def warn(self, results: dict) -> list[str]:
-        return [
-            "an arrow: shown to be better or worse than supervised; =5: supervised needs 5 labels of each class for that."
-        ]
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
@@ -188,76 +186,3 @@ def _quiet(path: Path, seed: int, hardware: Hardware) -> Run:
     run = Run(path, seed, hardware)
     run.quiet = True
     return run
-
-
-def summary(rows: list[dict], most: float) -> list[dict]:
-    """For each method and number of labels: mean and interval over draws, the paired gain over supervised, and how many
-    labels of each class supervised needs for that mean, interpolated between logarithms; None beyond what was tried."""
-
-    def right(method: str, count: int) -> dict[int, float]:
-        return {row["draw"]: row["accuracy"] for row in rows if (row["method"], row["labels"]) == (method, count)}
-
-    counts = list(dict.fromkeys(row["labels"] for row in rows))
-    places = [count or most for count in counts]
-    alone = np.maximum.accumulate([np.mean(list(right("supervised", count).values())) for count in counts])
-    found = []
-    for method in dict.fromkeys(row["method"] for row in rows):
-        for count, place in zip(counts, places):
-            if not (mine := right(method, count)):
-                continue
-            base = right("supervised", count)
-            mean, low, high = mean_interval(list(mine.values()))
-            gain, *interval = mean_interval([mine[draw] - base[draw] for draw in mine])
-            needed = float(np.exp(np.interp(mean, alone, np.log(places)))) if alone[0] <= mean <= alone[-1] else None
-            about = {"method": method, "labels": place, "accuracy": mean, "low": low, "high": high}
-            found.append(about | {"gain": gain, "gain_low": interval[0], "gain_high": interval[1], "needed": needed})
-    return found
-
-
-def picture(run: Run, results: dict) -> None:
-    """Accuracy against labels, a line a method; and what each signal's features are worth beside no and all labels."""
-    from matplotlib.ticker import PercentFormatter
-
-    table = results["table"]
-    methods = list(dict.fromkeys(row["method"] for row in table))
-    with run.figure("labels-saved", width=8.0, height=5.2) as axis:
-        for i, method in enumerate(methods):
-            mine = [row for row in table if row["method"] == method]
-            places, means = [row["labels"] for row in mine], [row["accuracy"] for row in mine]
-            halves = [(row["high"] - row["low"]) / 2 for row in mine]
-            style = "k-" if method == "supervised" else f"C{i % 10}" + (":" if method.startswith("with") else "-")
-            aside = [
-                place * 1.02 ** (i - len(methods) / 2) for place in places
-            ]  # that intervals do not hide each other
-            axis.errorbar(aside, means, halves, fmt=style, label=method, marker="o", ms=3, capsize=2, lw=1.4)
-        axis.set_xscale("log")
-        axis.set_ylim(max(0.0, min(row["accuracy"] for row in table) - 0.1), 1.01)  # an interval may leave what can be
-        axis.set_xticks(places, [f"{place:g}" for place in places])
-        axis.minorticks_off()
-        axis.set(xlabel="labels of each class (the last: all)", ylabel="test accuracy")
-        axis.legend(fontsize=7, loc="lower right")
-        axis.yaxis.set_major_formatter(PercentFormatter(1))
-    probes = {name: found for name, found in results["probes"].items() if "linear probe" in found}
-    bars = {"random trunk": next(iter(probes.values()))["random trunk"]}
-    bars |= {name: found["linear probe"] for name, found in probes.items()}
-    with run.figure("order", width=6.0, height=0.5 * len(bars) + 1.2) as axis:
-        values = [found["accuracy"] for found in bars.values()]
-        spread = [[value - found["low"] for value, found in zip(values, bars.values())]]
-        spread.append([found["high"] - value for value, found in zip(values, bars.values())])
-        axis.barh(list(bars), values, xerr=spread, color="#6a8fb5", capsize=2)
-        alone = [row["accuracy"] for row in table if row["method"] == "supervised"][-1]
-        axis.axvline(alone, color="black", lw=1, label="supervised, all labels")
-        axis.set(xlabel="accuracy of a linear probe on frozen features", xlim=(max(0, min(values) - 0.1), 1))
-        axis.xaxis.set_major_formatter(PercentFormatter(1))
-        axis.locator_params(axis="x", nbins=6)
-        axis.invert_yaxis()
-        axis.legend(fontsize=8)
-
-
-def _told(row: dict | None) -> str:
-    if row is None:
-        return "-"
-    low, high = row["gain_low"], row["gain_high"]
-    arrow = "" if low == high else " ↑" if low > 0 else " ↓" if high < 0 else ""  # equal gains tell no interval
-    like = "" if row["method"] == "supervised" or row["needed"] is None else f" ={row['needed']:.3g}"
-    return f"{row['accuracy']:.1%}{arrow}{like}"

@@ -25,6 +25,9 @@ from caudex.signals import NextFrame as Signal
 from caudex.system import System, inside
 from caudex.training import fit
 
+STILL = 1e-5
+"""squared error of a copy, of pixels in [0, 1]; below it the ratio to it tells nothing"""
+
 
 @dataclass
 class NextFrame(System):
@@ -130,16 +133,22 @@ class NextFrame(System):
         found = results["next frame"]
         rows = [("", "figure"), ("squared error", f"{found['squared error']:.5f}")]
         rows += [("of copying the last frame", f"{found['of a copy']:.5f}"), ("ratio", f"{found['ratio']:.2f}")]
+        rows.append(("windows tested", f"{results['tested']:,}"))
         return rows + [(name, f"{results[name]:.1%}") for name in ("linear probe", "random trunk") if name in results]
 
     def claim(self, run: Run) -> Claim:
-        """Figures are errors below zero, so that more is better as everywhere."""
+        """The share of a copy's squared error that is avoided."""
         self.train(run)
         results = run.kept("results")
         found = results["next frame"]
         further = {name: results[name] for name in ("linear probe", "random trunk") if name in results}
-        against = {"copy of the last frame": -found["of a copy"]}
-        return Claim(self.statement, -found["squared error"], against, {"ratio": found["ratio"]} | further)
+        further |= {name: found[name] for name in ("squared error", "of a copy")}
+        return Claim(self.statement, 1 - found["ratio"], {"copy of the last frame": 0.0}, further)
+
+    def warn(self, results: dict) -> list[str]:
+        if results["next frame"]["of a copy"] > STILL:
+            return []
+        return ["hardly anything moves: a copy of the last frame is right already; try a larger --apart."]
 
     def check(self) -> None:
         super().check()

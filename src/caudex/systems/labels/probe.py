@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caudex import few_labels
 from caudex.claim import Claim
-from caudex.classifier import Classifier
+from caudex.classifier import Classifier, interval
 from caudex.data import Batches, Split
 from caudex.data.splits import stratified
 from caudex.encoder import recalibrate
@@ -61,8 +61,9 @@ class Probe(FewLabels, System):
         layers = [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own]
         run.table("layers", layers)
         tunings = []
-        for share in sorted(self.shares):
-            part = replace(split, labelled=split.labelled.take(self.labelled(split, share)))
+        parts = {share: split.labelled.take(self.labelled(split, share)) for share in sorted(self.shares)}
+        for share, part in {len(part): (share, part) for share, part in parts.items()}.values():  # equal ones once
+            part = replace(split, labelled=part)
             net = self.tuned(run.stage(f"tuned-{share:g}"), part)
             scratch = replace(self, start=None).tuned(run.stage(f"scratch-{share:g}"), part)
             both = {"tuned": tested(net, split.test), "scratch": tested(scratch, split.test)}
@@ -71,13 +72,19 @@ class Probe(FewLabels, System):
         return net
 
     def tell(self, results: dict) -> list[tuple]:
-        rows = [("", "accuracy", "random trunk, or from scratch")]
+        count = results["fine-tuning"][0]["tuned"]["tested"]
+
+        def told(accuracy: float) -> str:
+            low, high = interval(accuracy, count)
+            return f"{accuracy:.1%} ({low:.1%} to {high:.1%})"
+
+        rows = [(f"95% intervals of {count:,} tested", "accuracy", "random trunk, or from scratch")]
         for row in results["layers"]:
-            rows.append((f"linear probe, {row['layer']}", f"{row['linear']:.1%}", f"{row['random trunk']:.1%}"))
-        rows.append(("20 nearest neighbours, pooled", f"{row['neighbours']:.1%}", ""))
+            rows.append((f"linear probe, {row['layer']}", told(row["linear"]), told(row["random trunk"])))
+        rows.append(("20 nearest neighbours, pooled", told(row["neighbours"]), ""))
         for row in results["fine-tuning"]:
             name = f"fine-tuned with {row['labels']:,} labels ({row['share']:.3g} of all)"
-            rows.append((name, *(f"{row[which]['accuracy']:.1%}" for which in ("tuned", "scratch"))))
+            rows.append((name, *(told(row[which]["accuracy"]) for which in ("tuned", "scratch"))))
         return rows
 
     def labelled(self, split: Split, share: float) -> Tensor:
