@@ -343,7 +343,7 @@ def test_too_small_pictures_are_told_the_size_that_will_do(grid, side):
 def test_a_grid_chosen_by_the_size_always_has_tiles(side):
     grid = grid_for(side)
     _, _, tile = places(side, grid, count=1)
-    assert grid == (3 if side >= 18 else 2) and tile >= 4
+    assert grid == (3 if side >= 36 else 2) and tile >= 4
 
 
 def test_what_stands_where_is_learned():

@@ -14,6 +14,8 @@ from caudex.trunks import channels_of, width_of
 from caudex.views import arranged, normalised, permutations, tiles
 
 SMALLEST_TILE = 4
+GOOD_TILE = 12
+"""side of a cell in which there is enough to see; below it, fewer and larger tiles teach more"""
 
 
 class Jigsaw(Signal):
@@ -73,5 +75,5 @@ class Jigsaw(Signal):
 
 
 def grid_for(side: int) -> int:
-    """3 x 3 as in the paper where the tiles are then large enough, else 2 x 2."""
-    return 3 if side >= 3 * (SMALLEST_TILE + 2) else 2
+    """3 x 3 as in the paper where the cells are then large enough, else 2 x 2."""
+    return 3 if side >= 3 * GOOD_TILE else 2

@@ -28,8 +28,8 @@ from caudex.system import System, finish, inside, intact, load, scaled, start
 class LabelsSaved(FewLabels, System):
     """How many labels does each signal save on your pictures? `caudex labels-saved --data photos/`.
 
-    For each number of labels: supervised alone, noisy-student, each signal learned first and then fine-tuned, and
-    signals beside the labels, all with the same compute. A signal is learned once, with one seed, and fine-tuned for
+    For each number of labels: supervised alone, noisy-student, each signal learned first and then fine-tuned, the last
+    of them followed by noisy-student, and signals beside the labels, all with the same compute. A signal is learned once, with one seed, and fine-tuned for
     each number of labels on several draws of them; intervals are over these draws.
     """
 
@@ -92,11 +92,13 @@ class LabelsSaved(FewLabels, System):
 
     def methods(self) -> dict[str, System]:
         mine = {field.name: getattr(self, field.name) for field in fields(FewLabels)} | {"seed": self.seed}
-        supervised, student = find("systems", "supervised")(**mine), find("systems", "noisy-student")
+        supervised = find("systems", "supervised")(**mine)
+        student = find("systems", "noisy-student")(**mine, baseline=False)
         return {
             "supervised": supervised,
-            "noisy-student": student(**mine, baseline=False),
+            "noisy-student": student,
             **{f"{name} first": replace(supervised, start=name) for name in self.first},
+            f"{self.first[-1]} first, then noisy-student": replace(student, start=self.first[-1]),
             **{f"with {words}": replace(supervised, also=tuple(words.split("+"))) for words in self.beside},
         }
 
@@ -106,7 +108,7 @@ class LabelsSaved(FewLabels, System):
         for count in [*(count for count in self.counts if count < most), 0]:
             for draw in range(self.draws):
                 for method, system in self.methods().items():
-                    if method == "noisy-student" and not count and not len(split.unlabelled):
+                    if method.endswith("noisy-student") and not count and not len(split.unlabelled):
                         continue  # there is nothing to teach
                     own = flops * (1 - self.share) if system.start else flops
                     begin = str(folder / system.start) if system.start else None
