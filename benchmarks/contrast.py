@@ -104,8 +104,8 @@ def theirs(kind: str, pictures: torch.Tensor, seed: int):
     criterion = loss_of(temperature=TEMPERATURE, memory_bank_size=(QUEUE, 64) if kind == "moco" else 0)
     optimizer = torch.optim.AdamW(both.parameters(), lr=LR, weight_decay=0.05, fused=True)
     half_cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-    for _ in workers:  # the workers have started
-        break
+    for _ in workers:  # the workers have started, and nothing of theirs is under way
+        pass
     started = time.perf_counter()
     for _ in range(EPOCHS):
         for one, other in workers:

@@ -51,6 +51,14 @@ def test_the_partner_is_told_from_all_others_of_both_views():
     assert signal.trivial() == pytest.approx(math.log(3))
 
 
+def test_a_picture_that_stands_in_the_batch_twice_is_not_its_own_negative():
+    signal, trunk = bare(temperature=0.5)
+    batch = pair([RIGHT, UP, RIGHT], [RIGHT, UP, RIGHT])._replace(index=torch.tensor([0, 1, 0]))
+    # of the first and third the others are two views of the second; of that all four of the twice shown one
+    losses = [math.log(math.e**2 + others) - 2 for others in (2, 4, 2)]
+    assert signal.loss(trunk, batch).loss.item() == pytest.approx(sum(losses) / 3, rel=1e-6)
+
+
 def test_both_directions_count():
     signal, trunk = bare(temperature=1.0)
     one, other = [[0.6, 0.8], UP, RIGHT], [UP, RIGHT, [0.8, -0.6]]
@@ -139,6 +147,8 @@ def test_the_queue_holds_the_last_keys_and_the_step_does_not_see_its_own():
     assert signal.queue.tolist() == [RIGHT, RIGHT, [-1.0, 0.0], [-1.0, 0.0]]
     signal.loss(trunk, pair([UP, UP], [UP, UP]))
     assert signal.queue.tolist() == [UP, UP, [-1.0, 0.0], [-1.0, 0.0]]
+    signal.loss(trunk, pair([UP] * 3, [RIGHT] * 3))  # one picture more than before: it goes round the end
+    assert signal.queue.tolist() == [RIGHT, UP, RIGHT, RIGHT]
 
 
 def test_the_first_versions_head_is_linear():
@@ -149,8 +159,8 @@ def test_the_first_versions_head_is_linear():
 
 def test_what_cannot_be_contrasted():
     signal, trunk = bare(queue=4)
-    with pytest.raises(CaudexError, match="a queue of 4 keys does not take batches of 3 evenly; try --queue 3"):
-        signal.loss(trunk, pair([UP] * 3, [UP] * 3))
+    with pytest.raises(CaudexError, match="a queue of 4 keys is smaller than a batch of 5; try --queue 5"):
+        signal.loss(trunk, pair([UP] * 5, [UP] * 5))
     with pytest.raises(CaudexError, match="a batch of 1 has none"):
         bare()[0].loss(trunk, pair([UP], [UP]))
 

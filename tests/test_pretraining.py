@@ -245,6 +245,10 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_
     shutil.rmtree(cells / "supervised, 2, 1")
     run.kept("results")
     (run.path / "results.json").unlink()
+    replace(system, counts=(50, 2), beside=("jigsaw",)).check()
+    with pytest.raises(CaudexError, match="pixels, too few"):  # before anything is trained
+        replace(system, beside=("jigsaw",), size=8).train(quiet(tmp_path / "tiny"))
+    assert not (tmp_path / "tiny" / "stages").exists()
     system.train(quiet(run.path, system.seed))
     assert run.kept("results") == results
 
@@ -360,3 +364,19 @@ def test_facts_of_unlabelled_pictures_name_no_class(tmp_path):
     np.savez(path, x=np.zeros((5, 16, 16), dtype=np.uint8))
     facts = facts_of(data.pictures(str(path), need_labels=False))
     assert facts["classes"] == [] and few_labels.found(facts) == "5 unlabelled pictures of 16 x 16"
+
+
+def test_what_was_held_out_before_is_the_test_again(coloured, begun):
+    here = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured, start=begun, seed=5))
+    before = data.pictures(coloured, seed=0)
+    assert here.test.hashes() == before.test.hashes()
+    other = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured, seed=5))
+    assert other.test.hashes() != before.test.hashes()
+
+
+def test_a_test_of_its_own_with_one_known_class_measures_nothing(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 255, (40, 16, 16), dtype=np.uint8)
+    labels = np.array([0] * 20)
+    np.savez(tmp_path / "one.npz", x_train=pictures[:20], y_train=labels, x_test=pictures[20:], y_test=labels)
+    _, run = trained(replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"), steps=2), tmp_path / "run")
+    assert "linear probe" not in run.kept("results")

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from caudex.data import Memory, Pictures
 from caudex.encoder import Encoder, features, recalibrate
 from caudex.learner import Learner
-from caudex.probing import COLLAPSED, linear, neighbours, probe, some, spectrum
+from caudex.probing import COLLAPSED, linear, neighbours, probe, spectrum
 from caudex.signals import Rotation
 from caudex.trunks import Conv, Features, ResNet, Standardise, Trunk, Wrapped
 
@@ -252,6 +252,11 @@ def test_held_out_pictures_are_not_learned_from():
     assert found["stage3"]["held out"] == 0.0
 
 
+def test_one_known_class_is_told_of_all():
+    known, truth = torch.zeros(3, dtype=torch.long), torch.tensor([0, 1, 1, 0, 0])
+    assert linear(torch.rand(3, 2), known, torch.rand(5, 2), truth) == pytest.approx(0.6)
+
+
 def test_no_more_labels_are_used_than_allowed():
     trunk = Halves()
     probe(trunk, dark_and_bright(60), dark_and_bright(20), most=30)
@@ -261,7 +266,7 @@ def test_no_more_labels_are_used_than_allowed():
 @pytest.mark.parametrize(("count", "most"), [(10, 10), (10, 50), (100, 7), (101, 100), (5000, 4999), (60_001, 10_000)])
 def test_some_are_spread_evenly_from_the_first_to_the_last(count, most):
     pictures = of(torch.zeros(count, 1, 1, 1, dtype=torch.uint8), torch.arange(count))
-    chosen = some(pictures, most).labels
+    chosen = pictures.some(most).labels
     assert len(chosen) == min(count, most) and chosen[0] == 0 and chosen[-1] == count - 1
     gaps = chosen.diff()
     assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1
@@ -269,7 +274,7 @@ def test_some_are_spread_evenly_from_the_first_to_the_last(count, most):
 
 def test_some_of_files_that_lie_class_by_class_are_of_all_classes():
     labels = torch.arange(10).repeat_interleave(100)
-    counts = torch.bincount(some(of(torch.zeros(1000, 1, 1, 1, dtype=torch.uint8), labels), 100).labels)
+    counts = torch.bincount(of(torch.zeros(1000, 1, 1, 1, dtype=torch.uint8), labels).some(100).labels)
     assert counts.min() >= 9 and counts.max() <= 11
 
 

@@ -127,9 +127,10 @@ def probe_(words: Sequence[str]) -> None:
 
     found = Run(words[0]).settings()
     known = found["settings"]
-    if found["system"] == "next-frame" and not any(word.startswith("--data") for word in words):
-        raise CaudexError(f"{words[0]} learned from videos; say on which pictures to probe it: --data FOLDER.")
-    kept = ("data", "seed", "labels", "size", "trunk", "width", "depth", "stride", "mirror")
+    other = any(word.split("=")[0] == "--data" for word in words)
+    if not other and (found["system"] == "next-frame" or "data" not in known):
+        raise CaudexError(f"{words[0]} did not learn from pictures; say on which to probe it: --data FOLDER.")
+    kept = ("trunk", "width", "depth", "stride", "mirror", "seed", *([] if other else ("data", "labels", "size")))
     flags = [flag for name in kept if known.get(name) is not None for flag in _flag(name, known[name])]
     return train_(["probe", "--start", words[0], *flags, *words[1:]])
 

@@ -71,11 +71,18 @@ class FewLabels(OnPictures):
 
 
 def split(settings: FewLabels) -> Split:
-    """The pictures that the settings name; of a packaged set ten labels a class are kept unless they say otherwise."""
-    per_class = settings.labels_per_class
+    """The pictures that the settings name; of a packaged set ten labels a class are kept unless they say otherwise.
+
+    What the run to begin with held out is the test here too, else it would have learned from the test.
+    """
+    per_class, seed, start = settings.labels_per_class, settings.seed, settings.start
     if per_class is None and settings.data in data.PACKAGED:
         per_class = 10
-    named = {"labels": settings.labels, "size": settings.size, "seed": settings.seed, "draw": settings.draw}
+    while start:
+        begun = opened(start)[0]
+        seed, start = begun.seed, getattr(begun, "start", None)
+    draw = settings.seed if settings.draw is None else settings.draw
+    named = {"labels": settings.labels, "size": settings.size, "seed": seed, "draw": draw}
     return data.pictures(settings.data, labels_per_class=per_class or None, **named)
 
 
@@ -139,6 +146,15 @@ def learner(settings: FewLabels, facts: dict, width: int | None = None) -> Learn
     return Learner(trunk, signals, optimizer, cosine, average=settings.average)
 
 
+def from_labels(run: Run, settings: FewLabels, split: Split, budget: dict) -> Classifier:
+    """A new network, taught by the labelled pictures and the signals of `--also`."""
+    facts = facts_of(split)
+    with run.seeded("weights"):
+        made = learner(settings, facts)
+    source = Batches(split.labelled, settings.batch, run.seed, noise(settings, facts))
+    return teach(run, settings, split, made, source, budget)
+
+
 def teach(
     run: Run, settings: FewLabels, split: Split, made: Learner, labelled: Batches | Join, budget: dict
 ) -> Classifier:
@@ -150,7 +166,7 @@ def teach(
     if settings.start:
         begin(made.trunk, settings)
     else:
-        made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
+        made.trunk.standardise.measure(every.some(2000).fetch(slice(None)))
     seen, two = noise(settings, facts), views.contrastive(mirror=mirrored(settings, facts))
     further = settings.feed(
         {name: signal for name, signal in made.signals.items() if name != "labels"},
@@ -158,7 +174,7 @@ def teach(
         unlabelled=Batches(every, settings.batch, run.seed, seen),
         pairs=Batches(every, settings.batch, run.seed, two, pairs=True),
     )
-    curve = split.test.take(slice(0, 1000))
+    curve = split.test.some(1000)
 
     def classifier(learner: Learner) -> Classifier:
         if further:  # turned and holed pictures went through the trunk too

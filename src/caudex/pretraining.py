@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor
@@ -19,7 +19,7 @@ from caudex.examination import with_interval
 from caudex.few_labels import OnPictures, check_network, facts_of, found, mirrored, network, noted
 from caudex.lars import LARS
 from caudex.learner import Learner, cosine
-from caudex.probing import COLLAPSED, neighbours, probe, some, spectrum
+from caudex.probing import COLLAPSED, neighbours, probe, spectrum
 from caudex.run import Run
 from caudex.screen import say
 from caudex.sheets import charted, nearest, sheet
@@ -66,7 +66,7 @@ class Pretraining(OnPictures, System):
         every = pictures.every
         if len(every) < 2:
             raise CaudexError(f"{self.data} has one picture to learn from; two are the least, thousands are better.")
-        made.trunk.standardise.measure(every.fetch(slice(0, 2000)))
+        made.trunk.standardise.measure(every.some(2000).fetch(slice(None)))
         random = deepcopy(made.trunk)  # as it was before it learned
         seen, two = mild(self, facts), views.contrastive(self.crop, self.colour, mirrored(self, facts))
         offered = {
@@ -145,10 +145,13 @@ class Pretraining(OnPictures, System):
 
 
 def split(settings: Pretraining) -> Split:
-    """All labels are kept: no signal sees them."""
-    return data.pictures(
+    """All labels are kept: no signal sees them. Where fewer than two classes are known, there is nothing to test."""
+    found = data.pictures(
         settings.data, labels=settings.labels, size=settings.size, seed=settings.seed, need_labels=False
     )
+    if len(found.labelled.labels.unique()) < 2:
+        found = replace(found, test=found.test.take(slice(0, 0)))
+    return found
 
 
 def learner(settings: Pretraining, facts: dict, signals: Mapping[str, Signal]) -> Learner:
@@ -165,10 +168,11 @@ def mild(settings: Pretraining, facts: dict) -> views.Compose:
 
 def draw(settings: Pretraining, run: Run, model: Encoder, pictures: Split) -> None:
     """What the signals make of held-out pictures, which of them look alike to the trunk, and a map of them."""
-    seen = some(pictures.test if len(pictures.test) else pictures.every, 600)
+    seen = (pictures.test if len(pictures.test) > 1 else pictures.every).some(600)
     made = features(model.trunk, seen)["pooled"]
     with run.seeded("shown"):
-        if rows := settings.show(model.eval(), some(seen, 8).fetch(slice(None)).float() / 255):
+        learned = deepcopy(model).cpu().train()  # turned and holed pictures want the batch statistics of such
+        if rows := settings.show(learned, seen.some(8).fetch(slice(None)).float() / 255):
             sheet(run, "made", rows)
     nearest(run, seen, made)
     charted(run, seen, made)
@@ -176,7 +180,7 @@ def draw(settings: Pretraining, run: Run, model: Encoder, pictures: Split) -> No
 
 def watch(pictures: Split):
     """What ten looks at a training show: nearest neighbours, and whether the features collapse."""
-    sample, known, test = some(pictures.every, 1000), some(pictures.labelled, 2000), some(pictures.test, 500)
+    sample, known, test = pictures.every.some(1000), pictures.labelled.some(2000), pictures.test.some(500)
 
     def evaluate(made: Learner) -> dict[str, float]:
         trunk = made.averaged[0]
@@ -193,9 +197,10 @@ def watch(pictures: Split):
 def measured(run: Run, taught: trunks.Trunk, random: trunks.Trunk, pictures: Split) -> dict:
     """Probes of each layer beside those of a random trunk, and the spectrum of the features."""
     results = {"parameters": sum(p.numel() for p in taught.parameters())}
-    results |= {"spectrum": spectrum(features(taught, some(pictures.every, 2000))["pooled"])}
+    results |= {"spectrum": spectrum(features(taught, pictures.every.some(2000))["pooled"])}
     if len(pictures.test) == 0:
         return results
+    say(run, f"probing each layer, and those of a random trunk, on {len(pictures.test):,} test pictures")
     with run.counting(taught, random):
         own, its = (probe(each, pictures.labelled, pictures.test) for each in (taught, random))
     run.table("layers", [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own])
@@ -218,7 +223,7 @@ def taught_by_labels(settings: Pretraining, run: Run, pictures: Split, flops: fl
     facts = facts_of(pictures)
     with run.seeded("weights"):
         made = learner(settings, facts, {"labels": Labels(len(facts["classes"]))})
-    made.trunk.standardise.measure(pictures.every.fetch(slice(0, 2000)))
+    made.trunk.standardise.measure(pictures.every.some(2000).fetch(slice(None)))
     source = Batches(pictures.labelled, settings.batch, run.seed, mild(settings, facts))
     taught = fit(made, {"labels": source}, flops=flops, run=run).averaged[0]
     recalibrate(taught, pictures.every)

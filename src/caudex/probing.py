@@ -18,7 +18,12 @@ from caudex.encoder import features
 
 
 def linear(known: Tensor, labels: Tensor, asked: Tensor, truth: Tensor) -> float:
-    """Accuracy of logistic regression on standardised features, [N, D] with [N] labels, tested on others."""
+    """Accuracy of logistic regression on standardised features, [N, D] with [N] labels, tested on others.
+
+    Where all known ones have the same label, all others are told to have it too.
+    """
+    if len(labels.unique()) < 2:
+        return float((truth == labels[0]).float().mean())
     with warnings.catch_warnings(), threadpool_limits(torch.get_num_threads()):
         warnings.simplefilter("ignore")  # it stopped after 200 steps: good enough
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
@@ -33,24 +38,26 @@ def neighbours(known: Tensor, labels: Tensor, asked: Tensor, truth: Tensor, coun
         return float((model.fit(known.numpy(), labels.numpy()).predict(asked.numpy()) == truth.numpy()).mean())
 
 
-def probe(trunk: nn.Module, known: Pictures, test: Pictures, most: int = 10_000) -> dict[str, dict[str, float]]:
-    """Linear and nearest-neighbour accuracy of each layer's features, `pooled` last; from at most `most` labels.
+def probe(
+    trunk: nn.Module, known: Pictures, test: Pictures, most: int = 60_000, few: int = 10_000
+) -> dict[str, dict[str, float]]:
+    """Linear accuracy of each layer's features, `pooled` last, from at most `most` labels.
 
-    `held out` is the linear one on a fifth of the known pictures, to choose a layer by.
+    From at most `few` of them that of the nearest neighbours, and `held out`: the linear one on a fifth of these known
+    pictures, to choose a layer by.
     """
-    known = some(known, most)
-    here, there, fifth = features(trunk, known), features(trunk, test), torch.arange(len(known)) % 5 == 0
-    found = {}
+    known = known.some(most)
+    here, there, found = features(trunk, known), features(trunk, test), {}
+    part = torch.linspace(0, len(known) - 1, min(few, len(known))).long()
+    train, fifth = part[torch.arange(len(part)) % 5 > 0], part[::5]
     for layer, made in here.items():
-        parts = made, known.labels, there[layer], test.labels
-        within = made[~fifth], known.labels[~fifth], made[fifth], known.labels[fifth]
-        found[layer] = {"linear": linear(*parts), "neighbours": neighbours(*parts), "held out": linear(*within)}
+        asked = there[layer], test.labels
+        found[layer] = {
+            "linear": linear(made, known.labels, *asked),
+            "neighbours": neighbours(made[part], known.labels[part], *asked),
+            "held out": linear(made[train], known.labels[train], made[fifth], known.labels[fifth]),
+        }
     return found
-
-
-def some(pictures: Pictures, most: int) -> Pictures:
-    """At most so many of them, spread evenly over the set, whose order is that of the files, class by class."""
-    return pictures.take(torch.linspace(0, len(pictures) - 1, min(most, len(pictures))).long())
 
 
 def spectrum(vectors: Tensor) -> dict[str, float]:

@@ -49,6 +49,8 @@ class System:
     scales: ClassVar[dict[str, dict]] = {"laptop": {}}
     statement: ClassVar[str] = ""
     """what the claim says, in one sentence"""
+    measure: ClassVar[str] = "test accuracy"
+    """what the claim's figure is"""
     legend: ClassVar[str] = ""
     """how to read what `tell` tells, where its signs need it"""
 

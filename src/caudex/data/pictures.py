@@ -139,6 +139,10 @@ class Pictures:
             hidden=None if self.hidden is None else self.hidden[index],
         )
 
+    def some(self, most: int) -> Pictures:
+        """At most so many of them, spread evenly over the set, whose order is that of the files, class by class."""
+        return self.take(torch.linspace(0, len(self) - 1, min(most, len(self))).long())
+
     def unlabelled(self) -> Pictures:
         """The same pictures with every label put away into `hidden`."""
         nobody = torch.full_like(self.labels, -1)

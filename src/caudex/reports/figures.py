@@ -40,7 +40,7 @@ def learning_curves(run: Run) -> None:
 
     looks = sorted({key for rows in fits.values() for row in rows for key in row if key.startswith("evaluation/")})
     signals = sorted({key for rows in fits.values() for row in rows for key in row if key.endswith("/loss")})
-    panels = [("test " + key.removeprefix("evaluation/"), curves(key)) for key in looks]
+    panels = [(_titled(key.removeprefix("evaluation/")), curves(key)) for key in looks]
     panels += [(key.removesuffix("/loss") + " loss", curves(key)) for key in signals]
     pairs = sorted({key for rows in fits.values() for row in rows for key in row if "/cosine with " in key})
     if pairs:
@@ -73,6 +73,10 @@ def learning_curves(run: Run) -> None:
             axis.legend(fontsize=7)
 
 
+def _titled(figure: str) -> str:
+    return figure if figure in ("effective rank", "deviation") else f"test {figure}"  # those are of learned pictures
+
+
 def corruptions(run: Run) -> None:
     """Accuracy against severity for each corruption, a line for each classifier that was examined."""
     found = {}
@@ -98,7 +102,7 @@ def corruptions(run: Run) -> None:
         axes.flat[0].legend(fontsize=7)
 
 
-def over(run: Run, claim: dict) -> None:
+def over(run: Run, claim: dict, measure: str) -> None:
     """The claim's figure and baselines against the varied setting, with 95% intervals."""
     name, parts = claim["over"], claim["values"]
     parameters = [part["further"].get("parameters", {}).get("figure") for part in parts]
@@ -119,7 +123,7 @@ def over(run: Run, claim: dict) -> None:
             axis.set_xscale("log")
             axis.set_xticks(places, [f"{place:,.0f}" for place in places])
             axis.minorticks_off()
-        axis.set(xlabel="parameters of the trunk" if sized else name.replace("_", " "), ylabel="test accuracy")
+        axis.set(xlabel="parameters of the trunk" if sized else name.replace("_", " "), ylabel=measure)
         low, high = axis.get_ylim()
-        axis.set_ylim(max(low, 0), min(high, 1.01))  # an interval may leave what accuracy can be
+        axis.set_ylim(max(low, 0) if min(means) > 0 else low, min(high, 1.01))  # an interval may leave what can be
         axis.legend(fontsize=8)

@@ -59,7 +59,8 @@ def write_report(path: str | Path) -> Path:
     name, kind = run.settings()["system"], type(system)
     parts = [f"<h1>{escape(name)}</h1><p>{escape((kind.__doc__ or '').strip().splitlines()[0])}</p>"]
     if "counts" in facts:
-        parts.append(f"<p>{escape(found(facts))}: {escape(', '.join(facts['classes']))}.</p>")
+        classes = f": {', '.join(facts['classes'])}" if facts["classes"] else ""
+        parts.append(f"<p>{escape(found(facts) + classes)}.</p>")
     if claim:
         word, kind_of = ("shown", "shown") if claim["shown"] else ("not shown", "not")
         about = f"{len(claim['seeds'])} seeds, scale {claim['scale']}. <code>{escape(claim['command'])}</code>"
@@ -67,7 +68,7 @@ def write_report(path: str | Path) -> Path:
         parts.append(f"<p>{escape(claim['statement'])}: {about}</p>" + rows(claim_table(claim)))
         parts.append(f"<p>{SPREAD}</p>")
         if "over" in claim:
-            figures.over(run, claim)
+            figures.over(run, claim, system.measure)
     if results:
         parts += [f"<div class='note'>{escape(line)}</div>" for line in system.warn(results)]
         parts.append("<h2>Results</h2>" + rows(system.tell(results)))

@@ -51,7 +51,8 @@ def comparison(paths: Sequence[Path]) -> list[tuple]:
 
 def told(system: System, run: Run) -> dict[str, str]:
     """What one run found and what it cost."""
-    header, *rows = system.tell(run.kept("results", {})) or [()]
+    results = run.kept("results")
+    header, *rows = (system.tell(results) if results else []) or [()]
     lines = {name: figure for name, figure, *_ in rows}
     if "corrupted pictures" in header:
         lines = {row[0]: f"{row[1]}, corrupted {row[-1]}" if row[-1] else row[1] for row in rows}

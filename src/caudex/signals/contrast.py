@@ -14,7 +14,7 @@ from caudex.signals.signal import Signal, Taught, accuracy
 from caudex.trunks import width_of
 
 GROUP = 16
-"""keys, or a few more, that share batch statistics"""
+"""keys, about, that share batch statistics; of a batch below 32 half"""
 
 
 class Contrast(Signal):
@@ -40,7 +40,7 @@ class Contrast(Signal):
     ):
         super().__init__()
         self.dimensions, self.hidden, self.temperature, self.momentum = dimensions, hidden, temperature, momentum
-        self.remembered, self.choices = queue, 0
+        self.remembered, self.choices = queue, None  # among how many the partner is told, known once it has learned
         self.keys: Shadow | None = None
 
     def build(self, trunk):
@@ -58,24 +58,30 @@ class Contrast(Signal):
             self.keys = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
 
     def trivial(self):
-        return math.log(self.choices) if self.choices else None
+        return None if self.choices is None else math.log(int(self.choices))
 
     def loss(self, trunk, batch):
         if len(batch.pictures) < 2:
             raise CaudexError("contrast needs other pictures to tell one from; a batch of 1 has none, try --batch 128.")
         views = (batch.pictures, batch.other)
-        scores, partner, pairs = (self._against_queue if self.keys else self._within_batch)(trunk, *views)
-        self.choices = scores.shape[1] - (not self.keys)  # oneself is no choice
+        if self.keys:
+            scores, partner, pairs = self._against_queue(trunk, *views)
+        else:
+            scores, partner, pairs = self._within_batch(trunk, *views, batch.index)
+        self.choices = (scores[0] > -torch.inf).sum()
         return Taught(
             F.cross_entropy(scores / self.temperature, partner),
             {"accuracy": accuracy(scores, partner), **spread(*pairs)},
         )
 
-    def _within_batch(self, trunk, one: Tensor, other: Tensor):
+    def _within_batch(self, trunk, one: Tensor, other: Tensor, index: Tensor):
         both = projected(trunk, self.head, torch.cat([one, other]))  # [2B, D]
-        scores = (both @ both.T).masked_fill(torch.eye(len(both), dtype=torch.bool, device=both.device), -torch.inf)
-        partner = torch.arange(len(both), device=both.device).roll(len(one))  # view i of one stands at B + i
-        return scores, partner, both.chunk(2)
+        rows = torch.arange(len(both), device=both.device)
+        partner = rows.roll(len(one))  # view i of one stands at B + i
+        index = torch.cat([index, index]).to(both.device)
+        same = index[:, None] == index  # oneself; in a small set a picture may stand in a batch more than once
+        same[rows, partner] = False
+        return (both @ both.T).masked_fill(same, -torch.inf), partner, both.chunk(2)
 
     def _against_queue(self, trunk, one: Tensor, other: Tensor):
         queries = projected(trunk, self.head, one)  # [B, D]
@@ -94,13 +100,12 @@ class Contrast(Signal):
 
     def _enqueue(self, keys: Tensor) -> None:
         count, size = len(self.queue), len(keys)
-        if count % size:
-            raise CaudexError(
-                f"a queue of {count:,} keys does not take batches of {size:,} evenly; try --queue {max(1, count // size) * size}."
-            )
-        start = int(self.place)
-        self.queue[start : start + size] = keys
-        self.place.fill_((start + size) % count)
+        if size > count:
+            raise CaudexError(f"a queue of {count:,} keys is smaller than a batch of {size:,}; try --queue {size}.")
+        self.queue[(self.place + torch.arange(size, device=keys.device)) % count] = (
+            keys  # a batch may lack unreadable ones
+        )
+        self.place.copy_((self.place + size) % count)
 
 
 def projected(trunk, head: nn.Module, pictures: Tensor) -> Tensor:

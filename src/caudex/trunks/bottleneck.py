@@ -28,10 +28,12 @@ class Bottleneck(nn.Module):
         )  # fmt: skip
         nn.init.zeros_(self.branch[-1].weight)
         changes = stride > 1 or inputs != outputs
-        self.shortcut = nn.Sequential(_conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs)) if changes else None
+        # of a 1x1 convolution with a stride and few channels, torch 2.13's backward pass corrupts memory on processors
+        self.shortcut = nn.Sequential(_conv(inputs, outputs, 1), nn.BatchNorm2d(outputs)) if changes else None
+        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        shortcut = x if self.shortcut is None else self.shortcut(x)
+        shortcut = x if self.shortcut is None else self.shortcut(x[..., :: self.stride, :: self.stride])
         return (shortcut + self.branch(x)).relu_()
 
 

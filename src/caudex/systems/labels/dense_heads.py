@@ -48,12 +48,15 @@ class DenseHeads(System):
     """channels of the first stage"""
     depth: int = 1
     """residual blocks in each of three stages"""
+    stride: int = 2
+    """of the first convolution"""
     lr: float = 3e-3
     """learning rate"""
     average: float = 0.99
     """decay of the averaged weights that predict"""
 
     scales: ClassVar = {"tiny": {"steps": 20, "scenes": 100, "size": 24, "width": 8}}
+    measure: ClassVar = "mean intersection over union"
     statement: ClassVar = "two tasks teach one trunk more than each teaches a trunk of its own, for the same compute"
 
     def train(self, run: Run) -> Encoder:
@@ -82,7 +85,7 @@ class DenseHeads(System):
         return fit(made, dict.fromkeys(tasks, source), **budget, run=run)
 
     def learner(self, facts: dict, tasks: Sequence[str] = tuple(TASKS)) -> Learner:
-        trunk = trunks.ResNet(facts["shape"][0], self.width, self.depth, stride=2)
+        trunk = trunks.ResNet(facts["shape"][0], self.width, self.depth, stride=self.stride)
         signals = {task: TASKS[task]() for task in tasks}
         return Learner(trunk, signals, partial(AdamW, lr=self.lr, fused=True), cosine, average=self.average)
 
@@ -109,17 +112,17 @@ class DenseHeads(System):
         if self.also:
             raise CaudexError(f"--also {' '.join(self.also)}: dense-heads has its two heads alone; leave it out.")
         inside(self, scenes=(2, 1_000_000), size=(8, 1024), batch=(2, 4096), width=(4, 4096), depth=(1, 100))
-        inside(self, lr=(1e-8, 10), average=(0, 0.99999))
+        inside(self, stride=(1, 4), lr=(1e-8, 10), average=(0, 0.99999))
 
 
 @torch.no_grad()
 def told(trunk, signals, pictures: Tensor) -> dict[str, Tensor]:
     """What the heads say of pictures: classes [N, H, W] and metres [N, H, W]."""
-    said = {}
+    said, parts = {}, pictures.to(trunk.standardise.mean.device).split(50)
     if "segmentation" in signals:
-        said["segments"] = torch.cat([signals["segmentation"].logits(trunk, p).argmax(1) for p in pictures.split(50)])
+        said["segments"] = torch.cat([signals["segmentation"].logits(trunk, part).argmax(1).cpu() for part in parts])
     if "depth" in signals:
-        said["depth"] = torch.cat([signals["depth"].log_depth(trunk, p).exp() for p in pictures.split(50)])
+        said["depth"] = torch.cat([signals["depth"].log_depth(trunk, part).exp().cpu() for part in parts])
     return said
 
 

@@ -11,10 +11,11 @@ import torch
 
 from caudex import few_labels
 from caudex.claim import Claim
-from caudex.data import Split
+from caudex.data import Batch, Split
 from caudex.errors import CaudexError
 from caudex.few_labels import FewLabels
 from caudex.hardware import Hardware
+from caudex.learner import Learner
 from caudex.names import find, places
 from caudex.panel import picture, summary, told
 from caudex.pool import carry_out
@@ -58,18 +59,23 @@ class LabelsSaved(FewLabels, System):
     legend: ClassVar = (
         "An arrow: shown to be better or worse than supervised; =5: supervised needs 5 labels of each class for that."
     )
-    statement: ClassVar = "contrast first makes more of few labels than the labels alone"
+    statement: ClassVar = "a signal learned first makes more of few labels than the labels alone"
 
     def train(self, run: Run) -> Any:
+        if run.hardware.devices * run.hardware.nodes > 1:
+            raise CaudexError("labels-saved trains in processes of one device each; use --processes, not --devices.")
         split = few_labels.split(replace(self, labels_per_class=0))
         few_labels.testable(split)
         facts = few_labels.noted(run, split)
         flops = 3.0 * self.steps * self.batch * few_labels.network(self, facts).flops(tuple(facts["shape"]))
-        for system in self.methods().values():  # a signal that cannot be had is found out before the first training
+        for system in self.methods().values():
             system.feed(system.further(facts), labelled=None, unlabelled=None, pairs=None)
+            tried(few_labels.learner(system, facts), split)
+        for name in self.first:
+            tried(self.pretraining(name, flops).learner(facts), split)
         tested = f"tested on {len(split.test):,} pictures"
         say(run, f"each method has {flops / 1e12:,.2f} TFLOP for each number and draw of labels; {tested}")
-        folder = run.path / "stages"
+        folder = run.path.resolve() / "stages"  # another machine's working folder may be another
         jobs = [(self.pretraining(name, flops), folder / name, self.seed, run.hardware) for name in self.first]
         learned = dict(zip(self.first, carry_out(pretrained, jobs, self.processes, self.cluster)))
         cells = list(self.cells(split, flops, folder))
@@ -105,7 +111,7 @@ class LabelsSaved(FewLabels, System):
     def cells(self, split: Split, flops: float, folder: Path):
         """(name, system, seed, what it is) of every method, number of labels, 0 for all, and draw of them."""
         most = int(torch.bincount(split.labelled.labels).min())
-        for count in [*(count for count in self.counts if count < most), 0]:
+        for count in [*(count for count in sorted(self.counts) if count < most), 0]:
             for draw in range(self.draws):
                 for method, system in self.methods().items():
                     if method.endswith("noisy-student") and not count and not len(split.unlabelled):
@@ -134,7 +140,8 @@ class LabelsSaved(FewLabels, System):
         table = run.kept("results")["table"]
         few = min((row["labels"] for row in table), key=lambda count: abs(count - 10))
         methods = {row["method"]: row["accuracy"] for row in table if row["labels"] == few}
-        return Claim(self.statement, methods[f"{self.first[-1]} first"], {"supervised": methods["supervised"]})
+        said = self.statement.replace("a signal learned", self.first[-1])
+        return Claim(said, methods[f"{self.first[-1]} first"], {"supervised": methods["supervised"]})
 
     def check(self) -> None:
         super().check()
@@ -158,6 +165,14 @@ class LabelsSaved(FewLabels, System):
                 raise CaudexError(
                     f"--first {name} does not learn without labels from pictures; choose {', '.join(fit)}."
                 )
+
+
+@torch.no_grad()
+def tried(learner: Learner, split: Split) -> None:
+    """Two pictures go through: a signal that cannot learn from such is found out before the first training."""
+    rows = torch.arange(min(2, len(split.every)))
+    pictures = split.every.fetch(rows).float() / 255
+    learner(dict.fromkeys(learner.signals, Batch(pictures, torch.zeros_like(rows), rows, other=pictures)))
 
 
 def pretrained(system: System, path: Path, seed: int, hardware: Hardware) -> dict:

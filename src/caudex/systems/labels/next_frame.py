@@ -60,12 +60,14 @@ class NextFrame(System):
     """decay of the averaged weights that predict"""
 
     scales: ClassVar = {"tiny": {"steps": 30, "width": 8, "batch": 16}}
+    measure: ClassVar = "share of a copy's squared error that is avoided"
     statement: ClassVar = "what comes next in a video is told better than by copying its last frame"
 
     def train(self, run: Run) -> Encoder:
         clips = data.videos(self.data, frames=1 + self.before * self.apart, size=self.size, seed=self.seed)
         if len(clips.test) == 0:
-            raise CaudexError(f"{self.data} has one video; a second one is needed to test on.")
+            out = "".join(f" Left out: {file}, {reason}." for file, reason in clips.skipped[:1])
+            raise CaudexError(f"{self.data} has one video of use; a second one is needed to test on.{out}")
         facts = {"shape": list(clips.train.shape)}
         run.keep("facts", facts)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in clips.skipped])
@@ -73,7 +75,8 @@ class NextFrame(System):
         say(run, f"{len(clips.train):,} videos to learn from, {len(clips.test):,} to test on, {side} x {side}")
         with run.seeded("weights"):
             made = self.learner(facts)
-        made.trunk.standardise.measure(clips.train.frames[:: max(1, len(clips.train.frames) // 2000)])
+        frames = clips.train.windows(1)
+        made.trunk.standardise.measure(frames.fetch(slice(None, None, max(1, len(frames) // 2000)))[:, 0])
         random = deepcopy(made.trunk)  # as it was before it learned
         source = ClipBatches(clips.train, self.batch, run.seed, self.before + 1, self.apart)
         test = self.windows(clips)
@@ -105,10 +108,10 @@ class NextFrame(System):
         known, test = (
             (part.frames[part.starts + part.lengths // 2], part.labels) for part in (clips.train, clips.test)
         )
-        if len(clips.train.classes) < 2 or min(known[1].min(), test[1].min()) < 0:
+        if len(known[1].unique()) < 2 or min(known[1].min(), test[1].min()) < 0:
             return {}
         found = {}
-        for name, trunk in {"linear probe": taught, "random trunk": random}.items():
+        for name, trunk in {"linear probe": deepcopy(taught), "random trunk": random}.items():
             recalibrate(trunk, known[0])
             here, there = (features(trunk, frames)["stage3"] for frames, _ in (known, test))
             found[name] = linear(here, known[1], there, test[1])
@@ -116,6 +119,7 @@ class NextFrame(System):
 
     def draw(self, run: Run, model: Encoder, test: Tensor, count: int = 6) -> None:
         """A strip for each of a few windows: what was seen, what was predicted, what came, and where they differ."""
+        model = deepcopy(model).cpu()
         shown = test[torch.linspace(0, len(test) - 1, min(count, len(test))).long()].float() / 255
         with torch.no_grad():
             told = model.signals["next-frame"].predict(model.trunk, shown[:, :-1]).clamp(0, 1)
@@ -162,7 +166,7 @@ def _errors(made: Learner, test: Tensor) -> dict[str, float]:
     trunk, signals = made.averaged
     own = copied = 0.0
     for part in test.split(100):
-        frames = part.float() / 255
+        frames = part.to(trunk.standardise.mean.device).float() / 255
         told = signals["next-frame"].predict(trunk, frames[:, :-1])
         own += (told - frames[:, -1]).square().sum().item()
         copied += (frames[:, -2] - frames[:, -1]).square().sum().item()

@@ -12,15 +12,15 @@ from torch import Tensor
 from caudex import few_labels
 from caudex.claim import Claim
 from caudex.classifier import Classifier, interval
-from caudex.data import Batches, Split
+from caudex.data import Split
 from caudex.data.splits import stratified
 from caudex.encoder import recalibrate
 from caudex.errors import CaudexError
 from caudex.examination import tested
-from caudex.few_labels import FewLabels, facts_of
+from caudex.few_labels import FewLabels
 from caudex.probing import probe
 from caudex.run import Run
-from caudex.system import System, opened
+from caudex.system import System
 
 
 @dataclass
@@ -45,13 +45,12 @@ class Probe(FewLabels, System):
     def train(self, run: Run) -> Classifier:
         if not self.start:
             raise CaudexError("--start is missing: say which run to probe, as in `caudex probe RUN`.")
-        begun, _ = opened(self.start)
-        split = few_labels.split(replace(self, seed=begun.seed))  # what that run held out is the test here too
+        split = few_labels.split(self)
         few_labels.testable(split)
         facts = few_labels.noted(run, split)
         with run.seeded("weights"):
             random = few_labels.learner(self, facts).trunk
-        random.standardise.measure(split.every.fetch(slice(0, 2000)))
+        random.standardise.measure(split.every.some(2000).fetch(slice(None)))
         taught = deepcopy(random)
         few_labels.begin(taught, self)
         for trunk in (random, taught):
@@ -94,11 +93,7 @@ class Probe(FewLabels, System):
         return stratified(split.labelled.labels, wanted, self.seed, "share")
 
     def tuned(self, run: Run, split: Split) -> Classifier:
-        facts = facts_of(split)
-        with run.seeded("weights"):
-            made = few_labels.learner(self, facts)
-        source = Batches(split.labelled, self.batch, run.seed, few_labels.noise(self, facts))
-        return few_labels.teach(run, self, split, made, source, self.budget(1 / (2 * len(self.shares))))
+        return few_labels.from_labels(run, self, split, self.budget(1 / (2 * len(self.shares))))
 
     def claim(self, run: Run) -> Claim:
         """At the smallest share of labels."""

@@ -8,9 +8,9 @@ from typing import ClassVar
 from caudex import few_labels
 from caudex.claim import Claim
 from caudex.classifier import Classifier
-from caudex.data import Batches, Split
+from caudex.data import Split
 from caudex.examination import examine, gain
-from caudex.few_labels import FewLabels, facts_of
+from caudex.few_labels import FewLabels
 from caudex.run import Run
 from caudex.system import System
 
@@ -55,11 +55,7 @@ class TwoHeads(FewLabels, System):
         return net
 
     def network(self, run: Run, split: Split, **budget) -> Classifier:
-        facts = facts_of(split)
-        with run.seeded("weights"):
-            made = few_labels.learner(self, facts)
-        source = Batches(split.labelled, self.batch, run.seed, few_labels.noise(self, facts))
-        return few_labels.teach(run, self, split, made, source, budget)
+        return few_labels.from_labels(run, self, split, budget)
 
     def model(self, facts: dict) -> Classifier:
         return Classifier(few_labels.learner(self, facts), facts)
