@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from caudex.errors import CaudexError
+from caudex.errors import CaudexError, reason
 
 
 def carry_out(work: Callable, jobs: Sequence[tuple], workers: int, cluster: str = "") -> list[Any]:
@@ -55,7 +55,7 @@ def _over_machines(work: Callable, jobs: Sequence[tuple], cluster: str) -> list[
             socket.create_connection((host, int(port)), timeout=10).close()  # Ray itself would try for minutes
         ray.init(address=cluster, logging_level="ERROR", log_to_driver=False)
     except (OSError, ValueError) as error:
-        raise CaudexError(f"--cluster {cluster}: there is no Ray cluster ({str(error).splitlines()[0]}).") from None
+        raise CaudexError(f"--cluster {cluster}: there is no Ray cluster ({reason(error)}).") from None
     try:
         task = ray.remote(num_cpus=1)(work)
         places = {task.remote(*job): place for place, job in enumerate(jobs)}

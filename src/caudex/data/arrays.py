@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 from caudex.data.decode import SMALLEST_SIDE
 from caudex.data.pictures import Memory, Numbered, Pictures
 from caudex.data.splits import Found, per_class, shares, stratified
-from caudex.errors import CaudexError
+from caudex.errors import CaudexError, reason
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 FASHION_CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -111,15 +111,20 @@ def _read_idx(folder: Path, name: str, dimensions: int) -> np.ndarray:
         raise CaudexError(f"{path} is not a whole idx file: {error}. Fetch it again.") from None
 
 
+def opened(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz by their names in small letters; pickled objects are refused."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name.lower(): file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
+        raise CaudexError(f"{path} is not a readable .npz of plain arrays: {reason(error)}") from None
+
+
 def npz(path: Path, need_labels: bool = True) -> Found:
     """An .npz: uint8 pictures [N, H, W] or [N, H, W, C] called pictures, images or x; labels, numbers or words, called
     labels or y, -1 or '' where nobody has labelled; each also with _train, and with _test for a test of its own;
     perhaps `classes`, what the label numbers mean. CaudexError for anything else."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name.lower(): file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
-        raise CaudexError(f"{path} is not a readable .npz of plain arrays: {str(error).splitlines()[0]}") from None
+    arrays = opened(path)
     x, y = _called(arrays, PICTURES, "train"), _called(arrays, LABELS, "train")
     if x and not y and not need_labels:
         y, arrays["y"] = "y", np.full(len(arrays[x]), -1)

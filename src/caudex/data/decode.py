@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from caudex.errors import CaudexError
+from caudex.errors import CaudexError, reason
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
@@ -130,7 +130,7 @@ def opened(source: str | Image.Image):
     except Image.DecompressionBombError:
         raise Unreadable(f"over {Image.MAX_IMAGE_PIXELS:,} pixels, a decompression bomb?") from None
     except Exception as error:  # Pillow's readers raise nearly every kind on broken files
-        raise Unreadable(str(error).splitlines()[0] if str(error) else type(error).__name__) from None
+        raise Unreadable(reason(error)) from None
 
 
 def _plain(image: Image.Image) -> Image.Image:

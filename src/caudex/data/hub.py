@@ -11,7 +11,7 @@ from caudex.data.decode import Unreadable
 from caudex.data.loading import load
 from caudex.data.pictures import Pictures
 from caudex.data.splits import Found
-from caudex.errors import CaudexError
+from caudex.errors import CaudexError, reason
 
 TRAINING = ("train", "training")
 TEST = ("test", "validation", "valid")
@@ -27,8 +27,7 @@ def hub(name: str, size: int) -> Found:
     try:
         splits = load_dataset(name)
     except Exception as error:  # the package raises its own, the network's and the file system's
-        reason = str(error).splitlines()[0] if str(error) else repr(error)
-        raise CaudexError(f"hf:{name} cannot be fetched: {reason}") from None
+        raise CaudexError(f"hf:{name} cannot be fetched: {reason(error)}") from None
     return of_splits(splits, f"hf:{name}", size)
 
 

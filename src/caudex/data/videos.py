@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -88,11 +86,7 @@ def _sprites(size: int, seed: int) -> Clips:
 
 
 def _npz(path: Path, size: int) -> Clips:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
-        raise CaudexError(f"{path} is not a readable .npz of plain arrays: {str(error).splitlines()[0]}") from None
+    found = arrays.opened(path)
     name = next((name for name in ("videos", "x") if name in found), None)
     if name is None:
         raise CaudexError(f"{path} has the arrays {', '.join(found)}; it needs one called videos, or x.")
