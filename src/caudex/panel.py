@@ -38,7 +38,7 @@ def picture(run: Run, results: dict) -> None:
 
     table = results["table"]
     methods = list(dict.fromkeys(row["method"] for row in table))
-    with run.figure("labels-saved", width=8.0, height=5.2) as axis:
+    with run.figure("labels-saved", width=9.5, height=5.2) as axis:
         for i, method in enumerate(methods):
             mine = [row for row in table if row["method"] == method]
             places, means = [row["labels"] for row in mine], [row["accuracy"] for row in mine]
@@ -53,7 +53,7 @@ def picture(run: Run, results: dict) -> None:
         axis.set_xticks(places, [f"{place:g}" for place in places])
         axis.minorticks_off()
         axis.set(xlabel="labels of each class (the last: all)", ylabel="test accuracy")
-        axis.legend(fontsize=7, loc="lower right")
+        axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))  # it would hide a line
         axis.yaxis.set_major_formatter(PercentFormatter(1))
     probes = {name: found for name, found in results["probes"].items() if "linear probe" in found}
     bars = {"random trunk": next(iter(probes.values()))["random trunk"]}

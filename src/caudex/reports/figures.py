@@ -66,7 +66,7 @@ def learning_curves(run: Run) -> None:
             level = trivial.get(title.removesuffix(" loss"))
             if level:
                 axis.axhline(level, color="gray", ls=":", label="learned nothing")
-            axis.set(title=title, xlabel="share of its training")
+            axis.set(title=title, xlabel="share of its training", xlim=(0, 1.02))
             axis.xaxis.set_major_formatter(PercentFormatter(1))
             if title in ("test accuracy", "test 20 neighbours"):
                 axis.yaxis.set_major_formatter(PercentFormatter(1))
