@@ -313,7 +313,7 @@ def test_skipped_pictures_are_counted_and_listed(album, tmp_path):
     (root / "unlabelled" / "text.png").write_text("this is no picture")
     said = done("train", "supervised", "--data", root, *QUICK)
     (line,) = [line for line in said.err.splitlines() if "left out" in line]
-    assert "left out 3 pictures" in line and "3 unreadable ones left out" in said.out
+    assert "left out of the data: 3, the first is" in line and "3 unreadable ones left out" in said.out
     report = (said.run / "report.html").read_text()
     for name in ("cut.jpg", "empty.png", "text.png"):
         assert name in report
@@ -405,7 +405,7 @@ def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
     assert (settings["start"], settings["width"], settings["data"]) == ("first", 4, "digits")
     assert "What each layer is worth" in (said.run / "report.html").read_text()
     refused("probe", "nowhere", because="nowhere is not a run folder")
-    refused("probe", first, "--width", "6", because="That run has --trunk small --width 4")
+    refused("probe", first, "--width", "6", because="has another network; add --width 4.")
     Run("films").save_settings("next-frame", {"data": "sprites"})
     refused("probe", "films", because="learned from videos; say on which pictures")
 
@@ -737,7 +737,7 @@ def test_places_where_no_run_can_be():
 
 
 def test_a_run_is_not_overwritten(copy):
-    refused(*TRAIN, "--run", copy, because=f"`caudex resume {copy}` goes on with it")
+    refused(*TRAIN, "--run", copy, because="is not empty; it is a finished run; choose another --run")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from caudex.data import Batch
 from caudex.encoder import features
 from caudex.errors import CaudexError
 from caudex.few_labels import facts_of
-from caudex.panel import summary
+from caudex.panel import first_reached, summary
 from caudex.run import Run
 from caudex.system import load, scaled
 
@@ -60,7 +60,7 @@ def test_a_random_trunk_that_is_better_is_named():
     results["spectrum"] = {"deviation": 0.5}
     assert "a random trunk's features are as good" in system.warn(results)[0]
     assert [row[:2] for row in system.tell(results)[3:]] == [
-        ("best layer, stage1", "90.0%"),
+        ("best layer on held-out labels, stage1", "90.0%"),
         ("random trunk, stage1", "60.0%"),
     ]
     results["linear probe"]["accuracy"] = 0.9
@@ -187,7 +187,7 @@ def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
     assert [row["layer"] for row in results["layers"]] == ["stage1", "stage2", "stage3", "pooled"]
     assert [row["labels"] for row in results["fine-tuning"]] == [6, 128]  # of 128 a twentieth, three of each class
     assert load(run.path).predict(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))[0][0] in model.classes
-    assert len(system.tell(results)) == 1 + 4 + 1 + 2
+    assert len(system.tell(results)) == 1 + 4 + 1 + 2 + 1
     with pytest.raises(CaudexError, match="--start is missing"):
         replace(system, start=None).train(quiet(tmp_path / "other"))
 
@@ -218,6 +218,8 @@ def test_labels_needed_by_hand():
     assert few["gain"] == pytest.approx(0.1) and few["gain_high"] == pytest.approx(0.1 + 12.706 * 0.05, rel=1e-3)
     assert found["free", 4]["needed"] is None  # better than all labels made supervised
     assert found["supervised", 64]["gain"] == 0
+    assert first_reached(0.7, np.array([0.5, 0.7, 0.7]), [1, 4, 16]) == pytest.approx(4)  # not the end of a plateau
+    assert first_reached(0.4, np.array([0.5, 0.7]), [1, 4]) is first_reached(0.8, np.array([0.5, 0.7]), [1, 4]) is None
 
 
 def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_path):

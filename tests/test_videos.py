@@ -492,7 +492,7 @@ def test_folders_without_videos(tmp_path):
     refused("emu has no video. Add some, or remove the folder.", tmp_path)
     (tmp_path / "emu").rmdir()
     animation(tmp_path / "stray.gif", [grey(1), grey(2)])
-    refused("has 1 videos outside a class folder, the first is stray.gif", tmp_path)
+    refused("has 1 videos (or folders of frames) outside a class folder, the first is stray.gif", tmp_path)
 
 
 def test_what_is_not_there_or_no_set_of_videos(tmp_path):

@@ -170,7 +170,7 @@ def resume_(words: Sequence[str]) -> None:
         carry_out_claim(system, run, rebuilt(Plan, run, "plan"))
     elif intact(run):
         raise CaudexError(
-            f"{flags.run} is finished; there is nothing to resume. `caudex predict {flags.run} FILES` uses it."
+            f"{flags.run} is finished; there is nothing to resume. {flags.run / 'report.html'} shows what it found."
         )
     else:
         carry_out(system, run)
@@ -231,6 +231,8 @@ def export_(words: Sequence[str]) -> None:
     model = load(flags.run)
     if not hasattr(model, "export"):
         raise CaudexError(f"{flags.run} holds nothing that can be exported.")
+    if flags.to and flags.to.is_file():
+        raise CaudexError(f"--to {flags.to} is a file; give a folder.")
     if flags.to and (flags.to / "model.onnx").exists():
         raise CaudexError(f"--to {flags.to} holds an exported model already; delete it first, or give another folder.")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of what is not installed and not needed
@@ -330,7 +332,7 @@ def left_out(run) -> list[str]:
     if not (skipped := table(run.path / "tables" / "skipped.csv")):
         return []
     first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
-    return [f"left out {len(skipped):,} pictures, the first is {first}; {run.path / 'report.html'} lists them."]
+    return [f"left out of the data: {len(skipped):,}, the first is {first}; {run.path / 'report.html'} lists them."]
 
 
 def show(rows: Sequence[tuple]) -> None:
@@ -369,6 +371,7 @@ def new_folder(given: Path | None, name: str, hardware) -> Path:
                 ) from None
     if any(folder.iterdir()):
         way = f"`caudex resume {folder}` goes on with it" if (folder / "settings.yaml").exists() else "it is no run"
+        way = "it is a finished run" if (folder / "finished.json").exists() else way
         raise CaudexError(f"{folder} is not empty; {way}; choose another --run for a new one.")
     os.environ["CAUDEX_RUN"] = str(folder)
     return folder

@@ -39,7 +39,7 @@ class Compute:
         money = f", {self.price * self.seconds / 3600:.2f} at {self.price:g} an hour" if self.price else ""
         speed = self.flops / max(self.seconds, 1e-9) / 1e9
         return (
-            f"{self.flops / 1e12:,.2f} TFLOP = {self.flops / PETAFLOP_S_DAY:.2e} petaflop/s-days "
+            f"{self.flops / 1e12:,.3g} TFLOP = {self.flops / PETAFLOP_S_DAY:.2e} petaflop/s-days "
             f"in {self.seconds:,.0f} s ({speed:,.0f} GFLOP/s){money}"
         )
 

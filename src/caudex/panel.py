@@ -26,10 +26,18 @@ def summary(rows: list[dict], most: float) -> list[dict]:
             base = right("supervised", count)
             mean, low, high = mean_interval(list(mine.values()))
             gain, *interval = mean_interval([mine[draw] - base[draw] for draw in mine])
-            needed = float(np.exp(np.interp(mean, alone, np.log(places)))) if alone[0] <= mean <= alone[-1] else None
             about = {"method": method, "labels": place, "accuracy": mean, "low": low, "high": high}
-            found.append(about | {"gain": gain, "gain_low": interval[0], "gain_high": interval[1], "needed": needed})
+            about |= {"gain": gain, "gain_low": interval[0], "gain_high": interval[1]}
+            found.append(about | {"needed": first_reached(mean, alone, places)})
     return found
+
+
+def first_reached(mean: float, curve: np.ndarray, places: list[float]) -> float | None:
+    """Where a rising curve first comes to `mean`, between logarithms of places; None where it does not."""
+    at = int(np.searchsorted(curve, mean - 1e-9))
+    if at == len(curve) or mean < curve[0] - 1e-9:
+        return None
+    return float(np.exp(np.interp(mean, curve[max(0, at - 1) : at + 1], np.log(places[max(0, at - 1) : at + 1]))))
 
 
 def picture(run: Run, results: dict) -> None:
@@ -65,7 +73,7 @@ def picture(run: Run, results: dict) -> None:
         axis.barh(list(bars), values, xerr=spread, color="#6a8fb5", capsize=2)
         alone = [row["accuracy"] for row in table if row["method"] == "supervised"][-1]
         axis.axvline(alone, color="black", lw=1, label="supervised, all labels")
-        axis.set(xlabel="accuracy of a linear probe on frozen features", xlim=(max(0, min(values) - 0.1), 1))
+        axis.set(xlabel="accuracy of a linear probe on frozen features", xlim=(0, 1))
         axis.xaxis.set_major_formatter(PercentFormatter(1))
         axis.locator_params(axis="x", nbins=6)
         axis.invert_yaxis()
@@ -76,6 +84,6 @@ def told(row: dict | None) -> str:
     if row is None:
         return "-"
     low, high = row["gain_low"], row["gain_high"]
-    arrow = "" if low == high else " ↑" if low > 0 else " ↓" if high < 0 else ""  # equal gains tell no interval
+    arrow = "" if high - low < 1e-6 else " ↑" if low > 0 else " ↓" if high < 0 else ""  # equal gains tell no interval
     like = "" if row["method"] == "supervised" or row["needed"] is None else f" ={row['needed']:.3g}"
     return f"{row['accuracy']:.1%}{arrow}{like}"

@@ -116,7 +116,7 @@ class Pretraining(OnPictures, System):
         """As of every system; the best layer is named, beside the same one of the random trunk."""
         found = {}
         for name, row in results.items():
-            found |= {f"{name}, {row['layer']}" if name == "best layer" else name: row}
+            found |= {f"best layer on held-out labels, {row['layer']}" if name == "best layer" else name: row}
             if name == "best layer":
                 found[f"random trunk, {row['layer']}"] = with_interval(row["random"], row["tested"])
         return super().tell(found)
@@ -124,7 +124,7 @@ class Pretraining(OnPictures, System):
     def warn(self, results: dict) -> list[str]:
         said = []
         own, random = (results.get(name, {}).get("accuracy", 0) for name in ("linear probe", "random trunk"))
-        if random and own <= random:
+        if own <= random < 0.99 and random > 0:
             said.append(
                 "a random trunk's features are as good for these classes; try more --steps, or compare the signals: `caudex labels-saved`."
             )

@@ -126,8 +126,8 @@ def inside(system: System, **ranges: tuple[float, float]) -> None:
         value = getattr(system, name)
         if value is not None and not low <= value <= high:
             flag = name.replace("_", "-")
-            limit = f"at least {low:,.9g}" if high == float("inf") else f"between {low:,.9g} and {high:,.9g}"
-            raise CaudexError(f"--{flag} {value:,.9g} is out of range; it must be {limit}.")
+            limit = f"at least {low:.9g}" if high == float("inf") else f"between {low:.9g} and {high:.9g}"
+            raise CaudexError(f"--{flag} {value:.9g} is out of range; it must be {limit}.")
 
 
 def scaled(name: str, scale: str = "laptop") -> System:

@@ -71,7 +71,7 @@ def _listed(root: Path) -> tuple[list[Path], list[int], list[str]]:
         return alone, [-1] * len(alone), []
     if alone:
         raise CaudexError(
-            f"{root} has {len(alone):,} videos outside a class folder, the first is {_printable(alone[0].name)}. "
+            f"{root} has {len(alone):,} videos (or folders of frames) outside a class folder, the first is {_printable(alone[0].name)}. "
             f"Move them to {root}/<class>/."
         )
     for folder, found in zip(folders, deeper):

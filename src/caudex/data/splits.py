@@ -82,6 +82,11 @@ def divide(
     training[test] = False
     dropped = _without_leaks(everything, training, test, leaks)
     labelled = training & (everything.labels >= 0)
+    if dropped and training.sum() < 2:
+        (name, reason), *_ = dropped
+        raise CaudexError(
+            f"No two pictures are left to learn from: {name} is {reason}, and so on. Give some that differ."
+        )
     can_teach(everything.labels[labelled], everything.classes)
     if labels_per_class is not None:
         kept = _drawn(everything, labelled, labels_per_class, draw)

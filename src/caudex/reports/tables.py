@@ -33,7 +33,7 @@ def spread(mean: float, interval: Sequence[float] | None) -> str:
 
 
 def comparison(paths: Sequence[Path]) -> list[tuple]:
-    """Results, compute, and the settings that all have and that differ, of several runs, a column each."""
+    """Results, compute, and the settings that differ, of several runs, a column each; - where one has no such."""
     if len(paths) < 2:
         raise CaudexError("compare needs at least two run folders.")
     runs = [opened(path) for path in paths]
@@ -42,9 +42,9 @@ def comparison(paths: Sequence[Path]) -> list[tuple]:
     for i, (system, run) in enumerate(runs):
         for name, said in told(system, run).items():
             lines.setdefault(name, ["-"] * len(runs))[i] = said
-    for name in settings[0]:
-        values = [str(known[name]) for known in settings if name in known]
-        if len(values) == len(runs) and len(set(values)) > 1:
+    for name in dict.fromkeys(name for known in settings for name in known):
+        if len({str(known[name]) for known in settings if name in known}) > 1:
+            values = [str(known.get(name, "-")) for known in settings]
             lines["--" + name.replace("_", "-") if name != "system" else name] = values
     return [("", *map(str, paths)), *((name, *values) for name, values in lines.items())]
 
@@ -54,6 +54,8 @@ def told(system: System, run: Run) -> dict[str, str]:
     results = run.kept("results")
     header, *rows = (system.tell(results) if results else []) or [()]
     lines = {name: figure for name, figure, *_ in rows}
+    if header and header[0]:  # a table whose columns are of one kind
+        lines = {f"{row[0]}, {header[0]} {column}": cell for row in rows for column, cell in zip(header[1:], row[1:])}
     if "corrupted pictures" in header:
         lines = {row[0]: f"{row[1]}, corrupted {row[-1]}" if row[-1] else row[1] for row in rows}
     claim = run.kept("claim", {})

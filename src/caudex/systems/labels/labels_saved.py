@@ -74,7 +74,7 @@ class LabelsSaved(FewLabels, System):
         for name in self.first:
             tried(self.pretraining(name, flops).learner(facts), split)
         tested = f"tested on {len(split.test):,} pictures"
-        say(run, f"each method has {flops / 1e12:,.2f} TFLOP for each number and draw of labels; {tested}")
+        say(run, f"each method has {flops / 1e12:,.3g} TFLOP for each number and draw of labels; {tested}")
         folder = run.path.resolve() / "stages"  # another machine's working folder may be another
         jobs = [(self.pretraining(name, flops), folder / name, self.seed, run.hardware) for name in self.first]
         learned = dict(zip(self.first, carry_out(pretrained, jobs, self.processes, self.cluster)))
@@ -152,7 +152,10 @@ class LabelsSaved(FewLabels, System):
                 flag = name.replace("_", "-")
                 raise CaudexError(f"--{flag}: labels-saved sets it itself for each method; leave it out.")
         if not self.first or not self.counts or min(self.counts) < 1:
-            raise CaudexError("--first and --counts need something each, such as --first simclr --counts 1 10.")
+            told = " ".join(map(str, self.counts))
+            raise CaudexError(
+                f"--counts {told}: --first and --counts need something each, and at least 1, such as --first simclr --counts 1 10."
+            )
         for name in ("first", "beside", "counts"):
             values = getattr(self, name)
             if len(set(values)) < len(values):

@@ -150,9 +150,10 @@ class NextFrame(System):
         return Claim(self.statement, 1 - found["ratio"], {"copy of the last frame": 0.0}, further)
 
     def warn(self, results: dict) -> list[str]:
-        if results["next frame"]["of a copy"] > STILL:
-            return []
-        return ["hardly anything moves: a copy of the last frame is right already; try a larger --apart."]
+        found = results["next frame"]
+        if found["of a copy"] <= STILL:
+            return ["hardly anything moves: a copy of the last frame is right already; try a larger --apart."]
+        return ["a copy of the last frame is no worse; try more --steps."] if found["ratio"] >= 1 else []
 
     def check(self) -> None:
         super().check()

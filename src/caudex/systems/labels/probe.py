@@ -20,6 +20,7 @@ from caudex.examination import tested
 from caudex.few_labels import FewLabels
 from caudex.probing import probe
 from caudex.run import Run
+from caudex.screen import say
 from caudex.system import System
 
 
@@ -53,6 +54,7 @@ class Probe(FewLabels, System):
         random.standardise.measure(split.every.some(2000).fetch(slice(None)))
         taught = deepcopy(random)
         few_labels.begin(taught, self)
+        say(run, few_labels.found(facts))
         for trunk in (random, taught):
             recalibrate(trunk, split.every)
         with run.counting(random, taught):
@@ -75,15 +77,16 @@ class Probe(FewLabels, System):
 
         def told(accuracy: float) -> str:
             low, high = interval(accuracy, count)
-            return f"{accuracy:.1%} ({low:.1%} to {high:.1%})"
+            return f"{accuracy:.1%} ± {(high - low) / 2:.1%}"
 
-        rows = [(f"95% intervals of {count:,} tested", "accuracy", "random trunk, or from scratch")]
+        rows = [("", "accuracy", "random, or scratch")]
         for row in results["layers"]:
             rows.append((f"linear probe, {row['layer']}", told(row["linear"]), told(row["random trunk"])))
         rows.append(("20 nearest neighbours, pooled", told(row["neighbours"]), ""))
         for row in results["fine-tuning"]:
             name = f"fine-tuned with {row['labels']:,} labels ({row['share']:.3g} of all)"
             rows.append((name, *(told(row[which]["accuracy"]) for which in ("tuned", "scratch"))))
+        rows.append(("tested (± is a 95% interval)", f"{count:,}", ""))
         return rows
 
     def labelled(self, split: Split, share: float) -> Tensor:

@@ -14,7 +14,8 @@ from caudex.system import inside
 class SimCLR(Pretraining):
     """Unlabelled pictures alone: two views of one belong together, all others apart (Chen et al. 2020).
 
-    Trains a trunk whose features suit few labels; go on with `caudex probe RUN`, or `--start RUN` on any other system.
+    Trains a trunk whose features suit few labels; go on with `caudex probe RUN`, or `caudex train supervised
+    --start RUN`.
     """
 
     temperature: float = 0.2
