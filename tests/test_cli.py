@@ -407,7 +407,7 @@ def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
     refused("probe", "nowhere", because="nowhere is not a run folder")
     refused("probe", first, "--width", "6", because="has another network; add --width 4.")
     Run("films").save_settings("next-frame", {"data": "sprites"})
-    refused("probe", "films", because="learned from videos; say on which pictures")
+    refused("probe", "films", because="did not learn from pictures; say on which to probe it")
 
 
 def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
