@@ -37,10 +37,10 @@ for shift, colour, label, pick in (
     places = [place + shift for place in range(len(bars))]
     axis.barh(places, means, 0.38, xerr=halves, color=colour, capsize=2, label=label)
     for place, mean in zip(places, means):
-        axis.text(0.502, place, f"{mean:.1%}", va="center", size=8, color="white")
+        axis.text(0.01, place, f"{mean:.1%}", va="center", size=8, color="white")
 axis.set_yticks(range(len(bars)), list(bars))
-axis.set(xlim=(0.5, 1.0), xlabel="test accuracy of a linear probe on frozen features")
+axis.set(xlim=(0, 1), xlabel="test accuracy of a linear probe on frozen features")
 axis.xaxis.set_major_formatter(PercentFormatter(1))
 axis.invert_yaxis()
-axis.legend(fontsize=8, loc="lower right")
+axis.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 figure.savefig(target)
