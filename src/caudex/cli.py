@@ -343,8 +343,10 @@ def show(rows: Sequence[tuple]) -> None:
 
     if rows:
         table = Table(header_style="bold")
-        for name in rows[0]:
-            table.add_column(Text(name), overflow="fold")
+        words = [word for row in rows for word in str(row[0]).split()]
+        whole = min(16, max(map(len, words), default=1))  # names break between words, not within
+        for place, name in enumerate(rows[0]):
+            table.add_column(Text(name), overflow="fold", min_width=None if place else whole)
         for row in rows[1:]:
             table.add_row(*(Text(str(cell)) for cell in row))  # as it stands: a file may be called [b].jpg
         Console().print(table)
