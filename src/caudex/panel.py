@@ -58,9 +58,10 @@ def picture(run: Run, results: dict) -> None:
             axis.errorbar(aside, means, halves, fmt=style, label=method, marker="o", ms=3, capsize=2, lw=1.4)
         axis.set_xscale("log")
         axis.set_ylim(max(0.0, min(row["accuracy"] for row in table) - 0.1), 1.01)  # an interval may leave what can be
-        axis.set_xticks(places, [f"{place:g}" for place in places])
+        counts = list(dict.fromkeys(row["labels"] for row in table))
+        axis.set_xticks(counts, [*(f"{count:g}" for count in counts[:-1]), "all"])
         axis.minorticks_off()
-        axis.set(xlabel="labels of each class (the last: all)", ylabel="test accuracy")
+        axis.set(xlabel="labels of each class", ylabel="test accuracy")
         axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))  # it would hide a line
         axis.yaxis.set_major_formatter(PercentFormatter(1))
     probes = {name: found for name, found in results["probes"].items() if "linear probe" in found}
@@ -77,7 +78,7 @@ def picture(run: Run, results: dict) -> None:
         axis.xaxis.set_major_formatter(PercentFormatter(1))
         axis.locator_params(axis="x", nbins=6)
         axis.invert_yaxis()
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1))
 
 
 def told(row: dict | None) -> str:
