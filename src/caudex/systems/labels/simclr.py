@@ -16,6 +16,7 @@ class SimCLR(Pretraining):
 
     Trains a trunk whose features suit few labels; go on with `caudex probe RUN`, or `caudex train supervised
     --start RUN`.
+    laptop: digits, 5 seeds: linear probe 98.7 +- 0.5% (random trunk 87.6 +- 1.4); docs/simclr.md has Fashion-MNIST.
     """
 
     temperature: float = 0.2
