@@ -419,10 +419,10 @@ def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
     words += ["--draws", "2", "--first", "rotation", "--beside", "rotation:0.5", "--processes", "1", "--threads", "1"]
     whole = done(*words, "--run", "whole").run
     process = subprocess.Popen([*CAUDEX, *words, "--run", "cut"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait(lambda: len(list(Path("cut").rglob("cell.json"))) > 3, process)
+    wait(lambda: len(list(Path("cut").glob("stages/cells/*/cell.json"))) > 3, process)
     process.kill()
     process.communicate(timeout=60)
-    measured = {file: file.stat().st_mtime for file in Path("cut").rglob("cell.json")}
+    measured = {file: file.stat().st_mtime for file in Path("cut").glob("stages/cells/*/cell.json")}
     done("resume", "cut")
     assert all(file.stat().st_mtime == when for file, when in measured.items())
     table = "tables/cells.csv"
