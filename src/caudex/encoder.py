@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.data import Pictures
+from caudex.data.pictures import evenly
 from caudex.exporting import export
 from caudex.learner import Learner
 
@@ -62,7 +63,7 @@ def recalibrate(trunk: nn.Module, pictures: Pictures | Tensor, sample: int = 200
     """
     norms = [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     before = [norm.momentum for norm in norms]
-    rows = torch.linspace(0, len(pictures) - 1, min(sample, len(pictures))).long()
+    rows = evenly(len(pictures), sample)
     with _evaluating(trunk) as device:
         for norm in norms:
             norm.reset_running_stats()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.data import Pictures
+from caudex.data.pictures import evenly
 from caudex.encoder import features
 
 
@@ -48,7 +49,7 @@ def probe(
     """
     known = known.some(most)
     here, there, found = features(trunk, known), features(trunk, test), {}
-    part = torch.linspace(0, len(known) - 1, min(few, len(known))).long()
+    part = evenly(len(known), few)
     train, fifth = part[torch.arange(len(part)) % 5 > 0], part[::5]
     for layer, made in here.items():
         asked = there[layer], test.labels

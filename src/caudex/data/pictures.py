@@ -14,6 +14,11 @@ from caudex.data.decode import UNREADABLE_AT_MOST, decode_many
 from caudex.errors import CaudexError
 
 
+def evenly(count: int, most: int) -> Tensor:
+    """int64: at most so many of `count` rows, from the first to the last."""
+    return torch.linspace(0, count - 1, min(most, count)).long()
+
+
 @dataclass(frozen=True)
 class Numbered:
     """Names of pictures that have only a number: `digits/17`, and `digits/test-3` from row `training` on."""
@@ -141,7 +146,7 @@ class Pictures:
 
     def some(self, most: int) -> Pictures:
         """At most so many of them, spread evenly over the set, whose order is that of the files, class by class."""
-        return self.take(torch.linspace(0, len(self) - 1, min(most, len(self))).long())
+        return self.take(evenly(len(self), most))
 
     def unlabelled(self) -> Pictures:
         """The same pictures with every label put away into `hidden`."""

@@ -15,6 +15,7 @@ from torch.optim import AdamW
 from caudex import data, trunks
 from caudex.claim import Claim
 from caudex.data import ClipBatches, ClipSplit
+from caudex.data.pictures import evenly
 from caudex.encoder import Encoder, features, recalibrate
 from caudex.errors import CaudexError
 from caudex.learner import Learner, cosine
@@ -101,7 +102,7 @@ class NextFrame(System):
     def windows(self, clips: ClipSplit, most: int = 500) -> Tensor:
         """Windows of held-out videos, evenly spread: uint8 [N, T, C, H, W]."""
         every = clips.test.windows(self.before + 1, self.apart)
-        return every.fetch(torch.linspace(0, len(every) - 1, min(most, len(every))).long())
+        return every.fetch(evenly(len(every), most))
 
     def probes(self, clips: ClipSplit, taught: trunks.Trunk, random: trunks.Trunk) -> dict:
         """Linear probes of middle frames, where held-out and other videos have labels."""
@@ -120,7 +121,7 @@ class NextFrame(System):
     def draw(self, run: Run, model: Encoder, test: Tensor, count: int = 6) -> None:
         """A strip for each of a few windows: what was seen, what was predicted, what came, and where they differ."""
         model = deepcopy(model).cpu()
-        shown = test[torch.linspace(0, len(test) - 1, min(count, len(test))).long()].float() / 255
+        shown = test[evenly(len(test), count)].float() / 255
         with torch.no_grad():
             told = model.signals["next-frame"].predict(model.trunk, shown[:, :-1]).clamp(0, 1)
         names = [*(f"seen {i + 1}" for i in range(self.before)), "predicted", "came", "difference"]
