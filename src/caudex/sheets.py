@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from caudex.data import Pictures
+from caudex.data.pictures import evenly
 from caudex.run import Run
 
 
@@ -28,7 +28,7 @@ def sheet(run: Run, name: str, rows: Mapping[str, Tensor]) -> None:
 def nearest(run: Run, pictures: Pictures, features: Tensor, count: int = 7) -> None:
     """The pictures whose features [N, D] are nearest to those of a few, by cosine: each row begins with the one asked."""
     unit = F.normalize(features, dim=1)
-    asked = torch.linspace(0, len(unit) - 1, min(6, len(unit))).long()
+    asked = evenly(len(unit), 6)
     found = (unit[asked] @ unit.T).topk(min(1 + count, len(unit)), dim=1).indices  # [A, 1 + count], oneself first
     found[:, 0] = asked  # of several that are equal
     rows = {f"{name}": pictures.fetch(line).float() / 255 for name, line in zip("abcdef", found)}

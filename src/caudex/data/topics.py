@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex.data.pictures import Pictures, Split
+from caudex.data.pictures import Pictures, Split, evenly
 from caudex.errors import CaudexError
 
 
@@ -52,6 +52,6 @@ def off_topic_share(labelled: Pictures, unlabelled: Pictures, sample: int = 2000
 
 
 def _shrunk(pictures: Pictures, sample: int) -> Tensor:
-    rows = torch.linspace(0, len(pictures) - 1, min(sample, len(pictures))).long()
+    rows = evenly(len(pictures), sample)
     small = F.adaptive_avg_pool2d(pictures.fetch(rows).float(), 8).flatten(1)
     return F.layer_norm(small, small.shape[1:])
