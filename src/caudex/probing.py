@@ -25,7 +25,7 @@ def linear(known: Tensor, labels: Tensor, asked: Tensor, truth: Tensor) -> float
     """
     if len(labels.unique()) < 2:
         return float((truth == labels[0]).float().mean())
-    with warnings.catch_warnings(), threadpool_limits(torch.get_num_threads()):
+    with warnings.catch_warnings(), threadpool_limits(1):  # so small that threads only wait for each other
         warnings.simplefilter("ignore")  # it stopped after 200 steps: good enough
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
         return float((model.fit(known.numpy(), labels.numpy()).predict(asked.numpy()) == truth.numpy()).mean())
