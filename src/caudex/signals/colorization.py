@@ -44,7 +44,8 @@ class Colorization(Signal):
         if self.training:
             self.remember(nearest, weights)
         rare = self.rarity()[nearest[:, 0]]  # [B, h, w], of the nearest bin
-        errors = -(F.log_softmax(logits, 1).gather(1, nearest) * weights).sum(1)
+        told = F.log_softmax(logits.movedim(1, -1), -1)  # [B, h, w, Q], as it lies in memory
+        errors = -(told.gather(-1, nearest.movedim(1, -1)) * weights.movedim(1, -1)).sum(-1)
         return Taught((errors * rare).mean(), {"error in ab": self.error(logits, colours)})
 
     def logits(self, trunk, lightness: Tensor) -> Tensor:
