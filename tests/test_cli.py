@@ -261,10 +261,10 @@ def test_no_settings_of_training_are_needed_to_run_the_others(trained, album, co
     assert said.out == f"{copy / 'report.html'}\n"
     assert (copy / "report.html").read_text().replace("copy", "run") == before.replace("copy", "run")
     assert "not finished" not in before
-    (copy / "results.json").rename("results.json")
+    (copy / "finished.json").rename("finished.json")
     done("report", copy)
     assert "This training is not finished; <code>caudex resume" in (copy / "report.html").read_text()
-    Path("results.json").rename(copy / "results.json")
+    Path("finished.json").rename(copy / "finished.json")
     settings = yaml.safe_load((copy / "settings.yaml").read_text())
     settings["settings"]["lr"] = 0.5
     (copy / "settings.yaml").write_text(yaml.safe_dump(settings))

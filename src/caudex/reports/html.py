@@ -73,7 +73,7 @@ def write_report(path: str | Path) -> Path:
         parts += [f"<div class='note'>{escape(line)}</div>" for line in system.warn(results)]
         parts.append("<h2>Results</h2>" + rows(system.tell(results)))
         parts.append(f"<p>{escape(system.legend)}</p>" if system.legend else "")
-    elif not claim:
+    if not claim and not run.kept("finished"):
         way = f"<code>caudex resume {escape(str(path))}</code> goes on with it."
         parts.append(f"<div class='note'>This training is not finished; {way}</div>")
     parts.append(pictures(run.path / "figures"))
