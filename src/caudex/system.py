@@ -22,6 +22,8 @@ NEEDS = {
     "pairs": "pairs of views",
     "frames": "videos",
     "scenes": "scenes whose every pixel is known",
+    "tokens": "running text",
+    "sentences": "pairs of passages",
 }
 """what the kinds of source are called; see `Signal.needs`"""
 

@@ -11,14 +11,17 @@ from caudex.signals.depth import Depth
 from caudex.signals.inpainting import Inpainting
 from caudex.signals.jigsaw import Jigsaw
 from caudex.signals.labels import Labels
+from caudex.signals.masked_token import MaskedToken
 from caudex.signals.next_frame import NextFrame
+from caudex.signals.next_sentence import NextSentence
+from caudex.signals.next_token import NextToken
 from caudex.signals.rotation import Rotation
 from caudex.signals.segmentation import Segmentation
 from caudex.signals.signal import Signal, Taught, accuracy, frozen
 
 __all__ = [
-    "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels", "NextFrame", "Rotation",
-    "Segmentation", "Signal", "Taught", "accuracy", "asked", "frozen",
+    "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels", "MaskedToken", "NextFrame",
+    "NextSentence", "NextToken", "Rotation", "Segmentation", "Signal", "Taught", "accuracy", "asked", "frozen",
 ]  # fmt: skip
 
 

@@ -3,22 +3,22 @@
 from caudex.trunks.bottleneck import ResNet50
 from caudex.trunks.conv import Conv
 from caudex.trunks.decoder import Decoder
-from caudex.trunks.layers import Features, Standardise, StochasticDepth, Trunk, Wrapped, channels_of, width_of
+from caudex.trunks.layers import (
+    Features,
+    Standardise,
+    StochasticDepth,
+    Tied,
+    Trunk,
+    Wrapped,
+    channels_of,
+    vocabulary_of,
+    width_of,
+)  # fmt: skip
 from caudex.trunks.mlp import MLP, Identity
 from caudex.trunks.resnet import ResNet
+from caudex.trunks.transformer import BERT, GPT2, Memory, Sequences, Transformer
 
 __all__ = [
-    "MLP",
-    "Conv",
-    "Decoder",
-    "Features",
-    "Identity",
-    "ResNet",
-    "ResNet50",
-    "Standardise",
-    "StochasticDepth",
-    "Trunk",
-    "Wrapped",
-    "channels_of",
-    "width_of",
-]
+    "BERT", "GPT2", "MLP", "Conv", "Decoder", "Features", "Identity", "Memory", "ResNet", "ResNet50", "Sequences",
+    "Standardise", "StochasticDepth", "Tied", "Transformer", "Trunk", "Wrapped", "channels_of", "vocabulary_of", "width_of",
+]  # fmt: skip

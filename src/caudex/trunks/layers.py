@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from caudex.errors import CaudexError
 
@@ -113,6 +114,24 @@ def channels_of(trunk: nn.Module) -> int:
             f"{type(trunk).__name__} knows no pictures; this signal needs a trunk such as ResNet or Conv."
         )
     return len(standardise.mean)
+
+
+def vocabulary_of(trunk: nn.Module) -> int:
+    """How many tokens a trunk knows, or a sentence that says which trunks know any."""
+    words = getattr(trunk, "words", None)
+    if words is None:
+        raise CaudexError(f"{type(trunk).__name__} knows no tokens; this signal needs a trunk such as Transformer.")
+    return words.num_embeddings
+
+
+class Tied(nn.Module):
+    """Scores of all words from a table that belongs to the trunk: features [..., W] and the table [V, W] to [..., V]."""
+
+    def forward(self, features: Tensor, table: Tensor) -> Tensor:
+        return F.linear(features, table)
+
+    def flops_of(self, inputs, output):
+        return 2 * output.numel() * inputs[0].shape[-1]
 
 
 def linear_flops(inputs: int, outputs: int) -> float:

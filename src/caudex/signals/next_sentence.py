@@ -1,0 +1,32 @@
+"""Next sentence: do the two belong together? The second signal of BERT."""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+from torch.nn import functional as F
+
+from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.trunks import width_of
+
+
+class NextSentence(Signal):
+    """Does the second passage follow the first, or was it taken from another document? From the pooled first token.
+
+    `batch.random` is 1 where it was taken from elsewhere. Source: Devlin et al. 2019, section 3.1.
+    """
+
+    needs = "sentences"
+
+    def build(self, trunk):
+        self.head = nn.Linear(width_of(trunk), 2)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def trivial(self):
+        return math.log(2)
+
+    def loss(self, trunk, batch):
+        logits = self.head(trunk(batch.texts).pooled)  # [B, 2]: it follows; it is random
+        return Taught(F.cross_entropy(logits, batch.random.long()), {"accuracy": accuracy(logits, batch.random.long())})

@@ -1,0 +1,145 @@
+"""Public checkpoints: the figures are transformers' own, in both directions."""
+
+import json
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import save_file
+from torch import nn
+
+from caudex.errors import CaudexError
+from caudex.public import config_in, config_of, exported, imported, layout, weights_of
+from caudex.signals import MaskedToken, NextSentence, NextToken
+from caudex.trunks import Sequences, Transformer
+
+
+class Model(nn.Module):
+    def __init__(self, made: dict, kind: str):
+        super().__init__()
+        signals = {
+            "gpt2": {"next-token": NextToken()},
+            "bert": {"masked-token": MaskedToken(), "next-sentence": NextSentence()},
+        }[kind]
+        self.trunk, self.signals = Transformer(**made), nn.ModuleDict(signals)
+        for signal in signals.values():
+            signal.build(self.trunk)
+
+
+def theirs(kind: str, **further):
+    if kind == "gpt2":
+        sizes = {"n_positions": 32, "n_embd": 48, "n_layer": 3, "n_head": 4, "bos_token_id": 0, "eos_token_id": 0}
+        model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=100, **sizes, **further))
+    else:
+        names = ("max_position_embeddings", "hidden_size", "num_hidden_layers", "num_attention_heads")
+        sizes = dict(zip(names, (32, 48, 3, 4))) | {"intermediate_size": 96}
+        model = transformers.BertForPreTraining(transformers.BertConfig(vocab_size=100, **sizes, **further))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 0.1 * torch.randn_like(weight)  # norms and biases that are not as they begin
+    return model.eval()
+
+
+def figures(model, kind: str, texts: Sequences) -> list[torch.Tensor]:
+    """What each head says, of ours or of theirs."""
+    with torch.no_grad():
+        if isinstance(model, Model):
+            made = model.eval().trunk(texts)
+            if kind == "gpt2":
+                return [model.signals["next-token"].logits(model.trunk, made.layers["tokens"])]
+            words = model.signals["masked-token"].logits(model.trunk, made.layers["tokens"])
+            return [words, model.signals["next-sentence"].head(made.pooled)]
+        if kind == "gpt2":
+            return [model(texts.tokens).logits]
+        seen = torch.arange(texts.tokens.shape[1]) < texts.lengths[:, None]
+        said = model(texts.tokens, attention_mask=seen.long(), token_type_ids=texts.segments)
+        return [said.prediction_logits, said.seq_relationship_logits]
+
+
+def texts() -> Sequences:
+    return Sequences(torch.randint(0, 100, (2, 20)), torch.randint(0, 2, (2, 20)), torch.tensor([20, 13]))
+
+
+def same(ours, others) -> None:
+    for one, other in zip(ours, others):
+        if one.ndim == 3 and len(ours) == 2:  # what stands behind the end of a padded text is nobody's business
+            one, other = torch.cat([one[0], one[1, :13]]), torch.cat([other[0], other[1, :13]])
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "bert"])
+def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tmp_path):
+    there = theirs(kind)
+    there.save_pretrained(tmp_path / "theirs")
+    found, made = layout(config_in(tmp_path / "theirs"), tmp_path / "theirs")
+    model = Model(made, kind)
+    assert found == kind
+    assert imported(model, kind, weights_of(tmp_path / "theirs"), tmp_path) == []
+    asked = texts()
+    same(figures(model, kind, asked), figures(there, kind, asked))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 0.1 * torch.randn_like(weight)
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    save_file(exported(model, kind), folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(config_of(kind, model.trunk, made)))
+    opened = type(there).from_pretrained(folder).eval()
+    same(figures(opened, kind, asked), figures(model, kind, asked))
+
+
+def test_a_body_without_heads_says_which_signals_it_lacks(tmp_path):
+    body = theirs("bert").bert
+    body.save_pretrained(tmp_path)
+    _, made = layout(config_in(tmp_path), tmp_path)
+    model = Model(made, "bert")
+    assert imported(model, "bert", weights_of(tmp_path), tmp_path) == ["masked-token", "next-sentence"]
+    tokens = texts().tokens
+    with torch.no_grad():
+        torch.testing.assert_close(model.trunk(tokens).pooled, body(tokens).pooler_output, atol=1e-4, rtol=0)
+
+
+def test_another_shape_or_a_missing_tensor_is_named(tmp_path):
+    there = theirs("gpt2")
+    _, made = layout(there.config.to_dict(), tmp_path)
+    weights = dict(there.state_dict())
+    model = Model(made, "gpt2")
+    with pytest.raises(CaudexError, match=r"h\.1\.ln_1\.weight has shape \(7,\), by its config\.json .* \(48,\)"):
+        imported(model, "gpt2", weights | {"transformer.h.1.ln_1.weight": torch.ones(7)}, tmp_path)
+    del weights["transformer.h.2.mlp.c_fc.bias"]
+    with pytest.raises(CaudexError, match=r"has no tensor transformer\.h\.2\.mlp\.c_fc\.bias"):
+        imported(model, "gpt2", weights, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"model_type": "llama"}, "a model of type 'llama'; gpt2 and bert can be imported"),
+        ({"model_type": "gpt2", "activation_function": "relu"}, "activation 'relu'"),
+        ({"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "relative_key"}, "'relative_key'"),
+        ({"model_type": "bert", "hidden_act": "gelu"}, "lacks 'vocab_size'; it is no whole config.json of bert"),
+        (
+            {"model_type": "gpt2", "activation_function": "gelu_new", "scale_attn_by_inverse_layer_idx": True},
+            "scale_attn_by_inverse_layer_idx True",
+        ),
+    ],
+)
+def test_what_is_no_gpt2_or_bert_is_refused(config, said, tmp_path):
+    with pytest.raises(CaudexError, match=said):
+        layout(config, tmp_path)
+
+
+def test_pickled_damaged_and_missing_files_are_refused(tmp_path):
+    with pytest.raises(CaudexError, match=r"holds no config\.json"):
+        config_in(tmp_path)
+    (tmp_path / "config.json").write_text("[")
+    with pytest.raises(CaudexError, match="is no JSON object"):
+        config_in(tmp_path)
+    with pytest.raises(CaudexError, match=r"holds no model\.safetensors"):
+        weights_of(tmp_path)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
+    with pytest.raises(CaudexError, match="is pickled, and opening it could run code"):
+        weights_of(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"xxxxxxxxxxxx")
+    with pytest.raises(CaudexError, match="is damaged"):
+        weights_of(tmp_path)

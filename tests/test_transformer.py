@@ -1,0 +1,202 @@
+"""Tokens through a transformer: what each may see, how weights begin, and the same figures with a memory as without."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caudex.compute import counting
+from caudex.errors import CaudexError
+from caudex.learner import Remembering
+from caudex.signals import MaskedToken, NextSentence, NextToken
+from caudex.trunks import BERT, GPT2, MLP, Sequences, Transformer
+from caudex.trunks.transformer import rotated
+from caudex.views import Draw, hide
+
+
+def gpt(**settings) -> Transformer:
+    return Transformer(50, 16, 24, 2, 3, **GPT2, **settings).eval()
+
+
+def bert() -> Transformer:
+    return Transformer(50, 16, 24, 2, 3, **BERT).eval()
+
+
+@pytest.mark.parametrize("rotary", [False, True])
+def test_a_token_sees_those_before_it_alone(rotary):
+    trunk, tokens = gpt(rotary=rotary), torch.randint(0, 50, (2, 9))
+    other = tokens.clone()
+    other[:, 6:] = (other[:, 6:] + 1) % 50
+    one, two = (trunk(each).layers["tokens"] for each in (tokens, other))
+    torch.testing.assert_close(one[:, :6], two[:, :6])
+    assert (one[:, 6:] - two[:, 6:]).abs().amin(-1).min() >= 0
+    assert not torch.allclose(one[:, 6:], two[:, 6:])
+
+
+def test_both_sides_are_seen_but_not_what_fills_up():
+    trunk, tokens = bert(), torch.randint(0, 50, (2, 9))
+    lengths = torch.tensor([9, 5])
+    other = tokens.clone()
+    other[1, 5:] = 0
+    one, two = (trunk(Sequences(each, None, lengths)) for each in (tokens, other))
+    torch.testing.assert_close(one.pooled, two.pooled)
+    torch.testing.assert_close(one.layers["tokens"][1, :5], two.layers["tokens"][1, :5])
+    torch.testing.assert_close(trunk(tokens[1:, :5]).pooled, one.pooled[1:])
+    last = tokens.clone()
+    last[0, 8] = (last[0, 8] + 1) % 50
+    assert not torch.allclose(trunk(last).pooled[0], trunk(tokens).pooled[0])
+
+
+def test_the_last_token_stands_for_a_text_where_each_sees_those_before_it():
+    trunk, tokens = gpt(), torch.randint(0, 50, (2, 9))
+    made = trunk(Sequences(tokens, None, torch.tensor([9, 4])))
+    assert torch.equal(made.pooled[1], made.layers["tokens"][1, 3])
+    torch.testing.assert_close(trunk(tokens[1:, :4]).pooled, made.pooled[1:])
+
+
+@settings(deadline=None, max_examples=15)
+@given(cuts=st.lists(st.integers(1, 15), min_size=1, max_size=5), rotary=st.booleans())
+def test_a_memory_gives_what_the_whole_text_gives(cuts, rotary):
+    trunk, tokens = gpt(rotary=rotary), torch.randint(0, 50, (2, 16))
+    state, parts = trunk.memory(2), []
+    for begin, end in zip([0, *sorted(set(cuts))], [*sorted(set(cuts)), 16]):
+        parts.append(trunk(tokens[:, begin:end], state).layers["tokens"])
+    assert state.length == 16
+    torch.testing.assert_close(torch.cat(parts, 1), trunk(tokens).layers["tokens"], atol=1e-5, rtol=1e-4)
+    with pytest.raises(CaudexError, match=r"17 tokens are more than this trunk can see at once \(16\)"):
+        trunk(tokens[:, :1], state)
+
+
+def test_weights_begin_as_published():
+    depth, width = 8, 128
+    trunk = Transformer(500, 64, width, depth, 4, **GPT2)
+    block = trunk.blocks[3]
+    spread = {"words": trunk.words, "inner": block.attention.inner, "up": block.up}
+    for name, layer in spread.items():
+        assert layer.weight.std().item() == pytest.approx(0.02, rel=0.03), name
+    assert trunk.places.weight.std().item() == pytest.approx(0.01, rel=0.03)
+    for last in (block.attention.outer, block.down):
+        assert last.weight.std().item() == pytest.approx(0.02 / math.sqrt(2 * depth), rel=0.03)
+        assert last.bias.abs().max() == 0
+    assert Transformer(500, 64, width, depth, 4, **BERT).blocks[3].down.weight.std().item() == pytest.approx(
+        0.02, rel=0.03
+    )
+
+
+def test_turning_keeps_lengths_and_makes_products_hang_on_distance_alone():
+    query, key = torch.randn(8).expand(12, 8), torch.randn(8).expand(12, 8)
+    turned, other = rotated(query, 0), rotated(key, 0)
+    torch.testing.assert_close(turned.norm(dim=1), query.norm(dim=1))
+    products = turned @ other.T
+    for distance in range(-5, 6):
+        line = products.diagonal(distance)
+        torch.testing.assert_close(line, line[:1].expand_as(line))
+    torch.testing.assert_close(rotated(query, 3)[:9], turned[3:])
+
+
+@pytest.mark.parametrize("trunk", [gpt(), bert()], ids=["gpt", "bert"])
+def test_operations_are_counted_as_the_trunk_tells(trunk):
+    with torch.no_grad(), counting(trunk) as counter:
+        trunk(torch.randint(0, 50, (3, 10)))
+    assert counter.flops == 3 * trunk.flops((10,))
+
+
+def test_the_tied_head_is_counted_and_is_no_second_table():
+    trunk, signal = gpt(), NextToken()
+    signal.build(trunk)
+    assert not list(signal.parameters())
+    with torch.no_grad(), counting(signal) as counter:
+        scores = signal.logits(trunk, torch.ones(2, 3, 24))
+    torch.testing.assert_close(scores[0, 0], trunk.words.weight.sum(1))
+    assert counter.flops == 2 * 2 * 3 * 24 * 50
+
+
+def test_one_who_learned_nothing_is_told_by_chance_or_by_the_words_frequencies():
+    trunk = gpt()
+    for signal, level in [(NextToken(), math.log(50)), (NextToken(2.5), 2.5), (MaskedToken(), math.log(50))]:
+        signal.build(trunk)
+        assert signal.trivial() == pytest.approx(level)
+    assert NextSentence().trivial() == pytest.approx(math.log(2))
+    with pytest.raises(CaudexError, match="MLP knows no tokens"):
+        NextToken().build(MLP(3))
+
+
+class Pairs:
+    def __init__(self, tokens, targets):
+        self.texts, self.targets, self.random = Sequences(tokens), targets, torch.tensor([0, 1])
+
+
+def test_both_heads_of_bert_share_one_pass_and_only_hidden_places_teach():
+    trunk, passes = bert(), []
+    trunk.register_forward_hook(lambda *_: passes.append(1))
+    hidden, order = MaskedToken(), NextSentence()
+    hidden.build(trunk), order.build(trunk)
+    tokens, targets = torch.randint(0, 50, (2, 9)), torch.full((2, 9), -1)
+    batch, seen = Pairs(tokens, targets), Remembering(trunk)
+    assert hidden.loss(seen, batch) is None  # nothing is hidden
+    targets[0, 4] = 7
+    said, other = hidden.loss(seen, batch), order.loss(seen, batch)
+    assert len(passes) == 1
+    logits = hidden.logits(trunk, trunk(tokens).layers["tokens"][0, 4])
+    torch.testing.assert_close(said.loss, -logits.log_softmax(0)[7])
+    torch.testing.assert_close(said.metrics["accuracy"], (logits.argmax() == 7).float())
+    assert other.loss.isfinite()
+
+
+SPECIAL = torch.zeros(50, dtype=torch.bool)
+SPECIAL[:5] = True
+
+
+def test_fifteen_in_a_hundred_are_hidden_and_eighty_ten_ten_becomes_of_them():
+    tokens = torch.randint(5, 50, (400, 100))
+    tokens[:, 0], tokens[:, 90:] = 1, 2
+    hidden, targets = hide(tokens, Draw(0, 0, torch.arange(400)), 4, 50, SPECIAL)
+    chosen = targets >= 0
+    assert (chosen.sum(1) == round(0.15 * 89)).all()  # of those that are no special ones
+    assert not chosen[:, 0].any() and not chosen[:, 90:].any()
+    assert torch.equal(targets[chosen], tokens[chosen])
+    assert torch.equal(hidden[~chosen], tokens[~chosen])
+    masked, kept = hidden[chosen] == 4, hidden[chosen] == tokens[chosen]
+    count = chosen.sum().item()
+    assert masked.sum().item() / count == pytest.approx(0.8, abs=0.02)
+    assert kept.sum().item() / count == pytest.approx(0.1 + 0.1 / 45, abs=0.015)
+    assert hidden[chosen][~masked].min() >= 5
+
+
+def test_one_token_at_least_is_hidden_and_none_where_there_is_none():
+    tokens = torch.tensor([[1, 9, 2, 2], [1, 2, 2, 2]])
+    hidden, targets = hide(tokens, Draw(3, 0, torch.arange(2)), 4, 50, SPECIAL)
+    assert targets.tolist() == [[-1, 9, -1, -1], [-1, -1, -1, -1]]
+    assert torch.equal(hidden[1], tokens[1])
+
+
+def test_whole_words_are_hidden_together_and_fit_into_the_budget():
+    continues = torch.zeros(50, dtype=torch.bool)
+    continues[40:] = True  # pieces that go on with a word
+    tokens = torch.randint(5, 50, (300, 60))
+    tokens[:, 0] = 1
+    _, targets = hide(tokens, Draw(1, 0, torch.arange(300)), 4, 50, SPECIAL, continues)
+    chosen = targets >= 0
+    for row, marks in zip(tokens.tolist(), chosen.tolist()):
+        for place in range(2, 60):
+            if row[place] >= 40:
+                assert marks[place] == marks[place - 1]
+    assert (chosen.sum(1) <= 9).all()
+    assert chosen.float().mean().item() == pytest.approx(0.15, abs=0.01)
+
+
+def test_what_is_hidden_hangs_on_seed_epoch_and_text_alone():
+    tokens = torch.randint(5, 50, (6, 20))
+    whole = hide(tokens, Draw(1, 2, torch.arange(6)), 4, 50, SPECIAL)
+    part = hide(tokens[3:5], Draw(1, 2, torch.tensor([3, 4])), 4, 50, SPECIAL)
+    assert all(torch.equal(a[3:5], b) for a, b in zip(whole, part))
+    assert not torch.equal(hide(tokens, Draw(1, 3, torch.arange(6)), 4, 50, SPECIAL)[1], whole[1])
+
+
+def test_a_width_that_heads_cannot_share_is_refused():
+    with pytest.raises(CaudexError, match="a width of 25 cannot be shared out among 3 heads"):
+        Transformer(50, 16, 25, 2, 3)
+    with pytest.raises(CaudexError, match="with an even part each"):
+        Transformer(50, 16, 27, 2, 3, rotary=True)
