@@ -46,4 +46,3 @@ def hide(
     wild = allowed[(other * len(allowed)).long().clamp_max(len(allowed) - 1)]
     hidden = torch.where(fate < 0.8, mask, torch.where(fate < 0.9, wild, tokens))
     return torch.where(chosen, hidden, tokens), torch.where(chosen, tokens, -1)
-

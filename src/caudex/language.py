@@ -1,0 +1,182 @@
+"""What training on text leaves: a trunk over tokens that goes on with a text, scores texts, fills in what is hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from caudex.data import Tokenizer
+from caudex.errors import CaudexError
+from caudex.learner import Learner
+from caudex.trunks import Sequences
+
+
+class LanguageModel(nn.Module):
+    """Texts to features, and what its heads can tell of them. Uses the averaged weights where the learner keeps them."""
+
+    def __init__(self, learner: Learner, facts: dict):
+        super().__init__()
+        self.trunk, self.signals = learner.averaged
+        self.tokenizer = Tokenizer.of(facts["tokenizer"])
+
+    @property
+    def device(self) -> torch.device:
+        return self.trunk.words.weight.device
+
+    @torch.inference_mode()
+    def features(self, texts: Sequences) -> tuple[Tensor, Tensor]:
+        """Of each text the pooled vector [B, W], and the mean of its tokens' [B, W]."""
+        made = self.trunk(moved(texts, self.device))
+        tokens, lengths = made.layers["tokens"], texts.lengths.to(self.device)
+        seen = torch.arange(tokens.shape[1], device=self.device) < lengths[:, None]  # [B, T]
+        return made.pooled, (tokens * seen[..., None]).sum(1) / lengths[:, None]
+
+    # -- the next token ----------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        prompt: str,
+        most: int = 100,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        number: int = 1,
+        seed: int = 0,
+    ) -> Iterator[list[str]]:
+        """Go on with the prompt: at each yield what has come to each of `number` texts, "" where none has.
+
+        Draws from the likeliest tokens that together have `top_p` (Holtzman et al. 2020, section 3.1) at `temperature`;
+        0 always takes the likeliest. A text ends where the model ends it, or after `most` tokens. What no longer fits
+        into the context is forgotten, half a context at a time. Of a prompt longer than the context the end counts.
+        """
+        self._needs("next-token", "generate")
+        tokenizer, context = self.tokenizer, self.trunk.context
+        start = tokenizer.encode(prompt, specials=False)
+        if not start:
+            start = [tokenizer.end if tokenizer.end is not None else 0]
+        texts = [list(start) for _ in range(number)]
+        told, open_ = [tokenizer.decode(start)] * number, torch.ones(number, dtype=torch.bool)
+        generator = torch.Generator().manual_seed(seed)
+        state, waiting = self.trunk.memory(number), torch.tensor(start[-context:]).repeat(number, 1)
+        for _ in range(most):
+            if state.length + waiting.shape[1] > context:
+                kept = [text[-max(1, context // 2) :] for text in texts]
+                state, waiting = self.trunk.memory(number), torch.tensor(kept)
+            last = self.trunk(waiting.to(self.device), state).layers["tokens"][:, -1]
+            logits = self.signals["next-token"].logits(self.trunk, last).float().cpu()  # [N, V]
+            logits[:, tokenizer.size :] = -torch.inf  # numbers that stand for no token
+            waiting = chosen(logits, temperature, top_p, generator)[:, None]
+            come = []
+            for i, (text, token) in enumerate(zip(texts, waiting[:, 0].tolist())):
+                text.append(token)
+                open_[i] &= token != tokenizer.end
+                whole = tokenizer.decode(text, specials=False) if open_[i] else told[i]
+                ready = not whole.endswith("\ufffd")  # else a character whose other bytes are still to come
+                come.append(whole[len(told[i]) :] if ready else "")
+                told[i] = whole if ready else told[i]
+            yield come
+            if not open_.any():
+                return
+
+    @torch.inference_mode()
+    def likelihoods(self, pairs: Sequence[tuple[str, str]], batch: int = 32) -> tuple[Tensor, Tensor]:
+        """ln p of each continuation behind what is given, and its number of tokens, [N] both.
+
+        Raises CaudexError for a pair that does not fit into the context.
+        """
+        self._needs("next-token", "score texts")
+        begin = [self.tokenizer.end if self.tokenizer.end is not None else 0]
+        rows = []
+        for given, continuation in pairs:
+            before = begin + self.tokenizer.encode(given, specials=False)
+            whole = begin + self.tokenizer.encode(given + continuation, specials=False)
+            if len(whole) > self.trunk.context + 1:
+                raise CaudexError(
+                    f"{len(whole):,} tokens do not fit into the context of {self.trunk.context:,}: "
+                    f"{(given + continuation)[:60]!r}...; shorten it, or use a model with a longer context."
+                )
+            rows.append((whole, min(len(before), len(whole) - 1)))
+        found, counts = torch.zeros(len(rows)), torch.tensor([len(whole) - cut for whole, cut in rows])
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
+        for part in (order[i : i + batch] for i in range(0, len(order), batch)):
+            tokens = padded([rows[i][0] for i in part], 0).tokens.to(self.device)
+            scores = self.signals["next-token"].logits(
+                self.trunk, self.trunk(tokens[:, :-1]).layers["tokens"]
+            )  # [B, T - 1, V]
+            each = scores.float().log_softmax(-1).gather(-1, tokens[:, 1:, None]).squeeze(-1).cpu()
+            for line, i in zip(each, part):
+                whole, cut = rows[i]
+                found[i] = line[cut - 1 : len(whole) - 1].sum()
+        return found, counts
+
+    # -- the hidden token, the next sentence -------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def fill(self, text: str, count: int = 5) -> list[list[tuple[str, float]]]:
+        """For each [MASK] of the text the likeliest tokens, with their probabilities."""
+        self._needs("masked-token", "fill in")
+        tokenizer = self.tokenizer
+        tokens = [tokenizer.cls, *tokenizer.encode(text), tokenizer.sep]
+        places = [i for i, token in enumerate(tokens) if token == tokenizer.mask]
+        if not places:
+            hidden = tokenizer.token(tokenizer.mask)
+            raise CaudexError(
+                f"{text!r} hides nothing; put {hidden} where a word is to be told, as in 'The man went to the {hidden}.'"
+            )
+        self._fits(tokens)
+        made = self.trunk(torch.tensor([tokens], device=self.device)).layers["tokens"][0, places]
+        best = self.signals["masked-token"].logits(self.trunk, made).softmax(-1).topk(count)
+        return [
+            [(tokenizer.token(token), share) for token, share in zip(ids, shares)]
+            for ids, shares in zip(best.indices.tolist(), best.values.tolist())
+        ]
+
+    @torch.inference_mode()
+    def follows(self, first: str, second: str) -> float:
+        """The probability that the second passage follows the first."""
+        self._needs("next-sentence", "tell whether one passage follows another")
+        one, two = (self.tokenizer.encode(text, specials=False) for text in (first, second))
+        tokens = [self.tokenizer.cls, *one, self.tokenizer.sep, *two, self.tokenizer.sep]
+        self._fits(tokens)
+        segments = torch.tensor([[0] * (len(one) + 2) + [1] * (len(two) + 1)], device=self.device)
+        made = self.trunk(Sequences(torch.tensor([tokens], device=self.device), segments)).pooled
+        return self.signals["next-sentence"].head(made).softmax(-1)[0, 0].item()
+
+    def _needs(self, signal: str, what: str) -> None:
+        if signal not in self.signals:
+            has = ", ".join(self.signals) or "no signal"
+            raise CaudexError(f"this model cannot {what}: it learned {has}, and that takes {signal}.")
+
+    def _fits(self, tokens: list[int]) -> None:
+        if len(tokens) > self.trunk.context:
+            raise CaudexError(
+                f"the text has {len(tokens):,} tokens, this model sees {self.trunk.context:,}; give a shorter one."
+            )
+
+
+def chosen(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> Tensor:
+    """A token for each row [N] of logits [N, V]."""
+    if temperature == 0:
+        return logits.argmax(1)
+    shares, order = (logits / temperature).softmax(1).sort(dim=1, descending=True)
+    before = shares.cumsum(1) - shares  # of those that are likelier
+    shares = shares.masked_fill(before >= top_p, 0.0)
+    return order.gather(1, shares.multinomial(1, generator=generator)).squeeze(1)
+
+
+def padded(rows: Sequence[Sequence[int]], pad: int, segments: Sequence[Sequence[int]] | None = None) -> Sequences:
+    """Rows of different lengths as one batch."""
+    lengths = torch.tensor([len(row) for row in rows])
+    tokens = torch.full((len(rows), int(lengths.max())), pad)
+    marks = torch.zeros_like(tokens) if segments else None
+    for i, row in enumerate(rows):
+        tokens[i, : len(row)] = torch.tensor(row)
+        if segments:
+            marks[i, : len(row)] = torch.tensor(segments[i])
+    return Sequences(tokens, marks, lengths)
+
+
+def moved(texts: Sequences, device: torch.device) -> Sequences:
+    return Sequences(*(part if part is None else part.to(device) for part in texts))

@@ -1,0 +1,154 @@
+"""What the systems that learn from texts without labels share."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+
+from caudex import data
+from caudex.data import Stream, Tokenizer
+from caudex.errors import CaudexError
+from caudex.language import LanguageModel
+from caudex.learner import Learner, cosine
+from caudex.run import Run
+from caudex.screen import say
+from caudex.signals import Signal
+from caudex.system import inside
+from caudex.trunks import Transformer
+
+KINDS = ("bpe", "wordpiece", "characters")
+
+
+@dataclass
+class OnTexts:
+    """The settings of systems that learn from texts: fields only, so that what a system does stands in its file."""
+
+    data: str = "shakespeare"
+    """shakespeare, brown, ..., or a file or folder of .txt, .md, .jsonl, .csv"""
+    column: str | None = None
+    """of a .jsonl or .csv: the column that holds the text; default: text"""
+    strict: bool = False
+    """refuse bytes that are not UTF-8, instead of replacing and counting them"""
+    tokens: str = "bpe"
+    """how text is cut: bpe, wordpiece, characters; or a folder with a published vocabulary"""
+    vocabulary: int = 2048
+    """tokens of a vocabulary that is learned from the texts, at most"""
+    context: int = 128
+    """tokens that are seen at once"""
+    depth: int = 4
+    """blocks of the transformer"""
+    width: int = 128
+    """numbers that stand for a token"""
+    heads: int = 4
+    """of the attention"""
+    dropout: float = 0.0
+    """share of the numbers left out while learning; 0.1 where the texts are gone through many times"""
+    batch: int = 32
+    """windows of `context` tokens a step"""
+    lr: float = 1e-3
+    """learning rate"""
+    decay: float = 0.1
+    """weight decay"""
+    held_out: float = 0.1
+    """share of the texts that is not learned from, but tested on"""
+
+
+class Texts(NamedTuple):
+    tokenizer: Tokenizer
+    known: Stream
+    held: Stream
+    unigram: float  # entropy of the tokens' frequencies, in nats
+
+
+def read(settings: OnTexts, run: Run, window: int) -> Texts:
+    """The texts that the settings name, as streams of tokens, which are built once and kept in the cache."""
+    documents = data.documents(settings.data, settings.column, settings.strict)
+    if settings.tokens in KINDS:
+        say(run, f"learning how to cut {documents.bytes / 1e6:,.1f} MB of text into tokens")
+        most = 0 if settings.tokens == "characters" else settings.vocabulary
+        tokenizer = Tokenizer.learn(settings.tokens, documents, most)
+    else:
+        tokenizer = Tokenizer.load(settings.tokens)
+    where = [str(documents.root.resolve()), documents.column, documents.strict, tokenizer.fingerprint]
+    name = hashlib.sha256(repr(where).encode()).hexdigest()[:16]
+    whole = data.stream(documents, tokenizer, data.cache() / "streams" / name)
+    known, held = whole.split(settings.held_out, window)
+    run.table("skipped", [{"file": file, "reason": reason} for file, reason in whole.meta["skipped"]])
+    replaced = f", {whole.meta['replaced']:,} bytes that were not UTF-8 replaced" if whole.meta["replaced"] else ""
+    say(
+        run,
+        f"{len(known):,} tokens to learn from, {len(held):,} held out, {len(whole.starts):,} documents, "
+        f"{tokenizer.size:,} kinds of token{replaced}",
+    )
+    return Texts(tokenizer, known, held, entropy(frequencies(known)))
+
+
+def frequencies(stream: Stream, at_once: int = 1 << 22) -> Tensor:
+    """float64 [V]: how often each token comes, of all."""
+    counts = np.zeros(stream.tokenizer.size)
+    for begin in range(0, len(stream), at_once):
+        places = np.arange(begin, min(begin + at_once, len(stream)))
+        counts += np.bincount(stream.at(places), minlength=len(counts))
+    return torch.from_numpy(counts / counts.sum())
+
+
+def entropy(shares: Tensor) -> float:
+    """In nats."""
+    return torch.special.entr(shares).sum().item()
+
+
+def facts_of(settings: OnTexts, texts: Texts, made: dict) -> dict:
+    """What must be known to rebuild the model without its texts. `made` are further settings of the trunk."""
+    sizes = ("context", "width", "depth", "heads", "dropout")
+    trunk = {"vocabulary": texts.tokenizer.size, **{name: getattr(settings, name) for name in sizes}, **made}
+    return {"trunk": trunk, "tokenizer": texts.tokenizer.description, "unigram": texts.unigram}
+
+
+def learner(settings: OnTexts, facts: dict, signals: Mapping[str, Signal], betas=(0.9, 0.95), last=0.1) -> Learner:
+    """A transformer under these signals: AdamW, warmed up, then half a cosine down to a tenth of the learning rate."""
+    optimizer = partial(AdamW, lr=settings.lr, betas=betas, weight_decay=settings.decay, fused=True)
+    return Learner(Transformer(**facts["trunk"]), signals, optimizer, partial(cosine, last=last))
+
+
+@torch.no_grad()
+def loss_on(made: Learner | LanguageModel, windows: Tensor, batch: int = 32) -> float:
+    """Mean -ln p of each next token in windows int64 [N, T + 1], by the head `next-token`."""
+    trunk, signals = made.averaged if isinstance(made, Learner) else (made.trunk, made.signals)
+    device, total = trunk.words.weight.device, 0.0
+    for part in windows.split(batch):
+        part = part.to(device)
+        logits = signals["next-token"].logits(trunk, trunk(part[:, :-1]).layers["tokens"])
+        total += torch.nn.functional.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten(), reduction="sum").item()
+    return total / windows[:, 1:].numel()
+
+
+def bytes_of(tokenizer: Tokenizer, windows: Tensor) -> int:
+    """UTF-8 bytes of the tokens that are to be told in windows [N, T + 1]: what losses of different vocabularies are
+    compared by."""
+    return sum(len(tokenizer.decode(row[1:]).encode(errors="replace")) for row in windows.tolist())
+
+
+def bits(loss: float, tokens: int, size: int) -> float:
+    """Bits a byte, from nats a token."""
+    return loss / math.log(2) * tokens / max(1, size)
+
+
+def check(settings: OnTexts) -> None:
+    """Raises CaudexError for a setting out of range."""
+    endless = float("inf")
+    inside(settings, vocabulary=(1, endless), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
+    inside(settings, heads=(1, settings.width), dropout=(0, 0.9), batch=(1, endless), lr=(1e-8, 10), decay=(0, 10))
+    inside(settings, held_out=(0.001, 0.9))
+    if settings.width % settings.heads:
+        raise CaudexError(
+            f"--width {settings.width} cannot be shared out among --heads {settings.heads}; choose a multiple."
+        )

@@ -1,0 +1,157 @@
+"""gpt: which token comes next?"""
+
+from __future__ import annotations
+
+import lzma
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from caudex import reading, signals
+from caudex.claim import Claim
+from caudex.data import Stream, TokenBatches, evaluation_windows
+from caudex.language import LanguageModel
+from caudex.learner import Learner
+from caudex.reading import OnTexts, bits, bytes_of, facts_of, frequencies, loss_on
+from caudex.run import Run
+from caudex.system import System
+from caudex.training import fit
+from caudex.trunks import GPT2
+
+TESTED = 400
+"""windows of held-out text, at most"""
+
+
+@dataclass
+class Gpt(OnTexts, System):
+    """Running text alone: tell the next token, and so go on with any prompt (Radford et al. 2019).
+
+    `caudex generate RUN "..."` goes on with a text, `caudex ask RUN` answers from the prompt alone, and
+    `caudex train text-labels --from RUN` makes more of few labels.
+    """
+
+    steps: int = 1500
+
+    scales: ClassVar = {
+        "tiny": {"steps": 30, "width": 32, "depth": 2, "context": 64, "vocabulary": 512, "batch": 16},
+        "paper": {
+            "data": "webtext/", "vocabulary": 50_257, "context": 1024, "depth": 12, "width": 768, "heads": 12, "dropout": 0.1,
+            "batch": 512, "lr": 2.5e-4, "steps": 800_000,
+        },
+    }  # fmt: skip
+    measure: ClassVar = "share of the bits of token frequencies that is saved"
+    statement: ClassVar = (
+        "a transformer that tells the next token needs fewer bits for new text than a dictionary coder"
+    )
+
+    def train(self, run: Run) -> LanguageModel:
+        texts = reading.read(self, run, self.context)
+        facts = facts_of(self, texts, GPT2)
+        run.keep("facts", facts)
+        with run.seeded("weights"):
+            made = self.learner(facts)
+        windows = evaluation_windows(texts.held, self.context, TESTED)
+        source = TokenBatches(texts.known, self.batch, self.context, run.seed)
+        sources = {"next-token": source} | self.feed(self.further(facts), tokens=source)
+        watched = windows[:: max(1, len(windows) // 40)]
+        fit(
+            made,
+            sources,
+            **self.budget(1.0),
+            run=run.stage("pretraining"),
+            evaluate=lambda made: {"loss": loss_on(made, watched)},
+        )
+        model = LanguageModel(made, facts)
+        with run.counting(model):
+            run.keep("results", measured(model, texts.known, windows))
+        self.write_samples(run, model, texts.held)
+        return model
+
+    def learner(self, facts: dict) -> Learner:
+        own = {"next-token": signals.NextToken(facts["unigram"])}
+        return reading.learner(self, facts, self.joined(own, facts))
+
+    def model(self, facts: dict) -> LanguageModel:
+        return LanguageModel(self.learner(facts), facts)
+
+    def write_samples(self, run: Run, model: LanguageModel, held: Stream, count: int = 4, most: int = 150) -> None:
+        """How the model goes on with a few beginnings from held-out text, as it comes: samples.txt."""
+        said = []
+        for number in range(count):
+            place = len(held) * number // count
+            prompt = model.tokenizer.decode(held.at(torch.arange(place, place + 12).numpy()), specials=False)
+            went_on = "".join(part for (part,) in model.generate(prompt, most, 0.8, 0.95, seed=number))
+            said.append(f"{prompt}|{went_on}")
+        run.write("samples.txt", "\n\n----\n\n".join(said) + "\n")
+
+    def tell(self, results: dict) -> list[tuple]:
+        rows = [("held-out text", "this model", "token frequencies")]
+        for name in ("nats a token", "perplexity", "bits a byte"):
+            rows.append((name, *(f"{results[whose][name]:,.3f}" for whose in ("model", "frequencies"))))
+        rows.append(
+            ("next token right", f"{results['model']['accuracy']:.1%}", f"{results['frequencies']['accuracy']:.1%}")
+        )
+        return [
+            *rows,
+            ("parameters", f"{results['parameters']:,}", ""),
+            ("tokens tested", f"{results['tested']:,}", ""),
+        ]
+
+    def warn(self, results: dict) -> list[str]:
+        if results["model"]["nats a token"] >= results["frequencies"]["nats a token"] - 0.05:
+            return ["it has hardly learned more than how often each token comes; try more --steps, or a higher --lr."]
+        return []
+
+    def claim(self, run: Run) -> Claim:
+        self.train(run)
+        found, texts = run.kept("results"), reading.read(self, run, self.context)
+        windows = evaluation_windows(texts.held, self.context, TESTED)
+        own, base = found["model"]["bits a byte"], found["frequencies"]["bits a byte"]
+        coded = dictionary_coder(texts.known, windows)
+        further = {
+            "bits a byte": own,
+            "nats a token": found["model"]["nats a token"],
+            "parameters": found["parameters"],
+        }
+        return Claim(self.statement, 1 - own / base, {"lzma, that has seen the text": 1 - coded / base}, further)
+
+    def check(self) -> None:
+        super().check()
+        reading.check(self)
+
+
+@torch.no_grad()
+def measured(model: LanguageModel, known: Stream, windows: Tensor) -> dict:
+    """On held-out windows int64 [N, T + 1]: the model, and one who knows only how often each token comes."""
+    head, right = model.signals["next-token"], 0
+    for part in windows.split(32):
+        logits = head.logits(model.trunk, model.trunk(part[:, :-1].to(model.device)).layers["tokens"])
+        right += (logits.argmax(-1).cpu() == part[:, 1:]).sum().item()
+    shares, targets = frequencies(known), windows[:, 1:]
+    shares = (shares * len(known) + 1) / (len(known) + len(shares))  # none is impossible
+    size = bytes_of(model.tokenizer, windows)
+    losses = {"model": loss_on(model, windows), "frequencies": -shares[targets].log().mean().item()}
+    accuracies = {"model": right / targets.numel(), "frequencies": (targets == shares.argmax()).double().mean().item()}
+    found = {
+        name: {
+            "nats a token": loss,
+            "perplexity": math.exp(loss),
+            "bits a byte": bits(loss, targets.numel(), size),
+            "accuracy": accuracies[name],
+        }
+        for name, loss in losses.items()
+    }
+    return found | {"parameters": sum(p.numel() for p in model.parameters()), "tested": targets.numel()}
+
+
+def dictionary_coder(known: Stream, windows: Tensor, most: int = 4_000_000) -> float:
+    """Bits a byte that lzma needs for the windows behind the last `most` tokens that were learned from."""
+    tokenizer, places = known.tokenizer, torch.arange(max(0, len(known) - most), len(known)).numpy()
+    before = tokenizer.decode(known.at(places)).encode(errors="replace")
+    asked = "".join(tokenizer.decode(row[1:]) for row in windows.tolist()).encode(errors="replace")
+    strong = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 28}]
+    sizes = [len(lzma.compress(text, lzma.FORMAT_RAW, filters=strong)) for text in (before + asked, before)]
+    return 8 * (sizes[0] - sizes[1]) / max(1, len(asked))
