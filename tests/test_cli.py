@@ -22,7 +22,7 @@ import torch
 import yaml
 from PIL import Image, ImageDraw
 
-from caudex import cli, load, names, training
+from caudex import cli, load, names, terminal, training
 from caudex.classifier import Classifier
 from caudex.data import read
 from caudex.run import Run
@@ -325,10 +325,10 @@ def test_folders_are_numbered_and_a_chosen_one_is_used(monkeypatch):
     monkeypatch.setattr(training, "fit", None)
     Path("runs/supervised-1").mkdir(parents=True)
     Path("chosen").mkdir()
-    assert cli.new_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-2")
-    assert cli.new_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-3")
-    assert cli.new_folder(Path("chosen"), "supervised", cli_hardware()) == Path("chosen")
-    assert cli.new_folder(Path("a/b/c"), "supervised", cli_hardware()).is_dir()
+    assert terminal.new_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-2")
+    assert terminal.new_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-3")
+    assert terminal.new_folder(Path("chosen"), "supervised", cli_hardware()) == Path("chosen")
+    assert terminal.new_folder(Path("a/b/c"), "supervised", cli_hardware()).is_dir()
 
 
 def cli_hardware():

@@ -25,11 +25,11 @@ def write(file: Path, content: str | bytes) -> None:
         raise
 
 
-def safe_bytes(tensors: dict[str, Tensor]) -> bytes:
-    """safetensors wants contiguous tensors that share no memory."""
+def safe_bytes(tensors: dict[str, Tensor], about: dict[str, str] | None = None) -> bytes:
+    """safetensors wants contiguous tensors that share no memory; `about` stands in the header."""
     from safetensors.torch import save
 
-    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
+    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, about)
 
 
 def digest(content: bytes) -> str:

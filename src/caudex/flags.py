@@ -27,6 +27,11 @@ COMMANDS = {
     "claim": "SYSTEM [--seeds 5] [settings]: measure its claim",
     "resume": "RUN: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
+    "generate": "RUN PROMPT: go on with a text",
+    "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
+    "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
+    "import": "FOLDER: a public GPT-2 or BERT becomes a run",
+    "search": "TEXTS QUERY: find by meaning, and by words",
     "report": "RUN: write report.html, one file with all figures",
     "compare": "RUN RUN...: results, cost, differing settings side by side",
     "export": "RUN [--to FOLDER]: ONNX and safetensors",
@@ -75,6 +80,71 @@ class Predict:
 
 
 @dataclass
+class Generate:
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    """a run folder of gpt, or of an imported GPT-2"""
+    prompt: Annotated[Positional[str], arg(help_behavior_hint="", metavar="PROMPT")] = ""
+    """what is gone on with; best without a space at its end, for words bring theirs"""
+    max_tokens: int = 100
+    """tokens that are added at most"""
+    temperature: float = 0.8
+    """below 1 bolder, above 1 wilder; 0 always takes the likeliest token"""
+    top_p: float = 0.95
+    """draw from the likeliest tokens that together have this probability"""
+    num: int = 1
+    """texts"""
+    seed: int = 0
+    """everything random follows from it"""
+
+
+@dataclass
+class Fill:
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    """a run folder of bert, or of an imported BERT"""
+    text: Annotated[Positional[str], arg(help_behavior_hint="", metavar="TEXT")]
+    """with [MASK] for each word that is to be told"""
+    then: Annotated[str | None, arg(help_behavior_hint="")] = None
+    """instead, the probability that this passage follows the text"""
+    count: int = 5
+    """words to show for each [MASK]"""
+
+
+@dataclass
+class Ask:
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    """a run folder of gpt, or of an imported GPT-2"""
+    what: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="", metavar="FILE|TEXT")] = ()
+    """a text; or a .csv or .jsonl with the columns text, label (sentiment), sentence, candidates, answer (winograd), or
+    question, answer (qa); nothing: the packaged ones of winograd and qa"""
+    task: str = "qa"
+    """sentiment, winograd or qa"""
+
+
+@dataclass
+class Import:
+    folder: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="FOLDER")]
+    """with config.json, model.safetensors and a vocabulary"""
+    run: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    """folder of the run; default: the next free runs/imported-N"""
+
+
+@dataclass
+class Search:
+    texts: Annotated[Positional[str], arg(help_behavior_hint="", metavar="TEXTS")]
+    """a file or folder of .txt, .md, .jsonl, .csv, or a packaged set"""
+    query: Annotated[Positional[str], arg(help_behavior_hint="", metavar="QUERY")]
+    """in your own words"""
+    count: int = 10
+    """passages to show"""
+    by: str = "both"
+    """meaning, words (BM25), or both"""
+    model: Annotated[str | None, arg(help_behavior_hint="")] = None
+    """run whose features are compared; default: a packaged sentence encoder, MiniLM"""
+    column: Annotated[str | None, arg(help_behavior_hint="")] = None
+    """of a .jsonl or .csv: the column that holds the text; default: text"""
+
+
+@dataclass
 class Report:
     run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
     """a run folder"""
@@ -110,6 +180,7 @@ def system_settings(command: str, words: Sequence[str]):
     from caudex.system import scaled
 
     name, rest = words[0], together("--also", words[1:])
+    rest = [re.sub("^--from(?==|$)", "--start", word) for word in rest]  # `from` is no name for a setting in Python
     scale = value_of("--scale", rest) or "laptop"
     default = scaled(name, scale)
     kind = type(default)
@@ -142,6 +213,10 @@ def explained(command: str, name: str, kind: type) -> str:
     examples = {"": "as it stands", " --scale tiny": "in seconds"}
     if {"data", "labels"} <= set(kind.__dataclass_fields__):
         examples |= {" --data photos/": "your pictures", " --data photos/ --labels few.csv": "path,label"}
+    if "column" in kind.__dataclass_fields__:
+        examples |= {" --data texts/": "your texts"}
+    if "second" in kind.__dataclass_fields__:
+        examples |= {" --from RUN --data mine.csv --text a --label b": "columns"}
     longest, short = max(map(len, examples)), {"probe": "probe RUN", "labels-saved": "labels-saved"}
     words = short.get(name, f"train {name}") if command == "train" else f"{command} {name}"
     lines = [f"  caudex {words}{flags:{longest}}  # {what}" for flags, what in examples.items()]

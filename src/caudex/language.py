@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from caudex.data import Tokenizer
+from caudex.data import Tokenizer, padded
+from caudex.disk import safe_bytes, write
 from caudex.errors import CaudexError
 from caudex.learner import Learner
+from caudex.public import config_of, exported
 from caudex.trunks import Sequences
 
 
@@ -19,11 +23,23 @@ class LanguageModel(nn.Module):
     def __init__(self, learner: Learner, facts: dict):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.tokenizer = Tokenizer.of(facts["tokenizer"])
+        self.tokenizer, self.made = Tokenizer.of(facts["tokenizer"]), facts["trunk"]
 
     @property
     def device(self) -> torch.device:
         return self.trunk.words.weight.device
+
+    def size(self, text: str) -> int:
+        """Its number of tokens."""
+        return len(self.tokenizer.encode(text, specials=False))
+
+    def export(self, folder: Path) -> list[Path]:
+        """As public GPT-2 or BERT folders are: config.json, model.safetensors, tokenizer.json; transformers opens it."""
+        kind = "gpt2" if self.trunk.causal else "bert"
+        write(folder / "config.json", json.dumps(config_of(kind, self.trunk, self.made), indent=1) + "\n")
+        write(folder / "model.safetensors", safe_bytes(exported(self, kind), {"format": "pt"}))
+        self.tokenizer.save(folder)
+        return [folder / name for name in ("config.json", "model.safetensors", "tokenizer.json")]
 
     @torch.inference_mode()
     def features(self, texts: Sequences) -> tuple[Tensor, Tensor]:
@@ -101,7 +117,7 @@ class LanguageModel(nn.Module):
         found, counts = torch.zeros(len(rows)), torch.tensor([len(whole) - cut for whole, cut in rows])
         order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
         for part in (order[i : i + batch] for i in range(0, len(order), batch)):
-            tokens = padded([rows[i][0] for i in part], 0).tokens.to(self.device)
+            tokens = padded([(rows[i][0], []) for i in part]).tokens.to(self.device)
             scores = self.signals["next-token"].logits(
                 self.trunk, self.trunk(tokens[:, :-1]).layers["tokens"]
             )  # [B, T - 1, V]
@@ -164,18 +180,6 @@ def chosen(logits: Tensor, temperature: float, top_p: float, generator: torch.Ge
     before = shares.cumsum(1) - shares  # of those that are likelier
     shares = shares.masked_fill(before >= top_p, 0.0)
     return order.gather(1, shares.multinomial(1, generator=generator)).squeeze(1)
-
-
-def padded(rows: Sequence[Sequence[int]], pad: int, segments: Sequence[Sequence[int]] | None = None) -> Sequences:
-    """Rows of different lengths as one batch."""
-    lengths = torch.tensor([len(row) for row in rows])
-    tokens = torch.full((len(rows), int(lengths.max())), pad)
-    marks = torch.zeros_like(tokens) if segments else None
-    for i, row in enumerate(rows):
-        tokens[i, : len(row)] = torch.tensor(row)
-        if segments:
-            marks[i, : len(row)] = torch.tensor(segments[i])
-    return Sequences(tokens, marks, lengths)
 
 
 def moved(texts: Sequences, device: torch.device) -> Sequences:

@@ -6,10 +6,14 @@ import warnings
 
 import numpy as np
 import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
-from caudex.data import Pictures, Split
+from caudex.data import LabelledTexts, Pictures, Split
 
 
 def svm(split: Split) -> float:
@@ -36,6 +40,20 @@ def label_spreading(split: Split) -> float:
         warnings.simplefilter("ignore")
         model = LabelSpreading(kernel="knn", n_neighbors=7, alpha=0.2, max_iter=100)
         return _accuracy(model.fit(*_both(split)), split)
+
+
+def words_counted(known: LabelledTexts, test: LabelledTexts) -> float:
+    """Accuracy of logistic regression on TF-IDF of words and pairs of words."""
+    counts = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2))
+    model = make_pipeline(counts, LogisticRegression(C=10, max_iter=1000))
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore")
+        model.fit(_joined(known), known.labels.numpy())
+    return float((model.predict(_joined(test)) == test.labels.numpy()).mean())
+
+
+def _joined(texts: LabelledTexts) -> list[str]:
+    return texts.texts if texts.second is None else [f"{a} {b}" for a, b in zip(texts.texts, texts.second)]
 
 
 def _pixels(pictures: Pictures) -> np.ndarray:

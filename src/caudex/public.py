@@ -140,7 +140,7 @@ def exported(model: nn.Module, kind: str) -> dict[str, Tensor]:
 
 def config_of(kind: str, trunk: nn.Module, made: Mapping) -> dict:
     """config.json for a trunk that was made with these settings."""
-    hidden, act = made["hidden"] or 4 * trunk.width, {"tanh": "gelu_new", "none": "gelu"}[made["gelu"]]
+    hidden, act = made.get("hidden") or 4 * trunk.width, {"tanh": "gelu_new", "none": "gelu"}[made["gelu"]]
     if kind == "gpt2":
         return {
             "model_type": "gpt2",

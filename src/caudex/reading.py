@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from caudex import data
-from caudex.data import Stream, Tokenizer
+from caudex.data import LabelledTexts, Stream, Tokenizer, encoded, padded, splits
 from caudex.errors import CaudexError
 from caudex.language import LanguageModel
 from caudex.learner import Learner, cosine
+from caudex.probing import linear
 from caudex.run import Run
 from caudex.screen import say
 from caudex.signals import Signal
@@ -140,6 +141,17 @@ def bytes_of(tokenizer: Tokenizer, windows: Tensor) -> int:
 def bits(loss: float, tokens: int, size: int) -> float:
     """Bits a byte, from nats a token."""
     return loss / math.log(2) * tokens / max(1, size)
+
+
+def worth(model: LanguageModel, texts: LabelledTexts, seed: int, most: int = 4000) -> float:
+    """Accuracy of logistic regression on the mean of the tokens' features, learned from three quarters of the texts and
+    tested on the others; of more than `most` texts, some."""
+    order = splits.order(len(texts), seed, "worth")[:most]
+    texts = texts.take(order)
+    rows = encoded(model.tokenizer, texts.texts, texts.second, model.trunk.context)
+    made = torch.cat([model.features(padded(rows[i : i + 64]))[1].cpu() for i in range(0, len(rows), 64)])
+    cut = len(texts) * 3 // 4
+    return linear(made[:cut], texts.labels[:cut], made[cut:], texts.labels[cut:])
 
 
 def check(settings: OnTexts) -> None:

@@ -45,6 +45,7 @@ h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem;bord
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
 th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #e7ebf0;vertical-align:top}
 figure{margin:1rem 0}img{max-width:min(100%,50rem);height:auto;display:block}figcaption{color:#56636f;font-size:.88rem;max-width:46rem}
+pre{white-space:pre-wrap;background:#f6f8fa;padding:.8rem;font-size:.85rem}
 .note{background:#fff4d6;border-left:4px solid #e0a100;padding:.5rem .8rem;margin:.6rem 0}.shown{color:#0a6b35}.not{color:#8a1f11}
 .sheet{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:0 1.5rem}footer{color:#56636f;font-size:.85rem;margin-top:2rem}
 """
@@ -77,6 +78,8 @@ def write_report(path: str | Path) -> Path:
         way = f"<code>caudex resume {escape(str(path))}</code> goes on with it."
         parts.append(f"<div class='note'>This training is not finished; {way}</div>")
     parts.append(pictures(run.path / "figures"))
+    if (samples := run.path / "samples.txt").exists():
+        parts.append(f"<h2>Samples, as they came</h2><pre>{escape(samples.read_text())}</pre>")
     if rounds := figures.table(run.path / "tables" / "rounds.csv"):
         shares = ("right", "student")
         said = [tuple(_percent(v) if name in shares else v for name, v in row.items()) for row in rounds]

@@ -10,12 +10,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from caudex import reading, signals
+from caudex import data, reading, signals
 from caudex.claim import Claim
 from caudex.data import Stream, TokenBatches, evaluation_windows
 from caudex.language import LanguageModel
 from caudex.learner import Learner
-from caudex.reading import OnTexts, bits, bytes_of, facts_of, frequencies, loss_on
+from caudex.reading import OnTexts, bits, bytes_of, facts_of, frequencies, loss_on, worth
 from caudex.run import Run
 from caudex.system import System
 from caudex.training import fit
@@ -34,6 +34,8 @@ class Gpt(OnTexts, System):
     """
 
     steps: int = 1500
+    tasks: tuple[str, ...] = ()
+    """in a claim: labelled texts, such as films, that the features are to be worth something for"""
 
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 32, "depth": 2, "context": 64, "vocabulary": 512, "batch": 16},
@@ -106,7 +108,7 @@ class Gpt(OnTexts, System):
         return []
 
     def claim(self, run: Run) -> Claim:
-        self.train(run)
+        model = self.train(run)
         found, texts = run.kept("results"), reading.read(self, run, self.context)
         windows = evaluation_windows(texts.held, self.context, TESTED)
         own, base = found["model"]["bits a byte"], found["frequencies"]["bits a byte"]
@@ -116,6 +118,7 @@ class Gpt(OnTexts, System):
             "nats a token": found["model"]["nats a token"],
             "parameters": found["parameters"],
         }
+        further |= {task: worth(model, data.labelled_texts(task), self.seed) for task in self.tasks}
         return Claim(self.statement, 1 - own / base, {"lzma, that has seen the text": 1 - coded / base}, further)
 
     def check(self) -> None:

@@ -1,0 +1,164 @@
+"""Find passages by meaning, by words, and by both."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import CountVectorizer
+from torch.nn import functional as F
+
+from caudex import data
+from caudex.data import encoded, padded
+from caudex.disk import write
+from caudex.errors import CaudexError
+from caudex.language import LanguageModel
+
+WORDS = 120
+"""of a passage, about: longer ones are cut by the encoder, and mean less"""
+AT_ONCE = 256
+"""passages that are encoded before they are written down"""
+BY = ("meaning", "words", "both")
+
+
+class Passage(NamedTuple):
+    document: int
+    text: str
+
+
+def passages(documents: Iterable[tuple[int, str]], words: int = WORDS) -> Iterator[Passage]:
+    """Documents as (number, piece) cut into passages of whole sentences, about so many words each."""
+    for number, piece in documents:
+        held: list[str] = []
+        for sentence in re.split(r"(?<=[.!?])\s+|\n\s*\n", piece):
+            while len(parts := sentence.split()) > 2 * words:  # a sentence without end
+                held, sentence = [*held, *parts[:words]], " ".join(parts[words:])
+                yield Passage(number, " ".join(held))
+                held = []
+            if held and len(held) + len(parts) > words:
+                yield Passage(number, " ".join(held))
+                held = []
+            held += parts
+        if held:
+            yield Passage(number, " ".join(held))
+
+
+class ByWords:
+    """BM25 (Robertson and Zaragoza 2009, equation 3.15): how often the query's words come in a passage, rare ones more."""
+
+    def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75):
+        self.counter = CountVectorizer(token_pattern=r"(?u)\w+")
+        counts = csr_matrix(self.counter.fit_transform(texts), dtype=np.float64)  # [N, V]
+        lengths, seen = np.asarray(counts.sum(1)).ravel(), np.asarray((counts > 0).sum(0)).ravel()
+        rarity = np.log(1 + (len(texts) - seen + 0.5) / (seen + 0.5))
+        rows = np.repeat(np.arange(len(texts)), np.diff(counts.indptr))
+        long = k1 * (1 - b + b * lengths[rows] / lengths.mean())
+        counts.data = counts.data * (k1 + 1) / (counts.data + long) * rarity[counts.indices]
+        self.weights = counts.tocsc()
+
+    def scores(self, query: str) -> np.ndarray:
+        """[N]"""
+        asked = self.counter.transform([query]).indices
+        return np.asarray(self.weights[:, asked].sum(1)).ravel()
+
+
+def encode(model: LanguageModel, texts: Sequence[str], batch: int = 32) -> np.ndarray:
+    """float32 [N, W] of unit length: the mean of the tokens' features (Reimers and Gurevych 2019, section 3)."""
+    rows, found = encoded(model.tokenizer, texts, None, model.trunk.context), []
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
+    for part in (order[i : i + batch] for i in range(0, len(order), batch)):
+        found.append(F.normalize(model.features(padded([rows[i] for i in part]))[1], dim=1).cpu())
+    made = torch.empty(len(rows), model.trunk.width)
+    made[order] = torch.cat(found)
+    return made.numpy()
+
+
+def merged(rankings: Sequence[np.ndarray], k: int = 60) -> np.ndarray:
+    """One score [N] from several [N]: reciprocal ranks added up (Cormack et al. 2009). What a way of searching gives no
+    score above zero has no rank there."""
+    total = np.zeros(len(rankings[0]))
+    for scores in rankings:
+        ranks = np.empty(len(scores))
+        ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+        total += np.where(scores > 0, 1 / (k + ranks), 0)
+    return total
+
+
+class Index:
+    """Passages that can be searched, in memory; their features as rows of unit length."""
+
+    def __init__(self, model: LanguageModel, held: Sequence[Passage], vectors: np.ndarray):
+        self.model, self.passages, self.vectors = model, held, vectors
+        self.words = ByWords([passage.text for passage in held])
+
+    def scores(self, query: str, by: str = "both") -> np.ndarray:
+        """[N], higher for what is nearer to the query."""
+        meaning = self.vectors @ encode(self.model, [query])[0] if by != "words" else None
+        words = self.words.scores(query) if by != "meaning" else None
+        return meaning if by == "meaning" else words if by == "words" else merged([meaning, words])
+
+
+def encoder(run: str | None) -> tuple[LanguageModel, str]:
+    """The model of a run, or the packaged sentence encoder; and what tells it from others."""
+    if run is None:
+        from caudex.importing import model_of
+
+        folder = data.folder("minilm")
+        return model_of(folder)[2], str(folder)
+    from caudex.system import load
+
+    model = load(run)
+    if not isinstance(model, LanguageModel):
+        raise CaudexError(f"--model {run} holds no language model; give a run of bert, gpt or an imported one.")
+    return model, hashlib.sha256((Path(run) / "model.safetensors").read_bytes()).hexdigest()
+
+
+def indexed(spec: str, run: str | None, column: str | None) -> Index:
+    """The index of these texts: as it lies in the cache, or built there; what was encoded before a kill is kept."""
+    from rich.console import Console
+    from rich.progress import track
+
+    documents = data.documents(spec, column)
+    model, name = encoder(run)
+    key = repr([name, str(documents.root.resolve()), documents.column, documents.sources(), WORDS])
+    folder = data.cache() / "search" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    held = list(passages(documents))
+    if not held:
+        raise CaudexError(f"{spec} has no words to find; give some text.")
+    parts, console = [], Console(stderr=True)
+    begins = range(0, len(held), AT_ONCE)
+    missing = [begin for begin in begins if not (folder / f"{begin}.npy").exists()]
+    shown = track(missing, f"reading {len(held):,} passages", console=console, disable=not console.is_terminal)
+    for begin in shown:
+        buffer = io.BytesIO()
+        np.save(buffer, encode(model, [passage.text for passage in held[begin : begin + AT_ONCE]]))
+        write(folder / f"{begin}.npy", buffer.getvalue())
+    parts = [np.load(folder / f"{begin}.npy") for begin in begins]
+    return Index(model, held, np.concatenate(parts))
+
+
+def found_in(spec: str, query: str, count: int, by: str, run: str | None, column: str | None) -> list[tuple]:
+    """(rank, document, score, passage) of the best passages, one of each document."""
+    if by not in BY:
+        raise CaudexError(f"--by {by} is unknown; choose {', '.join(BY)}.")
+    if not query.strip():
+        raise CaudexError("the query is empty; say what you look for.")
+    if count < 1:
+        raise CaudexError(f"--count {count} shows nothing; give at least 1.")
+    index = indexed(spec, run, column)
+    scores, rows, seen = index.scores(query, by), [], set()
+    for place in np.argsort(-scores, kind="stable"):
+        passage = index.passages[place]
+        if scores[place] <= 0 or len(rows) == count:
+            break
+        if passage.document not in seen:
+            seen.add(passage.document)
+            rows.append((len(rows) + 1, passage.document + 1, f"{scores[place]:.3f}", passage.text[:160]))
+    return rows

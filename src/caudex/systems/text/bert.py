@@ -1,0 +1,169 @@
+"""bert: which tokens were hidden, and does the second passage follow the first?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+
+from caudex import data, reading, signals
+from caudex.claim import Claim
+from caudex.data import HiddenBatches, PairBatches, Stream, TokenBatches, Tokenizer
+from caudex.errors import CaudexError
+from caudex.language import LanguageModel, moved
+from caudex.learner import Learner
+from caudex.names import find
+from caudex.reading import OnTexts, facts_of, worth
+from caudex.run import Run
+from caudex.system import System
+from caudex.training import fit
+from caudex.trunks import BERT
+
+TESTED = 40
+"""batches of held-out text"""
+
+
+@dataclass
+class Bert(OnTexts, System):
+    """Texts alone: tell hidden tokens from what stands on both sides, and whether a passage follows (Devlin et al. 2019).
+
+    `caudex fill RUN "The man went to the [MASK]."` shows what it learned, and `caudex train text-labels --from RUN`
+    makes more of few labels.
+    """
+
+    data: str = "brown"
+    tokens: str = "wordpiece"
+    vocabulary: int = 4096
+    steps: int = 2000
+    next_sentence: bool = True
+    """also tell whether the second passage follows the first; it needs two documents at least"""
+    whole_words: bool = False
+    """hide all pieces of a word together"""
+    tasks: tuple[str, ...] = ("films", "topics")
+    """in a claim: labelled texts that the features are worth something for"""
+
+    scales: ClassVar = {
+        "tiny": {"steps": 30, "width": 32, "depth": 2, "context": 64, "vocabulary": 512, "batch": 16},
+        "paper": {
+            "data": "books-and-wikipedia/", "vocabulary": 30_522, "context": 512, "depth": 12, "width": 768, "heads": 12,
+            "dropout": 0.1, "batch": 256, "lr": 1e-4, "decay": 0.01, "steps": 1_000_000,
+        },
+    }  # fmt: skip
+    measure: ClassVar = "accuracy of a linear probe, mean over the tasks"
+    statement: ClassVar = "filling in from both sides makes better features of sentences than telling the next token"
+
+    def train(self, run: Run) -> LanguageModel:
+        texts = reading.read(self, run, self.context)
+        facts = facts_of(self, texts, BERT)
+        run.keep("facts", facts)
+        with run.seeded("weights"):
+            made = self.learner(facts)
+        source = self.batches(texts.known, texts.tokenizer, self.batch, run.seed)
+        sources = dict.fromkeys(made.signals, source)
+        held = self.batches(texts.held, texts.tokenizer, self.batch, 0)
+        test = [next(held) for _ in range(TESTED)]
+        fit(
+            made,
+            sources,
+            **self.budget(1.0),
+            run=run.stage("pretraining"),
+            evaluate=lambda made: figures(made, test[:5]),
+        )
+        model = LanguageModel(made, facts)
+        with run.counting(model):
+            found = figures(made, test)
+        found |= {"unigram": facts["unigram"], "parameters": sum(p.numel() for p in model.parameters())}
+        run.keep("results", found)
+        self.write_samples(run, model, texts.held)
+        return model
+
+    def batches(self, stream: Stream, tokenizer: Tokenizer, size: int, seed: int) -> HiddenBatches:
+        made, length = (PairBatches, self.context) if self.next_sentence else (TokenBatches, self.context - 2)
+        return HiddenBatches(made(stream, size, length, seed), tokenizer, seed, self.whole_words)
+
+    def learner(self, facts: dict) -> Learner:
+        own = {"masked-token": signals.MaskedToken(facts["unigram"])}
+        if self.next_sentence:
+            own["next-sentence"] = signals.NextSentence()
+        own = {name: own[name] for name in facts.get("heads", own)}  # a public body may come without its heads
+        return reading.learner(self, facts, self.joined(own, facts), betas=(0.9, 0.999), last=0.0)
+
+    def model(self, facts: dict) -> LanguageModel:
+        return LanguageModel(self.learner(facts), facts)
+
+    def write_samples(self, run: Run, model: LanguageModel, held: Stream, count: int = 6) -> None:
+        """What the model fills into passages of held-out text: samples.txt."""
+        tokenizer, said = model.tokenizer, []
+        for number in range(count):
+            place = len(held) * number // count
+            tokens = held.at(torch.arange(place, min(place + 24, len(held))).numpy()).tolist()
+            tokens = [token for token in tokens if token != tokenizer.sep]
+            middle = len(tokens) // 2
+            text = tokenizer.decode(tokens[:middle]) + f" {tokenizer.token(tokenizer.mask)} "
+            text += tokenizer.decode(tokens[middle + 1 :])
+            told = ", ".join(f"{word} {share:.0%}" for word, share in model.fill(text)[0])
+            said.append(f"{text}\n  {told}; it was {tokenizer.token(tokens[middle])}")
+        run.write("samples.txt", "\n\n".join(said) + "\n")
+
+    def tell(self, results: dict) -> list[tuple]:
+        rows = [("held-out text", "this model", "one who learned nothing")]
+        rows.append(("loss of hidden tokens", f"{results['masked-token loss']:.3f}", f"{results['unigram']:.3f}"))
+        rows.append(("hidden tokens right", f"{results['masked-token accuracy']:.1%}", ""))
+        if "next-sentence accuracy" in results:
+            rows.append(("next sentence right", f"{results['next-sentence accuracy']:.1%}", f"{results['random']:.1%}"))
+        return [*rows, ("parameters", f"{results['parameters']:,}", "")]
+
+    def warn(self, results: dict) -> list[str]:
+        if results["masked-token loss"] >= results["unigram"] - 0.2:
+            return [
+                f"the loss of hidden tokens, {results['masked-token loss']:.2f}, is about that of word frequencies, "
+                f"{results['unigram']:.2f}: many trainings stay there for long; try more --steps, or a larger --batch."
+            ]
+        return []
+
+    def claim(self, run: Run) -> Claim:
+        """Features of sentences for labelled texts: the mean of the tokens', and logistic regression."""
+        if not self.tasks:
+            raise CaudexError("--tasks is empty; name one set of labelled texts at least, such as films.")
+        model = self.train(run)
+        spent = run.stage("pretraining").kept("finished")["flops"]
+        sizes = {
+            name: getattr(self, name) for name in ("data", "column", "strict", "context", "depth", "width", "heads")
+        }
+        sizes |= {"tokens": self.tokens, "vocabulary": self.vocabulary, "batch": self.batch, "seed": self.seed}
+        other = replace(find("systems", "gpt")(**sizes), flops=spent, steps=1, lr=self.lr)
+        rival = other.train(run.stage("next-token"))
+        with run.stage("untrained").seeded("weights"):
+            untrained = LanguageModel(self.learner(run.kept("facts")), run.kept("facts"))
+        models = {"bert": model, "next token, same compute": rival, "untrained trunk": untrained}
+        found: dict[str, list[float]] = {name: [] for name in models}
+        further = {}
+        for task in self.tasks:
+            texts = data.labelled_texts(task)
+            for name, each in models.items():
+                found[name].append(worth(each, texts, self.seed))
+                further[f"{task}, {name}"] = found[name][-1]
+        means = {name: sum(values) / len(values) for name, values in found.items()}
+        return Claim(self.statement, means.pop("bert"), means, further)
+
+    def check(self) -> None:
+        super().check()
+        reading.check(self)
+
+
+@torch.no_grad()
+def figures(made: Learner, batches: list) -> dict[str, float]:
+    """Losses and accuracies of both signals on held-out batches."""
+    trunk, heads = made.averaged
+    device, found = trunk.words.weight.device, {}
+    for batch in batches:
+        batch = batch._replace(
+            texts=moved(batch.texts, device), targets=batch.targets.to(device), random=batch.random.to(device)
+        )
+        for name, signal in heads.items():
+            said = signal.loss(trunk, batch)
+            found.setdefault(f"{name} loss", []).append(said.loss.item())
+            found.setdefault(f"{name} accuracy", []).append(said.metrics["accuracy"].item())
+        found.setdefault("random", []).append(batch.random.float().mean().item())
+    return {name: sum(values) / len(values) for name, values in found.items()}

