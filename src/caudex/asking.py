@@ -108,19 +108,29 @@ ASKED = (
 
 
 def answer(model: LanguageModel, question: str, most: int = 20) -> tuple[str, float]:
-    """The likeliest answer, greedily, to the end of its line; and the probability of its tokens together
-    (Radford et al. 2019, section 3.8)."""
-    lines = [f"Q: {asked}\nA: {said}\n" for asked, said in QUESTIONS]
-    prompt = "\n".join([*lines, f"Q: {question}\nA:"])
+    """The likeliest answer, greedily, to the end of its line, after as many examples as fit into the context; and the
+    probability of its tokens together (Radford et al. 2019, section 3.8).
+
+    Raises CaudexError for a question that does not fit even alone.
+    """
+    prompts = ["\n".join([*_shown(shots), f"Q: {question}\nA:"]) for shots in range(len(QUESTIONS), -1, -1)]
+    prompt = next((each for each in prompts if model.size(each) + most < model.trunk.context), None)
+    if prompt is None:
+        raise CaudexError(
+            f"{question[:60]!r} and an answer of {most} tokens do not fit into the context of {model.trunk.context:,}; "
+            "shorten it, or use a model with a longer context."
+        )
     said = ""
     for (part,) in model.generate(prompt, most, temperature=0):
         said += part
         if "\n" in said.lstrip():
             break
     said = said.strip().split("\n")[0].strip()
-    if not said:
-        return "", 0.0
-    return said, model.likelihoods([(prompt, f" {said}")])[0].exp().item()
+    return (said, model.likelihoods([(prompt, f" {said}")])[0].exp().item()) if said else ("", 0.0)
+
+
+def _shown(count: int) -> list[str]:
+    return [f"Q: {asked}\nA: {said}\n" for asked, said in QUESTIONS[:count]]
 
 
 def right(said: str, truth: str) -> bool:

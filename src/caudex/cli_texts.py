@@ -21,6 +21,7 @@ def generate_(words: Sequence[str]) -> None:
         if not low <= value <= high:
             raise CaudexError(f"{name} {value:g} is out of range; it must be between {low:g} and {high:g}.")
     model = _model(flags.run)
+    model.needs("next-token", "generate")
     size, context = model.size(flags.prompt), model.trunk.context
     if size > context:
         print(

@@ -67,7 +67,7 @@ class LanguageModel(nn.Module):
         0 always takes the likeliest. A text ends where the model ends it, or after `most` tokens. What no longer fits
         into the context is forgotten, half a context at a time. Of a prompt longer than the context the end counts.
         """
-        self._needs("next-token", "generate")
+        self.needs("next-token", "generate")
         tokenizer, context = self.tokenizer, self.trunk.context
         start = tokenizer.encode(prompt, specials=False)
         if not start:
@@ -102,7 +102,7 @@ class LanguageModel(nn.Module):
 
         Raises CaudexError for a pair that does not fit into the context.
         """
-        self._needs("next-token", "score texts")
+        self.needs("next-token", "score texts")
         begin = [self.tokenizer.end if self.tokenizer.end is not None else 0]
         rows = []
         for given, continuation in pairs:
@@ -132,7 +132,7 @@ class LanguageModel(nn.Module):
     @torch.inference_mode()
     def fill(self, text: str, count: int = 5) -> list[list[tuple[str, float]]]:
         """For each [MASK] of the text the likeliest tokens, with their probabilities."""
-        self._needs("masked-token", "fill in")
+        self.needs("masked-token", "fill in")
         tokenizer = self.tokenizer
         tokens = [tokenizer.cls, *tokenizer.encode(text), tokenizer.sep]
         places = [i for i, token in enumerate(tokens) if token == tokenizer.mask]
@@ -152,7 +152,7 @@ class LanguageModel(nn.Module):
     @torch.inference_mode()
     def follows(self, first: str, second: str) -> float:
         """The probability that the second passage follows the first."""
-        self._needs("next-sentence", "tell whether one passage follows another")
+        self.needs("next-sentence", "tell whether one passage follows another")
         one, two = (self.tokenizer.encode(text, specials=False) for text in (first, second))
         tokens = [self.tokenizer.cls, *one, self.tokenizer.sep, *two, self.tokenizer.sep]
         self._fits(tokens)
@@ -160,7 +160,8 @@ class LanguageModel(nn.Module):
         made = self.trunk(Sequences(torch.tensor([tokens], device=self.device), segments)).pooled
         return self.signals["next-sentence"].head(made).softmax(-1)[0, 0].item()
 
-    def _needs(self, signal: str, what: str) -> None:
+    def needs(self, signal: str, what: str) -> None:
+        """Raises CaudexError where the model has not learned this signal."""
         if signal not in self.signals:
             has = ", ".join(self.signals) or "no signal"
             raise CaudexError(f"this model cannot {what}: it learned {has}, and that takes {signal}.")

@@ -74,7 +74,6 @@ def read(settings: OnTexts, run: Run, window: int) -> Texts:
     """The texts that the settings name, as streams of tokens, which are built once and kept in the cache."""
     documents = data.documents(settings.data, settings.column, settings.strict)
     if settings.tokens in KINDS:
-        say(run, f"learning how to cut {documents.bytes / 1e6:,.1f} MB of text into tokens")
         most = 0 if settings.tokens == "characters" else settings.vocabulary
         tokenizer = Tokenizer.learn(settings.tokens, documents, most)
     else:

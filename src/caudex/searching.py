@@ -31,6 +31,7 @@ BY = ("meaning", "words", "both")
 class Passage(NamedTuple):
     document: int
     text: str
+    where: str = ""
 
 
 def passages(documents: Iterable[tuple[int, str]], words: int = WORDS) -> Iterator[Passage]:
@@ -129,7 +130,7 @@ def indexed(spec: str, run: str | None, column: str | None) -> Index:
     model, name = encoder(run)
     key = repr([name, str(documents.root.resolve()), documents.column, documents.sources(), WORDS])
     folder = data.cache() / "search" / hashlib.sha256(key.encode()).hexdigest()[:16]
-    held = list(passages(documents))
+    held = [passage._replace(where=documents.name(passage.document)) for passage in passages(documents)]
     if not held:
         raise CaudexError(f"{spec} has no words to find; give some text.")
     parts, console = [], Console(stderr=True)
@@ -160,5 +161,5 @@ def found_in(spec: str, query: str, count: int, by: str, run: str | None, column
             break
         if passage.document not in seen:
             seen.add(passage.document)
-            rows.append((len(rows) + 1, passage.document + 1, f"{scores[place]:.3f}", passage.text[:160]))
+            rows.append((len(rows) + 1, passage.where, f"{scores[place]:.3f}", passage.text[:160]))
     return rows

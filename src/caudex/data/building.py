@@ -1,4 +1,4 @@
-"""Building a token stream: shards in parallel, written aside, put together at the end."""
+"""Building a token stream: in parallel, and going on where it was killed."""
 
 from __future__ import annotations
 
@@ -12,27 +12,24 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from caudex.data import shards
 from caudex.data.documents import Documents
-from caudex.data.pieces import PIECE, pieces_of_text
+from caudex.data.pieces import PIECE
 from caudex.data.progress import Progress
 from caudex.data.tokenizers import Tokenizer
-from caudex.disk import flush, write
+from caudex.disk import write
 from caudex.errors import CaudexError
 
 FORMAT = 1
-SHARD = 4 << 20
-"""characters, about, that a process works on at once, and that are lost if it is killed"""
-_AT_ONCE = 1 << 17  # characters that are tokenised at once: the library takes some 300 bytes each
-
-Part = tuple[str, bool]  # a piece, and whether its document ends with it
 
 
 def build(documents: Documents, tokenizer: Tokenizer, folder: Path, workers: int) -> None:
@@ -45,27 +42,27 @@ def build(documents: Documents, tokenizer: Tokenizer, folder: Path, workers: int
     with _alone(folder):
         wanted = made_from(documents, tokenizer)
         meta = read_meta(folder)
-        if meta is not None and meta["made_from"] == wanted:
-            return
         if meta is not None:
+            if meta["made_from"] == wanted and not (documents.strict and meta["replaced"]):
+                return
             print(f"{folder} was built from other text or with another tokenizer: building it again", file=sys.stderr)
         _start(folder, wanted)
         tokenizer.save(folder)
         count = _write_shards(documents, tokenizer, folder, workers)
         if made_from(documents, tokenizer) != wanted:
             raise CaudexError(f"{documents.root} changed while it was read; leave it as it is and begin again.")
-        dtype = "uint16" if tokenizer.size <= 1 << 16 else "uint32"
-        tokens, ends = _join(folder, count, dtype)
+        dtype = np.dtype(shards.data_type(tokenizer)).name
+        tokens, ends = shards.join(folder, count, dtype)
         write(folder / "starts.npy", _npy(np.append(0, ends[:-1]).astype(np.int64)))
-        told = dict(
-            tokenizer=tokenizer.fingerprint,
-            dtype=dtype,
-            tokens=tokens,
-            documents=len(ends),
-            replaced=documents.replaced,
-            skipped=documents.skipped,
-            made_from=wanted,
-        )
+        told = {
+            "tokenizer": tokenizer.fingerprint,
+            "dtype": dtype,
+            "tokens": tokens,
+            "documents": len(ends),
+            "replaced": documents.replaced,
+            "skipped": documents.skipped,
+            "made_from": wanted,
+        }
         write(folder / "meta.json", json.dumps({"format": FORMAT} | told, indent=1))
         _clear(folder, "shard-*.npz", "building.json")
 
@@ -79,7 +76,7 @@ def made_from(documents: Documents, tokenizer: Tokenizer) -> dict:
         "files": len(sources),
         "bytes": sum(size for _, size, _ in sources),
         "names": hashlib.sha256(json.dumps(sources).encode()).hexdigest(),
-        "pieces": [PIECE, SHARD],
+        "piece": PIECE,
     }
 
 
@@ -96,12 +93,9 @@ def read_meta(folder: Path) -> dict | None:
         raise CaudexError(f"{folder / 'meta.json'} cannot be read; remove the folder and build it again.") from None
 
 
-# -- shards ---------------------------------------------------------------------------------------------------------
-
-
 def _start(folder: Path, wanted: dict) -> None:
     """Shards of another build are removed, those of this one stay."""
-    plan = folder / "building.json"
+    plan, wanted = folder / "building.json", wanted | {"shard": shards.SHARD}
     with suppress(OSError, ValueError):
         if json.loads(plan.read_text()) == wanted:
             return
@@ -113,8 +107,8 @@ def _write_shards(documents: Documents, tokenizer: Tokenizer, folder: Path, work
     """How many there are."""
     count, running = 0, deque()
     with Progress("tokenising", documents.bytes) as progress, _workers(tokenizer, workers) as submit:
-        for parts in _portions(documents):
-            file = folder / f"shard-{count:06}.npz"
+        for parts in shards.portions(documents):
+            file = folder / shards.name(count)
             count += 1
             characters = sum(len(text) for text, _ in parts)
             if file.exists():
@@ -132,61 +126,6 @@ def _finish(running: deque, progress: Progress) -> None:
     done, characters = running.popleft()
     done()
     progress.advance(characters)
-
-
-def _portions(documents: Iterable[tuple[int, str]]) -> Iterator[list[Part]]:
-    """Parts of about `SHARD` characters together."""
-    parts, characters = [], 0
-    for part in _closed(documents):
-        parts.append(part)
-        characters += len(part[0])
-        if characters >= SHARD:
-            yield parts
-            parts, characters = [], 0
-    if parts:
-        yield parts
-
-
-def _closed(documents: Iterable[tuple[int, str]]) -> Iterator[Part]:
-    before = None
-    for number, piece in documents:
-        if before:
-            yield before[1], before[0] != number
-        before = number, piece
-    if before:
-        yield before[1], True
-
-
-def _shard(tokenizer: Tokenizer, file: Path, parts: list[Part]) -> None:
-    dtype = np.uint16 if tokenizer.size <= 1 << 16 else np.uint32
-    arrays, ends, length = [np.zeros(0, dtype)], [], 0
-    for text, last in parts:
-        pieces = [tokenizer.array(each).astype(dtype) for each in pieces_of_text(text, _AT_ONCE)]
-        if last:
-            pieces.append(np.array([tokenizer.end], dtype))
-        arrays += pieces
-        length += sum(map(len, pieces))
-        ends += [length] * last
-    buffer = io.BytesIO()
-    np.savez(buffer, tokens=np.concatenate(arrays), ends=np.array(ends, dtype=np.int64))
-    write(file, buffer.getvalue())
-
-
-def _join(folder: Path, count: int, dtype: str) -> tuple[int, np.ndarray]:
-    """tokens.bin out of the shards: (number of tokens, int64 [D] where each document ends)."""
-    tokens, ends = 0, []
-    aside = folder / ".tokens.bin.aside"
-    with aside.open("wb") as out:
-        for number in range(count):
-            with np.load(folder / f"shard-{number:06}.npz") as shard:
-                out.write(shard["tokens"].astype(dtype).tobytes())
-                ends.append(shard["ends"] + tokens)
-                tokens += len(shard["tokens"])
-        out.flush()
-        os.fsync(out.fileno())
-    aside.rename(folder / "tokens.bin")
-    flush(folder)
-    return tokens, np.concatenate(ends)
 
 
 def _clear(folder: Path, *patterns: str) -> None:
@@ -218,11 +157,11 @@ def _alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _workers(tokenizer: Tokenizer, workers: int) -> Iterator[Callable]:
-    """A function that starts the writing of a shard and returns one that waits for its end."""
+    """A function that starts the writing of a shard and returns one that waits for its end (or does all the work)."""
     if workers == 1:
-        yield lambda file, parts: _shard(tokenizer, file, parts) or (lambda: None)
+        yield lambda file, parts: partial(shards.write_shard, tokenizer, file, parts)
         return
-    context = multiprocessing.get_context("spawn")
+    context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with ProcessPoolExecutor(workers, context, _begin, (tokenizer,)) as pool:
         try:
             yield lambda file, parts: pool.submit(_carry_out, file, parts).result
@@ -231,6 +170,11 @@ def _workers(tokenizer: Tokenizer, workers: int) -> Iterator[Callable]:
                 "a process that was tokenising was killed, perhaps for want of memory; begin again with fewer workers, "
                 "and what is done stays."
             ) from None
+        except BaseException:  # what they are at is done again the next time
+            for worker in multiprocessing.active_children():
+                if worker not in others:
+                    worker.kill()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -239,12 +183,12 @@ _own: list[Tokenizer] = []  # of a worker
 
 
 def _begin(tokenizer: Tokenizer) -> None:
-    """A worker hears of Ctrl-C from its parent alone, which lets it finish its shard; and it does not outlive it."""
+    """A worker hears of Ctrl-C from its parent alone, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     _own[:] = [tokenizer]
 
 
-def _carry_out(file: Path, parts: list[Part]) -> None:
-    _shard(_own[0], file, parts)
+def _carry_out(file: Path, parts: list[shards.Part]) -> None:
+    shards.write_shard(_own[0], file, parts)

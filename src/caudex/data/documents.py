@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,7 @@ class Documents:
     def __init__(self, root: Path, files: list[Path], column: str = "text", strict: bool = False):
         self.root, self.files, self.column, self.strict = root, files, column, strict
         self.skipped: list[tuple[str, str]] = []
+        self._firsts: list[int] = []  # of each file that was come to: the number of its first document
         self._decoder = Decoder(strict)
 
     @property
@@ -71,9 +73,10 @@ class Documents:
         return found
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        self.skipped, self._decoder = [], Decoder(self.strict)
+        self.skipped, self._decoder, self._firsts = [], Decoder(self.strict), []
         number = 0
         for file in self.files:
+            self._firsts.append(number)
             try:
                 for document in self._of_file(file):
                     for place, piece in enumerate(document):
@@ -84,6 +87,13 @@ class Documents:
         if not number:
             path, reason = self.skipped[0] if self.skipped else (self.root, "empty")
             raise CaudexError(f"{self.root} has no document that can be read; {path}: {reason}. Give some text.")
+
+    def name(self, number: int) -> str:
+        """Where document `number` of the last pass stands: its file below the root, and which row of it."""
+        which = bisect.bisect_right(self._firsts, number) - 1
+        file = self.files[which]
+        name = str(file.relative_to(self.root)) if file != self.root else file.name
+        return f"{name}, row {number - self._firsts[which] + 1:,}" if file.suffix.lower() in TABLES else name
 
     def _of_file(self, file: Path) -> Iterator[Iterator[str]]:
         """The documents of a file, each as its pieces."""

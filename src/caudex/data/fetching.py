@@ -97,7 +97,8 @@ def _npm(archive: Archive, folder: str) -> list[str]:
             f"{cache() / 'archives'}."
         )
     wanted = f"{archive.package}@{archive.version}"
-    return [npm, "pack", "--ignore-scripts", "--silent", "--pack-destination", folder, wanted]
+    options = ["--ignore-scripts", "--fetch-retries", "1", "--loglevel", "error", "--pack-destination", folder]
+    return [npm, "pack", *options, wanted]
 
 
 def _carry_out(archive: Archive, command: list[str], folder: str) -> None:
@@ -112,7 +113,8 @@ def _carry_out(archive: Archive, command: list[str], folder: str) -> None:
         said = [str(error)]
     if any("No module named pip" in line for line in said):
         raise CaudexError(f"{archive.package} is fetched with pip, which is missing: python -m ensurepip.")
-    told = next((line for line in reversed(said) if "error" in line.lower()), said[-1])
+    errors = [line for line in said if "error" in line.lower()] or said
+    told = errors[0 if archive.by == "npm" else -1]  # where each says why
     raise CaudexError(
         f"{archive.package} {archive.version} cannot be fetched ({told.strip()}); try again with a network, or put "
         f"{archive.file} into {cache() / 'archives'}."

@@ -82,36 +82,42 @@ class PairBatches:
         document = int(np.searchsorted(self.firsts, passage, "right")) - 1
         nominal = (passage - int(self.firsts[document])) * self.most + shift % self.most - self.most // 2
         last = max(0, int(self.bodies[document]) - self.most)
-        tokens = self._passage(document, min(max(nominal, 0), last), self.most, self.most)
+        tokens = self._passage(document, min(max(nominal, 0), last))
         cuts = self._sentences(tokens)
         if not len(cuts) and last:
             cuts = np.arange(1, len(tokens))
         if not len(cuts):  # a document of one sentence
-            one, left = tokens[: self.most // 2], self.most
+            one, rest = tokens[: self.most // 2], self.most - len(tokens[: self.most // 2])
         else:
             cut = int(cuts[place % len(cuts)])
-            one, left = tokens[:cut], len(tokens) - cut
+            one, rest = tokens[:cut], len(tokens) - cut
             if coin % 2:
                 return one, tokens[cut:], False
         another = which % (len(self.bodies) - 1)
         another += another >= document
-        begin = where % max(1, int(self.bodies[another]) - left + 1)
-        return one, self._passage(another, begin, left, self.most - len(one)), True
+        begin = where % max(1, int(self.bodies[another]) - self.most + 1)
+        return one, self._run(self._passage(another, begin), rest, self.most - len(one)), True
 
-    def _passage(self, document: int, begin: int, wanted: int, most: int) -> np.ndarray:
-        """int64 [T]: sentences of a document from about `begin` on, about `wanted` tokens, at most `most`."""
+    def _passage(self, document: int, begin: int) -> np.ndarray:
+        """int64 [T]: sentences of a document from about `begin` on, as many as a pair has room for."""
         before = int(begin > 0)  # to see whether a sentence begins right there
-        end = min(int(self.bodies[document]), begin + most)
+        end = min(int(self.bodies[document]), begin + self.most)
         tokens = self.stream.at(self.begins[document] + np.arange(begin - before, end))
         starts = self._sentences(tokens)
-        if before:
-            first = int(starts[0]) if len(starts) and starts[0] <= len(tokens) // 2 else 1
-            tokens, starts = tokens[first:], starts[starts > first] - first
-        stops = np.append(starts, len(tokens)) if end == self.bodies[document] else starts
-        stops = stops[stops >= wanted // 2]
-        if not len(stops):
-            return tokens[:wanted]
-        return tokens[: max(1, int(stops[np.abs(stops - wanted).argmin()]))]
+        first = before
+        if before and len(starts) and starts[0] <= len(tokens) // 2:
+            first = int(starts[0])
+        if end < self.bodies[document] and len(starts) and starts[-1] > (len(tokens) + first) // 2:
+            return tokens[first : starts[-1]]
+        return tokens[first:]
+
+    def _run(self, tokens: np.ndarray, wanted: int, most: int) -> np.ndarray:
+        """Those sentences in a row whose length is nearest to `wanted`, so that it is as in the rest they replace."""
+        marks = np.concatenate([[0], self._sentences(tokens), [len(tokens)]])
+        lengths = marks - marks[:, None]  # from each row's mark to each column's
+        off = np.where((lengths > 0) & (lengths <= most), np.abs(lengths - wanted), len(tokens) + wanted)
+        one, other = divmod(int(off.argmin()), len(marks))
+        return tokens[marks[one] : marks[other]] if one < other else tokens[:wanted]
 
     def _sentences(self, tokens: np.ndarray) -> np.ndarray:
         """int64: the places, after the first, at which a sentence begins."""

@@ -12,6 +12,7 @@ from caudex.errors import CaudexError
 PIECE = 1 << 20
 """bytes or characters of a document that are held at once"""
 _LOOKED_THROUGH = 1 << 16  # bytes before the end of a piece, for a place between two words
+_HALF = re.compile("[\ud800-\udfff]")
 _GAP = re.compile(r"(?<=\S)[ \t\r\n]")
 
 
@@ -29,10 +30,25 @@ class Decoder:
             if self.strict:
                 raise CaudexError(
                     f"{path} is not UTF-8 at byte {offset + error.start:,} ({raw[error.start]:#04x}); "
-                    "save it as UTF-8, or leave --strict out, and such bytes are replaced and counted."
+                    "save it as UTF-8, or read it without --strict, which replaces and counts such bytes."
                 ) from None
         self.replaced += len(raw) - len(raw.decode(errors="ignore").encode())
         return raw.decode(errors="replace")
+
+    def mended(self, text: str, where: str) -> str:
+        """JSON can spell out half a character, which is none and cannot be encoded."""
+        try:
+            text.encode()
+            return text
+        except UnicodeEncodeError as error:
+            if self.strict:
+                raise CaudexError(
+                    f"{where} has half a character, \\u{ord(text[error.start]):x}; write the whole, or read it without "
+                    "`strict`, which replaces and counts such halves."
+                ) from None
+        mended, halves = _HALF.subn("\ufffd", text)
+        self.replaced += halves
+        return mended
 
 
 def pieces_of_file(file: BinaryIO, path: Path, decoder: Decoder) -> Iterator[str]:

@@ -41,16 +41,16 @@ def _jsonl(path: Path, file: BinaryIO, columns: list[str], decoder: Decoder) -> 
         if not known:  # a later row may lack what the first one has
             known = set(row)
             _must_have(path, columns, list(row))
-        yield line, [_text(path, line, column, row.get(column)) for column in columns]
+        yield line, [_text(path, line, column, row.get(column), decoder) for column in columns]
 
 
-def _text(path: Path, line: int, column: str, value: object) -> str:
+def _text(path: Path, line: int, column: str, value: object, decoder: Decoder) -> str:
     if value is None:
         return ""
     if isinstance(value, (list, dict)):
         kind = "a list" if isinstance(value, list) else "a table"
         raise CaudexError(f"{path}, line {line:,}: the column {column!r} holds {kind}, not a text; name another.")
-    return value if isinstance(value, str) else str(value)
+    return decoder.mended(value, f"{path}, line {line:,}") if isinstance(value, str) else str(value)
 
 
 def _csv(path: Path, file: BinaryIO, columns: list[str], decoder: Decoder) -> Iterator[tuple[int, list[str]]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from caudex.data.building import build, made_from, read_meta
 from caudex.data.documents import Documents
 from caudex.data.tokenizers import Tokenizer
 from caudex.errors import CaudexError
@@ -24,10 +25,8 @@ def stream(documents: Documents, tokenizer: Tokenizer, folder: str | Path, worke
     processes may ask for the same stream: one builds it. Each document ends with the tokenizer's `end`. Raises
     CaudexError as reading the documents does, and for a tokenizer that has no such token.
     """
-    from caudex.data.building import build
-
     build(documents, tokenizer, Path(folder), workers)
-    return Stream.load(folder)
+    return Stream.load(folder, tokenizer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +46,6 @@ class Stream:
     def load(cls, folder: str | Path, tokenizer: Tokenizer | None = None, documents: Documents | None = None) -> Stream:
         """The stream that was built there. CaudexError if there is none, if it is not whole, or if it was built with
         another tokenizer or from other documents than those given, or these have changed since."""
-        from caudex.data.building import made_from, read_meta
-
         folder = Path(folder)
         meta = read_meta(folder)
         if meta is None:
@@ -64,9 +61,13 @@ class Stream:
                 f"{documents.root} is not what {folder} was built from: {meta['made_from']['files']:,} files of "
                 f"{meta['made_from']['bytes']:,} bytes in all, since changed or replaced. Build it again."
             )
-        tokens = np.memmap(folder / "tokens.bin", dtype=meta["dtype"], mode="r")
-        starts = np.load(folder / "starts.npy", mmap_mode="r")
-        if len(tokens) != meta["tokens"] or len(starts) != meta["documents"]:
+        try:
+            tokens = np.memmap(folder / "tokens.bin", dtype=meta["dtype"], mode="r")
+            starts = np.load(folder / "starts.npy", mmap_mode="r")
+            whole = len(tokens) == meta["tokens"] and len(starts) == meta["documents"]
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
             raise CaudexError(f"{folder} is not whole; remove it and build it again.")
         return cls(tokens, starts, np.append(starts[1:], len(tokens)), tokenizer or known, meta)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.data import vocabularies
+from caudex.data import corpora, vocabularies
 from caudex.disk import write
 
 FILE = "tokenizer.json"
-KINDS = {"BPE": "bpe", "WordPiece": "wordpiece", "WordLevel": "characters"}
+KINDS = {"BPE": "bpe", "WordPiece": "wordpiece"}
+OWN = (vocabularies.END, vocabularies.UNKNOWN)
 
 
 class Tokenizer:
@@ -29,8 +30,6 @@ class Tokenizer:
         backend.no_padding()
         self.backend = backend
         self.description = json.loads(backend.to_str())
-        kind = self.description["model"].get("type", "BPE")
-        self.kind = KINDS.get(kind, kind.lower())
         self.vocabulary: dict[str, int] = backend.get_vocab()
         self.size = 1 + max(self.vocabulary.values())
         self.end = self._first("<|endoftext|>", "</s>", "<|end_of_text|>", "[SEP]")
@@ -38,6 +37,12 @@ class Tokenizer:
         self.unknown = self._first("[UNK]", "<unk>", vocabularies.UNKNOWN)
         self.cls, self.sep = self._first("[CLS]", "<s>"), self._first("[SEP]", "</s>")
         self.mask = self._first("[MASK]", "<mask>")
+        kind = self.description["model"].get("type", "BPE")
+        single = kind == "WordLevel" and all(len(token) == 1 for token in self.vocabulary if token not in OWN)
+        self.kind = "characters" if single and self.unknown is not None else KINDS.get(kind, kind.lower())
+
+    def __reduce__(self):
+        return type(self), (self.backend,)
 
     @classmethod
     def learn(cls, kind: str, documents: Iterable[tuple[int, str]], vocabulary: int = 0) -> Tokenizer:
@@ -52,8 +57,10 @@ class Tokenizer:
     @classmethod
     def load(cls, folder: str | Path) -> Tokenizer:
         """What `save` wrote, or a published vocabulary: tokenizer.json; GPT-2's vocab.json and merges.txt (or
-        encoder.json and vocab.bpe); BERT's vocab.txt. Only data is read, no code. CaudexError if none can be."""
-        return cls(vocabularies.published(Path(folder)))
+        encoder.json and vocab.bpe); BERT's vocab.txt; or by name, `gpt2`, which is fetched. Only data is read, no
+        code. CaudexError if none can be."""
+        named = folder in corpora.MODELS and not Path(folder).exists()
+        return cls(vocabularies.published(corpora.folder(folder) if named else Path(folder)))
 
     @classmethod
     def of(cls, description: dict) -> Tokenizer:
@@ -79,8 +86,7 @@ class Tokenizer:
         """uint32 [T]: the ids of a text of a corpus, in which no special token is looked for."""
         if self.kind == "characters":
             return self._characters(text)
-        self.backend.encode_special_tokens = True
-        return np.asarray(self.backend.encode(text, add_special_tokens=False).ids, dtype=np.uint32)
+        return np.array(self.encode(text, specials=False), dtype=np.uint32)
 
     def decode(self, ids: Iterable[int], specials: bool = True) -> str:
         """The text; special tokens are written out, or left out."""
@@ -104,17 +110,16 @@ class Tokenizer:
     @cached_property
     def ends_sentence(self) -> np.ndarray:
         """bool [size]: pieces after which a new sentence may begin: they end with . ! or ?, or have a line's end."""
-        return self._table(
-            lambda token, text: "\n" in text or text.rstrip().endswith((".", "!", "?", "。", "！", "？"))
-        )
+        return self._table(lambda token, text: "\n" in text or text.rstrip().endswith((*".!?\u3002\uff01\uff1f",)))
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells tokenizers apart that would give other numbers: of the tokens, the merges and the normaliser."""
+        """Tells tokenizers apart that give other numbers: of the tokens, the merges and how text is prepared."""
         model = self.description["model"]
         merges = [pair.split(" ") if isinstance(pair, str) else pair for pair in model.get("merges", [])]
-        normaliser = self.description.get("normalizer")
-        told = [self.kind, sorted(self.vocabulary.items(), key=lambda pair: pair[1]), merges, normaliser]
+        prepared = [self.description.get(part) or {} for part in ("normalizer", "pre_tokenizer")]
+        prepared[1] = {name: value for name, value in prepared[1].items() if name != "trim_offsets"}  # not of numbers
+        told = [self.kind, sorted(self.vocabulary.items(), key=lambda pair: pair[1]), merges, prepared]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     def _characters(self, text: str) -> np.ndarray:

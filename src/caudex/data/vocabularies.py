@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from caudex.data.pieces import pieces_of_text
+from caudex.data.progress import Progress
 from caudex.errors import CaudexError, reason
 from caudex.names import nearest
 
@@ -41,7 +42,9 @@ def published(folder: Path):
         if (file := folder / "vocab.txt").is_file():
             tokens = file.read_text("utf-8").removesuffix("\n").split("\n")  # some tokens are line ends of other kinds
             vocabulary = {token.rstrip("\r"): place for place, token in enumerate(tokens)}
-            return _bert(vocabulary, _settings(folder).get("do_lower_case", True))
+            if "[UNK]" not in vocabulary:
+                raise ValueError("it has no [UNK]")
+            return _bert(vocabulary, **_settings(folder))
     except Exception as error:  # the library raises nothing more special
         raise CaudexError(f"{file} cannot be read as a vocabulary: {reason(error)}.") from None
     raise CaudexError(
@@ -83,7 +86,7 @@ def _wordpiece(documents: Iterable[tuple[int, str]], size: int):
     ties by number; so they are numbered beforehand, among the special tokens, which come first."""
     from tokenizers.trainers import WordPieceTrainer
 
-    tokenizer = _bert({}, True)
+    tokenizer = _bert({})
     frequent, inner, seen = Counter(), set(), set()
     for text in _sample(documents):
         new = set(tokenizer.normalizer.normalize_str(text).split()) - seen
@@ -102,7 +105,7 @@ def _wordpiece(documents: Iterable[tuple[int, str]], size: int):
         show_progress=False,
     )
     tokenizer.train_from_iterator(_sample(documents), trainer)
-    return _bert(tokenizer.get_vocab(with_added_tokens=False), True)
+    return _bert(tokenizer.get_vocab(with_added_tokens=False))
 
 
 def _characters(documents: Iterable[tuple[int, str]], size: int):
@@ -126,11 +129,13 @@ def _sample(documents: Iterable[tuple[int, str]]) -> Iterator[str]:
     """Parts of the documents, all or evenly spread ones; cut between words."""
     step = 1 + getattr(documents, "bytes", 0) // LEARNED_FROM
     place = 0
-    for _, piece in documents:
-        for part in pieces_of_text(piece, _FED):
-            if place % step == 0:
-                yield part
-            place += 1
+    with Progress("reading for the vocabulary", getattr(documents, "bytes", 0)) as progress:
+        for _, piece in documents:
+            for part in pieces_of_text(piece, _FED):
+                if place % step == 0:
+                    yield part
+                place += 1
+            progress.advance(len(piece))
 
 
 def _most_frequent(counts: Counter, most: int) -> list[str]:
@@ -156,12 +161,14 @@ def _byte_level(vocabulary: dict[str, int], merges: list[tuple[str, str]]):
     return _with_specials(tokenizer, [END] if END in vocabulary else [])
 
 
-def _bert(vocabulary: dict[str, int], lower: bool):
+def _bert(vocabulary: dict[str, int], do_lower_case=True, strip_accents=None, tokenize_chinese_chars=True):
     import tokenizers
     from tokenizers import decoders, models, normalizers, pre_tokenizers
 
     tokenizer = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lower)
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        lowercase=do_lower_case, strip_accents=strip_accents, handle_chinese_chars=tokenize_chinese_chars
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     return _with_specials(tokenizer, [token for token in BERTS if token in vocabulary])
@@ -180,5 +187,8 @@ def _pairs(file: Path) -> list[tuple[str, str]]:
 
 
 def _settings(folder: Path) -> dict:
+    """What BERT's tokenizer_config.json says of the normaliser."""
     file = folder / "tokenizer_config.json"
-    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    told = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    known = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+    return {name: told[name] for name in known if name in told}

@@ -38,14 +38,15 @@ class Shuffle:
         """int64 [B] the numbers, and [B] the epoch of each."""
         begin, self.drawn = self.drawn, self.drawn + self.size
         epochs, rest = np.divmod(mine(np.arange(begin, self.drawn)), self.count)
-        return np.concatenate([self._order(epoch)[rest[epochs == epoch]] for epoch in np.unique(epochs)]), epochs
+        numbers = [self._order(epoch)[rest[epochs == epoch]] for epoch in np.unique(epochs)]
+        return np.concatenate(numbers).astype(np.int64), epochs
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:
             self._orders = {e: order for e, order in self._orders.items() if e >= epoch - 1}
             numbers = np.arange(self.count, dtype=np.int32 if self.count < 1 << 31 else np.int64)
             self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(numbers)
-        return self._orders[epoch].astype(np.int64, copy=False)
+        return self._orders[epoch]
 
 
 class TokenBatches:
@@ -89,7 +90,8 @@ def evaluation_windows(stream: Stream, length: int, count: int) -> Tensor:
     """int64 [N, length + 1]: at most `count` windows, none of which predicts what another does, from the first of the
     stream to the last, spread evenly; always the same. CaudexError for a stream that is no longer than one."""
     _long_enough(stream, length, "hold out more")
-    begins = evenly((len(stream) - 1) // length, count).numpy() * length
+    windows = (len(stream) - 1) // length
+    begins = evenly(windows, count).clamp(max=windows - 1).numpy() * length  # of very many the last is rounded up
     return torch.from_numpy(stream.at(begins[:, None] + np.arange(length + 1)))
 
 

@@ -97,7 +97,8 @@ class Bert(OnTexts, System):
         tokenizer, said = model.tokenizer, []
         for number in range(count):
             place = len(held) * number // count
-            tokens = held.at(torch.arange(place, min(place + 24, len(held))).numpy()).tolist()
+            length = min(24, model.trunk.context // 2, len(held) - place)
+            tokens = held.at(torch.arange(place, place + length).numpy()).tolist()
             tokens = [token for token in tokens if token != tokenizer.sep]
             middle = len(tokens) // 2
             text = tokenizer.decode(tokens[:middle]) + f" {tokenizer.token(tokenizer.mask)} "

@@ -103,11 +103,11 @@ class SemanticSearch(System):
 
 
 def without_shared(title: str, body: str) -> str:
-    """The headline without the words that stand in the body, in whatever form: of four letters alike, or the same.
+    """The headline without the words that stand in the body, in whatever form: its first three letters are alike.
     Nothing where less than two are left."""
 
     def stems(text: str) -> list[tuple[str, str]]:
-        return [(word, word.lower()[:4]) for word in re.findall(r"\w+", text)]
+        return [(word, word.lower()[:3]) for word in re.findall(r"\w+", text)]
 
     there = {stem for _, stem in stems(body)}
     left = [word for word, stem in stems(title) if stem not in there]

@@ -1,0 +1,442 @@
+"""Streams are the same however they were built; windows and pairs come from where they should, and resume exactly."""
+
+import fcntl
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from caudex.data import shards
+from caudex.data.documents import documents
+from caudex.data.pairs import PairBatches
+from caudex.data.streams import Stream, stream
+from caudex.data.tokenizers import Tokenizer
+from caudex.data.windows import TokenBatches, evaluation_windows
+from caudex.errors import CaudexError
+
+WORDS = ["the", "a", "cat", "dog", "mat", "sat", "ran", "on", "under", "and", "red", "blue", "big", "old", "saw", "who"]
+
+
+def sentences(seed, count):
+    generator = np.random.default_rng(seed)
+    made = (" ".join(generator.choice(WORDS, generator.integers(2, 9))) for _ in range(count))
+    return " ".join(f"{sentence}." for sentence in made)
+
+
+@cache
+def wordpiece():
+    return Tokenizer.learn("wordpiece", [(0, sentences(0, 200))], 100)
+
+
+@cache
+def characters():
+    return Tokenizer.learn("characters", [(0, sentences(0, 200) + "0123456789\n")])
+
+
+def numbered(lengths, tokenizer=None, end=0):
+    """A stream in memory: of document i, whose last token is the end, the others are 1, 2, 3, ... over all."""
+    ends = np.cumsum(lengths)
+    tokens = np.arange(1, 1 + ends[-1])
+    tokens[ends - 1] = end
+    return Stream(tokens, ends - lengths, ends, tokenizer)
+
+
+def corpus(folder, count=12):
+    folder.mkdir()
+    for i in range(count):
+        (folder / f"{i:02}.txt").write_text(sentences(i + 1, 3 + 5 * i))
+    return documents(str(folder))
+
+
+def content(folder):
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if not file.name.startswith(".")}
+
+
+# -- streams --------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_is_all_documents_each_with_its_end(tmp_path):
+    read, tokenizer = corpus(tmp_path / "texts"), wordpiece()
+    built = stream(read, tokenizer, tmp_path / "stream")
+    texts = [text for _, text in read]
+    assert len(built.starts) == 12 and built.tokens.dtype == np.uint16
+    for i, text in enumerate(texts):
+        assert built.document(i).tolist() == [*tokenizer.encode(text), tokenizer.sep]
+    assert len(built) == sum(len(tokenizer.encode(text)) + 1 for text in texts)
+    assert set(content(tmp_path / "stream")) == {"tokens.bin", "starts.npy", "meta.json", "tokenizer.json"}
+    assert built.meta["format"] == 1 and built.meta["replaced"] == 0 and built.meta["documents"] == 12
+
+
+@given(
+    some.lists(some.text(some.sampled_from("ab é\n."), min_size=1, max_size=60), min_size=1, max_size=8),
+    some.integers(1, 90),
+)
+@settings(max_examples=25, deadline=None)
+def test_shards_do_not_show(tmp_path_factory, texts, shard):
+    folder = tmp_path_factory.mktemp("stream")
+    rows = [text for text in texts if text.strip()] or ["a"]
+    (folder / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in rows))
+    read, tokenizer = documents(str(folder / "a.jsonl")), characters()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SHARD", shard)
+        built = stream(read, tokenizer, folder / "stream")
+    assert [tokenizer.decode(built.document(i)) for i in range(len(built.starts))] == [
+        tokenizer.decode(tokenizer.array(text)) + "<|endoftext|>" for text in rows
+    ]
+
+
+def test_one_long_document_is_that_of_the_text_in_one(tmp_path, monkeypatch):
+    text = sentences(3, 60_000)
+    (tmp_path / "a.txt").write_text(text)
+    monkeypatch.setattr(shards, "SHARD", 1 << 18)
+    built = stream(documents(str(tmp_path / "a.txt")), wordpiece(), tmp_path / "stream")
+    assert len(text) > 1 << 20 and len(built.starts) == 1
+    assert built.document(0).tolist() == [*wordpiece().encode(text), wordpiece().sep]
+
+
+def test_several_processes_build_the_same_bytes(tmp_path):
+    read = corpus(tmp_path / "texts")
+    stream(read, wordpiece(), tmp_path / "one")
+    stream(read, wordpiece(), tmp_path / "two", workers=2)
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+KILLED = """
+import sys, time
+from caudex.data import shards
+from caudex.data.documents import documents
+from caudex.data.streams import stream
+from caudex.data.tokenizers import Tokenizer
+shards.SHARD = 200
+write = shards.write
+def slowly(file, content):
+    write(file, content)
+    time.sleep(0.02)
+shards.write = slowly
+texts, tokenizer, folder = sys.argv[1:]
+stream(documents(texts), Tokenizer.load(tokenizer), folder)
+"""
+
+
+def test_a_build_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
+    read, tokenizer = corpus(tmp_path / "texts"), wordpiece()
+    monkeypatch.setattr(shards, "SHARD", 200)
+    stream(read, tokenizer, tmp_path / "whole")
+    tokenizer.save(tmp_path / "tokenizer")
+    killed = tmp_path / "killed"
+    arguments = [str(tmp_path / "texts"), str(tmp_path / "tokenizer"), str(killed)]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments])
+    deadline = time.monotonic() + 60
+    while len(list(killed.glob("shard-*"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {file: file.stat().st_mtime_ns for file in killed.glob("shard-*")}
+    assert len(before) >= 5 and not (killed / "meta.json").exists()
+    with pytest.raises(CaudexError, match="killed has no finished stream"):
+        Stream.load(killed)
+    written = []
+    monkeypatch.setattr(
+        shards, "write", lambda file, content, write=shards.write: (written.append(file), write(file, content))
+    )
+    stream(read, tokenizer, killed)
+    assert content(killed) == content(tmp_path / "whole")
+    assert not set(before) & set(written) and len([file for file in written if file.name.startswith("shard")]) > 1
+
+
+class Deadly(Tokenizer):
+    def array(self, text):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_of_a_killed_worker_one_hears(tmp_path):
+    read = corpus(tmp_path / "texts")
+    with pytest.raises(CaudexError, match="was killed, perhaps for want of memory; begin again with fewer"):
+        stream(read, Deadly(wordpiece().backend), tmp_path / "stream", workers=2)
+    assert len(stream(read, wordpiece(), tmp_path / "stream", workers=2).starts) == 12
+
+
+def test_who_wants_a_stream_that_another_builds_waits_for_it(tmp_path, capsys):
+    read, folder, said = corpus(tmp_path / "texts"), tmp_path / "stream", ""
+    folder.mkdir()
+    with (folder / ".lock").open("w") as lock, ThreadPoolExecutor(1) as other:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = other.submit(stream, read, wordpiece(), folder)
+        deadline = time.monotonic() + 60
+        while "waiting for it" not in said and time.monotonic() < deadline:
+            said += capsys.readouterr().err
+        assert "waiting for it" in said and not built.done() and not list(folder.glob("shard-*"))
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert len(built.result().starts) == 12
+
+
+def test_a_finished_stream_is_not_built_again_and_a_changed_one_is(tmp_path, capsys):
+    read, folder = corpus(tmp_path / "texts"), tmp_path / "stream"
+    stream(read, wordpiece(), folder)
+    before = (folder / "tokens.bin").stat().st_mtime_ns
+    assert len(stream(read, wordpiece(), folder).starts) == 12
+    assert (folder / "tokens.bin").stat().st_mtime_ns == before and "again" not in capsys.readouterr().err
+    (tmp_path / "texts" / "12.txt").write_text("One more.")
+    more = documents(str(tmp_path / "texts"))
+    with pytest.raises(CaudexError, match=r"texts is not what .*stream was built from: 12 files"):
+        Stream.load(folder, documents=more)
+    with pytest.raises(CaudexError, match="was built with another tokenizer; build it again, or use the"):
+        Stream.load(folder, characters())
+    assert len(stream(more, wordpiece(), folder).starts) == 13
+    assert "building it again" in capsys.readouterr().err
+    assert Stream.load(folder, wordpiece(), more).tokenizer is wordpiece()
+    assert stream(more, characters(), folder).tokenizer.kind == "characters"
+
+
+def test_texts_that_change_while_they_are_read_are_noticed(tmp_path, monkeypatch):
+    read = corpus(tmp_path / "texts")
+    shard = shards.write_shard
+    monkeypatch.setattr(
+        shards, "write_shard", lambda *job: (shard(*job), (tmp_path / "texts" / "03.txt").write_text("Other."))
+    )
+    with pytest.raises(CaudexError, match="changed while it was read"):
+        stream(read, wordpiece(), tmp_path / "stream")
+
+
+def test_what_is_not_whole_is_refused(tmp_path):
+    folder = tmp_path / "stream"
+    stream(corpus(tmp_path / "texts"), wordpiece(), folder)
+    whole = (folder / "tokens.bin").read_bytes()
+    for cut in (whole[:-2], whole[:-1], b""):
+        (folder / "tokens.bin").write_bytes(cut)
+        with pytest.raises(CaudexError, match="is not whole"):
+            Stream.load(folder)
+    (folder / "meta.json").write_text("{")
+    with pytest.raises(CaudexError, match=r"meta.json cannot be read"):
+        Stream.load(folder)
+    (folder / "meta.json").write_text('{"format": 2}')
+    with pytest.raises(CaudexError, match="has format 2, this caudex reads 1"):
+        Stream.load(folder)
+
+
+def test_replaced_bytes_and_left_out_files_are_remembered(tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_bytes(b"the cat sat \xe9\xe9.")
+    (tmp_path / "texts" / "b.txt").write_bytes(b"\0")
+    built = stream(documents(str(tmp_path / "texts")), wordpiece(), tmp_path / "stream")
+    assert built.meta["replaced"] == 2 and built.meta["skipped"][0][0].endswith("b.txt")
+    with pytest.raises(CaudexError, match=r"a.txt is not UTF-8 at byte 12"):  # what was built leniently will not do
+        stream(documents(str(tmp_path / "texts"), strict=True), wordpiece(), tmp_path / "stream")
+
+
+# -- held out -------------------------------------------------------------------------------------------------------
+
+
+@given(
+    some.lists(some.integers(1, 50), min_size=1, max_size=60), some.sampled_from([0.1, 0.2, 0.5]), some.integers(1, 5)
+)
+@settings(max_examples=100, deadline=None)
+def test_what_is_held_out_is_about_the_share_and_nothing_is_lost(lengths, share, window):
+    whole = numbered(np.array(lengths))
+    try:
+        train, held = whole.split(share, window)
+    except CaudexError:
+        assert len(whole) * min(share, 1 - share) <= window + 1 + 2 * len(lengths)
+        return
+    places = [np.concatenate([np.arange(*each) for each in zip(part.starts, part.ends)]) for part in (train, held)]
+    assert sorted(np.concatenate(places)) == list(range(len(whole)))
+    assert min(len(train), len(held)) > window
+    assert len(held) <= max(2 * share * len(whole), share * len(whole) + len(lengths), window + 1 + 2 * len(lengths))
+    for part, where in zip((train, held), places):
+        assert np.array_equal(part.at(np.arange(len(part))), whole.at(where))
+
+
+def test_whole_documents_are_held_out_evenly():
+    train, held = numbered(np.full(100, 7)).split(0.1)
+    assert (held.starts // 7).tolist() == list(range(4, 100, 10)) and len(train.starts) == 90
+
+
+def test_of_few_documents_the_ends_are_held_out():
+    train, held = numbered(np.array([100, 50])).split(0.1)
+    assert (train.lengths.tolist(), held.lengths.tolist()) == ([90, 45], [10, 5])
+    assert held.starts.tolist() == [90, 145]
+    train, held = numbered(np.array([1000])).split(0.1, window=200)  # validation needs a window
+    assert len(held) > 200 and len(train) + len(held) == 1000
+    poems_and_a_book = numbered(np.array([20] * 30 + [100_000]))
+    assert 9_000 < len(poems_and_a_book.split(0.1)[1]) < 11_000
+
+
+def test_too_few_tokens_are_refused():
+    with pytest.raises(CaudexError, match=r"100 tokens are too few: .* the 64 of a window"):
+        numbered(np.array([100])).split(0.1, window=64)
+    with pytest.raises(CaudexError, match=r"1.5 of the text cannot be held out"):
+        numbered(np.array([100])).split(1.5)
+    with pytest.raises(CaudexError, match="64 tokens are no more than one window of 64; give more text"):
+        TokenBatches(numbered(np.array([64])), 2, 64)
+    with pytest.raises(CaudexError, match="hold out more"):
+        evaluation_windows(numbered(np.array([64])), 64, 2)
+
+
+# -- windows --------------------------------------------------------------------------------------------------------
+
+
+@given(some.integers(1, 6), some.integers(0, 60), some.integers(0, 3))
+@settings(max_examples=50, deadline=None)
+def test_an_epoch_predicts_each_token_at_most_once(length, more, seed):
+    whole = numbered(np.array([length + 1 + more]), end=length + 1 + more)
+    source = TokenBatches(whole, 1, length, seed)
+    count = len(whole) // length
+    for _ in range(2):
+        batches = [next(source) for _ in range(count)]
+        predicted = torch.cat([batch.targets.flatten() for batch in batches])
+        assert len(predicted.unique()) == len(predicted) == count * length > len(whole) - length
+        for batch in batches:
+            following = (batch.index[:, None] + torch.arange(length + 1)) % len(whole)
+            assert torch.equal(batch.tokens - 1, following)
+    assert source.experience == 2 * count * length
+
+
+def test_the_windows_of_another_epoch_begin_elsewhere():
+    source = TokenBatches(numbered(np.array([1000])), 10, 100)
+    first, second = (next(source).index % 100 for _ in range(2))
+    assert len(first.unique()) == len(second.unique()) == 1 and first[0] != second[0]
+
+
+def source_of(kind, seed=5):
+    if kind == "windows":
+        return TokenBatches(numbered(np.array([50, 60, 70])), 4, 8, seed)
+    return PairBatches(sentence_stream(20), 4, 32, seed)
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["windows", "pairs"])
+@given(some.integers(0, 20), some.integers(0, 20))
+@settings(max_examples=15, deadline=None)
+def test_a_source_goes_on_exactly_where_it_was(kind, before, ahead):
+    source, again = source_of(kind), source_of(kind)
+    for _ in range(before):
+        next(source)
+    state = source.state_dict()
+    assert state == {"drawn": 4 * before}
+    for _ in range(ahead):
+        next(again)
+    again.load_state_dict(state)
+    assert all(same(next(source), next(again)) for _ in range(4))
+    assert not same(next(source_of(kind)), next(source_of(kind, seed=6)))
+
+
+@pytest.mark.parametrize("kind", ["windows", "pairs"])
+def test_processes_share_a_batch_out(kind, monkeypatch):
+    whole, parts = next(source_of(kind)), []
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    for rank in range(2):
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
+        parts.append(next(source_of(kind)))
+    assert all(torch.equal(torch.cat(columns), column) for columns, column in zip(zip(*parts), whole))
+
+
+def test_evaluation_windows_are_spread_and_do_not_overlap():
+    whole = numbered(np.array([1001]), end=1001)
+    assert evaluation_windows(whole, 10, 3)[:, 0].tolist() == [1, 491, 991]
+    every = evaluation_windows(whole, 10, 1_000)
+    assert every.shape == (100, 11) and torch.equal(every[:, 1:].flatten(), torch.arange(2, 1002))
+
+
+# -- pairs ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def sentence_stream(count, long=30):
+    """Documents of several sentences; made of the tokens as a tokenizer gives them."""
+    tokenizer = wordpiece()
+    rows = [[*tokenizer.encode(sentences(i, 4 + i % long)), tokenizer.sep] for i in range(count)]
+    lengths = np.array([len(row) for row in rows])
+    ends = np.cumsum(lengths)
+    return Stream(np.array(list(itertools.chain(*rows)), dtype=np.uint16), ends - lengths, ends, tokenizer)
+
+
+def found_in(document, passage):
+    """All places of the passage in the document."""
+    windows = np.lib.stride_tricks.sliding_window_view(document, len(passage)) if len(passage) <= len(document) else []
+    return [place for place, window in enumerate(windows) if np.array_equal(window, passage)]
+
+
+def taken_apart(batch, row, tokenizer):
+    tokens, segments = batch.tokens[row].numpy(), batch.segments[row].numpy()
+    length, seps = int(batch.lengths[row]), np.flatnonzero(batch.tokens[row].numpy() == tokenizer.sep)
+    assert tokens[0] == tokenizer.cls and len(seps) == 2 and seps[1] == length - 1
+    assert (tokens[length:] == tokenizer.pad).all() and (tokens[:length] != tokenizer.pad).all()
+    assert segments.tolist() == [0] * (seps[0] + 1) + [1] * (length - seps[0] - 1) + [0] * (len(tokens) - length)
+    return tokens[1 : seps[0]], tokens[seps[0] + 1 : seps[1]]
+
+
+def test_b_follows_a_or_is_from_another_document():
+    whole, tokenizer = sentence_stream(20), wordpiece()
+    source = PairBatches(whole, 10, 48, seed=1)
+    stop = tokenizer.encode(".")[0]
+    bodies, random = [whole.document(i)[:-1] for i in range(20)], []
+    for _ in range(40):
+        batch = next(source)
+        for row in range(10):
+            a, b = taken_apart(batch, row, tokenizer)
+            document = int(np.searchsorted(source.firsts, batch.index[row], "right")) - 1
+            places = found_in(bodies[document], a)
+            assert places and a[-1] == stop and b[-1] == stop
+            assert any(place == 0 or bodies[document][place - 1] == stop for place in places)
+            follows = any(np.array_equal(bodies[document][p + len(a) :][: len(b)], b) for p in places)
+            if batch.random[row]:
+                others = [body for i, body in enumerate(bodies) if i != document]
+                assert any(p == 0 or body[p - 1] == stop for body in others for p in found_in(body, b))
+            else:
+                assert follows
+        random.append(batch.random)
+    assert 0.4 < torch.cat(random).float().mean() < 0.6
+
+
+def test_lengths_do_not_tell_which_pairs_are_random():
+    source = PairBatches(sentence_stream(200), 50, 64)
+    batches = [next(source) for _ in range(40)]
+    random = torch.cat([batch.random for batch in batches])
+    lengths = torch.cat([batch.lengths for batch in batches]).float()
+    assert abs(lengths[random].mean() - lengths[~random].mean()) < 2
+
+
+def test_an_epoch_of_pairs_has_each_passage_once():
+    source = PairBatches(sentence_stream(20), 1, 32)
+    for _ in range(2):
+        assert sorted(next(source).index.item() for _ in range(source.passages.count)) == list(
+            range(source.passages.count)
+        )
+
+
+def test_a_document_of_one_sentence_is_paired_with_another():
+    source = PairBatches(sentence_stream(8, 1)._cut(np.array([3] * 8))[0], 16, 32)
+    assert next(source).random.all()
+
+
+def test_text_without_sentences_is_cut_anywhere():
+    tokenizer = wordpiece()
+    (word,) = tokenizer.encode("cat")
+    tokens = np.full(400, word)
+    tokens[[199, 399]] = tokenizer.sep
+    source = PairBatches(Stream(tokens, np.array([0, 200]), np.array([200, 400]), tokenizer), 50, 32)
+    assert 0.2 < next(source).random.float().mean() < 0.8
+
+
+def test_pairs_need_two_documents_room_and_special_tokens():
+    with pytest.raises(CaudexError, match=r"need two documents, but there is 1; .* \(--no-next-sentence\)"):
+        PairBatches(sentence_stream(1), 4, 32)
+    with pytest.raises(CaudexError, match="4 tokens are too few for a pair"):
+        PairBatches(sentence_stream(2), 4, 4)
+    with pytest.raises(CaudexError, match=r"\[CLS\], \[SEP\] and \[PAD\]; take one of the kind wordpiece"):
+        PairBatches(numbered(np.array([20, 20]), characters()), 4, 32)
