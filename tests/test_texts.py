@@ -403,3 +403,15 @@ def test_documents_know_where_they_stand(folder):
     assert [read.name(number) for number, _ in read][:2] == ["reviews.csv, row 1", "reviews.csv, row 2"]
     read = documents(str(folder / "stories"))
     assert [read.name(number) for number, _ in read][3] == "03.txt"
+
+
+def test_classes_of_further_texts_are_told(gpt, folder, tmp_path):
+    words = ("--data", folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
+    run = done("train", "text-labels", "--from", gpt, *words, "--steps", "5").run
+    (tmp_path / "one.txt").write_text("The cat sat on the mat again, number 3.")
+    said = done("predict", run, tmp_path / "one.txt", folder / "reviews.csv", "--csv", tmp_path / "told.csv")
+    rows = list(csv.DictReader((tmp_path / "told.csv").open()))
+    assert len(rows) == 121 and said.err == ""
+    assert rows[0]["file"].endswith("one.txt") and rows[1]["file"].endswith("reviews.csv, row 1")
+    assert {row["class"] for row in rows} <= {"round", "square"}
+    refused("predict", run, tmp_path / "none.txt", because="none.txt is not there")

@@ -177,24 +177,28 @@ def predict_(words: Sequence[str]) -> None:
     from caudex.system import load
 
     if not flags.files:
-        raise CaudexError(f"say which pictures: caudex predict {flags.run} FILES..., files or folders.")
+        raise CaudexError(f"say which pictures or texts: caudex predict {flags.run} FILES..., files or folders.")
     if flags.csv and not flags.csv.parent.is_dir():
         raise CaudexError(f"--csv {flags.csv}: there is no folder {flags.csv.parent}; make it first.")
     if flags.csv and flags.csv.exists():
         raise CaudexError(f"--csv {flags.csv} exists already; delete it first, or give another name.")
     model = load(flags.run)
     if not hasattr(model, "predict"):
-        raise CaudexError(f"{flags.run} holds nothing that predicts classes of pictures.")
-    paths = files(flags.files)
-    pictures, skipped = read(flags.files, model.shape)
-    unread = {path for path, _ in skipped}
-    if len(pictures) == 0:
-        raise CaudexError(
-            f"none of the {len(paths):,} files can be read as a picture; {skipped[0][0]}: {skipped[0][1]}."
-        )
+        raise CaudexError(f"{flags.run} holds nothing that predicts classes.")
+    if hasattr(model, "tokenizer"):
+        from caudex.cli_texts import texts_in
+
+        names, inputs, skipped = texts_in(flags.files, flags.run)
+    else:
+        paths = files(flags.files)
+        inputs, skipped = read(flags.files, model.shape)
+        unread = {path for path, _ in skipped}
+        names = [path for path in paths if path not in unread]
+    if not names:
+        raise CaudexError(f"none of the {len(skipped):,} files can be read; {skipped[0][0]}: {skipped[0][1]}.")
     for path, reason in skipped:
         print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
-    rows = [(path, *said) for path, said in zip((p for p in paths if p not in unread), model.predict(pictures))]
+    rows = [(name, *said) for name, said in zip(names, model.predict(inputs))]
     if flags.csv:
         with flags.csv.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             csv.writer(file).writerows(

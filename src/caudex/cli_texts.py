@@ -85,6 +85,25 @@ def search_(words: Sequence[str]) -> None:
     show([("", "document", "score", "text"), *rows])
 
 
+def texts_in(files: Sequence[str], run: Path) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+    """Names and texts of the documents in these files, and (path, reason) of what was left out; the column of tables is
+    that which the run learned from."""
+    from caudex.data import documents
+    from caudex.run import Run
+
+    found: dict[str, str] = {}
+    skipped = []
+    for file in files:
+        there = documents(file, Run(run).settings()["settings"].get("text"))
+        for number, piece in there:
+            name = (
+                f"{file}/{there.name(number)}" if Path(file).is_dir() else str(Path(file).with_name(there.name(number)))
+            )
+            found[name] = found.get(name, "") + piece
+        skipped += there.skipped
+    return list(found), list(found.values()), skipped
+
+
 def _model(path: Path):
     from caudex.language import LanguageModel
     from caudex.system import load

@@ -74,7 +74,7 @@ class Predict:
     run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
     """a run folder"""
     files: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="", metavar="FILES...")]
-    """pictures, or folders of them"""
+    """pictures or texts, or folders of them"""
     csv: Annotated[Path | None, arg(help_behavior_hint="")] = None
     """write file,class,confidence there instead of a table"""
 
