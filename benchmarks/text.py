@@ -61,6 +61,12 @@ class PlainBlock(nn.Module):
         return x + self.feed(self.norm2(x))
 
 
+def theirs_of(depth: int, width: int, heads: int) -> GPT2LMHeadModel:
+    sizes = {"vocab_size": VOCABULARY, "n_positions": CONTEXT, "n_embd": width, "n_layer": depth, "n_head": heads}
+    no_dropout = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
+    return GPT2LMHeadModel(GPT2Config(**sizes, **no_dropout, bos_token_id=0, eos_token_id=None))
+
+
 def trainers(depth: int, width: int, heads: int) -> dict:
     """For each way a function that takes one step on (tokens, targets)."""
     learner = Learner(
@@ -68,19 +74,7 @@ def trainers(depth: int, width: int, heads: int) -> dict:
         {"next-token": NextToken()},
         partial(AdamW, lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True),
     ).train()
-    config = GPT2Config(
-        vocab_size=VOCABULARY,
-        n_positions=CONTEXT,
-        n_embd=width,
-        n_layer=depth,
-        n_head=heads,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    theirs, plain = GPT2LMHeadModel(config).train(), Plain(depth, width, heads).train()
+    theirs, plain = theirs_of(depth, width, heads).train(), Plain(depth, width, heads).train()
     optimizers = [AdamW(net.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1) for net in (theirs, plain)]
 
     def step(loss, net, optimizer):
@@ -106,16 +100,7 @@ def generators(depth: int, width: int, heads: int, batch: int, most: int) -> dic
 
     trunk, head = Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2).eval(), NextToken()
     head.build(trunk)
-    config = GPT2Config(
-        vocab_size=VOCABULARY,
-        n_positions=CONTEXT,
-        n_embd=width,
-        n_layer=depth,
-        n_head=heads,
-        bos_token_id=0,
-        eos_token_id=None,
-    )
-    theirs = GPT2LMHeadModel(config).eval()
+    theirs = theirs_of(depth, width, heads).eval()
     prompt = torch.randint(1, VOCABULARY, (batch, 16))
 
     @torch.inference_mode()
