@@ -1,6 +1,7 @@
 """Streams are the same however they were built; windows and pairs come from where they should, and resume exactly."""
 
 import fcntl
+import io
 import itertools
 import json
 import os
@@ -167,18 +168,18 @@ def test_of_a_killed_worker_one_hears(tmp_path):
     assert len(stream(read, wordpiece(), tmp_path / "stream", workers=2).starts) == 12
 
 
-def test_who_wants_a_stream_that_another_builds_waits_for_it(tmp_path, capsys):
-    read, folder, said = corpus(tmp_path / "texts"), tmp_path / "stream", ""
+def test_who_wants_a_stream_that_another_builds_waits_for_it(tmp_path, monkeypatch):
+    read, folder, said = corpus(tmp_path / "texts"), tmp_path / "stream", io.StringIO()
     folder.mkdir()
-    with (folder / ".lock").open("w") as lock, ThreadPoolExecutor(1) as other:
+    monkeypatch.setattr(sys, "stderr", said)
+    with ThreadPoolExecutor(1) as other, (folder / ".lock").open("w") as lock:  # closed first, which unlocks it
         fcntl.flock(lock, fcntl.LOCK_EX)
         built = other.submit(stream, read, wordpiece(), folder)
         deadline = time.monotonic() + 60
-        while "waiting for it" not in said and time.monotonic() < deadline:
-            said += capsys.readouterr().err
-        assert "waiting for it" in said and not built.done() and not list(folder.glob("shard-*"))
-        fcntl.flock(lock, fcntl.LOCK_UN)
-        assert len(built.result().starts) == 12
+        while "waiting for it" not in said.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "waiting for it" in said.getvalue() and not built.done() and not list(folder.glob("shard-*"))
+    assert len(built.result().starts) == 12
 
 
 def test_a_finished_stream_is_not_built_again_and_a_changed_one_is(tmp_path, capsys):

@@ -16,7 +16,7 @@ from caudex.errors import CaudexError
 
 def evenly(count: int, most: int) -> Tensor:
     """int64: at most so many of `count` rows, from the first to the last."""
-    return torch.linspace(0, count - 1, min(most, count)).long()
+    return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).long()
 
 
 @dataclass(frozen=True)

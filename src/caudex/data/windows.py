@@ -91,7 +91,7 @@ def evaluation_windows(stream: Stream, length: int, count: int) -> Tensor:
     stream to the last, spread evenly; always the same. CaudexError for a stream that is no longer than one."""
     _long_enough(stream, length, "hold out more")
     windows = (len(stream) - 1) // length
-    begins = evenly(windows, count).clamp(max=windows - 1).numpy() * length  # of very many the last is rounded up
+    begins = evenly(windows, count).numpy() * length
     return torch.from_numpy(stream.at(begins[:, None] + np.arange(length + 1)))
 
 
