@@ -298,8 +298,9 @@ def test_an_epoch_predicts_each_token_at_most_once(length, more, seed):
         predicted = torch.cat([batch.targets.flatten() for batch in batches])
         assert len(predicted.unique()) == len(predicted) == count * length > len(whole) - length
         for batch in batches:
-            following = (batch.index[:, None] + torch.arange(length + 1)) % len(whole)
-            assert torch.equal(batch.tokens - 1, following)
+            places = (batch.index[:, None] + torch.arange(length + 1)) % len(whole)
+            assert torch.equal(batch.tokens - 1, places[:, :-1])
+            assert torch.equal(batch.targets - 1, places[:, 1:])
     assert source.experience == 2 * count * length
 
 
