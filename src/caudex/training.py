@@ -83,7 +83,7 @@ def fit(
         state.load()
         if run:
             run.cut(state.logged)
-            run.keep("about", _about(learner, budget))
+            run.keep("about", _about(learner, budget, fabric.device))
         learner.train()
         started, saved = time.perf_counter() - state.seconds, state.seconds
         while (used := budget.used(state.step, state.seconds, state.flops)) < 1:
@@ -121,7 +121,7 @@ def fit(
         state.seconds = time.perf_counter() - started
         state.flush()
         if run:
-            run.keep("about", _about(learner, budget))  # some know their trivial loss only now
+            run.keep("about", _about(learner, budget, fabric.device))  # some know their trivial loss only now
         state.finish()
         fabric.barrier()  # what the first process wrote can be read by the others
     return learner.eval()
@@ -339,7 +339,9 @@ def _hand_back(taught: Mapping, sources: Mapping) -> None:
             sources[name].learned(said.examples.detach())
 
 
-def _about(learner: Learner, budget: Budget) -> dict:
+def _about(learner: Learner, budget: Budget, device: torch.device) -> dict:
+    why = {"the budget is in minutes": budget.minutes, "a graphics card adds up in any order": device.type != "cpu"}
+    inexact = [reason for reason, holds in why.items() if holds]
     return {
         "parameters": {
             name: sum(p.numel() for p in part.parameters())
@@ -348,9 +350,7 @@ def _about(learner: Learner, budget: Budget) -> dict:
         "trivial": {name: signal.trivial() for name, signal in learner.signals.items()},
         "weights": {name: signal.weight for name, signal in learner.signals.items()},
         "budget": vars(budget),
-        "resumes": "to a result of the same kind, not bit for bit: the budget is in minutes"
-        if budget.minutes
-        else "bit for bit",
+        "resumes": f"to a result of the same kind, not bit for bit: {inexact[0]}" if inexact else "bit for bit",
     }
 
 
