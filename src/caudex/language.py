@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from caudex.data import Tokenizer, padded
+from caudex.data import Tokenizer, encoded, padded
 from caudex.disk import safe_bytes, write
 from caudex.errors import CaudexError
 from caudex.learner import Learner
@@ -42,12 +42,20 @@ class LanguageModel(nn.Module):
         return [folder / name for name in ("config.json", "model.safetensors", "tokenizer.json")]
 
     @torch.inference_mode()
-    def features(self, texts: Sequences) -> tuple[Tensor, Tensor]:
-        """Of each text the pooled vector [B, W], and the mean of its tokens' [B, W]."""
-        made = self.trunk(moved(texts, self.device))
-        tokens, lengths = made.layers["tokens"], texts.lengths.to(self.device)
-        seen = torch.arange(tokens.shape[1], device=self.device) < lengths[:, None]  # [B, T]
-        return made.pooled, (tokens * seen[..., None]).sum(1) / lengths[:, None]
+    def mean_features(self, texts: Sequence[str], second: Sequence[str] | None = None, batch: int = 64) -> Tensor:
+        """[N, W]: of each text, or pair of texts, the mean of its tokens' features; of what is longer than the context
+        the beginning counts."""
+        rows, found = (
+            encoded(self.tokenizer, texts, second, self.trunk.context),
+            torch.empty(len(texts), self.trunk.width),
+        )
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
+        for part in (order[i : i + batch] for i in range(0, len(order), batch)):
+            held = moved(padded([rows[i] for i in part]), self.device)
+            tokens = self.trunk(held).layers["tokens"]  # [B, T, W]
+            seen = torch.arange(tokens.shape[1], device=self.device) < held.lengths[:, None]  # [B, T]
+            found[part] = ((tokens * seen[..., None]).sum(1) / held.lengths[:, None]).cpu()
+        return found
 
     # -- the next token ----------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from caudex import data
-from caudex.data import LabelledTexts, Stream, Tokenizer, encoded, padded, splits
+from caudex.data import LabelledTexts, Stream, Tokenizer, splits
 from caudex.errors import CaudexError
 from caudex.language import LanguageModel
 from caudex.learner import Learner, cosine
@@ -143,14 +143,17 @@ def bits(loss: float, tokens: int, size: int) -> float:
 
 
 def worth(model: LanguageModel, texts: LabelledTexts, seed: int, most: int = 4000) -> float:
-    """Accuracy of logistic regression on the mean of the tokens' features, learned from three quarters of the texts and
-    tested on the others; of more than `most` texts, some."""
-    order = splits.order(len(texts), seed, "worth")[:most]
-    texts = texts.take(order)
-    rows = encoded(model.tokenizer, texts.texts, texts.second, model.trunk.context)
-    made = torch.cat([model.features(padded(rows[i : i + 64]))[1].cpu() for i in range(0, len(rows), 64)])
+    """What the features are worth: `on_features`, learned from three quarters of the texts and tested on the others; of
+    more than `most` texts, some."""
+    texts = texts.take(splits.order(len(texts), seed, "worth")[:most])
     cut = len(texts) * 3 // 4
-    return linear(made[:cut], texts.labels[:cut], made[cut:], texts.labels[cut:])
+    return on_features(model, texts.take(torch.arange(cut)), texts.take(torch.arange(cut, len(texts))))
+
+
+def on_features(model: LanguageModel, known: LabelledTexts, asked: LabelledTexts) -> float:
+    """Accuracy of logistic regression on the mean of the tokens' features; the trunk stays as it is."""
+    here, there = (model.mean_features(part.texts, part.second) for part in (known, asked))
+    return linear(here, known.labels, there, asked.labels)
 
 
 def check(settings: OnTexts) -> None:

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 from torch.nn import functional as F
 
 from caudex import data
-from caudex.data import encoded, padded
 from caudex.disk import write
 from caudex.errors import CaudexError
 from caudex.language import LanguageModel
@@ -70,15 +68,9 @@ class ByWords:
         return np.asarray(self.weights[:, asked].sum(1)).ravel()
 
 
-def encode(model: LanguageModel, texts: Sequence[str], batch: int = 32) -> np.ndarray:
+def encode(model: LanguageModel, texts: Sequence[str]) -> np.ndarray:
     """float32 [N, W] of unit length: the mean of the tokens' features (Reimers and Gurevych 2019, section 3)."""
-    rows, found = encoded(model.tokenizer, texts, None, model.trunk.context), []
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
-    for part in (order[i : i + batch] for i in range(0, len(order), batch)):
-        found.append(F.normalize(model.features(padded([rows[i] for i in part]))[1], dim=1).cpu())
-    made = torch.empty(len(rows), model.trunk.width)
-    made[order] = torch.cat(found)
-    return made.numpy()
+    return F.normalize(model.mean_features(texts), dim=1).numpy()
 
 
 def merged(rankings: Sequence[np.ndarray], k: int = 60) -> np.ndarray:

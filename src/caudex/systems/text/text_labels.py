@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from torch.optim import AdamW
 
 from caudex import data, signals
@@ -19,45 +17,15 @@ from caudex.data import LabelledTexts, TextBatches, Tokenizer, encoded
 from caudex.data.splits import stratified
 from caudex.errors import CaudexError
 from caudex.examination import with_interval
-from caudex.language import moved
 from caudex.learner import Learner, cosine
 from caudex.peers import words_counted
+from caudex.reading import on_features
 from caudex.run import Run
 from caudex.screen import say
 from caudex.system import System, inside, load
+from caudex.text_classifier import TextClassifier
 from caudex.training import fit, restore
 from caudex.trunks import GPT2, Transformer
-
-
-class TextClassifier(nn.Module):
-    """Texts to probabilities [N, K]."""
-
-    def __init__(self, learner: Learner, facts: dict):
-        super().__init__()
-        self.trunk, self.signals = learner.averaged
-        self.classes, self.tokenizer = tuple(facts["classes"]), Tokenizer.of(facts["tokenizer"])
-
-    @torch.inference_mode()
-    def probabilities(self, texts: Sequence[str], second: Sequence[str] | None = None, batch: int = 64) -> Tensor:
-        """[N, K]; of a text that is longer than the context the beginning counts."""
-        self.eval()
-        rows, told = encoded(self.tokenizer, texts, second, self.trunk.context), []
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
-        for part in (order[i : i + batch] for i in range(0, len(order), batch)):
-            sequences = moved(data.padded([rows[i] for i in part]), self.trunk.words.weight.device)
-            told.append(self.signals["labels"].logits(self.trunk, sequences).softmax(1).cpu())
-        found = torch.empty(len(rows), len(self.classes))
-        if rows:
-            found[order] = torch.cat(told)
-        return found
-
-    def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
-        """(class, confidence) for each text."""
-        confidence, number = self.probabilities(texts).max(1)
-        return [(self.classes[k], c) for k, c in zip(number.tolist(), confidence.tolist())]
-
-    def accuracy(self, texts: LabelledTexts) -> float:
-        return (self.probabilities(texts.texts, texts.second).argmax(1) == texts.labels).double().mean().item()
 
 
 @dataclass
@@ -116,11 +84,13 @@ class TextLabels(System):
         sets = {"": test} | {name: self.other(name, facts) for name in self.test_on}
         results: dict = {"labels": len(known)}
         for name, texts in sets.items():
+            with run.counting(*rivals.values()):
+                found = {who: model.accuracy(texts) for who, model in rivals.items()}
+                if self.start:
+                    found["frozen trunk, logistic regression"] = on_features(load(self.start), known, texts)
+            found["words counted"] = words_counted(known, texts)
             on = f", on {name}" if name else ""
-            for who, model in rivals.items():
-                with run.counting(model):
-                    results[who + on] = with_interval(model.accuracy(texts), len(texts))
-            results["words counted" + on] = with_interval(words_counted(known, texts), len(texts))
+            results |= {who + on: with_interval(accuracy, len(texts)) for who, accuracy in found.items()}
         run.keep("results", results)
         self.draw(run, net, test)
         return net

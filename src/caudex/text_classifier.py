@@ -1,0 +1,43 @@
+"""What training for classes of texts leaves: a trunk over tokens with a `labels` head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from caudex.data import LabelledTexts, Tokenizer, encoded, padded
+from caudex.language import moved
+from caudex.learner import Learner
+
+
+class TextClassifier(nn.Module):
+    """Texts to probabilities [N, K]."""
+
+    def __init__(self, learner: Learner, facts: dict):
+        super().__init__()
+        self.trunk, self.signals = learner.averaged
+        self.classes, self.tokenizer = tuple(facts["classes"]), Tokenizer.of(facts["tokenizer"])
+
+    @torch.inference_mode()
+    def probabilities(self, texts: Sequence[str], second: Sequence[str] | None = None, batch: int = 64) -> Tensor:
+        """[N, K]; of a text that is longer than the context the beginning counts."""
+        self.eval()
+        rows, told = encoded(self.tokenizer, texts, second, self.trunk.context), []
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
+        for part in (order[i : i + batch] for i in range(0, len(order), batch)):
+            sequences = moved(padded([rows[i] for i in part]), self.trunk.words.weight.device)
+            told.append(self.signals["labels"].logits(self.trunk, sequences).softmax(1).cpu())
+        found = torch.empty(len(rows), len(self.classes))
+        if rows:
+            found[order] = torch.cat(told)
+        return found
+
+    def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
+        """(class, confidence) for each text."""
+        confidence, number = self.probabilities(texts).max(1)
+        return [(self.classes[k], c) for k, c in zip(number.tolist(), confidence.tolist())]
+
+    def accuracy(self, texts: LabelledTexts) -> float:
+        return (self.probabilities(texts.texts, texts.second).argmax(1) == texts.labels).double().mean().item()
