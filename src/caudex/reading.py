@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,8 @@ from caudex.system import inside
 from caudex.trunks import Transformer
 
 KINDS = ("bpe", "wordpiece", "characters")
+MUCH, PROCESSES = 20_000_000, 3
+"""bytes of text from which on several processes cut it into tokens; how many, at 190 MB of memory each"""
 
 
 @dataclass
@@ -80,7 +83,8 @@ def read(settings: OnTexts, run: Run, window: int) -> Texts:
         tokenizer = Tokenizer.load(settings.tokens)
     where = [str(documents.root.resolve()), documents.column, documents.strict, tokenizer.fingerprint]
     name = hashlib.sha256(repr(where).encode()).hexdigest()[:16]
-    whole = data.stream(documents, tokenizer, data.cache() / "streams" / name)
+    workers = min(PROCESSES, os.cpu_count() or 1) if documents.bytes > MUCH else 1
+    whole = data.stream(documents, tokenizer, data.cache() / "streams" / name, workers)
     known, held = whole.split(settings.held_out, window)
     run.table("skipped", [{"file": file, "reason": reason} for file, reason in whole.meta["skipped"]])
     replaced = f", {whole.meta['replaced']:,} bytes that were not UTF-8 replaced" if whole.meta["replaced"] else ""
