@@ -38,11 +38,12 @@ def learning_curves(run: Run) -> None:
             for name, rows in fits.items()
         }
 
-    looks = sorted({key for rows in fits.values() for row in rows for key in row if key.startswith("evaluation/")})
-    signals = sorted({key for rows in fits.values() for row in rows for key in row if key.endswith("/loss")})
+    keys = {key for rows in fits.values() for row in rows for key in row}
+    looks = sorted(key for key in keys if key.startswith("evaluation/"))
+    signals = sorted(key for key in keys if key.endswith("/loss") and key not in looks)
     panels = [(_titled(key.removeprefix("evaluation/")), curves(key)) for key in looks]
     panels += [(key.removesuffix("/loss") + " loss", curves(key)) for key in signals]
-    pairs = sorted({key for rows in fits.values() for row in rows for key in row if "/cosine with " in key})
+    pairs = sorted(key for key in keys if "/cosine with " in key)
     if pairs:
         told = {key.replace("/cosine with", " and"): curves(key) for key in pairs}
         lines = {f"{pair}, {fit}": points for pair, fits in told.items() for fit, points in fits.items() if points}

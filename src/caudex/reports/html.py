@@ -29,9 +29,10 @@ CAPTIONS = {
     "least-sure": "Test pictures that it is least sure of.",
     "sure-and-wrong": "Wrong, the surest first. Above each: what it is told to be and how surely, then what its label says. Some labels may be wrong.",
     "wrong-pseudo-labels": "Wrong pseudo-labels, the surest first, as the teacher of this round gave them.",
+    "word-by-word": "What the network thinks of texts that were held out, as it reads on; above each, what its label says.",
     "over": "The claim for each value of the setting, with 95% intervals over seeds.",
 }
-WIDE = ("labels-saved", "order", "made", "next-frames", "nearest", "learning-curves", "corruptions", "")
+WIDE = ("labels-saved", "order", "made", "next-frames", "nearest", "learning-curves", "corruptions", "word-by-word", "")
 ROUNDS = {
     "learned": "pseudo-labels learned",
     "distinct": "pictures behind them",

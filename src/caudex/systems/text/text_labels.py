@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from typing import ClassVar
 
 import numpy as np
@@ -147,8 +148,10 @@ class TextLabels(System):
         return TextClassifier(self.learner(facts), facts)
 
     def draw(self, run: Run, net: TextClassifier, test: LabelledTexts, most: int = 4) -> None:
-        """What the network thinks of a few texts as it reads on, word by word."""
-        rows = [i for i in range(len(test)) if 8 <= len(test.texts[i].split()) <= 25][:most]
+        """What the network thinks of a few texts, of each class in turn, as it reads on, word by word."""
+        short = [i for i in range(len(test)) if 8 <= len(test.texts[i].split()) <= 25]
+        lines = [[i for i in short if test.labels[i] == k] for k in range(len(test.classes))]
+        rows = [i for turn in zip_longest(*lines) for i in turn if i is not None][:most]
         if test.second or not rows:
             return
         with run.figure("word-by-word", 1, len(rows), width=9.0, height=1.9) as axes:
