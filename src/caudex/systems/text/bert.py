@@ -112,7 +112,8 @@ class Bert(OnTexts, System):
         rows.append(("loss of hidden tokens", f"{results['masked-token loss']:.3f}", f"{results['unigram']:.3f}"))
         rows.append(("hidden tokens right", f"{results['masked-token accuracy']:.1%}", ""))
         if "next-sentence accuracy" in results:
-            rows.append(("next sentence right", f"{results['next-sentence accuracy']:.1%}", f"{results['random']:.1%}"))
+            commoner = max(results["random"], 1 - results["random"])  # of the two answers
+            rows.append(("next sentence right", f"{results['next-sentence accuracy']:.1%}", f"{commoner:.1%}"))
         return [*rows, ("parameters", f"{results['parameters']:,}", "")]
 
     def warn(self, results: dict) -> list[str]:
