@@ -79,6 +79,10 @@ def usage() -> str:
     )
 
 
+KINDS = {"labels": "pictures", "text": "texts"}
+"""what the folders of systems learn from, where their names do not say it"""
+
+
 def list_(words: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -93,7 +97,7 @@ def list_(words: Sequence[str]) -> None:
         row_styles=["", "dim"],
     )
     for name, place in sorted(names.places("systems").items()):
-        kind = place.split(".")[2] if place.startswith("caudex.systems.") else "yours"
+        kind = KINDS.get(place.split(".")[2], place.split(".")[2]) if place.startswith("caudex.systems.") else "yours"
         systems.add_row(f"[bold]{name}[/]", kind, names.first_line("systems", name))
     signals = Table("signal", "what it teaches", title="signals: --also SIGNAL[:WEIGHT]", title_justify="left")
     for name in names.places("signals"):
@@ -122,6 +126,10 @@ def probe_(words: Sequence[str]) -> None:
 
     found = Run(words[0]).settings()
     known = found["settings"]
+    if "tokens" in known or "text" in known:
+        raise CaudexError(
+            f"{words[0]} learned from texts; `caudex train text-labels --from {words[0]}` tells its worth."
+        )
     other = any(word.split("=")[0] == "--data" for word in words)
     if not other and (found["system"] == "next-frame" or "data" not in known):
         raise CaudexError(f"{words[0]} did not learn from pictures; say on which to probe it: --data FOLDER.")

@@ -82,7 +82,7 @@ def search_(words: Sequence[str]) -> None:
     from caudex.searching import found_in
 
     rows = found_in(flags.texts, flags.query, flags.count, flags.by, flags.model, flags.column)
-    show([("", "document", "score", "text"), *rows])
+    show([("", "document", "text"), *rows])
 
 
 def texts_in(files: Sequence[str], run: Path) -> tuple[list[str], list[str], list[tuple[str, str]]]:
@@ -97,7 +97,9 @@ def texts_in(files: Sequence[str], run: Path) -> tuple[list[str], list[str], lis
         there = documents(file, Run(run).settings()["settings"].get("text"))
         for number, piece in there:
             name = (
-                f"{file}/{there.name(number)}" if Path(file).is_dir() else str(Path(file).with_name(there.name(number)))
+                str(Path(file, there.name(number)))
+                if Path(file).is_dir()
+                else str(Path(file).with_name(there.name(number)))
             )
             found[name] = found.get(name, "") + piece
         skipped += there.skipped

@@ -216,7 +216,7 @@ def explained(command: str, name: str, kind: type) -> str:
     if "column" in kind.__dataclass_fields__:
         examples |= {" --data texts/": "your texts"}
     if "second" in kind.__dataclass_fields__:
-        examples |= {" --from RUN --data mine.csv --text a --label b": "columns"}
+        examples |= {" --from runs/bert-1": "go on"}
     longest, short = max(map(len, examples)), {"probe": "probe RUN", "labels-saved": "labels-saved"}
     words = short.get(name, f"train {name}") if command == "train" else f"{command} {name}"
     lines = [f"  caudex {words}{flags:{longest}}  # {what}" for flags, what in examples.items()]

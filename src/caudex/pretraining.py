@@ -128,6 +128,10 @@ class Pretraining(OnPictures, System):
             said.append(
                 "a random trunk's features are as good for these classes; try more --steps, or compare the signals: `caudex labels-saved`."
             )
+        elif 0 < random < 0.99 and results["linear probe"]["low"] <= random:
+            said.append(
+                "no gain over a random trunk is shown: the interval reaches down to it; `caudex claim` measures several seeds."
+            )
         if results["spectrum"]["deviation"] < COLLAPSED:
             said.append(
                 "the features have collapsed: nearly all pictures have the same. Are the pictures alike? Else try a lower --lr."

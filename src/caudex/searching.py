@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -138,7 +139,7 @@ def indexed(spec: str, run: str | None, column: str | None) -> Index:
 
 
 def found_in(spec: str, query: str, count: int, by: str, run: str | None, column: str | None) -> list[tuple]:
-    """(rank, document, score, passage) of the best passages, one of each document."""
+    """(rank, document, passage) of the best passages, one of each document."""
     if by not in BY:
         raise CaudexError(f"--by {by} is unknown; choose {', '.join(BY)}.")
     if not query.strip():
@@ -153,5 +154,6 @@ def found_in(spec: str, query: str, count: int, by: str, run: str | None, column
             break
         if passage.document not in seen:
             seen.add(passage.document)
-            rows.append((len(rows) + 1, passage.where, f"{scores[place]:.3f}", passage.text[:160]))
+            told = textwrap.shorten(passage.text, 160, placeholder=" ...")
+            rows.append((len(rows) + 1, passage.where, told))
     return rows

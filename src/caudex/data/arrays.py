@@ -167,7 +167,9 @@ def _pixels(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     """uint8 [N, C, H, W]"""
     given = list(array.shape)
     if array.dtype != np.uint8:
-        raise CaudexError(f"{path}: {name} is {array.dtype}, pictures are uint8 from 0 to 255: x.astype('uint8').")
+        shares = array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1
+        way = "(x * 255).round().astype('uint8')" if shares else "x.astype('uint8')"
+        raise CaudexError(f"{path}: {name} is {array.dtype}, pictures are uint8 from 0 to 255: {way}.")
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3, 4) or min(array.shape[:3], default=0) < 1:

@@ -77,16 +77,16 @@ class Probe(FewLabels, System):
 
         def told(accuracy: float) -> str:
             low, high = interval(accuracy, count)
-            return f"{accuracy:.1%} ± {(high - low) / 2:.1%}"
+            return f"{accuracy:.1%} ({low:.1%} to {high:.1%})"
 
         rows = [("", "accuracy", "random, or scratch")]
         for row in results["layers"]:
             rows.append((f"linear probe, {row['layer']}", told(row["linear"]), told(row["random trunk"])))
         rows.append(("20 nearest neighbours, pooled", told(row["neighbours"]), ""))
         for row in results["fine-tuning"]:
-            name = f"fine-tuned with {row['labels']:,} labels ({row['share']:.3g} of all)"
+            name = f"fine-tuned with {row['labels']:,} labels (--shares {row['share']:.3g})"
             rows.append((name, *(told(row[which]["accuracy"]) for which in ("tuned", "scratch"))))
-        rows.append(("tested (± is a 95% interval)", f"{count:,}", ""))
+        rows.append(("tested (in brackets: 95%)", f"{count:,}", ""))
         return rows
 
     def labelled(self, split: Split, share: float) -> Tensor:

@@ -108,7 +108,7 @@ class Bert(OnTexts, System):
         run.write("samples.txt", "\n\n".join(said) + "\n")
 
     def tell(self, results: dict) -> list[tuple]:
-        rows = [("held-out text", "this model", "one who learned nothing")]
+        rows = [("held-out text", "this model", "by frequency alone")]
         rows.append(("loss of hidden tokens", f"{results['masked-token loss']:.3f}", f"{results['unigram']:.3f}"))
         rows.append(("hidden tokens right", f"{results['masked-token accuracy']:.1%}", ""))
         if "next-sentence accuracy" in results:
@@ -117,12 +117,14 @@ class Bert(OnTexts, System):
         return [*rows, ("parameters", f"{results['parameters']:,}", "")]
 
     def warn(self, results: dict) -> list[str]:
-        if results["masked-token loss"] >= results["unigram"] - 0.2:
-            return [
-                f"the loss of hidden tokens, {results['masked-token loss']:.2f}, is about that of word frequencies, "
-                f"{results['unigram']:.2f}: many trainings stay there for long; try more --steps, or a larger --batch."
-            ]
-        return []
+        loss, level = results["masked-token loss"], results["unigram"]
+        if loss < level - 0.2:
+            return []
+        where = "above" if loss > level + 0.2 else "about"
+        return [
+            f"the loss of hidden tokens, {loss:.2f}, is {where} that of word frequencies, {level:.2f}, where many "
+            "trainings stay for long; try more --steps, or a larger --batch."
+        ]
 
     def claim(self, run: Run) -> Claim:
         """Features of sentences for labelled texts: the mean of the tokens', and logistic regression."""

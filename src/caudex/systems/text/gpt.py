@@ -103,8 +103,10 @@ class Gpt(OnTexts, System):
         ]
 
     def warn(self, results: dict) -> list[str]:
-        if results["model"]["nats a token"] >= results["frequencies"]["nats a token"] - 0.05:
-            return ["it has hardly learned more than how often each token comes; try more --steps, or a higher --lr."]
+        lead = results["frequencies"]["nats a token"] - results["model"]["nats a token"]
+        if lead < 0.05:
+            what = "not even learned" if lead < -0.05 else "hardly learned more than"
+            return [f"it has {what} how often each token comes; try more --steps, or a higher --lr."]
         return []
 
     def claim(self, run: Run) -> Claim:

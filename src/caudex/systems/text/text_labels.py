@@ -166,7 +166,7 @@ class TextLabels(System):
             np.atleast_1d(axes)[0].legend(fontsize=7, loc="upper right")
 
     def tell(self, results: dict) -> list[tuple]:
-        rows = [("accuracy", "", "95% interval")]
+        rows = [("", "accuracy", "95% interval")]
         for name, found in results.items():
             if isinstance(found, dict):
                 low, high = interval(found["accuracy"], found["tested"])
