@@ -24,7 +24,7 @@ from caudex.learner import Learner
 from caudex.signals import NextToken
 from caudex.trunks import GPT2, Transformer
 
-VOCABULARY, CONTEXT, BATCH, TURNS, STEPS = 2048, 128, 32, 7, 4
+VOCABULARY, CONTEXT, BATCH, TURNS, STEPS = 2048, 128, 32, 7, 3
 SIZES = {"4 blocks of 128": (4, 128, 4), "6 blocks of 256": (6, 256, 8)}
 
 
