@@ -19,6 +19,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/views.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/text.py
 
 .venv/installed: pyproject.toml
 	@echo "installing into .venv; this takes some minutes"
