@@ -1,6 +1,6 @@
 """What a public BERT saves in labels: frozen MiniLM with logistic regression against words counted; sentences of films.
 
-    python benchmarks/public_labels.py        # three minutes; writes results/text-public.csv
+    python benchmarks/public_labels.py        # a minute; writes results/text-public.csv
 
 2,000 held-out sentences, 5 seeds, each with its own draw of labels; the numbers of `caudex import` and `text-labels`' row
 "frozen trunk", without the fine-tuning.

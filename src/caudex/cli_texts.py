@@ -122,7 +122,7 @@ def _model(path: Path):
 def _sentiment(model, what: str) -> None:
     from caudex.asking import SENTIMENTS, SHOWN, sentiment
 
-    rows = _rows(what, ("text",), ("label",)) or [{"text": what}]
+    rows = _rows(what, ("text",)) or [{"text": what}]
     if not what:
         raise CaudexError(
             "say of which text, or give a .csv or .jsonl with the column text, and label where it is known."
@@ -148,7 +148,7 @@ def _winograd(model, what: str) -> None:
     from caudex.asking import SCHEMAS, Schema, winograd
 
     schemas = SCHEMAS
-    if found := _rows(what, ("sentence", "candidates"), ("answer",)):
+    if found := _rows(what, ("sentence", "candidates")):
         schemas = []
         for row in found:
             candidates = row["candidates"]
@@ -175,10 +175,8 @@ def _winograd(model, what: str) -> None:
 def _questions(model, what: str) -> None:
     from caudex.asking import ASKED, answer, right
 
-    if found := _rows(what, ("question",), ("answer",)):
-        asked = [(row["question"], row.get("answer")) for row in found]
-    else:
-        asked = [(what, None)] if what else list(ASKED)
+    rows = _rows(what, ("question",)) or ([{"question": what}] if what else [])
+    asked = [(row["question"], row.get("answer")) for row in rows] or list(ASKED)
     told = [answer(model, question) for question, _ in asked]
     show(
         [("question", "answer", "probability"), *((q[:50], a[:50], f"{p:.1%}") for (q, _), (a, p) in zip(asked, told))]
@@ -186,7 +184,7 @@ def _questions(model, what: str) -> None:
     _score([(truth, truth is not None and right(said, truth)) for (_, truth), (said, _) in zip(asked, told)], None)
 
 
-def _rows(what: str, needed: tuple[str, ...], further: tuple[str, ...]) -> list[dict]:
+def _rows(what: str, needed: tuple[str, ...]) -> list[dict]:
     """The rows of a .csv or .jsonl; nothing where `what` is no such file."""
     file = Path(what) if what else None
     if file is None or file.suffix not in (".csv", ".jsonl") or not file.is_file():

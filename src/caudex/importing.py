@@ -18,7 +18,7 @@ SYSTEMS = {"gpt2": "gpt", "bert": "bert"}
 
 
 def model_of(folder: Path):
-    """(kind, facts, model) of a public folder: config.json, safetensors, vocabulary. No code in it is run.
+    """(system, facts, model, what it has no weights for) of a public folder: config.json, safetensors, vocabulary. No code in it is run.
 
     Raises CaudexError for another architecture, pickled weights, tensors of another shape, another model's vocabulary.
     """

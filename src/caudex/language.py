@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from caudex.data import Tokenizer, encoded, padded
+from caudex.data import Tokenizer, by_length, encoded, padded
 from caudex.disk import safe_bytes, write
 from caudex.errors import CaudexError
 from caudex.learner import Learner
@@ -49,8 +49,7 @@ class LanguageModel(nn.Module):
             encoded(self.tokenizer, texts, second, self.trunk.context),
             torch.empty(len(texts), self.trunk.width),
         )
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
-        for part in (order[i : i + batch] for i in range(0, len(order), batch)):
+        for part in by_length(rows, batch):
             held = moved(padded([rows[i] for i in part]), self.device)
             tokens = self.trunk(held).layers["tokens"]  # [B, T, W]
             seen = torch.arange(tokens.shape[1], device=self.device) < held.lengths[:, None]  # [B, T]
@@ -123,8 +122,7 @@ class LanguageModel(nn.Module):
                 )
             rows.append((whole, min(len(before), len(whole) - 1)))
         found, counts = torch.zeros(len(rows)), torch.tensor([len(whole) - cut for whole, cut in rows])
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
-        for part in (order[i : i + batch] for i in range(0, len(order), batch)):
+        for part in by_length(rows, batch):
             tokens = padded([(rows[i][0], []) for i in part]).tokens.to(self.device)
             scores = self.signals["next-token"].logits(
                 self.trunk, self.trunk(tokens[:, :-1]).layers["tokens"]

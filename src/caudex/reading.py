@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +69,12 @@ class Texts(NamedTuple):
     tokenizer: Tokenizer
     known: Stream
     held: Stream
-    unigram: float  # entropy of the tokens' frequencies, in nats
+    shares: Tensor  # float64 [V]: how often each token comes, of all that are learned from
+
+    @property
+    def unigram(self) -> float:
+        """The loss of one who knows the shares alone: their entropy, in nats."""
+        return torch.special.entr(self.shares).sum().item()
 
 
 def read(settings: OnTexts, run: Run, window: int) -> Texts:
@@ -93,7 +97,7 @@ def read(settings: OnTexts, run: Run, window: int) -> Texts:
         f"{len(known):,} tokens to learn from, {len(held):,} held out, {len(whole.starts):,} documents, "
         f"{tokenizer.size:,} kinds of token{replaced}",
     )
-    return Texts(tokenizer, known, held, entropy(frequencies(known)))
+    return Texts(tokenizer, known, held, frequencies(known))
 
 
 def frequencies(stream: Stream, at_once: int = 1 << 22) -> Tensor:
@@ -103,11 +107,6 @@ def frequencies(stream: Stream, at_once: int = 1 << 22) -> Tensor:
         places = np.arange(begin, min(begin + at_once, len(stream)))
         counts += np.bincount(stream.at(places), minlength=len(counts))
     return torch.from_numpy(counts / counts.sum())
-
-
-def entropy(shares: Tensor) -> float:
-    """In nats."""
-    return torch.special.entr(shares).sum().item()
 
 
 def facts_of(settings: OnTexts, texts: Texts, made: dict) -> dict:
@@ -121,29 +120,6 @@ def learner(settings: OnTexts, facts: dict, signals: Mapping[str, Signal], betas
     """A transformer under these signals: AdamW, warmed up, then half a cosine down to a tenth of the learning rate."""
     optimizer = partial(AdamW, lr=settings.lr, betas=betas, weight_decay=settings.decay, fused=True)
     return Learner(Transformer(**facts["trunk"]), signals, optimizer, partial(cosine, last=last))
-
-
-@torch.no_grad()
-def loss_on(made: Learner | LanguageModel, windows: Tensor, batch: int = 32) -> float:
-    """Mean -ln p of each next token in windows int64 [N, T + 1], by the head `next-token`."""
-    trunk, signals = made.averaged if isinstance(made, Learner) else (made.trunk, made.signals)
-    device, total = trunk.words.weight.device, 0.0
-    for part in windows.split(batch):
-        part = part.to(device)
-        logits = signals["next-token"].logits(trunk, trunk(part[:, :-1]).layers["tokens"])
-        total += torch.nn.functional.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten(), reduction="sum").item()
-    return total / windows[:, 1:].numel()
-
-
-def bytes_of(tokenizer: Tokenizer, windows: Tensor) -> int:
-    """UTF-8 bytes of the tokens that are to be told in windows [N, T + 1]: what losses of different vocabularies are
-    compared by."""
-    return sum(len(tokenizer.decode(row[1:]).encode(errors="replace")) for row in windows.tolist())
-
-
-def bits(loss: float, tokens: int, size: int) -> float:
-    """Bits a byte, from nats a token."""
-    return loss / math.log(2) * tokens / max(1, size)
 
 
 def worth(model: LanguageModel, texts: LabelledTexts, seed: int, most: int = 4000) -> float:

@@ -126,7 +126,7 @@ def indexed(spec: str, run: str | None, column: str | None) -> Index:
     held = [passage._replace(where=documents.name(passage.document)) for passage in passages(documents)]
     if not held:
         raise CaudexError(f"{spec} has no words to find; give some text.")
-    parts, console = [], Console(stderr=True)
+    console = Console(stderr=True)
     begins = range(0, len(held), AT_ONCE)
     missing = [begin for begin in begins if not (folder / f"{begin}.npy").exists()]
     shown = track(missing, f"reading {len(held):,} passages", console=console, disable=not console.is_terminal)

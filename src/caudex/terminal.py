@@ -63,7 +63,7 @@ def locked(path: Path) -> int:
 
 
 def left_out(run) -> list[str]:
-    """A sentence on the pictures that were not used, if there are any."""
+    """A sentence on the files that were not used, if there are any."""
     from caudex.reports.figures import table
 
     if not (skipped := table(run.path / "tables" / "skipped.csv")):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from caudex.data import LabelledTexts, Tokenizer, encoded, padded
+from caudex.data import LabelledTexts, Tokenizer, by_length, encoded, padded
 from caudex.language import moved
 from caudex.learner import Learner
 
@@ -24,14 +24,13 @@ class TextClassifier(nn.Module):
     def probabilities(self, texts: Sequence[str], second: Sequence[str] | None = None, batch: int = 64) -> Tensor:
         """[N, K]; of a text that is longer than the context the beginning counts."""
         self.eval()
-        rows, told = encoded(self.tokenizer, texts, second, self.trunk.context), []
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))  # the same length side by side
-        for part in (order[i : i + batch] for i in range(0, len(order), batch)):
+        rows, found = (
+            encoded(self.tokenizer, texts, second, self.trunk.context),
+            torch.empty(len(texts), len(self.classes)),
+        )
+        for part in by_length(rows, batch):
             sequences = moved(padded([rows[i] for i in part]), self.trunk.words.weight.device)
-            told.append(self.signals["labels"].logits(self.trunk, sequences).softmax(1).cpu())
-        found = torch.empty(len(rows), len(self.classes))
-        if rows:
-            found[order] = torch.cat(told)
+            found[part] = self.signals["labels"].logits(self.trunk, sequences).softmax(1).cpu()
         return found
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:

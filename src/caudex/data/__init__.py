@@ -14,7 +14,7 @@ from caudex.data.hidden import HiddenBatch, HiddenBatches
 from caudex.data.labelled import LabelledTexts, labelled_texts
 from caudex.data.pairs import PairBatch, PairBatches
 from caudex.data.scenes import SEGMENTS, Scene, SceneBatches, Scenes, scenes
-from caudex.data.sentences import TextBatch, TextBatches, encoded, padded
+from caudex.data.sentences import TextBatch, TextBatches, by_length, encoded, padded
 from caudex.data.sprites import sprites
 from caudex.data.streams import Stream, stream
 from caudex.data.tokenizers import Tokenizer
@@ -26,6 +26,6 @@ __all__ = [
     "PACKAGED", "SEGMENTS", "Batch", "Batches", "ClipBatches", "ClipSplit", "Clips", "Documents", "Files", "Frames",
     "HiddenBatch", "HiddenBatches", "Join", "LabelledTexts", "Memory", "PairBatch", "PairBatches", "Pictures", "Scene",
     "SceneBatches", "Scenes", "Split", "Stream", "TextBatch", "TextBatches", "TokenBatch", "TokenBatches", "Tokenizer",
-    "Windows", "cache", "documents", "encoded", "evaluation_windows", "files", "folder", "labelled_texts",
+    "Windows", "by_length", "cache", "documents", "encoded", "evaluation_windows", "files", "folder", "labelled_texts",
     "off_topic_share", "padded", "pictures", "read", "scenes", "sprites", "stream", "videos", "with_off_topic",
 ]  # fmt: skip

@@ -44,7 +44,7 @@ class Decoder:
             if self.strict:
                 raise CaudexError(
                     f"{where} has half a character, \\u{ord(text[error.start]):x}; write the whole, or read it without "
-                    "`strict`, which replaces and counts such halves."
+                    "--strict, which replaces and counts such halves."
                 ) from None
         mended, halves = _HALF.subn("\ufffd", text)
         self.replaced += halves

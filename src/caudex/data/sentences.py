@@ -56,10 +56,7 @@ def encoded(tokenizer: Tokenizer, texts: Sequence[str], second: Sequence[str] | 
     are such tokens, else A END B END. Of what is too long the end goes, of the longer of two first."""
     before = [] if tokenizer.cls is None else [tokenizer.cls]
     behind = tokenizer.end if tokenizer.sep is None else tokenizer.sep
-    rows, parts = (
-        [],
-        [tokenizer.encode_many(list(each), specials=False) for each in (texts, second) if each is not None],
-    )
+    parts, rows = [tokenizer.encode_many(list(each), False) for each in (texts, second) if each is not None], []
     for one, *other in zip(*parts):
         room = context - len(before) - len(parts)
         if other:
@@ -73,6 +70,13 @@ def encoded(tokenizer: Tokenizer, texts: Sequence[str], second: Sequence[str] | 
             marks += [1] * (len(each) + 1)
         rows.append((tokens, marks))
     return rows
+
+
+def by_length(rows: Sequence[tuple], batch: int) -> Iterator[list[int]]:
+    """Places of rows whose tokens stand first, so many at a time, those of the same length side by side: little is
+    filled up."""
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
+    return (order[begin : begin + batch] for begin in range(0, len(order), batch))
 
 
 def padded(rows: Sequence[Row], pad: int = 0) -> Sequences:

@@ -91,7 +91,7 @@ def write_report(path: str | Path) -> Path:
         parts.append("<h2>What each layer is worth</h2>" + rows([header, *said]))
     if skipped := figures.table(run.path / "tables" / "skipped.csv"):
         parts.append(
-            f"<h2>Pictures left out: {len(skipped)}</h2>"
+            f"<h2>Left out: {len(skipped)}</h2>"
             + rows([("file", "reason"), *((r["file"], r["reason"]) for r in skipped[:50])])
         )
     parts.append(account(run))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.signals.signal import Signal, Taught
+from caudex.signals.signal import Signal, Taught, accuracy
 from caudex.trunks import Tied, vocabulary_of, width_of
 
 
@@ -47,5 +47,4 @@ class MaskedToken(Signal):
             return None
         logits = self.logits(trunk, trunk(batch.texts).layers["tokens"][hidden])  # [M, V], of the hidden ones alone
         targets = batch.targets[hidden]
-        right = logits.detach().argmax(1) == targets
-        return Taught(F.cross_entropy(logits, targets), {"accuracy": right.float().mean()})
+        return Taught(F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)})

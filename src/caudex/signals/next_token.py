@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.signals.signal import Signal, Taught
+from caudex.signals.signal import Signal, Taught, accuracy
 from caudex.trunks import Tied, vocabulary_of
 
 
@@ -37,5 +37,4 @@ class NextToken(Signal):
     def loss(self, trunk, batch):
         logits = self.logits(trunk, trunk(batch.tokens).layers["tokens"]).flatten(0, 1)  # [B * T, V]
         targets = batch.targets.flatten()
-        right = logits.detach().argmax(1) == targets
-        return Taught(F.cross_entropy(logits, targets), {"accuracy": right.float().mean()})
+        return Taught(F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)})

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from caudex import data, reading, signals
 from caudex.claim import Claim
-from caudex.data import Stream, TokenBatches, evaluation_windows
+from caudex.data import Stream, TokenBatch, TokenBatches, evaluation_windows
 from caudex.language import LanguageModel
 from caudex.learner import Learner
-from caudex.reading import OnTexts, bits, bytes_of, facts_of, frequencies, loss_on, worth
+from caudex.reading import OnTexts, Texts, facts_of, worth
 from caudex.run import Run
 from caudex.system import System
 from caudex.training import fit
@@ -50,7 +50,9 @@ class Gpt(OnTexts, System):
     )
 
     def train(self, run: Run) -> LanguageModel:
-        texts = reading.read(self, run, self.context)
+        return self.learned(run, reading.read(self, run, self.context))
+
+    def learned(self, run: Run, texts: Texts) -> LanguageModel:
         facts = facts_of(self, texts, GPT2)
         run.keep("facts", facts)
         with run.seeded("weights"):
@@ -64,11 +66,11 @@ class Gpt(OnTexts, System):
             sources,
             **self.budget(1.0),
             run=run.stage("pretraining"),
-            evaluate=lambda made: {"loss": loss_on(made, watched)},
+            evaluate=lambda made: {"loss": told(made, watched)[0]},
         )
         model = LanguageModel(made, facts)
         with run.counting(model):
-            run.keep("results", measured(model, texts.known, windows))
+            run.keep("results", measured(model, texts, windows))
         self.write_samples(run, model, texts.held)
         return model
 
@@ -110,8 +112,8 @@ class Gpt(OnTexts, System):
         return []
 
     def claim(self, run: Run) -> Claim:
-        model = self.train(run)
-        found, texts = run.kept("results"), reading.read(self, run, self.context)
+        texts = reading.read(self, run, self.context)
+        model, found = self.learned(run, texts), run.kept("results")
         windows = evaluation_windows(texts.held, self.context, TESTED)
         own, base = found["model"]["bits a byte"], found["frequencies"]["bits a byte"]
         coded = dictionary_coder(texts.known, windows)
@@ -129,25 +131,31 @@ class Gpt(OnTexts, System):
 
 
 @torch.no_grad()
-def measured(model: LanguageModel, known: Stream, windows: Tensor) -> dict:
+def told(made: Learner | LanguageModel, windows: Tensor, batch: int = 32) -> tuple[float, float]:
+    """Mean -ln p of each next token in windows int64 [N, T + 1], and the share of them that is told rightly."""
+    trunk, heads = made.averaged if isinstance(made, Learner) else (made.trunk, made.signals)
+    loss = right = 0.0
+    for part in windows.split(batch):
+        part = part.to(trunk.words.weight.device)
+        said = heads["next-token"].loss(trunk, TokenBatch(part[:, :-1], part[:, 1:], part[:, 0]))
+        loss, right = loss + said.loss.item() * len(part), right + said.metrics["accuracy"].item() * len(part)
+    return loss / len(windows), right / len(windows)
+
+
+def measured(model: LanguageModel, texts: Texts, windows: Tensor) -> dict:
     """On held-out windows int64 [N, T + 1]: the model, and one who knows only how often each token comes."""
-    head, right = model.signals["next-token"], 0
-    for part in windows.split(32):
-        logits = head.logits(model.trunk, model.trunk(part[:, :-1].to(model.device)).layers["tokens"])
-        right += (logits.argmax(-1).cpu() == part[:, 1:]).sum().item()
-    shares, targets = frequencies(known), windows[:, 1:]
-    shares = (shares * len(known) + 1) / (len(known) + len(shares))  # none is impossible
-    size = bytes_of(model.tokenizer, windows)
-    losses = {"model": loss_on(model, windows), "frequencies": -shares[targets].log().mean().item()}
-    accuracies = {"model": right / targets.numel(), "frequencies": (targets == shares.argmax()).double().mean().item()}
+    count, targets = len(texts.known), windows[:, 1:]
+    shares = (texts.shares * count + 1) / (count + len(texts.shares))  # none is impossible
+    size = sum(len(model.tokenizer.decode(row).encode(errors="replace")) for row in targets.tolist())  # bytes of UTF-8
+    frequent = -shares[targets].log().mean().item(), (targets == shares.argmax()).double().mean().item()
     found = {
         name: {
             "nats a token": loss,
             "perplexity": math.exp(loss),
-            "bits a byte": bits(loss, targets.numel(), size),
-            "accuracy": accuracies[name],
+            "bits a byte": loss / math.log(2) * targets.numel() / max(1, size),  # whatever the vocabulary
+            "accuracy": accuracy,
         }
-        for name, loss in losses.items()
+        for name, (loss, accuracy) in {"model": told(model, windows), "frequencies": frequent}.items()
     }
     return found | {"parameters": sum(p.numel() for p in model.parameters()), "tested": targets.numel()}
 

@@ -18,6 +18,7 @@ from caudex.data import LabelledTexts, TextBatches, Tokenizer, encoded
 from caudex.data.splits import stratified
 from caudex.errors import CaudexError
 from caudex.examination import with_interval
+from caudex.language import LanguageModel
 from caudex.learner import Learner, cosine
 from caudex.peers import words_counted
 from caudex.reading import on_features
@@ -73,12 +74,13 @@ class TextLabels(System):
     statement: ClassVar = "a trunk that has read before makes more of few labels than one that has not"
 
     def train(self, run: Run) -> TextClassifier:
-        known, test, facts = self.texts()
+        begun = self.begun()
+        known, test, facts = self.texts(begun)
         run.keep("facts", facts)
         cut = sum(len(row[0]) >= facts["trunk"]["context"] for row in encoded_with(facts, known))
         said = f"; of {cut:,} longer than {facts['trunk']['context']} tokens the beginning counts" if cut else ""
         say(run, f"{len(facts['classes'])} classes; {len(known):,} labelled texts, {len(test):,} held out{said}")
-        net = self.network(run.stage("fine-tuned" if self.start else "scratch"), known, facts, self.start)
+        net = self.network(run.stage("fine-tuned" if self.start else "scratch"), known, facts, begun)
         rivals = {"fine-tuned" if self.start else "from scratch": net}
         if self.start:
             rivals["from scratch"] = self.network(run.stage("scratch"), known, facts, None)
@@ -87,8 +89,8 @@ class TextLabels(System):
         for name, texts in sets.items():
             with run.counting(*rivals.values()):
                 found = {who: model.accuracy(texts) for who, model in rivals.items()}
-                if self.start:
-                    found["frozen trunk, logistic regression"] = on_features(load(self.start), known, texts)
+                if begun:
+                    found["frozen trunk, logistic regression"] = on_features(begun, known, texts)
             found["words counted"] = words_counted(known, texts)
             on = f", on {name}" if name else ""
             results |= {who + on: with_interval(accuracy, len(texts)) for who, accuracy in found.items()}
@@ -96,7 +98,14 @@ class TextLabels(System):
         self.draw(run, net, test)
         return net
 
-    def texts(self) -> tuple[LabelledTexts, LabelledTexts, dict]:
+    def begun(self) -> LanguageModel | None:
+        """What has read before."""
+        model = load(self.start) if self.start else None
+        if model and not isinstance(model, LanguageModel):
+            raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
+        return model
+
+    def texts(self, begun: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, dict]:
         """What is learned from, what is tested on, and the facts of the model."""
         whole = data.labelled_texts(self.data, self.text, self.label, self.second)
         counts = torch.bincount(whole.labels, minlength=len(whole.classes))
@@ -110,12 +119,8 @@ class TextLabels(System):
         if self.labels_per_class:
             wanted = [self.labels_per_class] * len(whole.classes)
             known = known.take(stratified(known.labels, wanted, self.seed, "labels"))
-        if self.start:
-            begun = load(self.start)
-            if not hasattr(begun, "tokenizer"):
-                raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
-            there = Run(self.start).kept("facts")
-            trunk, tokenizer = there["trunk"] | {"dropout": self.dropout}, begun.tokenizer
+        if begun:
+            trunk, tokenizer = begun.made | {"dropout": self.dropout}, begun.tokenizer
         else:
             tokenizer = Tokenizer.learn("bpe", list(enumerate(known.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
@@ -130,11 +135,11 @@ class TextLabels(System):
             )
         return found
 
-    def network(self, run: Run, known: LabelledTexts, facts: dict, start: str | None) -> TextClassifier:
+    def network(self, run: Run, known: LabelledTexts, facts: dict, begun: LanguageModel | None) -> TextClassifier:
         with run.seeded("weights"):
             made = self.learner(facts)
-        if start:
-            restore(made.trunk, load(start).trunk.state_dict())
+        if begun:
+            restore(made.trunk, begun.trunk.state_dict())
         source = TextBatches(known, Tokenizer.of(facts["tokenizer"]), self.batch, facts["trunk"]["context"], run.seed)
         share = 0.5 if self.start else 1.0
         return TextClassifier(fit(made, {"labels": source}, **self.budget(share), run=run), facts)
