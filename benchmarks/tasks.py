@@ -1,47 +1,99 @@
-"""One trunk that has read before against a specialist for each task and against words counted; writes results/text-tasks.csv.
+"""One trunk that has read before, with a head for each of seven tasks, against specialists; writes results/text-tasks.csv.
 
-    caudex train bert --seed 100 --run runs/bert-100
-    python benchmarks/tasks.py runs/bert-100
+    caudex import PUBLIC-BERT --run runs/minilm
+    python benchmarks/tasks.py runs/minilm --seeds 3 --workers 1
 
-The frozen trunk is one and the same for all tasks, with a linear head each; fine-tuned and from scratch are a network of
-their own for each. 100 labels of each class, one draw; 1,000 texts of each class at most to test on.
+100 labels of each class; 1,000 texts of each class at most to test on. `together` is one trunk that learns all tasks at
+once, a batch of each a step; `frozen` the trunk as it was, with logistic regression; the others are a network for each.
 """
 
+import argparse
 import csv
-import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch.optim import AdamW
 
+from caudex import signals
+from caudex.claim import mean_interval
+from caudex.data import TextBatches, encoded
+from caudex.learner import Learner, cosine
+from caudex.pool import carry_out
 from caudex.run import Run
 from caudex.system import start
 from caudex.systems.text.text_labels import TextLabels
+from caudex.text_classifier import TextClassifier
+from caudex.training import fit, restore
+from caudex.trunks import Transformer
 
 TASKS = ("films", "products", "editorials", "tweets", "topics", "spam", "brown")
+STEPS = 200
 
 
-def main(begun: str) -> None:
+def asked(task: str, begun: str, seed: int) -> TextLabels:
+    return TextLabels(data=task, start=begun, labels_per_class=100, steps=STEPS, seed=seed)
+
+
+def alone(task: str, begun: str, seed: int) -> dict[str, float]:
+    """A network for this task, fine-tuned and from scratch, and what needs none."""
     torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        system, run = asked(task, begun, seed), Run(folder, seed)
+        run.quiet = True
+        start(system, run)
+        system.train(run)
+        found = run.kept("results")
+    return {name: row["accuracy"] for name, row in found.items() if isinstance(row, dict)}
+
+
+def together(begun: str, seed: int) -> dict[str, float]:
+    """Accuracy at each task of one trunk with all heads."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(folder, seed)
+        run.quiet = True
+        systems = {task: asked(task, begun, seed) for task in TASKS}
+        model = systems["films"].begun(run)
+        texts = {task: system.texts(model) for task, system in systems.items()}
+        heads = {task: signals.Labels(len(facts["classes"])) for task, (_, _, facts) in texts.items()}
+        trunk, settings = Transformer(**texts["films"][2]["trunk"]), systems["films"]
+        with run.seeded("weights"):
+            optimizer = partial(AdamW, lr=settings.fine_lr, weight_decay=settings.decay, fused=True)
+            learner = Learner(trunk, heads, optimizer, partial(cosine, warm=0.1))
+        restore(learner.trunk, model.trunk.state_dict())
+        sources = {
+            task: TextBatches(encoded(model.tokenizer, known.texts, None, trunk.context), known.labels, settings.batch, seed)
+            for task, (known, _, _) in texts.items()
+        }
+        fit(learner, sources, steps=STEPS, run=run)
+        return {task: TextClassifier(learner, facts, task).accuracy(test) for task, (_, test, facts) in texts.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("begun")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--csv", type=Path, default=Path("results/text-tasks.csv"))
+    flags = parser.parse_args()
+    seeds = range(flags.seeds)
+    shared = carry_out(together, [(flags.begun, seed) for seed in seeds], flags.workers)
+    singles = carry_out(alone, [(task, flags.begun, seed) for task in TASKS for seed in seeds], flags.workers)
     rows = []
-    for task in TASKS:
-        system = TextLabels(data=task, start=begun, labels_per_class=100, steps=200)
-        with tempfile.TemporaryDirectory() as folder:
-            run = Run(folder, system.seed)
-            run.quiet = True
-            start(system, run)
-            system.train(run)
-            found = run.kept("results")
-            figures = {name: row for name, row in found.items() if isinstance(row, dict)}
-            tested = next(iter(figures.values()))["tested"]
-            accuracies = {name: round(row["accuracy"], 4) for name, row in figures.items()}
-            rows.append({"task": task, "labels": found["labels"], "tested": tested, **accuracies})
-            print(rows[-1], flush=True)
-    with Path("results/text-tasks.csv").open("w", newline="") as file:
+    for i, task in enumerate(TASKS):
+        each = singles[i * len(seeds) : (i + 1) * len(seeds)]
+        found = {"together": [one[task] for one in shared]} | {name: [one[name] for one in each] for name in each[0]}
+        for name, values in found.items():
+            mean, low, high = mean_interval(values)
+            rows.append({"task": task, "what": name, "mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)})
+            print(*rows[-1].values(), flush=True)
+    with flags.csv.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -14,7 +14,7 @@ from caudex.disk import safe_bytes, write
 from caudex.errors import CaudexError
 from caudex.learner import Learner
 from caudex.public import config_of, exported
-from caudex.trunks import Sequences
+from caudex.trunks import Sequences, mean_of
 
 
 class LanguageModel(nn.Module):
@@ -51,9 +51,7 @@ class LanguageModel(nn.Module):
         )
         for part in by_length(rows, batch):
             held = moved(padded([rows[i] for i in part]), self.device)
-            tokens = self.trunk(held).layers["tokens"]  # [B, T, W]
-            seen = torch.arange(tokens.shape[1], device=self.device) < held.lengths[:, None]  # [B, T]
-            found[part] = ((tokens * seen[..., None]).sum(1) / held.lengths[:, None]).cpu()
+            found[part] = mean_of(self.trunk(held).layers["tokens"], held.lengths).cpu()
         return found
 
     # -- the next token ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What training for classes of texts leaves: a trunk over tokens with a `labels` head."""
+"""What training for classes of texts leaves: a trunk over tokens with a head of labels."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from caudex.learner import Learner
 
 
 class TextClassifier(nn.Module):
-    """Texts to probabilities [N, K]."""
+    """Texts to probabilities [N, K], by the head of the signal `head`."""
 
-    def __init__(self, learner: Learner, facts: dict):
+    def __init__(self, learner: Learner, facts: dict, head: str = "labels"):
         super().__init__()
         self.trunk, self.signals = learner.averaged
+        self.head = head
         self.classes, self.tokenizer = tuple(facts["classes"]), Tokenizer.of(facts["tokenizer"])
 
     @torch.inference_mode()
@@ -30,7 +31,7 @@ class TextClassifier(nn.Module):
         )
         for part in by_length(rows, batch):
             sequences = moved(padded([rows[i] for i in part]), self.trunk.words.weight.device)
-            found[part] = self.signals["labels"].logits(self.trunk, sequences).softmax(1).cpu()
+            found[part] = self.signals[self.head].logits(self.trunk, sequences).softmax(1).cpu()
         return found
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:

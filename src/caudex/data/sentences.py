@@ -8,7 +8,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from caudex.data.labelled import LabelledTexts
 from caudex.data.tokenizers import Tokenizer
 from caudex.data.windows import Shuffle
 from caudex.trunks import Sequences
@@ -27,11 +26,10 @@ class TextBatch(NamedTuple):
 
 
 class TextBatches:
-    """Endless shuffled batches of `size` texts; of one longer than `context` tokens the beginning counts."""
+    """Endless shuffled batches of `size` rows, with labels [N]."""
 
-    def __init__(self, texts: LabelledTexts, tokenizer: Tokenizer, size: int, context: int, seed: int = 0):
-        self.rows = encoded(tokenizer, texts.texts, texts.second, context)
-        self.labels, self.shuffle = texts.labels, Shuffle(len(texts), size, seed)
+    def __init__(self, rows: Sequence[Row], labels: Tensor, size: int, seed: int = 0):
+        self.rows, self.labels, self.shuffle = rows, labels, Shuffle(len(rows), size, seed)
 
     def __iter__(self) -> Iterator[TextBatch]:
         return self

@@ -16,9 +16,10 @@ from caudex.trunks.layers import (
 )  # fmt: skip
 from caudex.trunks.mlp import MLP, Identity
 from caudex.trunks.resnet import ResNet
-from caudex.trunks.transformer import BERT, GPT2, Memory, Sequences, Transformer
+from caudex.trunks.transformer import BERT, GPT2, Memory, Sequences, Transformer, mean_of
 
 __all__ = [
     "BERT", "GPT2", "MLP", "Conv", "Decoder", "Features", "Identity", "Memory", "ResNet", "ResNet50", "Sequences",
-    "Standardise", "StochasticDepth", "Tied", "Transformer", "Trunk", "Wrapped", "channels_of", "vocabulary_of", "width_of",
+    "Standardise", "StochasticDepth", "Tied", "Transformer", "Trunk", "Wrapped", "channels_of", "mean_of",
+    "vocabulary_of", "width_of",
 ]  # fmt: skip

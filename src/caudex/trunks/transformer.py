@@ -112,7 +112,7 @@ BERT = {"causal": False, "pre": False, "gelu": "none", "eps": 1e-12, "segments":
 
 class Transformer(Trunk):
     """Tokens int64 [B, T], or `Sequences`; `pooled` [B, width] is made from the last token where each sees those
-    before it (causal), else from the first.
+    before it (causal), else from the first; with `mean` it is the mean of all tokens.
 
     `layers` has each block's result and, as `tokens`, the last, normalised: [B, T, width]. With a state, from
     `memory(batch)`, the tokens go on behind those that it has seen. Raises CaudexError for more tokens than `context`.
@@ -133,12 +133,13 @@ class Transformer(Trunk):
         segments: int = 0,
         rotary: bool = False,
         dropout: float = 0.0,
+        mean: bool = False,
     ):
         super().__init__()
         if width % heads or (rotary and width // heads % 2):
             even = " with an even part each" if rotary else ""
             raise CaudexError(f"a width of {width} cannot be shared out among {heads} heads{even}; choose a multiple.")
-        self.width, self.context, self.causal, self.heads = width, context, causal, heads
+        self.width, self.context, self.causal, self.heads, self.mean = width, context, causal, heads, mean
         self.words = nn.Embedding(vocabulary, width)
         self.places = None if rotary else nn.Embedding(context, width)
         self.segments = nn.Embedding(segments, width) if segments else None
@@ -189,6 +190,8 @@ class Transformer(Trunk):
         y = layers["tokens"] = self.norm(y) if self.pre else y
         if state:
             state.length += length
+        if self.mean:
+            return Features(mean_of(y, lengths), layers, state)
         if self.pooler:
             return Features(self.pooler(y[:, 0]).tanh(), layers, state)
         last = y[:, -1] if lengths is None else y[torch.arange(batch, device=y.device), lengths - 1]
@@ -203,3 +206,11 @@ class Transformer(Trunk):
         length, hidden = shape[0], self.blocks[0].up.out_features
         block = 2 * length * self.width * (4 * self.width + 2 * hidden) + 4 * length * length * self.width
         return float(len(self.blocks) * block + (2 * self.width**2 if self.pooler else 0))
+
+
+def mean_of(tokens: Tensor, lengths: Tensor | None) -> Tensor:
+    """[B, W] from features of tokens [B, T, W], of which so many are text."""
+    if lengths is None:
+        return tokens.mean(1)
+    seen = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]  # [B, T]
+    return (tokens * seen[..., None]).sum(1) / lengths[:, None]

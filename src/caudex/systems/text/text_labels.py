@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.optim import AdamW
 
 from caudex import data, signals
@@ -18,6 +19,7 @@ from caudex.data import LabelledTexts, TextBatches, Tokenizer, encoded
 from caudex.data.splits import stratified
 from caudex.errors import CaudexError
 from caudex.examination import with_interval
+from caudex.hardware import make_fabric
 from caudex.language import LanguageModel
 from caudex.learner import Learner, cosine
 from caudex.peers import words_counted
@@ -56,7 +58,9 @@ class TextLabels(System):
     batch: int = 32
     """texts a step"""
     lr: float = 5e-4
-    """learning rate"""
+    """learning rate from scratch"""
+    fine_lr: float = 1e-4
+    """learning rate with --from"""
     decay: float = 0.01
     """weight decay"""
     dropout: float = 0.1
@@ -74,16 +78,17 @@ class TextLabels(System):
     statement: ClassVar = "a trunk that has read before makes more of few labels than one that has not"
 
     def train(self, run: Run) -> TextClassifier:
-        begun = self.begun()
+        begun = self.begun(run)
         known, test, facts = self.texts(begun)
         run.keep("facts", facts)
-        cut = sum(len(row[0]) >= facts["trunk"]["context"] for row in encoded_with(facts, known))
+        rows = encoded(Tokenizer.of(facts["tokenizer"]), known.texts, known.second, facts["trunk"]["context"])
+        cut = sum(len(tokens) >= facts["trunk"]["context"] for tokens, _ in rows)
         said = f"; of {cut:,} longer than {facts['trunk']['context']} tokens the beginning counts" if cut else ""
         say(run, f"{len(facts['classes'])} classes; {len(known):,} labelled texts, {len(test):,} held out{said}")
-        net = self.network(run.stage("fine-tuned" if self.start else "scratch"), known, facts, begun)
-        rivals = {"fine-tuned" if self.start else "from scratch": net}
-        if self.start:
-            rivals["from scratch"] = self.network(run.stage("scratch"), known, facts, None)
+        learned = rows, known.labels, facts
+        scratch = self.network(run.stage("scratch"), *learned)
+        net = self.network(run.stage("fine-tuned"), *learned, begun) if begun else scratch
+        rivals = {"fine-tuned": net, "from scratch": scratch} if begun else {"from scratch": scratch}
         sets = {"": test} | {name: self.other(name, facts) for name in self.test_on}
         results: dict = {"labels": len(known)}
         for name, texts in sets.items():
@@ -98,12 +103,12 @@ class TextLabels(System):
         self.draw(run, net, test)
         return net
 
-    def begun(self) -> LanguageModel | None:
-        """What has read before."""
+    def begun(self, run: Run) -> LanguageModel | None:
+        """What has read before, on the device of the run."""
         model = load(self.start) if self.start else None
         if model and not isinstance(model, LanguageModel):
             raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
-        return model
+        return model and model.to(make_fabric(run.hardware).device)
 
     def texts(self, begun: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, dict]:
         """What is learned from, what is tested on, and the facts of the model."""
@@ -120,11 +125,11 @@ class TextLabels(System):
             wanted = [self.labels_per_class] * len(whole.classes)
             known = known.take(stratified(known.labels, wanted, self.seed, "labels"))
         if begun:
-            trunk, tokenizer = begun.made | {"dropout": self.dropout}, begun.tokenizer
+            trunk, tokenizer = begun.made | {"dropout": self.dropout, "mean": True}, begun.tokenizer
         else:
             tokenizer = Tokenizer.learn("bpe", list(enumerate(known.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
-            trunk = GPT2 | sizes | {"vocabulary": tokenizer.size}
+            trunk = GPT2 | sizes | {"vocabulary": tokenizer.size, "mean": True}
         return known, test, {"trunk": trunk, "tokenizer": tokenizer.description, "classes": list(whole.classes)}
 
     def other(self, name: str, facts: dict) -> LabelledTexts:
@@ -135,22 +140,24 @@ class TextLabels(System):
             )
         return found
 
-    def network(self, run: Run, known: LabelledTexts, facts: dict, begun: LanguageModel | None) -> TextClassifier:
+    def network(
+        self, run: Run, rows: list, labels: Tensor, facts: dict, begun: LanguageModel | None = None
+    ) -> TextClassifier:
         with run.seeded("weights"):
-            made = self.learner(facts)
+            made = self.learner(facts, self.fine_lr if begun else self.lr)
         if begun:
             restore(made.trunk, begun.trunk.state_dict())
-        source = TextBatches(known, Tokenizer.of(facts["tokenizer"]), self.batch, facts["trunk"]["context"], run.seed)
+        source = TextBatches(rows, labels, self.batch, run.seed)
         share = 0.5 if self.start else 1.0
         return TextClassifier(fit(made, {"labels": source}, **self.budget(share), run=run), facts)
 
-    def learner(self, facts: dict) -> Learner:
-        optimizer = partial(AdamW, lr=self.lr, weight_decay=self.decay, fused=True)
+    def learner(self, facts: dict, lr: float) -> Learner:
+        optimizer = partial(AdamW, lr=lr, weight_decay=self.decay, fused=True)
         labels = {"labels": signals.Labels(len(facts["classes"]))}
         return Learner(Transformer(**facts["trunk"]), labels, optimizer, partial(cosine, warm=0.1))
 
     def model(self, facts: dict) -> TextClassifier:
-        return TextClassifier(self.learner(facts), facts)
+        return TextClassifier(self.learner(facts, self.lr), facts)
 
     def draw(self, run: Run, net: TextClassifier, test: LabelledTexts, most: int = 4) -> None:
         """What the network thinks of a few texts, of each class in turn, as it reads on, word by word."""
@@ -199,13 +206,10 @@ class TextLabels(System):
     def check(self) -> None:
         super().check()
         endless = float("inf")
-        inside(self, labels_per_class=(0, endless), batch=(2, endless), lr=(1e-8, 10), decay=(0, 10), dropout=(0, 0.9))
+        inside(self, labels_per_class=(0, endless), batch=(2, endless), lr=(1e-8, 10), fine_lr=(1e-8, 10), decay=(0, 10), dropout=(0, 0.9))
         inside(self, context=(8, endless), depth=(1, 1000), width=(8, 100_000), heads=(1, self.width))
         if self.width % self.heads:
             raise CaudexError(
                 f"--width {self.width} cannot be shared out among --heads {self.heads}; choose a multiple."
             )
 
-
-def encoded_with(facts: dict, texts: LabelledTexts) -> list:
-    return encoded(Tokenizer.of(facts["tokenizer"]), texts.texts, texts.second, facts["trunk"]["context"])
