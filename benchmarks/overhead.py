@@ -1,6 +1,6 @@
 """What `fit` costs a step over the bare loop, with a trunk of one layer; writes results/overhead.csv.
 
-    python benchmarks/overhead.py
+python benchmarks/overhead.py
 """
 
 import csv

@@ -1,6 +1,6 @@
 """The loss and what the features are worth against the number of parameters, as one row of small plots.
 
-    python benchmarks/scaling.py docs/gpt-width.png results/gpt-width.json
+python benchmarks/scaling.py docs/gpt-width.png results/gpt-width.json
 """
 
 import json
@@ -35,7 +35,10 @@ def main(picture: str, results: str) -> None:
         axis.set_xlabel("parameters", size=8)
         axis.tick_params(labelsize=7)
     figure.savefig(picture)
-    print(f"loss = {np.exp(height):.2f} * parameters^{slope:.4f}; residuals of ln loss:", *np.round(np.log(losses / fitted), 4))
+    print(
+        f"loss = {np.exp(height):.2f} * parameters^{slope:.4f}; residuals of ln loss:",
+        *np.round(np.log(losses / fitted), 4),
+    )
 
 
 if __name__ == "__main__":

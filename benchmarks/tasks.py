@@ -60,11 +60,13 @@ def together(begun: str, seed: int) -> dict[str, float]:
         heads = {task: signals.Labels(len(facts["classes"])) for task, (_, _, facts) in texts.items()}
         trunk, settings = Transformer(**texts["films"][2]["trunk"]), systems["films"]
         with run.seeded("weights"):
-            optimizer = partial(AdamW, lr=settings.fine_lr, weight_decay=settings.decay, fused=True)
+            optimizer = partial(AdamW, lr=0.04 / model.trunk.width, weight_decay=settings.decay, fused=True)
             learner = Learner(trunk, heads, optimizer, partial(cosine, warm=0.1))
         restore(learner.trunk, model.trunk.state_dict())
         sources = {
-            task: TextBatches(encoded(model.tokenizer, known.texts, None, trunk.context), known.labels, settings.batch, seed)
+            task: TextBatches(
+                encoded(model.tokenizer, known.texts, None, trunk.context), known.labels, settings.batch, seed
+            )
             for task, (known, _, _) in texts.items()
         }
         fit(learner, sources, steps=STEPS, run=run)
@@ -87,7 +89,9 @@ def main() -> None:
         found = {"together": [one[task] for one in shared]} | {name: [one[name] for one in each] for name in each[0]}
         for name, values in found.items():
             mean, low, high = mean_interval(values)
-            rows.append({"task": task, "what": name, "mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)})
+            rows.append(
+                {"task": task, "what": name, "mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
+            )
             print(*rows[-1].values(), flush=True)
     with flags.csv.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

@@ -34,7 +34,12 @@ def transform(picture: Image.Image) -> torch.Tensor:
         sign = random.choice((-0.5, 0.5))
         kind = random.randrange(8)
         if kind < 4:
-            matrix = [(1, 0, 14 * sign, 0, 1, 0), (1, 0, 0, 0, 1, 14 * sign), (1, 0.3 * sign, 0, 0, 1, 0), (1, 0, 0, 0.3 * sign, 1, 0)]
+            matrix = [
+                (1, 0, 14 * sign, 0, 1, 0),
+                (1, 0, 0, 0, 1, 14 * sign),
+                (1, 0.3 * sign, 0, 0, 1, 0),
+                (1, 0, 0, 0.3 * sign, 1, 0),
+            ]
             picture = picture.transform(picture.size, Image.Transform.AFFINE, matrix[kind], Image.Resampling.BILINEAR)
         elif kind == 4:
             picture = picture.rotate(30 * sign, Image.Resampling.BILINEAR)
@@ -44,7 +49,10 @@ def transform(picture: Image.Image) -> torch.Tensor:
             picture = ImageEnhance.Contrast(picture).enhance(1 + 0.9 * sign)
         else:
             picture = ImageOps.autocontrast(picture)
-    return torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(SIDE, SIDE, 3).permute(2, 0, 1).float() / 255
+    return (
+        torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(SIDE, SIDE, 3).permute(2, 0, 1).float()
+        / 255
+    )
 
 
 class PerPicture(Dataset):
@@ -61,7 +69,14 @@ class PerPicture(Dataset):
 def plain(pictures, labels, workers: int) -> float:
     net = nn.ModuleList([trunks.ResNet(3, 16, 1), nn.Linear(64, 10)])
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
-    loader = DataLoader(PerPicture(pictures, labels), BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
+    loader = DataLoader(
+        PerPicture(pictures, labels),
+        BATCH,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
     done, started = 0, None
     while done < STEPS + 4:
         for x, y in loader:

@@ -1,15 +1,20 @@
 """Public checkpoints: the figures are transformers' own, in both directions."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
 from safetensors.torch import save_file
 from torch import nn
 
+from caudex import data
 from caudex.errors import CaudexError
+from caudex.importing import model_of
 from caudex.public import config_in, config_of, exported, imported, layout, weights_of
+from caudex.searching import encode
 from caudex.signals import MaskedToken, NextSentence, NextToken
 from caudex.trunks import Sequences, Transformer
 
@@ -138,8 +143,42 @@ def test_pickled_damaged_and_missing_files_are_refused(tmp_path):
     with pytest.raises(CaudexError, match=r"holds no model\.safetensors"):
         weights_of(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
-    with pytest.raises(CaudexError, match="is pickled, and opening it could run code"):
+    with pytest.raises(CaudexError, match="is pickled, and a pickle can hold code; with --convert"):
         weights_of(tmp_path)
+    with pytest.raises(CaudexError, match="is damaged, or holds more than tensors"):
+        weights_of(tmp_path, convert=True)
     (tmp_path / "model.safetensors").write_bytes(b"xxxxxxxxxxxx")
     with pytest.raises(CaudexError, match="is damaged"):
         weights_of(tmp_path)
+
+
+class Trap:
+    """Runs code where it is unpickled."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("trapped"),)
+
+
+def test_pickled_weights_are_converted_on_request_and_run_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    weights = {"embeddings.LayerNorm.gamma": torch.ones(3), "embeddings.LayerNorm.beta": torch.zeros(3)}
+    torch.save(weights, tmp_path / "pytorch_model.bin")
+    assert set(weights_of(tmp_path, convert=True)) == {"embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"}
+    torch.save(weights | {"trap": Trap()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(CaudexError, match="holds more than tensors"):
+        weights_of(tmp_path, convert=True)
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_the_packaged_sentence_encoder_finds_the_similarities_that_transformers_finds():
+    folder = data.folder("minilm")
+    sentences = ["That is a happy person", "That is a happy dog", "Today is a sunny day", "How do I get my money back?"]
+    ours = encode(model_of(folder)[2], sentences)
+    there = transformers.BertModel.from_pretrained(folder).eval()
+    asked = transformers.AutoTokenizer.from_pretrained(folder)(sentences, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        tokens, seen = there(**asked).last_hidden_state, asked["attention_mask"][..., None]
+    others = torch.nn.functional.normalize((tokens * seen).sum(1) / seen.sum(1), dim=1).numpy()  # as their page says
+    np.testing.assert_allclose(ours @ ours.T, others @ others.T, atol=1e-4)
+    near = (ours @ ours.T)[0]
+    assert near[1] > near[2] > near[3]

@@ -61,18 +61,20 @@ def ask_(words: Sequence[str]) -> None:
 
 
 def import_(words: Sequence[str]) -> None:
+    from caudex import data
     from caudex.hardware import Hardware
     from caudex.importing import import_public
     from caudex.run import Run
 
     flags = parse(Import, words, "import")
-    if not flags.folder.is_dir():
+    folder = data.folder("minilm") if str(flags.folder) == "minilm" else flags.folder
+    if not folder.is_dir():
         raise CaudexError(
-            f"{flags.folder} is no folder; give one with config.json, model.safetensors and a vocabulary."
+            f"{folder} is no folder; give one with config.json, model.safetensors and a vocabulary, or minilm."
         )
     run = Run(new_folder(flags.run, "imported", Hardware()))
     with alone_in(run, True):
-        for line in import_public(flags.folder, run):
+        for line in import_public(folder, run, flags.convert):
             print(line)
         print(run.path)
 

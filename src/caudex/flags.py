@@ -123,9 +123,11 @@ class Ask:
 @dataclass
 class Import:
     folder: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="FOLDER")]
-    """with config.json, model.safetensors and a vocabulary"""
+    """with config.json, model.safetensors and a vocabulary; or minilm, a packaged BERT of six blocks"""
     run: Annotated[Path | None, arg(help_behavior_hint="")] = None
     """folder of the run; default: the next free runs/imported-N"""
+    convert: bool = False
+    """also open pickled weights (.bin); of a pickle only tensors are read, no code of it is run"""
 
 
 @dataclass

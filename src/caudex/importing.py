@@ -17,8 +17,9 @@ from caudex.system import finish, start
 SYSTEMS = {"gpt2": "gpt", "bert": "bert"}
 
 
-def model_of(folder: Path):
-    """(system, facts, model, what it has no weights for) of a public folder: config.json, safetensors, vocabulary. No code in it is run.
+def model_of(folder: Path, convert: bool = False):
+    """(system, facts, model, what it has no weights for) of a public folder: config.json, safetensors, vocabulary. No code
+    in it is run; with `convert`, weights may be pickled.
 
     Raises CaudexError for another architecture, pickled weights, tensors of another shape, another model's vocabulary.
     """
@@ -32,7 +33,7 @@ def model_of(folder: Path):
         )
     facts = {"trunk": made, "tokenizer": tokenizer.description, "unigram": None, "kind": kind}
     system = system_of(kind, folder, made)
-    model, weights = system.model(facts), public.weights_of(folder)
+    model, weights = system.model(facts), public.weights_of(folder, convert)
     with torch.no_grad():
         lacking = public.imported(model, kind, weights, folder)
     if heads := [name for name in model.signals if name in lacking]:
@@ -45,12 +46,14 @@ def model_of(folder: Path):
 
 def system_of(kind: str, folder: Path, made: dict):
     sizes = {name: made[name] for name in ("context", "depth", "width", "heads")}
-    return find("systems", SYSTEMS[kind])(data=str(folder), tokens=str(folder), vocabulary=made["vocabulary"], **sizes)
+    return find("systems", SYSTEMS[kind])(
+        data=str(folder), tokens=str(folder), vocabulary=made["vocabulary"], rotary=False, **sizes
+    )
 
 
-def import_public(folder: Path, run: Run) -> Iterator[str]:
+def import_public(folder: Path, run: Run, convert: bool = False) -> Iterator[str]:
     """Write the run; what there is to say, line by line."""
-    system, facts, model, lacking = model_of(folder)
+    system, facts, model, lacking = model_of(folder, convert)
     start(system, run)
     run.keep("facts", facts)
     run.keep("results", {})

@@ -34,7 +34,11 @@ class LanguageModel(nn.Module):
         return len(self.tokenizer.encode(text, specials=False))
 
     def export(self, folder: Path) -> list[Path]:
-        """As public GPT-2 or BERT folders are: config.json, model.safetensors, tokenizer.json; transformers opens it."""
+        """As public GPT-2 or BERT folders are: config.json, model.safetensors, tokenizer.json; transformers opens it.
+
+        Raises CaudexError for rotary places, which those layouts have not."""
+        if self.trunk.places is None:
+            raise CaudexError("a public folder of GPT-2 or BERT has learned places; train with --no-rotary to export.")
         kind = "gpt2" if self.trunk.causal else "bert"
         write(folder / "config.json", json.dumps(config_of(kind, self.trunk, self.made), indent=1) + "\n")
         write(folder / "model.safetensors", safe_bytes(exported(self, kind), {"format": "pt"}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -169,23 +170,34 @@ def config_of(kind: str, trunk: nn.Module, made: Mapping) -> dict:
     }
 
 
-def weights_of(folder: Path) -> dict[str, Tensor]:
-    """Every tensor of the folder's safetensors. Raises CaudexError where there are only pickled ones, which could run code."""
+def weights_of(folder: Path, convert: bool = False) -> dict[str, Tensor]:
+    """Every tensor of the folder's safetensors; with `convert` of its pickled .bin, from which tensors alone are read.
+
+    Raises CaudexError where there are only pickled ones and `convert` is not asked for, or what is no tensor in them.
+    """
     from safetensors.torch import load
 
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        pickled = next(iter([*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.ckpt")]), None)
-        if pickled:
-            raise CaudexError(
-                f"{pickled} is pickled, and opening it could run code; convert it first, where you trust it: "
-                "transformers' save_pretrained writes model.safetensors."
-            )
+    files, pickled = (sorted(folder.glob(ending)) for ending in ("*.safetensors", "*.bin"))
+    if not files and not convert and pickled:
+        raise CaudexError(
+            f"{pickled[0]} is pickled, and a pickle can hold code; with --convert its tensors alone are read, and nothing in it is run."
+        )
+    if not files and not pickled:
         raise CaudexError(f"{folder} holds no model.safetensors; give the folder of a public GPT-2 or BERT.")
-    try:
-        return {name: tensor for file in files for name, tensor in load(file.read_bytes()).items()}
-    except Exception as error:
-        raise CaudexError(f"{files[0]} is damaged ({error}); fetch it again.") from None
+    weights: dict[str, Tensor] = {}
+    for file in files or pickled:
+        try:
+            found = load(file.read_bytes()) if files else torch.load(file, "cpu", weights_only=True)
+            weights |= {named_today(name): tensor for name, tensor in found.items() if isinstance(tensor, Tensor)}
+        except Exception as error:  # torch and safetensors raise nearly every kind
+            reason = str(error).partition(". ")[0].partition("\n")[0]
+            raise CaudexError(f"{file} is damaged, or holds more than tensors ({reason}); fetch it again.") from None
+    return weights
+
+
+def named_today(name: str) -> str:
+    """The first BERTs, those that most people fetch, call a normalisation's weight gamma and its bias beta."""
+    return re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name))
 
 
 def config_in(folder: Path) -> dict:

@@ -53,6 +53,8 @@ class OnTexts:
     """numbers that stand for a token"""
     heads: int = 4
     """of the attention"""
+    rotary: bool = False
+    """places by turned pairs of numbers (Su et al. 2021), not learned; public folders of GPT-2 and BERT have learned ones"""
     dropout: float = 0.0
     """share of the numbers left out while learning; 0.1 where the texts are gone through many times"""
     batch: int = 32
@@ -111,7 +113,7 @@ def frequencies(stream: Stream, at_once: int = 1 << 22) -> Tensor:
 
 def facts_of(settings: OnTexts, texts: Texts, made: dict) -> dict:
     """What must be known to rebuild the model without its texts. `made` are further settings of the trunk."""
-    sizes = ("context", "width", "depth", "heads", "dropout")
+    sizes = ("context", "width", "depth", "heads", "rotary", "dropout")
     trunk = {"vocabulary": texts.tokenizer.size, **{name: getattr(settings, name) for name in sizes}, **made}
     return {"trunk": trunk, "tokenizer": texts.tokenizer.description, "unigram": texts.unigram}
 

@@ -35,6 +35,7 @@ class Bert(OnTexts, System):
     data: str = "brown"
     tokens: str = "wordpiece"
     vocabulary: int = 4096
+    rotary: bool = True
     steps: int = 2000
     next_sentence: bool = True
     """also tell whether the second passage follows the first; it needs two documents at least"""
@@ -47,7 +48,7 @@ class Bert(OnTexts, System):
         "tiny": {"steps": 30, "width": 32, "depth": 2, "context": 64, "vocabulary": 512, "batch": 16},
         "paper": {
             "data": "books-and-wikipedia/", "vocabulary": 30_522, "context": 512, "depth": 12, "width": 768, "heads": 12,
-            "dropout": 0.1, "batch": 256, "lr": 1e-4, "decay": 0.01, "steps": 1_000_000,
+            "rotary": False, "dropout": 0.1, "batch": 256, "lr": 1e-4, "decay": 0.01, "steps": 1_000_000,
         },
     }  # fmt: skip
     measure: ClassVar = "accuracy of a linear probe, mean over the tasks"
@@ -133,7 +134,8 @@ class Bert(OnTexts, System):
         model = self.train(run)
         spent = run.stage("pretraining").kept("finished")["flops"]
         sizes = {
-            name: getattr(self, name) for name in ("data", "column", "strict", "context", "depth", "width", "heads")
+            name: getattr(self, name)
+            for name in ("data", "column", "strict", "context", "depth", "width", "heads", "rotary")
         }
         sizes |= {"tokens": self.tokens, "vocabulary": self.vocabulary, "batch": self.batch, "seed": self.seed}
         other = replace(find("systems", "gpt")(**sizes), flops=spent, steps=1, lr=self.lr)

@@ -24,8 +24,8 @@ class SemanticSearch(System):
     """How well documents are found by their own headlines: by meaning, by words (BM25), and by both.
 
     `caudex search texts/ "how do I get my money back"` searches; this measures it. The first line of each document is
-    the query, what follows it is to be found. Once more with headlines from which every word that stands in their
-    document has been taken.
+    the query, what follows it is to be found. Once more among documents from which every word of their own headline has
+    been taken, so that none shares a word with its query.
     """
 
     data: str = "topics"
@@ -49,16 +49,14 @@ class SemanticSearch(System):
         run.keep("facts", {"start": self.start})
         say(run, f"reading {len(bodies):,} documents of up to {self.words} words")
         with run.counting(model):
-            index = Index(model, [Passage(i, body) for i, body in enumerate(bodies)], encode(model, bodies))
-            strange = [(i, without_shared(title, bodies[i])) for i, title in enumerate(titles)]
             sets = {
-                "headlines": list(enumerate(titles)),
-                "headlines that share no word": [(i, title) for i, title in strange if title],
+                "headlines": bodies,
+                "no word shared": [without(title, body) for title, body in zip(titles, bodies)],
             }
-            results = {
-                name: {"queries": len(queries), **{by: found(index, queries, by) for by in BY}}
-                for name, queries in sets.items()
-            }
+            results = {}
+            for name, texts in sets.items():
+                index = Index(model, [Passage(i, text) for i, text in enumerate(texts)], encode(model, texts))
+                results[name] = {"queries": len(titles), **{by: found(index, titles, by) for by in BY}}
         run.keep("results", results)
         return model
 
@@ -88,37 +86,31 @@ class SemanticSearch(System):
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        results = run.kept("results")
-        strange = {
-            by: row["reciprocal rank"] for by, row in results["headlines that share no word"].items() if by in BY
-        }
-        further = {f"headlines, {by}": results["headlines"][by]["reciprocal rank"] for by in BY}
-        return Claim(
-            self.statement, strange["meaning"], {"BM25": strange["words"]}, further | {"both": strange["both"]}
-        )
+        ranks = {name: {by: row[by]["reciprocal rank"] for by in BY} for name, row in run.kept("results").items()}
+        strange = ranks["no word shared"]
+        further = {f"headlines, {by}": rank for by, rank in ranks["headlines"].items()} | {"both": strange["both"]}
+        return Claim(self.statement, strange["meaning"], {"BM25": strange["words"]}, further)
 
     def check(self) -> None:
         super().check()
         inside(self, documents=(10, 1 << 20), words=(5, 100_000))
 
 
-def without_shared(title: str, body: str) -> str:
-    """The headline without the words that stand in the body, in whatever form: its first three letters are alike.
-    Nothing where less than two are left."""
+def without(title: str, body: str) -> str:
+    """The body without the words of the title, in whatever form: those whose first four letters are alike."""
 
-    def stems(text: str) -> list[tuple[str, str]]:
-        return [(word, word.lower()[:3]) for word in re.findall(r"\w+", text)]
+    def stems(text: str) -> set[str]:
+        return {word.lower()[:4] for word in re.findall(r"\w+", text)}
 
-    there = {stem for _, stem in stems(body)}
-    left = [word for word, stem in stems(title) if stem not in there]
-    return " ".join(left) if len(left) > 1 else ""
+    taken = stems(title)
+    return " ".join(word for word in body.split() if not stems(word) & taken)
 
 
-def found(index: Index, queries: list[tuple[int, str]], by: str) -> dict[str, float]:
-    """(document, query) pairs: mean of 1 / rank of the document, and how many are among the first ten. What has no score
-    above zero is not found."""
+def found(index: Index, queries: list[str], by: str) -> dict[str, float]:
+    """Query i is to find document i: mean of 1 / rank, and how many are among the first ten. What has no score above
+    zero is not found."""
     ranks = []
-    for document, query in queries:
+    for document, query in enumerate(queries):
         scores = index.scores(query, by)
         own = scores[document]
         ranks.append(1 + int((scores > own).sum()) if own > 0 else np.inf)

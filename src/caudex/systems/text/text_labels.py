@@ -59,8 +59,8 @@ class TextLabels(System):
     """texts a step"""
     lr: float = 5e-4
     """learning rate from scratch"""
-    fine_lr: float = 1e-4
-    """learning rate with --from"""
+    fine_lr: float | None = None
+    """learning rate with --from; default: 0.04 over the trunk's width"""
     decay: float = 0.01
     """weight decay"""
     dropout: float = 0.1
@@ -144,7 +144,7 @@ class TextLabels(System):
         self, run: Run, rows: list, labels: Tensor, facts: dict, begun: LanguageModel | None = None
     ) -> TextClassifier:
         with run.seeded("weights"):
-            made = self.learner(facts, self.fine_lr if begun else self.lr)
+            made = self.learner(facts, (self.fine_lr or 0.04 / begun.trunk.width) if begun else self.lr)
         if begun:
             restore(made.trunk, begun.trunk.state_dict())
         source = TextBatches(rows, labels, self.batch, run.seed)
@@ -206,10 +206,17 @@ class TextLabels(System):
     def check(self) -> None:
         super().check()
         endless = float("inf")
-        inside(self, labels_per_class=(0, endless), batch=(2, endless), lr=(1e-8, 10), fine_lr=(1e-8, 10), decay=(0, 10), dropout=(0, 0.9))
+        inside(
+            self,
+            labels_per_class=(0, endless),
+            batch=(2, endless),
+            lr=(1e-8, 10),
+            fine_lr=(1e-8, 10),
+            decay=(0, 10),
+            dropout=(0, 0.9),
+        )
         inside(self, context=(8, endless), depth=(1, 1000), width=(8, 100_000), heads=(1, self.width))
         if self.width % self.heads:
             raise CaudexError(
                 f"--width {self.width} cannot be shared out among --heads {self.heads}; choose a multiple."
             )
-
