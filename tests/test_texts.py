@@ -321,7 +321,7 @@ def test_what_cannot_be_imported_is_told_in_a_sentence(gpt, tmp_path):
     refused("import", tmp_path / "nothing", because="is no folder")
     for size, said in [
         (90, "it is the tokenizer of another model"),
-        (500, "is pickled, and opening it could run code"),
+        (500, "is pickled, and a pickle can hold code; with --convert"),
     ]:
         theirs = public(tmp_path / str(size), size)
         load(gpt).tokenizer.save(theirs)
