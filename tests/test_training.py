@@ -11,6 +11,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,12 +93,16 @@ def saving(folder, seconds=0.0, seed=0):
 
 
 def test_the_budget_that_is_used_up_first_counts():
-    budget = Budget(steps=100, minutes=2, flops=1e6)
-    assert budget.used(50, 6, 1e5) == 0.5
-    assert budget.used(1, 90, 1e5) == 0.75
-    assert budget.used(1, 6, 9e5) == 0.9
-    assert budget.used(101, 6, 1e5) == 1
-    assert Budget(steps=3).used(0, 1e9, 1e9) == 0
+    def state(step, seconds, flops, experience=0):
+        return SimpleNamespace(step=step, seconds=seconds, flops=flops, experience=experience)
+
+    budget = Budget(steps=100, minutes=2, flops=1e6, experience=1000)
+    assert budget.used(state(50, 6, 1e5)) == 0.5
+    assert budget.used(state(1, 90, 1e5)) == 0.75
+    assert budget.used(state(1, 6, 9e5)) == 0.9
+    assert budget.used(state(1, 6, 1e5, 990)) == 0.99
+    assert budget.used(state(101, 6, 1e5)) == 1
+    assert Budget(steps=3).used(state(0, 1e9, 1e9)) == 0
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,12 @@ EVALUATIONS = 10  # in one training
 
 @dataclass
 class Budget:
-    """Steps, minutes or FLOPs; the first that is used up ends training."""
+    """Steps, minutes, FLOPs or experience; the first that is used up ends training."""
 
     steps: int | None = None
     minutes: float | None = None
     flops: float | None = None
+    experience: int | None = None
 
     def __post_init__(self):
         given = {name: value for name, value in vars(self).items() if value is not None}
@@ -40,9 +41,10 @@ class Budget:
             if not 0 < value < math.inf:
                 raise CaudexError(f"a budget of {value:g} {name} trains nothing; give a positive number of {name}.")
 
-    def used(self, steps: int, seconds: float, flops: float) -> float:
+    def used(self, state: _State) -> float:
         """Share of the budget that is used, in [0, 1]."""
-        shares = [(steps, self.steps), (seconds / 60, self.minutes), (flops, self.flops)]
+        shares = [(state.step, self.steps), (state.seconds / 60, self.minutes), (state.flops, self.flops)]
+        shares.append((state.experience, self.experience))
         return min(1.0, max(done / whole for done, whole in shares if whole))
 
 
@@ -53,6 +55,7 @@ def fit(
     steps: int | None = None,
     minutes: float | None = None,
     flops: float | None = None,
+    experience: int | None = None,
     run: Run | None = None,
     evaluate: Callable[[Learner], dict[str, float]] | None = None,
     step: Callable[[Learner, Mapping], dict] = Learner.step,
@@ -61,10 +64,11 @@ def fit(
 
     With a run folder, metrics and checkpoints go there, a killed run goes on where its last checkpoint was, and a
     finished one loads. Everything random within a step follows from the run's seed and the step's number.
+    What a source has to tell of what it lived through (`told()`: name to figure) is written with the metrics.
     `evaluate` sees the learner in eval mode ten times, without gradients; `step` replaces the gradient step (TRPO).
     Raises CaudexError for a signal without a source, and when a loss stops being a finite number.
     """
-    budget = Budget(steps, minutes, flops)
+    budget = Budget(steps, minutes, flops, experience)
     for name in learner.signals.keys() - sources.keys():
         raise CaudexError(f"signal '{name}' has no source; give fit one for each signal.")
     state = _State(learner, sources, run)
@@ -86,7 +90,7 @@ def fit(
             run.keep("about", _about(learner, budget, fabric.device))
         learner.train()
         started, saved = time.perf_counter() - state.seconds, state.seconds
-        while (used := budget.used(state.step, state.seconds, state.flops)) < 1:
+        while (used := budget.used(state)) < 1:
             learner.progress = used
             _seed(derived(run.seed if run else 0, "step", state.step, fabric.global_rank), fabric.device)
             try:
@@ -108,7 +112,7 @@ def fit(
                 state.seconds, asked = _agreed(fabric, time.perf_counter() - started, len(interrupted))
             if state.step % LOG_EVERY == 0:
                 state.flush()
-            reached = budget.used(state.step, state.seconds, state.flops)
+            reached = budget.used(state)
             if evaluate and int(reached * EVALUATIONS) > int(used * EVALUATIONS):
                 state.judge(evaluate)
             due = state.seconds - saved > (hardware.save_seconds if run else math.inf)
@@ -138,6 +142,10 @@ class _State:
         self.latest: dict[str, float] = {}
         self.saved, self.logged = 0, {}  # of the last checkpoint: its step, and the metrics written until then
         self._board = None
+
+    @property
+    def experience(self) -> int:
+        return sum(getattr(source, "experience", 0) for source in self.sources)
 
     def add(self, taught: Mapping, counted: float | None) -> None:
         self.step += 1
@@ -176,7 +184,9 @@ class _State:
             return
         self.latest = {name: sum(value for _, value in rows) / len(rows) for name, rows in self.pending.items()}
         self.pending = {}
-        counts = {"experience": sum(getattr(source, "experience", 0) for source in self.sources), "flops": self.flops}
+        for source in self.sources:
+            self.latest |= getattr(source, "told", dict)()
+        counts = {"experience": self.experience, "flops": self.flops}
         self._write(self.latest | {"progress": self.learner.progress} | counts)
         if self.run:
             self.run.clock(

@@ -15,11 +15,13 @@ from caudex.trunks.layers import (
     width_of,
 )  # fmt: skip
 from caudex.trunks.mlp import MLP, Identity
+from caudex.trunks.nature import Nature
+from caudex.trunks.normalised import Normalised
 from caudex.trunks.resnet import ResNet
 from caudex.trunks.transformer import BERT, GPT2, Memory, Sequences, Transformer, mean_of
 
 __all__ = [
-    "BERT", "GPT2", "MLP", "Conv", "Decoder", "Features", "Identity", "Memory", "ResNet", "ResNet50", "Sequences",
+    "BERT", "GPT2", "MLP", "Conv", "Decoder", "Features", "Identity", "Memory", "Nature", "Normalised", "ResNet", "ResNet50", "Sequences",
     "Standardise", "StochasticDepth", "Tied", "Transformer", "Trunk", "Wrapped", "channels_of", "mean_of",
     "vocabulary_of", "width_of",
 ]  # fmt: skip

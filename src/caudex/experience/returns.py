@@ -1,0 +1,48 @@
+"""What a step was worth, once it is known what came behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma: float, lam: float) -> np.ndarray:
+    """Advantages [T, ...] by generalised advantage estimation (Schulman et al. 2016, equation 16).
+
+    `values` are of the observations before each step, `next_values` of those after it, of the same episode. The sum stops
+    at both ends of an episode; what follows counts at the end of the time, and not where nothing can follow.
+    """
+    rewards, values, next_values = (np.asarray(each, np.float32) for each in (rewards, values, next_values))
+    terminated, truncated = np.asarray(terminated, bool), np.asarray(truncated, bool)
+    errors = rewards + gamma * next_values * ~terminated - values
+    goes_on = gamma * lam * ~(terminated | truncated)
+    advantages, running = np.empty_like(errors), np.zeros_like(errors[0])
+    for t in reversed(range(len(errors))):
+        running = errors[t] + goes_on[t] * running
+        advantages[t] = running
+    return advantages
+
+
+class Scale:
+    """Rewards over the deviation of their discounted sum, at most `most` (Engstrom et al. 2020, section 3)."""
+
+    def __init__(self, count: int, gamma: float, most: float = 10.0):
+        self.gamma, self.most = gamma, most
+        self.sums = np.zeros(count)
+        self.seen, self.mean, self.squares = 1e-4, 0.0, 1e-4
+
+    def __call__(self, rewards: np.ndarray, over: np.ndarray) -> np.ndarray:
+        """float64 [N]; `over` [N] says where the episode ends with it."""
+        self.sums = self.gamma * self.sums + rewards
+        count, mean = len(rewards), self.sums.mean()
+        whole, apart = self.seen + count, mean - self.mean
+        self.squares += float(((self.sums - mean) ** 2).sum() + apart**2 * self.seen * count / whole)
+        self.mean, self.seen = float(self.mean + apart * count / whole), whole
+        self.sums[over] = 0
+        return np.clip(rewards / np.sqrt(self.squares / self.seen + 1e-8), -self.most, self.most)
+
+    def state_dict(self) -> dict:
+        return {"sums": self.sums.tolist(), "figures": [self.seen, self.mean, self.squares]}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.sums = np.array(state["sums"])
+        self.seen, self.mean, self.squares = state["figures"]

@@ -1,0 +1,127 @@
+"""On-policy batches: act for a while in every world, then learn from that alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caudex.experience.acting import Acting
+from caudex.experience.returns import Scale, gae
+from caudex.learner import Learner
+
+
+class Rollout(NamedTuple):
+    """The observation stands first."""
+
+    observations: Tensor  # [B, ...]
+    actions: Tensor  # int64 [B], or float32 [B, A], as drawn: not cut to the world's bounds
+    log_probs: Tensor  # [B], of these actions by the policy that took them
+    values: Tensor  # [B], as it thought then
+    advantages: Tensor  # [B]
+    returns: Tensor  # [B]: advantages + values
+
+
+class Rollouts:
+    """Act for `horizon` steps in every world by the learner's signal `name`, then give `epochs` passes of shuffled batches.
+
+    The signal tells `sample(trunk, observations)`: actions, log-probabilities, values; `worth(trunk, observations)`; and
+    `bounded(actions)`, what the world takes. Advantages by `gae`; `scaled` rewards are over the deviation of their
+    discounted sum. Where the trunk has statistics of observations, they learn of each rollout after it was used.
+    """
+
+    def __init__(
+        self,
+        acting: Acting,
+        learner: Learner,
+        name: str,
+        horizon: int,
+        batch: int,
+        epochs: int,
+        gamma: float = 0.99,
+        lam: float = 0.95,
+        scaled: bool = False,
+        seed: int = 0,
+    ):
+        self.acting, self.learner, self.name = acting, (learner,), name  # in a tuple: no part of this source
+        self.horizon, self.batch, self.epochs, self.gamma, self.lam = horizon, batch, epochs, gamma, lam
+        self.scale = Scale(acting.world.count, gamma) if scaled else None
+        self.generator = torch.Generator().manual_seed(seed)
+        self.experience, self.waiting, self.whole = 0, [], None
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> Rollout:
+        if not self.waiting:
+            if self.whole is not None and hasattr(self.learner[0].trunk, "observe"):
+                self.learner[0].trunk.observe(self.whole.observations)
+            self.whole = self.collect()
+            size = len(self.whole.actions)
+            for _ in range(self.epochs):
+                self.waiting += torch.randperm(size, generator=self.generator).split(self.batch)
+        rows = self.waiting.pop(0)
+        return Rollout(*(part[rows] for part in self.whole))
+
+    @property
+    def resting(self) -> bool:
+        """No rollout is half used."""
+        return not self.waiting
+
+    @torch.inference_mode()
+    def collect(self) -> Rollout:
+        (learner,) = self.learner
+        trunk, signal, acting = learner.trunk, learner.signals[self.name], self.acting
+        device = next(learner.parameters()).device
+        count, held = acting.world.count, []
+        seen = np.empty((self.horizon, count, *acting.shape), acting.observations.dtype)
+        rewards, next_values = np.empty((2, self.horizon, count), np.float32)
+        terminated, truncated = np.zeros((2, self.horizon, count), bool)
+        late = []  # (when, which worlds, what they showed) where only the time was up
+        learner.eval()
+        for t in range(self.horizon):
+            seen[t] = acting.observations
+            made = signal.sample(trunk, torch.from_numpy(acting.observations).to(device))
+            held.append(made)
+            lived = acting.step(signal.bounded(made[0]).cpu().numpy())
+            rewards[t] = self.scale(lived.rewards, lived.begun) if self.scale else lived.rewards
+            terminated[t], truncated[t] = lived.terminated, lived.truncated
+            if lived.truncated.any():
+                late.append((t, lived.truncated, lived.after[lived.truncated]))
+        actions, log_probs, values = (torch.stack(parts) for parts in zip(*held))  # [T, N]
+        ends = [acting.observations, *(shown for _, _, shown in late)]
+        told = signal.worth(trunk, torch.from_numpy(np.concatenate(ends)).to(device)).cpu().numpy()
+        own = values.cpu().numpy()
+        next_values[:-1], next_values[-1] = own[1:], told[:count]
+        told = told[count:]
+        for t, which, shown in late:
+            next_values[t, which], told = told[: len(shown)], told[len(shown) :]
+        learner.train()
+        advantages = torch.from_numpy(gae(rewards, own, next_values, terminated, truncated, self.gamma, self.lam)).to(
+            device
+        )
+        self.experience += self.horizon * count
+        observations = torch.from_numpy(seen).to(device)
+        parts = (observations, actions, log_probs, values, advantages, advantages + values)
+        return Rollout(*(part.flatten(0, 1).clone() for part in parts))
+
+    def told(self) -> dict[str, float]:
+        return self.acting.told()
+
+    def state_dict(self) -> dict:
+        state = {"acting": self.acting.state_dict(), "experience": self.experience}
+        state["generator"] = self.generator.get_state()
+        learns = self.whole is not None and hasattr(self.learner[0].trunk, "observe")
+        state["observed"] = self.whole.observations if learns else None
+        return state | ({"scale": self.scale.state_dict()} if self.scale else {})
+
+    def load_state_dict(self, state: dict) -> None:
+        self.acting.load_state_dict(state["acting"])
+        self.experience, self.waiting = state["experience"], []
+        self.generator.set_state(state["generator"])
+        if state["observed"] is not None:
+            self.whole = Rollout(state["observed"], *[None] * 5)
+        if self.scale:
+            self.scale.load_state_dict(state["scale"])

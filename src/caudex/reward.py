@@ -1,0 +1,94 @@
+"""What the systems that learn from reward share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from caudex import worlds
+from caudex.claim import mean_interval
+from caudex.experience import Acting
+from caudex.player import Player, at_random
+from caudex.run import Run
+from caudex.screen import say
+from caudex.system import inside
+from caudex.trunks import Identity, Nature, Normalised, Trunk
+
+EPISODES = 20
+"""played at the end"""
+
+
+@dataclass
+class OnWorld:
+    """The settings of systems that act in a world: fields only, so that what a system does stands in its file."""
+
+    world: str = "CartPole-v1"
+    """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, or module:NAME"""
+    experience: int = 100_000
+    """steps in the world, of all environments together"""
+    steps: int | None = None
+    """optimiser steps, instead"""
+    worlds: int = 8
+    """environments side by side"""
+    stack: int = 4
+    """frames seen at once, where the world shows pictures of 36 pixels or more"""
+    gamma: float = 0.99
+    """what a reward is worth one step later"""
+    lr: float = 3e-4
+    """learning rate"""
+
+
+def begun(settings: OnWorld, run: Run) -> tuple[Acting, dict]:
+    """The worlds, their first episodes begun, and the facts of the model."""
+    here = worlds.make(settings.world, settings.worlds)
+    shape = here.observation.shape
+    pictures = len(shape) == 3
+    stack = settings.stack if pictures and min(shape[1:]) >= 36 else 1
+    acting = Acting(here, run.seed, stack)
+    box = bool(here.action.shape)
+    actions = (
+        {"low": here.action.low.tolist(), "high": here.action.high.tolist()} if box else {"count": int(here.action.n)}
+    )
+    facts = {"world": settings.world, "stack": stack, "shape": list(acting.shape), "actions": actions}
+    shown = f"pictures {shape}" if pictures else f"{shape[0]} numbers"
+    say(run, f"{settings.world}: {shown}, {f'{here.action.shape[0]} numbers' if box else here.action.n} to act with")
+    return acting, facts
+
+
+def trunk(facts: dict, width: int = 512) -> Trunk:
+    """For pictures the convolutions of deep Q-learning; vectors are standardised, and the heads are whole networks."""
+    shape = tuple(facts["shape"])
+    if len(shape) == 3:
+        return Nature(shape, width if min(shape[1:]) >= 36 else 128)
+    return Normalised(Identity(shape[0]), shape[0])
+
+
+def hidden(facts: dict) -> tuple[int, ...]:
+    """Of the heads' own layers: none where the trunk is a network."""
+    return () if len(facts["shape"]) == 3 else (64, 64)
+
+
+def results(player: Player, seed: int) -> dict:
+    """Returns of the same beginnings, played by the policy and at random."""
+    own, chance = player.play(EPISODES, seed), at_random(player.world, EPISODES, seed)
+    return {"policy": summary(own), "random": summary(chance), "episodes": EPISODES}
+
+
+def summary(returns: np.ndarray) -> dict[str, float]:
+    mean, low, high = mean_interval(returns)
+    return {"return": mean, "low": low, "high": high, "best": float(returns.max()), "worst": float(returns.min())}
+
+
+def told(results: dict) -> list[tuple]:
+    rows = [(f"{results['episodes']} episodes", "mean return", "95% interval", "worst", "best")]
+    for name in ("policy", "random"):
+        found = results[name]
+        interval = f"{found['low']:,.1f} to {found['high']:,.1f}"
+        rows.append((name, f"{found['return']:,.1f}", interval, f"{found['worst']:,.1f}", f"{found['best']:,.1f}"))
+    return rows
+
+
+def check(settings: OnWorld) -> None:
+    """Raises CaudexError for a setting out of range."""
+    inside(settings, experience=(1, float("inf")), worlds=(1, 4096), stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10))

@@ -1,0 +1,106 @@
+"""Policy gradient: take more often what turned out better than was thought. The signals of A3C and of PPO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caudex.signals.policies import Policy, tanh_layers
+from caudex.signals.signal import Signal, Taught
+from caudex.trunks import width_of
+
+
+class ActorCritic(Signal):
+    """A policy and the value of what is seen: [B] each. `hidden` layers of their own where the trunk is no network.
+
+    The loss is that of A3C: the advantage of an action times its log-probability, the squared error of the value, and a
+    bonus on entropy. Source: Mnih et al. 2016, section 4.
+    """
+
+    needs = "rollouts"
+
+    def __init__(self, actions: Mapping, hidden: Sequence[int] = (), entropy: float = 0.01, value: float = 0.5):
+        super().__init__()
+        self.actions, self.hidden, self.entropy, self.value = actions, hidden, entropy, value
+
+    def build(self, trunk):
+        self.policy = Policy(width_of(trunk), self.actions, self.hidden)
+        self.worth_head = tanh_layers(width_of(trunk), 1, self.hidden, 1.0)
+
+    def loss(self, trunk, batch):
+        policy, values = self.both(trunk, batch.observations)
+        gain = (batch.advantages * policy.log_prob(batch.actions)).mean()
+        error, entropy = F.mse_loss(values, batch.returns), policy.entropy().mean()
+        return Taught(
+            self.value * error - gain - self.entropy * entropy,
+            {"entropy": entropy, "explained": explained(values, batch.returns)},
+        )
+
+    def both(self, trunk: nn.Module, observations: Tensor):
+        """The distribution over actions, and values [B]."""
+        features = trunk(observations).pooled
+        return self.policy(features), self.worth_head(features).squeeze(-1)
+
+    def sample(self, trunk: nn.Module, observations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Actions as drawn, their log-probabilities [B], values [B]."""
+        policy, values = self.both(trunk, observations)
+        actions = policy.sample()
+        return actions, policy.log_prob(actions), values
+
+    def worth(self, trunk: nn.Module, observations: Tensor) -> Tensor:
+        return self.worth_head(trunk(observations).pooled).squeeze(-1)
+
+    def bounded(self, actions: Tensor) -> Tensor:
+        return self.policy.bounded(actions)
+
+    def act(self, trunk: nn.Module, observations: Tensor, greedy: bool = True) -> Tensor:
+        """Actions for the world: the likeliest, or drawn."""
+        policy = self.policy(trunk(observations).pooled)
+        return self.policy.bounded(policy.mode() if greedy else policy.sample())
+
+
+class ClippedPolicy(ActorCritic):
+    """The same with several passes over a rollout: an action gains no more once its probability has changed by `clip`.
+
+    Advantages are standardised in each batch. Source: Schulman et al. 2017, equations 7 and 9.
+    """
+
+    def __init__(
+        self,
+        actions: Mapping,
+        hidden: Sequence[int] = (),
+        entropy: float = 0.0,
+        value: float = 0.5,
+        clip: float = 0.2,
+    ):
+        super().__init__(actions, hidden, entropy, value)
+        self.clip = clip
+
+    def loss(self, trunk, batch):
+        policy, values = self.both(trunk, batch.observations)
+        change = policy.log_prob(batch.actions) - batch.log_probs
+        ratio, advantages = change.exp(), standardised(batch.advantages)
+        kept = ratio.clamp(1 - self.clip, 1 + self.clip)
+        gain = torch.minimum(ratio * advantages, kept * advantages).mean()
+        error, entropy = F.mse_loss(values, batch.returns), policy.entropy().mean()
+        with torch.no_grad():
+            figures = {
+                "entropy": entropy,
+                "kl": (ratio - 1 - change).mean(),  # Schulman 2020: its mean is right, its variance small
+                "clipped": (ratio != kept).float().mean(),
+                "explained": explained(values, batch.returns),
+            }
+        return Taught(self.value * error - gain - self.entropy * entropy, figures)
+
+
+def standardised(advantages: Tensor) -> Tensor:
+    return (advantages - advantages.mean()) / (advantages.std() + 1e-8) if len(advantages) > 1 else advantages
+
+
+def explained(values: Tensor, returns: Tensor) -> Tensor:
+    """Share of the variance of returns that the values explain; below 0 they are worse than the mean."""
+    values, returns = values.detach(), returns.detach()
+    return 1 - (returns - values).var(correction=0) / returns.var(correction=0).clamp_min(1e-8)

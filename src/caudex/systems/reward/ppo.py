@@ -1,0 +1,99 @@
+"""ppo: act, then take more often what turned out better than was thought, in small steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from torch.optim import Adam
+
+from caudex import reward
+from caudex.claim import Claim
+from caudex.experience import Rollouts
+from caudex.learner import Learner
+from caudex.player import Player
+from caudex.reward import OnWorld
+from caudex.run import Run
+from caudex.signals.policy_gradient import ClippedPolicy
+from caudex.system import System, inside
+from caudex.training import fit
+
+
+@dataclass
+class Ppo(OnWorld, System):
+    """A world and its reward alone: proximal policy optimisation (Schulman et al. 2017), for games and for robots.
+
+    `caudex play RUN` plays what it learned; `--video out.mp4` shows it.
+    """
+
+    horizon: int = 256
+    """steps in each environment between two updates"""
+    batch: int = 256
+    """steps of the world that one optimiser step learns from"""
+    epochs: int = 10
+    """passes over each rollout"""
+    lam: float = 0.95
+    """lambda of generalised advantage estimation"""
+    clip: float = 0.2
+    """how far an action's probability may change, as a share"""
+    entropy: float = 0.0
+    """bonus on the entropy of the policy"""
+
+    scales: ClassVar = {"tiny": {"experience": 1024, "horizon": 64, "batch": 64}}
+    measure: ClassVar = "mean return"
+    statement: ClassVar = "acting by what was learned earns more than acting at random"
+
+    def train(self, run: Run) -> Player:
+        acting, facts = reward.begun(self, run)
+        run.keep("facts", facts)
+        with run.seeded("weights"):
+            learner = self.learner(facts)
+        source = Rollouts(
+            acting,
+            learner,
+            "policy",
+            self.horizon,
+            self.batch,
+            self.epochs,
+            self.gamma,
+            self.lam,
+            scaled=True,
+            seed=run.seed,
+        )
+        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"))
+        player = Player(learner, facts)
+        run.keep("results", reward.results(player, run.seed))
+        return player
+
+    def budget(self, share: float) -> dict:
+        return super().budget(share) | {"experience": self.experience}
+
+    def learner(self, facts: dict) -> Learner:
+        policy = ClippedPolicy(facts["actions"], reward.hidden(facts), self.entropy, clip=self.clip)
+        optimizer = partial(Adam, lr=self.lr, eps=1e-5, fused=True)
+        return Learner(reward.trunk(facts), {"policy": policy}, optimizer, lambda progress: 1 - progress, clip=0.5)
+
+    def model(self, facts: dict) -> Player:
+        return Player(self.learner(facts), facts)
+
+    def tell(self, results: dict) -> list[tuple]:
+        return reward.told(results)
+
+    def claim(self, run: Run) -> Claim:
+        self.train(run)
+        found = run.kept("results")
+        return Claim(self.statement, found["policy"]["return"], {"random": found["random"]["return"]})
+
+    def check(self) -> None:
+        super().check()
+        reward.check(self)
+        inside(
+            self,
+            horizon=(1, 1 << 20),
+            batch=(2, 1 << 20),
+            epochs=(1, 1000),
+            lam=(0, 1),
+            clip=(1e-3, 10),
+            entropy=(0, 10),
+        )

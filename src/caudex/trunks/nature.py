@@ -1,0 +1,52 @@
+"""The convolutional trunk of deep Q-learning, for frames of games."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from caudex.trunks.layers import Features, Trunk, conv_flops, linear_flops
+
+ATARI = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+"""(channels, kernel, stride) of each convolution for 84x84 frames"""
+SMALL = ((16, 3, 1),)
+"""for frames of ten pixels (Young and Tian 2019, section 4)"""
+
+
+class Nature(Trunk):
+    """Frames uint8 [B, C, H, W] (or floats in [0, 1]) to `pooled` [B, width]: convolutions and a linear map, each with ReLU.
+
+    Source: Mnih et al. 2015, methods. `layers` defaults to theirs, for frames below 36 pixels to `SMALL`.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], width: int = 512, layers: Sequence[tuple[int, int, int]] | None = None
+    ):
+        super().__init__()
+        channels, *size = shape
+        layers = layers or (ATARI if min(size) >= 36 else SMALL)
+        self.convs, self.width, self.cost = nn.ModuleList(), width, 0.0
+        for out, kernel, stride in layers:
+            self.convs.append(nn.Conv2d(channels, out, kernel, stride))
+            size = [(length - kernel) // stride + 1 for length in size]
+            self.cost += conv_flops(channels, out, kernel, *size)
+            channels = out
+        self.linear = nn.Linear(channels * size[0] * size[1], width)
+        self.cost += linear_flops(self.linear.in_features, width)
+        for layer in (*self.convs, self.linear):
+            nn.init.orthogonal_(layer.weight, 2**0.5)
+            nn.init.zeros_(layer.bias)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor, state: Any = None) -> Features:
+        scale = 1 / 255 if x.dtype == torch.uint8 else 1.0
+        x, layers = x.to(self.linear.weight.dtype, memory_format=torch.channels_last) * scale, {}
+        for i, conv in enumerate(self.convs):
+            x = layers[f"conv{i + 1}"] = conv(x).relu()
+        return Features(self.linear(x.flatten(1)).relu(), layers)
+
+    def flops(self, shape: tuple[int, ...]) -> float:
+        return self.cost

@@ -1,0 +1,46 @@
+"""A world by its name."""
+
+from __future__ import annotations
+
+from caudex.errors import CaudexError
+from caudex.worlds.world import World
+
+
+def make(name: str, count: int, shown: bool = False) -> World:
+    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME.
+
+    `shown`: the first can be looked at. Raises CaudexError for a name that is not known, a package that is missing.
+    """
+    register(name)
+    from caudex.worlds.separate import Separate
+
+    return Separate(name, count, shown)
+
+
+def register(name: str = "") -> None:
+    """Let Gymnasium know the environments of the packages that are installed."""
+    try:
+        import gymnasium
+    except ImportError:
+        raise CaudexError("worlds need the package gymnasium: pip install 'caudex[control]'.") from None
+    gymnasium.logger.min_level = gymnasium.logger.ERROR
+    if name.startswith("MinAtar") or not name:
+        try:
+            from minatar import gym
+        except ImportError:
+            if name:
+                raise CaudexError(f"{name} needs the package minatar: pip install 'caudex[control]'.") from None
+        else:
+            if "MinAtar/Breakout-v1" not in gymnasium.registry:
+                gym.register_envs()
+
+
+def names() -> list[str]:
+    """What `make` knows, newest versions alone."""
+    register()
+    import gymnasium
+
+    newest: dict[str, str] = {}
+    for spec in sorted(gymnasium.registry.values(), key=lambda spec: spec.version or 0):
+        newest[spec.id.rpartition("-v")[0] or spec.id] = spec.id
+    return sorted(newest.values())

@@ -1,0 +1,119 @@
+"""Gymnasium environments of any kind, one after the other in this process."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caudex.errors import CaudexError
+from caudex.names import nearest
+from caudex.worlds.world import Outcome, World
+
+
+class Separate(World):
+    """`count` environments that `gymnasium.make` knows by `name`; with `shown`, the first can be looked at.
+
+    Observations: vectors as float32, pictures [H, W, C] as uint8 [C, H, W] (of true and false 0 and 255), numbers of a
+    `Discrete` space one-hot. Raises CaudexError for an unknown name, a missing package, and spaces of other kinds.
+    """
+
+    def __init__(self, name: str, count: int, shown: bool = False):
+        self.name, self.count = name, count
+        self.environments = [made(name, shown and i == 0) for i in range(count)]
+        there, self.action = self.environments[0].observation_space, self.environments[0].action_space
+        self.observation, self.converted = converter(name, there)
+        check_actions(name, self.action)
+        self.box = hasattr(self.action, "low")
+        self.held = np.zeros((count, *self.observation.shape), self.observation.dtype)
+
+    def reset(self, seeds: np.ndarray, which: np.ndarray) -> np.ndarray:
+        for i in np.flatnonzero(which):
+            with telling(self.name, "begins an episode"):
+                observation = self.environments[i].reset(seed=int(seeds[i]) % (1 << 31))[0]
+            self.held[i] = self.converted(observation)
+        return self.held.copy()
+
+    def step(self, actions: np.ndarray) -> Outcome:
+        rewards, ended, late = np.zeros(self.count), np.zeros(self.count, bool), np.zeros(self.count, bool)
+        with telling(self.name, "steps"):
+            for i, (environment, action) in enumerate(
+                zip(self.environments, actions if self.box else actions.tolist())
+            ):
+                observation, rewards[i], ended[i], late[i], _ = environment.step(action)
+                self.held[i] = self.converted(observation)
+        return Outcome(self.held.copy(), rewards, ended, late & ~ended)
+
+    def picture(self) -> np.ndarray:
+        return np.asarray(self.environments[0].render())
+
+    def close(self) -> None:
+        for environment in self.environments:
+            environment.close()
+
+
+def made(name: str, shown: bool):
+    """One environment. What Gymnasium would check at each step is left out: it costs more than small worlds."""
+    import gymnasium
+
+    try:
+        spec = gymnasium.spec(name)
+        spec.order_enforce, spec.disable_env_checker = False, True
+        return gymnasium.make(spec, **({"render_mode": "rgb_array"} if shown else {}))
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise CaudexError(f"{name} needs a package that is missing ({error}); pip install 'caudex[control]'.") from None
+    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+        known = [spec.id for spec in gymnasium.registry.values()]
+        if isinstance(error, gymnasium.error.UnregisteredEnv):
+            raise CaudexError(
+                f"{name!r} is not a registered world.{nearest(name, known)} `caudex list worlds` shows all."
+            ) from None
+        raise CaudexError(f"{name} cannot be made: {str(error).rstrip('.')}.") from None
+
+
+class telling:
+    """What an environment raises becomes one sentence; our own and the user's interruptions pass."""
+
+    def __init__(self, name: str, what: str):
+        self.name, self.what = name, what
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind and issubclass(kind, Exception) and not issubclass(kind, CaudexError):
+            raise CaudexError(
+                f"the world {self.name} failed while it {self.what}: {kind.__name__}: {str(error).rstrip('.')}; mend it, "
+                "then `caudex resume` goes on from the last checkpoint."
+            ) from error
+
+
+def converter(name: str, space):
+    """(the space of what we hand out, what turns an observation into it)."""
+    from gymnasium.spaces import Box, Discrete
+
+    if isinstance(space, Discrete):
+        rows = np.eye(int(space.n), dtype=np.float32)
+        return Box(0, 1, (int(space.n),), np.float32), lambda number: rows[number - int(space.start)]
+    if isinstance(space, Box) and len(space.shape) == 1:
+        return Box(-np.inf, np.inf, space.shape, np.float32), np.asarray
+    if isinstance(space, Box) and len(space.shape) in (2, 3) and space.dtype in (np.uint8, bool):
+        shape = (1, *space.shape) if len(space.shape) == 2 else (space.shape[2], *space.shape[:2])
+        scale = 255 if space.dtype == bool else 1
+        return Box(0, 255, shape, np.uint8), lambda picture: channels_first(picture, scale)
+    raise CaudexError(
+        f"the world {name} has observations {space}; known are vectors (Box), pictures (Box of uint8 or bool) and Discrete."
+    )
+
+
+def channels_first(picture: np.ndarray, scale: int) -> np.ndarray:
+    picture = picture[None] if picture.ndim == 2 else picture.transpose(2, 0, 1)
+    return picture if scale == 1 else picture.astype(np.uint8) * scale
+
+
+def check_actions(name: str, space) -> None:
+    from gymnasium.spaces import Box, Discrete
+
+    bounded = isinstance(space, Box) and len(space.shape) == 1 and space.is_bounded()
+    if not (bounded or isinstance(space, Discrete)) or getattr(space, "start", 0):
+        raise CaudexError(
+            f"the world {name} has actions {space}; known are Discrete from 0 and bounded vectors (Box), as in Pendulum-v1."
+        )
