@@ -59,9 +59,9 @@ def command(name: str) -> Callable[[Sequence[str]], None]:
     name = name.replace("-", "_") + "_"
     if name in globals():
         return globals()[name]
-    from caudex import cli_texts
+    from caudex import cli_texts, cli_worlds
 
-    return getattr(cli_texts, name)
+    return getattr(cli_texts, name, None) or getattr(cli_worlds, name)
 
 
 def usage() -> str:
@@ -79,7 +79,7 @@ def usage() -> str:
     )
 
 
-KINDS = {"labels": "pictures", "text": "texts"}
+KINDS = {"labels": "pictures", "text": "texts", "reward": "a world"}
 """what the folders of systems learn from, where their names do not say it"""
 
 

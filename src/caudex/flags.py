@@ -27,6 +27,7 @@ COMMANDS = {
     "claim": "SYSTEM [--seeds 5] [settings]: measure its claim",
     "resume": "RUN: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
+    "play": "RUN [--episodes 20] [--video out.mp4]: act in its world",
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
     "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
@@ -77,6 +78,22 @@ class Predict:
     """pictures or texts, or folders of them"""
     csv: Annotated[Path | None, arg(help_behavior_hint="")] = None
     """write file,class,confidence there instead of a table"""
+
+
+@dataclass
+class Play:
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    """a run folder of ppo, or of another system that acts"""
+    episodes: int = 20
+    """to be played"""
+    seed: int = 0
+    """the same seed begins the same episodes"""
+    drawn: bool = False
+    """draw actions by their probabilities, instead of the likeliest"""
+    world: Annotated[str | None, arg(help_behavior_hint="")] = None
+    """another world with the same observations and actions"""
+    video: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    """film one episode there, as .mp4, and as a sheet of pictures beside it, as .png"""
 
 
 @dataclass

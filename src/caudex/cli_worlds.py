@@ -1,0 +1,42 @@
+"""Commands for worlds: play."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from caudex.errors import CaudexError
+from caudex.flags import Play, parse
+from caudex.terminal import show
+
+
+def play_(words: Sequence[str]) -> None:
+    flags = parse(Play, words, "play")
+    if not 1 <= flags.episodes <= 100_000:
+        raise CaudexError(f"--episodes {flags.episodes} is out of range; it must be between 1 and 100000.")
+    if flags.video and flags.video.suffix != ".mp4":
+        raise CaudexError(f"--video {flags.video}: give a file that ends in .mp4.")
+    if flags.video and not flags.video.parent.is_dir():
+        raise CaudexError(f"--video {flags.video}: there is no folder {flags.video.parent}; make it first.")
+    from PIL import Image
+
+    from caudex import filming
+    from caudex.disk import write
+    from caudex.player import Player
+    from caudex.reward import summary
+    from caudex.system import load
+
+    player = load(flags.run)
+    if not isinstance(player, Player):
+        raise CaudexError(f"{flags.run} holds nothing that acts in a world; give a run of ppo or dqn, for example.")
+    found = summary(player.play(flags.episodes, flags.seed, not flags.drawn, flags.world))
+    interval = f"{found['low']:,.1f} to {found['high']:,.1f}" if flags.episodes > 1 else ""
+    row = (f"{found['return']:,.1f}", interval, f"{found['worst']:,.1f}", f"{found['best']:,.1f}")
+    show([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *row)])
+    if flags.video:
+        pictures, total = player.watch(flags.seed, not flags.drawn, flags.world)
+        filming.film(pictures, flags.video)
+        image = io.BytesIO()
+        Image.fromarray(filming.sheet(pictures)).save(image, "png")
+        write(flags.video.with_suffix(".png"), image.getvalue())
+        print(f"an episode that earned {total:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}")
