@@ -8,7 +8,8 @@ import numpy as np
 
 from caudex import worlds
 from caudex.claim import mean_interval
-from caudex.experience import Acting
+from caudex.experience import Acting, Replay
+from caudex.learner import Learner
 from caudex.player import Player, at_random
 from caudex.run import Run
 from caudex.screen import say
@@ -39,6 +40,20 @@ class OnWorld:
     """learning rate"""
 
 
+@dataclass
+class OnReplay(OnWorld):
+    """The settings of systems that learn from a memory of what they lived through."""
+
+    capacity: int = 100_000
+    """steps of the world that are kept"""
+    start: int = 1000
+    """steps at random before learning begins"""
+    batch: int = 64
+    """remembered steps that one optimiser step learns from"""
+    every: int = 4
+    """steps of the world to one optimiser step"""
+
+
 def begun(settings: OnWorld, run: Run) -> tuple[Acting, dict]:
     """The worlds, their first episodes begun, and the facts of the model."""
     here = worlds.make(settings.world, settings.worlds)
@@ -62,6 +77,14 @@ def trunk(facts: dict, width: int = 512) -> Trunk:
     if len(shape) == 3:
         return Nature(shape, width if min(shape[1:]) >= 36 else 128)
     return Normalised(Identity(shape[0]), shape[0])
+
+
+def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, **further) -> Replay:
+    """The source that acts by the signal `policy` and remembers."""
+    return Replay(
+        acting, learner, "policy", settings.capacity, settings.batch, settings.start, settings.every, settings.gamma,
+        seed=run.seed, folder=run.stage("training").path / "replay", **further,
+    )  # fmt: skip
 
 
 def hidden(facts: dict) -> tuple[int, ...]:

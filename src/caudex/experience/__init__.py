@@ -1,7 +1,10 @@
 """Sources that act."""
 
 from caudex.experience.acting import Acting, Lived
+from caudex.experience.memory import Memory
+from caudex.experience.priorities import Priorities
+from caudex.experience.replay import Replay, Transition
 from caudex.experience.returns import Scale, gae
 from caudex.experience.rollouts import Rollout, Rollouts
 
-__all__ = ["Acting", "Lived", "Rollout", "Rollouts", "Scale", "gae"]
+__all__ = ["Acting", "Lived", "Memory", "Priorities", "Replay", "Rollout", "Rollouts", "Scale", "Transition", "gae"]

@@ -17,7 +17,8 @@ SMALL = ((16, 3, 1),)
 
 
 class Nature(Trunk):
-    """Frames uint8 [B, C, H, W] (or floats in [0, 1]) to `pooled` [B, width]: convolutions and a linear map, each with ReLU.
+    """Frames uint8 [B, C, H, W] (or floats in [0, 1]) to `pooled` [B, width]: convolutions and a linear map, each with ReLU;
+    with `width` 0 the convolutions alone, for heads that have layers of their own.
 
     Source: Mnih et al. 2015, methods. `layers` defaults to theirs, for frames below 36 pixels to `SMALL`.
     """
@@ -28,25 +29,26 @@ class Nature(Trunk):
         super().__init__()
         channels, *size = shape
         layers = layers or (ATARI if min(size) >= 36 else SMALL)
-        self.convs, self.width, self.cost = nn.ModuleList(), width, 0.0
+        self.convs, self.cost = nn.ModuleList(), 0.0
         for out, kernel, stride in layers:
             self.convs.append(nn.Conv2d(channels, out, kernel, stride))
             size = [(length - kernel) // stride + 1 for length in size]
             self.cost += conv_flops(channels, out, kernel, *size)
             channels = out
-        self.linear = nn.Linear(channels * size[0] * size[1], width)
-        self.cost += linear_flops(self.linear.in_features, width)
-        for layer in (*self.convs, self.linear):
+        flat = channels * size[0] * size[1]
+        self.linear, self.width = (nn.Linear(flat, width), width) if width else (None, flat)
+        self.cost += linear_flops(flat, width)
+        for layer in (*self.convs, *([self.linear] if width else [])):
             nn.init.orthogonal_(layer.weight, 2**0.5)
             nn.init.zeros_(layer.bias)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
         scale = 1 / 255 if x.dtype == torch.uint8 else 1.0
-        x, layers = x.to(self.linear.weight.dtype, memory_format=torch.channels_last) * scale, {}
+        x, layers = x.to(self.convs[0].weight.dtype, memory_format=torch.channels_last) * scale, {}
         for i, conv in enumerate(self.convs):
             x = layers[f"conv{i + 1}"] = conv(x).relu()
-        return Features(self.linear(x.flatten(1)).relu(), layers)
+        return Features(self.linear(x.flatten(1)).relu() if self.linear else x.flatten(1), layers)
 
     def flops(self, shape: tuple[int, ...]) -> float:
         return self.cost

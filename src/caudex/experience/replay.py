@@ -1,0 +1,153 @@
+"""What was lived through, kept and learned from again and again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caudex.errors import CaudexError
+from caudex.experience.acting import Acting
+from caudex.experience.memory import Memory
+from caudex.experience.priorities import Priorities
+from caudex.experience.segments import Segments
+from caudex.learner import Learner
+
+
+class Transition(NamedTuple):
+    """The observation stands first."""
+
+    observations: Tensor  # [B, ...]
+    actions: Tensor  # int64 [B], or float32 [B, A]
+    rewards: Tensor  # float32 [B]: of `steps` steps, discounted, or of those until the episode ended
+    after: Tensor  # [B, ...]: what was seen behind them
+    discounts: Tensor  # float32 [B]: what `after` is worth; 0 where nothing could follow
+    weights: Tensor | None  # float32 [B]: against the bias of priorities
+    index: Tensor  # int64 [B]
+
+
+class Replay:
+    """Act by the learner's signal `name`, keep the last `capacity` steps, and give batches of them, one for each `every`
+    steps of the world once there are `start`.
+
+    The signal tells `explore(trunk, observations, progress)`. `steps` rewards are added up before `after` counts.
+    `priority` > 0 draws those more often whose error was large, to that power (Schaul et al. 2016, section 3.3).
+    With a `folder` the memory lies there at each checkpoint, what was written once is not written again. Raises
+    CaudexError before acting if the machine's memory does not hold `capacity`.
+    """
+
+    def __init__(
+        self, acting: Acting, learner: Learner, name: str, capacity: int, batch: int, start: int, every: int = 1,
+        gamma: float = 0.99, steps: int = 1, priority: float = 0.0, clipped: float = 0.0, seed: int = 0,
+        folder: Path | None = None,
+    ):  # fmt: skip
+        count = acting.world.count
+        rows = max(capacity // count, steps + acting.stack + 2)
+        affordable(rows * count * int(np.prod(acting.world.observation.shape)) * acting.observations.itemsize, capacity)
+        self.acting, self.learner, self.name = acting, (learner,), name  # in a tuple: no part of this source
+        self.memory, self.batch, self.start, self.every = Memory(acting, rows), batch, max(start, 1), every
+        self.gamma, self.steps, self.clipped = gamma, steps, clipped
+        self.priorities = Priorities(rows * count, priority) if priority else None
+        self.generator, self.segments = np.random.default_rng(seed), folder and Segments(folder, self.memory)
+        self.experience, self.owed, self.drawn = 0, 0.0, None
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> Transition:
+        while self.owed < 1 or self.experience < self.start or self._ready() < 1:
+            self._act()
+        self.owed -= 1
+        return self.sample()
+
+    @torch.inference_mode()
+    def _act(self) -> None:
+        (learner,), acting = self.learner, self.acting
+        device = next(learner.parameters()).device
+        before, ages = acting.observations, acting.lengths.copy()
+        signal = learner.signals[self.name]
+        if self.experience < self.start:
+            actions = signal.wild(len(before)).numpy()
+        else:
+            actions = signal.explore(learner.trunk, torch.from_numpy(before).to(device), learner.progress).cpu().numpy()
+            self.owed += len(before) / self.every
+        lived = acting.step(actions)
+        if self.clipped:
+            lived = lived._replace(rewards=np.clip(lived.rewards, -self.clipped, self.clipped))
+        row = self.memory.add(before, ages, actions, lived)
+        self.experience += len(before)
+        if self.priorities:  # a row can be drawn once all that came after it is known
+            self.priorities.put(self._slots(np.array([(row + self.memory.stack) % self.memory.rows])), 0.0)
+            if self._ready():
+                self.priorities.put(
+                    self._slots(np.array([(self.memory.count - 1 - self.steps) % self.memory.rows])), None
+                )
+
+    def _ready(self) -> int:
+        """How many rows can be drawn from."""
+        return min(self.memory.count, self.memory.rows - self.memory.stack) - self.steps
+
+    def _slots(self, rows: np.ndarray) -> np.ndarray:
+        count = self.acting.world.count
+        return (rows[:, None] * count + np.arange(count)).ravel()
+
+    def sample(self) -> Transition:
+        memory, count, weights = self.memory, self.acting.world.count, None
+        if self.priorities:
+            slots, chances = self.priorities.draw(self.generator, self.batch)
+            power = 0.4 + 0.6 * self.learner[0].progress  # of the correction, up to the whole of it at the end
+            weights = (self._ready() * count * chances) ** -power
+            weights = torch.from_numpy((weights / weights.max()).astype(np.float32))
+        else:
+            back = self.generator.integers(self._ready(), size=self.batch) + 1 + self.steps
+            slots = ((memory.count - back) % memory.rows) * count + self.generator.integers(count, size=self.batch)
+        self.drawn = slots
+        rows, places = slots // count, slots % count
+        rewards, after, worth = memory.ahead(rows, places, self.steps, self.gamma)
+        held = (memory.seen(rows, places), memory.actions[rows, places], rewards, after, worth.astype(np.float32))
+        return Transition(*map(torch.from_numpy, held), weights, torch.from_numpy(slots))
+
+    def learned(self, errors: Tensor) -> None:
+        """Of the batch that was drawn last."""
+        if self.priorities:
+            self.priorities.put(self.drawn, errors.cpu().numpy())
+
+    def told(self) -> dict[str, float]:
+        return self.acting.told()
+
+    def state_dict(self) -> dict:
+        state = {"acting": self.acting.state_dict(), "experience": self.experience, "owed": self.owed}
+        state["generator"] = json.dumps(self.generator.bit_generator.state)
+        state["memory"] = self.segments.save()
+        if self.priorities:
+            state["priorities"], state["highest"] = (
+                torch.from_numpy(self.priorities.leaves.copy()),
+                self.priorities.highest,
+            )
+        return state
+
+    def load_state_dict(self, state: dict) -> None:
+        self.acting.load_state_dict(state["acting"])
+        self.experience, self.owed = state["experience"], state["owed"]
+        self.generator.bit_generator.state = json.loads(state["generator"])
+        self.segments.load(state["memory"])
+        if self.priorities:
+            self.priorities.load(state["priorities"].numpy(), state["highest"])
+
+
+def affordable(size: int, capacity: int) -> None:
+    """Raises CaudexError where so many bytes of frames do not fit into this machine's free memory."""
+    try:
+        words = dict(line.split(":") for line in open("/proc/meminfo"))  # noqa: SIM115, PTH123
+        free = int(words["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return
+    if size > 0.9 * free:
+        raise CaudexError(
+            f"--capacity {capacity:,} needs {size / 2**30:,.1f} GiB of memory, {free / 2**30:,.1f} are free; "
+            f"give at most {int(capacity * 0.8 * free / size):,}."
+        )
