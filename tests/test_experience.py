@@ -1,0 +1,392 @@
+"""Acting, and what is kept of it: known answers, and killed runs that go on as if nothing had been."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box, Discrete
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest import approx
+
+from caudex import reward, worlds
+from caudex.errors import CaudexError
+from caudex.experience import Acting, Priorities, Replay, Rollouts, Scale, gae
+from caudex.hardware import Hardware
+from caudex.learner import Learner
+from caudex.player import at_random, played
+from caudex.run import Run
+from caudex.signals.policy_gradient import ActorCritic, ClippedPolicy, standardised
+from caudex.signals.q_learning import NoisyLinear, QLearning, projected, quiet
+from caudex.systems.reward.dqn import Dqn
+from caudex.systems.reward.ppo import Ppo
+from caudex.training import fit
+from caudex.trunks import Identity, Normalised
+from caudex.worlds import Outcome, World
+
+
+class Clock(World):
+    """Shows (episode's seed mod 100, steps so far). Even seeds die after 3 steps, odd ones are cut off after 4. The reward
+    is the number of the step, from 1. As pictures: a frame of 2x2 with the steps so far."""
+
+    name, action = "clock", Discrete(2)
+
+    def __init__(self, count: int, pictures: bool = False):
+        self.count, self.pictures = count, pictures
+        self.observation = Box(0, 255, (1, 2, 2), np.uint8) if pictures else Box(-np.inf, np.inf, (2,), np.float32)
+        self.seeds, self.steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self.spoiled = 0.0
+
+    def shown(self) -> np.ndarray:
+        if self.pictures:
+            return np.broadcast_to(self.steps.astype(np.uint8)[:, None, None, None], (self.count, 1, 2, 2)).copy()
+        return np.stack([self.seeds % 100 + self.spoiled, self.steps], 1).astype(np.float32)
+
+    def reset(self, seeds, which):
+        self.seeds, self.steps = np.where(which, seeds, self.seeds), np.where(which, 0, self.steps)
+        return self.shown()
+
+    def step(self, actions):
+        self.steps = self.steps + 1
+        dead = (self.seeds % 2 == 0) & (self.steps == 3)
+        return Outcome(self.shown(), self.steps.astype(float), dead, (self.seeds % 2 == 1) & (self.steps == 4))
+
+
+# -- returns --------------------------------------------------------------------------------------------------------
+
+
+def test_a_time_limit_bootstraps_and_a_death_does_not():
+    # three steps; after the second the episode is cut (value of the true last observation: 4) and a new one begins
+    rewards, values, after = [1, 1, 1], [0, 0, 0], [0, 4, 5]
+    cut = gae(rewards, values, after, [0, 0, 0], [0, 1, 0], gamma=0.5, lam=1.0)
+    assert cut == approx([2.5, 3.0, 3.5])
+    dead = gae(rewards, values, after, [0, 1, 0], [0, 0, 0], gamma=0.5, lam=1.0)
+    assert dead == approx([1.5, 1.0, 3.5])
+
+
+def test_lambda_zero_is_one_step_and_lambda_one_the_whole_return():
+    rewards, values, after = [1.0, 2.0, 3.0], [5.0, 6.0, 7.0], [6.0, 7.0, 8.0]
+    assert gae(rewards, values, after, [0] * 3, [0] * 3, 0.9, 0.0) == approx([1.4, 2.3, 3.2])
+    whole = 1 + 0.9 * 2 + 0.81 * 3 + 0.729 * 8
+    assert gae(rewards, values, after, [0] * 3, [0] * 3, 0.9, 1.0)[0] == approx(whole - 5)
+
+
+def test_both_conventions_for_the_end_of_the_time_agree():
+    # SB3 adds gamma * V(last) to the reward of the step that was cut, and lets the trace end there as at a death
+    rewards, values, after, cut = np.array([1.0, 2.0, 3.0]), [0.3, 0.2, 0.1], np.array([0.2, 9.0, 0.5]), [0, 1, 0]
+    ours = gae(rewards, values, after, [0] * 3, cut, 0.9, 0.8)
+    assert ours == approx(gae(rewards + 0.9 * after * cut, values, after, cut, [0] * 3, 0.9, 0.8))
+
+
+def test_rewards_are_divided_by_the_deviation_of_their_discounted_sum():
+    scale, draw, sums, seen = Scale(2, 0.9), np.random.default_rng(0), np.zeros(2), []
+    for _ in range(500):
+        rewards = draw.normal(size=2)
+        sums = 0.9 * sums + rewards
+        seen.append(sums)
+        found = scale(rewards, np.zeros(2, bool))
+    assert found == approx(rewards / np.std(seen), rel=1e-2)
+
+
+# -- acting ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_episode_begins_where_one_has_ended_and_its_last_observation_is_told():
+    acting = Acting(Clock(3), seed=1)
+    seeds, lives = acting.observations[:, 0].copy(), []
+    for step in range(1, 5):
+        lived = acting.step(np.zeros(3, np.int64))
+        lives.append(lived)
+        if not lived.begun.any():
+            assert (lived.after[:, 1] == step).all() and (acting.observations == lived.after).all()
+    for i, seed in enumerate(seeds):
+        length = 3 if seed % 2 == 0 else 4
+        end = lives[length - 1]
+        assert end.terminated[i] == (length == 3) and end.truncated[i] == (length == 4) and end.begun[i]
+        assert tuple(end.after[i]) == (seed, length)
+    told = {place: (total, length) for place, total, length in acting.ended[:3]}
+    assert all(total == length * (length + 1) / 2 for total, length in told.values())
+
+
+def test_the_first_frame_of_an_episode_fills_the_stack():
+    acting = Acting(Clock(1, pictures=True), seed=1, stack=3)
+    assert acting.shape == (3, 2, 2)
+    frames = []
+    for _ in range(6):
+        frames.append(acting.observations[0, :, 0, 0].tolist())
+        lived = acting.step(np.zeros(1, np.int64))
+    length = 3 if acting.world.seeds[0] is None else lived.after.shape[1]
+    assert length == 3 and frames[:3] == [[0, 0, 0], [0, 0, 1], [0, 1, 2]]
+    assert [0, 0, 0] in frames[3:]
+
+
+@given(steps=st.integers(0, 11), count=st.integers(1, 4))
+def test_acting_goes_on_exactly(steps, count):
+    one, other = Acting(Clock(count), seed=3), Acting(Clock(count), seed=3)
+    for _ in range(steps):
+        one.step(np.zeros(count, np.int64))
+    other.load_state_dict(one.state_dict())
+    for _ in range(6):
+        a, b = (acting.step(np.zeros(count, np.int64)) for acting in (one, other))
+        assert all(np.array_equal(x, y) for x, y in zip(a, b))
+    assert one.ended == other.ended
+
+
+def test_a_world_that_changed_or_has_other_numbers_is_refused():
+    state = Acting(Clock(2), seed=3).state_dict()
+    with pytest.raises(CaudexError, match="has 2 environments, not 3; give --worlds 2"):
+        Acting(Clock(3), seed=3).load_state_dict(state)
+    with pytest.raises(CaudexError, match="it has changed, begin a new run"):
+        Acting(Clock(2, pictures=True), seed=3).load_state_dict(state)
+    other = Acting(Clock(2), seed=3)
+    other.world.spoiled = 0.5
+    with pytest.raises(CaudexError, match="does not repeat itself"):
+        other.load_state_dict(state)
+
+
+def test_a_reward_that_is_no_number_stops_the_run_in_a_sentence():
+    acting = Acting(Clock(1), seed=3)
+    acting.world.spoiled = np.nan
+    with pytest.raises(CaudexError, match="no finite number after 1 steps"):
+        acting.step(np.zeros(1, np.int64))
+
+
+def test_every_place_plays_the_same_number_of_episodes(monkeypatch):
+    monkeypatch.setattr(worlds, "make", lambda name, count, shown=False: Clock(count))
+    found = played("clock", lambda seen: np.zeros(len(seen), np.int64), episodes=25, seed=0)
+    assert len(found) == 25 and set(found) <= {6.0, 10.0}
+    assert len(at_random("clock", 3, 0)) == 3
+
+
+# -- replay ---------------------------------------------------------------------------------------------------------
+
+
+class Still:
+    """A learner whose policy always acts the same."""
+
+    def __init__(self):
+        self.progress, self.trunk, self.signals = 0.0, None, {"policy": self}
+
+    def parameters(self):
+        yield torch.zeros(1)
+
+    def wild(self, count):
+        return torch.zeros(count, dtype=torch.int64)
+
+    def explore(self, trunk, observations, progress):
+        return torch.zeros(len(observations), dtype=torch.int64)
+
+
+def remembered(count=2, pictures=False, stack=1, **settings) -> Replay:
+    settings = {"capacity": 60, "batch": 64, "start": 20, "gamma": 0.5} | settings
+    return Replay(Acting(Clock(count, pictures), seed=5, stack=stack), Still(), "policy", **settings)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("priority", [0.0, 0.5])
+def test_remembered_steps_are_those_that_were_lived(steps, priority):
+    replay = remembered(steps=steps, priority=priority)
+    for _ in range(60):  # the memory is overwritten several times
+        batch = next(replay)
+    for (seed, time), reward_, after, worth in zip(
+        *(part.numpy() for part in (batch[0], batch[2], batch[3], batch[4]))
+    ):
+        end = 3 if seed % 2 == 0 else 4
+        lived = int(min(steps, end - time))
+        assert reward_ == approx(sum(0.5**k * (time + k + 1) for k in range(lived)))
+        dead = time + lived == end == 3
+        assert worth == (0 if dead else 0.5**lived)
+        if not dead:
+            assert tuple(after) == (seed, time + lived)  # the true last observation, also where the time was up
+
+
+def test_a_stack_is_put_together_from_frames_that_are_kept_once():
+    replay = remembered(pictures=True, stack=3)
+    assert replay.memory.frames.shape == (30, 2, 1, 2, 2)
+    for _ in range(40):
+        batch = next(replay)
+    for seen, after in zip(batch.observations[:, :, 0, 0].tolist(), batch.after[:, :, 0, 0].tolist()):
+        assert seen == [max(0, seen[-1] - 2), max(0, seen[-1] - 1), seen[-1]]
+        assert after in ([seen[1], seen[2], seen[2] + 1], [0, 0, 0])  # behind a death stands what counts for nothing
+
+
+def test_as_many_steps_are_lived_as_are_asked_for_each_batch():
+    replay = remembered(every=4)
+    next(replay)
+    before = replay.experience
+    for _ in range(30):
+        next(replay)
+    assert replay.experience - before == approx(120, abs=4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.floats(0, 10)), min_size=1, max_size=30))
+def test_the_tree_of_sums_is_like_a_plain_list(changes):
+    tree, plain = Priorities(21, power=0.5), np.zeros(21)
+    for place, error in changes:
+        tree.put(np.array([place]), np.array([error]))
+        plain[place] = (error + 1e-6) ** 0.5
+    assert tree.leaves == approx(plain)
+    assert tree.total == approx(plain.sum())
+    places, shares = tree.draw(np.random.default_rng(0), 2000)
+    assert shares == approx(plain[places] / plain.sum())
+    counts = np.bincount(places, minlength=21)
+    assert np.abs(counts / 2000 - plain / plain.sum()).max() < 0.02  # strata: hardly any noise
+    other = Priorities(21, power=0.5)
+    other.load(tree.leaves, tree.highest)
+    assert other.sums == approx(tree.sums)
+
+
+def test_a_memory_that_does_not_fit_is_refused_before_anything_is_done():
+    with pytest.raises(CaudexError, match=r"--capacity 1,000,000,000,000,000 needs .* GiB of memory"):
+        remembered(capacity=10**15)
+
+
+# -- signals --------------------------------------------------------------------------------------------------------
+
+
+def test_a_distribution_is_moved_by_hand():
+    atoms = torch.linspace(-1, 1, 3)
+    shares = torch.tensor([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]])
+    found = projected(shares, atoms, torch.tensor([0.25, 5.0]), torch.tensor([0.5, 0.0]))
+    # atoms -1, 0, 1 become -0.25, 0.25, 0.75
+    assert found[0].tolist() == approx([0.2 * 0.25, 0.2 * 0.75 + 0.3 * 0.75 + 0.5 * 0.25, 0.3 * 0.25 + 0.5 * 0.75])
+    assert found[1].tolist() == approx([0, 0, 1])  # beyond the last atom, where nothing follows
+
+
+@given(st.integers(2, 11), st.floats(-0.5, 0.5), st.floats(0, 0.5))
+def test_moving_keeps_the_mean_where_no_edge_is_near(count, reward_, discount):
+    shares, atoms = torch.softmax(torch.randn(4, count), 1), torch.linspace(-1, 1, count)
+    found = projected(shares, atoms, torch.full((4,), reward_), torch.full((4,), discount))
+    assert found.sum(1) == approx(np.ones(4), abs=1e-5)
+    assert (found @ atoms).numpy() == approx((reward_ + discount * (shares @ atoms)).numpy(), abs=1e-5)
+
+
+def test_double_takes_the_networks_choice_and_the_slow_copys_worth():
+    batch = next(remembered())._replace(rewards=torch.zeros(64), discounts=torch.ones(64))
+    for double, worth in ((False, 5.0), (True, 2.0)):
+        signal = QLearning(2, double=double)
+        learner = Learner(Identity(2), {"policy": signal})
+        with torch.no_grad():
+            for layer, bias in ((signal.advantages[-1], [1.0, 0.0]), (signal.slow.copy[1][-1], [2.0, 5.0])):
+                layer.weight.zero_()
+                layer.bias.copy_(torch.tensor(bias))
+        told = torch.where(batch.actions == 0, 1.0, 0.0)
+        errors = signal.loss(learner.trunk, batch).examples
+        assert errors.tolist() == approx((told - worth).abs().tolist())
+
+
+def test_duelling_advantages_have_no_mean():
+    signal = QLearning(3, duelling=True)
+    Learner(Identity(2), {"policy": signal})
+    x = torch.randn(5, 2)
+    assert signal.scores(x, signal.advantages, signal.state).mean(1) == approx(
+        signal.state(x).detach().numpy(), abs=1e-6
+    )
+
+
+def test_noise_is_drawn_at_every_pass_and_left_out_when_it_is_to_be_quiet():
+    layer = NoisyLinear(6, 3)
+    x = torch.randn(2, 6)
+    assert not torch.equal(layer(x), layer(x))
+    with quiet(layer):
+        assert torch.equal(layer(x), torch.nn.functional.linear(x, layer.weight, layer.bias))
+    drawn = torch.stack([layer(x) for _ in range(4000)])
+    assert drawn.mean(0) == approx(torch.nn.functional.linear(x, layer.weight, layer.bias).detach().numpy(), abs=0.05)
+
+
+def test_a_clipped_action_gains_no_more():
+    signal = ClippedPolicy({"count": 2}, entropy=0.0, value=0.0, clip=0.2)
+    learner = Learner(Identity(2), {"policy": signal})
+    x, actions = torch.randn(8, 2), torch.arange(8) % 2
+    log_probs = signal.both(learner.trunk, x)[0].log_prob(actions).detach()
+    from caudex.experience import Rollout
+
+    def gradient(shift):
+        advantages = torch.tensor([1.0, -1.0] * 4)
+        batch = Rollout(x, actions, log_probs - shift * advantages, torch.zeros(8), advantages, torch.zeros(8))
+        learner.zero_grad()
+        signal.loss(learner.trunk, batch).loss.backward()
+        return sum(p.grad.abs().sum().item() for p in signal.policy.parameters())
+
+    assert gradient(0.0) > 0.01  # the same policy: the plain policy gradient
+    assert gradient(0.5) == 0  # all have gone as far as they may
+    assert gradient(-0.5) > 0.01  # the wrong way: nothing holds them
+
+
+def test_advantages_are_standardised():
+    found = standardised(torch.tensor([1.0, 2.0, 3.0]))
+    assert found.tolist() == approx([-1, 0, 1])
+
+
+def test_statistics_of_parts_are_those_of_the_whole():
+    trunk, data = Normalised(Identity(3), 3), torch.randn(100, 3) * 5 + 2
+    for part in data.split(33):
+        trunk.observe(part)
+    assert trunk(data).pooled.mean(0) == approx(np.zeros(3), abs=1e-3)
+    assert trunk(data).pooled.std(0, correction=0) == approx(np.ones(3), abs=1e-3)
+    assert trunk(data + 1e6).pooled.max() == 10
+
+
+@pytest.mark.parametrize("actions", [{"count": 4}, {"low": [-1.0, -2.0], "high": [1.0, 2.0]}], ids=["count", "box"])
+def test_a_policy_tells_the_probability_of_what_it_draws(actions):
+    signal = ActorCritic(actions)
+    learner = Learner(Identity(3), {"policy": signal})
+    x = torch.randn(1, 3).expand(20_000, 3)
+    drawn, log_probs, values = signal.sample(learner.trunk, x)
+    assert values.shape == (20_000,)
+    policy = signal.both(learner.trunk, x)[0]
+    assert -log_probs.mean().item() == approx(policy.entropy().mean().item(), rel=0.05)
+    if "low" in actions:
+        bounded = signal.bounded(drawn * 10)
+        assert bounded.abs().amax(0).tolist() == approx([1, 2])
+
+
+# -- killed and gone on ---------------------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    pass
+
+
+def killed_at(last):
+    def step(learner, batches):
+        step.count += 1
+        if step.count > last:
+            raise Killed
+        return learner.step(batches)
+
+    step.count = 0
+    return step
+
+
+def parts(kind, folder):
+    system = {
+        "ppo": Ppo(worlds=2, horizon=32, batch=16, epochs=2, experience=512),
+        "dqn": Dqn(
+            worlds=3, capacity=120, start=60, batch=8, experience=400, returns=2, priority=0.5, noisy=True, atoms=11
+        ),
+    }[kind]
+    run = Run(folder, 1, Hardware(device="cpu", save_seconds=0))
+    run.quiet = True
+    acting, facts = reward.begun(system, run)
+    with run.seeded("weights"):
+        learner = system.learner(facts)
+    if kind == "ppo":
+        source = Rollouts(acting, learner, "policy", 32, 16, 2, scaled=True, seed=1)
+    else:
+        source = reward.remembered(system, acting, learner, run, steps=2, priority=0.5)
+    return learner, {"policy": source}, {"run": run.stage("training"), "experience": system.experience}
+
+
+@pytest.mark.parametrize("kind", ["ppo", "dqn"])
+def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
+    learner, sources, further = parts(kind, tmp_path / "whole")
+    whole = fit(learner, sources, **further).state_dict()
+    for last in (21, 17):
+        learner, sources, further = parts(kind, tmp_path / "killed")
+        with pytest.raises(Killed):
+            fit(learner, sources, **further, step=killed_at(last))
+    learner, sources, further = parts(kind, tmp_path / "killed")
+    found = fit(learner, sources, **further).state_dict()
+    assert all(torch.equal(whole[name], found[name]) for name in whole)
+    rows = [Run(tmp_path / name / "stages" / "training").metrics() for name in ("whole", "killed")]
+    assert rows[0] == rows[1] and "episodes/return" in rows[0][-1]
