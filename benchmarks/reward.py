@@ -1,0 +1,128 @@
+"""Steps of the world a second in training, beside Stable-Baselines3: same nets, batches, worlds, one thread; results/reward.csv.
+
+    pip install stable-baselines3
+    python benchmarks/reward.py            # about ten minutes
+
+Both train in turns in one process, the first turn of each is thrown away; the ratio is that of the medians. Ours also
+standardises observations and scales rewards with PPO, theirs does not.
+"""
+
+import csv
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import torch
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import DummyVecEnv
+from torch import nn
+
+from caudex import reward, worlds
+from caudex.experience import Rollouts
+from caudex.run import Run
+from caudex.systems.reward.dqn import Dqn
+from caudex.systems.reward.ppo import Ppo
+from caudex.training import fit
+
+TURNS, COUNT = 4, 8
+PPO_WORLDS = {"CartPole-v1": 40_960, "Pendulum-v1": 40_960, "HalfCheetah-v5": 20_480, "MinAtar/Breakout-v1": 20_480}
+DQN_STEPS = 8_000
+
+
+class Small(BaseFeaturesExtractor):
+    """The convolutions that ours has for frames of ten pixels."""
+
+    def __init__(self, space):
+        super().__init__(space, 128)
+        height, width, channels = space.shape
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, 16, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(16 * (height - 2) * (width - 2), 128),
+            nn.ReLU(),
+        )
+
+    def forward(self, frames):
+        return self.body(frames.permute(0, 3, 1, 2).float())
+
+
+def ours(world: str, steps: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(folder, 0)
+        run.quiet = True
+        system = Ppo(world=world, experience=steps, worlds=COUNT)
+        acting, facts = reward.begun(system, run)
+        learner = system.learner(facts)
+        source = Rollouts(acting, learner, "policy", system.horizon, system.batch, system.epochs, scaled=True)
+        begun = time.perf_counter()
+        fit(learner, {"policy": source}, experience=steps)
+        return source.experience / (time.perf_counter() - begun)
+
+
+def theirs(world: str, steps: int) -> float:
+    made = DummyVecEnv([lambda: gymnasium.make(world) for _ in range(COUNT)])
+    if len(made.observation_space.shape) == 3:
+        policy = {"features_extractor_class": Small, "net_arch": [], "normalize_images": False}
+    else:
+        policy = {"net_arch": {"pi": [64, 64], "vf": [64, 64]}}
+    own = Ppo()
+    model = PPO(
+        "CnnPolicy" if len(made.observation_space.shape) == 3 else "MlpPolicy", made, n_steps=own.horizon, batch_size=own.batch,
+        n_epochs=own.epochs, policy_kwargs=policy, device="cpu",
+    )  # fmt: skip
+    begun = time.perf_counter()
+    model.learn(steps)
+    return model.num_timesteps / (time.perf_counter() - begun)
+
+
+def our_dqn(world: str, steps: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(folder, 0)
+        run.quiet = True
+        system = Dqn(world=world, experience=steps, worlds=1, every=1, start=100)
+        acting, facts = reward.begun(system, run)
+        learner = system.learner(facts)
+        source = reward.remembered(system, acting, learner, run)
+        begun = time.perf_counter()
+        fit(learner, {"policy": source}, experience=steps)
+        return source.experience / (time.perf_counter() - begun)
+
+
+def their_dqn(world: str, steps: int) -> float:
+    model = DQN(
+        "MlpPolicy", gymnasium.make(world), learning_starts=100, batch_size=Dqn.batch, train_freq=1, gradient_steps=1,
+        policy_kwargs={"net_arch": [128, 128]}, device="cpu",
+    )  # fmt: skip
+    begun = time.perf_counter()
+    model.learn(steps)
+    return model.num_timesteps / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    worlds.register("MinAtar/Breakout-v1")
+    rows = []
+    jobs = [("ppo", world, steps, ours, theirs) for world, steps in PPO_WORLDS.items()]
+    for name, world, steps, one, other in [*jobs, ("dqn", "CartPole-v1", DQN_STEPS, our_dqn, their_dqn)]:
+        speeds = {"ours": [], "theirs": []}
+        for _ in range(TURNS):
+            speeds["ours"].append(one(world, steps))
+            speeds["theirs"].append(other(world, steps))
+        mine, its = (statistics.median(speeds[who][1:]) for who in ("ours", "theirs"))
+        ratios = np.array(speeds["ours"][1:]) / np.array(speeds["theirs"][1:])
+        rows.append(
+            (name, world, round(mine), round(its), round(mine / its, 2), round(ratios.min(), 2), round(ratios.max(), 2))
+        )
+        print(*rows[-1], flush=True)
+    with Path("results/reward.csv").open("w", newline="") as file:
+        header = ("system", "world", "steps/s", "stable-baselines3 steps/s", "ratio", "lowest", "highest")
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+if __name__ == "__main__":
+    main()
