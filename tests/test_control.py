@@ -4,10 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caudex.errors import CaudexError
-from caudex.worlds.contacts import Catch, Hopper, KeepUp, PointMass, Push, Spinner
+from caudex.worlds.bouncing import Catch, Hopper, KeepUp
 from caudex.worlds.control import STEPS, TASKS, Control, chances, control
 from caudex.worlds.drawing import Bar, Box, Canvas, Disc
 from caudex.worlds.mechanics import GRAVITY, Acrobot, CartPole, Pendulum, Reacher, tolerance
+from caudex.worlds.tabletop import PointMass, Push, Spinner
 
 ALL = np.ones(1, bool)
 EACH = pytest.mark.parametrize("task", TASKS)

@@ -10,9 +10,10 @@ import numpy as np
 
 from caudex.errors import CaudexError
 from caudex.names import nearest
-from caudex.worlds.contacts import Catch, Hopper, KeepUp, PointMass, Push, Spinner
+from caudex.worlds.bouncing import Catch, Hopper, KeepUp
 from caudex.worlds.drawing import Canvas
 from caudex.worlds.mechanics import Acrobot, CartPole, Pendulum, Reacher, Task
+from caudex.worlds.tabletop import PointMass, Push, Spinner
 from caudex.worlds.world import Outcome, World
 
 TASKS: dict[str, Task] = {

@@ -1,6 +1,9 @@
-"""What a control task is, and those that swing: pendulum, cart-pole, two-link arms. Metres, seconds, kilograms, radians.
+"""What a control task is, and those that swing: pendulum, cart-pole, two-link arms.
 
-Angles are from upright, clockwise. All equations work on N environments at once: a number is an array [N].
+Metres, seconds, kilograms, radians; angles are from upright, clockwise. All equations are of N environments at once: a
+number is an array [N]. What is smooth moves by the Runge-Kutta method. What touches (in `tabletop`, `bouncing`) moves
+by the semi-implicit Euler method, first the velocities, then with the new ones the places, and exchanges impulses along
+the normal, so that no spring has to be stiff (Baraff 1997).
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ from caudex.worlds.drawing import DRIVEN, FIXED, FREE, TARGET, Bar, Box, Disc
 
 GRAVITY = 9.81
 Body = np.ndarray  # float64 [P, N], a row for each of the task's parts
+PLACE = {"x": "position", "y": "position"}
+SPEED = {"x_speed": "velocity", "y_speed": "velocity"}
+GOAL = {"target_x": "target", "target_y": "target"}
 
 
 class Task:
@@ -60,6 +66,12 @@ def spread(chance: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def length(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.sqrt(x * x + y * y)
+
+
+def apart(x: np.ndarray, y: np.ndarray, wanted: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The unit vector along (x, y), and how much is lacking to the wanted distance: 0 where nothing touches."""
+    distance = np.maximum(length(x, y), 1e-9)
+    return x / distance, y / distance, np.maximum(wanted - distance, 0)
 
 
 def runge_kutta(rates: Callable[[Body], Body], body: Body, time: float) -> Body:
