@@ -312,8 +312,9 @@ def test_a_clipped_action_gains_no_more():
 
 
 def test_advantages_are_standardised():
-    found = standardised(torch.tensor([1.0, 2.0, 3.0]))
-    assert found.tolist() == approx([-1, 0, 1])
+    found = standardised(torch.tensor([1.0, 3.0, 5.0]))
+    assert found.tolist() == approx([-(1.5**0.5), 0, 1.5**0.5], rel=1e-4)
+    assert standardised(torch.tensor([2.0])).tolist() == [2.0]
 
 
 def test_statistics_of_parts_are_those_of_the_whole():

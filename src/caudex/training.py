@@ -153,6 +153,11 @@ class _State:
         self.flops += self.rate
         for name, said in taught.items():
             for what, value in {"loss": said.loss, **said.metrics}.items():
+                if callable(value):
+                    if self.step % LOG_EVERY:
+                        continue
+                    with torch.no_grad():
+                        value = value()
                 value = value.detach() if isinstance(value, Tensor) else float(value)
                 self.pending.setdefault(f"{name}/{what}", []).append((self.step, value))
 

@@ -34,10 +34,8 @@ class ActorCritic(Signal):
         policy, values = self.both(trunk, batch.observations)
         gain = (batch.advantages * policy.log_prob(batch.actions)).mean()
         error, entropy = F.mse_loss(values, batch.returns), policy.entropy().mean()
-        return Taught(
-            self.value * error - gain - self.entropy * entropy,
-            {"entropy": entropy, "explained": explained(values, batch.returns)},
-        )
+        figures = {"entropy": entropy, "explained": lambda: explained(values, batch.returns)}
+        return Taught(self.value * error - gain - self.entropy * entropy, figures)
 
     def both(self, trunk: nn.Module, observations: Tensor):
         """The distribution over actions, and values [B]."""
@@ -85,19 +83,21 @@ class ClippedPolicy(ActorCritic):
         ratio, advantages = change.exp(), standardised(batch.advantages)
         kept = ratio.clamp(1 - self.clip, 1 + self.clip)
         gain = torch.minimum(ratio * advantages, kept * advantages).mean()
-        error, entropy = F.mse_loss(values, batch.returns), policy.entropy().mean()
-        with torch.no_grad():
-            figures = {
-                "entropy": entropy,
-                "kl": (ratio - 1 - change).mean(),  # Schulman 2020: its mean is right, its variance small
-                "clipped": (ratio != kept).float().mean(),
-                "explained": explained(values, batch.returns),
-            }
-        return Taught(self.value * error - gain - self.entropy * entropy, figures)
+        loss = self.value * F.mse_loss(values, batch.returns) - gain
+        if self.entropy:
+            loss = loss - self.entropy * policy.entropy().mean()
+        figures = {
+            "entropy": lambda: policy.entropy().mean(),
+            "kl": lambda: (ratio - 1 - change).mean(),  # Schulman 2020: its mean is right, its variance small
+            "clipped": lambda: (ratio != kept).float().mean(),
+            "explained": lambda: explained(values, batch.returns),
+        }
+        return Taught(loss, figures)
 
 
 def standardised(advantages: Tensor) -> Tensor:
-    return (advantages - advantages.mean()) / (advantages.std() + 1e-8) if len(advantages) > 1 else advantages
+    """[B] of mean 0 and deviation 1; as one kernel, for small batches pay for each."""
+    return F.layer_norm(advantages, advantages.shape) if len(advantages) > 1 else advantages
 
 
 def explained(values: Tensor, returns: Tensor) -> Tensor:

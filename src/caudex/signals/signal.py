@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ class Taught(NamedTuple):
     """What one signal says of one batch."""
 
     loss: Tensor  # a scalar
-    metrics: dict[str, Tensor] = {}  # noqa: RUF012 - scalars to be logged; never mutated
+    metrics: dict[str, Tensor | Callable[[], Tensor]] = {}  # noqa: RUF012 - scalars to be logged; never mutated.
+    # A function is asked once for each row of metrics, at its last step, for what would cost something at each step
     examples: Tensor | None = None  # one figure an example (TD errors), handed back to the source
 
 

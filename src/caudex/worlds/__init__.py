@@ -1,6 +1,6 @@
 """Things to act in."""
 
-from caudex.worlds.making import make, names
+from caudex.worlds.making import make, names, register
 from caudex.worlds.world import Outcome, World
 
-__all__ = ["Outcome", "World", "make", "names"]
+__all__ = ["Outcome", "World", "make", "names", "register"]

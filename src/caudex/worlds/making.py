@@ -7,11 +7,17 @@ from caudex.worlds.world import World
 
 
 def make(name: str, count: int, shown: bool = False) -> World:
-    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME.
+    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME; control/TASK and
+    pixels/TASK are our own, seen as numbers and as pictures.
 
     `shown`: the first can be looked at. Raises CaudexError for a name that is not known, a package that is missing.
     """
     register(name)
+    kind, _, task = name.partition("/")
+    if kind in ("control", "pixels"):
+        from caudex.worlds.control import control
+
+        return control(task, count, kind == "pixels")
     from caudex.worlds.separate import Separate
 
     return Separate(name, count, shown)
@@ -40,7 +46,9 @@ def names() -> list[str]:
     register()
     import gymnasium
 
+    from caudex.worlds.control import TASKS
+
     newest: dict[str, str] = {}
     for spec in sorted(gymnasium.registry.values(), key=lambda spec: spec.version or 0):
         newest[spec.id.rpartition("-v")[0] or spec.id] = spec.id
-    return sorted(newest.values())
+    return [f"{kind}/{task}" for kind in ("control", "pixels") for task in TASKS] + sorted(newest.values())
