@@ -8,13 +8,16 @@ import numpy as np
 
 from caudex import worlds
 from caudex.claim import mean_interval
-from caudex.experience import Acting, Replay
+from caudex.errors import CaudexError
+from caudex.experience import Acting, Replay, Rollouts, Viewed
 from caudex.learner import Learner
 from caudex.player import Player, at_random
 from caudex.run import Run
 from caudex.screen import say
-from caudex.system import inside
+from caudex.signals import Signal
+from caudex.system import NEEDS, inside
 from caudex.trunks import Identity, Nature, Normalised, Trunk
+from caudex.views import Moved
 
 EPISODES = 20
 """played at the end"""
@@ -85,6 +88,30 @@ def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, *
         acting, learner, "policy", settings.capacity, settings.batch, settings.start, settings.every, settings.gamma,
         seed=run.seed, folder=run.stage("training").path / "replay", **further,
     )  # fmt: skip
+
+
+def sources(settings: OnWorld, learner: Learner, source: Rollouts | Replay, facts: dict, run: Run) -> dict:
+    """The source of all signals: with two views of what was seen, where one was added that compares views."""
+    if len(learner.signals) > 1:
+        source = Viewed(source, view(facts), run.seed)
+    return dict.fromkeys(learner.signals, source)
+
+
+def further(settings: OnWorld, own: dict[str, Signal], facts: dict) -> dict[str, Signal]:
+    """The signals that act, and those of `--also`; raises CaudexError for one that this world cannot feed."""
+    whole = settings.joined(own, facts)
+    for name in whole.keys() - own.keys():
+        if whole[name].needs != "pairs" or len(facts["shape"]) < 3:
+            raise CaudexError(
+                f"--also {name}: it needs {NEEDS.get(whole[name].needs, whole[name].needs)}; beside reward, contrast and "
+                "bilinear-contrast can be taught, in a world that shows pictures."
+            )
+    return whole
+
+
+def view(facts: dict) -> Moved:
+    """What two views of the same frames differ in: moved by up to a twelfth of the side."""
+    return Moved(max(1, min(facts["shape"][1:]) // 12))
 
 
 def hidden(facts: dict) -> tuple[int, ...]:

@@ -6,5 +6,18 @@ from caudex.experience.priorities import Priorities
 from caudex.experience.replay import Replay, Transition
 from caudex.experience.returns import Scale, gae
 from caudex.experience.rollouts import Rollout, Rollouts
+from caudex.experience.viewed import Viewed
 
-__all__ = ["Acting", "Lived", "Memory", "Priorities", "Replay", "Rollout", "Rollouts", "Scale", "Transition", "gae"]
+__all__ = [
+    "Acting",
+    "Lived",
+    "Memory",
+    "Priorities",
+    "Replay",
+    "Rollout",
+    "Rollouts",
+    "Scale",
+    "Transition",
+    "Viewed",
+    "gae",
+]

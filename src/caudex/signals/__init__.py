@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from caudex.errors import CaudexError
 from caudex.names import find
+from caudex.signals.bilinear_contrast import BilinearContrast
 from caudex.signals.colorization import Colorization
 from caudex.signals.contrast import Contrast
 from caudex.signals.denoising import Denoising
@@ -20,7 +21,7 @@ from caudex.signals.segmentation import Segmentation
 from caudex.signals.signal import Signal, Taught, accuracy, frozen
 
 __all__ = [
-    "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels", "MaskedToken", "NextFrame",
+    "BilinearContrast", "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels", "MaskedToken", "NextFrame",
     "NextSentence", "NextToken", "Rotation", "Segmentation", "Signal", "Taught", "accuracy", "asked", "frozen",
 ]  # fmt: skip
 

@@ -25,6 +25,7 @@ from caudex.views.augment import (
 from caudex.views.changes import FILLS, MOTIONS, autocontrast, cutout, focus, noise, posterize, solarize, tone, warp
 from caudex.views.corruptions import CORRUPTIONS, corrupt
 from caudex.views.draw import Draw, as_float
+from caudex.views.frames import Moved
 from caudex.views.lab import bins, decode, encode, from_lab, grey_of, to_lab
 from caudex.views.masking import hide
 from caudex.views.tiles import arranged, normalised, permutations, tiles
@@ -32,7 +33,7 @@ from caudex.views.turns import all_four_rotations, quarter_turns
 
 __all__ = [
     "CORRUPTIONS", "FILLS", "MOTIONS", "OPERATIONS", "Blur", "Colour", "Compose", "Crop", "Cutout", "Draw", "Flip",
-    "Grey", "Noise", "RandAugment", "ResizedCrop", "Rotate", "Scale", "Shear", "Shift", "all_four_rotations",
+    "Grey", "Moved", "Noise", "RandAugment", "ResizedCrop", "Rotate", "Scale", "Shear", "Shift", "all_four_rotations",
     "arranged", "as_float", "autocontrast", "bins", "contrastive", "corrupt", "cutout", "decode", "encode", "focus",
     "from_lab", "grey_of", "hide", "noise", "normalised", "permutations", "posterize", "quarter_turns", "solarize", "tiles",
     "to_lab", "tone", "warp",

@@ -62,7 +62,7 @@ class Dqn(OnReplay, System):
         with run.seeded("weights"):
             learner = self.learner(facts)
         source = reward.remembered(self, acting, learner, run, steps=self.returns, priority=self.priority)
-        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"))
+        fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         player = Player(learner, facts)
         run.keep("results", reward.results(player, run.seed))
         return player
@@ -79,7 +79,8 @@ class Dqn(OnReplay, System):
             facts["actions"]["count"], hidden, self.double, self.duelling, self.noisy, self.atoms, self.span, self.renew,
             self.explore, self.exploring,
         )  # fmt: skip
-        return Learner(trunk, {"policy": signal}, partial(Adam, lr=self.lr, eps=1.5e-4, fused=True), clip=10.0)
+        signals = reward.further(self, {"policy": signal}, facts)
+        return Learner(trunk, signals, partial(Adam, lr=self.lr, eps=1.5e-4, fused=True), clip=10.0)
 
     def model(self, facts: dict) -> Player:
         return Player(self.learner(facts), facts)

@@ -61,7 +61,7 @@ class Ppo(OnWorld, System):
             scaled=True,
             seed=run.seed,
         )
-        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"))
+        fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         player = Player(learner, facts)
         run.keep("results", reward.results(player, run.seed))
         return player
@@ -72,7 +72,8 @@ class Ppo(OnWorld, System):
     def learner(self, facts: dict) -> Learner:
         policy = ClippedPolicy(facts["actions"], reward.hidden(facts), self.entropy, clip=self.clip)
         optimizer = partial(Adam, lr=self.lr, eps=1e-5, fused=True)
-        return Learner(reward.trunk(facts), {"policy": policy}, optimizer, lambda progress: 1 - progress, clip=0.5)
+        signals = reward.further(self, {"policy": policy}, facts)
+        return Learner(reward.trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
 
     def model(self, facts: dict) -> Player:
         return Player(self.learner(facts), facts)

@@ -1,0 +1,53 @@
+"""Views of what was seen, made by the source, so that signals share them."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from caudex.views import Draw
+
+
+class Viewed:
+    """The batches of a source that acts, with two views of the observations, `pictures` and `other`, and `index`.
+
+    `instead`: the first view stands in place of the observations, and a view of `after` in place of that (Laskin et al.
+    2020, section 4.3): a signal on the observations and one on `pictures` then share one pass.
+    """
+
+    def __init__(self, source, view: Callable[[Tensor, Draw], Tensor], seed: int, instead: bool = False):
+        self.source, self.view, self.seed, self.instead, self.drawn = source, view, seed, instead, 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        batch = next(self.source)
+        size, device = len(batch.observations), batch.observations.device
+        draw = Draw(self.seed, self.drawn, torch.arange(size, device=device))
+        self.drawn += 1
+        pictures, other = (self.view(batch.observations, draw) for _ in range(2))
+        if self.instead:
+            batch = batch._replace(observations=pictures, after=self.view(batch.after, draw))
+        return with_views(type(batch))(*batch, pictures, other, torch.arange(size, device=device))
+
+    def __getattr__(self, name):
+        return getattr(self.source, name)
+
+    def state_dict(self) -> dict:
+        return {"source": self.source.state_dict(), "views": self.drawn}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.source.load_state_dict(state["source"])
+        self.drawn = state["views"]
+
+
+@cache
+def with_views(kind: type) -> type:
+    """The named tuple with three fields more; a place in memory, `index`, is kept as `slots`."""
+    fields = ["slots" if field == "index" else field for field in kind._fields]
+    return namedtuple(f"Viewed{kind.__name__}", [*fields, "pictures", "other", "index"])

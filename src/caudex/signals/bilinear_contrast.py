@@ -1,0 +1,44 @@
+"""Bilinear contrast: two views of one observation belong together, by a similarity that is learned. The signal of CURL."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from caudex.shadow import Shadow
+from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.trunks import width_of
+
+
+class BilinearContrast(Signal):
+    """Two views of one observation belong together, views of others apart; keys come from a slow copy of the trunk.
+
+    The similarity is q W k (Laskin et al. 2020, equation 4), or with `bilinear` False the cosine over `temperature`;
+    `momentum` None takes the keys from the trunk itself, without a gradient. `slow` is a copy that another signal keeps
+    already. Source: Laskin et al. 2020, section 4 and algorithm 1.
+    """
+
+    needs = "pairs"
+
+    def __init__(self, momentum: float | None = 0.95, bilinear: bool = True, temperature: float = 0.1):
+        super().__init__()
+        self.momentum, self.bilinear, self.temperature = momentum, bilinear, temperature
+        self.slow: Shadow | None = None
+
+    def build(self, trunk):
+        width = width_of(trunk)
+        self.similarity = nn.Parameter(torch.rand(width, width)) if self.bilinear else None
+        self.slow = Shadow(trunk, self.momentum) if self.momentum is not None else None
+
+    def loss(self, trunk, batch):
+        queries = trunk(batch.pictures).pooled  # [B, W], shared with whoever sees the same view
+        with torch.no_grad():
+            keys = (self.slow or trunk)(batch.other).pooled
+        if self.bilinear:
+            queries, factor = queries @ self.similarity, 1.0
+        else:
+            queries, keys, factor = F.normalize(queries, dim=1), F.normalize(keys, dim=1), 1 / self.temperature
+        scores = factor * queries @ keys.T  # [B, B]
+        partner = torch.arange(len(queries), device=queries.device)
+        return Taught(F.cross_entropy(scores, partner), {"accuracy": lambda: accuracy(scores, partner)})
