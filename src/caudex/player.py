@@ -38,21 +38,24 @@ class Player(nn.Module):
             return played(world or self.world, lambda seen: self.act(seen, greedy), episodes, seed, self.stack)
 
     def watch(
-        self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 2000
-    ) -> tuple[list, float]:
-        """Pictures uint8 [H, W, 3] of one episode, its first `most` steps at most, and its return."""
+        self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 0, steps: int = 10_000
+    ) -> tuple[list[np.ndarray], float]:
+        """Pictures uint8 [H, W, 3] of one episode, the first `steps` of it, and its return. With `most`, no more than twice
+        as many pictures, evenly spread in time."""
         self.eval()
         here = worlds.make(world or self.world, 1, shown=True)
-        acting, pictures = Acting(here, derived(seed, "watch"), self.stack), [here.picture()]
+        acting, pictures, every, total = Acting(here, derived(seed, "watch"), self.stack), [here.picture()], 1, 0.0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            total = 0.0
-            for _ in range(most):
+            for step in range(1, steps):
                 lived = acting.step(self.act(acting.observations, greedy))
                 total += float(lived.rewards[0])
                 if lived.begun[0]:
                     break
-                pictures.append(here.picture())
+                if step % every == 0:
+                    pictures.append(here.picture())
+                if most and len(pictures) > 2 * most:
+                    pictures, every = pictures[::2], 2 * every
         here.close()
         return pictures, total
 

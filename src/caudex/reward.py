@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from caudex import worlds
+from caudex import filming, worlds
 from caudex.claim import mean_interval
 from caudex.errors import CaudexError
 from caudex.experience import Acting, Replay, Rollouts, Viewed
@@ -119,10 +119,20 @@ def hidden(facts: dict) -> tuple[int, ...]:
     return () if len(facts["shape"]) == 3 else (64, 64)
 
 
-def results(player: Player, seed: int) -> dict:
-    """Returns of the same beginnings, played by the policy and at random."""
-    own, chance = player.play(EPISODES, seed), at_random(player.world, EPISODES, seed)
-    return {"policy": summary(own), "random": summary(chance), "episodes": EPISODES}
+def finish(player: Player, run: Run) -> Player:
+    """Keep returns of the same beginnings, played by the policy and at random; and a sheet of pictures of an episode."""
+    own, chance = player.play(EPISODES, run.seed), at_random(player.world, EPISODES, run.seed)
+    run.keep("results", {"policy": summary(own), "random": summary(chance), "episodes": EPISODES})
+    try:
+        pictures, total = player.watch(run.seed, most=12)
+    except CaudexError as error:
+        say(run, f"no pictures of an episode: {error}")
+        return player
+    with run.figure("episode", width=9.0, height=3.4) as axis:
+        axis.imshow(filming.sheet(pictures))
+        axis.set_title(f"an episode that earned {total:,.1f}, from the upper left", size=9, loc="left")
+        axis.axis("off")
+    return player
 
 
 def summary(returns: np.ndarray) -> dict[str, float]:

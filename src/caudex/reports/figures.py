@@ -39,9 +39,9 @@ def learning_curves(run: Run) -> None:
         }
 
     keys = {key for rows in fits.values() for row in rows for key in row}
-    looks = sorted(key for key in keys if key.startswith("evaluation/"))
+    looks = sorted(key for key in keys if key.startswith("evaluation/") or key == "episodes/return")
     signals = sorted(key for key in keys if key.endswith("/loss") and key not in looks)
-    panels = [(_titled(key.removeprefix("evaluation/")), curves(key)) for key in looks]
+    panels = [(_titled(key), curves(key)) for key in looks]
     panels += [(key.removesuffix("/loss") + " loss", curves(key)) for key in signals]
     pairs = sorted(key for key in keys if "/cosine with " in key)
     if pairs:
@@ -75,6 +75,9 @@ def learning_curves(run: Run) -> None:
 
 
 def _titled(figure: str) -> str:
+    figure = figure.removeprefix("evaluation/")
+    if figure == "episodes/return":
+        return "return of the episodes that ended"
     return figure if figure in ("effective rank", "deviation") else f"test {figure}"  # those are of learned pictures
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 import numpy as np
 
 from caudex.errors import CaudexError
@@ -19,6 +22,9 @@ class Separate(World):
     def __init__(self, name: str, count: int, shown: bool = False):
         self.name, self.count = name, count
         self.environments = [made(name, shown and i == 0) for i in range(count)]
+        quality = getattr(getattr(getattr(self.environments[0].unwrapped, "model", None), "vis", None), "quality", None)
+        if quality:  # without a graphics card, shadows and smooth edges cost a hundred times as much as all the rest
+            quality.shadowsize, quality.offsamples = 0, 0
         there, self.action = self.environments[0].observation_space, self.environments[0].action_space
         self.observation, self.converted = converter(name, there)
         check_actions(name, self.action)
@@ -43,7 +49,8 @@ class Separate(World):
         return Outcome(self.held.copy(), rewards, ended, late & ~ended)
 
     def picture(self) -> np.ndarray:
-        return np.asarray(self.environments[0].render())
+        with telling(self.name, "is painted"):
+            return np.asarray(self.environments[0].render(), np.uint8)
 
     def close(self) -> None:
         for environment in self.environments:
@@ -54,6 +61,7 @@ def made(name: str, shown: bool):
     """One environment. What Gymnasium would check at each step is left out: it costs more than small worlds."""
     import gymnasium
 
+    quiet_mujoco(shown)
     try:
         spec = gymnasium.spec(name)
         spec.order_enforce, spec.disable_env_checker = False, True
@@ -67,6 +75,17 @@ def made(name: str, shown: bool):
                 f"{name!r} is not a registered world.{nearest(name, known)} `caudex list worlds` shows all."
             ) from None
         raise CaudexError(f"{name} cannot be made: {str(error).rstrip('.')}.") from None
+
+
+def quiet_mujoco(shown: bool) -> None:
+    """It warns of old words in Gymnasium's models, on the screen and in a file; and without a screen it must be told how
+    to paint."""
+    if shown and "DISPLAY" not in os.environ:
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    with contextlib.suppress(ImportError):
+        import mujoco
+
+        mujoco.set_mju_user_warning(lambda text: None)
 
 
 class telling:

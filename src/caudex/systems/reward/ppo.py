@@ -62,9 +62,7 @@ class Ppo(OnWorld, System):
             seed=run.seed,
         )
         fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
-        player = Player(learner, facts)
-        run.keep("results", reward.results(player, run.seed))
-        return player
+        return reward.finish(Player(learner, facts), run)
 
     def budget(self, share: float) -> dict:
         return super().budget(share) | {"experience": self.experience}
