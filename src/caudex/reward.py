@@ -8,6 +8,7 @@ import numpy as np
 
 from caudex import worlds
 from caudex.claim import mean_interval
+from caudex.errors import CaudexError
 from caudex.experience import Acting, Replay
 from caudex.learner import Learner
 from caudex.player import Player, at_random
@@ -79,6 +80,19 @@ def trunk(facts: dict, width: int = 512) -> Trunk:
     return Normalised(Identity(shape[0]), shape[0])
 
 
+def raw(facts: dict) -> Trunk:
+    """Vectors as they are, for methods whose heads are whole networks; for pictures, convolutions."""
+    return trunk(facts) if len(facts["shape"]) == 3 else Identity(facts["shape"][0])
+
+
+def by_numbers(name: str, facts: dict) -> None:
+    """Raises CaudexError where one chooses among a few actions, for a system that acts with numbers."""
+    if count := facts["actions"].get("count"):
+        raise CaudexError(
+            f"{facts['world']} is acted in by choosing among {count} actions, {name} acts with numbers; take dqn or ppo."
+        )
+
+
 def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, **further) -> Replay:
     """The source that acts by the signal `policy` and remembers."""
     return Replay(
@@ -115,3 +129,9 @@ def told(results: dict) -> list[tuple]:
 def check(settings: OnWorld) -> None:
     """Raises CaudexError for a setting out of range."""
     inside(settings, experience=(1, float("inf")), worlds=(1, 4096), stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10))
+
+
+def check_replay(settings: OnReplay) -> None:
+    """Raises CaudexError for a setting out of range."""
+    endless = float("inf")
+    inside(settings, capacity=(100, endless), start=(0, endless), batch=(1, 1 << 20), every=(1, 1000))
