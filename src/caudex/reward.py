@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from caudex import filming, worlds
-from caudex.claim import mean_interval
+from caudex.claim import Claim, mean_interval
 from caudex.errors import CaudexError
 from caudex.experience import Acting, Replay, Rollouts, Viewed
 from caudex.learner import Learner
@@ -82,6 +82,19 @@ def trunk(facts: dict, width: int = 512) -> Trunk:
     return Normalised(Identity(shape[0]), shape[0])
 
 
+def raw(facts: dict) -> Trunk:
+    """Vectors as they are, for methods whose heads are whole networks; for pictures, convolutions."""
+    return trunk(facts) if len(facts["shape"]) == 3 else Identity(facts["shape"][0])
+
+
+def by_numbers(name: str, facts: dict) -> None:
+    """Raises CaudexError where one chooses among a few actions, for a system that acts with numbers."""
+    if count := facts["actions"].get("count"):
+        raise CaudexError(
+            f"{facts['world']} is acted in by choosing among {count} actions, {name} acts with numbers; take dqn or ppo."
+        )
+
+
 def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, **further) -> Replay:
     """The source that acts by the signal `policy` and remembers."""
     return Replay(
@@ -140,6 +153,13 @@ def summary(returns: np.ndarray) -> dict[str, float]:
     return {"return": mean, "low": low, "high": high, "best": float(returns.max()), "worst": float(returns.min())}
 
 
+def claimed(settings: OnWorld, run: Run) -> Claim:
+    """What training earned, against acting at random."""
+    settings.train(run)
+    found = run.kept("results")
+    return Claim(settings.statement, found["policy"]["return"], {"random": found["random"]["return"]})
+
+
 def told(results: dict) -> list[tuple]:
     rows = [(f"{results['episodes']} episodes", "mean return", "95% interval", "worst", "best")]
     for name in ("policy", "random"):
@@ -152,3 +172,9 @@ def told(results: dict) -> list[tuple]:
 def check(settings: OnWorld) -> None:
     """Raises CaudexError for a setting out of range."""
     inside(settings, experience=(1, float("inf")), worlds=(1, 4096), stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10))
+
+
+def check_replay(settings: OnReplay) -> None:
+    """Raises CaudexError for a setting out of range."""
+    endless = float("inf")
+    inside(settings, capacity=(100, endless), start=(0, endless), batch=(1, 1 << 20), every=(1, 1000))

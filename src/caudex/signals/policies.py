@@ -74,6 +74,26 @@ class Policy(nn.Module):
         return actions if self.count else actions.clamp(self.low, self.high)
 
 
+class Bounds(nn.Module):
+    """Numbers between -1 and 1 to the actions of a world, {"low": [A], "high": [A]}, and back."""
+
+    def __init__(self, actions: Mapping):
+        super().__init__()
+        self.count = len(actions["low"])
+        self.register_buffer("low", torch.tensor(actions["low"]), persistent=False)
+        self.register_buffer("high", torch.tensor(actions["high"]), persistent=False)
+
+    def world(self, unit: Tensor) -> Tensor:
+        return torch.lerp(self.low, self.high, (unit + 1) / 2)  # exact at both ends, lest rounding leave the bounds
+
+    def unit(self, actions: Tensor) -> Tensor:
+        return (actions - self.low) * (2 / (self.high - self.low)) - 1
+
+    def any(self, count: int) -> Tensor:
+        """[count, A]: all of the world's actions are as likely."""
+        return torch.lerp(self.low, self.high, torch.rand(count, self.count, device=self.low.device))
+
+
 def tanh_layers(width: int, out: int, hidden: Sequence[int], gain: float) -> nn.Sequential:
     """[B, width] to [B, out] with orthogonal weights, `gain` for the last."""
     sizes = [width, *hidden, out]

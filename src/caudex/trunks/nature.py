@@ -18,13 +18,18 @@ SMALL = ((16, 3, 1),)
 
 class Nature(Trunk):
     """Frames uint8 [B, C, H, W] (or floats in [0, 1]) to `pooled` [B, width]: convolutions and a linear map, each with ReLU;
-    with `width` 0 the convolutions alone, for heads that have layers of their own.
+    with `width` 0 the convolutions alone, for heads that have layers of their own. With `norm` the last ReLU is a
+    normalisation of the vector, as robots that learn from pictures have it (Laskin et al. 2020, appendix A).
 
     Source: Mnih et al. 2015, methods. `layers` defaults to theirs, for frames below 36 pixels to `SMALL`.
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], width: int = 512, layers: Sequence[tuple[int, int, int]] | None = None
+        self,
+        shape: tuple[int, int, int],
+        width: int = 512,
+        layers: Sequence[tuple[int, int, int]] | None = None,
+        norm: bool = False,
     ):
         super().__init__()
         channels, *size = shape
@@ -37,6 +42,7 @@ class Nature(Trunk):
             channels = out
         flat = channels * size[0] * size[1]
         self.linear, self.width = (nn.Linear(flat, width), width) if width else (None, flat)
+        self.norm = nn.LayerNorm(width) if norm else None
         self.cost += linear_flops(flat, width)
         for layer in (*self.convs, *([self.linear] if width else [])):
             nn.init.orthogonal_(layer.weight, 2**0.5)
@@ -48,7 +54,11 @@ class Nature(Trunk):
         x, layers = x.to(self.convs[0].weight.dtype, memory_format=torch.channels_last) * scale, {}
         for i, conv in enumerate(self.convs):
             x = layers[f"conv{i + 1}"] = conv(x).relu()
-        return Features(self.linear(x.flatten(1)).relu() if self.linear else x.flatten(1), layers)
+        x = x.flatten(1)
+        if self.linear:
+            x = self.linear(x)
+            x = self.norm(x) if self.norm else x.relu()
+        return Features(x, layers)
 
     def flops(self, shape: tuple[int, ...]) -> float:
         return self.cost

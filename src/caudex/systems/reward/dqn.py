@@ -87,21 +87,19 @@ class Dqn(OnReplay, System):
         return reward.told(results)
 
     def claim(self, run: Run) -> Claim:
-        self.train(run)
-        found = run.kept("results")
-        return Claim(self.statement, found["policy"]["return"], {"random": found["random"]["return"]})
+        return reward.claimed(self, run)
 
     def check(self) -> None:
         super().check()
         reward.check(self)
-        endless = float("inf")
-        inside(self, capacity=(100, endless), start=(0, endless), batch=(1, 1 << 20), every=(1, 1000), atoms=(1, 1001))
+        reward.check_replay(self)
         inside(
             self,
-            span=(1e-6, endless),
+            atoms=(1, 1001),
+            span=(1e-6, float("inf")),
             returns=(1, 1000),
             priority=(0, 10),
-            renew=(1, endless),
+            renew=(1, float("inf")),
             explore=(0, 1),
             exploring=(1e-6, 1),
         )

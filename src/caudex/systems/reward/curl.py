@@ -1,0 +1,128 @@
+"""curl: learn to act from pictures, with contrast on the same trunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
+
+from torch.optim import Adam
+
+from caudex import reward
+from caudex.claim import Claim
+from caudex.errors import CaudexError
+from caudex.experience import Viewed
+from caudex.learner import Learner
+from caudex.names import find
+from caudex.player import Player
+from caudex.reward import OnReplay
+from caudex.run import Run
+from caudex.signals import BilinearContrast
+from caudex.signals.soft_actor_critic import SoftActorCritic
+from caudex.system import System, inside
+from caudex.training import fit
+from caudex.trunks import Nature
+from caudex.views import Moved
+
+LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
+"""(channels, kernel, stride) for frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
+PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
+
+
+@dataclass
+class Curl(OnReplay, System):
+    """A robot seen by a camera, and its reward: SAC, and contrast of what it saw, on one trunk (Laskin et al. 2020).
+
+    Each picture is encoded once for all heads. `caudex play RUN --video out.mp4` shows what it learned.
+    """
+
+    world: str = "pixels/cartpole-swingup"
+    experience: int = 20_000
+    worlds: int = 1
+    stack: int = 3
+    batch: int = 128
+    every: int = 1
+    lr: float = 1e-3
+    temperature: float = 0.1
+    """what entropy is worth at first"""
+    contrast: float = 1.0
+    """weight of the contrast; 0 leaves it out"""
+    moved: int = 4
+    """pixels that a view is moved by, at most; 0 leaves pictures as they are"""
+    bilinear: bool = True
+    """the similarity is learned; else it is the cosine"""
+    momentum: float = 0.975
+    """of the slow copy that makes the keys; 0 takes them from the trunk itself"""
+    features: int = 50
+    """numbers that stand for a picture"""
+    width: int = 256
+    """units of each of the two layers of policy and critics"""
+
+    scales: ClassVar = {
+        "tiny": {"experience": 600, "start": 200, "batch": 16, "width": 32},
+        "paper": {
+            "world": "dm_control/cartpole-swingup-v0", "experience": 12_500, "batch": 512, "capacity": 100_000, "width": 1024,
+        },
+    }  # fmt: skip
+    measure: ClassVar = "mean return"
+    statement: ClassVar = "with contrast on its trunk, learning from pictures comes nearer to learning from the state"
+
+    def train(self, run: Run) -> Player:
+        acting, facts = reward.begun(self, run)
+        reward.by_numbers("curl", facts)
+        if len(facts["shape"]) < 3:
+            raise CaudexError(
+                f"{self.world} shows numbers, curl learns from pictures; take sac, or a world of pixels/."
+            )
+        run.keep("facts", facts)
+        with run.seeded("weights"):
+            learner = self.learner(facts)
+        replay = reward.remembered(self, acting, learner, run)
+        source = Viewed(replay, Moved(self.moved), run.seed, instead=True)
+        fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))
+        return reward.finish(Player(learner, facts), run)
+
+    def budget(self, share: float) -> dict:
+        return super().budget(share) | {"experience": self.experience}
+
+    def learner(self, facts: dict) -> Learner:
+        shape = tuple(facts["shape"])
+        trunk = Nature(shape, self.features, PUBLISHED if min(shape[1:]) >= 84 else LAYERS, norm=True)
+        signals = {"policy": SoftActorCritic(facts["actions"], (self.width, self.width), self.temperature)}
+        if self.contrast:
+            signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear)
+            signals["contrast"].weight = self.contrast
+        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr, fused=True), clip=None)
+
+    def model(self, facts: dict) -> Player:
+        return Player(self.learner(facts), facts)
+
+    def tell(self, results: dict) -> list[tuple]:
+        return reward.told(results)
+
+    def claim(self, run: Run) -> Claim:
+        """Against SAC from the same pictures, with the same network and steps; beside it SAC from the state."""
+        self.train(run)
+        plain = replace(self, contrast=0.0, moved=0)
+        plain.train(run.stage("pictures"))
+        earned = {"curl": run, "sac from pictures": run.stage("pictures")}
+        if self.world.startswith("pixels/"):
+            shared = {
+                name: getattr(self, name) for name in ("experience", "batch", "lr", "width", "seed", "every", "start")
+            }
+            state = find("systems", "sac")(world=self.world.replace("pixels/", "control/"), worlds=1, **shared)
+            state.train(run.stage("state"))
+            earned["sac from the state"] = run.stage("state")
+        found = {name: each.kept("results")["policy"]["return"] for name, each in earned.items()}
+        further = {"random": run.kept("results")["random"]["return"]}
+        further |= {name: found.pop(name) for name in ("sac from the state",) if name in found}
+        return Claim(self.statement, found.pop("curl"), found, further)
+
+    def check(self) -> None:
+        super().check()
+        reward.check(self)
+        reward.check_replay(self)
+        inside(
+            self, temperature=(1e-6, 1e6), contrast=(0, 1e6), moved=(0, 1000), momentum=(0, 1), features=(1, 1 << 16)
+        )
+        inside(self, width=(1, 1 << 16))

@@ -1,0 +1,81 @@
+"""ddpg: Q-learning where actions are numbers: a network says which action is best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from torch.optim import Adam
+
+from caudex import reward
+from caudex.claim import Claim
+from caudex.learner import Learner
+from caudex.player import Player
+from caudex.reward import OnReplay
+from caudex.run import Run
+from caudex.signals.deterministic_policy import DeterministicPolicy
+from caudex.system import System, inside
+from caudex.training import fit
+
+
+@dataclass
+class Ddpg(OnReplay, System):
+    """A robot and its reward: deep deterministic policy gradient (Lillicrap et al. 2016), the simplest; sac is steadier.
+
+    `caudex play RUN` plays what it learned; `--video out.mp4` shows it.
+    """
+
+    world: str = "Pendulum-v1"
+    experience: int = 20_000
+    capacity: int = 1_000_000
+    every: int = 1
+    lr: float = 1e-3
+    actor_lr: float = 1e-4
+    """learning rate of the policy"""
+    width: int = 256
+    """units of each of the two layers of policy and critic"""
+    noise: float = 0.1
+    """deviation of what is added to actions to explore, where their bounds are -1 and 1"""
+    decay: float = 0.999
+    """of the slow copies, in each step"""
+    decaying: float = 1e-2
+    """weight decay of the critic"""
+
+    scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "width": 32}}
+    measure: ClassVar = "mean return"
+    statement: ClassVar = "acting by what was learned earns more than acting at random"
+
+    def train(self, run: Run) -> Player:
+        acting, facts = reward.begun(self, run)
+        reward.by_numbers("ddpg", facts)
+        run.keep("facts", facts)
+        with run.seeded("weights"):
+            learner = self.learner(facts)
+        source = reward.remembered(self, acting, learner, run)
+        fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
+        return reward.finish(Player(learner, facts), run)
+
+    def budget(self, share: float) -> dict:
+        return super().budget(share) | {"experience": self.experience}
+
+    def learner(self, facts: dict) -> Learner:
+        hidden = (self.width, self.width)
+        policy = DeterministicPolicy(facts["actions"], hidden, self.noise, self.decay, self.decaying, self.actor_lr)
+        signals = reward.further(self, {"policy": policy}, facts)
+        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr, fused=True), clip=None)
+
+    def model(self, facts: dict) -> Player:
+        return Player(self.learner(facts), facts)
+
+    def tell(self, results: dict) -> list[tuple]:
+        return reward.told(results)
+
+    def claim(self, run: Run) -> Claim:
+        return reward.claimed(self, run)
+
+    def check(self) -> None:
+        super().check()
+        reward.check(self)
+        reward.check_replay(self)
+        inside(self, actor_lr=(1e-8, 10), width=(1, 1 << 16), noise=(0, 10), decay=(0, 1), decaying=(0, 1))

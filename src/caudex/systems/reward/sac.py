@@ -1,0 +1,77 @@
+"""sac: earn much, and act as much at random as that allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from torch.optim import Adam
+
+from caudex import reward
+from caudex.claim import Claim
+from caudex.learner import Learner
+from caudex.player import Player
+from caudex.reward import OnReplay
+from caudex.run import Run
+from caudex.signals.soft_actor_critic import SoftActorCritic
+from caudex.system import System, inside
+from caudex.training import fit
+
+
+@dataclass
+class Sac(OnReplay, System):
+    """A robot and its reward: the soft actor-critic (Haarnoja et al. 2018), which learns from few steps of the world.
+
+    `caudex play RUN` plays what it learned; `--video out.mp4` shows it.
+    """
+
+    world: str = "Pendulum-v1"
+    experience: int = 10_000
+    capacity: int = 1_000_000
+    batch: int = 256
+    every: int = 1
+    lr: float = 1e-3
+    width: int = 256
+    """units of each of the two layers of policy and critics"""
+    temperature: float = 1.0
+    """what entropy is worth at first"""
+    decay: float = 0.995
+    """of the slow copies, in each step"""
+
+    scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "width": 32, "batch": 64}}
+    measure: ClassVar = "mean return"
+    statement: ClassVar = "acting by what was learned earns more than acting at random"
+
+    def train(self, run: Run) -> Player:
+        acting, facts = reward.begun(self, run)
+        reward.by_numbers("sac", facts)
+        run.keep("facts", facts)
+        with run.seeded("weights"):
+            learner = self.learner(facts)
+        source = reward.remembered(self, acting, learner, run)
+        fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
+        return reward.finish(Player(learner, facts), run)
+
+    def budget(self, share: float) -> dict:
+        return super().budget(share) | {"experience": self.experience}
+
+    def learner(self, facts: dict) -> Learner:
+        policy = SoftActorCritic(facts["actions"], (self.width, self.width), self.temperature, self.decay)
+        signals = reward.further(self, {"policy": policy}, facts)
+        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr, fused=True), clip=None)
+
+    def model(self, facts: dict) -> Player:
+        return Player(self.learner(facts), facts)
+
+    def tell(self, results: dict) -> list[tuple]:
+        return reward.told(results)
+
+    def claim(self, run: Run) -> Claim:
+        return reward.claimed(self, run)
+
+    def check(self) -> None:
+        super().check()
+        reward.check(self)
+        reward.check_replay(self)
+        inside(self, width=(1, 1 << 16), temperature=(1e-6, 1e6), decay=(0, 1))
