@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from torch.optim import Adam
 
 from caudex import filming, worlds
 from caudex.claim import Claim, mean_interval
@@ -15,6 +17,7 @@ from caudex.player import Player, at_random
 from caudex.run import Run
 from caudex.screen import say
 from caudex.signals import Signal
+from caudex.signals.q_learning import QLearning
 from caudex.system import NEEDS, inside
 from caudex.trunks import Identity, Nature, Normalised, Trunk
 from caudex.views import Moved
@@ -55,6 +58,32 @@ class OnReplay(OnWorld):
     """remembered steps that one optimiser step learns from"""
     every: int = 4
     """steps of the world to one optimiser step"""
+
+
+@dataclass
+class OnValues(OnReplay):
+    """The settings of deep Q-learning, and of each part of Rainbow."""
+
+    double: bool = False
+    """the network itself chooses the action after, the slow copy tells its worth"""
+    duelling: bool = False
+    """worth of the state and advantage of the action in heads of their own"""
+    noisy: bool = False
+    """explore by noise on the weights that is learned"""
+    atoms: int = 1
+    """from 2: a distribution over so many returns, instead of the mean"""
+    span: float = 10.0
+    """with --atoms: the largest return, and the smallest below zero"""
+    returns: int = 1
+    """rewards that are added up before the slow copy tells what follows"""
+    priority: float = 0.0
+    """draw by the error to this power; 0 draws all alike"""
+    renew: int = 500
+    """optimiser steps from one slow copy to the next"""
+    explore: float = 0.05
+    """chance of any action, once it has fallen"""
+    exploring: float = 0.3
+    """share of the training over which it falls from 1"""
 
 
 def begun(settings: OnWorld, run: Run) -> tuple[Acting, dict]:
@@ -101,6 +130,32 @@ def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, *
         acting, learner, "policy", settings.capacity, settings.batch, settings.start, settings.every, settings.gamma,
         seed=run.seed, folder=run.stage("training").path / "replay", **further,
     )  # fmt: skip
+
+
+def values(settings: OnValues, facts: dict) -> Learner:
+    """Deep Q-learning, with those parts of Rainbow that the settings ask for."""
+    shape = tuple(facts["shape"])
+    if "count" not in facts["actions"]:
+        raise CaudexError(
+            f"{settings.world} is acted in with numbers, this method chooses among actions; take ppo or sac."
+        )
+    pictures = len(shape) == 3
+    body = Nature(shape, width=0) if pictures else trunk(facts)
+    layers = ((512,) if min(shape[1:]) >= 36 else (128,)) if pictures else (128, 128)
+    signal = QLearning(
+        facts["actions"]["count"], layers, settings.double, settings.duelling, settings.noisy, settings.atoms, settings.span,
+        settings.renew, settings.explore, settings.exploring,
+    )  # fmt: skip
+    signals = further(settings, {"policy": signal}, facts)
+    return Learner(body, signals, partial(Adam, lr=settings.lr, eps=1.5e-4, fused=True), clip=10.0)
+
+
+def check_values(settings: OnValues) -> None:
+    """Raises CaudexError for a setting out of range."""
+    check_replay(settings)
+    endless = float("inf")
+    inside(settings, atoms=(1, 1001), span=(1e-6, endless), returns=(1, 1000), priority=(0, 10), renew=(1, endless))
+    inside(settings, explore=(0, 1), exploring=(1e-6, 1))
 
 
 def sources(settings: OnWorld, learner: Learner, source: Rollouts | Replay, facts: dict, run: Run) -> dict:

@@ -28,6 +28,10 @@ class Categorical(NamedTuple):
     def entropy(self) -> Tensor:
         return -(self.logits.exp() * self.logits).sum(-1)
 
+    def kl(self, other: Categorical) -> Tensor:
+        """[B], from this to the other."""
+        return (self.logits.exp() * (self.logits - other.logits)).sum(-1)
+
 
 class Gaussian(NamedTuple):
     """A vector of numbers, each normal by itself: `mean` [B, A], `log_deviation` [A]."""
@@ -47,6 +51,12 @@ class Gaussian(NamedTuple):
 
     def entropy(self) -> Tensor:
         return (self.log_deviation + 0.5 * math.log(2 * math.pi * math.e)).sum().expand(len(self.mean))
+
+    def kl(self, other: Gaussian) -> Tensor:
+        """[B], from this to the other."""
+        apart = other.log_deviation - self.log_deviation
+        ratio = ((2 * self.log_deviation).exp() + (self.mean - other.mean) ** 2) / (2 * (2 * other.log_deviation).exp())
+        return (apart + ratio - 0.5).sum(-1)
 
 
 class Policy(nn.Module):

@@ -1,0 +1,64 @@
+"""rainbow: all that was found to help deep Q-learning, together"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from caudex import reward
+from caudex.claim import Claim
+from caudex.learner import Learner
+from caudex.player import Player
+from caudex.reward import OnValues
+from caudex.run import Run
+from caudex.system import System
+from caudex.training import fit
+
+
+@dataclass
+class Rainbow(OnValues, System):
+    """A world with a few actions: deep Q-learning with all its parts together (Hessel et al. 2018).
+
+    Double, duelling, noise on the weights, a distribution over returns, several rewards at once, priorities.
+    """
+
+    lr: float = 5e-4
+    double: bool = True
+    duelling: bool = True
+    noisy: bool = True
+    atoms: int = 51
+    returns: int = 3
+    priority: float = 0.5
+
+    scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "exploring": 0.5}}  # fmt: skip
+    measure: ClassVar = "mean return"
+    statement: ClassVar = "acting by what was learned earns more than acting at random"
+
+    def train(self, run: Run) -> Player:
+        acting, facts = reward.begun(self, run)
+        with run.seeded("weights"):
+            learner = self.learner(facts)
+        run.keep("facts", facts)
+        source = reward.remembered(self, acting, learner, run, steps=self.returns, priority=self.priority)
+        fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
+        return reward.finish(Player(learner, facts), run)
+
+    def budget(self, share: float) -> dict:
+        return super().budget(share) | {"experience": self.experience}
+
+    def learner(self, facts: dict) -> Learner:
+        return reward.values(self, facts)
+
+    def model(self, facts: dict) -> Player:
+        return Player(self.learner(facts), facts)
+
+    def tell(self, results: dict) -> list[tuple]:
+        return reward.told(results)
+
+    def claim(self, run: Run) -> Claim:
+        return reward.claimed(self, run)
+
+    def check(self) -> None:
+        super().check()
+        reward.check(self)
+        reward.check_values(self)

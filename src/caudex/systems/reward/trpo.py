@@ -1,0 +1,93 @@
+"""trpo: the best step of the policy that changes it by so much and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import torch
+from torch.optim import Adam
+
+from caudex import reward
+from caudex.claim import Claim
+from caudex.errors import CaudexError
+from caudex.experience import Rollouts
+from caudex.learner import Learner
+from caudex.player import Player
+from caudex.reward import OnWorld
+from caudex.run import Run
+from caudex.signals import Taught
+from caudex.signals.trust_region import TrustRegion
+from caudex.system import System, inside
+from caudex.training import fit
+
+
+@dataclass
+class Trpo(OnWorld, System):
+    """A world and its reward alone: trust region policy optimisation (Schulman et al. 2015).
+
+    Its step is along the natural gradient, as far as the trust region goes; then the value learns of the same rollout.
+    """
+
+    lr: float = 1e-3
+    """learning rate of the value"""
+    horizon: int = 256
+    """steps in each environment between two steps of the policy"""
+    lam: float = 0.95
+    """lambda of generalised advantage estimation"""
+    size: float = 0.01
+    """of the trust region: nats by which a step may change the policy"""
+
+    scales: ClassVar = {"tiny": {"experience": 2048, "horizon": 64}}
+    measure: ClassVar = "mean return"
+    statement: ClassVar = "acting by what was learned earns more than acting at random"
+
+    def train(self, run: Run) -> Player:
+        acting, facts = reward.begun(self, run)
+        run.keep("facts", facts)
+        with run.seeded("weights"):
+            learner = self.learner(facts)
+        whole = self.horizon * self.worlds
+        source = Rollouts(
+            acting, learner, "policy", self.horizon, whole, 1, self.gamma, self.lam, scaled=True, seed=run.seed
+        )
+        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=step)
+        return reward.finish(Player(learner, facts), run)
+
+    def budget(self, share: float) -> dict:
+        return super().budget(share) | {"experience": self.experience}
+
+    def learner(self, facts: dict) -> Learner:
+        if self.also:
+            raise CaudexError(
+                f"--also {self.also[0]}: trpo takes its own kind of step, for the policy alone; take ppo."
+            )
+        policy = TrustRegion(facts["actions"], reward.hidden(facts), self.size)
+        return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr, fused=True), clip=None)
+
+    def model(self, facts: dict) -> Player:
+        return Player(self.learner(facts), facts)
+
+    def tell(self, results: dict) -> list[tuple]:
+        return reward.told(results)
+
+    def claim(self, run: Run) -> Claim:
+        return reward.claimed(self, run)
+
+    def check(self) -> None:
+        super().check()
+        reward.check(self)
+        inside(self, horizon=(2, 1 << 20), lam=(0, 1), size=(1e-9, 10))
+
+
+def step(learner: Learner, batches: Mapping, epochs: int = 5, batch: int = 128) -> dict[str, Taught]:
+    """The policy's step on the whole rollout, then several passes for the value: what `fit` takes instead of a gradient step."""
+    signal, rollout = learner.signals["policy"], batches["policy"]
+    figures, said = signal.improve(learner.trunk, rollout), {}
+    for _ in range(epochs):
+        for rows in torch.randperm(len(rollout.actions)).split(batch):
+            part = type(rollout)(*(each[rows.to(each.device)] for each in rollout))
+            said = learner.step({"policy": part})
+    return {"policy": said["policy"]._replace(metrics={**said["policy"].metrics, **figures})}
