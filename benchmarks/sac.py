@@ -1,0 +1,101 @@
+"""Steps a second of sac beside Stable-Baselines3's SAC on one thread, and beside its own updates alone; writes
+results/sac_speed.csv. Both have the same networks and batch, and one update to a step of the world.
+
+python benchmarks/sac.py
+"""
+
+import csv
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import gymnasium
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.callbacks import BaseCallback
+
+from caudex import reward
+from caudex.run import Run
+from caudex.systems.reward.sac import Sac
+from caudex.training import fit
+
+WORLD, STEPS, START, ROUNDS = "HalfCheetah-v5", 500, 200, 3
+
+
+class Clock:
+    """Seconds on the wall and of this process, since it was made."""
+
+    def __init__(self):
+        self.wall, self.own = time.perf_counter(), time.process_time()
+
+    def rates(self, steps: int) -> tuple[float, float]:
+        return steps / (time.perf_counter() - self.wall), steps / (time.process_time() - self.own)
+
+
+def ours(seed: int, count: int) -> tuple[tuple, tuple]:
+    """Rates of the whole, and of updates alone on one batch."""
+    settings = Sac(world=WORLD, worlds=count, start=START, lr=3e-4)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(folder, seed)
+        run.quiet = True
+        acting, facts = reward.begun(settings, run)
+        learner = settings.learner(facts)
+        source = reward.remembered(settings, acting, learner, run)
+        batch = next(source)
+        fit(learner, {"policy": source}, steps=50)
+        clock = Clock()
+        fit(learner, {"policy": source}, steps=STEPS, run=run.stage("training"))
+        whole = clock.rates(STEPS)
+    learner.train()
+    clock = Clock()
+    for _ in range(STEPS // 3):
+        learner.step({"policy": batch})
+    return whole, clock.rates(STEPS // 3)
+
+
+class Started(BaseCallback):
+    """Takes the time once learning has begun."""
+
+    clock = None
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps == START + 50:
+            self.clock = Clock()
+        return True
+
+
+def theirs(seed: int) -> tuple:
+    environment, started = gymnasium.make(WORLD), Started()
+    policy = {"net_arch": [256, 256]}
+    model = SAC("MlpPolicy", environment, batch_size=256, learning_starts=START, policy_kwargs=policy, seed=seed)
+    model.learn(STEPS + START + 50, callback=started)
+    return started.clock.rates(STEPS)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    rows = []
+    for seed in range(ROUNDS):
+        (eight, updates), (one, _), peer = ours(seed, 8), ours(seed, 1), theirs(seed)
+        found = {"caudex": eight, "caudex, one world": one, "updates alone": updates, "stable-baselines3": peer}
+        rows.append(found)
+        print({name: [round(rate, 1) for rate in rates] for name, rates in found.items()}, flush=True)
+    table = []
+    for name in rows[0]:
+        row = {"what": name}
+        for i, clock in enumerate(("wall", "own")):
+            row[f"steps_per_second_{clock}"] = round(statistics.median(found[name][i] for found in rows), 1)
+            for other in ("stable-baselines3", "updates alone"):
+                share = statistics.median(found[name][i] / found[other][i] for found in rows)
+                row[f"over_{other.replace(' ', '_')}_{clock}"] = round(share, 3)
+        table.append(row)
+        print(row)
+    with Path("results/sac_speed.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        writer.writerows(table)
+
+
+if __name__ == "__main__":
+    main()
