@@ -16,8 +16,9 @@ from caudex.compute import counting
 from caudex.errors import CaudexError
 from caudex.hardware import Hardware, make_fabric
 from caudex.learner import Learner
+from caudex.progress import Progress
 from caudex.run import Run, derived
-from caudex.screen import Screen, interruptible
+from caudex.screen import interruptible
 
 LOG_EVERY = 50  # steps from one row of metrics to the next
 AGREE_EVERY = 10  # steps from one look at the first process's clock to the next, where there are several
@@ -78,7 +79,7 @@ def fit(
         _attached(learner, fabric, hardware),
         torch.random.fork_rng(devices=_cuda(fabric.device)),
         interruptible() as interrupted,
-        Screen(run) as screen,
+        Progress((run and run.name) or "training", silent=run is None or run.root.quiet or not run.leads) as progress,
     ):
         state.load()
         if run:
@@ -117,7 +118,7 @@ def fit(
                 saved = state.seconds
                 if asked:
                     raise KeyboardInterrupt
-            screen.show(reached, state.step, state.latest)
+            progress.show(reached, state.said)
         state.seconds = time.perf_counter() - started
         state.flush()
         if run:
@@ -182,6 +183,12 @@ class _State:
             self.run.clock(
                 self.step, {"seconds": round(self.seconds, 3), "steps_per_second": round(self.step / self.seconds, 3)}
             )
+
+    def said(self) -> str:
+        """The step and the latest losses, for a person."""
+        losses = {name.removesuffix("/loss"): value for name, value in self.latest.items() if name.endswith("/loss")}
+        loss = f", loss {', '.join(f'{name} {value:.3f}' for name, value in losses.items())}" if losses else ""
+        return f"step {self.step:,}{loss}"
 
     def judge(self, evaluate: Callable) -> None:
         self.learner.eval()

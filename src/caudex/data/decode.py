@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import sys
-import time
 import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from caudex.errors import CaudexError, reason
+from caudex.progress import track
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
@@ -72,7 +71,7 @@ def decode_many(
         else:
             pool = ThreadPoolExecutor(torch.get_num_threads())
             try:
-                for _ in shown(pool.map(fill, starts), len(starts), progress):
+                for _ in track(pool.map(fill, starts), "reading pictures", len(starts), silent=not progress):
                     pass
             finally:
                 pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for all the others
@@ -164,19 +163,3 @@ def no_bomb_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
-
-
-def shown(parts: Iterable, count: int, progress: bool) -> Iterable:
-    """The parts, with a progress bar on a terminal once it takes over two seconds."""
-    if not progress or not sys.stderr.isatty():
-        yield from parts
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    began = time.monotonic()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading pictures", total=count, visible=False)
-        for part in parts:
-            bar.update(task, advance=1, visible=time.monotonic() - began > 2)
-            yield part
