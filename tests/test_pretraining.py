@@ -330,6 +330,10 @@ def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
         ("labels-saved", {"first": ("simclr", "simclr")}, "--first simclr simclr: something stands there twice"),
         ("labels-saved", {"counts": (5, 2, 5)}, "--counts 5 2 5: something stands there twice"),
         ("jigsaw", {"orders": 1}, "--orders 1 leaves nothing to tell"),
+        ("simclr", {"also": ("next-frame",)}, "it needs videos"),
+        ("labels-saved", {"beside": ("foo:1",)}, "'foo' is not among the signals"),
+        ("labels-saved", {"beside": ("next-frame",)}, "it needs videos"),
+        ("labels-saved", {"beside": ("rotation:0.5+rotation:0.5",)}, "each signal can be added once"),
     ],
 )
 def test_settings_that_make_no_sense(name, settings, because):
@@ -345,10 +349,6 @@ def test_settings_that_make_no_sense(name, settings, because):
         ("inpainting", {"mask": "left"}, "a mask 'left' is unknown"),
         ("jigsaw", {"grid": 3, "size": 12}, "try --size 18"),
         ("jigsaw", {"grid": 2, "orders": 25}, "4 pieces have 24 orders"),
-        ("simclr", {"also": ("next-frame",)}, "it needs videos"),
-        ("labels-saved", {"beside": ("foo:1",)}, "'foo' is not among the signals"),
-        ("labels-saved", {"beside": ("next-frame",)}, "it needs videos"),
-        ("labels-saved", {"beside": ("rotation:0.5+rotation:0.5",)}, "each signal can be added once"),
     ],
 )
 def test_pictures_that_do_not_suit(name, settings, because, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from torch.optim import AdamW
 
@@ -50,6 +51,8 @@ class OnPictures:
     """weight decay"""
     average: float = 0.99
     """decay of the averaged weights that label and predict"""
+
+    feeds: ClassVar = ("labelled", "unlabelled", "pairs")
 
 
 @dataclass
