@@ -553,6 +553,8 @@ TRAIN = ("train", "supervised", *SMALL)
         ("train supervised --width 100000", "--width 100000 is out of range; it must be between 4 and 4096"),
         ("train supervised --mirror maybe", "'maybe' belongs to no setting"),
         ("train supervised --batch 0", "--batch 0 is out of range"),
+        ("train supervised --batch 1000000000000", "is out of range; it must be between 2 and 1048576"),
+        ("train gpt --batch 1000000000000", "is out of range; it must be between 1 and 1048576"),
         ("train supervised --labels-per-class -1", "--labels-per-class -1 is out of range"),
         ("train supervised --labels-per-class 1000", "class '0' has 133 labelled pictures"),
         ("train supervised --size 2", "give one from 4 to 4096"),

@@ -217,7 +217,7 @@ def check(settings: FewLabels) -> None:
 
 
 def check_network(settings: OnPictures) -> None:
-    inside(settings, batch=(2, float("inf")), width=(4, 4096), depth=(1, 100), stride=(1, 4))
+    inside(settings, batch=(2, 1 << 20), width=(4, 4096), depth=(1, 100), stride=(1, 4))
     inside(settings, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
     if settings.trunk not in TRUNKS:
         raise CaudexError(f"--trunk {settings.trunk} is unknown; choose {' or '.join(TRUNKS)}.")
