@@ -199,7 +199,9 @@ def predict_(words: Sequence[str]) -> None:
         names, inputs, skipped = texts_in(flags.files, flags.run)
     else:
         paths = files(flags.files)
-        inputs, skipped = read(flags.files, model.shape)
+        inputs, skipped, cut = read(flags.files, model.shape)
+        if cut:
+            print(f"caudex: {cut}.", file=sys.stderr)
         unread = {path for path, _ in skipped}
         names = [path for path in paths if path not in unread]
     if not names:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+import torch
 from torch.optim import AdamW
 
 from caudex import data, trunks, views
 from caudex.classifier import Classifier
 from caudex.data import Batches, Join, Split
+from caudex.data.decode import far_off
 from caudex.encoder import recalibrate
 from caudex.errors import CaudexError
 from caudex.learner import Learner, cosine
@@ -106,10 +108,14 @@ def facts_of(split: Split) -> dict:
 
 
 def noted(run: Run, split: Split) -> dict:
-    """The facts of the split, kept; and what could not be read."""
+    """The facts of the split, kept; what could not be read; and a word on pictures of which much was cut away."""
     facts = facts_of(split)
     run.keep("facts", facts)
     run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
+    parts = (split.labelled, split.unlabelled, split.test)
+    names = (part.name(i) for part in parts for i in range(len(part)))
+    if said := far_off(names, torch.cat([part.cut for part in parts]), split.labelled.shape):
+        say(run, said)
     return facts
 
 
