@@ -789,8 +789,11 @@ def test_damaged_weights_are_found_and_written_again(copy, album):
         else:
             (copy / "model.safetensors").write_bytes(damage)
         refused("predict", copy, album / "unlabelled", because="model.safetensors is gone or damaged")
+    facts = (copy / "facts.json").read_bytes()
+    (copy / "facts.json").unlink()
+    refused("predict", copy, album / "unlabelled", because=f"{copy}/facts.json is gone; put it back, or `caudex resume")
     done("resume", copy)
-    assert weights(copy) == before
+    assert weights(copy) == before and (copy / "facts.json").read_bytes() == facts
 
 
 def test_a_checkpoint_that_was_tampered_with(copy):

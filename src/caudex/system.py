@@ -211,9 +211,11 @@ def finish(model: Any, run: Run) -> None:
 
 
 def intact(run: Run) -> bool:
-    """Whether the run is finished and its weights are those that were written."""
+    """Whether the run is finished, its weights are those that were written, and its facts are there."""
     finished, file = run.kept("finished"), run.path / "model.safetensors"
-    return bool(finished) and file.exists() and sha256(file.read_bytes()).hexdigest() == finished.get("model")
+    if not finished or run.kept("facts") is None or not file.exists():
+        return False
+    return sha256(file.read_bytes()).hexdigest() == finished.get("model")
 
 
 def load(path: str | Path) -> Any:
@@ -224,8 +226,13 @@ def load(path: str | Path) -> Any:
     facts, file = run.kept("facts"), run.path / "model.safetensors"
     if run.kept("plan"):
         raise CaudexError(f"{path} is a claim, not a model; its runs are below {path}/stages.")
-    if facts is None or not run.kept("finished"):
+    if not run.kept("finished"):
         raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
+    if facts is None:
+        raise CaudexError(
+            f"{path}/facts.json is gone; put it back, or `caudex resume {path}` writes it again from the data "
+            "(an imported model is imported again)."
+        )
     if not intact(run):
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
     try:
