@@ -264,13 +264,17 @@ def test_no_settings_of_training_are_needed_to_run_the_others(trained, album, co
     (copy / "finished.json").rename("finished.json")
     done("report", copy)
     assert "This training is not finished; <code>caudex resume" in (copy / "report.html").read_text()
+    said = done("compare", copy, trained)
+    assert said.err == f"caudex: {copy} is not finished; `caudex resume {copy}` goes on with it.\n"
+    assert "(not finished)" in " ".join(said.out.split())
     Path("finished.json").rename(copy / "finished.json")
     settings = yaml.safe_load((copy / "settings.yaml").read_text())
     settings["settings"]["lr"] = 0.5
     (copy / "settings.yaml").write_text(yaml.safe_dump(settings))
     table = done("compare", copy, trained).out
     assert "lr" in table and "0.5" in table and "0.003" in table
-    assert "noisy-student" in table and "TFLOP" in table
+    places = [table.index(word) for word in ("results", "noisy-student", "cost", "TFLOP", "settings that differ", "lr")]
+    assert places == sorted(places)  # in groups
     assert "rounds" not in table  # they do not differ there
     moons = done("train", "two-moons", *SMALL, "--rounds", "1", "--steps", "2").run
     table = done("compare", copy, moons).out

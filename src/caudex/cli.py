@@ -228,9 +228,14 @@ def report_(words: Sequence[str]) -> None:
 
 def compare_(words: Sequence[str]) -> None:
     flags = parse(Compare, words, "compare")
-    from caudex.reports import comparison
+    from caudex.reports import comparison, finished
+    from caudex.run import Run
 
-    show(comparison(flags.runs))
+    for table in comparison(flags.runs):
+        show(table)
+    for path in flags.runs:
+        if not finished(Run(path)):
+            print(f"caudex: {path} is not finished; `caudex resume {path}` goes on with it.", file=sys.stderr)
 
 
 def export_(words: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from caudex.compute import Compute
 from caudex.few_labels import found
 from caudex.reports import figures
-from caudex.reports.tables import SPREAD, claim_table
+from caudex.reports.tables import SPREAD, claim_table, finished
 from caudex.system import opened
 
 CAPTIONS = {
@@ -75,7 +75,7 @@ def write_report(path: str | Path) -> Path:
         parts += [f"<div class='note'>{escape(line)}</div>" for line in system.warn(results)]
         parts.append("<h2>Results</h2>" + rows(system.tell(results)))
         parts.append(f"<p>{escape(system.legend)}</p>" if system.legend else "")
-    if not claim and not run.kept("finished"):
+    if not finished(run):
         way = f"<code>caudex resume {escape(str(path))}</code> goes on with it."
         parts.append(f"<div class='note'>This training is not finished; {way}</div>")
     parts.append(pictures(run.path / "figures"))

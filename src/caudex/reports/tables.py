@@ -32,25 +32,35 @@ def spread(mean: float, interval: Sequence[float] | None) -> str:
     return f"{mean:.2%}" + (f" ± {(interval[1] - interval[0]) / 2:.2%}" if interval else "")
 
 
-def comparison(paths: Sequence[Path]) -> list[tuple]:
-    """Results, compute, and the settings that differ, of several runs, a column each; - where one has no such."""
+def comparison(paths: Sequence[Path]) -> list[list[tuple]]:
+    """Results, cost, and the settings that differ, of several runs: a table each, with a column for each run; - where
+    one has no such."""
     if len(paths) < 2:
         raise CaudexError("compare needs at least two run folders.")
     runs = [opened(path) for path in paths]
-    settings = [{"system": run.settings()["system"], **run.settings()["settings"]} for _, run in runs]
-    lines: dict[str, list] = {}
+    groups: dict[str, dict[str, list]] = {"results": {}, "cost": {}, "settings that differ": {}}
     for i, (system, run) in enumerate(runs):
-        for name, said in told(system, run).items():
-            lines.setdefault(name, ["-"] * len(runs))[i] = said
+        for group, found in {"results": told(system, run), "cost": cost(run)}.items():
+            for name, said in found.items():
+                groups[group].setdefault(name, ["-"] * len(runs))[i] = said
+    settings = [{"system": run.settings()["system"], **run.settings()["settings"]} for _, run in runs]
     for name in dict.fromkeys(name for known in settings for name in known):
         if len({str(known[name]) for known in settings if name in known}) > 1:
-            values = [str(known.get(name, "-")) for known in settings]
-            lines["--" + name.replace("_", "-") if name != "system" else name] = values
-    return [("", *map(str, paths)), *((name, *values) for name, values in lines.items())]
+            flag = "--" + name.replace("_", "-") if name != "system" else name
+            groups["settings that differ"][flag] = [str(known.get(name, "-")) for known in settings]
+    names = [str(path) if finished(run) else f"{path} (not finished)" for path, (_, run) in zip(paths, runs)]
+    return [
+        [(group, *names), *((name, *said) for name, said in lines.items())] for group, lines in groups.items() if lines
+    ]
+
+
+def finished(run: Run) -> bool:
+    """Whether a training, or a claim, came to its end."""
+    return bool(run.kept("finished") or run.kept("claim"))
 
 
 def told(system: System, run: Run) -> dict[str, str]:
-    """What one run found and what it cost."""
+    """What one run found."""
     results = run.kept("results")
     header, *rows = (system.tell(results) if results else []) or [()]
     lines = {name: figure for name, figure, *_ in rows}
@@ -62,6 +72,10 @@ def told(system: System, run: Run) -> dict[str, str]:
     for part in claim.get("values", [claim] if claim else []):
         over = f", {claim['over']} {part['value']:g}".replace("_", "-") if "over" in claim else ""
         lines["the claim's figure" + over] = spread(part["figure"], part["interval"])
-    if compute := run.kept("compute"):
-        lines |= {"TFLOP": f"{compute['flops'] / 1e12:,.3g}", "seconds": f"{compute['seconds']:,.1f}"}
     return lines
+
+
+def cost(run: Run) -> dict[str, str]:
+    """What one run cost."""
+    compute = run.kept("compute")
+    return {"TFLOP": f"{compute['flops'] / 1e12:,.3g}", "seconds": f"{compute['seconds']:,.1f}"} if compute else {}
