@@ -21,8 +21,8 @@ from caudex.run import Run, derived
 from caudex.screen import interruptible
 
 LOG_EVERY = 50  # steps from one row of metrics to the next
-AGREE_EVERY = 10  # steps from one look at the first process's clock to the next, where there are several
-EVALUATIONS = 10  # in one training
+AGREE_EVERY = 10  # steps from one look at the first process's clock to the next, where there are several processes
+EVALUATIONS = 10  # in one training; of a short one also rows of metrics, or its curve would be one dot
 
 
 @dataclass
@@ -105,12 +105,13 @@ def fit(
                     "a budget in FLOPs never ends: no operation of this learner is counted; give --steps."
                 )
             asked = 0.0
-            if fabric.world_size == 1 or state.step % AGREE_EVERY == 0:
+            if fabric.world_size == 1 or state.step % AGREE_EVERY == 0 or state.step < LOG_EVERY:
                 state.seconds, asked = _agreed(fabric, time.perf_counter() - started, len(interrupted))
-            if state.step % LOG_EVERY == 0:
-                state.flush()
             reached = budget.used(state.step, state.seconds, state.flops)
-            if evaluate and int(reached * EVALUATIONS) > int(used * EVALUATIONS):
+            looked = int(reached * EVALUATIONS) > int(used * EVALUATIONS)
+            if state.step % LOG_EVERY == 0 or (looked and state.step < LOG_EVERY):
+                state.flush()
+            if looked and evaluate:
                 state.judge(evaluate)
             due = state.seconds - saved > (hardware.save_seconds if run else math.inf)
             if (due or asked) and all(getattr(source, "resting", True) for source in sources.values()):
