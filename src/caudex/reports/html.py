@@ -14,7 +14,7 @@ from caudex.reports.tables import SPREAD, claim_table, finished
 from caudex.system import opened
 
 CAPTIONS = {
-    "labels-saved": "Accuracy against labels, a line for each method, with 95% intervals over draws of labels. "
+    "labels-saved": "Accuracy against labels, a line for each method, with 95% intervals over draws of labels (of two draws: the draws). "
     "Black: labels alone. Dotted: a signal beside the labels.",
     "order": "What the frozen features of each signal are worth to a linear probe, beside a random trunk; the line: "
     "a network taught by all labels. Intervals are those of the test pictures; one seed.",

@@ -134,6 +134,11 @@ class LabelsSaved(FewLabels, System):
             rows.append((method, *(told(mine.get(count)) for count in counts)))
         return rows
 
+    def warn(self, results: dict) -> list[str]:
+        if all(row["low"] is not None for row in results["table"]):
+            return []
+        return [f"{self.draws} draws are too few for an interval, so no gain is shown; try --draws 5."]
+
     def claim(self, run: Run) -> Claim:
         self.train(run)
         table = run.kept("results")["table"]
