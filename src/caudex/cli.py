@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from caudex import names
 from caudex.errors import CaudexError
 from caudex.flags import COMMANDS, Compare, Export, List, Predict, Report, Resume, parse, system_settings
-from caudex.terminal import alone_in, leave, left_out, new_folder, show
+from caudex.terminal import alone_in, leave, left_out, new_folder, show, tell
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -277,7 +277,8 @@ def carry_out(system, run, fresh: bool = False) -> None:
             return
         results = run.kept("results", {})
         show(system.tell(results))
-        print(*filter(None, (system.legend, run.compute)), sep="\n")
+        for line in filter(None, (system.legend, str(run.compute))):
+            tell(line)
         for line in (*left_out(run), *system.warn(results)):
             print(f"caudex: {line}", file=sys.stderr)
         write_report(run.path)
@@ -292,8 +293,8 @@ def carry_out_claim(system, run, plan, fresh: bool = False) -> None:
         run.hardware.check()
         found = measure(system, run, plan)
         show(claim_table(found))
-        print(SPREAD)
-        print(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
+        tell(SPREAD)
+        tell(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
         if plan.scale == "tiny":
             print(
                 "caudex: --scale tiny trains for seconds; it shows that all works, not what is gained.", file=sys.stderr

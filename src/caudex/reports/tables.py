@@ -9,27 +9,26 @@ from caudex.errors import CaudexError
 from caudex.run import Run
 from caudex.system import System, opened
 
-SPREAD = "± is half the 95% interval over the seeds; in brackets is that of the gain."
+SPREAD = "± is half the 95% interval over the seeds; gains are paired by seed."
 
 
 def claim_table(claim: dict) -> list[tuple]:
     """Figure and baselines with intervals, one row for each value of the varied setting and each baseline."""
-    over = claim.get("over", "").replace("_", "-")
-    rows = [((over,) if over else ()) + (claim["system"], "against", "baseline", "gain, paired by seed")]
+    over = claim.get("over", "").replace("_", " ")
+    rows = [((over,) if over else ()) + (claim["system"], "against", "baseline", "gain")]
     for part in claim.get("values", [claim]):
-        head = (f"{part['value']:g}",) if over else ()
+        head = ((f"{part['value']:g}",) if over else ()) + (spread(part["figure"], part["interval"]),)
         for name, baseline in part["baselines"].items():
-            low, high = baseline["gain_interval"] or (None, None)
-            gain = f"{baseline['gain']:+.2%} " + ("(one seed)" if low is None else f"({low:+.2%} to {high:+.2%})")
-            own = (spread(part["figure"], part["interval"]), name, spread(baseline["figure"], baseline["interval"]))
-            rows.append((*head, *own, gain))
+            gain = spread(baseline["gain"], baseline["gain_interval"], "+")
+            gain += "" if baseline["gain_interval"] else " (one seed)"
+            rows.append((*head, name, spread(baseline["figure"], baseline["interval"]), gain))
             head = ("",) * len(head)
     return rows
 
 
-def spread(mean: float, interval: Sequence[float] | None) -> str:
+def spread(mean: float, interval: Sequence[float] | None, sign: str = "") -> str:
     """Mean with half its 95% interval, where there is one."""
-    return f"{mean:.2%}" + (f" ± {(interval[1] - interval[0]) / 2:.2%}" if interval else "")
+    return f"{mean:{sign}.2%}" + (f" ± {(interval[1] - interval[0]) / 2:.2%}" if interval else "")
 
 
 def comparison(paths: Sequence[Path]) -> list[list[tuple]]:
