@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 from PIL import Image
 
 from caudex.data import Batches, Files, Join, Memory, Pictures
+from caudex.data.batches import must_fit
 from caudex.errors import CaudexError
 from caudex.views import Compose, Flip, Noise, RandAugment, Shift
 
@@ -99,6 +100,13 @@ def test_processes_share_a_batch_out(monkeypatch):
     assert torch.equal(torch.cat([part.pictures for part in parts]), whole.pictures)
     with pytest.raises(CaudexError, match="a batch of 4 cannot be shared out evenly among 3 processes"):
         next(Batches(numbered(12), 4))
+
+
+def test_a_batch_that_no_machine_holds_is_refused(monkeypatch):
+    monkeypatch.setattr("caudex.data.batches.memory", lambda: 100 * 10**9)
+    must_fit(100, 10**9)
+    with pytest.raises(CaudexError, match="--batch 101 takes 101 GB"):
+        must_fit(101, 10**9)
 
 
 def test_no_pictures_no_batches():

@@ -93,7 +93,7 @@ def _own_folder(tmp_path, monkeypatch):
 def snap(path: Path, cat: bool, number: int, seed: int = 0) -> Path:
     """A photo of a yellow ball (a cat) or of blue bars (a dog): of any size, format and orientation."""
     noise = np.random.default_rng([seed, number, cat])
-    width, height = (int(side) for side in noise.integers(20, 48, 2))
+    width, height = (int(side) for side in noise.integers(24, 36, 2))
     image = Image.fromarray(noise.integers(0, 90, (height, width, 3), dtype=np.uint8))
     draw = ImageDraw.Draw(image)
     if cat:
@@ -264,13 +264,17 @@ def test_no_settings_of_training_are_needed_to_run_the_others(trained, album, co
     (copy / "finished.json").rename("finished.json")
     done("report", copy)
     assert "This training is not finished; <code>caudex resume" in (copy / "report.html").read_text()
+    said = done("compare", copy, trained)
+    assert said.err == f"caudex: {copy} is not finished; `caudex resume {copy}` goes on with it.\n"
+    assert "(not finished)" in " ".join(said.out.split())
     Path("finished.json").rename(copy / "finished.json")
     settings = yaml.safe_load((copy / "settings.yaml").read_text())
     settings["settings"]["lr"] = 0.5
     (copy / "settings.yaml").write_text(yaml.safe_dump(settings))
     table = done("compare", copy, trained).out
     assert "lr" in table and "0.5" in table and "0.003" in table
-    assert "noisy-student" in table and "TFLOP" in table
+    places = [table.index(word) for word in ("┃ results", "noisy-student", "┃ cost", "TFLOP", "┃ settings", "--lr")]
+    assert places == sorted(places)  # in groups
     assert "rounds" not in table  # they do not differ there
     moons = done("train", "two-moons", *SMALL, "--rounds", "1", "--steps", "2").run
     table = done("compare", copy, moons).out
@@ -553,6 +557,8 @@ TRAIN = ("train", "supervised", *SMALL)
         ("train supervised --width 100000", "--width 100000 is out of range; it must be between 4 and 4096"),
         ("train supervised --mirror maybe", "'maybe' belongs to no setting"),
         ("train supervised --batch 0", "--batch 0 is out of range"),
+        ("train supervised --batch 1000000000000", "is out of range; it must be between 2 and 1048576"),
+        ("train gpt --batch 1000000000000", "is out of range; it must be between 1 and 1048576"),
         ("train supervised --labels-per-class -1", "--labels-per-class -1 is out of range"),
         ("train supervised --labels-per-class 1000", "class '0' has 133 labelled pictures"),
         ("train supervised --size 2", "give one from 4 to 4096"),
@@ -566,12 +572,17 @@ TRAIN = ("train", "supervised", *SMALL)
         ("train supervised --precision nonsense", "cannot compute with --precision nonsense"),
         ("train supervised --strategy nonsense", "cannot compute with --strategy nonsense"),
         ("train supervised --devices 2 --strategy ddp_spawn", "use ddp"),
-        ("train two-moons --also rotation", "two-moons has points, not pictures"),
+        ("train two-moons --also rotation", "it needs unlabelled pictures, which this system has not"),
         ("claim supervised --data nowhere/ --seeds 2", "nowhere/ is not there"),
         ("train supervised --also rotatoin", "Did you mean rotation?"),
         ("train supervised --also unknown:1", "'unknown' is not among the signals"),
         ("train supervised --also rotation:-1", "a weight must be positive and finite"),
         ("train supervised --also rotation:nan", "a weight must be positive and finite"),
+        ("train supervised --data nowhere/ --also rotatoin", "Did you mean rotation?"),
+        ("train supervised --data nowhere/ --also rotation rotation:2", "each signal can be added once"),
+        ("train simclr --data nowhere/ --also depth", "--also depth: it needs scenes whose every pixel is known"),
+        ("train text-labels --data nowhere/ --also masked-token", "it needs pairs of passages"),
+        ("labels-saved --data nowhere/ --beside next-frame", "--also next-frame: it needs videos"),
         ("train supervised --also rotation:x", "'x' is neither a weight nor anything that this signal knows"),
         ("train supervised --steps 5 --minutes 1", "--steps and --minutes are both budgets"),
         ("train supervised --also labels:colour", "labels:colour names no further column"),
@@ -782,8 +793,11 @@ def test_damaged_weights_are_found_and_written_again(copy, album):
         else:
             (copy / "model.safetensors").write_bytes(damage)
         refused("predict", copy, album / "unlabelled", because="model.safetensors is gone or damaged")
+    facts = (copy / "facts.json").read_bytes()
+    (copy / "facts.json").unlink()
+    refused("predict", copy, album / "unlabelled", because=f"{copy}/facts.json is gone; put it back, or `caudex resume")
     done("resume", copy)
-    assert weights(copy) == before
+    assert weights(copy) == before and (copy / "facts.json").read_bytes() == facts
 
 
 def test_a_checkpoint_that_was_tampered_with(copy):

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image
+from pytest import approx
 
 from caudex import data
 from caudex.data import arrays, hub, loading
-from caudex.data.decode import decode
+from caudex.data.decode import decode, share_cut
 from caudex.data.paths import Paths, below
 from caudex.data.splits import per_class, shares, stratified
 from caudex.errors import CaudexError
@@ -512,6 +514,23 @@ def test_the_centre_is_cut_out_of_what_is_not_square(tmp_path):
     assert (decode(str(save(tmp_path / "high.png", stripes.T.copy())), (1, 8, 8)) == 100).all()
 
 
+def test_how_much_was_cut_away_is_told(tmp_path):
+    assert share_cut((8, 8), (5, 5)) == 0 and share_cut((24, 8), (8, 8)) == approx(2 / 3) == share_cut((8, 24), (8, 8))
+    noise = np.random.default_rng(0).integers(0, 256, (12, 400, 20), np.uint8)
+    sides = {"long.png": (400, 20), "photo.png": (30, 20), "film.png": (32, 20), "square.png": (20, 20)}
+    for name, (height, width) in sides.items():
+        save(tmp_path / "labelled" / name[0] / name, noise[len(name), :height, :width])
+    split = data.pictures(str(tmp_path))
+    told = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cut.tolist()))
+    assert told == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
+    said = data.read([str(tmp_path)], (1, 16, 16))[2]
+    assert said.startswith("2 of 4 pictures are far from square: over a third of each is cut away, most of ")
+    assert "long.png (95%); cut or pad them yourself" in said
+    assert data.read([str(tmp_path / "labelled/p")], (1, 16, 16))[2] == ""
+    np.savez(tmp_path / "wide.npz", x=noise[:, :40], y=np.arange(12) % 2)  # 40 high, 20 wide
+    assert data.pictures(str(tmp_path / "wide.npz"), size=16).labelled.cut.eq(0.5).all()
+
+
 def test_shrinking_does_not_alias(tmp_path):
     board = np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255  # a chessboard of single pixels: grey from afar
     shrunk = decode(str(save(tmp_path / "board.png", board)), (1, 8, 8))
@@ -653,7 +672,7 @@ def test_read_takes_files_and_folders_in_order(tmp_path, noise):
     (tmp_path / "more/a.png").write_text("hello")
     given = [str(first), str(tmp_path / "more")]
     assert data.files(given) == [str(first), str(tmp_path / "more/a.png"), str(last)]
-    pixels, skipped = data.read(given, (1, 8, 8))
+    pixels, skipped, _ = data.read(given, (1, 8, 8))
     assert pixels.shape == (2, 1, 8, 8)
     assert torch.equal(pixels[0], pixels[1])
     assert np.array_equal(pixels[0], decode(str(first), (1, 8, 8)))

@@ -16,7 +16,7 @@ def test_results_stand_in_the_jobs_order_and_mistakes_are_the_sentences_they_wer
         "",
         " Did you mean simclr?",
     ]
-    assert "measured 4 of 4" in capfd.readouterr().err
+    assert "measuring: 4 of 4, 100%, 0 s left" in capfd.readouterr().err
     with pytest.raises(CaudexError, match=r"'simclrr' is not among the systems\. Did you mean simclr\?"):
         carry_out(names.find, [("systems", "simclr"), ("systems", "simclrr")], 1, cluster)
 

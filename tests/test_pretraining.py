@@ -8,12 +8,13 @@ import pytest
 import torch
 from trained import quiet, trained
 
-from caudex import data, few_labels
+from caudex import data, few_labels, panel
 from caudex.data import Batch
 from caudex.encoder import features
 from caudex.errors import CaudexError
+from caudex.examination import with_interval
 from caudex.few_labels import facts_of
-from caudex.panel import first_reached, summary
+from caudex.panel import first_reached, summary, told
 from caudex.run import Run
 from caudex.system import load, scaled
 
@@ -205,8 +206,8 @@ def test_features_of_frozen_layers_do_not_depend_on_the_batch(begun, coloured):
 
 
 def test_labels_needed_by_hand():
-    accuracy = {("supervised", 1): (0.4, 0.6), ("supervised", 4): (0.7, 0.7), ("supervised", 0): (0.9, 0.9)}
-    accuracy |= {("free", 1): (0.55, 0.65), ("free", 4): (0.95, 0.95)}
+    accuracy = {("supervised", 1): (0.4, 0.6, 0.5), ("supervised", 4): (0.7,) * 3, ("supervised", 0): (0.9,) * 3}
+    accuracy |= {("free", 1): (0.55, 0.65, 0.6), ("free", 4): (0.95,) * 3}
     rows = [
         {"method": method, "labels": count, "draw": draw, "accuracy": right}
         for (method, count), rights in accuracy.items()
@@ -216,12 +217,33 @@ def test_labels_needed_by_hand():
     few = found["free", 1]
     # 0.6 lies halfway between 0.5 at one label and 0.7 at four: at two, by logarithms
     assert few["accuracy"] == pytest.approx(0.6) and few["needed"] == pytest.approx(2)
-    # gains of 0.15 and 0.05: a mean of 0.1, and 12.706 * 0.05 * sqrt(2) / sqrt(2) on either side
-    assert few["gain"] == pytest.approx(0.1) and few["gain_high"] == pytest.approx(0.1 + 12.706 * 0.05, rel=1e-3)
+    # gains of 0.15, 0.05 and 0.1: a mean of 0.1, and 4.303 * 0.05 / sqrt(3) on either side
+    assert few["gain"] == pytest.approx(0.1) and few["gain_high"] == pytest.approx(
+        0.1 + 4.303 * 0.05 / 3**0.5, rel=1e-3
+    )
     assert found["free", 4]["needed"] is None  # better than all labels made supervised
     assert found["supervised", 64]["gain"] == 0
     assert first_reached(0.7, np.array([0.5, 0.7, 0.7]), [1, 4, 16]) == pytest.approx(4)  # not the end of a plateau
     assert first_reached(0.4, np.array([0.5, 0.7]), [1, 4]) is first_reached(0.8, np.array([0.5, 0.7]), [1, 4]) is None
+
+
+def test_two_draws_have_no_interval(tmp_path):
+    rows = [
+        {"method": method, "labels": 0, "draw": draw, "accuracy": right}
+        for method, rights in {"supervised": (0.5, 0.6), "free": (0.8, 0.9)}.items()
+        for draw, right in enumerate(rights)
+    ]
+    _, free = summary(rows, most=10)
+    assert (free["low"], free["high"], free["gain_low"], free["gain_high"]) == (None,) * 4
+    assert free["accuracy"] == pytest.approx(0.85) and free["draws"] == [0.8, 0.9]
+    assert told(free) == "85.0%"  # no arrow
+    system, run = scaled("labels-saved", "tiny"), Run(tmp_path)
+    probes = {"free": {which: with_interval(0.7, 50) for which in ("random trunk", "linear probe")}}
+    panel.picture(run, {"table": [free | {"method": "supervised"}, free], "probes": probes})
+    assert (tmp_path / "figures" / "labels-saved.png").exists()
+    assert system.warn({"table": [free]}) == [
+        "2 draws are too few for an interval, so no gain is shown; try --draws 5."
+    ]
 
 
 def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_path):
@@ -330,6 +352,10 @@ def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
         ("labels-saved", {"first": ("simclr", "simclr")}, "--first simclr simclr: something stands there twice"),
         ("labels-saved", {"counts": (5, 2, 5)}, "--counts 5 2 5: something stands there twice"),
         ("jigsaw", {"orders": 1}, "--orders 1 leaves nothing to tell"),
+        ("simclr", {"also": ("next-frame",)}, "it needs videos"),
+        ("labels-saved", {"beside": ("foo:1",)}, "'foo' is not among the signals"),
+        ("labels-saved", {"beside": ("next-frame",)}, "it needs videos"),
+        ("labels-saved", {"beside": ("rotation:0.5+rotation:0.5",)}, "each signal can be added once"),
     ],
 )
 def test_settings_that_make_no_sense(name, settings, because):
@@ -345,10 +371,6 @@ def test_settings_that_make_no_sense(name, settings, because):
         ("inpainting", {"mask": "left"}, "a mask 'left' is unknown"),
         ("jigsaw", {"grid": 3, "size": 12}, "try --size 18"),
         ("jigsaw", {"grid": 2, "orders": 25}, "4 pieces have 24 orders"),
-        ("simclr", {"also": ("next-frame",)}, "it needs videos"),
-        ("labels-saved", {"beside": ("foo:1",)}, "'foo' is not among the signals"),
-        ("labels-saved", {"beside": ("next-frame",)}, "it needs videos"),
-        ("labels-saved", {"beside": ("rotation:0.5+rotation:0.5",)}, "each signal can be added once"),
     ],
 )
 def test_pictures_that_do_not_suit(name, settings, because, tmp_path):

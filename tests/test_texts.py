@@ -234,7 +234,9 @@ def test_bert_fills_in_what_it_learned_and_only_that(bert, gpt):
     told = {name: model.fill(f"The {name} sat on the [MASK].")[0][0][0] for name in ANIMALS}
     assert sum(told[name] == end for name, end in ANIMALS.items()) >= 5, told
     assert "mat" in done("fill", bert, "The cat sat on the [MASK].").out
-    assert "it follows: " in done("fill", bert, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
+    said = done("fill", bert, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
+    random = json.loads((bert / "results.json").read_text())["random"]
+    assert said.endswith(f"; one who has not read them would say {1 - random:.1%}\n") and said.count("\n") == 1
     refused("fill", bert, "The cat sat.", because="hides nothing; put [MASK] where a word is to be told")
     refused("fill", gpt, "The [MASK] sat.", because="this model cannot fill in: it learned next-token")
     refused("generate", bert, "The", because="this model cannot generate: it learned masked-token, next-sentence")

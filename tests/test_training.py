@@ -202,18 +202,23 @@ def test_a_row_is_the_mean_since_the_last_row(tmp_path):
     losses = {"says": lambda n: float(n), "seldom": lambda n: 10.0 if n % 10 == 0 else None, "never": lambda n: None}
     learner = Learner(Identity(3), {name: Says(loss) for name, loss in losses.items()})
     source = Drawn()
-    fit(learner, dict.fromkeys(losses, source), steps=120, run=saving(tmp_path, math.inf))
-    rows = Run(tmp_path).metrics()
-    assert [row["step"] for row in rows] == [50, 100, 120]
-    assert [row["says/loss"] for row in rows] == [25.5, 75.5, 110.5]
-    assert [row["says/calls"] for row in rows] == [25.5, 75.5, 110.5]
-    assert [row["seldom/loss"] for row in rows] == [10, 10, 10]
-    assert [row["experience"] for row in rows] == [400, 800, 960]
-    assert [row["progress"] for row in rows] == [49 / 120, 99 / 120, 119 / 120]
+    fit(learner, dict.fromkeys(losses, source), steps=520, run=saving(tmp_path, math.inf))
+    rows, steps = Run(tmp_path).metrics(), [*range(50, 501, 50), 520]
+    assert [row["step"] for row in rows] == steps
+    assert [row["says/loss"] for row in rows] == [*(step - 24.5 for step in steps[:-1]), 510.5]
+    assert [row["says/calls"] for row in rows] == [*(step - 24.5 for step in steps[:-1]), 510.5]
+    assert [row["seldom/loss"] for row in rows] == [10] * 11
+    assert [row["experience"] for row in rows] == [8 * step for step in steps]
+    assert [row["progress"] for row in rows] == [(step - 1) / 520 for step in steps]
     assert not any("never" in name for name in rows[0])
     clock = Run(tmp_path).metrics("timing.jsonl")
-    assert [row["step"] for row in clock] == [50, 100, 120]
+    assert [row["step"] for row in clock] == steps
     assert 0 < clock[0]["seconds"] <= clock[1]["seconds"]
+
+
+def test_a_short_training_has_a_curve_too(tmp_path):
+    fit(points(), {"labels": Drawn()}, steps=20, run=saving(tmp_path))
+    assert [row["step"] for row in Run(tmp_path).metrics()] == list(range(2, 21, 2))
 
 
 def test_the_learner_is_judged_ten_times_at_rest(tmp_path):

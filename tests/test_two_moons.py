@@ -65,7 +65,7 @@ def test_jitter_follows_from_seed_and_number():
 
 def test_bad_settings_get_a_sentence_and_no_folder(tmp_path, capsys):
     for flags, words in {
-        "--also rotation": "points, not pictures",
+        "--also rotation": "it needs unlabelled pictures, which this system has not",
         "--points 10": "between 20 and 5000",
         "--jitter -1": "--jitter -1 is out of range",
     }.items():

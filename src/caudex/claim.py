@@ -141,6 +141,7 @@ def measure(system: System, run: Run, plan: Plan) -> dict:
     claim = {
         "system": name_of(system),
         **whole,
+        "form": system.form,
         "scale": plan.scale,
         "seeds": list(range(plan.first_seed, plan.first_seed + plan.seeds)),
         "command": plan.command,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from caudex import names
 from caudex.errors import CaudexError
 from caudex.flags import COMMANDS, Compare, Export, List, Predict, Report, Resume, parse, system_settings
-from caudex.terminal import alone_in, leave, left_out, new_folder, show
+from caudex.terminal import alone_in, leave, left_out, new_folder, show, tell
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -199,7 +199,9 @@ def predict_(words: Sequence[str]) -> None:
         names, inputs, skipped = texts_in(flags.files, flags.run)
     else:
         paths = files(flags.files)
-        inputs, skipped = read(flags.files, model.shape)
+        inputs, skipped, cut = read(flags.files, model.shape)
+        if cut:
+            print(f"caudex: {cut}.", file=sys.stderr)
         unread = {path for path, _ in skipped}
         names = [path for path in paths if path not in unread]
     if not names:
@@ -226,9 +228,14 @@ def report_(words: Sequence[str]) -> None:
 
 def compare_(words: Sequence[str]) -> None:
     flags = parse(Compare, words, "compare")
-    from caudex.reports import comparison
+    from caudex.reports import comparison, finished
+    from caudex.run import Run
 
-    show(comparison(flags.runs))
+    for table in comparison(flags.runs):
+        show(table)
+    for path in flags.runs:
+        if not finished(Run(path)):
+            print(f"caudex: {path} is not finished; `caudex resume {path}` goes on with it.", file=sys.stderr)
 
 
 def export_(words: Sequence[str]) -> None:
@@ -270,7 +277,8 @@ def carry_out(system, run, fresh: bool = False) -> None:
             return
         results = run.kept("results", {})
         show(system.tell(results))
-        print(*filter(None, (system.legend, run.compute)), sep="\n")
+        for line in filter(None, (system.legend, str(run.compute))):
+            tell(line)
         for line in (*left_out(run), *system.warn(results)):
             print(f"caudex: {line}", file=sys.stderr)
         write_report(run.path)
@@ -285,8 +293,8 @@ def carry_out_claim(system, run, plan, fresh: bool = False) -> None:
         run.hardware.check()
         found = measure(system, run, plan)
         show(claim_table(found))
-        print(SPREAD)
-        print(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
+        tell(SPREAD)
+        tell(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
         if plan.scale == "tiny":
             print(
                 "caudex: --scale tiny trains for seconds; it shows that all works, not what is gained.", file=sys.stderr

@@ -46,7 +46,11 @@ def fill_(words: Sequence[str]) -> None:
     flags = parse(Fill, words, "fill")
     model = _model(flags.run)
     if flags.then is not None:
-        print(f"it follows: {model.follows(flags.text, flags.then):.1%}")
+        from caudex.run import Run
+
+        random = Run(flags.run).kept("results", {}).get("random", 0.5)  # a public BERT saw as many of both
+        told = model.follows(flags.text, flags.then)
+        print(f"it follows: {told:.1%}; one who has not read them would say {1 - random:.1%}")
         return
     for number, told in enumerate(model.fill(flags.text, flags.count), 1):
         show([(f"[MASK] {number}", "probability"), *((word, f"{share:.1%}") for word, share in told)])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
+import torch
 from torch.optim import AdamW
 
 from caudex import data, trunks, views
 from caudex.classifier import Classifier
 from caudex.data import Batches, Join, Split
+from caudex.data.decode import far_off
 from caudex.encoder import recalibrate
 from caudex.errors import CaudexError
 from caudex.learner import Learner, cosine
@@ -50,6 +53,8 @@ class OnPictures:
     """weight decay"""
     average: float = 0.99
     """decay of the averaged weights that label and predict"""
+
+    feeds: ClassVar = ("labelled", "unlabelled", "pairs")
 
 
 @dataclass
@@ -103,10 +108,14 @@ def facts_of(split: Split) -> dict:
 
 
 def noted(run: Run, split: Split) -> dict:
-    """The facts of the split, kept; and what could not be read."""
+    """The facts of the split, kept; what could not be read; and a word on pictures of which much was cut away."""
     facts = facts_of(split)
     run.keep("facts", facts)
     run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
+    parts = (split.labelled, split.unlabelled, split.test)
+    names = (part.name(i) for part in parts for i in range(len(part)))
+    if said := far_off(names, torch.cat([part.cut for part in parts]), split.labelled.shape):
+        say(run, said)
     return facts
 
 
@@ -214,7 +223,7 @@ def check(settings: FewLabels) -> None:
 
 
 def check_network(settings: OnPictures) -> None:
-    inside(settings, batch=(2, float("inf")), width=(4, 4096), depth=(1, 100), stride=(1, 4))
+    inside(settings, batch=(2, 1 << 20), width=(4, 4096), depth=(1, 100), stride=(1, 4))
     inside(settings, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
     if settings.trunk not in TRUNKS:
         raise CaudexError(f"--trunk {settings.trunk} is unknown; choose {' or '.join(TRUNKS)}.")

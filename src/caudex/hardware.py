@@ -41,6 +41,11 @@ class Hardware:
             raise CaudexError(f"--strategy {self.strategy} needs a function to start from; use ddp.")
 
 
+def memory() -> int:
+    """Bytes of this machine's."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 @cache
 def make_fabric(hardware: Hardware) -> Any:
     """Device, precision and processes, once for the same hardware, its further processes started."""

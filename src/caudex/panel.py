@@ -7,10 +7,14 @@ import numpy as np
 from caudex.claim import mean_interval
 from caudex.run import Run
 
+FEWEST = 3
+"""draws from which an interval tells something"""
+
 
 def summary(rows: list[dict], most: float) -> list[dict]:
     """For each method and number of labels: mean and interval over draws, the paired gain over supervised, and how many
-    labels of each class supervised needs for that mean, interpolated between logarithms; None beyond what was tried."""
+    labels of each class supervised needs for that mean, interpolated between logarithms; None beyond what was tried.
+    Of fewer than three draws there is no interval, but None: by Student's t it would be as wide as all that can be."""
 
     def right(method: str, count: int) -> dict[int, float]:
         return {row["draw"]: row["accuracy"] for row in rows if (row["method"], row["labels"]) == (method, count)}
@@ -24,10 +28,12 @@ def summary(rows: list[dict], most: float) -> list[dict]:
             if not (mine := right(method, count)):
                 continue
             base = right("supervised", count)
-            mean, low, high = mean_interval(list(mine.values()))
-            gain, *interval = mean_interval([mine[draw] - base[draw] for draw in mine])
-            about = {"method": method, "labels": place, "accuracy": mean, "low": low, "high": high}
-            about |= {"gain": gain, "gain_low": interval[0], "gain_high": interval[1]}
+            mean, *own = mean_interval(list(mine.values()))
+            gain, *paired = mean_interval([mine[draw] - base[draw] for draw in mine])
+            if len(mine) < FEWEST:
+                own = paired = None, None
+            about = {"method": method, "labels": place, "accuracy": mean, "low": own[0], "high": own[1]}
+            about |= {"gain": gain, "gain_low": paired[0], "gain_high": paired[1], "draws": list(mine.values())}
             found.append(about | {"needed": first_reached(mean, alone, places)})
     return found
 
@@ -50,12 +56,17 @@ def picture(run: Run, results: dict) -> None:
         for i, method in enumerate(methods):
             mine = [row for row in table if row["method"] == method]
             places, means = [row["labels"] for row in mine], [row["accuracy"] for row in mine]
-            halves = [(row["high"] - row["low"]) / 2 for row in mine]
             style = "k-" if method == "supervised" else f"C{i % 10}" + (":" if method.startswith("with") else "-")
             aside = [
                 place * 1.02 ** (i - len(methods) / 2) for place in places
             ]  # that intervals do not hide each other
-            axis.errorbar(aside, means, halves, fmt=style, label=method, marker="o", ms=3, capsize=2, lw=1.4)
+            shown = {"fmt": style, "label": method, "marker": "o", "ms": 3, "capsize": 2, "lw": 1.4}
+            if any(row["low"] is None for row in mine):  # too few draws for an interval: each stands there itself
+                line = axis.errorbar(aside, means, **shown)[0]
+                dots = [(place, draw) for place, row in zip(aside, mine) for draw in row["draws"]]
+                axis.plot(*zip(*dots), "_", color=line.get_color(), ms=6)
+            else:
+                axis.errorbar(aside, means, [(row["high"] - row["low"]) / 2 for row in mine], **shown)
         axis.set_xscale("log")
         axis.set_ylim(max(0.0, min(row["accuracy"] for row in table) - 0.1), 1.01)  # an interval may leave what can be
         counts = list(dict.fromkeys(row["labels"] for row in table))
@@ -85,6 +96,8 @@ def told(row: dict | None) -> str:
     if row is None:
         return "-"
     low, high = row["gain_low"], row["gain_high"]
-    arrow = "" if high - low < 1e-6 else " ↑" if low > 0 else " ↓" if high < 0 else ""  # equal gains tell no interval
+    arrow = (
+        "" if low is None or high - low < 1e-6 else " ↑" if low > 0 else " ↓" if high < 0 else ""
+    )  # equal gains tell no interval
     like = "" if row["method"] == "supervised" or row["needed"] is None else f" ={row['needed']:.3g}"
     return f"{row['accuracy']:.1%}{arrow}{like}"

@@ -6,14 +6,14 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from caudex.errors import CaudexError, reason
+from caudex.progress import track
 
 
 def carry_out(work: Callable, jobs: Sequence[tuple], workers: int, cluster: str = "") -> list[Any]:
@@ -30,7 +30,7 @@ def carry_out(work: Callable, jobs: Sequence[tuple], workers: int, cluster: str 
         futures = [pool.submit(_work, work, *job) for job in jobs]
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
-            for future in _shown(as_completed(futures), len(futures)):
+            for future in track(as_completed(futures), "measuring", len(futures), slow=True):
                 future.result()
         except BrokenProcessPool:
             raise CaudexError(
@@ -67,7 +67,7 @@ def _over_machines(work: Callable, jobs: Sequence[tuple], cluster: str) -> list[
                 (done,), waiting = ray.wait(waiting)
                 yield done
 
-        for done in _shown(finished(), len(jobs)):
+        for done in track(finished(), "measuring", len(jobs), slow=True):
             try:
                 results[places[done]] = ray.get(done)
             except ray.exceptions.RayTaskError as error:
@@ -75,18 +75,6 @@ def _over_machines(work: Callable, jobs: Sequence[tuple], cluster: str) -> list[
         return results
     finally:
         ray.shutdown()
-
-
-def _shown(done: Iterable, count: int) -> Iterator:
-    """Each as it comes, with a bar and the time left where there is a terminal, else a line each."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    for number, each in enumerate(track(done, "measuring", count, console=console, disable=not console.is_terminal), 1):
-        yield each
-        if not console.is_terminal:
-            print(f"measured {number} of {count}", file=sys.stderr)
 
 
 _busy, _stopped = threading.Event(), threading.Event()  # of a worker

@@ -142,7 +142,7 @@ def check(settings: OnTexts) -> None:
     """Raises CaudexError for a setting out of range."""
     endless = float("inf")
     inside(settings, vocabulary=(1, endless), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
-    inside(settings, heads=(1, settings.width), dropout=(0, 0.9), batch=(1, endless), lr=(1e-8, 10), decay=(0, 10))
+    inside(settings, heads=(1, settings.width), dropout=(0, 0.9), batch=(1, 1 << 20), lr=(1e-8, 10), decay=(0, 10))
     inside(settings, held_out=(0.001, 0.9))
     if settings.width % settings.heads:
         raise CaudexError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 from torch.optim import Adam
@@ -18,7 +19,7 @@ from caudex.run import Run
 from caudex.screen import say
 from caudex.signals import Signal
 from caudex.signals.q_learning import QLearning
-from caudex.system import NEEDS, inside
+from caudex.system import inside
 from caudex.trunks import Identity, Nature, Normalised, Trunk
 from caudex.views import Moved
 
@@ -44,6 +45,11 @@ class OnWorld:
     """what a reward is worth one step later"""
     lr: float = 3e-4
     """learning rate"""
+
+    feeds: ClassVar = ("pairs",)
+    form: ClassVar = ",.1f"
+    measure: ClassVar = "mean return"
+    statement: ClassVar = "acting by what was learned earns more than acting at random"
 
 
 @dataclass
@@ -166,15 +172,10 @@ def sources(settings: OnWorld, learner: Learner, source: Rollouts | Replay, fact
 
 
 def further(settings: OnWorld, own: dict[str, Signal], facts: dict) -> dict[str, Signal]:
-    """The signals that act, and those of `--also`; raises CaudexError for one that this world cannot feed."""
-    whole = settings.joined(own, facts)
-    for name in whole.keys() - own.keys():
-        if whole[name].needs != "pairs" or len(facts["shape"]) < 3:
-            raise CaudexError(
-                f"--also {name}: it needs {NEEDS.get(whole[name].needs, whole[name].needs)}; beside reward, contrast and "
-                "bilinear-contrast can be taught, in a world that shows pictures."
-            )
-    return whole
+    """The signals that act, and those of `--also`; raises CaudexError where a world shows no pictures to compare."""
+    if settings.also and len(facts["shape"]) < 3:
+        raise CaudexError(f"--also {settings.also[0]}: {settings.world} shows no pictures to compare; leave it out.")
+    return settings.joined(own, facts)
 
 
 def view(facts: dict) -> Moved:

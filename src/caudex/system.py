@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ from caudex.errors import CaudexError
 from caudex.hardware import Hardware
 from caudex.names import find, places
 from caudex.run import Run
-from caudex.signals import Signal, asked
+from caudex.signals import Signal, asked, meant
 from caudex.training import distinct, restore
 
 NEEDS = {
@@ -49,10 +49,14 @@ class System:
     """further signals on the same trunk: NAME or NAME:WEIGHT, for example rotation:0.5, or labels:COLUMN"""
 
     scales: ClassVar[dict[str, dict]] = {"laptop": {}}
+    feeds: ClassVar[tuple[str, ...]] = ()
+    """the kinds of source that signals of `--also` can have here; see NEEDS"""
     statement: ClassVar[str] = ""
     """what the claim says, in one sentence"""
     measure: ClassVar[str] = "test accuracy"
     """what the claim's figure is"""
+    form: ClassVar[str] = ".2%"
+    """how that figure is written"""
     legend: ClassVar[str] = ""
     """how to read what `tell` tells, where its signs need it"""
 
@@ -92,10 +96,7 @@ class System:
 
     def further(self, facts: dict) -> dict[str, Signal]:
         """The signals that `--also` adds, by name."""
-        signals = dict(asked(words, facts) for words in self.also)
-        if len(signals) < len(self.also):
-            raise CaudexError(f"--also {' '.join(self.also)}: each signal can be added once; leave the second one out.")
-        return signals
+        return dict(asked(words, facts) for words in self.also)
 
     def joined(self, own: Mapping[str, Signal], facts: dict) -> dict[str, Signal]:
         """The system's own signals and those of `--also`."""
@@ -107,19 +108,32 @@ class System:
     def feed(self, signals: Mapping[str, Signal], **offered) -> dict:
         """A source for each further signal, from those that the system offers: `labelled`, `unlabelled`."""
         for name, signal in signals.items():
-            if signal.needs not in offered:
-                raise CaudexError(
-                    f"--also {name}: it needs {NEEDS.get(signal.needs, signal.needs)}, which this system has not; leave it out."
-                )
+            _fed(name, signal.needs, offered)
         return {name: offered[signal.needs] for name, signal in signals.items()}
 
     def check(self) -> None:
         """Raises CaudexError for a setting out of its range; each system adds its own by `positive` and the like."""
         inside(self, seed=(0, float("inf")))
+        can_join(self.also, self.feeds)
         for name, lowest in {"steps": 1, "minutes": 1e-9, "flops": 1}.items():
             value = getattr(self, name)
             if value is not None and not lowest <= value < float("inf"):
                 raise CaudexError(f"--{name} {value:g} trains nothing; give a positive number of {name}.")
+
+
+def can_join(also: Sequence[str], feeds: Container[str]) -> None:
+    """Raises CaudexError for signals of `--also` that are unknown, come twice, or find no source of their kind."""
+    signals = {name: kind for name, kind, *_ in map(meant, also)}
+    for name, kind in signals.items():
+        _fed(name, kind.needs, feeds)
+    if len(signals) < len(also):
+        raise CaudexError(f"--also {' '.join(also)}: each signal can be added once; leave the second one out.")
+
+
+def _fed(name: str, needs: str, offered: Container[str]) -> None:
+    if needs not in offered:
+        what = NEEDS.get(needs, needs)
+        raise CaudexError(f"--also {name}: it needs {what}, which this system has not; leave it out.")
 
 
 def inside(system: System, **ranges: tuple[float, float]) -> None:
@@ -199,9 +213,11 @@ def finish(model: Any, run: Run) -> None:
 
 
 def intact(run: Run) -> bool:
-    """Whether the run is finished and its weights are those that were written."""
+    """Whether the run is finished, its weights are those that were written, and its facts are there."""
     finished, file = run.kept("finished"), run.path / "model.safetensors"
-    return bool(finished) and file.exists() and sha256(file.read_bytes()).hexdigest() == finished.get("model")
+    if not finished or run.kept("facts") is None or not file.exists():
+        return False
+    return sha256(file.read_bytes()).hexdigest() == finished.get("model")
 
 
 def load(path: str | Path) -> Any:
@@ -212,8 +228,13 @@ def load(path: str | Path) -> Any:
     facts, file = run.kept("facts"), run.path / "model.safetensors"
     if run.kept("plan"):
         raise CaudexError(f"{path} is a claim, not a model; its runs are below {path}/stages.")
-    if facts is None or not run.kept("finished"):
+    if not run.kept("finished"):
         raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
+    if facts is None:
+        raise CaudexError(
+            f"{path}/facts.json is gone; put it back, or `caudex resume {path}` writes it again from the data "
+            "(an imported model is imported again)."
+        )
     if not intact(run):
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
     try:

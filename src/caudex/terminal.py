@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -79,14 +80,37 @@ def show(rows: Sequence[tuple]) -> None:
     from rich.text import Text
 
     if rows:
-        table = Table(header_style="bold")
-        words = [word for row in rows for word in str(row[0]).split()]
-        whole = min(16, max(map(len, words), default=1))  # names break between words, not within
-        for place, name in enumerate(rows[0]):
-            table.add_column(Text(name), overflow="fold", min_width=None if place else whole)
+        table, console = Table(header_style="bold"), Console()
+        for name, width in zip(rows[0], widths(rows, console.width - 1 - 3 * len(rows[0]))):
+            table.add_column(Text(name), overflow="fold", width=width)
         for row in rows[1:]:
             table.add_row(*(Text(str(cell)) for cell in row))  # as it stands: a file may be called [b].jpg
-        Console().print(table)
+        console.print(table)
+
+
+def tell(sentence: str) -> None:
+    """On standard output, broken between words where the terminal ends, or after 80 columns."""
+    width = shutil.get_terminal_size().columns
+    print(textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False))
+
+
+def widths(rows: Sequence[tuple], room: int) -> list[int]:
+    """Of each column, that all fit into the room: words are broken over lines first, then figures with their intervals,
+    and only then what stands between two spaces. (rich would cut the last column off.)"""
+    from rich.cells import cell_len
+
+    wide, whole, word = [], [], []
+    for name, *cells in zip(*rows):
+        name, cells = str(name), [str(cell) for cell in cells]
+        parts = [cell_len(part) for cell in (name, *cells) for part in cell.split()]
+        wide.append(max(map(cell_len, (name, *cells))))
+        word.append(min(24, max(parts, default=1)))  # a path may be longer than all else
+        figures = all(cell[:1] in "+-0123456789" for cell in cells)  # also where there is nothing
+        whole.append(max(word[-1], *map(cell_len, cells)) if figures and cells else word[-1])
+    while sum(wide) > room and max(wide) > 1:
+        place = max(range(len(wide)), key=lambda i: (wide[i] > whole[i], wide[i] > word[i], wide[i]))
+        wide[place] -= 1
+    return wide
 
 
 def new_folder(given: Path | None, name: str, hardware) -> Path:

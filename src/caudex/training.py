@@ -16,12 +16,13 @@ from caudex.compute import counting
 from caudex.errors import CaudexError
 from caudex.hardware import Hardware, make_fabric
 from caudex.learner import Learner
+from caudex.progress import Progress
 from caudex.run import Run, derived
-from caudex.screen import Screen, interruptible
+from caudex.screen import interruptible
 
 LOG_EVERY = 50  # steps from one row of metrics to the next
-AGREE_EVERY = 10  # steps from one look at the first process's clock to the next, where there are several
-EVALUATIONS = 10  # in one training
+AGREE_EVERY = 10  # steps from one look at the first process's clock to the next, where there are several processes
+EVALUATIONS = 10  # in one training; of a short one also rows of metrics, or its curve would be one dot
 
 
 @dataclass
@@ -82,7 +83,7 @@ def fit(
         _attached(learner, fabric, hardware),
         torch.random.fork_rng(devices=_cuda(fabric.device)),
         interruptible() as interrupted,
-        Screen(run) as screen,
+        Progress((run and run.name) or "training", silent=run is None or run.root.quiet or not run.leads) as progress,
     ):
         state.load()
         if run:
@@ -108,12 +109,13 @@ def fit(
                     "a budget in FLOPs never ends: no operation of this learner is counted; give --steps."
                 )
             asked = 0.0
-            if fabric.world_size == 1 or state.step % AGREE_EVERY == 0:
+            if fabric.world_size == 1 or state.step % AGREE_EVERY == 0 or state.step < LOG_EVERY:
                 state.seconds, asked = _agreed(fabric, time.perf_counter() - started, len(interrupted))
-            if state.step % LOG_EVERY == 0:
-                state.flush()
             reached = budget.used(state)
-            if evaluate and int(reached * EVALUATIONS) > int(used * EVALUATIONS):
+            looked = int(reached * EVALUATIONS) > int(used * EVALUATIONS)
+            if state.step % LOG_EVERY == 0 or (looked and state.step < LOG_EVERY):
+                state.flush()
+            if looked and evaluate:
                 state.judge(evaluate)
             due = state.seconds - saved > (hardware.save_seconds if run else math.inf)
             if (due or asked) and all(getattr(source, "resting", True) for source in sources.values()):
@@ -121,7 +123,7 @@ def fit(
                 saved = state.seconds
                 if asked:
                     raise KeyboardInterrupt
-            screen.show(reached, state.step, state.latest)
+            progress.show(reached, state.said)
         state.seconds = time.perf_counter() - started
         state.flush()
         if run:
@@ -197,6 +199,12 @@ class _State:
             self.run.clock(
                 self.step, {"seconds": round(self.seconds, 3), "steps_per_second": round(self.step / self.seconds, 3)}
             )
+
+    def said(self) -> str:
+        """The step and the latest losses, for a person."""
+        losses = {name.removesuffix("/loss"): value for name, value in self.latest.items() if name.endswith("/loss")}
+        loss = f", loss {', '.join(f'{name} {value:.3f}' for name, value in losses.items())}" if losses else ""
+        return f"step {self.step:,}{loss}"
 
     def judge(self, evaluate: Callable) -> None:
         self.learner.eval()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from caudex.data.pictures import Pictures
 from caudex.errors import CaudexError
+from caudex.hardware import memory
 from caudex.views import Draw, as_float
 
 AHEAD = 3  # batches of files that are decoded before they are asked for
@@ -52,6 +53,7 @@ class Batches:
     ):
         if len(pictures) == 0:
             raise CaudexError("there are no pictures to make batches of; give a folder that has some.")
+        must_fit(size, 4 * (1 + pairs) * math.prod(pictures.shape))
         self.pictures, self.size, self.seed, self.view = pictures, size, seed, view
         self.labels = pictures.labels if labels is None else labels
         self.weights, self.pairs = weights, pairs
@@ -179,6 +181,15 @@ class Join:
         for source, saved in zip(self.sources, state["sources"]):
             if saved:
                 source.load_state_dict(saved)
+
+
+def must_fit(size: int, each: int) -> None:
+    """Raises CaudexError for a batch of `size` examples of `each` bytes that this machine can never hold."""
+    if size * each > memory():
+        raise CaudexError(
+            f"--batch {size:,} takes {size * each / 1e9:,.0f} GB for its examples alone, this machine has "
+            f"{memory() / 1e9:,.0f}; give a smaller one."
+        )
 
 
 def mine(places: np.ndarray) -> np.ndarray:

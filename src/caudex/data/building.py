@@ -24,10 +24,10 @@ import numpy as np
 from caudex.data import shards
 from caudex.data.documents import Documents
 from caudex.data.pieces import PIECE
-from caudex.data.progress import Progress
 from caudex.data.tokenizers import Tokenizer
 from caudex.disk import write
 from caudex.errors import CaudexError
+from caudex.progress import Progress
 
 FORMAT = 1
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import statistics
-import sys
-import time
 import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from caudex.errors import CaudexError, reason
+from caudex.progress import track
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
@@ -25,6 +25,7 @@ UNREADABLE_AT_MOST = 0.05
 SMALLEST_SIDE = 4
 LEAST_CHOSEN = 16  # what is smaller is enlarged: digits of 8 x 8 are learned better so (docs/noisy-student.md)
 SAMPLE = 64
+MUCH = 1 / 3 + 1e-6  # of a picture; photographs are up to half as long again as they are high
 CHUNK = 32
 
 
@@ -37,30 +38,59 @@ def decode(source: str | Image.Image, shape: tuple[int, int, int]) -> np.ndarray
 
     Raises Unreadable with the reason.
     """
+    return fitted(source, shape)[0]
+
+
+def fitted(source: str | Image.Image, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
+    """What `decode` returns, and the share of the picture that was cut away."""
     channels, height, width = shape
     with opened(source) as image:
         if image.format in ("JPEG", "MPO"):  # decodes at 1/2, 1/4, 1/8 where that is still twice the wanted size
             image.draft("L" if channels == 1 else "RGB", (2 * width, 2 * height))
-        image = ImageOps.fit(_plain(image), (width, height), Image.Resampling.BICUBIC)
-        return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(height, width, -1).transpose(2, 0, 1)
+        image = _plain(image)
+        cut = share_cut(image.size, (width, height))
+        image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+        pixels = np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(height, width, -1)
+        return pixels.transpose(2, 0, 1), cut
+
+
+def share_cut(size: tuple[int, int], wanted: tuple[int, int]) -> float:
+    """The share of a picture of this width and height that does not fit into another form: 0.5 of 2 x 1 in a square."""
+    form = size[0] * wanted[1] / (size[1] * wanted[0])
+    return 1 - min(form, 1 / form)
+
+
+def far_off(names: Iterable[str], cut: Tensor, shape: tuple[int, int, int]) -> str:
+    """A sentence on pictures of which much was cut away, [N]; "" where there are none."""
+    _, height, width = shape
+    count = int((cut > MUCH).sum())
+    if not count:
+        return ""
+    form = "square" if height == width else f"the form {width} x {height}"
+    most = next(islice(names, int(cut.argmax()), None))
+    return (
+        f"{count:,} of {len(cut):,} pictures are far from {form}: over a third of each is cut away, most of "
+        f"{most} ({cut.max():.0%}); cut or pad them yourself if that matters"
+    )
 
 
 def decode_many(
     names: Sequence[str], rows: Iterable[int], shape: tuple[int, int, int], progress: bool = False
-) -> tuple[Tensor, list[tuple[int, str]]]:
-    """The pictures `rows` of `names`: uint8 [B, C, H, W], and (place among rows, reason) of the unreadable, left zero.
+) -> tuple[Tensor, list[tuple[int, str]], Tensor]:
+    """The pictures `rows` of `names`: uint8 [B, C, H, W], (place among rows, reason) of the unreadable, left zero, and
+    the share of each that was cut away, [B].
 
     Decodes on several threads, as Pillow lets go of the interpreter; on one inside a DataLoader's worker process.
     """
     rows = torch.as_tensor(rows)
     pictures = torch.zeros(len(rows), *shape, dtype=torch.uint8)
-    pixels, skipped = pictures.numpy(), []
+    pixels, cut, skipped = pictures.numpy(), torch.zeros(len(rows)), []
     source = getattr(names, "open", names.__getitem__)
 
     def fill(start: int) -> None:
         for place, row in enumerate(rows[start : start + CHUNK].tolist(), start):
             try:
-                pixels[place] = decode(source(row), shape)
+                pixels[place], cut[place] = fitted(source(row), shape)
             except Unreadable as reason:
                 skipped.append((place, str(reason)))
 
@@ -72,11 +102,11 @@ def decode_many(
         else:
             pool = ThreadPoolExecutor(torch.get_num_threads())
             try:
-                for _ in shown(pool.map(fill, starts), len(starts), progress):
+                for _ in track(pool.map(fill, starts), "reading pictures", len(starts), silent=not progress):
                     pass
             finally:
                 pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for all the others
-    return pictures, sorted(skipped)
+    return pictures, sorted(skipped), cut
 
 
 def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
@@ -164,19 +194,3 @@ def no_bomb_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
-
-
-def shown(parts: Iterable, count: int, progress: bool) -> Iterable:
-    """The parts, with a progress bar on a terminal once it takes over two seconds."""
-    if not progress or not sys.stderr.isatty():
-        yield from parts
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    began = time.monotonic()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading pictures", total=count, visible=False)
-        for part in parts:
-            bar.update(task, advance=1, visible=time.monotonic() - began > 2)
-            yield part

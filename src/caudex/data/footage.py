@@ -23,9 +23,9 @@ from caudex.data.decode import (
     decode,
     no_bomb_warnings,
     opened,
-    shown,
 )
 from caudex.errors import CaudexError
+from caudex.progress import track
 
 ANIMATED = (".gif", ".webp", ".png")
 FILMS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
@@ -132,7 +132,7 @@ def _read(paths: list[Path], labels: list[int], classes: list[str], root: Path, 
         side = size or LEAST_CHOSEN
     reader, pool = _Reader(root, side), ThreadPoolExecutor(torch.get_num_threads())
     try:
-        read = list(shown(pool.map(reader, paths), len(paths), True))
+        read = list(track(pool.map(reader, paths), "reading videos", len(paths)))
     finally:
         reader.stopped = True  # so that Ctrl-C need not wait for a long film
         pool.shutdown(cancel_futures=True)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from caudex.data import arrays
-from caudex.data.decode import LEAST_CHOSEN, SMALLEST_SIDE, SUFFIXES, decode_many
+from caudex.data.decode import LEAST_CHOSEN, SMALLEST_SIDE, SUFFIXES, decode_many, far_off, share_cut
 from caudex.data.folders import folder
 from caudex.data.hub import hub
 from caudex.data.paths import below
@@ -56,14 +56,15 @@ def pictures(
     return divide(found, labels_per_class, seed, seed if draw is None else draw, test_share, need_labels)
 
 
-def read(paths: Iterable[str], shape: tuple[int, int, int]) -> tuple[Tensor, list[tuple[str, str]]]:
+def read(paths: Iterable[str], shape: tuple[int, int, int]) -> tuple[Tensor, list[tuple[str, str]], str]:
     """The pictures of files and folders as a model wants them: uint8 [N, C, H, W], in the order of `files(paths)`
-    without those that cannot be read, which come second as (path, reason). CaudexError as in `files`."""
+    without those that cannot be read, which come second as (path, reason); then a sentence where much of some was cut
+    away. CaudexError as in `files`."""
     names = files(paths)
-    pixels, unreadable = decode_many(names, range(len(names)), shape, progress=True)
+    pixels, unreadable, cut = decode_many(names, range(len(names)), shape, progress=True)
     readable = torch.ones(len(names), dtype=torch.bool)
     readable[[place for place, _ in unreadable]] = False
-    return pixels[readable], [(names[place], reason) for place, reason in unreadable]
+    return pixels[readable], [(names[place], reason) for place, reason in unreadable], far_off(names, cut, shape)
 
 
 def files(paths: Iterable[str]) -> list[str]:
@@ -109,7 +110,8 @@ def _of_size(found: Found, size: int) -> Found:
     sides = (size, size) if size else tuple(round(side * factor) for side in store.shape[1:])
     if store.shape[1:] == sides:
         return found
-    other = Memory(arrays.resized(store.pictures, *sides), store.names)
+    cut = torch.full((len(store),), share_cut(store.shape[:0:-1], sides[::-1]))
+    other = Memory(arrays.resized(store.pictures, *sides), store.names, cut)
     return replace(found, everything=replace(found.everything, store=other))
 
 

@@ -25,8 +25,8 @@ def load(names: Sequence[str], size: int) -> tuple[Store, Tensor, list[tuple[str
     shape = common_shape(names, size)
     if len(names) * math.prod(shape) > MEMORY_LIMIT:
         return Files(names, shape), torch.ones(len(names), dtype=torch.bool), []
-    pictures, readable, skipped = _decoded(names, torch.arange(len(names)), shape)
-    return Memory(pictures, names), readable, skipped
+    pictures, readable, skipped, cut = _decoded(names, torch.arange(len(names)), shape)
+    return Memory(pictures, names, cut), readable, skipped
 
 
 def settle(pictures: Pictures) -> tuple[Pictures, list[tuple[str, str]]]:
@@ -35,14 +35,14 @@ def settle(pictures: Pictures) -> tuple[Pictures, list[tuple[str, str]]]:
     if pictures.in_memory or len(pictures) * math.prod(pictures.shape) > MEMORY_LIMIT:
         return pictures, []
     store, rows = pictures.store, pictures.rows
-    pixels, readable, skipped = _decoded(store.names, rows, store.shape)
+    pixels, readable, skipped, cut = _decoded(store.names, rows, store.shape)
     names = [store.names[row] for row in rows.tolist()]
-    return replace(pictures, store=Memory(pixels, names), rows=None).take(readable), skipped
+    return replace(pictures, store=Memory(pixels, names, cut), rows=None).take(readable), skipped
 
 
 def _decoded(names: Sequence[str], rows: Tensor, shape: tuple[int, int, int]):
-    """uint8 [B, C, H, W], bool [B] of those that can be read, (path, reason) of the others."""
-    pictures, unreadable = decode_many(names, rows, shape, progress=True)
+    """uint8 [B, C, H, W], bool [B] of those that can be read, (path, reason) of the others, what was cut away [B]."""
+    pictures, unreadable, cut = decode_many(names, rows, shape, progress=True)
     skipped = [(names[int(rows[place])], reason) for place, reason in unreadable]
     if len(skipped) > UNREADABLE_AT_MOST * len(names):
         path, reason = skipped[0]
@@ -52,4 +52,4 @@ def _decoded(names: Sequence[str], rows: Tensor, shape: tuple[int, int, int]):
         )
     readable = torch.ones(len(rows), dtype=torch.bool)
     readable[[place for place, _ in unreadable]] = False
-    return pictures, readable, skipped
+    return pictures, readable, skipped, cut

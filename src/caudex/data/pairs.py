@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caudex.data.batches import must_fit
 from caudex.data.streams import Stream
 from caudex.data.windows import Shuffle
 from caudex.errors import CaudexError
@@ -44,6 +45,7 @@ class PairBatches:
             raise CaudexError("pairs need a tokenizer with [CLS], [SEP] and [PAD]; take one of the kind wordpiece.")
         if length < 8:
             raise CaudexError(f"{length} tokens are too few for a pair and its three special tokens; give at least 8.")
+        must_fit(size, 8 * length)
         self.stream, self.length, self.seed = stream, length, seed
         self.most = length - 3  # tokens of A and B together
         closed = stream.at(stream.offsets[1:] - 1) == tokenizer.end if len(stream) else np.zeros(0, dtype=bool)

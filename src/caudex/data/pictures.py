@@ -36,10 +36,12 @@ class Numbered:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """Pictures that lie in memory: `pictures` is uint8 [N, C, H, W], `names[row]` what each is called."""
+    """Pictures that lie in memory: `pictures` is uint8 [N, C, H, W], `names[row]` what each is called, `cut[row]` the
+    share of it that was cut away to make it fit (None: nothing)."""
 
     pictures: Tensor
     names: Sequence[str]
+    cut: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -75,7 +77,7 @@ class Files:
 
     def fetch(self, rows: Tensor) -> Tensor:
         """uint8 [B, C, H, W]. CaudexError once more than 5% of all pictures turned out to be unreadable."""
-        pictures, skipped = decode_many(self.names, rows, self.shape)
+        pictures, skipped, _ = decode_many(self.names, rows, self.shape)
         for place, _ in skipped:
             self.bad[rows[place]] = 1
         if skipped and self.bad.sum() > UNREADABLE_AT_MOST * len(self):
@@ -117,6 +119,12 @@ class Pictures:
     @property
     def in_memory(self) -> bool:
         return isinstance(self.store, Memory)
+
+    @property
+    def cut(self) -> Tensor:
+        """[N]: the share of each that was cut away; 0 where that is not known, for what is decoded on demand."""
+        cut = getattr(self.store, "cut", None)
+        return torch.zeros(len(self)) if cut is None else cut[self._rows(slice(None))]
 
     def fetch(self, index) -> Tensor:
         """uint8 [B, C, H, W] of the pictures at `index`: whole numbers, a mask or a slice."""

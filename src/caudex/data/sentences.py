@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from caudex.data.batches import must_fit
 from caudex.data.tokenizers import Tokenizer
 from caudex.data.windows import Shuffle
 from caudex.trunks import Sequences
@@ -29,6 +30,7 @@ class TextBatches:
     """Endless shuffled batches of `size` rows, with labels [N]."""
 
     def __init__(self, rows: Sequence[Row], labels: Tensor, size: int, seed: int = 0):
+        must_fit(size, 8 * max((len(tokens) for tokens, _ in rows), default=0))
         self.rows, self.labels, self.shuffle = rows, labels, Shuffle(len(rows), size, seed)
 
     def __iter__(self) -> Iterator[TextBatch]:

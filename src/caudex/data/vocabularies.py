@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from caudex.data.pieces import pieces_of_text
-from caudex.data.progress import Progress
 from caudex.errors import CaudexError, reason
 from caudex.names import nearest
+from caudex.progress import Progress
 
 END, UNKNOWN = "<|endoftext|>", "<|unknown|>"
 BERTS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

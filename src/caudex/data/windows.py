@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caudex.data.batches import mine
+from caudex.data.batches import mine, must_fit
 from caudex.data.pictures import evenly
 from caudex.data.streams import Stream
 from caudex.errors import CaudexError
@@ -60,6 +60,7 @@ class TokenBatches:
     def __init__(self, stream: Stream, size: int, length: int, seed: int = 0):
         _long_enough(stream, length, "give more text")
         self.stream, self.length, self.seed = stream, length, seed
+        must_fit(size, 8 * length)
         self.windows = Shuffle(len(stream) // length, size, seed)
 
     def __iter__(self) -> Iterator[TokenBatch]:

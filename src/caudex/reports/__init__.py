@@ -1,6 +1,6 @@
 """What people look at: tables, curves, report.html."""
 
 from caudex.reports.html import write_report
-from caudex.reports.tables import SPREAD, claim_table, comparison
+from caudex.reports.tables import SPREAD, claim_table, comparison, finished
 
-__all__ = ["SPREAD", "claim_table", "comparison", "write_report"]
+__all__ = ["SPREAD", "claim_table", "comparison", "finished", "write_report"]

@@ -109,6 +109,7 @@ def corruptions(run: Run) -> None:
 def over(run: Run, claim: dict, measure: str) -> None:
     """The claim's figure and baselines against the varied setting, with 95% intervals."""
     name, parts = claim["over"], claim["values"]
+    most = 1.0 if claim.get("form", "%").endswith("%") else np.inf
     parameters = [part["further"].get("parameters", {}).get("figure") for part in parts]
     sized = name in ("width", "depth") and all(parameters)
     places = parameters if sized else [part["value"] for part in parts]
@@ -119,7 +120,7 @@ def over(run: Run, claim: dict, measure: str) -> None:
         for label, pick in lines.items():
             means = [pick(part)["figure"] for part in parts]
             intervals = [pick(part)["interval"] or (0, 0) for part in parts]
-            halves = [min(1.0, (high - low) / 2) for low, high in intervals]
+            halves = [min(most, (high - low) / 2) for low, high in intervals]
             axis.errorbar(
                 places, means, halves, label=label, marker="o", ms=3, capsize=2, lw=2 if label == claim["system"] else 1
             )
@@ -129,5 +130,5 @@ def over(run: Run, claim: dict, measure: str) -> None:
             axis.minorticks_off()
         axis.set(xlabel="parameters of the trunk" if sized else name.replace("_", " "), ylabel=measure)
         low, high = axis.get_ylim()
-        axis.set_ylim(max(low, 0) if min(means) > 0 else low, min(high, 1.01))  # an interval may leave what can be
+        axis.set_ylim(max(low, 0) if min(means) > 0 else low, min(high, most + 0.01))  # an interval may leave what can be
         axis.legend(fontsize=8)

@@ -10,11 +10,11 @@ from pathlib import Path
 from caudex.compute import Compute
 from caudex.few_labels import found
 from caudex.reports import figures
-from caudex.reports.tables import SPREAD, claim_table
+from caudex.reports.tables import SPREAD, claim_table, finished
 from caudex.system import opened
 
 CAPTIONS = {
-    "labels-saved": "Accuracy against labels, a line for each method, with 95% intervals over draws of labels. "
+    "labels-saved": "Accuracy against labels, a line for each method, with 95% intervals over draws of labels (of two draws: the draws). "
     "Black: labels alone. Dotted: a signal beside the labels.",
     "order": "What the frozen features of each signal are worth to a linear probe, beside a random trunk; the line: "
     "a network taught by all labels. Intervals are those of the test pictures; one seed.",
@@ -75,7 +75,7 @@ def write_report(path: str | Path) -> Path:
         parts += [f"<div class='note'>{escape(line)}</div>" for line in system.warn(results)]
         parts.append("<h2>Results</h2>" + rows(system.tell(results)))
         parts.append(f"<p>{escape(system.legend)}</p>" if system.legend else "")
-    if not claim and not run.kept("finished"):
+    if not finished(run):
         way = f"<code>caudex resume {escape(str(path))}</code> goes on with it."
         parts.append(f"<div class='note'>This training is not finished; {way}</div>")
     parts.append(pictures(run.path / "figures"))

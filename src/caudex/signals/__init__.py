@@ -22,12 +22,23 @@ from caudex.signals.signal import Signal, Taught, accuracy, frozen
 
 __all__ = [
     "BilinearContrast", "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels", "MaskedToken", "NextFrame",
-    "NextSentence", "NextToken", "Rotation", "Segmentation", "Signal", "Taught", "accuracy", "asked", "frozen",
+    "NextSentence", "NextToken", "Rotation", "Segmentation", "Signal", "Taught", "accuracy", "asked", "frozen", "meant",
 ]  # fmt: skip
 
 
 def asked(words: str, facts: dict) -> tuple[str, Signal]:
     """`rotation`, `rotation:0.5`, `labels:colour:0.5` to a name and a signal with its weight.
+
+    Raises CaudexError as `meant` does, and where the data have no such thing.
+    """
+    name, kind, what, weight = meant(words)
+    signal = kind.asked(what, facts)
+    signal.weight = weight
+    return name, signal
+
+
+def meant(words: str) -> tuple[str, type[Signal], str | None, float]:
+    """Name, kind, what of it, and weight, as far as they are known before any data.
 
     Raises CaudexError for an unknown name or a weight that is not positive.
     """
@@ -37,9 +48,7 @@ def asked(words: str, facts: dict) -> tuple[str, Signal]:
         weight = _number(rest.pop())
     if not 0 < weight < float("inf"):
         raise CaudexError(f"--also {words}: a weight must be positive and finite; try {name}:0.5.")
-    signal = find("signals", name).asked(rest[0] if rest else None, facts)
-    signal.weight = weight
-    return ":".join([name, *rest]).replace(":", "-"), signal
+    return "-".join([name, *rest]), find("signals", name), rest[0] if rest else None, weight
 
 
 def _number(word: str) -> float | None:

@@ -108,9 +108,9 @@ class DenseHeads(System):
         return Claim(self.statement, figures.pop("both heads"), figures, errors)
 
     def check(self) -> None:
-        super().check()
         if self.also:
             raise CaudexError(f"--also {' '.join(self.also)}: dense-heads has its two heads alone; leave it out.")
+        super().check()
         inside(self, scenes=(2, 1_000_000), size=(8, 1024), batch=(2, 4096), width=(4, 4096), depth=(1, 100))
         inside(self, stride=(1, 4), lr=(1e-8, 10), average=(0, 0.99999))
 

@@ -22,7 +22,7 @@ from caudex.pool import carry_out
 from caudex.pretraining import Pretraining
 from caudex.run import Run, derived
 from caudex.screen import say
-from caudex.system import System, finish, inside, intact, load, scaled, start
+from caudex.system import System, can_join, finish, inside, intact, load, scaled, start
 
 
 @dataclass
@@ -69,7 +69,6 @@ class LabelsSaved(FewLabels, System):
         facts = few_labels.noted(run, split)
         flops = 3.0 * self.steps * self.batch * few_labels.network(self, facts).flops(tuple(facts["shape"]))
         for system in self.methods().values():
-            system.feed(system.further(facts), labelled=None, unlabelled=None, pairs=None)
             tried(few_labels.learner(system, facts), split)
         for name in self.first:
             tried(self.pretraining(name, flops).learner(facts), split)
@@ -135,6 +134,11 @@ class LabelsSaved(FewLabels, System):
             rows.append((method, *(told(mine.get(count)) for count in counts)))
         return rows
 
+    def warn(self, results: dict) -> list[str]:
+        if all(row["low"] is not None for row in results["table"]):
+            return []
+        return [f"{self.draws} draws are too few for an interval, so no gain is shown; try --draws 5."]
+
     def claim(self, run: Run) -> Claim:
         self.train(run)
         table = run.kept("results")["table"]
@@ -162,6 +166,8 @@ class LabelsSaved(FewLabels, System):
                 raise CaudexError(
                     f"--{name} {' '.join(map(str, values))}: something stands there twice; name each once."
                 )
+        for words in self.beside:
+            can_join(words.split("+"), self.feeds)
         for name in self.first:
             if not issubclass(find("systems", name), Pretraining):
                 fit = [known for known in places("systems") if issubclass(find("systems", known), Pretraining)]

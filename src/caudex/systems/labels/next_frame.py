@@ -61,6 +61,7 @@ class NextFrame(System):
     """decay of the averaged weights that predict"""
 
     scales: ClassVar = {"tiny": {"steps": 30, "width": 8, "batch": 16}}
+    feeds: ClassVar = ("frames",)
     measure: ClassVar = "share of a copy's squared error that is avoided"
     statement: ClassVar = "what comes next in a video is told better than by copying its last frame"
 

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from caudex.claim import Claim
-from caudex.errors import CaudexError
 from caudex.learner import Learner, cosine
 from caudex.run import Run, derived
 from caudex.signals import Labels
@@ -128,8 +127,6 @@ class TwoMoons(System):
 
     def check(self) -> None:
         super().check()
-        if self.also:
-            raise CaudexError(f"--also {' '.join(self.also)}: two-moons has points, not pictures; leave it out.")
         inside(self, points=(20, 5_000), labels_per_moon=(1, self.points // 2), spread=(0, 10), rounds=(1, 100))
         inside(self, jitter=(0, 10), length=(1e-3, 1e3), lr=(1e-8, 10))
 

@@ -64,7 +64,6 @@ class Curl(OnReplay, System):
             "world": "dm_control/cartpole-swingup-v0", "experience": 12_500, "batch": 512, "capacity": 100_000, "width": 1024,
         },
     }  # fmt: skip
-    measure: ClassVar = "mean return"
     statement: ClassVar = "with contrast on its trunk, learning from pictures comes nearer to learning from the state"
 
     def train(self, run: Run) -> Player:

@@ -43,8 +43,6 @@ class Ddpg(OnReplay, System):
     """weight decay of the critic"""
 
     scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "width": 32}}
-    measure: ClassVar = "mean return"
-    statement: ClassVar = "acting by what was learned earns more than acting at random"
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)

@@ -26,8 +26,6 @@ class DoubleDqn(OnValues, System):
     double: bool = True
 
     scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "exploring": 0.5}}  # fmt: skip
-    measure: ClassVar = "mean return"
-    statement: ClassVar = "acting by what was learned earns more than acting at random"
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)

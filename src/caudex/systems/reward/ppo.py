@@ -41,8 +41,6 @@ class Ppo(OnWorld, System):
     """bonus on the entropy of the policy"""
 
     scales: ClassVar = {"tiny": {"experience": 1024, "horizon": 64, "batch": 64}}
-    measure: ClassVar = "mean return"
-    statement: ClassVar = "acting by what was learned earns more than acting at random"
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)

@@ -31,8 +31,6 @@ class Rainbow(OnValues, System):
     priority: float = 0.5
 
     scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "exploring": 0.5}}  # fmt: skip
-    measure: ClassVar = "mean return"
-    statement: ClassVar = "acting by what was learned earns more than acting at random"
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)

@@ -40,8 +40,6 @@ class Sac(OnReplay, System):
     """of the slow copies, in each step"""
 
     scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "width": 32, "batch": 64}}
-    measure: ClassVar = "mean return"
-    statement: ClassVar = "acting by what was learned earns more than acting at random"
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)

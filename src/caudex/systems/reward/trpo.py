@@ -12,7 +12,6 @@ from torch.optim import Adam
 
 from caudex import reward
 from caudex.claim import Claim
-from caudex.errors import CaudexError
 from caudex.experience import Rollouts
 from caudex.learner import Learner
 from caudex.player import Player
@@ -40,9 +39,8 @@ class Trpo(OnWorld, System):
     size: float = 0.01
     """of the trust region: nats by which a step may change the policy"""
 
+    feeds: ClassVar = ()  # its step is for the policy alone
     scales: ClassVar = {"tiny": {"experience": 2048, "horizon": 64}}
-    measure: ClassVar = "mean return"
-    statement: ClassVar = "acting by what was learned earns more than acting at random"
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
@@ -60,10 +58,6 @@ class Trpo(OnWorld, System):
         return super().budget(share) | {"experience": self.experience}
 
     def learner(self, facts: dict) -> Learner:
-        if self.also:
-            raise CaudexError(
-                f"--also {self.also[0]}: trpo takes its own kind of step, for the policy alone; take ppo."
-            )
         policy = TrustRegion(facts["actions"], reward.hidden(facts), self.size)
         return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr, fused=True), clip=None)
 

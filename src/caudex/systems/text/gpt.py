@@ -44,6 +44,7 @@ class Gpt(OnTexts, System):
             "batch": 512, "lr": 2.5e-4, "steps": 800_000,
         },
     }  # fmt: skip
+    feeds: ClassVar = ("tokens",)
     measure: ClassVar = "share of the bits of token frequencies that is saved"
     statement: ClassVar = (
         "a transformer that tells the next token needs fewer bits for new text than a dictionary coder"
