@@ -104,9 +104,16 @@ def begun(settings: OnWorld, run: Run) -> tuple[Acting, dict]:
         {"low": here.action.low.tolist(), "high": here.action.high.tolist()} if box else {"count": int(here.action.n)}
     )
     facts = {"world": settings.world, "stack": stack, "shape": list(acting.shape), "actions": actions}
-    shown = f"pictures {shape}" if pictures else f"{shape[0]} numbers"
-    say(run, f"{settings.world}: {shown}, {f'{here.action.shape[0]} numbers' if box else here.action.n} to act with")
     return acting, facts
+
+
+def keep(run: Run, facts: dict) -> None:
+    """Write down what must be known to rebuild the model, once nothing is left to refuse; and say what the world is like."""
+    run.keep("facts", facts)
+    shape, actions = facts["shape"], facts["actions"]
+    seen = f"pictures {tuple(shape)}" if len(shape) == 3 else f"{shape[0]} numbers"
+    acts = f"{actions['count']} actions" if "count" in actions else f"{len(actions['low'])} numbers to act with"
+    say(run, f"{facts['world']}: {seen} to see, {acts}")
 
 
 def trunk(facts: dict, width: int = 512) -> Trunk:
@@ -146,7 +153,7 @@ def values(settings: OnValues, facts: dict) -> Learner:
             f"{settings.world} is acted in with numbers, this method chooses among actions; take ppo or sac."
         )
     pictures = len(shape) == 3
-    body = Nature(shape, width=0) if pictures else trunk(facts)
+    body = Nature(shape, width=0) if pictures else raw(facts)
     layers = ((512,) if min(shape[1:]) >= 36 else (128,)) if pictures else (128, 128)
     signal = QLearning(
         facts["actions"]["count"], layers, settings.double, settings.duelling, settings.noisy, settings.atoms, settings.span,

@@ -19,6 +19,7 @@ from caudex import data
 from caudex.disk import write
 from caudex.errors import CaudexError
 from caudex.language import LanguageModel
+from caudex.progress import track
 
 WORDS = 120
 """of a passage, about: longer ones are cut by the encoder, and mean less"""
@@ -116,9 +117,6 @@ def encoder(run: str | None) -> tuple[LanguageModel, str]:
 
 def indexed(spec: str, run: str | None, column: str | None) -> Index:
     """The index of these texts: as it lies in the cache, or built there; what was encoded before a kill is kept."""
-    from rich.console import Console
-    from rich.progress import track
-
     documents = data.documents(spec, column)
     model, name = encoder(run)
     key = repr([name, str(documents.root.resolve()), documents.column, documents.sources(), WORDS])
@@ -126,11 +124,9 @@ def indexed(spec: str, run: str | None, column: str | None) -> Index:
     held = [passage._replace(where=documents.name(passage.document)) for passage in passages(documents)]
     if not held:
         raise CaudexError(f"{spec} has no words to find; give some text.")
-    console = Console(stderr=True)
     begins = range(0, len(held), AT_ONCE)
     missing = [begin for begin in begins if not (folder / f"{begin}.npy").exists()]
-    shown = track(missing, f"reading {len(held):,} passages", console=console, disable=not console.is_terminal)
-    for begin in shown:
+    for begin in track(missing, f"reading {len(held):,} passages", len(missing)):
         buffer = io.BytesIO()
         np.save(buffer, encode(model, [passage.text for passage in held[begin : begin + AT_ONCE]]))
         write(folder / f"{begin}.npy", buffer.getvalue())

@@ -130,5 +130,7 @@ def over(run: Run, claim: dict, measure: str) -> None:
             axis.minorticks_off()
         axis.set(xlabel="parameters of the trunk" if sized else name.replace("_", " "), ylabel=measure)
         low, high = axis.get_ylim()
-        axis.set_ylim(max(low, 0) if min(means) > 0 else low, min(high, most + 0.01))  # an interval may leave what can be
+        axis.set_ylim(
+            max(low, 0) if min(means) > 0 else low, min(high, most + 0.01)
+        )  # an interval may leave what can be
         axis.legend(fontsize=8)

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.shadow import Shadow
-from caudex.signals.policies import Bounds
-from caudex.signals.q_learning import layers
+from caudex.signals.policies import Bounds, layers
 from caudex.signals.signal import Signal, Taught, frozen
 from caudex.trunks import width_of
 
@@ -37,7 +36,7 @@ class DeterministicPolicy(Signal):
 
     def build(self, trunk):
         width = width_of(trunk)
-        self.policy = nn.Sequential(layers(width, self.bounds.count, self.hidden, nn.Linear), nn.Tanh())
+        self.policy = nn.Sequential(layers(width, self.bounds.count, self.hidden), nn.Tanh())
         self.critic = Critic(width, self.bounds.count, self.hidden)
         for last in (self.policy[0][-1], self.critic.rest[-1]):
             nn.init.uniform_(last.weight, -3e-3, 3e-3)
@@ -87,7 +86,7 @@ class Critic(nn.Module):
     def __init__(self, width: int, count: int, hidden: Sequence[int]):
         super().__init__()
         self.first = nn.Linear(width, hidden[0])
-        self.rest = layers(hidden[0] + count, 1, hidden[1:], nn.Linear)
+        self.rest = layers(hidden[0] + count, 1, hidden[1:])
 
     def forward(self, features: Tensor, actions: Tensor) -> Tensor:
         return self.rest(torch.cat([self.first(features).relu(), actions], 1)).squeeze(1)

@@ -116,3 +116,12 @@ def tanh_layers(width: int, out: int, hidden: Sequence[int], gain: float) -> nn.
         nn.init.zeros_(layer.bias)
     nn.init.orthogonal_(layers[-1].weight, gain)
     return nn.Sequential(*layers)
+
+
+def layers(width: int, out: int, hidden: Sequence[int], linear: type = nn.Linear) -> nn.Sequential:
+    """[B, width] to [B, out], ReLU between."""
+    made: list[nn.Module] = []
+    for size in hidden:
+        made += [linear(width, size), nn.ReLU()]
+        width = size
+    return nn.Sequential(*made, linear(width, out))

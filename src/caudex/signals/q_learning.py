@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.shadow import Shadow
+from caudex.signals.policies import layers
 from caudex.signals.signal import Signal, Taught
 from caudex.trunks import width_of
 
@@ -93,15 +94,6 @@ class QLearning(Signal):
     def shaken(self, actions: Tensor, chance: float) -> Tensor:
         wild = torch.rand(len(actions), device=actions.device) < chance
         return torch.where(wild, torch.randint_like(actions, self.actions), actions)
-
-
-def layers(width: int, out: int, hidden: Sequence[int], linear: type) -> nn.Sequential:
-    """[B, width] to [B, out], ReLU between."""
-    made: list[nn.Module] = []
-    for size in hidden:
-        made += [linear(width, size), nn.ReLU()]
-        width = size
-    return nn.Sequential(*made, linear(width, out))
 
 
 def projected(shares: Tensor, atoms: Tensor, rewards: Tensor, discounts: Tensor) -> Tensor:

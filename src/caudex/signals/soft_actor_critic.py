@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.shadow import Shadow
-from caudex.signals.policies import Bounds
-from caudex.signals.q_learning import layers
+from caudex.signals.policies import Bounds, layers
 from caudex.signals.signal import Signal, Taught, frozen
 from caudex.trunks import width_of
 
@@ -38,8 +37,8 @@ class SoftActorCritic(Signal):
 
     def build(self, trunk):
         width, count = width_of(trunk), self.bounds.count
-        self.policy = layers(width, 2 * count, self.hidden, nn.Linear)
-        self.critics = nn.ModuleList(layers(width + count, 1, self.hidden, nn.Linear) for _ in range(2))
+        self.policy = layers(width, 2 * count, self.hidden)
+        self.critics = nn.ModuleList(layers(width + count, 1, self.hidden) for _ in range(2))
         self.slow = Shadow(nn.ModuleList([trunk, self.critics]), self.decay)
 
     def loss(self, trunk, batch):

@@ -73,9 +73,9 @@ class Curl(OnReplay, System):
             raise CaudexError(
                 f"{self.world} shows numbers, curl learns from pictures; take sac, or a world of pixels/."
             )
-        run.keep("facts", facts)
         with run.seeded("weights"):
             learner = self.learner(facts)
+        reward.keep(run, facts)
         replay = reward.remembered(self, acting, learner, run)
         source = Viewed(replay, Moved(self.moved), run.seed, instead=True)
         fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))

@@ -44,9 +44,9 @@ class Ppo(OnWorld, System):
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
-        run.keep("facts", facts)
         with run.seeded("weights"):
             learner = self.learner(facts)
+        reward.keep(run, facts)
         source = Rollouts(
             acting,
             learner,

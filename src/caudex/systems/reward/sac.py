@@ -44,9 +44,9 @@ class Sac(OnReplay, System):
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
         reward.by_numbers("sac", facts)
-        run.keep("facts", facts)
         with run.seeded("weights"):
             learner = self.learner(facts)
+        reward.keep(run, facts)
         source = reward.remembered(self, acting, learner, run)
         fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)

@@ -44,9 +44,9 @@ class Trpo(OnWorld, System):
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
-        run.keep("facts", facts)
         with run.seeded("weights"):
             learner = self.learner(facts)
+        reward.keep(run, facts)
         whole = self.horizon * self.worlds
         source = Rollouts(
             acting, learner, "policy", self.horizon, whole, 1, self.gamma, self.lam, scaled=True, seed=run.seed
