@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex import worlds
+from caudex.errors import CaudexError
 from caudex.experience import Acting
 from caudex.learner import Learner
 from caudex.run import derived
@@ -23,6 +24,7 @@ class Player(nn.Module):
         super().__init__()
         self.trunk, self.signals = learner.averaged
         self.world, self.stack = facts["world"], facts["stack"]
+        self.shape, self.actions = tuple(facts["shape"]), facts["actions"]
 
     @torch.inference_mode()
     def act(self, observations: np.ndarray | Tensor, greedy: bool = True) -> np.ndarray:
@@ -33,9 +35,19 @@ class Player(nn.Module):
     def play(self, episodes: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None) -> np.ndarray:
         """The return of each episode, [episodes]; the same seed begins the same episodes."""
         self.eval()
+        self.knows(world or self.world)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return played(world or self.world, lambda seen: self.act(seen, greedy), episodes, seed, self.stack)
+
+    def knows(self, world: str) -> None:
+        """Raises CaudexError for a world with other observations or actions than were learned with."""
+        here = worlds.make(world, 1)
+        shape, space = Acting(here, 0, self.stack).shape, here.action
+        here.close()
+        known = self.actions.get("count") or (len(self.actions["low"]),)
+        if shape != self.shape or (space.shape or int(space.n)) != known:
+            raise CaudexError(f"{world} has other observations or actions than {self.world}, where this was learned.")
 
     def watch(
         self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 0, steps: int = 10_000
@@ -43,6 +55,7 @@ class Player(nn.Module):
         """Pictures uint8 [H, W, 3] of one episode, the first `steps` of it, and its return. With `most`, no more than twice
         as many pictures, evenly spread in time."""
         self.eval()
+        self.knows(world or self.world)
         here = worlds.make(world or self.world, 1, shown=True)
         acting, pictures, every, total = Acting(here, derived(seed, "watch"), self.stack), [here.picture()], 1, 0.0
         with torch.random.fork_rng(devices=[]):

@@ -82,7 +82,7 @@ def quiet_mujoco(shown: bool) -> None:
     to paint."""
     if shown and "DISPLAY" not in os.environ:
         os.environ.setdefault("MUJOCO_GL", "egl")
-    with contextlib.suppress(ImportError):
+    with contextlib.suppress(Exception):  # it is not there, or finds nothing to paint with
         import mujoco
 
         mujoco.set_mju_user_warning(lambda text: None)

@@ -75,9 +75,9 @@ class Curl(OnReplay, System):
             )
         with run.seeded("weights"):
             learner = self.learner(facts)
-        reward.keep(run, facts)
         replay = reward.remembered(self, acting, learner, run)
         source = Viewed(replay, Moved(self.moved), run.seed, instead=True)
+        reward.keep(run, facts)
         fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 

@@ -49,8 +49,8 @@ class Ddpg(OnReplay, System):
         reward.by_numbers("ddpg", facts)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        reward.keep(run, facts)
         source = reward.remembered(self, acting, learner, run)
+        reward.keep(run, facts)
         fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 

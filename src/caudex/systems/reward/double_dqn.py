@@ -31,8 +31,8 @@ class DoubleDqn(OnValues, System):
         acting, facts = reward.begun(self, run)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        reward.keep(run, facts)
         source = reward.remembered(self, acting, learner, run, steps=self.returns, priority=self.priority)
+        reward.keep(run, facts)
         fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 

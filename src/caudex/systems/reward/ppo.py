@@ -46,7 +46,6 @@ class Ppo(OnWorld, System):
         acting, facts = reward.begun(self, run)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        reward.keep(run, facts)
         source = Rollouts(
             acting,
             learner,
@@ -59,6 +58,7 @@ class Ppo(OnWorld, System):
             scaled=True,
             seed=run.seed,
         )
+        reward.keep(run, facts)
         fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 

@@ -46,8 +46,8 @@ class Sac(OnReplay, System):
         reward.by_numbers("sac", facts)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        reward.keep(run, facts)
         source = reward.remembered(self, acting, learner, run)
+        reward.keep(run, facts)
         fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 

@@ -46,11 +46,11 @@ class Trpo(OnWorld, System):
         acting, facts = reward.begun(self, run)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        reward.keep(run, facts)
         whole = self.horizon * self.worlds
         source = Rollouts(
             acting, learner, "policy", self.horizon, whole, 1, self.gamma, self.lam, scaled=True, seed=run.seed
         )
+        reward.keep(run, facts)
         fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=step)
         return reward.finish(Player(learner, facts), run)
 
