@@ -20,6 +20,7 @@ from caudex.screen import say
 from caudex.signals import Signal
 from caudex.signals.q_learning import QLearning
 from caudex.system import inside
+from caudex.training import fit
 from caudex.trunks import Identity, Nature, Normalised, Trunk
 from caudex.views import Moved
 
@@ -29,7 +30,7 @@ EPISODES = 20
 
 @dataclass
 class OnWorld:
-    """The settings of systems that act in a world: fields only, so that what a system does stands in its file."""
+    """What systems that act in a world have alike: settings, what is told of them, and what is claimed at the least."""
 
     world: str = "CartPole-v1"
     """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, or module:NAME"""
@@ -50,6 +51,26 @@ class OnWorld:
     form: ClassVar = ",.1f"
     measure: ClassVar = "mean return"
     statement: ClassVar = "acting by what was learned earns more than acting at random"
+
+    def budget(self, share: float) -> dict:
+        return super().budget(share) | {"experience": self.experience}
+
+    def model(self, facts: dict) -> Player:
+        return Player(self.learner(facts), facts)
+
+    def tell(self, results: dict) -> list[tuple]:
+        rows = [(f"{results['episodes']} episodes", "mean return", "95% interval", "worst", "best")]
+        for name in ("policy", "random"):
+            found = results[name]
+            interval = f"{found['low']:,.1f} to {found['high']:,.1f}"
+            rows.append((name, f"{found['return']:,.1f}", interval, f"{found['worst']:,.1f}", f"{found['best']:,.1f}"))
+        return rows
+
+    def claim(self, run: Run) -> Claim:
+        """What training earned, against acting at random."""
+        self.train(run)
+        found = run.kept("results")
+        return Claim(self.statement, found["policy"]["return"], {"random": found["random"]["return"]})
 
 
 @dataclass
@@ -163,6 +184,17 @@ def values(settings: OnValues, facts: dict) -> Learner:
     return Learner(body, signals, partial(Adam, lr=settings.lr, eps=1.5e-4, fused=True), clip=10.0)
 
 
+def by_values(settings: OnValues, run: Run) -> Player:
+    """Act, remember, and learn the worth of actions from what is remembered: dqn, and all that was built on it."""
+    acting, facts = begun(settings, run)
+    with run.seeded("weights"):
+        learner = values(settings, facts)
+    source = remembered(settings, acting, learner, run, steps=settings.returns, priority=settings.priority)
+    keep(run, facts)
+    fit(learner, sources(settings, learner, source, facts, run), **settings.budget(1.0), run=run.stage("training"))
+    return finish(Player(learner, facts), run)
+
+
 def check_values(settings: OnValues) -> None:
     """Raises CaudexError for a setting out of range."""
     check_replay(settings)
@@ -214,22 +246,6 @@ def finish(player: Player, run: Run) -> Player:
 def summary(returns: np.ndarray) -> dict[str, float]:
     mean, low, high = mean_interval(returns)
     return {"return": mean, "low": low, "high": high, "best": float(returns.max()), "worst": float(returns.min())}
-
-
-def claimed(settings: OnWorld, run: Run) -> Claim:
-    """What training earned, against acting at random."""
-    settings.train(run)
-    found = run.kept("results")
-    return Claim(settings.statement, found["policy"]["return"], {"random": found["random"]["return"]})
-
-
-def told(results: dict) -> list[tuple]:
-    rows = [(f"{results['episodes']} episodes", "mean return", "95% interval", "worst", "best")]
-    for name in ("policy", "random"):
-        found = results[name]
-        interval = f"{found['low']:,.1f} to {found['high']:,.1f}"
-        rows.append((name, f"{found['return']:,.1f}", interval, f"{found['worst']:,.1f}", f"{found['best']:,.1f}"))
-    return rows
 
 
 def check(settings: OnWorld) -> None:

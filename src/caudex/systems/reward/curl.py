@@ -81,9 +81,6 @@ class Curl(OnReplay, System):
         fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 
-    def budget(self, share: float) -> dict:
-        return super().budget(share) | {"experience": self.experience}
-
     def learner(self, facts: dict) -> Learner:
         shape = tuple(facts["shape"])
         trunk = Nature(shape, self.features, PUBLISHED if min(shape[1:]) >= 84 else LAYERS, norm=True)
@@ -92,12 +89,6 @@ class Curl(OnReplay, System):
             signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear)
             signals["contrast"].weight = self.contrast
         return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr, fused=True), clip=None)
-
-    def model(self, facts: dict) -> Player:
-        return Player(self.learner(facts), facts)
-
-    def tell(self, results: dict) -> list[tuple]:
-        return reward.told(results)
 
     def claim(self, run: Run) -> Claim:
         """Against SAC from the same pictures, with the same network and steps; beside it SAC from the state."""

@@ -9,7 +9,6 @@ from typing import ClassVar
 from torch.optim import Adam
 
 from caudex import reward
-from caudex.claim import Claim
 from caudex.experience import Rollouts
 from caudex.learner import Learner
 from caudex.player import Player
@@ -62,23 +61,11 @@ class Ppo(OnWorld, System):
         fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 
-    def budget(self, share: float) -> dict:
-        return super().budget(share) | {"experience": self.experience}
-
     def learner(self, facts: dict) -> Learner:
         policy = ClippedPolicy(facts["actions"], reward.hidden(facts), self.entropy, clip=self.clip)
         optimizer = partial(Adam, lr=self.lr, eps=1e-5, fused=True)
         signals = reward.further(self, {"policy": policy}, facts)
         return Learner(reward.trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
-
-    def model(self, facts: dict) -> Player:
-        return Player(self.learner(facts), facts)
-
-    def tell(self, results: dict) -> list[tuple]:
-        return reward.told(results)
-
-    def claim(self, run: Run) -> Claim:
-        return reward.claimed(self, run)
 
     def check(self) -> None:
         super().check()

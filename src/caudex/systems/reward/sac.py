@@ -9,7 +9,6 @@ from typing import ClassVar
 from torch.optim import Adam
 
 from caudex import reward
-from caudex.claim import Claim
 from caudex.learner import Learner
 from caudex.player import Player
 from caudex.reward import OnReplay
@@ -51,22 +50,10 @@ class Sac(OnReplay, System):
         fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 
-    def budget(self, share: float) -> dict:
-        return super().budget(share) | {"experience": self.experience}
-
     def learner(self, facts: dict) -> Learner:
         policy = SoftActorCritic(facts["actions"], (self.width, self.width), self.temperature, self.decay)
         signals = reward.further(self, {"policy": policy}, facts)
         return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr, fused=True), clip=None)
-
-    def model(self, facts: dict) -> Player:
-        return Player(self.learner(facts), facts)
-
-    def tell(self, results: dict) -> list[tuple]:
-        return reward.told(results)
-
-    def claim(self, run: Run) -> Claim:
-        return reward.claimed(self, run)
 
     def check(self) -> None:
         super().check()

@@ -11,7 +11,6 @@ import torch
 from torch.optim import Adam
 
 from caudex import reward
-from caudex.claim import Claim
 from caudex.experience import Rollouts
 from caudex.learner import Learner
 from caudex.player import Player
@@ -54,21 +53,9 @@ class Trpo(OnWorld, System):
         fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=step)
         return reward.finish(Player(learner, facts), run)
 
-    def budget(self, share: float) -> dict:
-        return super().budget(share) | {"experience": self.experience}
-
     def learner(self, facts: dict) -> Learner:
         policy = TrustRegion(facts["actions"], reward.hidden(facts), self.size)
         return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr, fused=True), clip=None)
-
-    def model(self, facts: dict) -> Player:
-        return Player(self.learner(facts), facts)
-
-    def tell(self, results: dict) -> list[tuple]:
-        return reward.told(results)
-
-    def claim(self, run: Run) -> Claim:
-        return reward.claimed(self, run)
 
     def check(self) -> None:
         super().check()
