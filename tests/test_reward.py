@@ -11,7 +11,7 @@ from torch import nn
 
 from caudex import filming, load, worlds
 from caudex.errors import CaudexError
-from caudex.experience import Rollout, Transition, Viewed
+from caudex.experience import Acting, Rollout, Transition, Viewed
 from caudex.learner import Learner
 from caudex.signals import BilinearContrast
 from caudex.signals.policies import Categorical, Gaussian
@@ -255,10 +255,30 @@ def test_play_says_what_it_cannot_do(tmp_path):
 
 def test_names_of_worlds_are_known():
     known = worlds.names()
-    assert {"control/reacher", "pixels/reacher", "CartPole-v1", "MinAtar/Breakout-v1", "HalfCheetah-v5"} <= set(known)
+    assert {
+        "control/reacher",
+        "pixels/reacher",
+        "CartPole-v1",
+        "MinAtar/Breakout-v1",
+        "HalfCheetah-v5",
+        "ALE/Pong-v5",
+    } <= set(known)
     assert "CartPole-v0" not in known
     with pytest.raises(CaudexError, match="is not a registered world"):
         worlds.make("Nothing-v0", 1)
+
+
+def test_atari_goes_on_exactly_and_tells_the_last_frame_of_a_game():
+    one, other = (Acting(worlds.make("ALE/Pong-v5", 2), 1, stack=4) for _ in range(2))
+    draw = np.random.default_rng(0)
+    for actions in draw.integers(0, 6, (50, 2)):
+        one.step(actions)
+    other.load_state_dict(one.state_dict())
+    for actions in draw.integers(0, 6, (30, 2)):
+        assert np.array_equal(one.step(actions).after, other.step(actions).after)
+    assert one.observations.shape == (2, 4, 84, 84) and len(np.unique(one.observations)) > 3
+    with pytest.raises(CaudexError, match=r"Did you mean ALE/Pong-v5\?"):
+        worlds.make("ALE/Pomg-v5", 1)
 
 
 def test_a_sheet_has_pictures_evenly_spread_in_time():

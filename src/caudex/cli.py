@@ -87,7 +87,14 @@ def list_(words: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    parse(List, words, "list")
+    flags = parse(List, words, "list")
+    if flags.what not in ("", "worlds"):
+        raise CaudexError(f"list {flags.what}: say `caudex list`, or `caudex list worlds`.")
+    if flags.what:
+        from caudex import worlds
+
+        print(*worlds.names(), sep="\n")
+        return
     systems = Table(
         "system",
         "kind",

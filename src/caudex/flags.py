@@ -20,7 +20,7 @@ from caudex import names
 from caudex.errors import CaudexError
 
 COMMANDS = {
-    "list": "the systems and the signals, and which to take",
+    "list": "the systems and the signals, and which to take; list worlds",
     "train": "SYSTEM [--data FOLDER] [settings]: train, measure, report",
     "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
     "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
@@ -41,7 +41,8 @@ COMMANDS = {
 
 @dataclass
 class List:
-    pass
+    what: Annotated[Positional[str], arg(help_behavior_hint="", metavar="[worlds]")] = ""
+    """worlds: what --world can be"""
 
 
 @dataclass

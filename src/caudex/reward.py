@@ -159,7 +159,8 @@ def by_numbers(name: str, facts: dict) -> None:
 
 
 def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, **further) -> Replay:
-    """The source that acts by the signal `policy` and remembers."""
+    """The source that acts by the signal `policy` and remembers. Rewards of Atari are cut to -1 and 1, as published."""
+    further |= {"clipped": 1.0} if acting.world.name.startswith("ALE/") else {}
     return Replay(
         acting, learner, "policy", settings.capacity, settings.batch, settings.start, settings.every, settings.gamma,
         seed=run.seed, folder=run.stage("training").path / "replay", **further,

@@ -7,8 +7,8 @@ from caudex.worlds.world import World
 
 
 def make(name: str, count: int, shown: bool = False) -> World:
-    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME; control/TASK and
-    pixels/TASK are our own, seen as numbers and as pictures.
+    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5; control/TASK
+    and pixels/TASK are our own, seen as numbers and as pictures.
 
     `shown`: the first can be looked at. Raises CaudexError for a name that is not known, a package that is missing.
     """
@@ -18,6 +18,10 @@ def make(name: str, count: int, shown: bool = False) -> World:
         from caudex.worlds.control import control
 
         return control(task, count, kind == "pixels")
+    if kind == "ALE":
+        from caudex.worlds.atari import Atari
+
+        return Atari(name, count)
     from caudex.worlds.separate import Separate
 
     return Separate(name, count, shown)
@@ -46,9 +50,11 @@ def names() -> list[str]:
     register()
     import gymnasium
 
+    from caudex.worlds.atari import names as atari
     from caudex.worlds.control import TASKS
 
     newest: dict[str, str] = {}
     for spec in sorted(gymnasium.registry.values(), key=lambda spec: spec.version or 0):
         newest[spec.id.rpartition("-v")[0] or spec.id] = spec.id
-    return [f"{kind}/{task}" for kind in ("control", "pixels") for task in TASKS] + sorted(newest.values())
+    own = [f"{kind}/{task}" for kind in ("control", "pixels") for task in TASKS]
+    return own + sorted(newest.values()) + atari()
