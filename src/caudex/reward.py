@@ -37,7 +37,7 @@ class OnWorld:
     experience: int = 100_000
     """steps in the world, of all environments together"""
     steps: int | None = None
-    """optimiser steps, instead"""
+    """stop after so many optimiser steps, where that comes first"""
     worlds: int = 8
     """environments side by side"""
     stack: int = 4
@@ -192,7 +192,7 @@ def by_values(settings: OnValues, run: Run) -> Player:
         learner = values(settings, facts)
     source = remembered(settings, acting, learner, run, steps=settings.returns, priority=settings.priority)
     keep(run, facts)
-    fit(learner, sources(settings, learner, source, facts, run), **settings.budget(1.0), run=run.stage("training"))
+    fit(learner, sources(learner, source, facts, run), **settings.budget(1.0), run=run.stage("training"))
     return finish(Player(learner, facts), run)
 
 
@@ -204,7 +204,7 @@ def check_values(settings: OnValues) -> None:
     inside(settings, explore=(0, 1), exploring=(1e-6, 1))
 
 
-def sources(settings: OnWorld, learner: Learner, source: Rollouts | Replay, facts: dict, run: Run) -> dict:
+def sources(learner: Learner, source: Rollouts | Replay, facts: dict, run: Run) -> dict:
     """The source of all signals: with two views of what was seen, where one was added that compares views."""
     if len(learner.signals) > 1:
         source = Viewed(source, view(facts), run.seed)
@@ -258,3 +258,7 @@ def check_replay(settings: OnReplay) -> None:
     """Raises CaudexError for a setting out of range."""
     endless = float("inf")
     inside(settings, capacity=(100, endless), start=(0, endless), batch=(1, 1 << 20), every=(1, 1000))
+    if settings.start >= settings.experience:
+        raise CaudexError(
+            f"--start {settings.start:,} steps at random leave nothing of --experience {settings.experience:,}; give a lower --start."
+        )

@@ -58,7 +58,7 @@ class Ppo(OnWorld, System):
             seed=run.seed,
         )
         reward.keep(run, facts)
-        fit(learner, reward.sources(self, learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
+        fit(learner, reward.sources(learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:
