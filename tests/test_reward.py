@@ -1,5 +1,7 @@
 """Systems that learn from reward: the trust region by dense matrices, one pass for all heads, and the commands."""
 
+import sys
+
 import gymnasium
 import numpy as np
 import pytest
@@ -46,6 +48,11 @@ class Broken(gymnasium.Env):
 def broken():
     for how in ("raises", "infinite"):
         gymnasium.register(f"Broken-{how}-v0", lambda how=how: Broken(how))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 # -- trust region ---------------------------------------------------------------------------------------------------
@@ -217,6 +224,7 @@ def test_a_system_trains_plays_and_is_filmed(system, world, further, tmp_path):
     first = done(*words, "--video", film)
     assert film.stat().st_size > 1000 and film.with_suffix(".png").exists()
     assert first.out.splitlines()[3] == done(*words).out.splitlines()[3]  # the same seed, the same episodes
+    refused(*words, "--video", film, because="out.mp4 exists already")
     player = load(tmp_path / "run")
     assert len(player.play(4, seed=1)) == 4
 
@@ -280,6 +288,20 @@ def test_atari_goes_on_exactly_and_tells_the_last_frame_of_a_game():
     assert one.observations.shape == (2, 4, 84, 84) and len(np.unique(one.observations)) > 3
     with pytest.raises(CaudexError, match=r"Did you mean ALE/Pong-v5\?"):
         worlds.make("ALE/Pomg-v5", 1)
+
+
+def test_a_world_of_ones_own_is_imported_from_where_one_works(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    (tmp_path / "mybox_for_test.py").write_text(
+        "import gymnasium\nfrom gymnasium.envs.classic_control import CartPoleEnv\n"
+        "gymnasium.register('MyBox-v0', CartPoleEnv, max_episode_steps=50)\n"
+    )
+    world = worlds.make("mybox_for_test:MyBox-v0", 2)
+    assert world.reset(np.arange(2), np.ones(2, bool)).shape == (2, 4)
+    with pytest.raises(CaudexError, match="there is no module nosuch; install it"):
+        worlds.make("nosuch:Foo-v0", 1)
+    with pytest.raises(CaudexError, match=r"'mybox_for_test:Other-v0' is not a registered world"):
+        worlds.make("mybox_for_test:Other-v0", 1)
 
 
 def test_a_sheet_has_pictures_evenly_spread_in_time():

@@ -88,6 +88,9 @@ def search_(words: Sequence[str]) -> None:
     from caudex.searching import found_in
 
     rows = found_in(flags.texts, flags.query, flags.count, flags.by, flags.model, flags.column)
+    if not rows:
+        print(f"caudex: no word of {flags.query!r} stands in {flags.texts}; try --by meaning.", file=sys.stderr)
+        return
     show([("", "document", "text"), *rows])
 
 

@@ -18,6 +18,9 @@ def play_(words: Sequence[str]) -> None:
         raise CaudexError(f"--video {flags.video}: give a file that ends in .mp4.")
     if flags.video and not flags.video.parent.is_dir():
         raise CaudexError(f"--video {flags.video}: there is no folder {flags.video.parent}; make it first.")
+    for file in (flags.video, flags.video and flags.video.with_suffix(".png")):
+        if file and file.exists():
+            raise CaudexError(f"--video: {file} exists already; delete it first, or give another name.")
     from PIL import Image
 
     from caudex import filming
@@ -39,4 +42,4 @@ def play_(words: Sequence[str]) -> None:
         image = io.BytesIO()
         Image.fromarray(filming.sheet(pictures)).save(image, "png")
         write(flags.video.with_suffix(".png"), image.getvalue())
-        print(f"an episode that earned {total:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}")
+        print(f"a further episode, which earned {total:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}")

@@ -56,7 +56,7 @@ class Acting:
         if not (np.isfinite(found.rewards).all() and np.isfinite(found.observations).all()):
             raise CaudexError(
                 f"the world {self.world.name} gave a reward or an observation that is no finite number after "
-                f"{int(self.lengths.max()) + 1:,} steps of an episode; mend it, then `caudex resume` goes on."
+                f"{int(self.lengths.max()) + 1:,} steps of an episode; mend it; `caudex resume` goes on from a checkpoint, where there is one."
             )
         self.totals += found.rewards
         self.lengths += 1

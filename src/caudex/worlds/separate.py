@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import sys
+from tempfile import gettempdir
 
 import numpy as np
 
@@ -61,27 +64,38 @@ def made(name: str, shown: bool):
     """One environment. What Gymnasium would check at each step is left out: it costs more than small worlds."""
     import gymnasium
 
-    quiet_mujoco(shown)
+    without_screen(shown)
     try:
-        spec = gymnasium.spec(name)
+        module, _, rest = name.rpartition(":")
+        if module:
+            if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109
+                sys.path.append(os.getcwd())  # noqa: PTH109 - a world of one's own lies where one works
+            importlib.import_module(module)
+        spec = gymnasium.spec(rest)
         spec.order_enforce, spec.disable_env_checker = False, True
         return gymnasium.make(spec, **({"render_mode": "rgb_array"} if shown else {}))
     except gymnasium.error.DependencyNotInstalled as error:
         raise CaudexError(f"{name} needs a package that is missing ({error}); pip install 'caudex[control]'.") from None
-    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+    except ModuleNotFoundError as error:
+        raise CaudexError(
+            f"{name} cannot be made: there is no module {error.name}; install it, or go where it lies."
+        ) from None
+    except gymnasium.error.UnregisteredEnv:
         known = [spec.id for spec in gymnasium.registry.values()]
-        if isinstance(error, gymnasium.error.UnregisteredEnv):
-            raise CaudexError(
-                f"{name!r} is not a registered world.{nearest(name, known)} `caudex list worlds` shows all."
-            ) from None
+        raise CaudexError(
+            f"{name!r} is not a registered world.{nearest(name, known)} `caudex list worlds` shows all; one of your own is "
+            "module:NAME."
+        ) from None
+    except gymnasium.error.Error as error:
         raise CaudexError(f"{name} cannot be made: {str(error).rstrip('.')}.") from None
 
 
-def quiet_mujoco(shown: bool) -> None:
-    """It warns of old words in Gymnasium's models, on the screen and in a file; and without a screen it must be told how
-    to paint."""
+def without_screen(shown: bool) -> None:
+    """Without a screen, those that paint must be told how, or they complain; and MuJoCo warns of old words in Gymnasium's
+    models, on the screen and in a file."""
     if shown and "DISPLAY" not in os.environ:
-        os.environ.setdefault("MUJOCO_GL", "egl")
+        for name, value in {"MUJOCO_GL": "egl", "SDL_VIDEODRIVER": "dummy", "XDG_RUNTIME_DIR": gettempdir()}.items():
+            os.environ.setdefault(name, value)
     with contextlib.suppress(Exception):  # it is not there, or finds nothing to paint with
         import mujoco
 
@@ -100,8 +114,8 @@ class telling:
     def __exit__(self, kind, error, trace):
         if kind and issubclass(kind, Exception) and not issubclass(kind, CaudexError):
             raise CaudexError(
-                f"the world {self.name} failed while it {self.what}: {kind.__name__}: {str(error).rstrip('.')}; mend it, "
-                "then `caudex resume` goes on from the last checkpoint."
+                f"the world {self.name} failed while it {self.what}: {kind.__name__}: {str(error).rstrip('.')}; mend it; "
+                "`caudex resume` goes on from a checkpoint, where there is one."
             ) from error
 
 
