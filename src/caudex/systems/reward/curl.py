@@ -58,12 +58,7 @@ class Curl(OnReplay, System):
     width: int = 256
     """units of each of the two layers of policy and critics"""
 
-    scales: ClassVar = {
-        "tiny": {"experience": 600, "start": 200, "batch": 16, "width": 32},
-        "paper": {
-            "world": "dm_control/cartpole-swingup-v0", "experience": 12_500, "batch": 512, "capacity": 100_000, "width": 1024,
-        },
-    }  # fmt: skip
+    scales: ClassVar = {"tiny": {"experience": 600, "start": 200, "batch": 16, "width": 32}}
     statement: ClassVar = "with contrast on its trunk, learning from pictures comes nearer to learning from the state"
 
     def train(self, run: Run) -> Player:
