@@ -617,7 +617,7 @@ TRAIN = ("train", "supervised", *SMALL)
         ("export nowhere", "nowhere is not a run folder"),
         ("resume", "usage: `caudex resume RUN`"),
         ("resume nowhere", "nowhere is not a run folder"),
-        ("list systems", "'systems' belongs to no setting"),
+        ("list systems", "say `caudex list`, or `caudex list worlds`"),
         ("list --all", "no setting --all"),
     ],
 )
