@@ -295,7 +295,6 @@ def test_a_point_learns_to_stay_in_the_middle(kind):
 
 @pytest.mark.parametrize("system", [Sac, Ddpg])
 def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path, monkeypatch):
-    pytest.importorskip("gymnasium")
     settings = {
         "world": "Pendulum-v1",
         "experience": 900,
@@ -337,7 +336,6 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
 
 @pytest.mark.parametrize("name", ["sac", "ddpg"])
 def test_a_world_of_a_few_actions_is_refused_in_one_sentence(name, tmp_path):
-    pytest.importorskip("gymnasium")
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end:
         cli.main(["train", name, "--world", "CartPole-v1", "--run", str(tmp_path / "run")])

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from caudex.errors import CaudexError
 from caudex.worlds.bouncing import Catch, Hopper, KeepUp
-from caudex.worlds.control import STEPS, TASKS, Control, chances, control
+from caudex.worlds.control import STEPS, TASKS, Control, chances
 from caudex.worlds.drawing import Bar, Box, Canvas, Disc
 from caudex.worlds.mechanics import GRAVITY, Acrobot, CartPole, Pendulum, Reacher, tolerance
 from caudex.worlds.tabletop import PointMass, Push, Spinner
@@ -15,7 +15,7 @@ EACH = pytest.mark.parametrize("task", TASKS)
 
 
 def begun(task, seeds, pixels=False):
-    world = control(task, len(seeds), pixels, size=24)
+    world = Control(task, len(seeds), pixels, size=24)
     world.reset(np.asarray(seeds), np.ones(len(seeds), bool))
     return world
 
@@ -236,7 +236,7 @@ def test_colours_and_greys_and_what_is_in_front():
 
 def test_an_unknown_task_names_the_nearest():
     with pytest.raises(CaudexError, match=r"Did you mean cartpole-swingup\? Known: pendulum-swingup, "):
-        control("cartpole-swing-up")
+        Control("cartpole-swing-up", 1)
 
 
 def test_wrong_actions_and_no_environments_are_refused():
@@ -245,4 +245,4 @@ def test_wrong_actions_and_no_environments_are_refused():
         with pytest.raises(CaudexError, match=r"reacher takes finite actions \[2, 2\]"):
             world.step(wrong)
     with pytest.raises(CaudexError, match="at least 1"):
-        control("reacher", 0)
+        Control("reacher", 0)

@@ -26,16 +26,14 @@ def play_(words: Sequence[str]) -> None:
     from caudex import filming
     from caudex.disk import write
     from caudex.player import Player
-    from caudex.reward import summary
+    from caudex.reward import summary, told
     from caudex.system import load
 
     player = load(flags.run)
     if not isinstance(player, Player):
         raise CaudexError(f"{flags.run} holds nothing that acts in a world; give a run of ppo or dqn, for example.")
     found = summary(player.play(flags.episodes, flags.seed, not flags.drawn, flags.world))
-    interval = f"{found['low']:,.1f} to {found['high']:,.1f}" if flags.episodes > 1 else ""
-    row = (f"{found['return']:,.1f}", interval, f"{found['worst']:,.1f}", f"{found['best']:,.1f}")
-    show([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *row)])
+    show([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *told(found))])
     if flags.video:
         pictures, total = player.watch(flags.seed, not flags.drawn, flags.world)
         filming.film(pictures, flags.video)

@@ -46,6 +46,15 @@ def memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+def available() -> int:
+    """Bytes of memory that are free, or this machine's where the system does not say."""
+    try:
+        with open("/proc/meminfo") as lines:  # noqa: PTH123
+            return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, ValueError, StopIteration):
+        return memory()
+
+
 @cache
 def make_fabric(hardware: Hardware) -> Any:
     """Device, precision and processes, once for the same hardware, its further processes started."""

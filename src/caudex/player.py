@@ -35,7 +35,8 @@ class Player(nn.Module):
     def play(self, episodes: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None) -> np.ndarray:
         """The return of each episode, [episodes]; the same seed begins the same episodes."""
         self.eval()
-        self.knows(world or self.world)
+        if world:
+            self.knows(world)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return played(world or self.world, lambda seen: self.act(seen, greedy), episodes, seed, self.stack)
@@ -55,7 +56,8 @@ class Player(nn.Module):
         """Pictures uint8 [H, W, 3] of one episode, the first `steps` of it, and its return. With `most`, no more than twice
         as many pictures, evenly spread in time."""
         self.eval()
-        self.knows(world or self.world)
+        if world:
+            self.knows(world)
         here = worlds.make(world or self.world, 1, shown=True)
         acting, pictures, every, total = Acting(here, derived(seed, "watch"), self.stack), [here.picture()], 1, 0.0
         with torch.random.fork_rng(devices=[]):

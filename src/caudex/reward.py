@@ -33,7 +33,7 @@ class OnWorld:
     """What systems that act in a world have alike: settings, what is told of them, and what is claimed at the least."""
 
     world: str = "CartPole-v1"
-    """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, or module:NAME"""
+    """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, or module:NAME; `caudex list worlds` has all"""
     experience: int = 100_000
     """steps in the world, of all environments together"""
     steps: int | None = None
@@ -60,11 +60,7 @@ class OnWorld:
 
     def tell(self, results: dict) -> list[tuple]:
         rows = [(f"{results['episodes']} episodes", "mean return", "95% interval", "worst", "best")]
-        for name in ("policy", "random"):
-            found = results[name]
-            interval = f"{found['low']:,.1f} to {found['high']:,.1f}"
-            rows.append((name, f"{found['return']:,.1f}", interval, f"{found['worst']:,.1f}", f"{found['best']:,.1f}"))
-        return rows
+        return rows + [(name, *told(results[name])) for name in ("policy", "random")]
 
     def claim(self, run: Run) -> Claim:
         """What training earned, against acting at random."""
@@ -247,6 +243,12 @@ def finish(player: Player, run: Run) -> Player:
 def summary(returns: np.ndarray) -> dict[str, float]:
     mean, low, high = mean_interval(returns)
     return {"return": mean, "low": low, "high": high, "best": float(returns.max()), "worst": float(returns.min())}
+
+
+def told(found: dict[str, float]) -> tuple[str, ...]:
+    """Mean, interval, worst and best of what `summary` found, as they are shown."""
+    interval = f"{found['low']:,.1f} to {found['high']:,.1f}" if np.isfinite(found["low"]) else ""
+    return f"{found['return']:,.1f}", interval, f"{found['worst']:,.1f}", f"{found['best']:,.1f}"
 
 
 def check(settings: OnWorld) -> None:

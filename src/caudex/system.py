@@ -24,6 +24,8 @@ NEEDS = {
     "scenes": "scenes whose every pixel is known",
     "tokens": "running text",
     "sentences": "pairs of passages",
+    "rollouts": "a world to act in, and its reward",
+    "replay": "a memory of what was lived through in a world",
 }
 """what the kinds of source are called; see `Signal.needs`"""
 

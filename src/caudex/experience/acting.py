@@ -53,7 +53,8 @@ class Acting:
         for past, action in zip(self.past, actions):
             past.append(action)
         found = self.world.step(actions)
-        if not (np.isfinite(found.rewards).all() and np.isfinite(found.observations).all()):
+        numbers = [found.rewards] + ([found.observations] if self.observations.dtype.kind == "f" else [])
+        if not all(np.isfinite(each).all() for each in numbers):
             raise CaudexError(
                 f"the world {self.world.name} gave a reward or an observation that is no finite number after "
                 f"{int(self.lengths.max()) + 1:,} steps of an episode; mend it; `caudex resume` goes on from a checkpoint, where there is one."

@@ -20,18 +20,17 @@ class Memory:
         self.rewards = np.zeros((rows, count), np.float32)
         self.terminated, self.truncated = np.zeros((2, rows, count), bool)
         self.ages = np.zeros((rows, count), np.int32)  # steps since the episode began
-        self.finals: dict[tuple[int, int], np.ndarray] = {}
+        self.finals: dict[int, dict[int, np.ndarray]] = {}  # by row and place
 
     def add(self, before: np.ndarray, ages: np.ndarray, actions: np.ndarray, lived: Lived) -> int:
         """One step of all; returns its row."""
         row = self.count % self.rows
-        for place in [place for place in self.finals if place[0] == row]:
-            del self.finals[place]
+        self.finals.pop(row, None)
         self.frames[row] = before[:, -self.channels :] if self.stack > 1 else before
         self.actions[row], self.rewards[row], self.ages[row] = actions, lived.rewards, ages
         self.terminated[row], self.truncated[row] = lived.terminated, lived.truncated
         for i in np.flatnonzero(lived.truncated):
-            self.finals[row, int(i)] = lived.after[i].copy()
+            self.finals.setdefault(row, {})[int(i)] = lived.after[i].copy()
         self.count += 1
         return row
 
@@ -56,19 +55,17 @@ class Memory:
             over |= self.terminated[at, places] | self.truncated[at, places]
         after = self.seen((last + 1) % self.rows, places)
         for i in np.flatnonzero(self.truncated[last, places]):
-            after[i] = self.finals[int(last[i]), int(places[i])]
+            after[i] = self.finals[int(last[i])][int(places[i])]
         return rewards, after, np.where(self.terminated[last, places], 0, worth)
 
     def block(self, first: int, last: int) -> dict[str, np.ndarray]:
         """All that is known of the rows `first` to `last`, counted from the beginning, without the last."""
         rows = np.arange(first, last) % self.rows
-        finals = [place for place in self.finals if place[0] in set(rows.tolist())]
+        finals = [(row, i, final) for row in rows.tolist() for i, final in self.finals.get(row, {}).items()]
         found = {name: getattr(self, name)[rows] for name in FIELDS}
-        found["final_places"] = np.array(finals, np.int64).reshape(-1, 2)
+        found["final_places"] = np.array([place for *place, _ in finals], np.int64).reshape(-1, 2)
         shape = (0, self.stack * self.channels, *self.frames.shape[3:])
-        found["finals"] = (
-            np.array([self.finals[place] for place in finals]) if finals else np.zeros(shape, self.frames.dtype)
-        )
+        found["finals"] = np.array([final for *_, final in finals]) if finals else np.zeros(shape, self.frames.dtype)
         return found
 
     def put(self, first: int, block: dict[str, np.ndarray]) -> None:
@@ -76,7 +73,10 @@ class Memory:
         rows = np.arange(first, first + len(block["rewards"])) % self.rows
         for name in FIELDS:
             getattr(self, name)[rows] = block[name]
-        self.finals |= {tuple(place): final for place, final in zip(block["final_places"].tolist(), block["finals"])}
+        for row in rows.tolist():
+            self.finals.pop(row, None)
+        for (row, i), final in zip(block["final_places"].tolist(), block["finals"]):
+            self.finals.setdefault(row, {})[i] = final
 
 
 FIELDS = ("frames", "actions", "rewards", "terminated", "truncated", "ages")

@@ -15,6 +15,7 @@ from caudex.experience.acting import Acting
 from caudex.experience.memory import Memory
 from caudex.experience.priorities import Priorities
 from caudex.experience.segments import Segments
+from caudex.hardware import available
 from caudex.learner import Learner
 
 
@@ -141,11 +142,7 @@ class Replay:
 
 def affordable(size: int, capacity: int) -> None:
     """Raises CaudexError where so many bytes of frames do not fit into this machine's free memory."""
-    try:
-        words = dict(line.split(":") for line in open("/proc/meminfo"))  # noqa: SIM115, PTH123
-        free = int(words["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return
+    free = available()
     if size > 0.9 * free:
         raise CaudexError(
             f"--capacity {capacity:,} needs {size / 2**30:,.1f} GiB of memory, {free / 2**30:,.1f} are free; "

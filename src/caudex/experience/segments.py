@@ -29,7 +29,7 @@ class Segments:
             begin = max(first, count - self.memory.rows)
             files.append(f"{first}-{last}.safetensors")
             if not (self.folder / files[-1]).exists():
-                write(self.folder / files[-1], save(self.memory.block(begin, last), {"first": str(begin)}))
+                write(self.folder / files[-1], save(self.memory.block(begin, last)))
         for file in self.folder.glob("*.safetensors"):
             if file.name not in self.kept | set(files):
                 file.unlink()

@@ -15,8 +15,7 @@ class BilinearContrast(Signal):
     """Two views of one observation belong together, views of others apart; keys come from a slow copy of the trunk.
 
     The similarity is q W k (Laskin et al. 2020, equation 4), or with `bilinear` False the cosine over `temperature`;
-    `momentum` None takes the keys from the trunk itself, without a gradient. `slow` is a copy that another signal keeps
-    already. Source: Laskin et al. 2020, section 4 and algorithm 1.
+    `momentum` None takes the keys from the trunk itself, without a gradient. Source: Laskin et al. 2020, section 4 and algorithm 1.
     """
 
     needs = "pairs"

@@ -61,7 +61,3 @@ def games() -> dict[str, str]:
     except ImportError:
         return {}
     return {f"ALE/{''.join(part.capitalize() for part in rom.split('_'))}-v5": rom for rom in roms.get_all_rom_ids()}
-
-
-def names() -> list[str]:
-    return sorted(games())

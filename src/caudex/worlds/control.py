@@ -39,16 +39,11 @@ STEPS = 200  # of an episode
 LARGE = 256  # pixels of a picture for people
 
 
-def control(task: str, count: int = 1, pixels: bool = False, size: int = 48) -> Control:
-    """`count` environments of a task of TASKS; raises CaudexError where there is none of that name."""
-    return Control(task, count, pixels, size)
-
-
 class Control(World):
     """`count` environments of one task; an episode is cut after 200 steps and never ends otherwise.
 
     Observations: the true state, float32 [S], or with `pixels` one grey picture, uint8 [1, size, size]. Actions:
-    float32 [A] in [-1, 1]; what is beyond is cut to that. Rewards are in [0, 1].
+    float32 [A] in [-1, 1]; what is beyond is cut to that. Rewards are in [0, 1]. Raises CaudexError for an unknown task.
     """
 
     def __init__(self, task: str, count: int, pixels: bool = False, size: int = 48):
@@ -62,7 +57,8 @@ class Control(World):
             from gymnasium.spaces import Box
         except ImportError:
             raise CaudexError("worlds need the package gymnasium: pip install 'caudex[control]'.") from None
-        self.name, self.count, self.task = task, count, TASKS[task]
+        self.name = f"{'pixels' if pixels else 'control'}/{task}"
+        self.count, self.task = count, TASKS[task]
         self.names, self.kinds, self.hidden = described(self.task)
         self.canvas = Canvas(count, size, 1) if pixels else None
         numbers = Box(-np.inf, np.inf, (len(self.names),), np.float32)

@@ -15,9 +15,9 @@ def make(name: str, count: int, shown: bool = False) -> World:
     register(name)
     kind, _, task = name.partition("/")
     if kind in ("control", "pixels"):
-        from caudex.worlds.control import control
+        from caudex.worlds.control import Control
 
-        return control(task, count, kind == "pixels")
+        return Control(task, count, kind == "pixels")
     if kind == "ALE":
         from caudex.worlds.atari import Atari
 
@@ -50,11 +50,11 @@ def names() -> list[str]:
     register()
     import gymnasium
 
-    from caudex.worlds.atari import names as atari
+    from caudex.worlds.atari import games
     from caudex.worlds.control import TASKS
 
     newest: dict[str, str] = {}
     for spec in sorted(gymnasium.registry.values(), key=lambda spec: spec.version or 0):
         newest[spec.id.rpartition("-v")[0] or spec.id] = spec.id
     own = [f"{kind}/{task}" for kind in ("control", "pixels") for task in TASKS]
-    return own + sorted(newest.values()) + atari()
+    return own + sorted(newest.values()) + sorted(games())
