@@ -50,10 +50,11 @@ class Nature(Trunk):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
-        scale = 1 / 255 if x.dtype == torch.uint8 else 1.0
-        x, layers = x.to(self.convs[0].weight.dtype, memory_format=torch.channels_last) * scale, {}
+        whole = x.dtype == torch.uint8
+        x, layers = x.to(self.convs[0].weight.dtype, memory_format=torch.channels_last), {}
+        x = x.mul_(1 / 255) if whole else x
         for i, conv in enumerate(self.convs):
-            x = layers[f"conv{i + 1}"] = conv(x).relu()
+            x = layers[f"conv{i + 1}"] = conv(x).relu_()
         x = x.flatten(1)
         if self.linear:
             x = self.linear(x)

@@ -24,7 +24,7 @@ from caudex.training import fit
 from caudex.trunks import Nature
 from caudex.views import Moved
 
-LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
+LAYERS = ((16, 5, 3), (32, 3, 2), (32, 3, 1))
 """(channels, kernel, stride) for frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
 PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 
@@ -40,7 +40,7 @@ class Curl(OnReplay, System):
     experience: int = 20_000
     worlds: int = 1
     stack: int = 3
-    batch: int = 128
+    batch: int = 64
     every: int = 1
     lr: float = 1e-3
     temperature: float = 0.1
