@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch.optim import Adam
 
@@ -17,21 +17,26 @@ from caudex.names import find
 from caudex.player import Player
 from caudex.reward import OnReplay
 from caudex.run import Run
-from caudex.signals import BilinearContrast
+from caudex.signals import BilinearContrast, Signal
+from caudex.signals.q_learning import QLearning
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.system import System, inside
 from caudex.training import fit
-from caudex.trunks import Nature
-from caudex.views import Moved
+from caudex.trunks import Nature, Trunk
+from caudex.views import Blur, Cutout, Moved, Noise
 
 LAYERS = ((16, 5, 3), (32, 3, 2), (32, 3, 1))
-"""(channels, kernel, stride) for frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
+"""(channels, kernel, stride) for robots in frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
 PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
+GAMES = ((32, 5, 5), (64, 5, 5))
+"""of data-efficient Rainbow (van Hasselt et al. 2019)"""
+VIEWS = {"moved": None, "blurred": Blur((0.1, 2.0), 1.0), "noisy": Noise(0.1), "cut": Cutout(0.3)}
 
 
 @dataclass
 class Curl(OnReplay, System):
-    """A robot seen by a camera, and its reward: SAC, and contrast of what it saw, on one trunk (Laskin et al. 2020).
+    """A robot or a game seen by a camera, and its reward: SAC or Rainbow, and contrast of what was seen, on one trunk
+    (Laskin et al. 2020).
 
     Each picture is encoded once for all heads. `caudex play RUN --video out.mp4` shows what it learned.
     """
@@ -47,8 +52,10 @@ class Curl(OnReplay, System):
     """what entropy is worth at first"""
     contrast: float = 1.0
     """weight of the contrast; 0 leaves it out"""
+    view: Literal["moved", "blurred", "noisy", "cut"] = "moved"
+    """what two views of the same frames differ in: their place, sharpness, noise, or a hidden square"""
     moved: int = 4
-    """pixels that a view is moved by, at most; 0 leaves pictures as they are"""
+    """with --view moved: pixels, at most, and a twelfth of the side; 0 leaves pictures as they are"""
     bilinear: bool = True
     """the similarity is learned; else it is the cosine"""
     momentum: float = 0.975
@@ -56,41 +63,58 @@ class Curl(OnReplay, System):
     features: int = 50
     """numbers that stand for a picture"""
     width: int = 256
-    """units of each of the two layers of policy and critics"""
+    """units of each of the two layers of policy and critics; of the one layer of Rainbow's heads"""
+    returns: int | None = None
+    """rewards that are added up before the slow copy tells what follows; by default 1 for robots, 3 for games"""
+    renew: int = 2000
+    """for games: optimiser steps from one slow copy to the next"""
 
     scales: ClassVar = {"tiny": {"experience": 600, "start": 200, "batch": 16, "width": 32}}
     statement: ClassVar = "with contrast on its trunk, learning from pictures comes nearer to learning from the state"
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
-        reward.by_numbers("curl", facts)
         if len(facts["shape"]) < 3:
             raise CaudexError(
                 f"{self.world} shows numbers, curl learns from pictures; take sac, or a world of pixels/."
             )
         with run.seeded("weights"):
             learner = self.learner(facts)
-        replay = reward.remembered(self, acting, learner, run)
-        source = Viewed(replay, Moved(self.moved), run.seed, instead=True)
+        game = "count" in facts["actions"]
+        priority = {"priority": 0.5} if game else {}
+        replay = reward.remembered(self, acting, learner, run, steps=self.returns or (3 if game else 1), **priority)
+        side = min(facts["shape"][1:])
+        view = VIEWS[self.view] or Moved(min(self.moved, max(1, side // 12)))
+        source = Viewed(replay, view, run.seed, instead=True)
         reward.keep(run, facts)
         fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:
-        shape = tuple(facts["shape"])
-        trunk = Nature(shape, self.features, PUBLISHED if min(shape[1:]) >= 84 else LAYERS, norm=True)
-        signals = {"policy": SoftActorCritic(facts["actions"], (self.width, self.width), self.temperature)}
+        signals = {"policy": self.policy(facts["actions"])}
         if self.contrast:
             signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear)
             signals["contrast"].weight = self.contrast
+        trunk = self.trunk(tuple(facts["shape"]), "count" in facts["actions"])
         return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr, fused=True), clip=None)
 
+    def policy(self, actions: dict) -> Signal:
+        """SAC for robots; where one chooses among actions, all of Rainbow."""
+        if "count" in actions:
+            return QLearning(actions["count"], (self.width,), True, True, True, atoms=51, every=self.renew)
+        return SoftActorCritic(actions, (self.width, self.width), self.temperature)
+
+    def trunk(self, shape: tuple[int, int, int], game: bool) -> Trunk:
+        side = min(shape[1:])
+        layers = None if side < 36 else GAMES if game else PUBLISHED if side >= 84 else LAYERS
+        return Nature(shape, self.features, layers, norm=True)
+
     def claim(self, run: Run) -> Claim:
-        """Against SAC from the same pictures, with the same network and steps; beside it SAC from the state."""
+        """Against SAC or Rainbow from the same pictures, with the same network and steps; beside it SAC from the state."""
         self.train(run)
-        plain = replace(self, contrast=0.0, moved=0)
+        plain = replace(self, contrast=0.0, view="moved", moved=0)
         plain.train(run.stage("pictures"))
-        earned = {"curl": run, "sac from pictures": run.stage("pictures")}
+        earned = {"curl": run, "without contrast, from pictures as they are": run.stage("pictures")}
         if self.world.startswith("pixels/"):
             shared = {
                 name: getattr(self, name) for name in ("experience", "batch", "lr", "width", "seed", "every", "start")
@@ -110,4 +134,6 @@ class Curl(OnReplay, System):
         inside(
             self, temperature=(1e-6, 1e6), contrast=(0, 1e6), moved=(0, 1000), momentum=(0, 1), features=(1, 1 << 16)
         )
-        inside(self, width=(1, 1 << 16))
+        inside(self, width=(1, 1 << 16), renew=(1, float("inf")))
+        if self.returns is not None:
+            inside(self, returns=(1, 1000))
