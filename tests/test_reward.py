@@ -214,6 +214,7 @@ def test_a_trunk_for_frames_ends_as_it_is_asked_to():
     [
         ("ppo", "Pendulum-v1", ()), ("dqn", "MinAtar/Breakout-v1", ("--also", "contrast:0.1")),
         ("rainbow", "CartPole-v1", ()), ("trpo", "control/reacher", ()), ("curl", "pixels/pendulum-swingup", ()),
+        ("curl", "MinAtar/Breakout-v1", ("--view", "moved")),
     ],
 )  # fmt: skip
 def test_a_system_trains_plays_and_is_filmed(system, world, further, tmp_path):

@@ -1,6 +1,8 @@
 """Signals from pictures alone: nothing gives the answer away, and one who learned nothing has the trivial loss."""
 
 import math
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,9 +18,9 @@ from caudex.data.clips import Frames
 from caudex.errors import CaudexError
 from caudex.learner import Learner
 from caudex.names import find
-from caudex.signals import Colorization, Denoising, Inpainting, Jigsaw, NextFrame, Rotation, asked
+from caudex.signals import Colorization, Denoising, Inpainting, Jigsaw, NextFrame, Regression, Rotation, asked
 from caudex.signals.jigsaw import grid_for
-from caudex.trunks import MLP, Conv, Features, ResNet, Standardise, Trunk
+from caudex.trunks import MLP, Conv, Features, Identity, ResNet, Standardise, Trunk
 from caudex.views import encode, from_lab, to_lab
 
 
@@ -739,3 +741,18 @@ def test_a_prediction_does_not_depend_on_the_rest_of_the_batch_but_on_the_order_
 def test_where_a_bar_moves_is_learned_from_two_frames():
     signal, trunk = built(NextFrame())
     assert taught(signal, trunk, window(moving()), 25, 1e-2).loss < 0.4  # a copy has 1
+
+
+def test_regression_finds_the_numbers_and_knows_nothing_at_the_mean():
+    seen = torch.randn(256, 3, generator=torch.Generator().manual_seed(0))
+    numbers = seen @ torch.tensor([[2.0, 0.0], [0.0, -50.0], [1.0, 10.0]]) + 7  # of very different sizes
+    batch = SimpleNamespace(observations=seen, numbers=numbers)
+    learner = Learner(
+        Identity(3), {"state": Regression(numbers.mean(0), numbers.std(0, correction=0))}, partial(Adam, lr=0.03)
+    )
+    head = learner.signals["state"].head
+    nn.init.zeros_(head.weight), nn.init.zeros_(head.bias)
+    assert float(learner.step({"state": batch})["state"].loss) == pytest.approx(1, abs=1e-5)
+    for _ in range(300):
+        taught = learner.step({"state": batch})
+    assert float(taught["state"].loss) < 1e-4

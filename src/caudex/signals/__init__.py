@@ -16,13 +16,14 @@ from caudex.signals.masked_token import MaskedToken
 from caudex.signals.next_frame import NextFrame
 from caudex.signals.next_sentence import NextSentence
 from caudex.signals.next_token import NextToken
+from caudex.signals.regression import Regression
 from caudex.signals.rotation import Rotation
 from caudex.signals.segmentation import Segmentation
 from caudex.signals.signal import Signal, Taught, accuracy, frozen
 
 __all__ = [
     "BilinearContrast", "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels", "MaskedToken", "NextFrame",
-    "NextSentence", "NextToken", "Rotation", "Segmentation", "Signal", "Taught", "accuracy", "asked", "frozen", "meant",
+    "NextSentence", "NextToken", "Regression", "Rotation", "Segmentation", "Signal", "Taught", "accuracy", "asked", "frozen", "meant",
 ]  # fmt: skip
 
 

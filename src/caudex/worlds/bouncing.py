@@ -63,7 +63,7 @@ class Catch(Task):
 
     def reward(self, body):
         rest = self.thick + self.ball - self.high  # the height of a ball that lies in the cup
-        return tolerance(length(body[4] - body[0], body[5] - body[1] - rest), (0, 0.09), 0.16)
+        return tolerance(length(body[4] - body[0], body[5] - body[1] - rest), (0, 0.09), 0.3)
 
     def shapes(self, body, steps):
         x, y = body[0], body[1]

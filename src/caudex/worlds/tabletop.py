@@ -31,7 +31,7 @@ class PointMass(Task):
         return np.concatenate([*stopped(body[:2] + self.substep * speed, speed, self.edge), body[4:]])
 
     def reward(self, body):
-        return tolerance(length(*(body[:2] - body[4:6])), (0, 0.08), 0.35)
+        return tolerance(length(*(body[:2] - body[4:6])), (0, 0.08), 0.5)
 
     def shapes(self, body, steps):
         return [Disc(body[4], body[5], 0.15, TARGET), Disc(body[0], body[1], 0.09, DRIVEN)]
@@ -82,7 +82,7 @@ class Push(Task):
         return np.concatenate([at, speed, puck, sliding, body[8:10], touches[None]])
 
     def reward(self, body):
-        there = tolerance(length(*(body[4:6] - body[8:10])), (0, 0.08), 0.35)
+        there = tolerance(length(*(body[4:6] - body[8:10])), (0, 0.08), 0.5)
         near = tolerance(length(*(body[:2] - body[4:6])), (0, self.pusher + self.puck), 0.6)
         return there * (0.9 + 0.1 * near)
 
