@@ -1,0 +1,107 @@
+"""Updates a second of curl, each observation encoded once, beside encoding it for each head; results/curl.csv.
+
+    python benchmarks/curl.py              # some two minutes
+
+One process, one thread, in turns; the gradients are compared at equal weights first. `separately` encodes as the published
+code does: critic, actor, critics of the actor and contrast each have a pass of their own; it too is stepped once.
+"""
+
+import csv
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from caudex.experience.replay import Transition
+from caudex.experience.viewed import with_views
+from caudex.learner import Learner
+from caudex.signals.signal import Taught, frozen
+from caudex.signals.soft_actor_critic import SoftActorCritic, worths
+from caudex.systems.reward.curl import Curl
+
+TURNS = 7
+SIZES = {"48 pixels, batch 64": ((3, 48, 48), 64, 20), "84 pixels, batch 128": ((9, 84, 84), 128, 2)}
+
+
+class Separately(SoftActorCritic):
+    """As the published code: what each head needs is encoded for it."""
+
+    def loss(self, trunk, batch):
+        temperature = self.log_temperature.detach().exp()
+        told = worths(self.critics, trunk(batch.observations).pooled, self.bounds.unit(batch.actions))
+        critic = 0.5 * (told - self.targets(trunk, batch, temperature)).square().mean(1).sum()
+        actions, log_probs = self.policy_of(trunk(batch.observations).pooled.detach()).sample()
+        with frozen(self.critics):
+            worth = worths(self.critics, trunk(batch.observations).pooled.detach(), actions).amin(0)
+        actor = (temperature * log_probs - worth).mean()
+        cooling = self.log_temperature * (self.bounds.count - log_probs.detach().mean())
+        return Taught(critic + actor + cooling, {})
+
+
+class Apart(Learner):
+    """Nothing is remembered within a step."""
+
+    def forward(self, batches):
+        return {name: signal.loss(self.trunk, batches[name]) for name, signal in self.signals.items()}
+
+
+def batch(shape: tuple[int, int, int], size: int, actions: int):
+    """Frames and all that belongs to them, drawn."""
+    draw = torch.Generator().manual_seed(0)
+    first, after, other = (torch.randint(256, (size, *shape), dtype=torch.uint8, generator=draw) for _ in range(3))
+    whole = Transition(
+        first, torch.rand(size, actions, generator=draw) * 2 - 1, torch.rand(size, generator=draw), after,
+        torch.full((size,), 0.99), None, torch.arange(size),
+    )  # fmt: skip
+    return with_views(Transition)(*whole, first, other, torch.arange(size))
+
+
+def made(shape: tuple[int, int, int], kind: type) -> Learner:
+    torch.manual_seed(0)
+    facts = {"shape": list(shape), "actions": {"low": [-1.0], "high": [1.0]}}
+    system = Curl(width=1024 if shape[1] >= 84 else Curl.width)
+    learner = system.learner(facts)
+    if kind is Learner:
+        return learner
+    learner.__class__ = kind
+    learner.signals["policy"].__class__ = Separately
+    return learner
+
+
+def gradients(learner: Learner, seen) -> torch.Tensor:
+    torch.manual_seed(1)
+    learner.zero_grad()
+    taught = learner(dict.fromkeys(learner.signals, seen))
+    sum(learner.signals[name].weight * said.loss for name, said in taught.items()).backward()
+    return torch.cat([p.grad.flatten() for p in learner.parameters() if p.grad is not None])
+
+
+def speed(learner: Learner, seen, updates: int) -> float:
+    begun = time.perf_counter()
+    for _ in range(updates):
+        learner.step(dict.fromkeys(learner.signals, seen))
+    return updates / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    rows = []
+    for name, (shape, size, updates) in SIZES.items():
+        seen, once, apart = batch(shape, size, 1), made(shape, Learner), made(shape, Apart)
+        one, other = (gradients(learner, seen) for learner in (once, apart))
+        difference = float((one - other).norm() / one.norm())
+        found = np.array([[speed(learner, seen, updates) for learner in (once, apart)] for _ in range(TURNS)])[1:]
+        mine, its = (statistics.median(column) for column in found.T)
+        ratios = found[:, 0] / found[:, 1]
+        low, high, ratio = ratios.min(), ratios.max(), statistics.median(ratios)
+        rows.append((name, *(f"{x:.3g}" for x in (mine, its, ratio, low, high)), f"{difference:.1e}"))
+        print(*rows[-1], flush=True)
+    header = ("frames", "once updates/s", "separately updates/s", "ratio", "lowest", "highest", "gradients differ by")
+    with Path("results/curl.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+if __name__ == "__main__":
+    main()

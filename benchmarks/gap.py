@@ -1,0 +1,203 @@
+"""What learning from pictures costs, what contrast wins back, and why something remains (after Laskin et al. 2020, appendix E.5).
+
+    python benchmarks/gap.py train runs/gap --steps 5000 --seeds 0 1           # --tasks A B to share the work
+    python benchmarks/gap.py state runs/gap --steps 5000 --seeds 0 1           # which numbers a picture tells
+    python benchmarks/gap.py table runs/gap --steps 5000 --seeds 0 1
+
+`train`: SAC from the state, SAC from pictures, and curl, as many steps in each of our control tasks; what is done is not
+done again. `state`: frames of episodes, half by the policy that sees the state and half at random, to the state they
+show, by supervised regression; errors, over the variance, on episodes of other seeds. `table` writes results/gap.csv,
+results/regression.csv and docs/gap.png, and tells the rank correlation of error and gap.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+
+from caudex import worlds
+from caudex.experience import Acting
+from caudex.learner import Learner, cosine
+from caudex.run import Run, derived
+from caudex.signals import Regression
+from caudex.system import load, start
+from caudex.systems.reward.curl import LAYERS, Curl
+from caudex.systems.reward.sac import Sac
+from caudex.training import fit
+from caudex.trunks import Nature
+from caudex.worlds.control import TASKS
+
+ARMS = {
+    "state": lambda task, steps, seed: Sac(
+        world=f"control/{task}", experience=steps, seed=seed, worlds=1, batch=Curl.batch, lr=Curl.lr
+    ),
+    "pictures": lambda task, steps, seed: Curl(
+        world=f"pixels/{task}", experience=steps, seed=seed, contrast=0.0, moved=0
+    ),
+    "curl": lambda task, steps, seed: Curl(world=f"pixels/{task}", experience=steps, seed=seed),
+}
+COUNT, EPISODES = 20, 4  # environments, and episodes of each, that frames are taken from
+KINDS = ("position", "velocity", "contact", "target", "hidden")
+
+
+class Seen(NamedTuple):
+    observations: Tensor  # uint8 [N, 3, H, W]
+    numbers: Tensor  # [N, S]
+
+
+def train(folder: Path, tasks: list[str], steps: int, seeds: list[int]) -> None:
+    for seed in seeds:
+        for task in tasks:
+            for name, made in ARMS.items():
+                system, run = made(task, steps, seed), Run(folder / f"{name}-{task}-{seed}", seed)
+                if run.kept("results"):
+                    continue
+                start(system, run)
+                system.train(run)
+                print(task, seed, name, round(run.kept("results")["policy"]["return"], 1), flush=True)
+
+
+def lived(task: str, player, seed: int) -> Seen:
+    """Frames and states, half of the environments under the policy that sees the state, half at random."""
+    world = worlds.make(f"pixels/{task}", COUNT)
+    acting, draw, frames, numbers = Acting(world, seed, Curl.stack), np.random.default_rng(seed), [], []
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        while len(frames) < 200 * EPISODES:
+            frames.append(acting.observations.copy())
+            numbers.append(world.states.copy())
+            actions = draw.uniform(-1, 1, (COUNT, *world.action.shape)).astype(np.float32)
+            actions[: COUNT // 2] = player.act(world.states[: COUNT // 2], greedy=False)
+            acting.step(actions)
+    return Seen(torch.from_numpy(np.concatenate(frames)), torch.from_numpy(np.concatenate(numbers)))
+
+
+def batches(seen: Seen, seed: int, size: int = 128) -> Iterator[Seen]:
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        rows = torch.randint(len(seen.numbers), (size,), generator=generator)
+        yield Seen(seen.observations[rows], seen.numbers[rows])
+
+
+def regress(folder: Path, task: str, seed: int, steps: int = 1500) -> dict[str, float]:
+    """Errors over the variance, by kind of number, on episodes of other seeds; of what never changes nothing is asked."""
+    player = load(folder / f"state-{task}-{seed}")
+    known, new = (lived(task, player, derived(seed, "regression", part)) for part in ("train", "test"))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        signal = Regression(known.numbers.mean(0), known.numbers.std(0))
+        trunk = Nature(tuple(known.observations.shape[1:]), 256, LAYERS)
+        learner = Learner(trunk, {"state": signal}, partial(AdamW, lr=1e-3, fused=True), cosine)
+        fit(learner, {"state": batches(known, seed)}, steps=steps)
+    learner.eval()
+    with torch.inference_mode():
+        parts = zip(new.observations.split(1000), new.numbers.split(1000))
+        errors = torch.cat([signal.errors(learner.trunk, *part) for part in parts]).mean(0)
+    world = worlds.make(f"pixels/{task}", 1)
+    kinds = ["hidden" if name in world.hidden else kind for name, kind in zip(world.names, world.kinds)]
+    told = {kind: [float(e) for e, k in zip(errors, kinds) if k == kind] for kind in KINDS}
+    return {kind: float(np.mean(each)) for kind, each in told.items() if each} | {"all": float(errors.mean())}
+
+
+def state(folder: Path, tasks: list[str], seeds: list[int]) -> None:
+    for seed in seeds:
+        for task in tasks:
+            file = folder / f"regression-{task}-{seed}.json"
+            if not file.exists():
+                file.write_text(json.dumps(regress(folder, task, seed)))
+                print(task, seed, file.read_text(), flush=True)
+
+
+def curve(run: Run) -> np.ndarray:
+    """[K, 2]: steps of the world, and the mean return of the episodes that ended about then, over five rows."""
+    rows = [row for row in run.stage("training").metrics() if "episodes/return" in row]
+    found = np.array([(row["experience"], row["episodes/return"]) for row in rows])
+    width = min(5, len(found))
+    found[:, 1] = np.convolve(np.pad(found[:, 1], (width - 1, 0), "edge"), np.ones(width) / width, "valid")
+    return found
+
+
+def reached(steps_and_returns: np.ndarray, wanted: float) -> float:
+    """Steps until the curve is there; infinite where it never is."""
+    there = np.flatnonzero(steps_and_returns[:, 1] >= wanted)
+    return float(steps_and_returns[there[0], 0]) if len(there) else np.inf
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Of equal values the mean rank."""
+    return np.array([((values < v).sum() + (values <= v).sum() + 1) / 2 for v in values])
+
+
+def correlation(x: np.ndarray, y: np.ndarray, draws: int = 100_000) -> tuple[float, float]:
+    """Spearman's rank correlation, and how often a random pairing has one as far from zero."""
+    a, b = (ranks(v) - ranks(v).mean() for v in (x, y))
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    shuffled = np.random.default_rng(0).permuted(np.tile(b, (draws, 1)), axis=1) @ a
+    return float(a @ b), float((1 + (np.abs(shuffled) >= abs(a @ b) - 1e-12).sum()) / (draws + 1))
+
+
+def table(folder: Path, tasks: list[str], seeds: list[int]) -> None:
+    rows, errors, gaps = [], [], []
+    for task in tasks:
+        told = [json.loads((folder / f"regression-{task}-{seed}.json").read_text()) for seed in seeds]
+        runs = {name: [Run(folder / f"{name}-{task}-{seed}", seed) for seed in seeds] for name in ARMS}
+        earned = {name: [run.kept("results")["policy"]["return"] for run in each] for name, each in runs.items()}
+        chance = np.mean([run.kept("results")["random"]["return"] for run in runs["state"]])
+        means = {name: float(np.mean(each)) for name, each in earned.items()}
+        halves = [chance + (means["state"] - chance) / 2] * len(seeds)
+        times = {name: [reached(curve(run), half) for run, half in zip(each, halves)] for name, each in runs.items()}
+        gap = 1 - (means["curl"] - chance) / (means["state"] - chance)
+        error = {kind: float(np.mean([each[kind] for each in told])) for kind in told[0]}
+        rows.append((task, chance, means, earned, times, gap, error))
+        errors.append(error), gaps.append(gap)
+    with Path("results/gap.csv").open("w", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        arms = [f"{name}{what}" for name in ARMS for what in ("", " by seed", " steps to half")]
+        out.writerow(("task", "random", *arms, "gap of curl", *(f"error {kind}" for kind in (*KINDS, "all"))))
+        for task, chance, means, earned, times, gap, error in rows:
+            cells = [
+                cell
+                for name in ARMS
+                for cell in (
+                    round(means[name], 1),
+                    " ".join(f"{x:.1f}" for x in earned[name]),
+                    " ".join(f"{x:.0f}" for x in times[name]),
+                )
+            ]
+            shown = [round(error[kind], 4) if kind in error else "" for kind in (*KINDS, "all")]
+            out.writerow((task, round(chance, 1), *cells, round(gap, 3), *shown))
+    told = []
+    for kind in ("all", "position", "velocity"):
+        some = [(error[kind], gap) for error, gap in zip(errors, gaps) if kind in error]
+        rho, p = correlation(*map(np.array, zip(*some)))
+        told.append((kind, len(some), round(rho, 2), round(p, 4)))
+        print(f"error of {kind} and gap, {len(some)} tasks: rank correlation {rho:.2f}, p {p:.4f}")
+    with Path("results/gap-correlation.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([("error of", "tasks", "spearman", "permutation p"), *told])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("train", "state", "table"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    if asked.what == "train":
+        train(asked.folder, asked.tasks, asked.steps, asked.seeds)
+    else:
+        {"state": state, "table": table}[asked.what](asked.folder, asked.tasks, asked.seeds)
+
+
+if __name__ == "__main__":
+    main()
