@@ -109,9 +109,10 @@ class OnValues(OnReplay):
     """share of the training over which it falls from 1"""
 
 
-def begun(settings: OnWorld, run: Run) -> tuple[Acting, dict]:
-    """The worlds, their first episodes begun, and the facts of the model."""
-    here = worlds.make(settings.world, settings.worlds)
+def begun(settings: OnWorld, run: Run, world: str = "") -> tuple[Acting, dict]:
+    """The worlds, their first episodes begun, and the facts of the model; `world` in place of the one in the settings."""
+    world = world or settings.world
+    here = worlds.make(world, settings.worlds)
     shape = here.observation.shape
     pictures = len(shape) == 3
     stack = settings.stack if pictures and min(shape[1:]) >= 36 else 1
@@ -120,7 +121,7 @@ def begun(settings: OnWorld, run: Run) -> tuple[Acting, dict]:
     actions = (
         {"low": here.action.low.tolist(), "high": here.action.high.tolist()} if box else {"count": int(here.action.n)}
     )
-    facts = {"world": settings.world, "stack": stack, "shape": list(acting.shape), "actions": actions}
+    facts = {"world": world, "stack": stack, "shape": list(acting.shape), "actions": actions}
     return acting, facts
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from caudex.errors import CaudexError
 from caudex.names import nearest
+from caudex.worlds.telling import telling, watch
 from caudex.worlds.world import Outcome, World
 
 
@@ -23,6 +24,7 @@ class Separate(World):
     """
 
     def __init__(self, name: str, count: int, shown: bool = False):
+        watch()
         self.name, self.count = name, count
         self.environments = [made(name, shown and i == 0) for i in range(count)]
         quality = getattr(getattr(getattr(self.environments[0].unwrapped, "model", None), "vis", None), "quality", None)
@@ -43,10 +45,11 @@ class Separate(World):
 
     def step(self, actions: np.ndarray) -> Outcome:
         rewards, ended, late = np.zeros(self.count), np.zeros(self.count, bool), np.zeros(self.count, bool)
-        with telling(self.name, "steps"):
+        with telling(self.name, "steps") as call:
             for i, (environment, action) in enumerate(
                 zip(self.environments, actions if self.box else actions.tolist())
             ):
+                call.place = i
                 observation, rewards[i], ended[i], late[i], _ = environment.step(action)
                 self.held[i] = self.converted(observation)
         return Outcome(self.held.copy(), rewards, ended, late & ~ended)
@@ -100,23 +103,6 @@ def without_screen(shown: bool) -> None:
         import mujoco
 
         mujoco.set_mju_user_warning(lambda text: None)
-
-
-class telling:
-    """What an environment raises becomes one sentence; our own and the user's interruptions pass."""
-
-    def __init__(self, name: str, what: str):
-        self.name, self.what = name, what
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if kind and issubclass(kind, Exception) and not issubclass(kind, CaudexError):
-            raise CaudexError(
-                f"the world {self.name} failed while it {self.what}: {kind.__name__}: {str(error).rstrip('.')}; mend it; "
-                "`caudex resume` goes on from a checkpoint, where there is one."
-            ) from error
 
 
 def converter(name: str, space):

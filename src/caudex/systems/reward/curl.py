@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from torch.optim import Adam
 
-from caudex import reward
+from caudex import reward, worlds
 from caudex.claim import Claim
 from caudex.errors import CaudexError
 from caudex.experience import Viewed
@@ -42,6 +42,8 @@ class Curl(OnReplay, System):
     """
 
     world: str = "pixels/cartpole-swingup"
+    size: int = 0
+    """pixels of a picture's side, of worlds that a camera sees; 0: 48, and 84 of dm_control"""
     experience: int = 20_000
     worlds: int = 1
     stack: int = 3
@@ -73,7 +75,7 @@ class Curl(OnReplay, System):
     statement: ClassVar = "with contrast on its trunk, learning from pictures comes nearer to learning from the state"
 
     def train(self, run: Run) -> Player:
-        acting, facts = reward.begun(self, run)
+        acting, facts = reward.begun(self, run, worlds.with_camera(self.world, self.size))
         if len(facts["shape"]) < 3:
             raise CaudexError(
                 f"{self.world} shows numbers, curl learns from pictures; take sac, or a world of pixels/."
@@ -115,11 +117,11 @@ class Curl(OnReplay, System):
         plain = replace(self, contrast=0.0, view="moved", moved=0)
         plain.train(run.stage("pictures"))
         earned = {"curl": run, "without contrast, from pictures as they are": run.stage("pictures")}
-        if self.world.startswith("pixels/"):
+        if numbers := worlds.without_camera(worlds.with_camera(self.world)):
             shared = {
                 name: getattr(self, name) for name in ("experience", "batch", "lr", "width", "seed", "every", "start")
             }
-            state = find("systems", "sac")(world=self.world.replace("pixels/", "control/"), worlds=1, **shared)
+            state = find("systems", "sac")(world=numbers, worlds=1, **shared)
             state.train(run.stage("state"))
             earned["sac from the state"] = run.stage("state")
         found = {name: each.kept("results")["policy"]["return"] for name, each in earned.items()}
