@@ -7,7 +7,7 @@ from caudex.worlds.world import World
 
 
 def make(name: str, count: int, shown: bool = False) -> World:
-    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5; control/TASK
+    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4; control/TASK
     and pixels/TASK are our own, seen as numbers and as pictures.
 
     `shown`: the first can be looked at. Raises CaudexError for a name that is not known, a package that is missing.
