@@ -390,3 +390,43 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
     assert all(torch.equal(whole[name], found[name]) for name in whole)
     rows = [Run(tmp_path / name / "stages" / "training").metrics() for name in ("whole", "killed")]
     assert rows[0] == rows[1] and "episodes/return" in rows[0][-1]
+
+
+def test_acting_counts_in_the_operations(tmp_path):
+    system = Dqn(worlds=3, capacity=120, start=60, batch=8, experience=400)
+    run = Run(tmp_path, 1)
+    run.quiet = True
+    acting, facts = reward.begun(system, run)
+    source = reward.remembered(system, acting, learner := system.learner(facts), run)
+    fit(learner, {"policy": source}, experience=400, run=run.stage("training"))
+    each = 2 * (4 * 128 + 128 * 128 + 128 * 2)
+    last = run.stage("training").metrics()[-1]
+    assert source.flops == each * (last["experience"] - 60)  # before that it acts without looking
+    assert last["flops"] == source.flops + last["step"] * 8 * (3 + 1) * each  # the slow copy has no way back
+
+
+def test_acting_and_the_worth_of_what_came_last_are_counted():
+    learner = Learner(Identity(2), {"policy": ActorCritic({"count": 2})})
+    source = Rollouts(Acting(Clock(2), 0), learner, "policy", 12, 24, 1)
+    whole = next(source)
+    late = int(((whole.observations[:, 1] == 3) & (whole.observations[:, 0] % 2 == 1)).sum())
+    assert source.flops == 24 * 2 * (2 * 2 + 2) + (2 + late) * 2 * 2 and late
+
+
+class Lives(Clock):
+    """The clock, with a life that is lost at the second step."""
+
+    def step(self, actions):
+        found = super().step(actions)
+        return found._replace(lost=self.steps == 2)
+
+
+def test_a_lost_life_ends_what_is_learned_and_not_the_episode():
+    learner = Learner(Identity(2), {"policy": QLearning(2)})
+    replay = Replay(acting := Acting(Lives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, steps=2)
+    batch = next(replay)
+    before, sums = batch.observations[:, 1], batch.rewards
+    assert acting.told()["episodes/length"] > 2 and acting.told() == {}
+    assert sums[before == 0].tolist() == approx([1 + 0.5 * 2] * int((before == 0).sum()))  # up to the loss
+    assert sums[before == 1].tolist() == approx([2.0] * int((before == 1).sum()))
+    assert (batch.discounts[before <= 1] == 0).all() and (batch.observations[before == 2, 1] == 2).all()

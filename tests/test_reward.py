@@ -291,6 +291,25 @@ def test_atari_goes_on_exactly_and_tells_the_last_frame_of_a_game():
         worlds.make("ALE/Pomg-v5", 1)
 
 
+def test_atari_of_2015_begins_with_idle_steps_and_tells_lost_lives():
+    one, other = (Acting(worlds.make("ALE/Breakout-v4", 1), 1, stack=4) for _ in range(2))
+    draw, lost = np.random.default_rng(0), 0
+    while not one.ended:
+        lost += int(one.step(draw.integers(0, 4, 1)).terminated[0])
+    assert lost == 5  # all lives of one game
+    other.load_state_dict(one.state_dict())
+    for actions in draw.integers(0, 4, (10, 1)):
+        assert np.array_equal(one.step(actions).after, other.step(actions).after)
+    for version, kinds in (("v4", 3), ("v5", 1)):
+        world = worlds.make(f"ALE/Freeway-{version}", 3)
+        world.reset(np.arange(3), np.ones(3, bool))
+        for _ in range(20):
+            seen = world.step(np.zeros(3, np.int64)).observations
+        assert len({frame.tobytes() for frame in seen}) == kinds  # the same seconds of waiting, or other ones
+    with pytest.raises(CaudexError, match="is no game of ale-py"):
+        worlds.make("ALE/Pong-v3", 1)
+
+
 def test_a_world_of_ones_own_is_imported_from_where_one_works(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     (tmp_path / "mybox_for_test.py").write_text(

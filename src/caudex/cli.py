@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from caudex import names
 from caudex.errors import CaudexError
 from caudex.flags import COMMANDS, Compare, Export, List, Predict, Report, Resume, parse, system_settings
-from caudex.terminal import alone_in, leave, left_out, new_folder, show, tell
+from caudex.terminal import alone_in, leave, left_out, new_file, new_folder, show, tell
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -193,10 +193,7 @@ def predict_(words: Sequence[str]) -> None:
 
     if not flags.files:
         raise CaudexError(f"say which pictures or texts: caudex predict {flags.run} FILES..., files or folders.")
-    if flags.csv and not flags.csv.parent.is_dir():
-        raise CaudexError(f"--csv {flags.csv}: there is no folder {flags.csv.parent}; make it first.")
-    if flags.csv and flags.csv.exists():
-        raise CaudexError(f"--csv {flags.csv} exists already; delete it first, or give another name.")
+    new_file("--csv", flags.csv)
     model = load(flags.run)
     if not hasattr(model, "predict"):
         raise CaudexError(f"{flags.run} holds nothing that predicts classes.")
@@ -235,13 +232,23 @@ def report_(words: Sequence[str]) -> None:
 
 def compare_(words: Sequence[str]) -> None:
     flags = parse(Compare, words, "compare")
-    from caudex.reports import comparison, finished
-    from caudex.run import Run
+    if len(flags.runs) < 2:
+        raise CaudexError("compare needs at least two run folders.")
+    new_file("--figure", flags.figure, ".png")
+    from caudex import reports
+    from caudex.reward import OnWorld
+    from caudex.system import opened
 
-    for table in comparison(flags.runs):
+    runs = {path: opened(path) for path in flags.runs}
+    acted = reports.of_worlds([each for each in runs.values() if isinstance(each[0], OnWorld)])
+    said = reports.judge(acted, flags.figure)
+    alone = [reports.of_run(path, *each) for path, each in runs.items() if not isinstance(each[0], OnWorld)]
+    for table in reports.comparison(alone + acted):
         show(table)
-    for path in flags.runs:
-        if not finished(Run(path)):
+    for sentence in said:
+        tell(sentence)
+    for path, (_, run) in runs.items():
+        if not reports.finished(run):
             print(f"caudex: {path} is not finished; `caudex resume {path}` goes on with it.", file=sys.stderr)
 
 

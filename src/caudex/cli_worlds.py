@@ -7,20 +7,15 @@ from collections.abc import Sequence
 
 from caudex.errors import CaudexError
 from caudex.flags import Play, parse
-from caudex.terminal import show
+from caudex.terminal import new_file, show
 
 
 def play_(words: Sequence[str]) -> None:
     flags = parse(Play, words, "play")
     if not 1 <= flags.episodes <= 100_000:
         raise CaudexError(f"--episodes {flags.episodes} is out of range; it must be between 1 and 100000.")
-    if flags.video and flags.video.suffix != ".mp4":
-        raise CaudexError(f"--video {flags.video}: give a file that ends in .mp4.")
-    if flags.video and not flags.video.parent.is_dir():
-        raise CaudexError(f"--video {flags.video}: there is no folder {flags.video.parent}; make it first.")
-    for file in (flags.video, flags.video and flags.video.with_suffix(".png")):
-        if file and file.exists():
-            raise CaudexError(f"--video: {file} exists already; delete it first, or give another name.")
+    new_file("--video", flags.video, ".mp4")
+    new_file("--video", flags.video and flags.video.with_suffix(".png"))
     from PIL import Image
 
     from caudex import filming

@@ -8,7 +8,7 @@ attention on a CPU and for recurrent layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import prod
 
@@ -122,3 +122,24 @@ def counting(*modules: nn.Module) -> Iterator[Counter]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+class Passes:
+    """Operations of many passes that differ in the number of their examples alone: one of each kind is counted by hooks."""
+
+    def __init__(self):
+        self.flops, self.each = 0.0, dict[str, float]()
+
+    def of(self, kind: str, module: nn.Module, examples: int) -> AbstractContextManager:
+        """Within it, one pass of that kind through `module`, of so many examples."""
+        if kind not in self.each:
+            return self._measured(kind, module, examples)
+        self.flops += examples * self.each[kind]
+        return nullcontext()
+
+    @contextmanager
+    def _measured(self, kind: str, module: nn.Module, examples: int) -> Iterator[None]:
+        with counting(module) as counter:
+            yield
+        self.each[kind] = counter.flops / examples
+        self.flops += counter.flops

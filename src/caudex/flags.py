@@ -34,7 +34,7 @@ COMMANDS = {
     "import": "FOLDER: a public GPT-2 or BERT becomes a run",
     "search": "TEXTS QUERY: find by meaning, and by words",
     "report": "RUN: write report.html, one file with all figures",
-    "compare": "RUN RUN...: results, cost, differing settings side by side",
+    "compare": "RUN RUN...: results, cost, differing settings; over worlds and seeds",
     "export": "RUN [--to FOLDER]: ONNX and safetensors",
 }
 
@@ -173,7 +173,9 @@ class Report:
 @dataclass
 class Compare:
     runs: Annotated[Positional[tuple[Path, ...]], arg(help_behavior_hint="", metavar="RUN RUN...")]
-    """run folders"""
+    """run folders; those that learned from reward, and their claims, share a column where only worlds and seeds differ"""
+    figure: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    """of those: draw their performance profiles there, as .png"""
 
 
 @dataclass

@@ -227,7 +227,9 @@ def hidden(facts: dict) -> tuple[int, ...]:
 
 def finish(player: Player, run: Run) -> Player:
     """Keep returns of the same beginnings, played by the policy and at random; and a sheet of pictures of an episode."""
-    own, chance = player.play(EPISODES, run.seed), at_random(player.world, EPISODES, run.seed)
+    with run.counting(player):
+        own = player.play(EPISODES, run.seed)
+    chance = at_random(player.world, EPISODES, run.seed)
     run.keep("results", {"policy": summary(own), "random": summary(chance), "episodes": EPISODES})
     try:
         pictures, total = player.watch(run.seed, most=12)

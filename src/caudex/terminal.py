@@ -113,6 +113,18 @@ def widths(rows: Sequence[tuple], room: int) -> list[int]:
     return wide
 
 
+def new_file(flag: str, file: Path | None, suffix: str = "") -> None:
+    """Raises CaudexError unless such a file can be written there, over nothing."""
+    if file is None:
+        return
+    if not file.name.endswith(suffix):
+        raise CaudexError(f"{flag} {file}: give a file that ends in {suffix}.")
+    if not file.parent.is_dir():
+        raise CaudexError(f"{flag} {file}: there is no folder {file.parent}; make it first.")
+    if file.exists():
+        raise CaudexError(f"{flag} {file} exists already; delete it first, or give another name.")
+
+
 def new_folder(given: Path | None, name: str, hardware) -> Path:
     """The run's folder, made: as given, or the next free runs/NAME-N. One that has something in it is refused.
     Further processes of the same run take the first one's."""

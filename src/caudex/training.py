@@ -65,7 +65,8 @@ def fit(
 
     With a run folder, metrics and checkpoints go there, a killed run goes on where its last checkpoint was, and a
     finished one loads. Everything random within a step follows from the run's seed and the step's number.
-    What a source has to tell of what it lived through (`told()`: name to figure) is written with the metrics.
+    What a source has to tell of what it lived through (`told()`: name to figure) is written with the metrics; operations
+    that it took to act (`flops`) count with those of the steps.
     `evaluate` sees the learner in eval mode ten times, without gradients; `step` replaces the gradient step (TRPO).
     Raises CaudexError for a signal without a source, and when a loss stops being a finite number.
     """
@@ -139,7 +140,7 @@ class _State:
     def __init__(self, learner: Learner, sources: Mapping, run: Run | None):
         self.learner, self.run = learner, run
         self.sources = list({id(source): source for source in sources.values()}.values())
-        self.step, self.flops, self.rate, self.seconds = 0, 0.0, 0.0, 0.0
+        self.step, self.stepped, self.rate, self.seconds = 0, 0.0, 0.0, 0.0
         self.pending: dict[str, list[tuple[int, Tensor | float]]] = {}
         self.latest: dict[str, float] = {}
         self.saved, self.logged = 0, {}  # of the last checkpoint: its step, and the metrics written until then
@@ -149,10 +150,15 @@ class _State:
     def experience(self) -> int:
         return sum(getattr(source, "experience", 0) for source in self.sources)
 
+    @property
+    def flops(self) -> float:
+        """Of all steps, and of what sources computed to act."""
+        return self.stepped + sum(getattr(source, "flops", 0.0) for source in self.sources)
+
     def add(self, taught: Mapping, counted: float | None) -> None:
         self.step += 1
         self.rate = self.rate if counted is None else counted
-        self.flops += self.rate
+        self.stepped += self.rate
         for name, said in taught.items():
             for what, value in {"loss": said.loss, **said.metrics}.items():
                 if callable(value):
@@ -232,7 +238,7 @@ class _State:
             return
         self.saved = self.step
         state = {
-            "flops": self.flops,
+            "flops": self.stepped,
             "rate": self.rate,
             "seconds": self.seconds,
             "progress": self.learner.progress,
@@ -253,7 +259,7 @@ class _State:
         _restore_optimizer(self.learner.optimizer, state["optimizer"])
         for source, saved in zip((s for s in self.sources if hasattr(s, "state_dict")), state["sources"]):
             source.load_state_dict(saved)
-        self.flops, self.rate, self.seconds = state["flops"], state["rate"], state["seconds"]
+        self.stepped, self.rate, self.seconds = state["flops"], state["rate"], state["seconds"]
         self.learner.progress, self.logged = state["progress"], state["logged"]
         if self.run.leads:
             self.pending = {name: [tuple(row) for row in rows] for name, rows in state["pending"].items()}

@@ -14,7 +14,7 @@ from caudex.worlds import World
 
 class Lived(NamedTuple):
     """One step in N environments. `after` is what followed, also where the episode ended with it; `begun` where a new one
-    began behind it, whose first observation is then in `Acting.observations`."""
+    began behind it, whose first observation is then in `Acting.observations`. A life that is lost is `terminated`, too."""
 
     rewards: np.ndarray  # float64 [N]
     terminated: np.ndarray  # bool [N]
@@ -70,7 +70,8 @@ class Acting:
             self.totals[over], self.lengths[over] = 0, 0
             self.episodes[over] += 1
             self._begin_again(over)
-        return Lived(found.rewards, found.terminated, found.truncated, after, over)
+        terminated = found.terminated if found.lost is None else found.terminated | found.lost
+        return Lived(found.rewards, terminated, found.truncated & ~terminated, after, over)
 
     def told(self) -> dict[str, float]:
         """Mean return and length of the episodes that ended since it was last asked."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caudex.compute import Passes
 from caudex.errors import CaudexError
 from caudex.experience.acting import Acting
 from caudex.experience.memory import Memory
@@ -54,7 +55,12 @@ class Replay:
         self.gamma, self.steps, self.clipped = gamma, steps, clipped
         self.priorities = Priorities(rows * count, priority) if priority else None
         self.generator, self.segments = np.random.default_rng(seed), folder and Segments(folder, self.memory)
-        self.experience, self.owed, self.drawn = 0, 0.0, None
+        self.experience, self.owed, self.drawn, self.passes = 0, 0.0, None, Passes()
+
+    @property
+    def flops(self) -> float:
+        """Of acting."""
+        return self.passes.flops
 
     def __iter__(self):
         return self
@@ -74,7 +80,9 @@ class Replay:
         if self.experience < self.start:
             actions = signal.wild(len(before)).numpy()
         else:
-            actions = signal.explore(learner.trunk, torch.from_numpy(before).to(device), learner.progress).cpu().numpy()
+            seen = torch.from_numpy(before).to(device)
+            with self.passes.of("explore", learner, len(before)):
+                actions = signal.explore(learner.trunk, seen, learner.progress).cpu().numpy()
             self.owed += len(before) / self.every
         lived = acting.step(actions)
         if self.clipped:
@@ -121,7 +129,12 @@ class Replay:
         return self.acting.told()
 
     def state_dict(self) -> dict:
-        state = {"acting": self.acting.state_dict(), "experience": self.experience, "owed": self.owed}
+        state = {
+            "acting": self.acting.state_dict(),
+            "experience": self.experience,
+            "owed": self.owed,
+            "flops": self.flops,
+        }
         state["generator"] = json.dumps(self.generator.bit_generator.state)
         state["memory"] = self.segments.save()
         if self.priorities:
@@ -133,7 +146,7 @@ class Replay:
 
     def load_state_dict(self, state: dict) -> None:
         self.acting.load_state_dict(state["acting"])
-        self.experience, self.owed = state["experience"], state["owed"]
+        self.experience, self.owed, self.passes.flops = state["experience"], state["owed"], state["flops"]
         self.generator.bit_generator.state = json.loads(state["generator"])
         self.segments.load(state["memory"])
         if self.priorities:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caudex.compute import Passes
 from caudex.experience.acting import Acting
 from caudex.experience.returns import Scale, gae
 from caudex.learner import Learner
@@ -49,7 +50,12 @@ class Rollouts:
         self.horizon, self.batch, self.epochs, self.gamma, self.lam = horizon, batch, epochs, gamma, lam
         self.scale = Scale(acting.world.count, gamma) if scaled else None
         self.generator = torch.Generator().manual_seed(seed)
-        self.experience, self.waiting, self.whole = 0, [], None
+        self.experience, self.waiting, self.whole, self.passes = 0, [], None, Passes()
+
+    @property
+    def flops(self) -> float:
+        """Of acting."""
+        return self.passes.flops
 
     def __iter__(self):
         return self
@@ -83,7 +89,8 @@ class Rollouts:
         learner.eval()
         for t in range(self.horizon):
             seen[t] = acting.observations
-            made = signal.sample(trunk, torch.from_numpy(acting.observations).to(device))
+            with self.passes.of("sample", learner, count):
+                made = signal.sample(trunk, torch.from_numpy(acting.observations).to(device))
             held.append(made)
             lived = acting.step(signal.bounded(made[0]).cpu().numpy())
             rewards[t] = self.scale(lived.rewards, lived.begun) if self.scale else lived.rewards
@@ -91,8 +98,9 @@ class Rollouts:
             if lived.truncated.any():
                 late.append((t, lived.truncated, lived.after[lived.truncated]))
         actions, log_probs, values = (torch.stack(parts) for parts in zip(*held))  # [T, N]
-        ends = [acting.observations, *(shown for _, _, shown in late)]
-        told = signal.worth(trunk, torch.from_numpy(np.concatenate(ends)).to(device)).cpu().numpy()
+        ends = np.concatenate([acting.observations, *(shown for _, _, shown in late)])
+        with self.passes.of("worth", learner, len(ends)):
+            told = signal.worth(trunk, torch.from_numpy(ends).to(device)).cpu().numpy()
         own = values.cpu().numpy()
         next_values[:-1], next_values[-1] = own[1:], told[:count]
         told = told[count:]
@@ -111,7 +119,7 @@ class Rollouts:
         return self.acting.told()
 
     def state_dict(self) -> dict:
-        state = {"acting": self.acting.state_dict(), "experience": self.experience}
+        state = {"acting": self.acting.state_dict(), "experience": self.experience, "flops": self.flops}
         state["generator"] = self.generator.get_state()
         learns = self.whole is not None and hasattr(self.learner[0].trunk, "observe")
         state["observed"] = self.whole.observations if learns else None
@@ -119,7 +127,7 @@ class Rollouts:
 
     def load_state_dict(self, state: dict) -> None:
         self.acting.load_state_dict(state["acting"])
-        self.experience, self.waiting = state["experience"], []
+        self.experience, self.waiting, self.passes.flops = state["experience"], [], state["flops"]
         self.generator.set_state(state["generator"])
         if state["observed"] is not None:
             self.whole = Rollout(state["observed"], *[None] * 5)

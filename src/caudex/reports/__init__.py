@@ -1,6 +1,8 @@
 """What people look at: tables, curves, report.html."""
 
+from caudex.reports.comparison import comparison, of_run
 from caudex.reports.html import write_report
-from caudex.reports.tables import SPREAD, claim_table, comparison, finished
+from caudex.reports.returns import judge, of_worlds
+from caudex.reports.tables import SPREAD, claim_table, finished
 
-__all__ = ["SPREAD", "claim_table", "comparison", "finished", "write_report"]
+__all__ = ["SPREAD", "claim_table", "comparison", "finished", "judge", "of_run", "of_worlds", "write_report"]

@@ -10,9 +10,9 @@ SEEN = {"control": "pixels", "dm_control": "dm_pixels"}
 
 
 def make(name: str, count: int, shown: bool = False) -> World:
-    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5; control/TASK
-    and pixels/TASK are our own, seen as numbers and as pictures, dm_control/TASK-v0 and dm_pixels/TASK-v0 those of the
-    DeepMind Control Suite. Behind pictures may stand how many pixels wide they are: pixels/TASK/64.
+    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4;
+    control/TASK and pixels/TASK are our own, seen as numbers and as pictures, dm_control/TASK-v0 and dm_pixels/TASK-v0
+    those of the DeepMind Control Suite. Behind pictures may stand how many pixels wide they are: pixels/TASK/64.
 
     `shown`: the first can be looked at. Raises CaudexError for a name that is not known, a package that is missing.
     """

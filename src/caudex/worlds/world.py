@@ -14,6 +14,7 @@ class Outcome(NamedTuple):
     rewards: np.ndarray  # float64 [N]
     terminated: np.ndarray  # bool [N]: nothing can follow
     truncated: np.ndarray  # bool [N]: only the time is up
+    lost: np.ndarray | None = None  # bool [N]: a life; the episode goes on, but who learns shall take it for an end
 
 
 class World:

@@ -1,0 +1,175 @@
+"""Runs that learned from reward, side by side: over worlds and seeds, as Agarwal et al. 2021 ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from caudex import statistics
+from caudex.claim import mean_interval
+from caudex.errors import CaudexError
+from caudex.names import find
+from caudex.reports.comparison import Column, flag, spent
+from caudex.reports.figures import profiles
+from caudex.reports.tables import spread
+from caudex.run import Run
+from caudex.statistics import LEAST, Scores
+from caudex.system import System, name_of, opened
+from caudex.worlds.levels import levels
+
+RANDOM = "random"
+
+
+class Part(NamedTuple):
+    """One system in one world with one seed; `returns` are its own, and of those that were measured beside it."""
+
+    name: str
+    settings: dict
+    world: str
+    seed: int
+    returns: dict[str, float]
+    cost: dict[str, float]
+
+
+def of_worlds(runs: Sequence[tuple[System, Run]]) -> list[Column]:
+    """A column for each system, whatever its worlds and seeds, or where it meets itself in a world, for each of its
+    settings; then those that were measured beside it, at last acting at random."""
+    parts = [part(*each) for pair in runs for each in seeds(*pair)]
+    several = {
+        a.name for a in parts for b in parts if (a.name, a.world) == (b.name, b.world) and a.settings != b.settings
+    }
+    own: dict[tuple, Column] = {}
+    beside: dict[tuple, Column] = {}
+    for one in parts:
+        key = (one.name, str(one.settings) if one.name in several else "")
+        column = own.setdefault(key, Column(one.name, settings=dict(one.settings)))
+        column.settings |= {k: "by world" for k, v in one.settings.items() if column.settings[k] != v}
+        for name, more in one.cost.items():
+            column.cost[name] = column.cost.get(name, 0.0) + more
+        for who, figure in one.returns.items():
+            place = () if who == RANDOM else key
+            it = column if who == one.name else beside.setdefault((who, *place), Column(who))
+            it.returns.setdefault(one.world, {})[one.seed] = figure
+    for (name, apart), column in own.items():
+        column.name = " ".join([name, *(chosen(name, column.settings, own) if apart else ())])
+    for (who, *place), column in beside.items():
+        if place and place[1]:
+            column.name = f"{who}, beside {own[tuple(place)].name}"
+    return [*own.values(), *sorted(beside.values(), key=lambda column: column.name == RANDOM)]
+
+
+def seeds(system: System, run: Run) -> Iterator[tuple[System, Run]]:
+    """Those of a claim that are measured, or the run itself."""
+    if not run.kept("plan"):
+        yield system, run
+    for file in sorted(run.path.glob("stages/**/seed-*/claim.json")):
+        yield opened(file.parent)
+
+
+def part(system: System, run: Run) -> Part:
+    name, settings = name_of(system), asdict(system)
+    world, seed = settings.pop("world"), settings.pop("seed")
+    claim, results = run.kept("claim", {}).get("claim"), run.kept("results")
+    if claim:
+        returns = {name: claim["figure"]} | claim["against"] | claim["further"]
+    else:
+        returns = {name: results["policy"]["return"], RANDOM: results[RANDOM]["return"]} if results else {}
+    return Part(name, {"system": name, **settings}, world, seed, returns, spent(run))
+
+
+def chosen(name: str, settings: dict, own: Mapping[tuple, Column]) -> list[str]:
+    """The flags of a system's column that tell it from the other ones of this system, where they are not the defaults."""
+    alike = [column.settings for (its, _), column in own.items() if its == name]
+    default, words = asdict(find("systems", name)()), []
+    for setting, value in settings.items():
+        if any(other[setting] != value for other in alike) and value != default.get(setting):
+            word = flag(setting)
+            words += [word if value is True else word.replace("--", "--no-") if value is False else f"{word} {value}"]
+    return words
+
+
+def judge(columns: Sequence[Column], figure: Path | None = None) -> list[str]:
+    """Write into the columns what they earned: means by world; over the worlds that all have, how probably each is better
+    than the first, and of returns normalised by `levels` the interquartile mean; `figure` gets their performance profiles.
+    Returns sentences that say how to read it."""
+    columns = [column for column in columns if column.returns]  # of the others nothing is finished
+    worlds = list(dict.fromkeys(world for column in columns for world in column.returns))
+    for column in columns:
+        column.told |= {world: mean(column.returns[world].values()) for world in worlds if world in column.returns}
+    shared = [world for world in worlds if all(world in column.returns for column in columns)]
+    scales = {world: scale for world in shared if (scale := between(world, columns))}
+    for column in columns:
+        raw, normal = scores(column, shared), scores(column, shared, scales)
+        if scales:
+            column.told["IQM, normalised"] = f"{statistics.iqm(normal):.2f}"
+            column.told["its 95% interval"] = within(normal)
+        if shared and column is not columns[0]:
+            first = scores(columns[0], shared)
+            better, sure = statistics.improvement(raw, first), statistics.interval(statistics.improvement, raw, first)
+            interval = "" if sure is None else f" ({sure[0]:.0%} to {sure[1]:.0%})"
+            column.told[f"better than {columns[0].name}"] = f"{better:.0%}{interval}"
+    if figure:
+        if not scales:
+            raise CaudexError(
+                f"--figure {figure}: there is no world that all were in and that has a level to hold returns against."
+            )
+        profiles(figure, {column.name: scores(column, shared, scales) for column in columns})
+    return legend(columns, worlds, shared, scales)
+
+
+def mean(returns: Collection[float]) -> str:
+    average, *bounds = mean_interval(list(returns))
+    return f"{spread(average, bounds if np.isfinite(bounds[0]) else None, ',.1f')} ({len(returns)})"
+
+
+def between(world: str, columns: Sequence[Column]) -> tuple[float, float] | None:
+    """The returns that count as 0 and as 1."""
+    known = levels(world)
+    measured = [each for column in columns if column.name == RANDOM for each in column.returns[world].values()]
+    if known is None or (known.random is None and not measured):
+        return None
+    return (float(np.mean(measured)) if known.random is None else known.random), known.good
+
+
+def scores(column: Column, worlds: Sequence[str], scales: Mapping[str, tuple[float, float]] | None = None) -> Scores:
+    """Returns of each world, [seeds]; with `scales` of those alone that have one, normalised by it."""
+    own = {world: np.array(list(column.returns[world].values())) for world in worlds}
+    if scales is None:
+        return list(own.values())
+    return [statistics.normalised(own[world], *scale) for world, scale in scales.items()]
+
+
+def within(normal: Scores) -> str:
+    found, least = statistics.interval(statistics.iqm, normal), min(map(len, normal))
+    return (
+        f"{least} seed{'s are' if least > 1 else ' is'} too few"
+        if found is None
+        else f"{found[0]:.2f} to {found[1]:.2f}"
+    )
+
+
+def legend(columns: Sequence[Column], worlds: Sequence[str], shared: Sequence[str], scales: Mapping) -> list[str]:
+    if not worlds:
+        return []
+    said = ["Mean return ± half its 95% interval by Student's t over the seeds, whose number stands in brackets."]
+    if scales:
+        good = " or ".join(dict.fromkeys(levels(world).what for world in scales))
+        said.append(
+            f"IQM: the mean of the middle half of all runs in {len(scales)} world{'s' * (len(scales) > 1)}, returns "
+            f"normalised so that 0 is acting at random and 1 is {good}; the interval draws the seeds of each world anew, and "
+            f"needs {LEAST} of them (Agarwal et al. 2021)."
+        )
+    if len(columns) > 1 and shared:
+        said.append(
+            f"Better than {columns[0].name}: how probably one run earns more than one of these, in the same world."
+        )
+    for world in worlds:
+        if world not in shared:
+            said.append(f"{world} counts in none of the figures over worlds: not all were in it.")
+        elif world not in scales:
+            said.append(f"{world} does not count in the IQM: nobody has published what is good there.")
+    return said
