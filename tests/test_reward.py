@@ -238,7 +238,7 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     refused("train", "ppo", "--also", "rotation", *where, because="it needs unlabelled pictures")
     refused("train", "ppo", "--also", "contrast", *where, because="shows no pictures to compare")
     refused("train", "ppo", "--worlds", "0", *where, because="--worlds 0 is out of range")
-    refused("train", "curl", "--world", "control/reacher", *where, because="shows numbers, curl learns from pictures")
+    refused("train", "curl", "--world", "Pendulum-v1", *where, because="shows numbers, curl learns from pictures")
     refused("train", "sac", "--experience", "900", *where, because="--start 1,000 steps at random leave nothing")
     refused("train", "dqn", "--capacity", "1000000000000000", *where, because="GiB of memory")
 

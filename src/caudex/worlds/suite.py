@@ -110,7 +110,9 @@ class Camera:
         model.vis.global_.offheight, model.vis.global_.offwidth = height, width
         self.place = mujoco.MjrRect(0, 0, width, height)
         self.context = opengl()(width, height)
-        atexit.register(lambda camera=weakref.ref(self): camera() and camera().close())  # EGL itself ends before objects do
+        atexit.register(
+            lambda camera=weakref.ref(self): camera() and camera().close()
+        )  # EGL itself ends before objects do
         self.context.make_current()
         self.scene, self.options, self.eye = mujoco.MjvScene(model, 2000), mujoco.MjvOption(), mujoco.MjvCamera()
         self.eye.type, self.eye.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, which
