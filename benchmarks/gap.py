@@ -37,7 +37,13 @@ from caudex.worlds.control import TASKS
 
 ARMS = {
     "state": lambda task, steps, seed: Sac(
-        world=f"control/{task}", experience=steps, seed=seed, worlds=1, batch=Curl.batch, lr=Curl.lr
+        world=f"control/{task}",
+        experience=steps,
+        seed=seed,
+        worlds=1,
+        batch=Curl.batch,
+        lr=Curl.lr,
+        temperature=Curl.temperature,
     ),
     "pictures": lambda task, steps, seed: Curl(
         world=f"pixels/{task}", experience=steps, seed=seed, contrast=0.0, moved=0

@@ -1,4 +1,4 @@
-"""LARS: two steps by hand, what is left out, and resuming."""
+"""LARS and RMSprop: steps by hand, what is left out, and resuming."""
 
 from copy import deepcopy
 from functools import partial
@@ -10,6 +10,7 @@ from torch import nn
 
 from caudex.lars import LARS
 from caudex.learner import Learner
+from caudex.rmsprop import RMSprop
 from caudex.signals import Signal, Taught
 from caudex.trunks import ResNet
 
@@ -112,3 +113,15 @@ def test_a_resumed_training_is_the_same_bit_for_bit():
     fresh.step(batches[2])
     fresh.step(batches[3])
     assert not torch.equal(fresh.trunk.stem.weight, whole.trunk.stem.weight)  # the momentum matters
+
+
+def test_rmsprop_divides_by_the_deviation_of_the_gradient():
+    weight, still = number(1.0, 2.0), number(5.0)
+    optimizer = RMSprop([weight, still], lr=0.5, decay=0.9, least=0.01)
+    step(optimizer, weight=[1.0, -2.0], still=None)
+    # means 0.1 g, squares 0.1 g^2: the variances are 0.09 g^2
+    first = [1 - 0.5 / sqrt(0.09 + 0.01), 2 + 1.0 / sqrt(0.36 + 0.01)]
+    assert weight.tolist() == pytest.approx(first) and still.tolist() == [5]
+    step(optimizer, weight=[0.0, 1.0], still=None)
+    mean, square = 0.9 * -0.2 + 0.1, 0.9 * 0.4 + 0.1
+    assert weight.tolist() == pytest.approx([first[0], first[1] - 0.5 / sqrt(square - mean**2 + 0.01)])

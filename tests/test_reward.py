@@ -1,6 +1,7 @@
 """Systems that learn from reward: the trust region by dense matrices, one pass for all heads, and the commands."""
 
 import sys
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -11,14 +12,16 @@ from test_cli import caudex, done, refused
 from test_experience import remembered
 from torch import nn
 
-from caudex import filming, load, worlds
+from caudex import filming, load, reward, worlds
 from caudex.errors import CaudexError
 from caudex.experience import Acting, Rollout, Transition, Viewed
 from caudex.learner import Learner
+from caudex.run import Run
 from caudex.signals import BilinearContrast
 from caudex.signals.policies import Categorical, Gaussian
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.signals.trust_region import TrustRegion, solved
+from caudex.system import scaled
 from caudex.trunks import Identity, Nature
 from caudex.views import Draw, Moved
 
@@ -204,6 +207,33 @@ def test_a_trunk_for_frames_ends_as_it_is_asked_to():
     small = Nature((4, 10, 10), 16)
     assert len(small.convs) == 1
     torch.testing.assert_close(small(frames[..., :10, :10]).pooled, small(frames[..., :10, :10].float() / 255).pooled)
+
+
+# -- scales of the publications -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [("dqn", "paper"), ("double-dqn", "paper"), ("rainbow", "paper"), ("rainbow", "atari-100k"), ("ppo", "paper"),
+     ("ppo", "mujoco"), ("trpo", "paper"), ("sac", "paper"), ("ddpg", "paper"), ("curl", "atari-100k")],
+)  # fmt: skip
+def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
+    """Its world, networks and optimiser, with a memory that is full at once and few steps."""
+    system, few = scaled(name, scale), {"experience": 60}
+    system.check()
+    if hasattr(system, "capacity"):
+        few |= {"capacity": 100, "start": 40, "batch": 4}
+    else:
+        few |= {"worlds": 2, "horizon": 16}
+    monkeypatch.setattr(reward, "finish", lambda player, run: player)  # who knows nothing can play for long
+    run = Run(tmp_path, 0)
+    run.quiet = True
+    player = replace(system, **few).train(run)
+    assert player.world == system.world and all(p.isfinite().all() for p in player.parameters())
+    last = run.stage("training").metrics()[-1]
+    assert last["step"] >= 1 and last["flops"] > 0
+    if system.world.startswith("ALE/"):
+        assert player.shape == (4, 84, 84)
 
 
 # -- commands -------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -118,7 +118,7 @@ def tanh_layers(width: int, out: int, hidden: Sequence[int], gain: float) -> nn.
     return nn.Sequential(*layers)
 
 
-def layers(width: int, out: int, hidden: Sequence[int], linear: type = nn.Linear) -> nn.Sequential:
+def layers(width: int, out: int, hidden: Sequence[int], linear: Callable = nn.Linear) -> nn.Sequential:
     """[B, width] to [B, out], ReLU between."""
     made: list[nn.Module] = []
     for size in hidden:

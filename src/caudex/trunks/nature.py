@@ -12,6 +12,8 @@ from caudex.trunks.layers import Features, Trunk, conv_flops, linear_flops
 
 ATARI = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """(channels, kernel, stride) of each convolution for 84x84 frames"""
+EFFICIENT = ((32, 5, 5), (64, 5, 5))
+"""for the same, from few steps (van Hasselt et al. 2019)"""
 SMALL = ((16, 3, 1),)
 """for frames of ten pixels (Young and Tian 2019, section 4)"""
 

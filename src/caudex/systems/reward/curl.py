@@ -31,6 +31,8 @@ PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 GAMES = ((32, 5, 5), (64, 5, 5))
 """of data-efficient Rainbow (van Hasselt et al. 2019)"""
 VIEWS = {"moved": None, "blurred": Blur((0.1, 2.0), 1.0), "noisy": Noise(0.1), "cut": Cutout(0.3)}
+DMCONTROL = {"world": "dm_control/cartpole-swingup-v0", "batch": 512, "width": 1024, "moved": 8}
+"""100,000 steps of the simulator are 12,500 of the agent there: eight to an action"""
 
 
 @dataclass
@@ -71,7 +73,15 @@ class Curl(OnReplay, System):
     renew: int = 2000
     """for games: optimiser steps from one slow copy to the next"""
 
-    scales: ClassVar = {"tiny": {"experience": 600, "start": 200, "batch": 16, "width": 32}}
+    scales: ClassVar = {
+        "tiny": {"experience": 600, "start": 200, "batch": 16, "width": 32},
+        "dmcontrol-100k": DMCONTROL | {"experience": 12_500},
+        "dmcontrol-500k": DMCONTROL | {"experience": 62_500},
+        "atari-100k": {
+            "world": "ALE/Breakout-v4", "experience": 100_000, "stack": 4, "batch": 32, "start": 1600, "lr": 1e-4, "width": 256,
+            "returns": 20, "renew": 2000, "momentum": 0.999, "features": 128,
+        },
+    }  # fmt: skip
     statement: ClassVar = "with contrast on its trunk, learning from pictures comes nearer to learning from the state"
 
     def train(self, run: Run) -> Player:

@@ -39,7 +39,16 @@ class Ppo(OnWorld, System):
     entropy: float = 0.0
     """bonus on the entropy of the policy"""
 
-    scales: ClassVar = {"tiny": {"experience": 1024, "horizon": 64, "batch": 64}}
+    scales: ClassVar = {
+        "tiny": {"experience": 1024, "horizon": 64, "batch": 64},
+        "paper": {
+            "world": "ALE/Breakout-v4", "experience": 10_000_000, "worlds": 8, "horizon": 128, "batch": 256, "epochs": 3,
+            "lr": 2.5e-4, "clip": 0.1, "entropy": 0.01,
+        },
+        "mujoco": {
+            "world": "HalfCheetah-v5", "experience": 1_000_000, "worlds": 1, "horizon": 2048, "batch": 64, "epochs": 10, "lr": 3e-4,
+        },
+    }  # fmt: skip
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
@@ -54,7 +63,7 @@ class Ppo(OnWorld, System):
             self.epochs,
             self.gamma,
             self.lam,
-            scaled=True,
+            scaled=not acting.clipped,
             seed=run.seed,
         )
         reward.keep(run, facts)

@@ -38,7 +38,10 @@ class Sac(OnReplay, System):
     decay: float = 0.995
     """of the slow copies, in each step"""
 
-    scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "width": 32, "batch": 64}}
+    scales: ClassVar = {
+        "tiny": {"experience": 1500, "start": 500, "width": 32, "batch": 64},
+        "paper": {"world": "HalfCheetah-v5", "experience": 3_000_000, "worlds": 1, "start": 10_000, "lr": 3e-4},
+    }
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
