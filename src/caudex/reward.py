@@ -123,16 +123,11 @@ class OnValues(OnReplay):
     """longest gradient; 0 leaves it as it is"""
 
 
-<<<<<<< HEAD
 def begun(settings: OnWorld, run: Run, world: str = "") -> tuple[Acting, dict]:
-    """The worlds, their first episodes begun, and the facts of the model; `world` in place of the one in the settings."""
+    """The worlds, their first episodes begun, and the facts of the model; `world` in place of the one in the settings.
+    Rewards of Atari are cut to -1 and 1, as published."""
     world = world or settings.world
     here = worlds.make(world, settings.worlds)
-=======
-def begun(settings: OnWorld, run: Run) -> tuple[Acting, dict]:
-    """The worlds, their first episodes begun, and the facts of the model. Rewards of Atari are cut to -1 and 1, as published."""
-    here = worlds.make(settings.world, settings.worlds)
->>>>>>> 25a0c8fe4489e609905c26959b4371da5dab16b9
     shape = here.observation.shape
     pictures = len(shape) == 3
     stack = settings.stack if pictures and min(shape[1:]) >= 36 else 1
