@@ -20,6 +20,7 @@ from caudex.training import fit
 from caudex.worlds import suite
 from caudex.worlds.suite import Suite
 
+pytest.importorskip("dm_control", reason="it is not to be had for this Python")
 BOTH = np.ones(2, bool)
 
 
