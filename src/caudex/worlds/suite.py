@@ -163,7 +163,9 @@ def loaded(name: str):
             del os.environ["MUJOCO_GL"]
             os.environ |= {"MUJOCO_GL": wished} if wished is not None else {}
     except ImportError:
-        raise CaudexError(f"{name} needs the package dm_control: pip install 'caudex[control]'.") from None
+        raise CaudexError(
+            f"{name} needs the package dm_control: pip install 'caudex[control]', with Python 3.11 or 3.12."
+        ) from None
     except RuntimeError as error:  # of mujoco, for a MUJOCO_GL that it does not know
         raise CaudexError(f"{name} cannot be made: {reason(error)}.") from None
     mujoco.set_mju_user_warning(lambda text: None)  # on the screen and in a file
