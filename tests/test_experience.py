@@ -168,6 +168,9 @@ class Still:
     def parameters(self):
         yield torch.zeros(1)
 
+    def children(self):
+        return ()
+
     def wild(self, count):
         return torch.zeros(count, dtype=torch.int64)
 
