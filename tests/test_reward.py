@@ -137,7 +137,7 @@ def curl(contrast=True):
 
 def test_each_picture_is_encoded_once_for_all_heads():
     learner, passes = curl(), {}
-    slow = [learner.signals["policy"].slow.copy[0], learner.signals["contrast"].slow.copy]
+    slow = [learner.signals[name].slow.copy[0] for name in ("policy", "contrast")]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():
         trunk.register_forward_hook(lambda *_, name=name: passes.update({name: passes.get(name, 0) + 1}))
     batch = next(Viewed(Once(pixels()), Moved(2), 0, instead=True))
