@@ -29,7 +29,7 @@ from caudex.experience import Acting
 from caudex.learner import Learner, cosine
 from caudex.run import Run, derived
 from caudex.signals import Regression
-from caudex.system import load, start
+from caudex.system import finish, load, start
 from caudex.systems.reward.curl import LAYERS, Curl
 from caudex.systems.reward.sac import Sac
 from caudex.training import fit
@@ -68,7 +68,7 @@ def train(folder: Path, tasks: list[str], steps: int, seeds: list[int]) -> None:
                 if run.kept("results"):
                     continue
                 start(system, run)
-                system.train(run)
+                finish(system.train(run), run)
                 print(task, seed, name, round(run.kept("results")["policy"]["return"], 1), flush=True)
 
 

@@ -25,7 +25,7 @@ from caudex.training import fit
 from caudex.trunks import Nature, Trunk
 from caudex.views import Blur, Cutout, Moved, Noise
 
-LAYERS = ((16, 5, 3), (32, 3, 2), (32, 3, 1))
+LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
 """(channels, kernel, stride) for robots in frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
 PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 GAMES = ((32, 5, 5), (64, 5, 5))
