@@ -21,6 +21,7 @@ class Lived(NamedTuple):
     truncated: np.ndarray  # bool [N]
     after: np.ndarray  # [N, ...]
     begun: np.ndarray  # bool [N]
+    metres: np.ndarray | None  # float64 [N]: how far along x each body had come then; NaN where it is not told
 
 
 class Acting:
@@ -70,7 +71,7 @@ class Acting:
             self.totals[over], self.lengths[over] = 0, 0
             self.episodes[over] += 1
             self._begin_again(over)
-        return Lived(found.rewards, found.terminated, found.truncated, after, over)
+        return Lived(found.rewards, found.terminated, found.truncated, after, over, found.metres)
 
     def told(self) -> dict[str, float]:
         """Mean return and length of the episodes that ended since it was last asked."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from caudex.errors import CaudexError
 from caudex.names import nearest
+from caudex.worlds.looks import to_be_seen
 from caudex.worlds.world import Outcome, World
 
 
@@ -28,6 +29,8 @@ class Separate(World):
         quality = getattr(getattr(getattr(self.environments[0].unwrapped, "model", None), "vis", None), "quality", None)
         if quality:  # without a graphics card, shadows and smooth edges cost a hundred times as much as all the rest
             quality.shadowsize, quality.offsamples = 0, 0
+        if shown:
+            to_be_seen(self.environments[0].unwrapped)
         there, self.action = self.environments[0].observation_space, self.environments[0].action_space
         self.observation, self.converted = converter(name, there)
         check_actions(name, self.action)
@@ -43,13 +46,15 @@ class Separate(World):
 
     def step(self, actions: np.ndarray) -> Outcome:
         rewards, ended, late = np.zeros(self.count), np.zeros(self.count, bool), np.zeros(self.count, bool)
+        metres = np.empty(self.count)
         with telling(self.name, "steps"):
             for i, (environment, action) in enumerate(
                 zip(self.environments, actions if self.box else actions.tolist())
             ):
-                observation, rewards[i], ended[i], late[i], _ = environment.step(action)
+                observation, rewards[i], ended[i], late[i], about = environment.step(action)
                 self.held[i] = self.converted(observation)
-        return Outcome(self.held.copy(), rewards, ended, late & ~ended)
+                metres[i] = about.get("x_position", np.nan)  # Gymnasium's bodies that run, hop and swim tell it
+        return Outcome(self.held.copy(), rewards, ended, late & ~ended, metres)
 
     def picture(self) -> np.ndarray:
         with telling(self.name, "is painted"):

@@ -14,6 +14,7 @@ class Outcome(NamedTuple):
     rewards: np.ndarray  # float64 [N]
     terminated: np.ndarray  # bool [N]: nothing can follow
     truncated: np.ndarray  # bool [N]: only the time is up
+    metres: np.ndarray | None = None  # float64 [N]: how far along x each body has come; NaN where it is not told
 
 
 class World:
