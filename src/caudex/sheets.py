@@ -33,6 +33,7 @@ class Line(NamedTuple):
     words: str
     size: float = 9.5
     colour: str = INK
+    weight: str = "normal"
 
 
 class Strip(NamedTuple):
@@ -56,7 +57,7 @@ def strips(run: Run, name: str, title: str, rows: Sequence[Strip], side: int = 1
             upper = down = top + number * (side + below)
             for line in row.lines:
                 down += 1.9 * line.size
-                axis.text(12, down, line.words, size=line.size, color=line.colour, va="center")
+                axis.text(12, down, line.words, size=line.size, color=line.colour, weight=line.weight, va="center")
                 down += 0.9 * line.size
             for place, (picture, caption) in enumerate(zip(row.pictures, row.captions)):
                 x = left + place * (side + gap)

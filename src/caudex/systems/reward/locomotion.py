@@ -145,7 +145,7 @@ def strip(player: Player, run: Run, about: dict) -> Strip | None:
     places = np.linspace(0, len(moments) - 1, min(FRAMES, len(moments))).round().astype(int)
     colour, end = (RED, "fell after") if episode.fell else (GREEN, "no fall in")
     words = (
-        Line(f"after {about['experience']:,} steps"),
+        Line(f"after {about['experience']:,} steps", weight="bold"),
         Line(f"{metres(episode.metres)} m", 20, colour),
         Line(f"{end} {episode.steps:,} steps", colour=colour),
         Line(f"return {episode.total:,.0f}", colour=GREY),
