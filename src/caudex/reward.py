@@ -19,6 +19,7 @@ from caudex.rmsprop import RMSprop
 from caudex.run import Run
 from caudex.screen import say
 from caudex.signals import Signal
+from caudex.signals.policy_gradient import ClippedPolicy
 from caudex.signals.q_learning import QLearning
 from caudex.system import inside
 from caudex.training import fit
@@ -71,6 +72,24 @@ class OnWorld:
         self.train(run)
         found = run.kept("results")
         return Claim(self.statement, found["policy"]["return"], {"random": found["random"]["return"]})
+
+
+@dataclass
+class OnRollouts(OnWorld):
+    """The settings of proximal policy optimisation."""
+
+    horizon: int = 256
+    """steps in each environment between two updates"""
+    batch: int = 256
+    """steps of the world that one optimiser step learns from"""
+    epochs: int = 10
+    """passes over each rollout"""
+    lam: float = 0.95
+    """lambda of generalised advantage estimation"""
+    clip: float = 0.2
+    """how far an action's probability may change, as a share"""
+    entropy: float = 0.0
+    """bonus on the entropy of the policy"""
 
 
 @dataclass
@@ -168,6 +187,22 @@ def by_numbers(name: str, facts: dict) -> None:
         raise CaudexError(
             f"{facts['world']} is acted in by choosing among {count} actions, {name} acts with numbers; take dqn or ppo."
         )
+
+
+def rollouts(settings: OnRollouts, acting: Acting, learner: Learner, run: Run) -> Rollouts:
+    """The source that acts by the signal `policy` and learns from that alone; rewards are scaled where they are not cut."""
+    return Rollouts(
+        acting, learner, "policy", settings.horizon, settings.batch, settings.epochs, settings.gamma, settings.lam,
+        scaled=not acting.clipped, seed=run.seed,
+    )  # fmt: skip
+
+
+def proximal(settings: OnRollouts, facts: dict) -> Learner:
+    """A policy that takes small steps and a value; the learning rate falls to nothing."""
+    policy = ClippedPolicy(facts["actions"], hidden(facts), settings.entropy, clip=settings.clip)
+    optimizer = partial(Adam, lr=settings.lr, eps=1e-5, fused=True)
+    signals = further(settings, {"policy": policy}, facts)
+    return Learner(trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
 
 
 def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, **further) -> Replay:
@@ -274,6 +309,12 @@ def told(found: dict[str, float]) -> tuple[str, ...]:
 def check(settings: OnWorld) -> None:
     """Raises CaudexError for a setting out of range."""
     inside(settings, experience=(1, float("inf")), worlds=(1, 4096), stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10))
+
+
+def check_rollouts(settings: OnRollouts) -> None:
+    """Raises CaudexError for a setting out of range."""
+    inside(settings, horizon=(1, 1 << 20), batch=(2, 1 << 20), epochs=(1, 1000), lam=(0, 1))
+    inside(settings, clip=(1e-3, 10), entropy=(0, 10))
 
 
 def check_replay(settings: OnReplay) -> None:

@@ -21,6 +21,7 @@ class Lived(NamedTuple):
     truncated: np.ndarray  # bool [N]
     after: np.ndarray  # [N, ...]
     begun: np.ndarray  # bool [N]
+    metres: np.ndarray | None  # float64 [N]: how far along x each body had come then; NaN where it is not told
 
 
 class Acting:
@@ -72,7 +73,7 @@ class Acting:
             self._begin_again(over)
         terminated = found.terminated if found.lost is None else found.terminated | found.lost
         rewards = np.clip(found.rewards, -self.clipped, self.clipped) if self.clipped else found.rewards
-        return Lived(rewards, terminated, found.truncated & ~terminated, after, over)
+        return Lived(rewards, terminated, found.truncated & ~terminated, after, over, found.metres)
 
     def told(self) -> dict[str, float]:
         """Mean return and length of the episodes that ended since it was last asked."""
