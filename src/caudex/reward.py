@@ -7,9 +7,9 @@ from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
-from torch.optim import Adam
 
 from caudex import filming, worlds
+from caudex.adam import Adam
 from caudex.claim import Claim, mean_interval
 from caudex.errors import CaudexError
 from caudex.experience import Acting, Replay, Rollouts, Viewed
@@ -28,7 +28,7 @@ from caudex.views import Moved
 
 EPISODES = 20
 """played at the end"""
-OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4, fused=True), "rmsprop": RMSprop}
+OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": RMSprop}
 ENCODERS = {"nature": None, "efficient": EFFICIENT}
 
 

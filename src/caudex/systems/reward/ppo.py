@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from torch.optim import Adam
-
 from caudex import reward
+from caudex.adam import Adam
 from caudex.experience import Rollouts
 from caudex.learner import Learner
 from caudex.player import Player
@@ -72,7 +71,7 @@ class Ppo(OnWorld, System):
 
     def learner(self, facts: dict) -> Learner:
         policy = ClippedPolicy(facts["actions"], reward.hidden(facts), self.entropy, clip=self.clip)
-        optimizer = partial(Adam, lr=self.lr, eps=1e-5, fused=True)
+        optimizer = partial(Adam, lr=self.lr, eps=1e-5)
         signals = reward.further(self, {"policy": policy}, facts)
         return Learner(reward.trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
 
