@@ -7,9 +7,9 @@ from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
-from torch.optim import Adam
 
 from caudex import filming, worlds
+from caudex.adam import Adam
 from caudex.claim import Claim, mean_interval
 from caudex.errors import CaudexError
 from caudex.experience import Acting, Replay, Rollouts, Viewed
@@ -29,7 +29,7 @@ from caudex.views import Moved
 
 EPISODES = 20
 """played at the end"""
-OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4, fused=True), "rmsprop": RMSprop}
+OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": RMSprop}
 ENCODERS = {"nature": None, "efficient": EFFICIENT}
 
 
@@ -200,7 +200,7 @@ def rollouts(settings: OnRollouts, acting: Acting, learner: Learner, run: Run) -
 def proximal(settings: OnRollouts, facts: dict) -> Learner:
     """A policy that takes small steps and a value; the learning rate falls to nothing."""
     policy = ClippedPolicy(facts["actions"], hidden(facts), settings.entropy, clip=settings.clip)
-    optimizer = partial(Adam, lr=settings.lr, eps=1e-5, fused=True)
+    optimizer = partial(Adam, lr=settings.lr, eps=1e-5)
     signals = further(settings, {"policy": policy}, facts)
     return Learner(trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from caudex.errors import CaudexError
 from caudex.names import nearest
-from caudex.worlds.telling import telling, watch
 from caudex.worlds.looks import to_be_seen
+from caudex.worlds.telling import telling, watch
 from caudex.worlds.world import Outcome, World
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal
 
-from torch.optim import Adam
-
 from caudex import reward, worlds
+from caudex.adam import Adam
 from caudex.claim import Claim
 from caudex.errors import CaudexError
 from caudex.experience import Viewed
@@ -108,7 +107,7 @@ class Curl(OnReplay, System):
             signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear, features=self.features)
             signals["contrast"].weight = self.contrast
         trunk = self.trunk(tuple(facts["shape"]), "count" in facts["actions"])
-        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr, fused=True), clip=None)
+        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr), clip=None)
 
     def policy(self, actions: dict) -> Signal:
         """SAC for robots; where one chooses among actions, all of Rainbow."""
