@@ -1,5 +1,6 @@
 """What the publications' scales would cost: one step at full size on one or two examples, counted; writes
 results/paper-scales.csv. The largest, whose weights and moments do not fit into 16 GB, are counted by their formula.
+Where a world is acted in, the passes that choose actions are counted too; what the world itself computes is not.
 
 Hours and money are those of a machine that keeps up 100 TFLOP/s and costs 2.50 an hour.
 
@@ -7,15 +8,25 @@ Hours and money are those of a machine that keeps up 100 TFLOP/s and costs 2.50 
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
+from caudex import reward
 from caudex.compute import PETAFLOP_S_DAY, counting
 from caudex.data import Batch, HiddenBatch, TokenBatch
-from caudex.system import System, scaled
+from caudex.errors import CaudexError
+from caudex.experience import Rollout, Transition
+from caudex.experience.viewed import with_views
+from caudex.learner import Learner
+from caudex.reward import OnReplay
+from caudex.run import Run
+from caudex.system import scaled
+from caudex.systems.reward import trpo
 from caudex.trunks import BERT, GPT2, Sequences, Transformer
 
 PICTURES = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization")
@@ -27,21 +38,55 @@ TEXTS = {
     "bert base": ("bert", 12, 768, 12),
     "bert large": ("bert", 24, 1024, 16),
 }
+REWARD = {
+    "dqn": ("paper",), "double-dqn": ("paper",), "rainbow": ("paper", "atari-100k"), "ppo": ("paper", "mujoco"),
+    "trpo": ("paper",), "sac": ("paper",), "ddpg": ("paper",), "curl": ("atari-100k", "dmcontrol-100k", "dmcontrol-500k"),
+}  # fmt: skip
 SUSTAINED, PRICE, STEPPED = 100e12, 2.5, 500e6
 
 
-def pictures() -> Iterator[tuple[str, System, int, float]]:
-    """(name, system, parameters of the trunk, operations an example)."""
+class Case(NamedTuple):
+    """One scale: steps of a batch, operations for each example of it, and for all acting."""
+
+    name: str
+    parameters: int
+    batch: int
+    steps: int
+    each: float
+    acting: float = 0.0
+
+    def row(self) -> dict[str, str | int]:
+        flops = self.each * self.batch * self.steps + self.acting
+        hours = flops / SUSTAINED / 3600
+        return {
+            "system": self.name,
+            "trunk_parameters": self.parameters,
+            "batch": self.batch,
+            "steps": self.steps,
+            "flops_an_example": f"{self.each:.3g}",
+            "acting": f"{self.acting:.3g}" if self.acting else "",
+            "flops": f"{flops:.3g}",
+            "petaflop_s_days": f"{flops / PETAFLOP_S_DAY:.3g}",
+            "hours": few(hours),
+            "cost": few(hours * PRICE),
+        }
+
+
+def few(figure: float) -> str:
+    return f"{figure:,.0f}" if figure >= 2.5 else f"{figure:.2g}"
+
+
+def pictures() -> Iterator[Case]:
     for name in PICTURES:
         paper = scaled(name, "paper")
         small = replace(paper, batch=2, **({"queue": 4} if name == "moco" else {}))
         learner = small.learner({"shape": [3, paper.size, paper.size]})
         seen = torch.rand(2, 3, paper.size, paper.size)
         batch = Batch(seen, torch.zeros(2), torch.arange(2), other=seen)
-        yield name, paper, *stepped(learner, batch, 2)
+        yield Case(name, size(learner.trunk), paper.batch, paper.steps, stepped(learner, batch, 2))
 
 
-def texts() -> Iterator[tuple[str, System, int, float]]:
+def texts() -> Iterator[Case]:
     for name, (kind, depth, width, heads) in TEXTS.items():
         paper = replace(scaled(kind, "paper"), depth=depth, width=width, heads=heads)
         sizes = {
@@ -54,47 +99,72 @@ def texts() -> Iterator[tuple[str, System, int, float]]:
         made = (GPT2 if kind == "gpt" else BERT) | sizes
         with torch.device("meta"):
             trunk = Transformer(**made)
-        count = sum(p.numel() for p in trunk.parameters())
-        if count > STEPPED:
+        if size(trunk) > STEPPED:
             told = 2 * paper.context * width * paper.vocabulary  # by the head
-            yield name, paper, count, 3 * (trunk.flops((paper.context,)) + told)
-            continue
-        learner = paper.learner({"trunk": made, "unigram": None})
-        tokens = torch.randint(0, paper.vocabulary, (1, paper.context))
-        if kind == "gpt":
-            batch = TokenBatch(tokens, tokens, torch.zeros(1))
+            each = 3 * (trunk.flops((paper.context,)) + told)
         else:
-            hidden = torch.where(torch.rand(tokens.shape) < 0.15, tokens, -1)
-            batch = HiddenBatch(Sequences(tokens), hidden, torch.ones(1, dtype=torch.bool), torch.zeros(1))
-        yield name, paper, *stepped(learner, batch, 1)
+            learner = paper.learner({"trunk": made, "unigram": None})
+            tokens = torch.randint(0, paper.vocabulary, (1, paper.context))
+            if kind == "gpt":
+                batch = TokenBatch(tokens, tokens, torch.zeros(1))
+            else:
+                hidden = torch.where(torch.rand(tokens.shape) < 0.15, tokens, -1)
+                batch = HiddenBatch(Sequences(tokens), hidden, torch.ones(1, dtype=torch.bool), torch.zeros(1))
+            each = stepped(learner, batch, 1)
+        yield Case(name, size(trunk), paper.batch, paper.steps, each)
 
 
-def stepped(learner, batch, count: int) -> tuple[int, float]:
-    """Parameters of the trunk, and operations an example of one whole step."""
+def rewards(count: int = 10) -> Iterator[Case]:
+    """`count` is five times two: TRPO looks at the curvature of every fifth."""
+    for name, scale in ((name, scale) for name, its in REWARD.items() for scale in its):
+        paper = scaled(name, scale)
+        try:
+            acting, facts = reward.begun(replace(paper, worlds=1), Run("", 0))
+        except CaudexError as error:
+            print(f"{name} {scale} is left out: {error}", flush=True)
+            continue
+        learner, shown = paper.learner(facts), torch.from_numpy(acting.observations)
+        signal, seen = learner.signals["policy"], shown.repeat(count, *[1] * (shown.ndim - 1))
+        actions, zeros = (
+            torch.from_numpy(np.stack([acting.world.action.sample() for _ in range(count)])),
+            torch.zeros(count),
+        )
+        with counting(learner) as counter, torch.no_grad():
+            if isinstance(paper, OnReplay):
+                signal.explore(learner.trunk, seen, 0.5)
+            else:
+                features = learner.trunk(seen).pooled
+                signal.judge(features, signal.draw(features))
+        of_acting = counter.flops / count * paper.experience
+        if isinstance(paper, OnReplay):
+            batch = Transition(seen, actions, zeros, seen.clone(), zeros, None, torch.arange(count))
+            size_of_batch, steps = paper.batch, (paper.experience - paper.start) // paper.every
+        else:
+            batch = Rollout(seen, actions, zeros, zeros, torch.randn(count), zeros)
+            size_of_batch = getattr(paper, "batch", paper.horizon * paper.worlds)
+            steps = paper.experience * getattr(paper, "epochs", 1) // size_of_batch
+        if len(learner.signals) > 1:
+            batch = with_views(type(batch))(*batch, seen, seen.clone(), torch.arange(count))
+        each = stepped(learner, batch, count, trpo.step if name == "trpo" else Learner.step)
+        yield Case(f"{name} {scale}", size(learner.trunk), size_of_batch, steps, each, of_acting)
+
+
+def stepped(learner: Learner, batch, count: int, step: Callable = Learner.step) -> float:
+    """Operations an example of one whole step."""
     with counting(learner) as counter:
-        learner.step(dict.fromkeys(learner.signals, batch))
-    return sum(p.numel() for p in learner.trunk.parameters()), counter.flops / count
+        step(learner, dict.fromkeys(learner.signals, batch))
+    return counter.flops / count
+
+
+def size(trunk) -> int:
+    return sum(p.numel() for p in trunk.parameters())
 
 
 def main() -> None:
     rows = []
-    for cases in (pictures, texts):
-        for name, paper, parameters, flops_an_example in cases():
-            flops = flops_an_example * paper.batch * paper.steps
-            hours = flops / SUSTAINED / 3600
-            rows.append(
-                {
-                    "system": name,
-                    "trunk_parameters": parameters,
-                    "batch": paper.batch,
-                    "steps": paper.steps,
-                    "flops_an_example": f"{flops_an_example:.3g}",
-                    "flops": f"{flops:.3g}",
-                    "petaflop_s_days": f"{flops / PETAFLOP_S_DAY:.3g}",
-                    "hours": f"{hours:,.0f}",
-                    "cost": f"{hours * PRICE:,.0f}",
-                }
-            )
+    for cases in (pictures, texts, rewards):
+        for case in cases():
+            rows.append(case.row())
             print(rows[-1], flush=True)
     with Path("results/paper-scales.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

@@ -166,7 +166,7 @@ def test_sac_bootstraps_from_a_time_limit_and_not_from_an_end():
     assert lost.any()
     assert torch.equal(drawn.after[still], drawn.observations[still])  # also where the time was up
     assert torch.equal(drawn.discounts, torch.where(lost, 0.0, 0.5))
-    for critic, value in zip(signal.slow.copy[1], (4.0, 3.0)):
+    for critic, value in zip(signal.slow.copy[2], (4.0, 3.0)):
         constant(critic, value)
     constant(signal.policy, 0.2, -1.0)
     torch.manual_seed(3)
@@ -301,7 +301,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
         "start": 200,
         "worlds": 2,
         "batch": 16,
-        "width": 8,
+        "width": 8 if system is Sac else (8, 8),
         "every": 3,
     }
 
@@ -349,3 +349,5 @@ def test_settings_out_of_range_are_refused():
     for settings in ({"width": 0}, {"decay": 2.0}, {"temperature": 0.0}, {"capacity": 1}, {"every": 0}):
         with pytest.raises(CaudexError, match=f"--{next(iter(settings))}"):
             Sac(**settings).check()
+    with pytest.raises(CaudexError, match="--width 400 0: each layer needs one unit"):
+        Ddpg(width=(400, 0)).check()

@@ -1,6 +1,7 @@
 """Systems that learn from reward: the trust region by dense matrices, one pass for all heads, and the commands."""
 
 import sys
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -11,14 +12,16 @@ from test_cli import caudex, done, refused
 from test_experience import remembered
 from torch import nn
 
-from caudex import filming, load, worlds
+from caudex import filming, load, reward, worlds
 from caudex.errors import CaudexError
 from caudex.experience import Acting, Rollout, Transition, Viewed
 from caudex.learner import Learner
+from caudex.run import Run
 from caudex.signals import BilinearContrast
 from caudex.signals.policies import Categorical, Gaussian
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.signals.trust_region import TrustRegion, solved
+from caudex.system import scaled
 from caudex.trunks import Identity, Nature
 from caudex.views import Draw, Moved
 
@@ -134,7 +137,7 @@ def curl(contrast=True):
 
 def test_each_picture_is_encoded_once_for_all_heads():
     learner, passes = curl(), {}
-    slow = [learner.signals["policy"].slow.copy[0], learner.signals["contrast"].slow.copy]
+    slow = [learner.signals[name].slow.copy[0] for name in ("policy", "contrast")]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():
         trunk.register_forward_hook(lambda *_, name=name: passes.update({name: passes.get(name, 0) + 1}))
     batch = next(Viewed(Once(pixels()), Moved(2), 0, instead=True))
@@ -206,6 +209,33 @@ def test_a_trunk_for_frames_ends_as_it_is_asked_to():
     torch.testing.assert_close(small(frames[..., :10, :10]).pooled, small(frames[..., :10, :10].float() / 255).pooled)
 
 
+# -- scales of the publications -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [("dqn", "paper"), ("double-dqn", "paper"), ("rainbow", "paper"), ("rainbow", "atari-100k"), ("ppo", "paper"),
+     ("ppo", "mujoco"), ("trpo", "paper"), ("sac", "paper"), ("ddpg", "paper"), ("curl", "atari-100k")],
+)  # fmt: skip
+def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
+    """Its world, networks and optimiser, with a memory that is full at once and few steps."""
+    system, few = scaled(name, scale), {"experience": 60}
+    system.check()
+    if hasattr(system, "capacity"):
+        few |= {"capacity": 100, "start": 40, "batch": 4}
+    else:
+        few |= {"worlds": 2, "horizon": 16}
+    monkeypatch.setattr(reward, "finish", lambda player, run: player)  # who knows nothing can play for long
+    run = Run(tmp_path, 0)
+    run.quiet = True
+    player = replace(system, **few).train(run)
+    assert player.world == system.world and all(p.isfinite().all() for p in player.parameters())
+    last = run.stage("training").metrics()[-1]
+    assert last["step"] >= 1 and last["flops"] > 0
+    if system.world.startswith("ALE/"):
+        assert player.shape == (4, 84, 84)
+
+
 # -- commands -------------------------------------------------------------------------------------------------------
 
 
@@ -238,7 +268,7 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     refused("train", "ppo", "--also", "rotation", *where, because="it needs unlabelled pictures")
     refused("train", "ppo", "--also", "contrast", *where, because="shows no pictures to compare")
     refused("train", "ppo", "--worlds", "0", *where, because="--worlds 0 is out of range")
-    refused("train", "curl", "--world", "control/reacher", *where, because="shows numbers, curl learns from pictures")
+    refused("train", "curl", "--world", "Pendulum-v1", *where, because="shows numbers, curl learns from pictures")
     refused("train", "sac", "--experience", "900", *where, because="--start 1,000 steps at random leave nothing")
     refused("train", "dqn", "--capacity", "1000000000000000", *where, because="GiB of memory")
 

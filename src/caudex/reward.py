@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
-from torch.optim import Adam
 
 from caudex import filming, worlds
+from caudex.adam import Adam
 from caudex.claim import Claim, mean_interval
 from caudex.errors import CaudexError
 from caudex.experience import Acting, Replay, Rollouts, Viewed
 from caudex.learner import Learner
 from caudex.player import Player, at_random
+from caudex.rmsprop import RMSprop
 from caudex.run import Run
 from caudex.screen import say
 from caudex.signals import Signal
+from caudex.signals.policy_gradient import ClippedPolicy
 from caudex.signals.q_learning import QLearning
 from caudex.system import inside
 from caudex.training import fit
 from caudex.trunks import Identity, Nature, Normalised, Trunk
+from caudex.trunks.nature import EFFICIENT
 from caudex.views import Moved
 
 EPISODES = 20
 """played at the end"""
+OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": RMSprop}
+ENCODERS = {"nature": None, "efficient": EFFICIENT}
 
 
 @dataclass
@@ -70,6 +75,24 @@ class OnWorld:
 
 
 @dataclass
+class OnRollouts(OnWorld):
+    """The settings of proximal policy optimisation."""
+
+    horizon: int = 256
+    """steps in each environment between two updates"""
+    batch: int = 256
+    """steps of the world that one optimiser step learns from"""
+    epochs: int = 10
+    """passes over each rollout"""
+    lam: float = 0.95
+    """lambda of generalised advantage estimation"""
+    clip: float = 0.2
+    """how far an action's probability may change, as a share"""
+    entropy: float = 0.0
+    """bonus on the entropy of the policy"""
+
+
+@dataclass
 class OnReplay(OnWorld):
     """The settings of systems that learn from a memory of what they lived through."""
 
@@ -107,16 +130,27 @@ class OnValues(OnReplay):
     """chance of any action, once it has fallen"""
     exploring: float = 0.3
     """share of the training over which it falls from 1"""
+    noise: float = 0.5
+    """with --noisy: deviation of the weights at first, before it is divided by the root of their number"""
+    encoder: Literal["nature", "efficient"] = "nature"
+    """convolutions for pictures of 36 pixels or more: three (Mnih et al. 2015), or two coarse ones (van Hasselt et al. 2019)"""
+    width: int = 0
+    """units of a head's own layer behind convolutions; 0: 512, and 128 for pictures below 36 pixels"""
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    """rmsprop is that of Mnih et al. 2015"""
+    clip: float = 10.0
+    """longest gradient; 0 leaves it as it is"""
 
 
 def begun(settings: OnWorld, run: Run, world: str = "") -> tuple[Acting, dict]:
-    """The worlds, their first episodes begun, and the facts of the model; `world` in place of the one in the settings."""
+    """The worlds, their first episodes begun, and the facts of the model; `world` in place of the one in the settings.
+    Rewards of Atari are cut to -1 and 1, as published."""
     world = world or settings.world
     here = worlds.make(world, settings.worlds)
     shape = here.observation.shape
     pictures = len(shape) == 3
     stack = settings.stack if pictures and min(shape[1:]) >= 36 else 1
-    acting = Acting(here, run.seed, stack)
+    acting = Acting(here, run.seed, stack, clipped=1.0 if here.name.startswith("ALE/") else 0.0)
     box = bool(here.action.shape)
     actions = (
         {"low": here.action.low.tolist(), "high": here.action.high.tolist()} if box else {"count": int(here.action.n)}
@@ -155,9 +189,24 @@ def by_numbers(name: str, facts: dict) -> None:
         )
 
 
+def rollouts(settings: OnRollouts, acting: Acting, learner: Learner, run: Run) -> Rollouts:
+    """The source that acts by the signal `policy` and learns from that alone; rewards are scaled where they are not cut."""
+    return Rollouts(
+        acting, learner, "policy", settings.horizon, settings.batch, settings.epochs, settings.gamma, settings.lam,
+        scaled=not acting.clipped, seed=run.seed,
+    )  # fmt: skip
+
+
+def proximal(settings: OnRollouts, facts: dict) -> Learner:
+    """A policy that takes small steps and a value; the learning rate falls to nothing."""
+    policy = ClippedPolicy(facts["actions"], hidden(facts), settings.entropy, clip=settings.clip)
+    optimizer = partial(Adam, lr=settings.lr, eps=1e-5)
+    signals = further(settings, {"policy": policy}, facts)
+    return Learner(trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
+
+
 def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, **further) -> Replay:
-    """The source that acts by the signal `policy` and remembers. Rewards of Atari are cut to -1 and 1, as published."""
-    further |= {"clipped": 1.0} if acting.world.name.startswith("ALE/") else {}
+    """The source that acts by the signal `policy` and remembers."""
     return Replay(
         acting, learner, "policy", settings.capacity, settings.batch, settings.start, settings.every, settings.gamma,
         seed=run.seed, folder=run.stage("training").path / "replay", **further,
@@ -171,15 +220,18 @@ def values(settings: OnValues, facts: dict) -> Learner:
         raise CaudexError(
             f"{settings.world} is acted in with numbers, this method chooses among actions; take ppo or sac."
         )
-    pictures = len(shape) == 3
-    body = Nature(shape, width=0) if pictures else raw(facts)
-    layers = ((512,) if min(shape[1:]) >= 36 else (128,)) if pictures else (128, 128)
+    if len(shape) == 3:
+        large = min(shape[1:]) >= 36
+        body = Nature(shape, 0, ENCODERS[settings.encoder] if large else None)
+        layers = (settings.width or (512 if large else 128),)
+    else:
+        body, layers = raw(facts), (128, 128)
     signal = QLearning(
         facts["actions"]["count"], layers, settings.double, settings.duelling, settings.noisy, settings.atoms, settings.span,
-        settings.renew, settings.explore, settings.exploring,
+        settings.renew, settings.explore, settings.exploring, settings.noise,
     )  # fmt: skip
     signals = further(settings, {"policy": signal}, facts)
-    return Learner(body, signals, partial(Adam, lr=settings.lr, eps=1.5e-4, fused=True), clip=10.0)
+    return Learner(body, signals, partial(OPTIMIZERS[settings.optimizer], lr=settings.lr), clip=settings.clip or None)
 
 
 def by_values(settings: OnValues, run: Run) -> Player:
@@ -198,7 +250,7 @@ def check_values(settings: OnValues) -> None:
     check_replay(settings)
     endless = float("inf")
     inside(settings, atoms=(1, 1001), span=(1e-6, endless), returns=(1, 1000), priority=(0, 10), renew=(1, endless))
-    inside(settings, explore=(0, 1), exploring=(1e-6, 1))
+    inside(settings, explore=(0, 1), exploring=(1e-6, 1), noise=(0, 10), width=(0, 1 << 16), clip=(0, endless))
 
 
 def sources(learner: Learner, source: Rollouts | Replay, facts: dict, run: Run) -> dict:
@@ -257,6 +309,12 @@ def told(found: dict[str, float]) -> tuple[str, ...]:
 def check(settings: OnWorld) -> None:
     """Raises CaudexError for a setting out of range."""
     inside(settings, experience=(1, float("inf")), worlds=(1, 4096), stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10))
+
+
+def check_rollouts(settings: OnRollouts) -> None:
+    """Raises CaudexError for a setting out of range."""
+    inside(settings, horizon=(1, 1 << 20), batch=(2, 1 << 20), epochs=(1, 1000), lam=(0, 1))
+    inside(settings, clip=(1e-3, 10), entropy=(0, 10))
 
 
 def check_replay(settings: OnReplay) -> None:

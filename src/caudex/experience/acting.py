@@ -21,19 +21,20 @@ class Lived(NamedTuple):
     truncated: np.ndarray  # bool [N]
     after: np.ndarray  # [N, ...]
     begun: np.ndarray  # bool [N]
+    metres: np.ndarray | None  # float64 [N]: how far along x each body had come then; NaN where it is not told
 
 
 class Acting:
     """`observations` [N, ...] is what is seen now, `step(actions)` goes on; of pictures the last `stack` frames are seen,
-    the first of an episode repeated.
+    the first of an episode repeated. Where `clipped` is no zero, rewards are handed out cut to it, and told as they are.
 
     Resumes exactly: the running episodes are begun again from their seeds, their actions repeated, and what is seen at
     the end compared. Raises CaudexError for a reward or an observation that is no finite number, and where a world that
     is resumed shows something else.
     """
 
-    def __init__(self, world: World, seed: int, stack: int = 1):
-        self.world, self.seed = world, seed
+    def __init__(self, world: World, seed: int, stack: int = 1, clipped: float = 0.0):
+        self.world, self.seed, self.clipped = world, seed, clipped
         self.stack = stack if len(world.observation.shape) == 3 else 1
         count = world.count
         self.episodes = np.zeros(count, np.int64)  # begun before the running one, of each
@@ -71,7 +72,8 @@ class Acting:
             self.episodes[over] += 1
             self._begin_again(over)
         terminated = found.terminated if found.lost is None else found.terminated | found.lost
-        return Lived(found.rewards, terminated, found.truncated & ~terminated, after, over)
+        rewards = np.clip(found.rewards, -self.clipped, self.clipped) if self.clipped else found.rewards
+        return Lived(rewards, terminated, found.truncated & ~terminated, after, over, found.metres)
 
     def told(self) -> dict[str, float]:
         """Mean return and length of the episodes that ended since it was last asked."""

@@ -44,7 +44,7 @@ class Replay:
 
     def __init__(
         self, acting: Acting, learner: Learner, name: str, capacity: int, batch: int, start: int, every: int = 1,
-        gamma: float = 0.99, steps: int = 1, priority: float = 0.0, clipped: float = 0.0, seed: int = 0,
+        gamma: float = 0.99, steps: int = 1, priority: float = 0.0, seed: int = 0,
         folder: Path | None = None,
     ):  # fmt: skip
         count = acting.world.count
@@ -52,7 +52,7 @@ class Replay:
         affordable(rows * count * int(np.prod(acting.world.observation.shape)) * acting.observations.itemsize, capacity)
         self.acting, self.learner, self.name = acting, (learner,), name  # in a tuple: no part of this source
         self.memory, self.batch, self.start, self.every = Memory(acting, rows), batch, max(start, 1), every
-        self.gamma, self.steps, self.clipped = gamma, steps, clipped
+        self.gamma, self.steps = gamma, steps
         self.priorities = Priorities(rows * count, priority) if priority else None
         self.generator, self.segments = np.random.default_rng(seed), folder and Segments(folder, self.memory)
         self.experience, self.owed, self.drawn, self.passes = 0, 0.0, None, Passes()
@@ -85,8 +85,6 @@ class Replay:
                 actions = signal.explore(learner.trunk, seen, learner.progress).cpu().numpy()
             self.owed += len(before) / self.every
         lived = acting.step(actions)
-        if self.clipped:
-            lived = lived._replace(rewards=np.clip(lived.rewards, -self.clipped, self.clipped))
         row = self.memory.add(before, ages, actions, lived)
         self.experience += len(before)
         if self.priorities:  # a row can be drawn once all that came after it is known

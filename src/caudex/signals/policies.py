@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -118,10 +118,15 @@ def tanh_layers(width: int, out: int, hidden: Sequence[int], gain: float) -> nn.
     return nn.Sequential(*layers)
 
 
-def layers(width: int, out: int, hidden: Sequence[int], linear: type = nn.Linear) -> nn.Sequential:
+def layers(width: int, out: int, hidden: Sequence[int], linear: Callable = nn.Linear) -> nn.Sequential:
     """[B, width] to [B, out], ReLU between."""
     made: list[nn.Module] = []
     for size in hidden:
         made += [linear(width, size), nn.ReLU()]
         width = size
     return nn.Sequential(*made, linear(width, out))
+
+
+def summary(width: int, features: int) -> nn.Module:
+    """[B, width], of convolutions, to [B, features], normalised; with 0 as it is."""
+    return nn.Sequential(nn.Linear(width, features), nn.LayerNorm(features)) if features else nn.Identity()

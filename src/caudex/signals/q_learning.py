@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,8 @@ class QLearning(Signal):
     """The worth of each of `actions` actions, taught by the reward and by what a slow copy thinks of what came after.
 
     `double`: the action after is chosen by the network itself (van Hasselt et al. 2016, equation 4). `duelling`: worth of
-    the state and advantages apart (Wang et al. 2016, equation 9). `noisy`: weights with learned noise explore (Fortunato et
-    al. 2018). `atoms`: a distribution over so many returns within `span` (Bellemare et al. 2017, algorithm 1); the mean
+    the state and advantages apart (Wang et al. 2016, equation 9). `noisy`: weights with learned noise, at first of
+    `deviation`, explore (Fortunato et al. 2018). `atoms`: a distribution over so many returns within `span` (Bellemare et al. 2017, algorithm 1); the mean
     counts. The slow copy is renewed `every` steps. Without noise, the chance to act at random falls from 1 to `explore`
     over the first `exploring` of training. Sources: Mnih et al. 2015, algorithm 1; Hessel et al. 2018.
     """
@@ -29,15 +30,16 @@ class QLearning(Signal):
     def __init__(
         self, actions: int, hidden: Sequence[int] = (), double: bool = False, duelling: bool = False, noisy: bool = False,
         atoms: int = 1, span: float = 10.0, every: int = 500, explore: float = 0.05, exploring: float = 0.3,
+        deviation: float = 0.5,
     ):  # fmt: skip
         super().__init__()
         self.actions, self.hidden, self.double, self.duelling, self.noisy = actions, hidden, double, duelling, noisy
-        self.every, self.explore_last, self.exploring = every, explore, exploring
+        self.every, self.explore_last, self.exploring, self.deviation = every, explore, exploring, deviation
         self.register_buffer("atoms", torch.linspace(-span, span, atoms) if atoms > 1 else torch.ones(1))
 
     def build(self, trunk):
         count = len(self.atoms)
-        linear = NoisyLinear if self.noisy else nn.Linear
+        linear = partial(NoisyLinear, deviation=self.deviation) if self.noisy else nn.Linear
         self.advantages = layers(width_of(trunk), self.actions * count, self.hidden, linear)
         self.state = layers(width_of(trunk), count, self.hidden, linear) if self.duelling else None
         self.slow = Shadow(

@@ -12,6 +12,7 @@ import numpy as np
 
 from caudex.errors import CaudexError
 from caudex.names import nearest
+from caudex.worlds.looks import to_be_seen
 from caudex.worlds.telling import telling, watch
 from caudex.worlds.world import Outcome, World
 
@@ -30,6 +31,8 @@ class Separate(World):
         quality = getattr(getattr(getattr(self.environments[0].unwrapped, "model", None), "vis", None), "quality", None)
         if quality:  # without a graphics card, shadows and smooth edges cost a hundred times as much as all the rest
             quality.shadowsize, quality.offsamples = 0, 0
+        if shown:
+            to_be_seen(self.environments[0].unwrapped)
         there, self.action = self.environments[0].observation_space, self.environments[0].action_space
         self.observation, self.converted = converter(name, there)
         check_actions(name, self.action)
@@ -45,14 +48,16 @@ class Separate(World):
 
     def step(self, actions: np.ndarray) -> Outcome:
         rewards, ended, late = np.zeros(self.count), np.zeros(self.count, bool), np.zeros(self.count, bool)
+        metres = np.full(self.count, np.nan)
         with telling(self.name, "steps") as call:
             for i, (environment, action) in enumerate(
                 zip(self.environments, actions if self.box else actions.tolist())
             ):
                 call.place = i
-                observation, rewards[i], ended[i], late[i], _ = environment.step(action)
+                observation, rewards[i], ended[i], late[i], about = environment.step(action)
                 self.held[i] = self.converted(observation)
-        return Outcome(self.held.copy(), rewards, ended, late & ~ended)
+                metres[i] = about.get("x_position", np.nan)  # Gymnasium's bodies that run, hop and swim tell it
+        return Outcome(self.held.copy(), rewards, ended, late & ~ended, metres=metres)
 
     def picture(self) -> np.ndarray:
         with telling(self.name, "is painted"):

@@ -110,7 +110,9 @@ class Camera:
         model.vis.global_.offheight, model.vis.global_.offwidth = height, width
         self.place = mujoco.MjrRect(0, 0, width, height)
         self.context = opengl()(width, height)
-        atexit.register(lambda camera=weakref.ref(self): camera() and camera().close())  # EGL itself ends before objects do
+        atexit.register(
+            lambda camera=weakref.ref(self): camera() and camera().close()
+        )  # EGL itself ends before objects do
         self.context.make_current()
         self.scene, self.options, self.eye = mujoco.MjvScene(model, 2000), mujoco.MjvOption(), mujoco.MjvCamera()
         self.eye.type, self.eye.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, which
@@ -161,7 +163,9 @@ def loaded(name: str):
             del os.environ["MUJOCO_GL"]
             os.environ |= {"MUJOCO_GL": wished} if wished is not None else {}
     except ImportError:
-        raise CaudexError(f"{name} needs the package dm_control: pip install 'caudex[control]'.") from None
+        raise CaudexError(
+            f"{name} needs the package dm_control: pip install 'caudex[control]', with Python 3.11 or 3.12."
+        ) from None
     except RuntimeError as error:  # of mujoco, for a MUJOCO_GL that it does not know
         raise CaudexError(f"{name} cannot be made: {reason(error)}.") from None
     mujoco.set_mju_user_warning(lambda text: None)  # on the screen and in a file

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal
 
-from torch.optim import Adam
-
 from caudex import reward, worlds
+from caudex.adam import Adam
 from caudex.claim import Claim
 from caudex.errors import CaudexError
 from caudex.experience import Viewed
@@ -25,12 +24,14 @@ from caudex.training import fit
 from caudex.trunks import Nature, Trunk
 from caudex.views import Blur, Cutout, Moved, Noise
 
-LAYERS = ((16, 5, 3), (32, 3, 2), (32, 3, 1))
+LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
 """(channels, kernel, stride) for robots in frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
 PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 GAMES = ((32, 5, 5), (64, 5, 5))
 """of data-efficient Rainbow (van Hasselt et al. 2019)"""
 VIEWS = {"moved": None, "blurred": Blur((0.1, 2.0), 1.0), "noisy": Noise(0.1), "cut": Cutout(0.3)}
+DMCONTROL = {"world": "dm_control/cartpole-swingup-v0", "batch": 512, "width": 1024, "moved": 8}
+"""100,000 steps of the simulator are 12,500 of the agent there: eight to an action"""
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Curl(OnReplay, System):
     momentum: float = 0.975
     """of the slow copy that makes the keys; 0 takes them from the trunk itself"""
     features: int = 50
-    """numbers that stand for a picture"""
+    """numbers that stand for a picture, of each head by itself"""
     width: int = 256
     """units of each of the two layers of policy and critics; of the one layer of Rainbow's heads"""
     returns: int | None = None
@@ -71,7 +72,15 @@ class Curl(OnReplay, System):
     renew: int = 2000
     """for games: optimiser steps from one slow copy to the next"""
 
-    scales: ClassVar = {"tiny": {"experience": 600, "start": 200, "batch": 16, "width": 32}}
+    scales: ClassVar = {
+        "tiny": {"experience": 600, "start": 200, "batch": 16, "width": 32},
+        "dmcontrol-100k": DMCONTROL | {"experience": 12_500},
+        "dmcontrol-500k": DMCONTROL | {"experience": 62_500},
+        "atari-100k": {
+            "world": "ALE/Breakout-v4", "experience": 100_000, "stack": 4, "batch": 32, "start": 1600, "lr": 1e-4, "width": 256,
+            "returns": 20, "renew": 2000, "momentum": 0.999, "features": 128,
+        },
+    }  # fmt: skip
     statement: ClassVar = "with contrast on its trunk, learning from pictures comes nearer to learning from the state"
 
     def train(self, run: Run) -> Player:
@@ -95,21 +104,21 @@ class Curl(OnReplay, System):
     def learner(self, facts: dict) -> Learner:
         signals = {"policy": self.policy(facts["actions"])}
         if self.contrast:
-            signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear)
+            signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear, features=self.features)
             signals["contrast"].weight = self.contrast
         trunk = self.trunk(tuple(facts["shape"]), "count" in facts["actions"])
-        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr, fused=True), clip=None)
+        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr), clip=None)
 
     def policy(self, actions: dict) -> Signal:
         """SAC for robots; where one chooses among actions, all of Rainbow."""
         if "count" in actions:
             return QLearning(actions["count"], (self.width,), True, True, True, atoms=51, every=self.renew)
-        return SoftActorCritic(actions, (self.width, self.width), self.temperature)
+        return SoftActorCritic(actions, (self.width, self.width), self.temperature, features=self.features)
 
     def trunk(self, shape: tuple[int, int, int], game: bool) -> Trunk:
         side = min(shape[1:])
         layers = None if side < 36 else GAMES if game else PUBLISHED if side >= 84 else LAYERS
-        return Nature(shape, self.features, layers, norm=True)
+        return Nature(shape, 0, layers)
 
     def claim(self, run: Run) -> Claim:
         """Against SAC or Rainbow from the same pictures, with the same network and steps; beside it SAC from the state."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from torch.optim import Adam
-
 from caudex import reward
+from caudex.adam import Adam
+from caudex.errors import CaudexError
 from caudex.learner import Learner
 from caudex.player import Player
 from caudex.reward import OnReplay
@@ -32,8 +32,8 @@ class Ddpg(OnReplay, System):
     lr: float = 1e-3
     actor_lr: float = 1e-4
     """learning rate of the policy"""
-    width: int = 256
-    """units of each of the two layers of policy and critic"""
+    width: tuple[int, int] = (256, 256)
+    """units of the two layers of policy and critic"""
     noise: float = 0.1
     """deviation of what is added to actions to explore, where their bounds are -1 and 1"""
     decay: float = 0.999
@@ -41,7 +41,10 @@ class Ddpg(OnReplay, System):
     decaying: float = 1e-2
     """weight decay of the critic"""
 
-    scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "width": 32}}
+    scales: ClassVar = {
+        "tiny": {"experience": 1500, "start": 500, "width": (32, 32)},
+        "paper": {"world": "HalfCheetah-v5", "experience": 2_500_000, "worlds": 1, "width": (400, 300), "noise": 0.2},
+    }
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
@@ -54,13 +57,14 @@ class Ddpg(OnReplay, System):
         return reward.finish(Player(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:
-        hidden = (self.width, self.width)
-        policy = DeterministicPolicy(facts["actions"], hidden, self.noise, self.decay, self.decaying, self.actor_lr)
+        policy = DeterministicPolicy(facts["actions"], self.width, self.noise, self.decay, self.decaying, self.actor_lr)
         signals = reward.further(self, {"policy": policy}, facts)
-        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr, fused=True), clip=None)
+        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), clip=None)
 
     def check(self) -> None:
         super().check()
         reward.check(self)
         reward.check_replay(self)
-        inside(self, actor_lr=(1e-8, 10), width=(1, 1 << 16), noise=(0, 10), decay=(0, 1), decaying=(0, 1))
+        inside(self, actor_lr=(1e-8, 10), noise=(0, 10), decay=(0, 1), decaying=(0, 1))
+        if min(self.width) < 1:
+            raise CaudexError(f"--width {self.width[0]} {self.width[1]}: each layer needs one unit at least.")

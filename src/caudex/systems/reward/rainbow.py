@@ -28,7 +28,17 @@ class Rainbow(OnValues, System):
     returns: int = 3
     priority: float = 0.5
 
-    scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "exploring": 0.5}}  # fmt: skip
+    scales: ClassVar = {
+        "tiny": {"experience": 1500, "start": 500, "exploring": 0.5},
+        "paper": {
+            "world": "ALE/Breakout-v4", "experience": 50_000_000, "worlds": 1, "capacity": 1_000_000, "batch": 32, "every": 4, "start": 20_000,
+            "returns": 3, "renew": 2000, "lr": 6.25e-5,
+        },
+        "atari-100k": {
+            "world": "ALE/Breakout-v4", "experience": 100_000, "worlds": 1, "capacity": 100_000, "batch": 32, "every": 1, "start": 1600,
+            "returns": 20, "renew": 2000, "lr": 1e-4, "encoder": "efficient", "width": 256, "noise": 0.1,
+        },
+    }  # fmt: skip
 
     def train(self, run: Run) -> Player:
         return reward.by_values(self, run)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from torch.optim import Adam
-
 from caudex import reward
+from caudex.adam import Adam
 from caudex.learner import Learner
 from caudex.player import Player
 from caudex.reward import OnReplay
@@ -38,7 +37,10 @@ class Sac(OnReplay, System):
     decay: float = 0.995
     """of the slow copies, in each step"""
 
-    scales: ClassVar = {"tiny": {"experience": 1500, "start": 500, "width": 32, "batch": 64}}
+    scales: ClassVar = {
+        "tiny": {"experience": 1500, "start": 500, "width": 32, "batch": 64},
+        "paper": {"world": "HalfCheetah-v5", "experience": 3_000_000, "worlds": 1, "start": 10_000, "lr": 3e-4},
+    }
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
@@ -53,7 +55,7 @@ class Sac(OnReplay, System):
     def learner(self, facts: dict) -> Learner:
         policy = SoftActorCritic(facts["actions"], (self.width, self.width), self.temperature, self.decay)
         signals = reward.further(self, {"policy": policy}, facts)
-        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr, fused=True), clip=None)
+        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), clip=None)
 
     def check(self) -> None:
         super().check()

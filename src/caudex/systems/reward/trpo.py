@@ -8,9 +8,9 @@ from functools import partial
 from typing import ClassVar
 
 import torch
-from torch.optim import Adam
 
 from caudex import reward
+from caudex.adam import Adam
 from caudex.experience import Rollouts
 from caudex.learner import Learner
 from caudex.player import Player
@@ -39,7 +39,17 @@ class Trpo(OnWorld, System):
     """of the trust region: nats by which a step may change the policy"""
 
     feeds: ClassVar = ()  # its step is for the policy alone
-    scales: ClassVar = {"tiny": {"experience": 2048, "horizon": 64}}
+    scales: ClassVar = {
+        "tiny": {"experience": 2048, "horizon": 64},
+        "paper": {
+            "world": "Swimmer-v5",
+            "experience": 10_000_000,
+            "worlds": 50,
+            "horizon": 1000,
+            "lam": 1.0,
+            "size": 0.01,
+        },
+    }
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
@@ -47,7 +57,16 @@ class Trpo(OnWorld, System):
             learner = self.learner(facts)
         whole = self.horizon * self.worlds
         source = Rollouts(
-            acting, learner, "policy", self.horizon, whole, 1, self.gamma, self.lam, scaled=True, seed=run.seed
+            acting,
+            learner,
+            "policy",
+            self.horizon,
+            whole,
+            1,
+            self.gamma,
+            self.lam,
+            scaled=not acting.clipped,
+            seed=run.seed,
         )
         reward.keep(run, facts)
         fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=step)
@@ -55,7 +74,7 @@ class Trpo(OnWorld, System):
 
     def learner(self, facts: dict) -> Learner:
         policy = TrustRegion(facts["actions"], reward.hidden(facts), self.size)
-        return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr, fused=True), clip=None)
+        return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr), clip=None)
 
     def check(self) -> None:
         super().check()
