@@ -25,7 +25,7 @@ class Puller:
         """Arms int64 [N] from observations [N, k + 2] of trials."""
         pulled, paid = observations[:, :-2], observations[:, -2:-1]
         new = ~pulled.any(1)
-        if new.all():
+        if self.wins.shape != pulled.shape:
             self.wins, self.losses = np.zeros((2, *pulled.shape), np.float32)
         self.wins += pulled * paid
         self.losses += pulled * (1 - paid)

@@ -59,12 +59,13 @@ class CountBased(Way):
     Told where it stands and which of the four tiles around are free; counts and ways are kept for the trial.
     """
 
+    def __init__(self, mazes: Mazes, seed: int = 0):
+        super().__init__(mazes, seed)
+        self.visits, self.known = np.zeros((2, mazes.count, mazes.side**2), np.int32)
+        self.found = np.zeros(mazes.count, bool)
+
     def act(self, before):
-        mazes = self.mazes
-        new = ~before[:, :-2].any(1)
-        if new.all():
-            self.visits, self.known = np.zeros((2, mazes.count, mazes.side**2), np.int32)
-            self.found = np.zeros(mazes.count, bool)
+        mazes, new = self.mazes, ~before[:, :-2].any(1)
         self.visits[new], self.known[new] = 0, 0
         self.found = ~new & (self.found | ((before[:, -1] > 0) & (before[:, -2] > 0)))
         self.visits[mazes.rows, mazes.place] += 1
@@ -80,11 +81,12 @@ class CountBased(Way):
 class ShortestPath(Way):
     """The fewest actions; told the whole maze and where the ball is."""
 
+    def __init__(self, mazes: Mazes, seed: int = 0):
+        super().__init__(mazes, seed)
+        self.steps = np.zeros((mazes.count, 4, mazes.side, mazes.side), np.int16)
+
     def act(self, before):
-        mazes = self.mazes
-        new = ~before[:, :-2].any(1)
-        if new.all():
-            self.steps = np.zeros((mazes.count, 4, mazes.side, mazes.side), np.int16)
+        mazes, new = self.mazes, ~before[:, :-2].any(1)
         if new.any():
             balls = (np.arange(mazes.side**2) == mazes.target[new, None]).reshape(-1, mazes.side, mazes.side)
             self.steps[new] = steps_to(balls, mazes.walls[new] > 0)
