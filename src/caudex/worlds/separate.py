@@ -76,8 +76,7 @@ def made(name: str, shown: bool):
     try:
         module, _, rest = name.rpartition(":")
         if module:
-            if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109
-                sys.path.append(os.getcwd())  # noqa: PTH109 - a world of one's own lies where one works
+            look_here()
             importlib.import_module(module)
         spec = gymnasium.spec(rest)
         spec.order_enforce, spec.disable_env_checker = False, True
@@ -96,6 +95,12 @@ def made(name: str, shown: bool):
         ) from None
     except gymnasium.error.Error as error:
         raise CaudexError(f"{name} cannot be made: {str(error).rstrip('.')}.") from None
+
+
+def look_here() -> None:
+    """Let modules be found that lie where one works, as worlds of one's own do."""
+    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109
+        sys.path.append(os.getcwd())  # noqa: PTH109
 
 
 def without_screen(shown: bool) -> None:

@@ -1,0 +1,1 @@
+"""What people thought out for tasks that `caudex.worlds.trials` draws: what learning to learn is compared with."""
