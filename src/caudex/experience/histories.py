@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from caudex.compute import Passes
 from caudex.experience.returns import gae
 from caudex.learner import Learner
 from caudex.run import derived
@@ -43,7 +44,7 @@ class Histories:
 
     Nothing is cut inside a trial: not the memory, not what a reward is worth later, not the advantage (Duan et al. 2016,
     section 2). Each round has new tasks, which follow from the seed and the round; between rounds nothing is under way.
-    The signal tells `sample(trunk, observations)`: actions, log-probabilities, values; and `bounded(actions)`.
+    The signal tells `draw(features)`, `bounded(actions)` and `judge(features, actions)`, as for `Rollouts`.
     """
 
     def __init__(
@@ -59,7 +60,12 @@ class Histories:
     ):
         self.trials, self.learner, self.name = trials, (learner,), name  # in a tuple: no part of this source
         self.batch, self.epochs, self.gamma, self.lam, self.seed = batch, epochs, gamma, lam, seed
-        self.rounds, self.experience, self.waiting, self.ended = 0, 0, [], []
+        self.rounds, self.experience, self.waiting, self.ended, self.passes = 0, 0, [], [], Passes()
+
+    @property
+    def flops(self) -> float:
+        """What acting took."""
+        return self.passes.flops
 
     def __iter__(self):
         return self
@@ -92,14 +98,16 @@ class Histories:
         signal, trunk, device = learner.signals[self.name], Within(learner.trunk), next(learner.parameters()).device
         seeds = np.random.default_rng(derived(self.seed, "tasks", self.rounds)).integers(TEST, size=trials.count)
         live, lengths = np.ones(trials.count, bool), np.zeros(trials.count, np.int64)
-        seen, made, rewards, ends = [], [], [], []
+        seen, features, actions, rewards, ends = [], [], [], [], []
         learner.eval()
         observations = trials.reset(seeds, live)
         while live.any():
             seen.append(torch.from_numpy(observations))
-            made.append(signal.sample(trunk, seen[-1].to(device)))
+            with self.passes.of("draw", learner, trials.count):
+                features.append(trunk(seen[-1].to(device)).pooled)
+                actions.append(signal.draw(features[-1]))
             lengths += live
-            found = trials.step(signal.bounded(made[-1][0]).cpu().numpy())
+            found = trials.step(signal.bounded(actions[-1]).cpu().numpy())
             rewards.append(np.where(live, found.rewards, 0))
             ends.append(found.terminated)
             live &= ~found.terminated
@@ -107,10 +115,14 @@ class Histories:
             if found.terminated.any() and live.any():  # what they do from now on is not learned from
                 observations = trials.reset(seeds, found.terminated)
         learner.train()
-        actions, log_probs, values = (torch.stack(parts) for parts in zip(*made))  # [T, N]
+        actions = torch.stack(actions)  # [T, N]
+        with self.passes.of("judge", learner, len(seen) * trials.count):
+            log_probs, values = signal.judge(torch.stack(features), actions)  # [T, N]
         own, over = values.cpu().numpy(), np.stack(ends)
         after = np.concatenate([own[1:], own[:1]])  # the last is never asked for: the trial ends there
-        advantages = torch.from_numpy(gae(rewards, own, after, over, np.zeros_like(over), self.gamma, self.lam)).to(device)
+        advantages = torch.from_numpy(gae(rewards, own, after, over, np.zeros_like(over), self.gamma, self.lam)).to(
+            device
+        )
         self.ended.append(np.sum(rewards, 0).mean())
         self.experience += int(lengths.sum())
         parts = (torch.stack(seen).to(device), actions, log_probs, values, advantages, advantages + values)
@@ -122,8 +134,9 @@ class Histories:
         return {"trials/return": float(np.mean(ended))} if ended else {}
 
     def state_dict(self) -> dict:
-        return {"rounds": self.rounds, "experience": self.experience, "ended": [float(each) for each in self.ended]}
+        state = {"rounds": self.rounds, "experience": self.experience, "flops": self.flops}
+        return state | {"ended": [float(each) for each in self.ended]}
 
     def load_state_dict(self, state: dict) -> None:
         self.rounds, self.experience, self.ended = state["rounds"], state["experience"], list(state["ended"])
-        self.waiting = []
+        self.waiting, self.passes.flops = [], state["flops"]

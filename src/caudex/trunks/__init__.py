@@ -22,7 +22,7 @@ from caudex.trunks.resnet import ResNet
 from caudex.trunks.transformer import BERT, GPT2, Memory, Sequences, Transformer, mean_of
 
 __all__ = [
-    "BERT", "GPT2", "MLP", "Conv", "Decoder", "Features", "Identity", "Memory", "Nature", "Normalised", "Padded", "Recurrent", "ResNet", "ResNet50", "Sequences",
-    "Standardise", "StochasticDepth", "Tied", "Transformer", "Trunk", "Wrapped", "channels_of", "mean_of",
+    "BERT", "GPT2", "MLP", "Conv", "Decoder", "Features", "Identity", "Memory", "Nature", "Normalised", "Padded", "Recurrent", "ResNet", "ResNet50",
+    "Sequences",    "Standardise", "StochasticDepth", "Tied", "Transformer", "Trunk", "Wrapped", "channels_of", "mean_of",
     "vocabulary_of", "width_of",
 ]  # fmt: skip

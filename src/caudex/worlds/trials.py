@@ -130,7 +130,8 @@ def play(trials: Trials, act: Callable[[np.ndarray], np.ndarray], seeds: np.ndar
     observations = trials.reset(seeds, live)
     while True:
         at = np.flatnonzero(live), trials.episodes[live]
-        observations, rewards, finished, _ = trials.step(act(observations))
+        made = trials.step(act(observations))
+        observations, rewards, finished = made.observations, made.rewards, made.terminated
         found.returns[at] += rewards[live]
         found.lengths[at] += 1
         found.last[at] = rewards[live]

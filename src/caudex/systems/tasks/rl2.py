@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-import numpy as np
-from torch.optim import Adam
-
+from caudex.adam import Adam
 from caudex.agent import Agent, Observed
-from caudex.claim import Claim, mean_interval
+from caudex.claim import mean_interval
 from caudex.experience import Histories
 from caudex.learner import Learner
 from caudex.run import Run
 from caudex.signals.policy_gradient import ClippedPolicy
-from caudex.system import System, inside
+from caudex.system import System
 from caudex.training import fit
 from caudex.trunks import Recurrent
 from caudex.worlds import trials
@@ -86,7 +84,9 @@ class Rl2(System):
         settings = {name: value for name in self.settings_of_worlds if (value := getattr(self, name)) is not None}
         here = trials.make(self.world, self.tasks, **settings)
         shown, action = here.family.observation.shape, here.action
-        actions = {"low": action.low.tolist(), "high": action.high.tolist()} if action.shape else {"count": here.choices}
+        actions = (
+            {"low": action.low.tolist(), "high": action.high.tolist()} if action.shape else {"count": here.choices}
+        )
         facts = {"world": self.world, "settings": settings, "shape": list(shown), "actions": actions}
         with run.seeded("weights"):
             learner = self.learner(facts)
@@ -102,7 +102,7 @@ class Rl2(System):
         shape, actions = tuple(facts["shape"]), facts["actions"]
         seeing = Observed(shape, (actions.get("count") or len(actions["low"])) + 2)
         policy = ClippedPolicy(actions, (), self.entropy, clip=self.clip)
-        optimizer = partial(Adam, lr=self.lr, eps=1e-5, fused=True)
+        optimizer = partial(Adam, lr=self.lr, eps=1e-5)
         trunk = Recurrent(seeing, self.width)
         return Learner(trunk, {"policy": policy}, optimizer, lambda progress: 1 - progress, clip=0.5)
 
