@@ -135,7 +135,8 @@ class OnValues(OnReplay):
     encoder: Literal["nature", "efficient"] = "nature"
     """convolutions for pictures of 36 pixels or more: three (Mnih et al. 2015), or two coarse ones (van Hasselt et al. 2019)"""
     width: int = 0
-    """units of a head's own layer behind convolutions; 0: 512, and 128 for pictures below 36 pixels"""
+    """units of a head's own layer behind convolutions, of its two where numbers are seen; 0: 512, and 128 for numbers and for
+    pictures below 36 pixels"""
     optimizer: Literal["adam", "rmsprop"] = "adam"
     """rmsprop is that of Mnih et al. 2015"""
     clip: float = 10.0
@@ -225,7 +226,7 @@ def values(settings: OnValues, facts: dict) -> Learner:
         body = Nature(shape, 0, ENCODERS[settings.encoder] if large else None)
         layers = (settings.width or (512 if large else 128),)
     else:
-        body, layers = raw(facts), (128, 128)
+        body, layers = raw(facts), (settings.width or 128,) * 2
     signal = QLearning(
         facts["actions"]["count"], layers, settings.double, settings.duelling, settings.noisy, settings.atoms, settings.span,
         settings.renew, settings.explore, settings.exploring, settings.noise,
