@@ -94,8 +94,12 @@ class Learner(nn.Module):
 
     def step(self, batches: Mapping) -> dict[str, Taught]:
         """One sum of losses, one backward pass, one optimiser step, one update of each shadow."""
-        for group, rate in zip(self.optimizer.param_groups, self.rates):
-            group["lr"] = rate * self.schedule(self.progress)
+        taught = self.teach(batches)
+        self.move()
+        return taught
+
+    def teach(self, batches: Mapping) -> dict[str, Taught]:
+        """The first half of a step: the gradients of all losses together, in the parameters."""
         self.optimizer.zero_grad(set_to_none=True)
         forward, backward = self._passes
         taught = (forward or self)(batches)
@@ -103,11 +107,16 @@ class Learner(nn.Module):
             taught = self._compared(taught)
         if taught:
             backward(sum(self.signals[name].weight * said.loss for name, said in taught.items()))
-            self._clip()
-            self.optimizer.step()
+        return taught
+
+    def move(self) -> None:
+        """The second half: the optimiser takes the gradients that stand in the parameters, and each shadow follows."""
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = rate * self.schedule(self.progress)
+        self._clip()
+        self.optimizer.step()
         for shadow in self.following:
             shadow.update()
-        return taught
 
     def _compared(self, taught: dict[str, Taught]) -> dict[str, Taught]:
         """With the norm of each weighted loss's gradient on the trunk, and its cosine with those before it: below zero
