@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -133,11 +134,12 @@ def keep(run: Run, facts: dict) -> None:
     say(run, f"{facts['world']}: {seen} to see, {acts}")
 
 
-def trunk(facts: dict, width: int = 512) -> Trunk:
-    """For pictures the convolutions of deep Q-learning; vectors are standardised, and the heads are whole networks."""
+def trunk(facts: dict, width: int = 512, layers: Sequence | None = None) -> Trunk:
+    """For pictures convolutions, those of deep Q-learning or `layers` where frames are large; vectors are standardised,
+    and the heads are whole networks."""
     shape = tuple(facts["shape"])
     if len(shape) == 3:
-        return Nature(shape, width if min(shape[1:]) >= 36 else 128)
+        return Nature(shape, width, layers) if min(shape[1:]) >= 36 else Nature(shape, 128)
     return Normalised(Identity(shape[0]), shape[0])
 
 

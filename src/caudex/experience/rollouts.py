@@ -29,7 +29,8 @@ class Rollouts:
 
     The signal tells `sample(trunk, observations)`: actions, log-probabilities, values; `worth(trunk, observations)`; and
     `bounded(actions)`, what the world takes. Advantages by `gae`; `scaled` rewards are over the deviation of their
-    discounted sum. Where the trunk has statistics of observations, they learn of each rollout after it was used.
+    discounted sum, or cut to `clipped`. Where the trunk has statistics of observations, they learn of each rollout after it
+    was used, unless someone else tells them (`observing`).
     """
 
     def __init__(
@@ -43,11 +44,14 @@ class Rollouts:
         gamma: float = 0.99,
         lam: float = 0.95,
         scaled: bool = False,
+        clipped: float | None = None,
+        observing: bool = True,
         seed: int = 0,
     ):
         self.acting, self.learner, self.name = acting, (learner,), name  # in a tuple: no part of this source
         self.horizon, self.batch, self.epochs, self.gamma, self.lam = horizon, batch, epochs, gamma, lam
         self.scale = Scale(acting.world.count, gamma) if scaled else None
+        self.clipped, self.observe = clipped, getattr(learner.trunk, "observe", None) if observing else None
         self.generator = torch.Generator().manual_seed(seed)
         self.experience, self.waiting, self.whole = 0, [], None
 
@@ -56,8 +60,8 @@ class Rollouts:
 
     def __next__(self) -> Rollout:
         if not self.waiting:
-            if self.whole is not None and hasattr(self.learner[0].trunk, "observe"):
-                self.learner[0].trunk.observe(self.whole.observations)
+            if self.whole is not None and self.observe:
+                self.observe(self.whole.observations)
             self.whole = self.collect()
             size = len(self.whole.actions)
             for _ in range(self.epochs):
@@ -99,6 +103,8 @@ class Rollouts:
         for t, which, shown in late:
             next_values[t, which], told = told[: len(shown)], told[len(shown) :]
         learner.train()
+        if self.clipped:
+            rewards.clip(-self.clipped, self.clipped, out=rewards)
         advantages = torch.from_numpy(gae(rewards, own, next_values, terminated, truncated, self.gamma, self.lam)).to(
             device
         )
@@ -113,8 +119,7 @@ class Rollouts:
     def state_dict(self) -> dict:
         state = {"acting": self.acting.state_dict(), "experience": self.experience}
         state["generator"] = self.generator.get_state()
-        learns = self.whole is not None and hasattr(self.learner[0].trunk, "observe")
-        state["observed"] = self.whole.observations if learns else None
+        state["observed"] = self.whole.observations if self.whole is not None and self.observe else None
         return state | ({"scale": self.scale.state_dict()} if self.scale else {})
 
     def load_state_dict(self, state: dict) -> None:
