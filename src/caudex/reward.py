@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
@@ -29,7 +30,7 @@ from caudex.views import Moved
 
 EPISODES = 20
 """played at the end"""
-OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": RMSprop}
+OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, decay=0.95, least=0.01, centred=True)}
 ENCODERS = {"nature": None, "efficient": EFFICIENT}
 
 
@@ -169,11 +170,12 @@ def keep(run: Run, facts: dict) -> None:
     say(run, f"{facts['world']}: {seen} to see, {acts}")
 
 
-def trunk(facts: dict, width: int = 512) -> Trunk:
-    """For pictures the convolutions of deep Q-learning; vectors are standardised, and the heads are whole networks."""
+def trunk(facts: dict, width: int = 512, layers: Sequence | None = None) -> Trunk:
+    """For pictures convolutions, those of deep Q-learning or `layers` where frames are large; vectors are standardised,
+    and the heads are whole networks."""
     shape = tuple(facts["shape"])
     if len(shape) == 3:
-        return Nature(shape, width if min(shape[1:]) >= 36 else 128)
+        return Nature(shape, width, layers) if min(shape[1:]) >= 36 else Nature(shape, 128)
     return Normalised(Identity(shape[0]), shape[0])
 
 

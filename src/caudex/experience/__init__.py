@@ -1,6 +1,7 @@
 """Sources that act."""
 
 from caudex.experience.acting import Acting, Lived
+from caudex.experience.actors import Actors, Gradient
 from caudex.experience.memory import Memory
 from caudex.experience.priorities import Priorities
 from caudex.experience.replay import Replay, Transition
@@ -10,6 +11,8 @@ from caudex.experience.viewed import Viewed
 
 __all__ = [
     "Acting",
+    "Actors",
+    "Gradient",
     "Lived",
     "Memory",
     "Priorities",
