@@ -33,7 +33,7 @@ def test_what_came_before_is_seen_and_only_the_trials_end_is_an_end():
     first = world.reset(np.arange(2), every(2))
     assert np.array_equal(first, [[1, 0, 0, 0, 0, 0, 0]] * 2)  # state 0; no action, no reward, no end
     for step in range(1, 5):
-        shown, rewards, terminated, truncated = world.step(np.array([1, 0]))
+        shown, rewards, terminated, truncated, *_ = world.step(np.array([1, 0]))
         state, before = seen(shown, (3,))
         assert np.array_equal(before[:, :2], [[0, 1], [1, 0]])
         assert np.array_equal(before[:, 2], rewards.astype(np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
@@ -29,7 +30,7 @@ from caudex.views import Moved
 
 EPISODES = 20
 """played at the end"""
-OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": RMSprop}
+OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, decay=0.95, least=0.01, centred=True)}
 ENCODERS = {"nature": None, "efficient": EFFICIENT}
 
 
@@ -135,7 +136,8 @@ class OnValues(OnReplay):
     encoder: Literal["nature", "efficient"] = "nature"
     """convolutions for pictures of 36 pixels or more: three (Mnih et al. 2015), or two coarse ones (van Hasselt et al. 2019)"""
     width: int = 0
-    """units of a head's own layer behind convolutions; 0: 512, and 128 for pictures below 36 pixels"""
+    """units of a head's own layer behind convolutions, of its two where numbers are seen; 0: 512, and 128 for numbers and for
+    pictures below 36 pixels"""
     optimizer: Literal["adam", "rmsprop"] = "adam"
     """rmsprop is that of Mnih et al. 2015"""
     clip: float = 10.0
@@ -168,11 +170,12 @@ def keep(run: Run, facts: dict) -> None:
     say(run, f"{facts['world']}: {seen} to see, {acts}")
 
 
-def trunk(facts: dict, width: int = 512) -> Trunk:
-    """For pictures the convolutions of deep Q-learning; vectors are standardised, and the heads are whole networks."""
+def trunk(facts: dict, width: int = 512, layers: Sequence | None = None) -> Trunk:
+    """For pictures convolutions, those of deep Q-learning or `layers` where frames are large; vectors are standardised,
+    and the heads are whole networks."""
     shape = tuple(facts["shape"])
     if len(shape) == 3:
-        return Nature(shape, width if min(shape[1:]) >= 36 else 128)
+        return Nature(shape, width, layers) if min(shape[1:]) >= 36 else Nature(shape, 128)
     return Normalised(Identity(shape[0]), shape[0])
 
 
@@ -225,7 +228,7 @@ def values(settings: OnValues, facts: dict) -> Learner:
         body = Nature(shape, 0, ENCODERS[settings.encoder] if large else None)
         layers = (settings.width or (512 if large else 128),)
     else:
-        body, layers = raw(facts), (128, 128)
+        body, layers = raw(facts), (settings.width or 128,) * 2
     signal = QLearning(
         facts["actions"]["count"], layers, settings.double, settings.duelling, settings.noisy, settings.atoms, settings.span,
         settings.renew, settings.explore, settings.exploring, settings.noise,

@@ -67,7 +67,7 @@ def fit(
     With a run folder, metrics and checkpoints go there, a killed run goes on where its last checkpoint was, and a
     finished one loads. Everything random within a step follows from the run's seed and the step's number.
     What a source has to tell of what it lived through (`told()`: name to figure) is written with the metrics; operations
-    that it took to act (`flops`) count with those of the steps.
+    that it took to act (`flops`) count with those of the steps; one that cannot go on exactly says why (`inexact`).
     `evaluate` sees the learner in eval mode, without gradients, ten times, or once these shares of the budget are used
     (`at`); `step` replaces the gradient step (TRPO).
     Raises CaudexError for a signal without a source, and when a loss stops being a finite number.
@@ -92,7 +92,7 @@ def fit(
         state.load()
         if run:
             run.cut(state.logged)
-            run.keep("about", _about(learner, budget, fabric.device))
+            run.keep("about", _about(learner, state.sources, budget, fabric.device))
         learner.train()
         started, saved = time.perf_counter() - state.seconds, state.seconds
         while (used := budget.used(state)) < 1:
@@ -132,7 +132,9 @@ def fit(
         state.seconds = time.perf_counter() - started
         state.flush()
         if run:
-            run.keep("about", _about(learner, budget, fabric.device))  # some know their trivial loss only now
+            run.keep(
+                "about", _about(learner, state.sources, budget, fabric.device)
+            )  # some know their trivial loss only now
         state.finish()
         fabric.barrier()  # what the first process wrote can be read by the others
     return learner.eval()
@@ -373,8 +375,9 @@ def _hand_back(taught: Mapping, sources: Mapping) -> None:
             sources[name].learned(said.examples.detach())
 
 
-def _about(learner: Learner, budget: Budget, device: torch.device) -> dict:
+def _about(learner: Learner, sources: list, budget: Budget, device: torch.device) -> dict:
     why = {"the budget is in minutes": budget.minutes, "a graphics card adds up in any order": device.type != "cpu"}
+    why |= {source.inexact: True for source in sources if hasattr(source, "inexact")}
     inexact = [reason for reason, holds in why.items() if holds]
     return {
         "parameters": {

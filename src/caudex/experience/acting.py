@@ -78,10 +78,7 @@ class Acting:
     def told(self) -> dict[str, float]:
         """Mean return and length of the episodes that ended since it was last asked."""
         ended, self.ended = self.ended, []
-        if not ended:
-            return {}
-        _, returns, lengths = zip(*ended)
-        return {"episodes/return": float(np.mean(returns)), "episodes/length": float(np.mean(lengths))}
+        return means(ended)
 
     def state_dict(self) -> dict:
         return {
@@ -147,3 +144,11 @@ class Acting:
     def _idle(self) -> np.ndarray:
         space = self.world.action
         return np.zeros(space.shape, space.dtype) if space.shape else np.int64(0)
+
+
+def means(ended: list[tuple[int, float, int]]) -> dict[str, float]:
+    """Of the return and the length of episodes, as `Acting.ended` has them."""
+    if not ended:
+        return {}
+    _, returns, lengths = zip(*ended)
+    return {"episodes/return": float(np.mean(returns)), "episodes/length": float(np.mean(lengths))}
