@@ -41,7 +41,7 @@ class Agent(nn.Module):
 
     def play(self, count: int = 1000, seed: int = 0, greedy: bool = False, together: int = 10_000, **changed) -> Played:
         """A trial of each of `count` new tasks; the same seed has the same."""
-        seeds = np.random.default_rng(seed).integers(trials.TEST, size=count)
+        seeds = trials.drawn(seed, count)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             parts = []

@@ -80,7 +80,7 @@ def usage() -> str:
     )
 
 
-KINDS = {"labels": "pictures", "text": "texts", "reward": "a world"}
+KINDS = {"labels": "pictures", "text": "texts", "reward": "a world", "tasks": "tasks"}
 """what the folders of systems learn from, where their names do not say it"""
 
 

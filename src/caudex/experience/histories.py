@@ -13,7 +13,7 @@ from caudex.experience.returns import gae
 from caudex.learner import Learner
 from caudex.run import derived
 from caudex.trunks import Padded
-from caudex.worlds.trials import TEST, Trials
+from caudex.worlds.trials import Trials, drawn
 
 
 class History(NamedTuple):
@@ -96,7 +96,7 @@ class Histories:
         """What a `History` has, each [N, T, ...], and the lengths of the trials [N]."""
         (learner,), trials = self.learner, self.trials
         signal, trunk, device = learner.signals[self.name], Within(learner.trunk), next(learner.parameters()).device
-        seeds = np.random.default_rng(derived(self.seed, "tasks", self.rounds)).integers(TEST, size=trials.count)
+        seeds = drawn(derived(self.seed, "tasks", self.rounds), trials.count)
         live, lengths = np.ones(trials.count, bool), np.zeros(trials.count, np.int64)
         seen, features, actions, rewards, ends = [], [], [], [], []
         learner.eval()

@@ -115,6 +115,11 @@ def seen(observations: Any, shape: tuple[int, ...]) -> Seen:
     return Seen(shown.reshape(*observations.shape[:-1], *shape), before)
 
 
+def drawn(seed: int, count: int) -> np.ndarray:
+    """int64 [count]: seeds of tasks."""
+    return np.random.default_rng(seed).integers(TEST, size=count)
+
+
 class Played(NamedTuple):
     """One trial of each of N tasks, by episode."""
 
