@@ -31,8 +31,7 @@ class Shadow(nn.Module):
     @torch.no_grad()
     def update(self) -> None:
         """The learner calls this once after each step."""
-        self.updates += 1
-        count = int(self.updates)
+        count = int(self.updates.add_(1))
         if count % self.every:
             return
         decay = min(self.decay, (1 + count) / (10 + count)) if self.warm else self.decay

@@ -14,7 +14,7 @@ class Memory:
     def __init__(self, acting: Acting, rows: int):
         count, shape, kind = acting.world.count, acting.world.observation.shape, acting.observations.dtype
         action = acting.world.action
-        self.rows, self.stack, self.channels, self.count = rows, acting.stack, shape[0], 0
+        self.rows, self.places, self.stack, self.channels, self.count = rows, count, acting.stack, shape[0], 0
         self.frames = np.zeros((rows, count, *shape), kind)
         self.actions = np.zeros((rows, count, *action.shape), action.dtype if action.shape else np.int64)
         self.rewards = np.zeros((rows, count), np.float32)
@@ -34,29 +34,33 @@ class Memory:
         self.count += 1
         return row
 
-    def seen(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """[B, ...]: what was seen at these rows."""
+    def of(self, kept: np.ndarray, slots: np.ndarray) -> np.ndarray:
+        """[B, ...]: what is kept at these slots; slot row * N + i is that of environment i."""
+        return kept.reshape(-1, *kept.shape[2:]).take(slots, 0)
+
+    def seen(self, slots: np.ndarray) -> np.ndarray:
+        """[B, ...]: what was seen there."""
         if self.stack == 1:
-            return self.frames[rows, places]
-        ages, parts = self.ages[rows, places], []
+            return self.of(self.frames, slots)
+        ages, parts = self.of(self.ages, slots), []
         for back in reversed(range(self.stack)):
-            parts.append(self.frames[(rows - np.minimum(back, ages)) % self.rows, places])
+            parts.append(self.of(self.frames, (slots - np.minimum(back, ages) * self.places) % self.ages.size))
         return np.concatenate(parts, 1)
 
-    def ahead(self, rows: np.ndarray, places: np.ndarray, steps: int, gamma: float):
+    def ahead(self, slots: np.ndarray, steps: int, gamma: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rewards [B] of up to `steps` steps, what was seen behind them [B, ...], what it is worth [B]."""
-        rewards, worth = np.zeros(len(rows), np.float32), np.ones(len(rows), np.float32)
-        over, last = np.zeros(len(rows), bool), rows.copy()
-        for step in range(steps):
-            at = (rows + step) % self.rows
-            rewards += np.where(over, 0, worth * self.rewards[at, places])
-            worth = np.where(over, worth, worth * gamma)
-            last = np.where(over, last, at)
-            over |= self.terminated[at, places] | self.truncated[at, places]
-        after = self.seen((last + 1) % self.rows, places)
-        for i in np.flatnonzero(self.truncated[last, places]):
-            after[i] = self.finals[int(last[i])][int(places[i])]
-        return rewards, after, np.where(self.terminated[last, places], 0, worth)
+        size, last, rewards = self.ages.size, slots, self.of(self.rewards, slots)
+        goes_on, worth = np.ones(len(slots), bool), np.full(len(slots), gamma, np.float32)
+        for step in range(1, steps):
+            goes_on &= ~(self.of(self.terminated, last) | self.of(self.truncated, last))
+            at = (slots + step * self.places) % size
+            rewards += goes_on * worth * self.of(self.rewards, at)
+            worth, last = np.where(goes_on, worth * gamma, worth), np.where(goes_on, at, last)
+        after = self.seen((last + self.places) % size)
+        for i in np.flatnonzero(self.of(self.truncated, last)):
+            row, place = divmod(int(last[i]), self.places)
+            after[i] = self.finals[row][place]
+        return rewards, after, worth * ~self.of(self.terminated, last)
 
     def block(self, first: int, last: int) -> dict[str, np.ndarray]:
         """All that is known of the rows `first` to `last`, counted from the beginning, without the last."""

@@ -113,9 +113,8 @@ class Replay:
             back = self.generator.integers(self._ready(), size=self.batch) + 1 + self.steps
             slots = ((memory.count - back) % memory.rows) * count + self.generator.integers(count, size=self.batch)
         self.drawn = slots
-        rows, places = slots // count, slots % count
-        rewards, after, worth = memory.ahead(rows, places, self.steps, self.gamma)
-        held = (memory.seen(rows, places), memory.actions[rows, places], rewards, after, worth.astype(np.float32))
+        rewards, after, worth = memory.ahead(slots, self.steps, self.gamma)
+        held = (memory.seen(slots), memory.of(memory.actions, slots), rewards, after, worth)
         return Transition(*map(torch.from_numpy, held), weights, torch.from_numpy(slots))
 
     def learned(self, errors: Tensor) -> None:

@@ -48,13 +48,12 @@ class QLearning(Signal):
 
     def loss(self, trunk, batch):
         scores = self.scores(trunk(batch.observations).pooled, self.advantages, self.state)  # [B, K, atoms]
-        rows = torch.arange(len(scores), device=scores.device)
-        told = scores[rows, batch.actions]  # [B, atoms]
+        told = taken(scores, batch.actions)  # [B, atoms]
         with torch.no_grad():
             slow_trunk, *slow_heads = self.slow.copy
             after = self.scores(slow_trunk(batch.after).pooled, *slow_heads)
             chosen = self.scores(trunk(batch.after).pooled, self.advantages, self.state) if self.double else after
-            after = after[rows, self.means(chosen).argmax(1)]  # [B, atoms]
+            after = taken(after, self.means(chosen).argmax(1))  # [B, atoms]
         if len(self.atoms) == 1:
             targets = batch.rewards + batch.discounts * after.squeeze(1)
             errors = F.smooth_l1_loss(told.squeeze(1), targets, reduction="none")
@@ -64,11 +63,11 @@ class QLearning(Signal):
             errors = F.cross_entropy(told, targets, reduction="none")
             examples = errors.detach()
         loss = errors.mean() if batch.weights is None else (errors * batch.weights).mean()
-        return Taught(loss, {"value": self.means(scores.detach()).amax(1).mean()}, examples)
+        return Taught(loss, {"value": lambda: self.means(scores).amax(1).mean()}, examples)
 
     def scores(self, features: Tensor, advantages: nn.Module, state: nn.Module | None = None) -> Tensor:
         """[B, K, atoms]: worth, or logits of a distribution over worths."""
-        made = advantages(features).unflatten(1, (self.actions, -1))
+        made = advantages(features).view(len(features), self.actions, -1)
         if state is None:
             return made
         return state(features).unsqueeze(1) + made - made.mean(1, keepdim=True)
@@ -96,6 +95,11 @@ class QLearning(Signal):
     def shaken(self, actions: Tensor, chance: float) -> Tensor:
         wild = torch.rand(len(actions), device=actions.device) < chance
         return torch.where(wild, torch.randint_like(actions, self.actions), actions)
+
+
+def taken(scores: Tensor, actions: Tensor) -> Tensor:
+    """[B, K, atoms] and [B] to [B, atoms]. An index like scores[rows, actions] takes twice as long, and its gradient too."""
+    return scores.gather(1, actions.view(-1, 1, 1).expand(-1, 1, scores.shape[2])).squeeze(1)
 
 
 def projected(shares: Tensor, atoms: Tensor, rewards: Tensor, discounts: Tensor) -> Tensor:
