@@ -27,12 +27,15 @@ bench: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# Fashion-MNIST comes as a Debian package, and some packaged texts by npm; tests that need them say so when they are missing.
+# Fashion-MNIST comes as a Debian package, some packaged texts by npm, and pictures of worlds need OpenGL without a screen;
+# tests that need them say so when they are missing.
 packages:
 	@if [ ! -d /usr/share/datasets/fashion-mnist ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends dataset-fashion-mnist; fi
 	@if ! command -v npm >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends npm; fi
+	@if ! ldconfig -p | grep -q libEGL.so.1 && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends libegl1 libgl1; fi
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

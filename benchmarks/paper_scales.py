@@ -130,9 +130,11 @@ def rewards(count: int = 10) -> Iterator[Case]:
             torch.zeros(count),
         )
         with counting(learner) as counter, torch.no_grad():
-            signal.explore(learner.trunk, seen, 0.5) if isinstance(paper, OnReplay) else signal.sample(
-                learner.trunk, seen
-            )
+            if isinstance(paper, OnReplay):
+                signal.explore(learner.trunk, seen, 0.5)
+            else:
+                features = learner.trunk(seen).pooled
+                signal.judge(features, signal.draw(features))
         of_acting = counter.flops / count * paper.experience
         if isinstance(paper, OnReplay):
             batch = Transition(seen, actions, zeros, seen.clone(), zeros, None, torch.arange(count))

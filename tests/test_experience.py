@@ -78,13 +78,15 @@ def test_both_conventions_for_the_end_of_the_time_agree():
 
 
 def test_rewards_are_divided_by_the_deviation_of_their_discounted_sum():
-    scale, draw, sums, seen = Scale(2, 0.9), np.random.default_rng(0), np.zeros(2), []
-    for _ in range(500):
-        rewards = draw.normal(size=2)
-        sums = 0.9 * sums + rewards
-        seen.append(sums)
-        found = scale(rewards, np.zeros(2, bool))
-    assert found == approx(rewards / np.std(seen), rel=1e-2)
+    scale, rewards, over = Scale(2, 0.9), np.random.default_rng(0).normal(size=(500, 2)), np.zeros((500, 2), bool)
+    over[99, 0] = True
+    sums = [np.zeros(2)]
+    for reward_ in rewards:
+        goes_on = [len(sums) != 101, True]  # the first episode of the first ends with step 99
+        sums.append(0.9 * sums[-1] * goes_on + reward_)
+    found = np.concatenate([scale(rewards[:200], over[:200]), scale(rewards[200:], over[200:])])
+    assert found[:200] == approx(rewards[:200] / np.std(sums[1:201]), rel=1e-2)
+    assert found[200:] == approx(rewards[200:] / np.std(sums[1:]), rel=1e-2)
 
 
 # -- acting ---------------------------------------------------------------------------------------------------------
@@ -159,12 +161,17 @@ def test_every_place_plays_the_same_number_of_episodes(monkeypatch):
 # -- replay ---------------------------------------------------------------------------------------------------------
 
 
-class Still(torch.nn.Linear):
+class Still:
     """A learner whose policy always acts the same."""
 
     def __init__(self):
-        super().__init__(1, 1)
         self.progress, self.trunk, self.signals = 0.0, None, {"policy": self}
+
+    def parameters(self):
+        yield torch.zeros(1)
+
+    def children(self):
+        return ()
 
     def wild(self, count):
         return torch.zeros(count, dtype=torch.int64)
@@ -329,7 +336,8 @@ def test_a_policy_tells_the_probability_of_what_it_draws(actions):
     signal = ActorCritic(actions)
     learner = Learner(Identity(3), {"policy": signal})
     x = torch.randn(1, 3).expand(20_000, 3)
-    drawn, log_probs, values = signal.sample(learner.trunk, x)
+    drawn = signal.draw(x)
+    log_probs, values = signal.judge(x, drawn)
     assert values.shape == (20_000,)
     policy = signal.both(learner.trunk, x)[0]
     assert -log_probs.mean().item() == approx(policy.entropy().mean().item(), rel=0.05)
@@ -408,7 +416,8 @@ def test_acting_and_the_worth_of_what_came_last_are_counted():
     source = Rollouts(Acting(Clock(2), 0), learner, "policy", 12, 24, 1)
     whole = next(source)
     late = int(((whole.observations[:, 1] == 3) & (whole.observations[:, 0] % 2 == 1)).sum())
-    assert source.flops == 24 * 2 * (2 * 2 + 2) + (2 + late) * 2 * 2 and late
+    draws, judges, worth = 2 * 2 * 2, 2 * 2 * 2 + 2 * 2, 2 * 2
+    assert source.flops == 24 * (draws + judges) + (2 + late) * worth and late
 
 
 class Lives(Clock):

@@ -1,4 +1,4 @@
-"""LARS and RMSprop: steps by hand, what is left out, and resuming."""
+"""LARS, RMSprop and Adam: steps by hand, what is left out, and resuming."""
 
 from copy import deepcopy
 from functools import partial
@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from caudex.adam import Adam
 from caudex.lars import LARS
 from caudex.learner import Learner
 from caudex.rmsprop import RMSprop
@@ -117,7 +118,7 @@ def test_a_resumed_training_is_the_same_bit_for_bit():
 
 def test_rmsprop_divides_by_the_deviation_of_the_gradient():
     weight, still = number(1.0, 2.0), number(5.0)
-    optimizer = RMSprop([weight, still], lr=0.5, decay=0.9, least=0.01)
+    optimizer = RMSprop([weight, still], lr=0.5, decay=0.9, least=0.01, centred=True)
     step(optimizer, weight=[1.0, -2.0], still=None)
     # means 0.1 g, squares 0.1 g^2: the variances are 0.09 g^2
     first = [1 - 0.5 / sqrt(0.09 + 0.01), 2 + 1.0 / sqrt(0.36 + 0.01)]
@@ -125,3 +126,18 @@ def test_rmsprop_divides_by_the_deviation_of_the_gradient():
     step(optimizer, weight=[0.0, 1.0], still=None)
     mean, square = 0.9 * -0.2 + 0.1, 0.9 * 0.4 + 0.1
     assert weight.tolist() == pytest.approx([first[0], first[1] - 0.5 / sqrt(square - mean**2 + 0.01)])
+
+
+def test_adam_is_torchs_also_where_a_gradient_is_missing_and_after_a_save():
+    one, other = ([number([3.0, 4.0]), number(1.0), number(2.0)] for _ in range(2))
+    groups = [{"params": one[:1], "weight_decay": 0.0}, {"params": one[1:2]}, {"params": one[2:], "weight_decay": 0.1}]
+    its = [{**group, "params": other[i : i + 1]} for i, group in enumerate(groups)]
+    ours, theirs = Adam(groups, lr=0.1), torch.optim.Adam(its, lr=0.1, fused=True)
+    assert len(ours.param_groups) == 2
+    for bias in ([1.0], None, [-3.0], [2.0]):
+        for optimizer in (ours, theirs):
+            step(optimizer, matrix=[[0.5, -2.0]], bias=bias, decaying=[0.3])
+        assert all(torch.equal(a, b) for a, b in zip(one, other))
+        state, ours = deepcopy(ours.state_dict()), Adam(groups, lr=0.1)
+        ours.load_state_dict(state)
+    assert ours.state[one[1]]["step"] == 3

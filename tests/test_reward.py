@@ -137,7 +137,7 @@ def curl(contrast=True):
 
 def test_each_picture_is_encoded_once_for_all_heads():
     learner, passes = curl(), {}
-    slow = [learner.signals["policy"].slow.copy[0], learner.signals["contrast"].slow.copy]
+    slow = [learner.signals[name].slow.copy[0] for name in ("policy", "contrast")]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():
         trunk.register_forward_hook(lambda *_, name=name: passes.update({name: passes.get(name, 0) + 1}))
     batch = next(Viewed(Once(pixels()), Moved(2), 0, instead=True))
@@ -268,7 +268,7 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     refused("train", "ppo", "--also", "rotation", *where, because="it needs unlabelled pictures")
     refused("train", "ppo", "--also", "contrast", *where, because="shows no pictures to compare")
     refused("train", "ppo", "--worlds", "0", *where, because="--worlds 0 is out of range")
-    refused("train", "curl", "--world", "control/reacher", *where, because="shows numbers, curl learns from pictures")
+    refused("train", "curl", "--world", "Pendulum-v1", *where, because="shows numbers, curl learns from pictures")
     refused("train", "sac", "--experience", "900", *where, because="--start 1,000 steps at random leave nothing")
     refused("train", "dqn", "--capacity", "1000000000000000", *where, because="GiB of memory")
 

@@ -18,7 +18,8 @@ from caudex.terminal import alone_in, leave, left_out, new_file, new_folder, sho
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Exit code 0; 2 for what the user can mend, with one line on standard error; 130 after Ctrl-C."""
+    """Exit code 0; 2 for what the user can mend, with one line on standard error; 130 after Ctrl-C. A world that hangs ends
+    the process with 1."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it warns of what is meant so
     if hasattr(sys.stdout, "reconfigure"):
@@ -79,7 +80,7 @@ def usage() -> str:
     )
 
 
-KINDS = {"labels": "pictures", "text": "texts", "reward": "a world"}
+KINDS = {"labels": "pictures", "text": "texts", "reward": "a world", "tasks": "tasks"}
 """what the folders of systems learn from, where their names do not say it"""
 
 

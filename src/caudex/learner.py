@@ -94,20 +94,32 @@ class Learner(nn.Module):
 
     def step(self, batches: Mapping) -> dict[str, Taught]:
         """One sum of losses, one backward pass, one optimiser step, one update of each shadow."""
-        for group, rate in zip(self.optimizer.param_groups, self.rates):
-            group["lr"] = rate * self.schedule(self.progress)
-        self.optimizer.zero_grad(set_to_none=True)
+        taught = self.teach(batches)
+        self.move()
+        return taught
+
+    def teach(self, batches: Mapping) -> dict[str, Taught]:
+        """The first half of a step: the gradients of all losses together, in the parameters."""
+        for group in self.optimizer.param_groups:
+            for weight in group["params"]:
+                weight.grad = None
         forward, backward = self._passes
         taught = (forward or self)(batches)
         if self.measuring:
             taught = self._compared(taught)
         if taught:
-            backward(sum(self.signals[name].weight * said.loss for name, said in taught.items()))
-            self._clip()
-            self.optimizer.step()
+            losses = [weighted(said.loss, self.signals[name].weight) for name, said in taught.items()]
+            backward(sum(losses[1:], losses[0]))
+        return taught
+
+    def move(self) -> None:
+        """The second half: the optimiser takes the gradients that stand in the parameters, and each shadow follows."""
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = rate * self.schedule(self.progress)
+        self._clip()
+        self.optimizer.step()
         for shadow in self.following:
             shadow.update()
-        return taught
 
     def _compared(self, taught: dict[str, Taught]) -> dict[str, Taught]:
         """With the norm of each weighted loss's gradient on the trunk, and its cosine with those before it: below zero
@@ -133,11 +145,11 @@ class Learner(nn.Module):
         together = []
         for group in self.optimizer.param_groups:
             if group.get("clip"):
-                nn.utils.clip_grad_norm_(group["params"], group["clip"])
+                shorten(group["params"], group["clip"])
             else:
                 together += group["params"]
         if self.clip:
-            nn.utils.clip_grad_norm_(together, self.clip)
+            shorten(together, self.clip)
 
     def shadows(self) -> list[Shadow]:
         """Each distinct shadow once, however many signals hold it; a shadow's copy is not searched for further ones."""
@@ -157,6 +169,19 @@ class Learner(nn.Module):
     def averaged(self) -> tuple[nn.Module, nn.ModuleDict]:
         """Trunk and signals to be used: the averaged ones where an average is kept, else the trained ones."""
         return tuple(self.average.copy) if self.average else (self.trunk, self.signals)
+
+
+def weighted(loss: Tensor, weight: float) -> Tensor:
+    return loss if weight == 1 else weight * loss
+
+
+def shorten(weights: list[Tensor], most: float) -> None:
+    """Scale the gradients of these weights so that all together are at most as long. torch's own sorts them by device first,
+    which takes longer than the rest where the network is small."""
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    if gradients:
+        length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        torch._foreach_div_(gradients, (length / most).clamp_min(1.0))
 
 
 def cosine(progress: float, warm: float = 0.05, last: float = 0.0) -> float:

@@ -31,13 +31,15 @@ class Scale:
         self.seen, self.mean, self.squares = 1e-4, 0.0, 1e-4
 
     def __call__(self, rewards: np.ndarray, over: np.ndarray) -> np.ndarray:
-        """float64 [N]; `over` [N] says where the episode ends with it."""
-        self.sums = self.gamma * self.sums + rewards
-        count, mean = len(rewards), self.sums.mean()
+        """[T, N]; `over` [T, N] says where an episode ends with the step. These rewards are counted first."""
+        sums = np.empty_like(rewards)
+        for t in range(len(rewards)):
+            sums[t] = self.gamma * self.sums + rewards[t]
+            self.sums = np.where(over[t], 0, sums[t])
+        count, mean = sums.size, sums.mean()
         whole, apart = self.seen + count, mean - self.mean
-        self.squares += float(((self.sums - mean) ** 2).sum() + apart**2 * self.seen * count / whole)
+        self.squares += float(((sums - mean) ** 2).sum() + apart**2 * self.seen * count / whole)
         self.mean, self.seen = float(self.mean + apart * count / whole), whole
-        self.sums[over] = 0
         return np.clip(rewards / np.sqrt(self.squares / self.seen + 1e-8), -self.most, self.most)
 
     def state_dict(self) -> dict:

@@ -28,9 +28,10 @@ class Rollout(NamedTuple):
 class Rollouts:
     """Act for `horizon` steps in every world by the learner's signal `name`, then give `epochs` passes of shuffled batches.
 
-    The signal tells `sample(trunk, observations)`: actions, log-probabilities, values; `worth(trunk, observations)`; and
-    `bounded(actions)`, what the world takes. Advantages by `gae`; `scaled` rewards are over the deviation of their
-    discounted sum. Where the trunk has statistics of observations, they learn of each rollout after it was used.
+    The signal tells `draw(features)`, actions for what the trunk makes of what is seen; `bounded(actions)`, what the world
+    takes; and, of a whole rollout at once, `judge(features, actions)`, log-probabilities and values, and `worth(features)`.
+    Advantages by `gae`; `scaled` rewards are over the deviation of their discounted sum. Where the trunk has statistics of
+    observations, they learn of each rollout after it was used, unless someone else tells them (`observing`).
     """
 
     def __init__(
@@ -44,13 +45,16 @@ class Rollouts:
         gamma: float = 0.99,
         lam: float = 0.95,
         scaled: bool = False,
+        observing: bool = True,
         seed: int = 0,
     ):
         self.acting, self.learner, self.name = acting, (learner,), name  # in a tuple: no part of this source
         self.horizon, self.batch, self.epochs, self.gamma, self.lam = horizon, batch, epochs, gamma, lam
         self.scale = Scale(acting.world.count, gamma) if scaled else None
+        self.observe = getattr(learner.trunk, "observe", None) if observing else None
         self.generator = torch.Generator().manual_seed(seed)
-        self.experience, self.waiting, self.whole, self.passes = 0, [], None, Passes()
+        self.experience, self.whole, self.passes = 0, None, Passes()
+        self.left, self.waiting = 0, []  # epochs of the whole that are still to come, batches of the one that is on
 
     @property
     def flops(self) -> float:
@@ -61,59 +65,62 @@ class Rollouts:
         return self
 
     def __next__(self) -> Rollout:
+        if self.resting:
+            if self.whole is not None and self.observe:
+                self.observe(self.whole.observations)
+            self.whole, self.left = self.collect(), self.epochs
         if not self.waiting:
-            if self.whole is not None and hasattr(self.learner[0].trunk, "observe"):
-                self.learner[0].trunk.observe(self.whole.observations)
-            self.whole = self.collect()
-            size = len(self.whole.actions)
-            for _ in range(self.epochs):
-                self.waiting += torch.randperm(size, generator=self.generator).split(self.batch)
-        rows = self.waiting.pop(0)
-        return Rollout(*(part[rows] for part in self.whole))
+            self.left -= 1
+            order = torch.randperm(len(self.whole.actions), generator=self.generator)
+            parts = (part[order].split(self.batch) for part in self.whole)
+            self.waiting = [Rollout(*each) for each in zip(*parts)]
+        return self.waiting.pop(0)
 
     @property
     def resting(self) -> bool:
         """No rollout is half used."""
-        return not self.waiting
+        return not (self.left or self.waiting)
 
     @torch.inference_mode()
     def collect(self) -> Rollout:
         (learner,) = self.learner
         trunk, signal, acting = learner.trunk, learner.signals[self.name], self.acting
         device = next(learner.parameters()).device
-        count, held = acting.world.count, []
+        count, features, actions = acting.world.count, [], []
         seen = np.empty((self.horizon, count, *acting.shape), acting.observations.dtype)
-        rewards, next_values = np.empty((2, self.horizon, count), np.float32)
+        rewards, next_values = np.empty((2, self.horizon, count))
         terminated, truncated = np.zeros((2, self.horizon, count), bool)
         late = []  # (when, which worlds, what they showed) where only the time was up
         learner.eval()
         for t in range(self.horizon):
             seen[t] = acting.observations
-            with self.passes.of("sample", learner, count):
-                made = signal.sample(trunk, torch.from_numpy(acting.observations).to(device))
-            held.append(made)
-            lived = acting.step(signal.bounded(made[0]).cpu().numpy())
-            rewards[t] = self.scale(lived.rewards, lived.begun) if self.scale else lived.rewards
-            terminated[t], truncated[t] = lived.terminated, lived.truncated
+            with self.passes.of("draw", learner, count):
+                features.append(trunk(torch.from_numpy(acting.observations).to(device)).pooled)
+                actions.append(signal.draw(features[t]))
+            lived = acting.step(signal.bounded(actions[t]).cpu().numpy())
+            rewards[t], terminated[t], truncated[t] = lived.rewards, lived.terminated, lived.truncated
             if lived.truncated.any():
                 late.append((t, lived.truncated, lived.after[lived.truncated]))
-        actions, log_probs, values = (torch.stack(parts) for parts in zip(*held))  # [T, N]
+        features, actions = torch.stack(features), torch.stack(actions)
+        with self.passes.of("judge", learner, self.horizon * count):
+            log_probs, values = signal.judge(features, actions)  # [T, N], at once: small batches pay for each pass
         ends = np.concatenate([acting.observations, *(shown for _, _, shown in late)])
         with self.passes.of("worth", learner, len(ends)):
-            told = signal.worth(trunk, torch.from_numpy(ends).to(device)).cpu().numpy()
+            told = signal.worth(trunk(torch.from_numpy(ends).to(device)).pooled).cpu().numpy()
         own = values.cpu().numpy()
         next_values[:-1], next_values[-1] = own[1:], told[:count]
         told = told[count:]
         for t, which, shown in late:
             next_values[t, which], told = told[: len(shown)], told[len(shown) :]
         learner.train()
-        advantages = torch.from_numpy(gae(rewards, own, next_values, terminated, truncated, self.gamma, self.lam)).to(
-            device
-        )
+        if self.scale:
+            rewards = self.scale(rewards, terminated | truncated)
+        advantages = gae(rewards, own, next_values, terminated, truncated, self.gamma, self.lam)
+        advantages = torch.from_numpy(advantages).to(device)
         self.experience += self.horizon * count
         observations = torch.from_numpy(seen).to(device)
         parts = (observations, actions, log_probs, values, advantages, advantages + values)
-        return Rollout(*(part.flatten(0, 1).clone() for part in parts))
+        return Rollout(*(part.flatten(0, 1) for part in parts))
 
     def told(self) -> dict[str, float]:
         return self.acting.told()
@@ -121,13 +128,13 @@ class Rollouts:
     def state_dict(self) -> dict:
         state = {"acting": self.acting.state_dict(), "experience": self.experience, "flops": self.flops}
         state["generator"] = self.generator.get_state()
-        learns = self.whole is not None and hasattr(self.learner[0].trunk, "observe")
-        state["observed"] = self.whole.observations if learns else None
+        state["observed"] = self.whole.observations if self.whole is not None and self.observe else None
         return state | ({"scale": self.scale.state_dict()} if self.scale else {})
 
     def load_state_dict(self, state: dict) -> None:
         self.acting.load_state_dict(state["acting"])
-        self.experience, self.waiting, self.passes.flops = state["experience"], [], state["flops"]
+        self.experience, self.left, self.waiting = state["experience"], 0, []
+        self.passes.flops = state["flops"]
         self.generator.set_state(state["generator"])
         if state["observed"] is not None:
             self.whole = Rollout(state["observed"], *[None] * 5)

@@ -40,16 +40,18 @@ class ActorCritic(Signal):
     def both(self, trunk: nn.Module, observations: Tensor):
         """The distribution over actions, and values [B]."""
         features = trunk(observations).pooled
-        return self.policy(features), self.worth_head(features).squeeze(-1)
+        return self.policy(features), self.worth(features)
 
-    def sample(self, trunk: nn.Module, observations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Actions as drawn, their log-probabilities [B], values [B]."""
-        policy, values = self.both(trunk, observations)
-        actions = policy.sample()
-        return actions, policy.log_prob(actions), values
+    def draw(self, features: Tensor) -> Tensor:
+        """Actions as drawn, [B] or [B, A]."""
+        return self.policy(features).sample()
 
-    def worth(self, trunk: nn.Module, observations: Tensor) -> Tensor:
-        return self.worth_head(trunk(observations).pooled).squeeze(-1)
+    def judge(self, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities [B] of actions as drawn, values [B]."""
+        return self.policy(features).log_prob(actions), self.worth(features)
+
+    def worth(self, features: Tensor) -> Tensor:
+        return self.worth_head(features).squeeze(-1)
 
     def bounded(self, actions: Tensor) -> Tensor:
         return self.policy.bounded(actions)

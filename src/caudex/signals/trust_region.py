@@ -27,7 +27,7 @@ class TrustRegion(ActorCritic):
         self.size, self.damping, self.rounds = size, damping, rounds
 
     def loss(self, trunk, batch):
-        values = self.worth_head(trunk(batch.observations).pooled.detach()).squeeze(-1)
+        values = self.worth(trunk(batch.observations).pooled.detach())
         return Taught(F.mse_loss(values, batch.returns), {"explained": lambda: explained(values, batch.returns)})
 
     def improve(self, trunk: nn.Module, batch) -> dict[str, Tensor]:

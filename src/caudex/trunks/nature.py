@@ -52,12 +52,12 @@ class Nature(Trunk):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
-        whole = x.dtype == torch.uint8
-        x, layers = x.to(self.convs[0].weight.dtype, memory_format=torch.channels_last), {}
-        x = x.mul_(1 / 255) if whole else x
+        scale = 1 / 255 if x.dtype == torch.uint8 else 1.0
+        x, layers = x.to(self.convs[0].weight.dtype) * scale, {}
+        x = x.contiguous(memory_format=torch.channels_last)
         for i, conv in enumerate(self.convs):
             x = layers[f"conv{i + 1}"] = conv(x).relu_()
-        x = x.flatten(1)
+        x = x.permute(0, 2, 3, 1).flatten(1)  # as it lies in memory: else copied, and each gradient with it
         if self.linear:
             x = self.linear(x)
             x = self.norm(x) if self.norm else x.relu()

@@ -1,6 +1,6 @@
 """Things to act in."""
 
-from caudex.worlds.making import make, names, register
+from caudex.worlds.making import make, names, register, with_camera, without_camera
 from caudex.worlds.world import Outcome, World
 
-__all__ = ["Outcome", "World", "make", "names", "register"]
+__all__ = ["Outcome", "World", "make", "names", "register", "with_camera", "without_camera"]

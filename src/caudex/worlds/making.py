@@ -5,19 +5,28 @@ from __future__ import annotations
 from caudex.errors import CaudexError
 from caudex.worlds.world import World
 
+SEEN = {"control": "pixels", "dm_control": "dm_pixels"}
+"""kinds of worlds that show numbers, and the same worlds seen by a camera"""
+
 
 def make(name: str, count: int, shown: bool = False) -> World:
-    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4; control/TASK
-    and pixels/TASK are our own, seen as numbers and as pictures.
+    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4;
+    control/TASK and pixels/TASK are our own, seen as numbers and as pictures, dm_control/TASK-v0 and dm_pixels/TASK-v0
+    those of the DeepMind Control Suite. Behind pictures may stand how many pixels wide they are: pixels/TASK/64.
 
     `shown`: the first can be looked at. Raises CaudexError for a name that is not known, a package that is missing.
     """
     register(name)
-    kind, _, task = name.partition("/")
+    kind, task, size = parts(name)
+    wide = {"size": size} if size else {}
     if kind in ("control", "pixels"):
         from caudex.worlds.control import Control
 
-        return Control(task, count, kind == "pixels")
+        return Control(task, count, kind == "pixels", **wide)
+    if kind in ("dm_control", "dm_pixels"):
+        from caudex.worlds.suite import Suite
+
+        return Suite(task, count, kind == "dm_pixels", **wide)
     if kind == "ALE":
         from caudex.worlds.atari import Atari
 
@@ -25,6 +34,35 @@ def make(name: str, count: int, shown: bool = False) -> World:
     from caudex.worlds.separate import Separate
 
     return Separate(name, count, shown)
+
+
+def parts(name: str) -> tuple[str, str, int]:
+    """Kind, task, and width of the pictures, 0 where none is said. Raises CaudexError for a width that is no such."""
+    kind, _, task = name.partition("/")
+    if kind not in SEEN.values():
+        return kind, task, 0
+    task, slash, size = task.partition("/")
+    if slash and not (size.isdecimal() and 8 <= int(size) <= 1024):
+        raise CaudexError(f"{name}: behind the second / stands how many pixels wide pictures are, from 8 to 1024.")
+    return kind, task, int(size or 0)
+
+
+def with_camera(name: str, size: int = 0) -> str:
+    """The name of the same world seen by a camera, in pictures `size` pixels wide; of a world without a camera its own.
+    Raises CaudexError for a size where there is none."""
+    kind, task, wide = parts(name)
+    kind, size = SEEN.get(kind, kind), size or wide
+    if kind in SEEN.values():
+        return f"{kind}/{task}/{size}" if size else f"{kind}/{task}"
+    if size:
+        raise CaudexError(f"--size {size}: {name} shows what it shows; leave it out.")
+    return name
+
+
+def without_camera(name: str) -> str | None:
+    """The name of the same world seen as numbers, where it has a camera."""
+    kind, task, _ = parts(name)
+    return next((f"{numbers}/{task}" for numbers, pictures in SEEN.items() if kind == pictures), None)
 
 
 def register(name: str = "") -> None:
@@ -52,9 +90,11 @@ def names() -> list[str]:
 
     from caudex.worlds.atari import games
     from caudex.worlds.control import TASKS
+    from caudex.worlds.suite import tasks
 
     newest: dict[str, str] = {}
     for spec in sorted(gymnasium.registry.values(), key=lambda spec: spec.version or 0):
         newest[spec.id.rpartition("-v")[0] or spec.id] = spec.id
     own = [f"{kind}/{task}" for kind in ("control", "pixels") for task in TASKS]
-    return own + sorted(newest.values()) + sorted(games())
+    suite = [f"{kind}/{task}" for kind in ("dm_control", "dm_pixels") for task in tasks()]
+    return own + suite + sorted(newest.values()) + sorted(games())

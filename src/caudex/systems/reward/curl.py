@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal
 
-from torch.optim import Adam
-
-from caudex import reward
+from caudex import reward, worlds
+from caudex.adam import Adam
 from caudex.claim import Claim
 from caudex.errors import CaudexError
 from caudex.experience import Viewed
@@ -25,7 +24,7 @@ from caudex.training import fit
 from caudex.trunks import Nature, Trunk
 from caudex.views import Blur, Cutout, Moved, Noise
 
-LAYERS = ((16, 5, 3), (32, 3, 2), (32, 3, 1))
+LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
 """(channels, kernel, stride) for robots in frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
 PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 GAMES = ((32, 5, 5), (64, 5, 5))
@@ -44,6 +43,8 @@ class Curl(OnReplay, System):
     """
 
     world: str = "pixels/cartpole-swingup"
+    size: int = 0
+    """pixels of a picture's side, of worlds that a camera sees; 0: 48, and 84 of dm_control"""
     experience: int = 20_000
     worlds: int = 1
     stack: int = 3
@@ -63,7 +64,7 @@ class Curl(OnReplay, System):
     momentum: float = 0.975
     """of the slow copy that makes the keys; 0 takes them from the trunk itself"""
     features: int = 50
-    """numbers that stand for a picture"""
+    """numbers that stand for a picture, of each head by itself"""
     width: int = 256
     """units of each of the two layers of policy and critics; of the one layer of Rainbow's heads"""
     returns: int | None = None
@@ -83,7 +84,7 @@ class Curl(OnReplay, System):
     statement: ClassVar = "with contrast on its trunk, learning from pictures comes nearer to learning from the state"
 
     def train(self, run: Run) -> Player:
-        acting, facts = reward.begun(self, run)
+        acting, facts = reward.begun(self, run, worlds.with_camera(self.world, self.size))
         if len(facts["shape"]) < 3:
             raise CaudexError(
                 f"{self.world} shows numbers, curl learns from pictures; take sac, or a world of pixels/."
@@ -103,21 +104,21 @@ class Curl(OnReplay, System):
     def learner(self, facts: dict) -> Learner:
         signals = {"policy": self.policy(facts["actions"])}
         if self.contrast:
-            signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear)
+            signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear, features=self.features)
             signals["contrast"].weight = self.contrast
         trunk = self.trunk(tuple(facts["shape"]), "count" in facts["actions"])
-        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr, fused=True), clip=None)
+        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr), clip=None)
 
     def policy(self, actions: dict) -> Signal:
         """SAC for robots; where one chooses among actions, all of Rainbow."""
         if "count" in actions:
             return QLearning(actions["count"], (self.width,), True, True, True, atoms=51, every=self.renew)
-        return SoftActorCritic(actions, (self.width, self.width), self.temperature)
+        return SoftActorCritic(actions, (self.width, self.width), self.temperature, features=self.features)
 
     def trunk(self, shape: tuple[int, int, int], game: bool) -> Trunk:
         side = min(shape[1:])
         layers = None if side < 36 else GAMES if game else PUBLISHED if side >= 84 else LAYERS
-        return Nature(shape, self.features, layers, norm=True)
+        return Nature(shape, 0, layers)
 
     def claim(self, run: Run) -> Claim:
         """Against SAC or Rainbow from the same pictures, with the same network and steps; beside it SAC from the state."""
@@ -125,11 +126,11 @@ class Curl(OnReplay, System):
         plain = replace(self, contrast=0.0, view="moved", moved=0)
         plain.train(run.stage("pictures"))
         earned = {"curl": run, "without contrast, from pictures as they are": run.stage("pictures")}
-        if self.world.startswith("pixels/"):
+        if numbers := worlds.without_camera(worlds.with_camera(self.world)):
             shared = {
                 name: getattr(self, name) for name in ("experience", "batch", "lr", "width", "seed", "every", "start")
             }
-            state = find("systems", "sac")(world=self.world.replace("pixels/", "control/"), worlds=1, **shared)
+            state = find("systems", "sac")(world=numbers, worlds=1, **shared)
             state.train(run.stage("state"))
             earned["sac from the state"] = run.stage("state")
         found = {name: each.kept("results")["policy"]["return"] for name, each in earned.items()}

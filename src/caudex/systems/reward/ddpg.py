@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from torch.optim import Adam
-
 from caudex import reward
+from caudex.adam import Adam
 from caudex.errors import CaudexError
 from caudex.learner import Learner
 from caudex.player import Player
@@ -60,7 +59,7 @@ class Ddpg(OnReplay, System):
     def learner(self, facts: dict) -> Learner:
         policy = DeterministicPolicy(facts["actions"], self.width, self.noise, self.decay, self.decaying, self.actor_lr)
         signals = reward.further(self, {"policy": policy}, facts)
-        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr, fused=True), clip=None)
+        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), clip=None)
 
     def check(self) -> None:
         super().check()

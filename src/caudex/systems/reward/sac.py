@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from torch.optim import Adam
-
 from caudex import reward
+from caudex.adam import Adam
 from caudex.learner import Learner
 from caudex.player import Player
 from caudex.reward import OnReplay
@@ -56,7 +55,7 @@ class Sac(OnReplay, System):
     def learner(self, facts: dict) -> Learner:
         policy = SoftActorCritic(facts["actions"], (self.width, self.width), self.temperature, self.decay)
         signals = reward.further(self, {"policy": policy}, facts)
-        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr, fused=True), clip=None)
+        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), clip=None)
 
     def check(self) -> None:
         super().check()

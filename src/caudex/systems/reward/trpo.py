@@ -8,9 +8,9 @@ from functools import partial
 from typing import ClassVar
 
 import torch
-from torch.optim import Adam
 
 from caudex import reward
+from caudex.adam import Adam
 from caudex.experience import Rollouts
 from caudex.learner import Learner
 from caudex.player import Player
@@ -74,7 +74,7 @@ class Trpo(OnWorld, System):
 
     def learner(self, facts: dict) -> Learner:
         policy = TrustRegion(facts["actions"], reward.hidden(facts), self.size)
-        return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr, fused=True), clip=None)
+        return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr), clip=None)
 
     def check(self) -> None:
         super().check()

@@ -1,0 +1,212 @@
+"""Worlds of the DeepMind Control Suite: what dm_control itself says, what a camera sees, and runs that were killed."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from pytest import approx
+from test_cli import done, refused
+from test_experience import Killed, killed_at
+
+from caudex import reward, worlds
+from caudex.errors import CaudexError
+from caudex.experience import Acting
+from caudex.hardware import Hardware
+from caudex.run import Run
+from caudex.systems.reward.sac import Sac
+from caudex.training import fit
+from caudex.worlds import suite
+from caudex.worlds.suite import Suite
+
+pytest.importorskip("dm_control", reason="it is not to be had for this Python")
+BOTH = np.ones(2, bool)
+
+
+def drawn(world, steps, seed=0):
+    draw = np.random.default_rng(seed)
+    shape = (steps, world.count, *world.action.shape)
+    return draw.uniform(world.action.low, world.action.high, shape).astype(np.float32)
+
+
+def lived(world, seeds, actions):
+    """All observations and rewards of one episode in each place."""
+    seen, rewards = [world.reset(np.array(seeds), BOTH)], []
+    for action in actions:
+        found = world.step(action)
+        seen.append(found.observations)
+        rewards.append(found.rewards)
+    return np.stack(seen), np.stack(rewards)
+
+
+@pytest.mark.parametrize(
+    ("task", "repeat"), [("cartpole-swingup-v0", 8), ("finger-turn_hard-v0", 2), ("fish-swim-v0", 4)]
+)
+def test_a_step_is_one_action_repeated_and_shows_all_that_the_task_tells(task, repeat):
+    world, environment = (
+        Suite(task, 2),
+        suite.loaded(task).load(*task.removesuffix("-v0").split("-"), task_kwargs={"random": 7}),
+    )
+    actions = drawn(world, 5)
+    seen, rewards = lived(world, [3, 7], actions)
+    found, total = environment.reset(), 0.0
+    assert seen.dtype == np.float32 and seen.shape[2:] == world.observation.shape
+    for when, action in enumerate(actions[:, 1]):
+        told = np.concatenate([np.ravel(part) for part in found.observation.values()])
+        assert seen[when, 1] == approx(told, rel=1e-6)
+        steps = [environment.step(action.astype(float)) for _ in range(repeat)]
+        found, total = steps[-1], sum(step.reward for step in steps)
+        assert rewards[when, 1] == approx(total, rel=1e-6)
+
+
+def test_the_end_of_the_time_is_no_end_and_an_end_is_one(monkeypatch):
+    world = Suite("cartpole-balance-v0", 2)
+    world.reset(np.arange(2), BOTH)
+    for _ in range(124):
+        found = world.step(np.zeros((2, 1), np.float32))
+        assert not (found.terminated | found.truncated).any()
+    found = world.step(np.zeros((2, 1), np.float32))  # 125 times 8 are 1,000
+    assert found.truncated.all() and not found.terminated.any()
+    world.reset(np.arange(2), BOTH)
+    task, looks = world.environments[1].task, iter(range(100))
+    monkeypatch.setattr(task, "get_termination", lambda physics: 0.0 if next(looks) == 2 else None)
+    found = world.step(np.zeros((2, 1), np.float32))
+    assert found.terminated.tolist() == [False, True] and not found.truncated.any()
+    assert found.rewards[1] == approx(found.rewards[0] * 3 / 8, rel=0.01)  # nothing is earned behind it
+
+
+@pytest.mark.parametrize("pixels", [False, True], ids=["numbers", "pictures"])
+@pytest.mark.parametrize("task", ["reacher-easy-v0", "swimmer-swimmer6-v0"])  # each episode changes the model
+def test_the_same_seed_is_the_same_episode_in_any_place_and_after_any_other(task, pixels):
+    one, other = Suite(task, 2, pixels, 24), Suite(task, 2, pixels, 24)
+    actions = drawn(one, 4)
+    seen, rewards = lived(one, [5, 6], actions)
+    lived(other, [8, 9], drawn(one, 3, seed=1))
+    again, earned = lived(other, [6, 5], actions[:, ::-1])
+    assert np.array_equal(seen, again[:, ::-1]) and np.array_equal(rewards, earned[:, ::-1])
+    assert not np.array_equal(seen[0, 0], seen[0, 1])
+
+
+def test_a_picture_shows_where_the_cart_is_and_which_way_the_pole_points():
+    world = Suite("cartpole-swingup-v0", 2, pixels=True, size=84)
+    world.reset(np.arange(2), BOTH)
+    places = {}
+    for name, slide, hinge in (("left", -1.0, np.pi), ("right", 1.0, np.pi), ("up", 0.0, 0.0)):
+        physics = world.environments[1].physics
+        with physics.reset_context():
+            physics.named.data.qpos["slider"], physics.named.data.qpos["hinge_1"] = slide, hinge
+        picture = world.small.paint(physics).astype(int)
+        rows, columns = np.nonzero(picture[..., 0] > picture[..., 2] + 30)  # cart and pole are yellow, all else is blue
+        places[name] = rows.mean(), columns.mean()
+    assert places["left"][1] < 30 and places["right"][1] > 54 and 40 < places["up"][1] < 44
+    assert places["up"][0] < places["left"][0] - 8 and abs(places["left"][0] - places["right"][0]) < 1
+
+
+def test_each_environment_has_a_picture_of_its_own_and_there_is_one_for_people():
+    world, single = Suite("walker-walk-v0", 2, pixels=True), Suite("walker-walk-v0", 1, pixels=True)
+    seen = world.reset(np.array([3, 4]), BOTH)
+    assert seen.shape == (2, 3, 84, 84) == (2, *world.observation.shape) and seen.dtype == np.uint8
+    assert np.array_equal(seen[1], single.reset(np.array([4]), BOTH[:1])[0]) and seen.std() > 10
+    picture = world.picture()
+    assert picture.shape == (240, 320, 3) and picture.std() > 10
+    single.close()
+    assert np.array_equal(world.picture(), picture)  # what another let go of was its own
+
+
+@pytest.mark.parametrize("kind", ["dm_control", "dm_pixels"])
+def test_acting_goes_on_exactly(kind):
+    one, other = (Acting(worlds.make(f"{kind}/ball_in_cup-catch-v0", 2), 1, stack=3) for _ in range(2))
+    actions = drawn(one.world, 12)
+    for action in actions[:8]:
+        one.step(action)
+    other.load_state_dict(one.state_dict())
+    for action in actions[8:]:
+        assert all(np.array_equal(a, b) for a, b in zip(one.step(action), other.step(action)))
+
+
+def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
+    def parts(folder):
+        system = Sac(world="dm_control/cartpole-swingup-v0", worlds=2, experience=300, start=240, batch=8, width=16)
+        run = Run(tmp_path / folder, 1, Hardware(device="cpu", save_seconds=0))
+        run.quiet = True
+        acting, facts = reward.begun(system, run)
+        with run.seeded("weights"):
+            learner = system.learner(facts)
+        source = reward.remembered(system, acting, learner, run)
+        return learner, {"policy": source}, {"run": run.stage("training"), "experience": system.experience}
+
+    learner, sources, further = parts("whole")
+    whole = fit(learner, sources, **further).state_dict()
+    learner, sources, further = parts("killed")
+    with pytest.raises(Killed):
+        fit(learner, sources, **further, step=killed_at(31))
+    learner, sources, further = parts("killed")
+    found = fit(learner, sources, **further).state_dict()
+    assert all(torch.equal(whole[name], found[name]) for name in whole)
+    rows = [Run(tmp_path / name / "stages" / "training").metrics() for name in ("whole", "killed")]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(
+    ("system", "further", "sees"),
+    [("sac", (), "dm_control/cartpole-swingup-v0: 5 numbers to see"),
+     ("curl", ("--size", "40"), "dm_pixels/cartpole-swingup-v0/40: pictures (9, 40, 40) to see")],
+)  # fmt: skip
+def test_the_same_name_is_learned_from_numbers_and_from_pictures(system, further, sees, tmp_path, monkeypatch):
+    monkeypatch.setattr(reward, "EPISODES", 2)
+    small = ("--scale", "tiny", "--threads", "1", "--experience", "80", "--start", "40", "--batch", "8", *further)
+    run = tmp_path / "run"
+    said = done("train", system, "--world", "dm_control/cartpole-swingup-v0", *small, "--run", run)
+    assert sees in said.out and (run / "figures" / "episode.png").exists()
+    done("play", run, "--episodes", "2", "--video", tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").stat().st_size > 1000 and (tmp_path / "out.png").exists()
+
+
+def test_the_same_world_has_two_names():
+    assert worlds.with_camera("dm_control/walker-run-v0") == "dm_pixels/walker-run-v0"
+    assert worlds.with_camera("control/reacher", 64) == "pixels/reacher/64"
+    assert worlds.with_camera("pixels/reacher/64", 32) == "pixels/reacher/32"
+    assert worlds.with_camera("pixels/reacher/64") == "pixels/reacher/64"
+    assert worlds.with_camera("ALE/Pong-v5") == "ALE/Pong-v5"
+    assert worlds.without_camera("dm_pixels/walker-run-v0/64") == "dm_control/walker-run-v0"
+    assert worlds.without_camera("CartPole-v1") is None
+    assert worlds.make("pixels/reacher/30", 1).observation.shape == (1, 30, 30)
+
+
+def test_all_tasks_are_listed_where_they_can_be_had(monkeypatch):
+    known = worlds.names()
+    assert {"dm_control/humanoid-walk-v0", "dm_pixels/ball_in_cup-catch-v0"} <= set(known)
+    assert len(suite.tasks()) == 48 and not any("lqr" in name or "escape" in name for name in known)
+    monkeypatch.setitem(sys.modules, "dm_control", None)
+    assert suite.tasks() == [] and not any(name.startswith("dm_") for name in worlds.names())
+    with pytest.raises(
+        CaudexError, match=r"dm_control/walker-run-v0 needs .* dm_control: pip install 'caudex\[control\]'"
+    ):
+        worlds.make("dm_control/walker-run-v0", 1)
+
+
+def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    where = ("--run", tmp_path / "run")
+    refused(
+        "train", "sac", "--world", "dm_control/cartpole-swing-v0", *where, because="Did you mean cartpole-swingup-v0?"
+    )
+    refused(
+        "train", "sac", "--world", "dm_pixels/cartpole-swingup-v0/4", *where, because="pixels wide pictures are, from 8"
+    )
+    refused("train", "curl", "--world", "Pendulum-v1", "--size", "64", *where, because="--size 64: Pendulum-v1")
+
+    def none():
+        raise ImportError("Cannot initialize a EGL device display.")
+
+    monkeypatch.setattr(suite, "opengl", none)
+    words = ("train", "curl", "--world", "dm_control/cartpole-swingup-v0")
+    refused(*words, *where, because="Debian: apt-get install libegl1 libgl1.")
+
+
+def test_help_does_not_wait_for_the_simulator():
+    code = "import atexit, sys; from caudex import cli; "
+    code += "atexit.register(lambda: print({'dm_control', 'mujoco', 'gymnasium'} & {*sys.modules})); "
+    code += "cli.main(['train', 'curl', '--help'])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "set()"

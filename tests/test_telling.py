@@ -1,0 +1,151 @@
+"""Worlds that do not come back: the run ends with a sentence, and nobody else is disturbed."""
+
+import io
+import os
+import pdb
+import subprocess
+import sys
+import threading
+
+import pytest
+from test_cli import CAUDEX
+
+from caudex.errors import CaudexError
+from caudex.worlds import telling
+from caudex.worlds.telling import LOOKS
+
+STUCK = """
+import threading, time
+import gymnasium
+from gymnasium.envs.classic_control import CartPoleEnv
+
+class Stuck(CartPoleEnv):
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.steps = how, 0
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps > 90 and self.how == "loop":
+            while True:
+                time.sleep(0.01)
+        return super().step(action)
+
+    def reset(self, seed=None, options=None):
+        if self.steps > 90 and self.how == "lock":
+            lock = threading.Lock()
+            lock.acquire(), lock.acquire()
+        return super().reset(seed=seed)
+
+for how in ("loop", "lock"):
+    gymnasium.register(f"Stuck-{how}-v0", Stuck, kwargs={"how": how})
+"""
+
+
+@pytest.mark.parametrize(("how", "what"), [("loop", "steps"), ("lock", "begins an episode")])
+def test_a_world_that_hangs_ends_the_run_and_leaves_its_checkpoint(how, what, tmp_path):
+    (tmp_path / "stuck.py").write_text(STUCK)
+    words = ("train", "ppo", "--world", f"stuck:Stuck-{how}-v0", "--scale", "tiny", "--threads", "1", "--worlds", "2")
+    words += ("--horizon", "16", "--batch", "16", "--experience", "2000", "--save-seconds", "0", "--run", "run")
+    said = subprocess.run(
+        [*CAUDEX, *words], cwd=tmp_path, env={**os.environ, "CAUDEX_PATIENCE": "1"}, capture_output=True, text=True
+    )
+    assert said.returncode == 1 and "Traceback" not in said.stderr
+    last = said.stderr.splitlines()[-1]
+    assert last.startswith(f"caudex: the world stuck:Stuck-{how}-v0 has not come back for 1 s while it {what} (")
+    assert f"{tmp_path / 'stuck.py'}, line " in last and "`caudex resume`" in last
+    assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
+
+
+class Ended(Exception):
+    pass
+
+
+def looked(monkeypatch, seconds, calls):
+    """After how many looks the process ends, if at all, when the next of `calls` is what goes on at each look."""
+    calls, looks = iter(calls), []
+
+    def sleep(pause):
+        assert pause == seconds / LOOKS
+        call = next(calls, None)
+        if call is None:
+            raise StopIteration
+        looks.append(call)
+        telling.inside.clear()
+        telling.inside[threading.get_ident()] = call
+
+    def end(call, *further):
+        raise Ended
+
+    monkeypatch.setattr(telling.time, "sleep", sleep)
+    monkeypatch.setattr(telling, "end", end)
+    try:
+        telling.look(seconds)
+    except Ended:
+        return len(looks)
+    except StopIteration:
+        return None
+    finally:
+        telling.inside.clear()
+
+
+class Next(telling.telling):
+    """A call that goes from one environment to the next at each look."""
+
+    @property
+    def place(self):
+        return next(self.places)
+
+    @place.setter
+    def place(self, value):
+        self.places = iter(range(10_000))
+
+
+def test_only_one_call_that_lasts_as_long_is_a_hanging_one(monkeypatch):
+    call = telling.telling("here", "steps")
+    assert looked(monkeypatch, 60, [call] * 50) == LOOKS + 1
+    assert looked(monkeypatch, 60, [call] * LOOKS + [telling.telling("here", "steps")] * LOOKS) is None
+    assert looked(monkeypatch, 60, [telling.telling("here", "steps") for _ in range(50)]) is None
+    assert looked(monkeypatch, 60, [Next("here", "steps")] * 50) is None
+
+
+def test_who_looks_at_it_in_a_debugger_is_left_alone():
+    asked, go = threading.Event(), threading.Event()
+
+    class Person(io.StringIO):
+        def readline(self, *size):
+            asked.set()
+            go.wait()
+            return "continue\n"
+
+    threads = [
+        threading.Thread(target=lambda: pdb.Pdb(stdin=Person(), stdout=io.StringIO(), nosigint=True).set_trace()),
+        threading.Thread(target=go.wait),
+    ]
+    for thread in threads:
+        thread.start()
+    asked.wait()
+    told = [telling.debugged(thread.ident) for thread in threads]
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert told == [True, False]
+
+
+def test_nothing_watches_where_a_person_types_or_waits_for_ever(monkeypatch):
+    started = []
+    monkeypatch.setattr(telling, "watchers", [])
+    monkeypatch.setattr(telling.threading.Thread, "start", lambda thread: started.append(thread))
+    monkeypatch.setenv("CAUDEX_PATIENCE", "inf")
+    telling.watch()
+    monkeypatch.delenv("CAUDEX_PATIENCE")
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    telling.watch()
+    assert started == []
+    monkeypatch.delattr(sys, "ps1")
+    telling.watch()
+    assert len(started) == 1
+    for given in ("soon", "0", "nan"):
+        monkeypatch.setenv("CAUDEX_PATIENCE", given)
+        with pytest.raises(CaudexError, match=f"CAUDEX_PATIENCE={given} is no time"):
+            telling.watch()
