@@ -35,7 +35,7 @@ COMMANDS = {
     "import": "FOLDER: a public GPT-2 or BERT becomes a run",
     "search": "TEXTS QUERY: find by meaning, and by words",
     "report": "RUN: write report.html, one file with all figures",
-    "compare": "RUN RUN...: results, cost, differing settings; over worlds and seeds",
+    "compare": "RUN RUN...: results, cost, settings; over worlds and seeds",
     "export": "RUN [--to FOLDER]: ONNX and safetensors",
 }
 

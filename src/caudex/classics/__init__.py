@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from caudex.classics import bandits, mazes, mdps
-from caudex.classics.gittins import gittins
+from caudex.classics import bandits, gittins, mazes, mdps
 from caudex.worlds.trials import Trials
 
 Act = Callable[[np.ndarray], np.ndarray]
@@ -21,7 +20,7 @@ def ways(world: Trials, seed: int = 0) -> dict[str, Act]:
         rules = {
             "random": bandits.anything, "greedy": bandits.greedy, "epsilon-greedy 0.02": bandits.epsilon_greedy(0.02),
             "thompson": bandits.thompson, "optimistic thompson": bandits.optimistic, "ucb1 0.2": bandits.ucb1(0.2),
-            "gittins": gittins(world.wanted),
+            "gittins": gittins.gittins(world.wanted),
         }  # fmt: skip
         return {name: bandits.Puller(rule, seed) for name, rule in rules.items()}
     if world.name == "tabular-mdps":
