@@ -38,7 +38,7 @@ class Track(World):
         self.at += 1
         never = np.zeros(self.count)
         fell = self.falls & (self.at == 3)
-        return Outcome(self.at[:, None].astype(np.float32), never, fell, (self.at == 5) & ~fell, self.at.copy())
+        return Outcome(self.at[:, None].astype(np.float32), never, fell, (self.at == 5) & ~fell, metres=self.at.copy())
 
     def close(self):
         pass

@@ -143,8 +143,8 @@ class Camera:
 
 
 def opengl() -> type:
-    """Of mujoco's ways to OpenGL the one that needs no screen; MUJOCO_GL chooses another, as osmesa."""
-    if sys.platform == "linux" and not os.environ.get("MUJOCO_GL"):
+    """Of mujoco's ways to OpenGL the one that needs no screen; MUJOCO_GL chooses another, as osmesa, when mujoco is imported."""
+    if sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "egl"):
         from mujoco.egl import GLContext
     else:
         from mujoco.gl_context import GLContext
