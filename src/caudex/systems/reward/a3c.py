@@ -55,7 +55,7 @@ class A3c(OnWorld, System):
         "tiny": {"experience": 2000, "worlds": 4, "actors": 2},
         # published: norm 40 and epsilon 0.1 for the sum over five steps, of which ours is the mean
         "paper": {
-            "world": "ALE/Breakout-v5", "experience": 80_000_000, "worlds": 1, "actors": 16, "norm": 8.0, "epsilon": 0.004,
+            "world": "ALE/Breakout-v4", "experience": 80_000_000, "worlds": 1, "actors": 16, "norm": 8.0, "epsilon": 0.004,
         },
     }  # fmt: skip
 
