@@ -85,6 +85,8 @@ class Planner:
         if begins.any():
             self.worth[begins] = self.plan(self.known.of(begins), self.horizon, self.chance)
         actions = highest(self.worth[np.arange(len(state)), self.step, state], self.chance)
+        if not self.epsilon:
+            return actions
         anything = self.chance.integers(self.actions, size=len(state))
         return np.where(self.chance.random(len(state)) < self.epsilon, anything, actions)
 
