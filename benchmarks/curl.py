@@ -30,11 +30,11 @@ class Separately(SoftActorCritic):
 
     def loss(self, trunk, batch):
         temperature = self.log_temperature.detach().exp()
-        told = worths(self.critics, trunk(batch.observations).pooled, self.bounds.unit(batch.actions))
+        told = worths(self.critics, self.seen(trunk(batch.observations).pooled), self.bounds.unit(batch.actions))
         critic = 0.5 * (told - self.targets(trunk, batch, temperature)).square().mean(1).sum()
         actions, log_probs = self.policy_of(trunk(batch.observations).pooled.detach()).sample()
         with frozen(self.critics):
-            worth = worths(self.critics, trunk(batch.observations).pooled.detach(), actions).amin(0)
+            worth = worths(self.critics, self.seen(trunk(batch.observations).pooled).detach(), actions).amin(0)
         actor = (temperature * log_probs - worth).mean()
         cooling = self.log_temperature * (self.bounds.count - log_probs.detach().mean())
         return Taught(critic + actor + cooling, {})

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ from caudex.experience import Acting
 from caudex.learner import Learner, cosine
 from caudex.run import Run, derived
 from caudex.signals import Regression
-from caudex.system import load, start
+from caudex.system import finish, load, start
 from caudex.systems.reward.curl import LAYERS, Curl
 from caudex.systems.reward.sac import Sac
 from caudex.training import fit
@@ -67,7 +68,7 @@ def train(folder: Path, tasks: list[str], steps: int, seeds: list[int]) -> None:
                 if run.kept("results"):
                     continue
                 start(system, run)
-                system.train(run)
+                finish(system.train(run), run)
                 print(task, seed, name, round(run.kept("results")["policy"]["return"], 1), flush=True)
 
 
@@ -188,6 +189,33 @@ def table(folder: Path, tasks: list[str], seeds: list[int]) -> None:
         print(f"error of {kind} and gap, {len(some)} tasks: rank correlation {rho:.2f}, p {p:.4f}")
     with Path("results/gap-correlation.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([("error of", "tasks", "spearman", "permutation p"), *told])
+    picture(rows, told[0])
+
+
+def picture(rows: list[tuple], correlated: tuple) -> None:
+    """Left what each task earned, as a share of what the state earns; right the error of regression against the gap."""
+    plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9})
+    figure, (bars, points) = plt.subplots(1, 2, figsize=(10, 4.2), dpi=110, layout="constrained")
+    rows = sorted(rows, key=lambda row: row[5])
+    places = np.arange(len(rows))
+    for shift, (name, label, colour) in enumerate(
+        (("curl", "curl", "tab:green"), ("pictures", "the same without contrast or moved views", "tab:gray"))
+    ):
+        shares = [(means[name] - chance) / (means["state"] - chance) for _, chance, means, *_ in rows]
+        bars.barh(places + 0.2 - 0.4 * shift, shares, 0.38, color=colour, label=label)
+    bars.axvline(1, color="black", linewidth=1, linestyle=":")
+    bars.set_yticks(places, [task for task, *_ in rows])
+    bars.set_xlabel("return, from acting at random (0) to SAC from the state (1)")
+    bars.legend(loc="lower right", frameon=False)
+    for task, _, _, _, _, gap, error in rows:
+        points.scatter(error["all"], gap, color="tab:red" if "hidden" in error else "tab:blue")
+        points.annotate(task, (error["all"], gap), xytext=(4, 3), textcoords="offset points", size=7)
+    _, count, rho, p = correlated
+    points.set_title(f"{count} tasks: rank correlation {rho}, p {p}; red: something is hidden", size=9, loc="left")
+    points.set(
+        xlabel="error of regression from pictures to the state, over the variance", ylabel="gap of curl to the state"
+    )
+    figure.savefig("docs/gap.png")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from caudex import reward
+from caudex import reward, worlds
 from caudex.compute import PETAFLOP_S_DAY, counting
 from caudex.data import Batch, HiddenBatch, TokenBatch
 from caudex.errors import CaudexError
@@ -40,7 +40,7 @@ TEXTS = {
 }
 REWARD = {
     "dqn": ("paper",), "double-dqn": ("paper",), "rainbow": ("paper", "atari-100k"), "ppo": ("paper", "mujoco"),
-    "trpo": ("paper",), "sac": ("paper",), "ddpg": ("paper",), "curl": ("atari-100k", "dmcontrol-100k", "dmcontrol-500k"),
+    "trpo": ("paper",), "a3c": ("paper",), "sac": ("paper",), "ddpg": ("paper",), "curl": ("atari-100k", "dmcontrol-100k", "dmcontrol-500k"),
 }  # fmt: skip
 SUSTAINED, PRICE, STEPPED = 100e12, 2.5, 500e6
 
@@ -119,7 +119,8 @@ def rewards(count: int = 10) -> Iterator[Case]:
     for name, scale in ((name, scale) for name, its in REWARD.items() for scale in its):
         paper = scaled(name, scale)
         try:
-            acting, facts = reward.begun(replace(paper, worlds=1), Run("", 0))
+            world = worlds.with_camera(paper.world) if name == "curl" else paper.world
+            acting, facts = reward.begun(replace(paper, worlds=1), Run("", 0), world)
         except CaudexError as error:
             print(f"{name} {scale} is left out: {error}", flush=True)
             continue

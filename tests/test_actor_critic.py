@@ -166,7 +166,7 @@ def test_sac_bootstraps_from_a_time_limit_and_not_from_an_end():
     assert lost.any()
     assert torch.equal(drawn.after[still], drawn.observations[still])  # also where the time was up
     assert torch.equal(drawn.discounts, torch.where(lost, 0.0, 0.5))
-    for critic, value in zip(signal.slow.copy[1], (4.0, 3.0)):
+    for critic, value in zip(signal.slow.copy[2], (4.0, 3.0)):
         constant(critic, value)
     constant(signal.policy, 0.2, -1.0)
     torch.manual_seed(3)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from caudex.errors import CaudexError
 from caudex.worlds.bouncing import Catch, Hopper, KeepUp
-from caudex.worlds.control import STEPS, TASKS, Control, chances
+from caudex.worlds.chance import chances
+from caudex.worlds.control import STEPS, TASKS, Control
 from caudex.worlds.drawing import Bar, Box, Canvas, Disc
 from caudex.worlds.mechanics import GRAVITY, Acrobot, CartPole, Pendulum, Reacher, tolerance
 from caudex.worlds.tabletop import PointMass, Push, Spinner

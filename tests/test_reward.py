@@ -10,7 +10,6 @@ import torch
 from pytest import approx
 from test_cli import caudex, done, refused
 from test_experience import remembered
-from torch import nn
 
 from caudex import filming, load, reward, worlds
 from caudex.errors import CaudexError
@@ -129,15 +128,15 @@ class Once:
 
 def curl(contrast=True):
     torch.manual_seed(0)
-    signals = {"policy": SoftActorCritic({"low": [-1.0], "high": [1.0]}, (16, 16))}
+    signals = {"policy": SoftActorCritic({"low": [-1.0], "high": [1.0]}, (16, 16), features=6)}
     if contrast:
-        signals["contrast"] = BilinearContrast()
-    return Learner(Nature((3, 24, 24), 8, ((4, 3, 2),), norm=True), signals)
+        signals["contrast"] = BilinearContrast(features=6)
+    return Learner(Nature((3, 24, 24), 8, ((4, 3, 2),)), signals)
 
 
 def test_each_picture_is_encoded_once_for_all_heads():
     learner, passes = curl(), {}
-    slow = [learner.signals["policy"].slow.copy[0], learner.signals["contrast"].slow.copy]
+    slow = [learner.signals[name].slow.copy[0] for name in ("policy", "contrast")]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():
         trunk.register_forward_hook(lambda *_, name=name: passes.update({name: passes.get(name, 0) + 1}))
     batch = next(Viewed(Once(pixels()), Moved(2), 0, instead=True))
@@ -201,9 +200,6 @@ def test_a_trunk_for_frames_ends_as_it_is_asked_to():
     frames = torch.randint(0, 256, (2, 4, 84, 84), dtype=torch.uint8)
     assert Nature((4, 84, 84), 0).width == 64 * 7 * 7
     assert (Nature((4, 84, 84), 32)(frames).pooled >= 0).all()
-    normed = Nature((4, 84, 84), 32, norm=True)(frames).pooled
-    torch.testing.assert_close(normed.mean(1), torch.zeros(2), atol=1e-5, rtol=0)
-    assert isinstance(Nature((4, 84, 84), 32, norm=True).norm, nn.LayerNorm)
     small = Nature((4, 10, 10), 16)
     assert len(small.convs) == 1
     torch.testing.assert_close(small(frames[..., :10, :10]).pooled, small(frames[..., :10, :10].float() / 255).pooled)
@@ -215,7 +211,7 @@ def test_a_trunk_for_frames_ends_as_it_is_asked_to():
 @pytest.mark.parametrize(
     ("name", "scale"),
     [("dqn", "paper"), ("double-dqn", "paper"), ("rainbow", "paper"), ("rainbow", "atari-100k"), ("ppo", "paper"),
-     ("ppo", "mujoco"), ("trpo", "paper"), ("sac", "paper"), ("ddpg", "paper"), ("curl", "atari-100k")],
+     ("ppo", "mujoco"), ("trpo", "paper"), ("sac", "paper"), ("ddpg", "paper"), ("curl", "atari-100k"), ("curl", "dmcontrol-100k")],
 )  # fmt: skip
 def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
     """Its world, networks and optimiser, with a memory that is full at once and few steps."""
@@ -229,7 +225,9 @@ def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
     run = Run(tmp_path, 0)
     run.quiet = True
     player = replace(system, **few).train(run)
-    assert player.world == system.world and all(p.isfinite().all() for p in player.parameters())
+    assert player.world.endswith(system.world.partition("/")[2]) and all(
+        p.isfinite().all() for p in player.parameters()
+    )
     last = run.stage("training").metrics()[-1]
     assert last["step"] >= 1 and last["flops"] > 0
     if system.world.startswith("ALE/"):

@@ -71,7 +71,7 @@ def bert(folder):
         "--vocabulary",
         "120",
         "--steps",
-        "900",
+        "1400",
         "--lr",
         "0.002",
         *QUICK,

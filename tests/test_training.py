@@ -234,6 +234,19 @@ def test_the_learner_is_judged_ten_times_at_rest(tmp_path):
     assert same(weights(judged), weights(alone))  # what an evaluation draws changes nothing
 
 
+def test_the_learner_is_judged_once_each_share_is_used(tmp_path):
+    seen = []
+    fit(
+        points(),
+        {"labels": Drawn()},
+        steps=20,
+        run=saving(tmp_path),
+        evaluate=lambda made: seen.append(made.progress),
+        at=(0.12, 0.13, 0.5, 1),
+    )
+    assert seen == [0.15, 0.5, 1.0]  # two shares that one step passes are one look
+
+
 def test_a_run_says_what_it_is(tmp_path):
     fit(points(), {"labels": Drawn()}, steps=3, run=saving(tmp_path))
     about = Run(tmp_path).kept("about")

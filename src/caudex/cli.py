@@ -80,7 +80,7 @@ def usage() -> str:
     )
 
 
-KINDS = {"labels": "pictures", "text": "texts", "reward": "a world"}
+KINDS = {"labels": "pictures", "text": "texts", "reward": "a world", "tasks": "tasks"}
 """what the folders of systems learn from, where their names do not say it"""
 
 
@@ -109,6 +109,8 @@ def list_(words: Sequence[str]) -> None:
         systems.add_row(f"[bold]{name}[/]", kind, names.first_line("systems", name))
     signals = Table("signal", "what it teaches", title="signals: --also SIGNAL[:WEIGHT]", title_justify="left")
     for name in names.places("signals"):
+        if names.needs(name) in ("replay", "rollouts"):
+            continue  # they act, and are added to nothing
         signals.add_row(f"[bold]{name}[/]", names.first_line("signals", name))
     console = Console()
     console.print(systems)

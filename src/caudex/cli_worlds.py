@@ -1,4 +1,4 @@
-"""Commands for worlds: play."""
+"""Commands for worlds: play, meta-test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 
 from caudex.errors import CaudexError
-from caudex.flags import Play, parse
+from caudex.flags import MetaTest, Play, parse
 from caudex.terminal import new_file, show
 
 
@@ -36,3 +36,21 @@ def play_(words: Sequence[str]) -> None:
         Image.fromarray(filming.sheet(pictures)).save(image, "png")
         write(flags.video.with_suffix(".png"), image.getvalue())
         print(f"a further episode, which earned {total:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}")
+
+
+def meta_test_(words: Sequence[str]) -> None:
+    flags = parse(MetaTest, words, "meta-test")
+    if not (2 <= flags.tasks <= 1_000_000 and flags.seed >= 0):
+        raise CaudexError(f"--tasks {flags.tasks} --seed {flags.seed}: at least 2 (at most 1000000) and 0.")
+    from caudex.agent import Agent
+    from caudex.meta_testing import regret, told, tried
+    from caudex.run import Run
+    from caudex.system import load
+
+    agent = load(flags.run)
+    if not isinstance(agent, Agent):
+        raise CaudexError(f"{flags.run} did not learn to learn; give a run of rl2.")
+    found = tried(agent, flags.tasks, flags.seed, flags.likeliest)
+    show(told(agent.tasks(1), found))
+    if agent.world == "bandits":
+        regret(Run(flags.run), agent, found, flags.seed)

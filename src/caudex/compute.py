@@ -89,6 +89,15 @@ class Counter:
         self.flops += forward * (3 if torch.is_grad_enabled() else 1)
 
 
+_counting: list[Counter] = []  # those that count at this moment
+
+
+def elsewhere(flops: float) -> None:
+    """Operations that another process did for this one."""
+    for counter in _counting:
+        counter.flops += flops
+
+
 @contextmanager
 def counting(*modules: nn.Module) -> Iterator[Counter]:
     """Count the operations of all that runs inside these modules meanwhile.
@@ -117,9 +126,11 @@ def counting(*modules: nn.Module) -> Iterator[Counter]:
 
     for module in modules:
         visit(module)
+    _counting.append(counter)
     try:
         yield counter
     finally:
+        _counting.remove(counter)
         for hook in hooks:
             hook.remove()
 

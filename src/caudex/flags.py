@@ -27,6 +27,7 @@ COMMANDS = {
     "claim": "SYSTEM [--seeds 5] [settings]: measure its claim",
     "resume": "RUN: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
+    "meta-test": "RUN [--tasks 1000]: new tasks, beside classical ways",
     "play": "RUN [--episodes 20] [--video out.mp4]: act in its world",
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
@@ -34,7 +35,7 @@ COMMANDS = {
     "import": "FOLDER: a public GPT-2 or BERT becomes a run",
     "search": "TEXTS QUERY: find by meaning, and by words",
     "report": "RUN: write report.html, one file with all figures",
-    "compare": "RUN RUN...: results, cost, differing settings; over worlds and seeds",
+    "compare": "RUN RUN...: results, cost, settings; over worlds and seeds",
     "export": "RUN [--to FOLDER]: ONNX and safetensors",
 }
 
@@ -95,6 +96,18 @@ class Play:
     """another world with the same observations and actions"""
     video: Annotated[Path | None, arg(help_behavior_hint="")] = None
     """film one episode there, as .mp4, and as a sheet of pictures beside it, as .png"""
+
+
+@dataclass
+class MetaTest:
+    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    """a run folder of rl2"""
+    tasks: int = 1000
+    """new tasks, none of which it learned from"""
+    seed: int = 0
+    """the same seed has the same tasks"""
+    likeliest: bool = False
+    """take the likeliest action, instead of drawing by their probabilities"""
 
 
 @dataclass

@@ -94,8 +94,12 @@ class Learner(nn.Module):
 
     def step(self, batches: Mapping) -> dict[str, Taught]:
         """One sum of losses, one backward pass, one optimiser step, one update of each shadow."""
-        for group, rate in zip(self.optimizer.param_groups, self.rates):
-            group["lr"] = rate * self.schedule(self.progress)
+        taught = self.teach(batches)
+        self.move()
+        return taught
+
+    def teach(self, batches: Mapping) -> dict[str, Taught]:
+        """The first half of a step: the gradients of all losses together, in the parameters."""
         for group in self.optimizer.param_groups:
             for weight in group["params"]:
                 weight.grad = None
@@ -106,11 +110,16 @@ class Learner(nn.Module):
         if taught:
             losses = [weighted(said.loss, self.signals[name].weight) for name, said in taught.items()]
             backward(sum(losses[1:], losses[0]))
-            self._clip()
-            self.optimizer.step()
+        return taught
+
+    def move(self) -> None:
+        """The second half: the optimiser takes the gradients that stand in the parameters, and each shadow follows."""
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = rate * self.schedule(self.progress)
+        self._clip()
+        self.optimizer.step()
         for shadow in self.following:
             shadow.update()
-        return taught
 
     def _compared(self, taught: dict[str, Taught]) -> dict[str, Taught]:
         """With the norm of each weighted loss's gradient on the trunk, and its cosine with those before it: below zero

@@ -52,11 +52,25 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def first_line(kind: str, name: str) -> str:
     """What the class's docstring says first, read without importing it."""
+    node = class_of(kind, name)
+    return (ast.get_docstring(node) or "").split("\n")[0] if node else ""
+
+
+def needs(signal: str) -> str:
+    """What the class says that it needs, read without importing it; nothing where it does not say."""
+    node = class_of("signals", signal)
+    told = (
+        [part.value for part in node.body if isinstance(part, ast.Assign) and part.targets[0].id == "needs"]
+        if node
+        else []
+    )
+    return told[0].value if told else ""
+
+
+def class_of(kind: str, name: str) -> ast.ClassDef | None:
     module, _, attribute = places(kind)[name].partition(":")
     file = HERE.parent / Path(*module.split(".")).with_suffix(".py")
     if not file.exists():
-        return ""
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.ClassDef) and node.name == attribute:
-            return (ast.get_docstring(node) or "").split("\n")[0]
-    return ""
+        return None
+    nodes = ast.parse(file.read_text()).body
+    return next((node for node in nodes if isinstance(node, ast.ClassDef) and node.name == attribute), None)

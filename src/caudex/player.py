@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,11 +11,26 @@ from torch import Tensor, nn
 
 from caudex import worlds
 from caudex.errors import CaudexError
-from caudex.experience import Acting
+from caudex.experience import Acting, Lived
 from caudex.learner import Learner
 from caudex.run import derived
 
 Choose = Callable[[np.ndarray], np.ndarray]
+
+
+class Episode(NamedTuple):
+    """What became of an episode."""
+
+    total: float  # the sum of its rewards
+    steps: int
+    fell: bool  # it ended before its time, as nothing could follow
+    metres: float  # how far along x the body came; NaN where the world does not tell
+
+
+class Moment(NamedTuple):
+    picture: np.ndarray  # uint8 [H, W, 3]
+    step: int
+    metres: float
 
 
 class Player(nn.Module):
@@ -34,12 +50,16 @@ class Player(nn.Module):
 
     def play(self, episodes: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None) -> np.ndarray:
         """The return of each episode, [episodes]; the same seed begins the same episodes."""
+        return np.array([episode.total for episode in self.episodes(episodes, seed, greedy, world)])
+
+    def episodes(self, count: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None) -> list[Episode]:
+        """What became of each; the same seed begins the same episodes."""
         self.eval()
         if world:
             self.knows(world)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return played(world or self.world, lambda seen: self.act(seen, greedy), episodes, seed, self.stack)
+            return acted(world or self.world, lambda seen: self.act(seen, greedy), count, seed, self.stack)
 
     def knows(self, world: str) -> None:
         """Raises CaudexError for a world with other observations or actions than were learned with."""
@@ -55,52 +75,72 @@ class Player(nn.Module):
     ) -> tuple[list[np.ndarray], float]:
         """Pictures uint8 [H, W, 3] of one episode, the first `steps` of it, and its return. With `most`, no more than twice
         as many pictures, evenly spread in time."""
+        moments, episode = self.moments(seed, greedy, world, most, steps)
+        return [moment.picture for moment in moments], episode.total
+
+    def moments(
+        self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 0, steps: int = 10_000
+    ) -> tuple[list[Moment], Episode]:
+        """Moments of one episode, or of its first `steps`, and what became of it. With `most`, no more than twice as many
+        moments, evenly spread in time."""
         self.eval()
         if world:
             self.knows(world)
         here = worlds.make(world or self.world, 1, shown=True)
-        acting, pictures, every, total = Acting(here, derived(seed, "watch"), self.stack), [here.picture()], 1, 0.0
+        acting, moments, every, total = Acting(here, derived(seed, "watch"), self.stack), [], 1, 0.0
+        moments.append(Moment(here.picture(), 0, 0.0))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for step in range(1, steps):
-                lived = acting.step(self.act(acting.observations, greedy))
-                total += float(lived.rewards[0])
-                if lived.begun[0]:
+                now = acting.step(self.act(acting.observations, greedy))
+                total += float(now.rewards[0])
+                episode = Episode(total, step, bool(now.terminated[0]), float(far(now)[0]))
+                if now.begun[0]:
                     break
                 if step % every == 0:
-                    pictures.append(here.picture())
-                if most and len(pictures) > 2 * most:
-                    pictures, every = pictures[::2], 2 * every
+                    moments.append(Moment(here.picture(), step, episode.metres))
+                if most and len(moments) > 2 * most:
+                    moments, every = moments[::2], 2 * every
         here.close()
-        return pictures, total
+        return moments, episode
 
 
-def played(world: str, choose: Choose, episodes: int, seed: int, stack: int = 1, together: int = 10) -> np.ndarray:
-    """Returns [episodes] of `choose`, observations [N, ...] to actions; each place plays the same number, lest the short
+def acted(world: str, choose: Choose, count: int, seed: int, stack: int = 1, together: int = 10) -> list[Episode]:
+    """`count` episodes of `choose`, observations [N, ...] to actions; each place plays the same number, lest the short
     episodes count more."""
-    count = min(episodes, together)
-    here = worlds.make(world, count)
-    acting, each = Acting(here, derived(seed, "play"), stack), -(-episodes // count)
-    found: list[list[float]] = [[] for _ in range(count)]
+    places = min(count, together)
+    here = worlds.make(world, places)
+    acting, each = Acting(here, derived(seed, "play"), stack), -(-count // places)
+    found: list[list[Episode]] = [[] for _ in range(places)]
     while min(map(len, found)) < each:
-        acting.step(choose(acting.observations))
-        for place, total, _ in acting.ended:
-            found[place].append(total)
+        step = acting.step(choose(acting.observations))
+        for place, total, steps in acting.ended:
+            found[place].append(Episode(total, steps, bool(step.terminated[place]), far(step)[place]))
         acting.ended.clear()
     here.close()
-    return np.array([found[i % count][i // count] for i in range(episodes)])
+    return [found[i % places][i // places] for i in range(count)]
+
+
+def far(step: Lived) -> np.ndarray:
+    """How far along x each body has come, [N]."""
+    return np.full(len(step.rewards), np.nan) if step.metres is None else step.metres
+
+
+def played(world: str, choose: Choose, episodes: int, seed: int, stack: int = 1) -> np.ndarray:
+    """Returns [episodes] of `choose`."""
+    return np.array([episode.total for episode in acted(world, choose, episodes, seed, stack)])
 
 
 def at_random(world: str, episodes: int, seed: int) -> np.ndarray:
     """Returns [episodes] of one who acts at random."""
+    return played(world, chance(world, seed), episodes, seed)
+
+
+def chance(world: str, seed: int) -> Choose:
+    """All actions are as likely."""
     here = worlds.make(world, 1)
     space, draw = here.action, np.random.default_rng(derived(seed, "random"))
     here.close()
     if space.shape:
-        return played(
-            world,
-            lambda seen: draw.uniform(space.low, space.high, (len(seen), *space.shape)).astype(np.float32),
-            episodes,
-            seed,
-        )
-    return played(world, lambda seen: draw.integers(space.n, size=len(seen)), episodes, seed)
+        return lambda seen: draw.uniform(space.low, space.high, (len(seen), *space.shape)).astype(np.float32)
+    return lambda seen: draw.integers(space.n, size=len(seen))

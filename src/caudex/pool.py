@@ -83,9 +83,14 @@ _busy, _stopped = threading.Event(), threading.Event()  # of a worker
 def _begin() -> None:
     """A worker hears of Ctrl-C from its parent alone, and it does not outlive it, or a claim that was killed and is
     resumed would be measured twice at once."""
-    os.setpgrp()
+    with_parent()
     signal.signal(signal.SIGINT, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def with_parent() -> None:
+    """This process ends when its parent does, however that ends; Ctrl-C at the terminal reaches the parent alone."""
+    os.setpgrp()
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 

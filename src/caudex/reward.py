@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
@@ -19,6 +20,7 @@ from caudex.rmsprop import RMSprop
 from caudex.run import Run
 from caudex.screen import say
 from caudex.signals import Signal
+from caudex.signals.policy_gradient import ClippedPolicy
 from caudex.signals.q_learning import QLearning
 from caudex.system import inside
 from caudex.training import fit
@@ -28,7 +30,7 @@ from caudex.views import Moved
 
 EPISODES = 20
 """played at the end"""
-OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": RMSprop}
+OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, decay=0.95, least=0.01, centred=True)}
 ENCODERS = {"nature": None, "efficient": EFFICIENT}
 
 
@@ -74,6 +76,24 @@ class OnWorld:
 
 
 @dataclass
+class OnRollouts(OnWorld):
+    """The settings of proximal policy optimisation."""
+
+    horizon: int = 256
+    """steps in each environment between two updates"""
+    batch: int = 256
+    """steps of the world that one optimiser step learns from"""
+    epochs: int = 10
+    """passes over each rollout"""
+    lam: float = 0.95
+    """lambda of generalised advantage estimation"""
+    clip: float = 0.2
+    """how far an action's probability may change, as a share"""
+    entropy: float = 0.0
+    """bonus on the entropy of the policy"""
+
+
+@dataclass
 class OnReplay(OnWorld):
     """The settings of systems that learn from a memory of what they lived through."""
 
@@ -116,7 +136,8 @@ class OnValues(OnReplay):
     encoder: Literal["nature", "efficient"] = "nature"
     """convolutions for pictures of 36 pixels or more: three (Mnih et al. 2015), or two coarse ones (van Hasselt et al. 2019)"""
     width: int = 0
-    """units of a head's own layer behind convolutions; 0: 512, and 128 for pictures below 36 pixels"""
+    """units of a head's own layer behind convolutions, of its two where numbers are seen; 0: 512, and 128 for numbers and for
+    pictures below 36 pixels"""
     optimizer: Literal["adam", "rmsprop"] = "adam"
     """rmsprop is that of Mnih et al. 2015"""
     clip: float = 10.0
@@ -149,11 +170,12 @@ def keep(run: Run, facts: dict) -> None:
     say(run, f"{facts['world']}: {seen} to see, {acts}")
 
 
-def trunk(facts: dict, width: int = 512) -> Trunk:
-    """For pictures the convolutions of deep Q-learning; vectors are standardised, and the heads are whole networks."""
+def trunk(facts: dict, width: int = 512, layers: Sequence | None = None) -> Trunk:
+    """For pictures convolutions, those of deep Q-learning or `layers` where frames are large; vectors are standardised,
+    and the heads are whole networks."""
     shape = tuple(facts["shape"])
     if len(shape) == 3:
-        return Nature(shape, width if min(shape[1:]) >= 36 else 128)
+        return Nature(shape, width, layers) if min(shape[1:]) >= 36 else Nature(shape, 128)
     return Normalised(Identity(shape[0]), shape[0])
 
 
@@ -168,6 +190,22 @@ def by_numbers(name: str, facts: dict) -> None:
         raise CaudexError(
             f"{facts['world']} is acted in by choosing among {count} actions, {name} acts with numbers; take dqn or ppo."
         )
+
+
+def rollouts(settings: OnRollouts, acting: Acting, learner: Learner, run: Run) -> Rollouts:
+    """The source that acts by the signal `policy` and learns from that alone; rewards are scaled where they are not cut."""
+    return Rollouts(
+        acting, learner, "policy", settings.horizon, settings.batch, settings.epochs, settings.gamma, settings.lam,
+        scaled=not acting.clipped, seed=run.seed,
+    )  # fmt: skip
+
+
+def proximal(settings: OnRollouts, facts: dict) -> Learner:
+    """A policy that takes small steps and a value; the learning rate falls to nothing."""
+    policy = ClippedPolicy(facts["actions"], hidden(facts), settings.entropy, clip=settings.clip)
+    optimizer = partial(Adam, lr=settings.lr, eps=1e-5)
+    signals = further(settings, {"policy": policy}, facts)
+    return Learner(trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
 
 
 def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, **further) -> Replay:
@@ -190,7 +228,7 @@ def values(settings: OnValues, facts: dict) -> Learner:
         body = Nature(shape, 0, ENCODERS[settings.encoder] if large else None)
         layers = (settings.width or (512 if large else 128),)
     else:
-        body, layers = raw(facts), (128, 128)
+        body, layers = raw(facts), (settings.width or 128,) * 2
     signal = QLearning(
         facts["actions"]["count"], layers, settings.double, settings.duelling, settings.noisy, settings.atoms, settings.span,
         settings.renew, settings.explore, settings.exploring, settings.noise,
@@ -274,6 +312,12 @@ def told(found: dict[str, float]) -> tuple[str, ...]:
 def check(settings: OnWorld) -> None:
     """Raises CaudexError for a setting out of range."""
     inside(settings, experience=(1, float("inf")), worlds=(1, 4096), stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10))
+
+
+def check_rollouts(settings: OnRollouts) -> None:
+    """Raises CaudexError for a setting out of range."""
+    inside(settings, horizon=(1, 1 << 20), batch=(2, 1 << 20), epochs=(1, 1000), lam=(0, 1))
+    inside(settings, clip=(1e-3, 10), entropy=(0, 10))
 
 
 def check_replay(settings: OnReplay) -> None:

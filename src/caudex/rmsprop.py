@@ -1,4 +1,4 @@
-"""RMSprop as deep Q-learning was published with: steps over the deviation of the gradient."""
+"""RMSprop as reinforcement learning was published with: steps over the root of the gradient's mean square."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from torch.optim import Optimizer
 
 
 class RMSprop(Optimizer):
-    """m <- a m + (1 - a) g;  s <- a s + (1 - a) g^2;  w <- w - lr g / sqrt(s - m^2 + least), with a = `decay`.
+    """s <- a s + (1 - a) g^2;  w <- w - lr g / sqrt(s + least), with a = `decay`; all means are zero at first. `centred`
+    takes the square of the mean m <- a m + (1 - a) g from s.
 
-    torch's adds its small number behind the root. Weights do not decay. Source: Mnih et al. 2015, extended data table 1,
-    whose two momenta are the decay of both means.
+    torch's adds its small number behind the root, with which a weight that is taught for the first time moves by ten times
+    the learning rate. Weights do not decay. Sources: Mnih et al. 2016, equations S2 and S3; centred, Mnih et al. 2015,
+    extended data table 1, whose two momenta are the decay of both means.
     """
 
-    def __init__(self, params: Iterable, lr: float, decay: float = 0.95, least: float = 0.01):
-        super().__init__(params, {"lr": lr, "decay": decay, "least": least})
+    def __init__(self, params: Iterable, lr: float, decay: float, least: float, centred: bool = False):
+        super().__init__(params, {"lr": lr, "decay": decay, "least": least, "centred": centred})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
@@ -26,19 +28,24 @@ class RMSprop(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            weights = [p for p in group["params"] if p.grad is not None]
+            weights = [weight for weight in group["params"] if weight.grad is not None]
             if not weights:
                 continue
-            for weight in weights:
-                if not self.state[weight]:
-                    self.state[weight] |= {"mean": torch.zeros_like(weight), "square": torch.zeros_like(weight)}
-            gradients = [weight.grad for weight in weights]
-            means, squares = ([self.state[weight][name] for weight in weights] for name in ("mean", "square"))
-            torch._foreach_lerp_(means, gradients, 1 - group["decay"])
-            torch._foreach_mul_(squares, group["decay"])
-            torch._foreach_addcmul_(squares, gradients, gradients, 1 - group["decay"])
-            deviations = torch._foreach_addcmul(squares, means, means, -1)
-            torch._foreach_add_(deviations, group["least"])
+            gradients, deviations = [weight.grad for weight in weights], self.means("square", weights)
+            torch._foreach_mul_(deviations, group["decay"])
+            torch._foreach_addcmul_(deviations, gradients, gradients, 1 - group["decay"])
+            if group["centred"]:
+                means = self.means("mean", weights)
+                torch._foreach_lerp_(means, gradients, 1 - group["decay"])
+                deviations = torch._foreach_addcmul(deviations, means, means, -1)
+            deviations = torch._foreach_add(deviations, group["least"])
             torch._foreach_sqrt_(deviations)
             torch._foreach_addcdiv_(weights, gradients, deviations, -group["lr"])
         return loss
+
+    def means(self, name: str, weights: list[Tensor]) -> list[Tensor]:
+        """What is kept of the gradients of these weights."""
+        for weight in weights:
+            if name not in self.state[weight]:
+                self.state[weight][name] = torch.zeros_like(weight)
+        return [self.state[weight][name] for weight in weights]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -23,6 +24,46 @@ def sheet(run: Run, name: str, rows: Mapping[str, Tensor]) -> None:
                 axis.imshow(picture.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=1)
                 axis.set(xticks=[], yticks=[])
             line[0].set_ylabel(title, size=9)
+
+
+INK, GREY, RED, GREEN = "#1d2733", "#56636f", "#b3261e", "#1b7f4b"
+
+
+class Line(NamedTuple):
+    words: str
+    size: float = 9.5
+    colour: str = INK
+    weight: str = "normal"
+
+
+class Strip(NamedTuple):
+    """Some lines of words, and square pictures beside them, each with a caption."""
+
+    lines: Sequence[Line]
+    pictures: Sequence[np.ndarray]  # uint8 [H, W, 3]
+    captions: Sequence[str]
+
+
+def strips(run: Run, name: str, title: str, rows: Sequence[Strip], side: int = 180, left: int = 250) -> None:
+    """figures/NAME.png: the rows below each other; `side` of a picture and width of the words in pixels."""
+    gap, top, below = 6, 56, 34
+    width = left + max(len(row.pictures) for row in rows) * (side + gap) + gap
+    height = top + len(rows) * (side + below)
+    with run.figure(name, width=width / 120, height=height / 120) as axis:
+        axis.set_position((0, 0, 1, 1))
+        axis.axis("off")
+        axis.text(12, 30, title, size=12, weight="bold", va="center", color=INK)
+        for number, row in enumerate(rows):
+            upper = down = top + number * (side + below)
+            for line in row.lines:
+                down += 1.9 * line.size
+                axis.text(12, down, line.words, size=line.size, color=line.colour, weight=line.weight, va="center")
+                down += 0.9 * line.size
+            for place, (picture, caption) in enumerate(zip(row.pictures, row.captions)):
+                x = left + place * (side + gap)
+                axis.imshow(picture, extent=(x, x + side, upper + side, upper), interpolation="antialiased")
+                axis.text(x + side / 2, upper + side + 12, caption, size=7.5, color=GREY, ha="center", va="center")
+        axis.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
 
 
 def nearest(run: Run, pictures: Pictures, features: Tensor, count: int = 7) -> None:

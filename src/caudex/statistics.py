@@ -44,19 +44,24 @@ def improvement(scores: Scores, others: Scores) -> np.ndarray:
     return (np.mean(signs, 0) + 1) / 2
 
 
-def interval(statistic: Callable, *samples: Scores, draws: int = 10_000, seed: int = 0) -> np.ndarray | None:
-    """95% interval [2, ...] of `statistic(*samples)`: the seeds of each world are drawn with replacement, by themselves.
+def resampled(statistic: Callable, *samples: Scores, draws: int = 10_000, seed: int = 0) -> np.ndarray:
+    """[draws, ...] of `statistic(*samples)`: the seeds of each world are drawn with replacement, by themselves."""
+    generator = np.random.default_rng(seed)
+    return statistic(
+        *([world[generator.integers(len(world), size=(draws, len(world)))] for world in scores] for scores in samples)
+    )
 
-    None where a world has fewer than `LEAST` of them. The quantiles are those of Hesterberg 2015 (the expanded percentile
-    interval): drawing n of n seeds spreads by too little, and few seeds ask for Student's t. docs/compare.md has how often
-    the truth lies inside, beside the plain 2.5% and 97.5%.
+
+def interval(statistic: Callable, *samples: Scores, draws: int = 10_000, seed: int = 0) -> np.ndarray | None:
+    """95% interval [2, ...] of `statistic(*samples)`, or None where a world has fewer than `LEAST` seeds.
+
+    The quantiles are those of Hesterberg 2015 (the expanded percentile interval): drawing n of n seeds spreads by too
+    little, and few seeds ask for Student's t. results/intervals.csv has how often the truth lies inside, beside the plain
+    2.5% and 97.5% of Agarwal et al.
     """
     counts = [len(world) for scores in samples for world in scores]
     if min(counts) < LEAST:
         return None
-    generator, freedom = np.random.default_rng(seed), sum(counts) - len(counts)
-    drawn = [
-        [world[generator.integers(len(world), size=(draws, len(world)))] for world in scores] for scores in samples
-    ]
+    freedom = sum(counts) - len(counts)
     tail = stats.norm.cdf(-math.sqrt(sum(counts) / freedom) * stats.t.ppf(0.975, freedom))
-    return np.quantile(statistic(*drawn), [tail, 1 - tail], axis=0)
+    return np.quantile(resampled(statistic, *samples, draws=draws, seed=seed), [tail, 1 - tail], axis=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +59,7 @@ def fit(
     experience: int | None = None,
     run: Run | None = None,
     evaluate: Callable[[Learner], dict[str, float]] | None = None,
+    at: Sequence[float] = (),
     step: Callable[[Learner, Mapping], dict] = Learner.step,
 ) -> Learner:
     """Train `learner` on `sources` (signal name to source) until the budget is used or a source ends.
@@ -66,11 +67,13 @@ def fit(
     With a run folder, metrics and checkpoints go there, a killed run goes on where its last checkpoint was, and a
     finished one loads. Everything random within a step follows from the run's seed and the step's number.
     What a source has to tell of what it lived through (`told()`: name to figure) is written with the metrics; operations
-    that it took to act (`flops`) count with those of the steps.
-    `evaluate` sees the learner in eval mode ten times, without gradients; `step` replaces the gradient step (TRPO).
+    that it took to act (`flops`) count with those of the steps; one that cannot go on exactly says why (`inexact`).
+    `evaluate` sees the learner in eval mode, without gradients, ten times, or once these shares of the budget are used
+    (`at`); `step` replaces the gradient step (TRPO).
     Raises CaudexError for a signal without a source, and when a loss stops being a finite number.
     """
     budget = Budget(steps, minutes, flops, experience)
+    at = at or [number / EVALUATIONS for number in range(1, EVALUATIONS + 1)]
     for name in learner.signals.keys() - sources.keys():
         raise CaudexError(f"signal '{name}' has no source; give fit one for each signal.")
     state = _State(learner, sources, run)
@@ -89,7 +92,7 @@ def fit(
         state.load()
         if run:
             run.cut(state.logged)
-            run.keep("about", _about(learner, budget, fabric.device))
+            run.keep("about", _about(learner, state.sources, budget, fabric.device))
         learner.train()
         started, saved = time.perf_counter() - state.seconds, state.seconds
         while (used := budget.used(state)) < 1:
@@ -113,10 +116,11 @@ def fit(
             if fabric.world_size == 1 or state.step % AGREE_EVERY == 0 or state.step < LOG_EVERY:
                 state.seconds, asked = _agreed(fabric, time.perf_counter() - started, len(interrupted))
             reached = budget.used(state)
-            looked = int(reached * EVALUATIONS) > int(used * EVALUATIONS)
+            looked = any(used < share <= reached for share in at)
             if state.step % LOG_EVERY == 0 or (looked and state.step < LOG_EVERY):
                 state.flush()
             if looked and evaluate:
+                learner.progress = reached
                 state.judge(evaluate)
             due = state.seconds - saved > (hardware.save_seconds if run else math.inf)
             if (due or asked) and all(getattr(source, "resting", True) for source in sources.values()):
@@ -128,7 +132,9 @@ def fit(
         state.seconds = time.perf_counter() - started
         state.flush()
         if run:
-            run.keep("about", _about(learner, budget, fabric.device))  # some know their trivial loss only now
+            run.keep(
+                "about", _about(learner, state.sources, budget, fabric.device)
+            )  # some know their trivial loss only now
         state.finish()
         fabric.barrier()  # what the first process wrote can be read by the others
     return learner.eval()
@@ -217,7 +223,8 @@ class _State:
         with torch.no_grad():
             figures = evaluate(self.learner)
         self.learner.train()
-        self._write({f"evaluation/{name}": value for name, value in figures.items()})
+        if figures:
+            self._write({f"evaluation/{name}": value for name, value in figures.items()})
 
     def _write(self, row: dict) -> None:
         if not self.run:
@@ -368,8 +375,9 @@ def _hand_back(taught: Mapping, sources: Mapping) -> None:
             sources[name].learned(said.examples.detach())
 
 
-def _about(learner: Learner, budget: Budget, device: torch.device) -> dict:
+def _about(learner: Learner, sources: list, budget: Budget, device: torch.device) -> dict:
     why = {"the budget is in minutes": budget.minutes, "a graphics card adds up in any order": device.type != "cpu"}
+    why |= {source.inexact: True for source in sources if hasattr(source, "inexact")}
     inexact = [reason for reason, holds in why.items() if holds]
     return {
         "parameters": {

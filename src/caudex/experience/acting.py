@@ -21,6 +21,7 @@ class Lived(NamedTuple):
     truncated: np.ndarray  # bool [N]
     after: np.ndarray  # [N, ...]
     begun: np.ndarray  # bool [N]
+    metres: np.ndarray | None  # float64 [N]: how far along x each body had come then; NaN where it is not told
 
 
 class Acting:
@@ -72,15 +73,12 @@ class Acting:
             self._begin_again(over)
         terminated = found.terminated if found.lost is None else found.terminated | found.lost
         rewards = np.clip(found.rewards, -self.clipped, self.clipped) if self.clipped else found.rewards
-        return Lived(rewards, terminated, found.truncated & ~terminated, after, over)
+        return Lived(rewards, terminated, found.truncated & ~terminated, after, over, found.metres)
 
     def told(self) -> dict[str, float]:
         """Mean return and length of the episodes that ended since it was last asked."""
         ended, self.ended = self.ended, []
-        if not ended:
-            return {}
-        _, returns, lengths = zip(*ended)
-        return {"episodes/return": float(np.mean(returns)), "episodes/length": float(np.mean(lengths))}
+        return means(ended)
 
     def state_dict(self) -> dict:
         return {
@@ -146,3 +144,11 @@ class Acting:
     def _idle(self) -> np.ndarray:
         space = self.world.action
         return np.zeros(space.shape, space.dtype) if space.shape else np.int64(0)
+
+
+def means(ended: list[tuple[int, float, int]]) -> dict[str, float]:
+    """Of the return and the length of episodes, as `Acting.ended` has them."""
+    if not ended:
+        return {}
+    _, returns, lengths = zip(*ended)
+    return {"episodes/return": float(np.mean(returns)), "episodes/length": float(np.mean(lengths))}

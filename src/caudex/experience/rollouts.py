@@ -31,7 +31,7 @@ class Rollouts:
     The signal tells `draw(features)`, actions for what the trunk makes of what is seen; `bounded(actions)`, what the world
     takes; and, of a whole rollout at once, `judge(features, actions)`, log-probabilities and values, and `worth(features)`.
     Advantages by `gae`; `scaled` rewards are over the deviation of their discounted sum. Where the trunk has statistics of
-    observations, they learn of each rollout after it was used.
+    observations, they learn of each rollout after it was used, unless someone else tells them (`observing`).
     """
 
     def __init__(
@@ -45,11 +45,13 @@ class Rollouts:
         gamma: float = 0.99,
         lam: float = 0.95,
         scaled: bool = False,
+        observing: bool = True,
         seed: int = 0,
     ):
         self.acting, self.learner, self.name = acting, (learner,), name  # in a tuple: no part of this source
         self.horizon, self.batch, self.epochs, self.gamma, self.lam = horizon, batch, epochs, gamma, lam
         self.scale = Scale(acting.world.count, gamma) if scaled else None
+        self.observe = getattr(learner.trunk, "observe", None) if observing else None
         self.generator = torch.Generator().manual_seed(seed)
         self.experience, self.whole, self.passes = 0, None, Passes()
         self.left, self.waiting = 0, []  # epochs of the whole that are still to come, batches of the one that is on
@@ -64,8 +66,8 @@ class Rollouts:
 
     def __next__(self) -> Rollout:
         if self.resting:
-            if self.whole is not None and hasattr(self.learner[0].trunk, "observe"):
-                self.learner[0].trunk.observe(self.whole.observations)
+            if self.whole is not None and self.observe:
+                self.observe(self.whole.observations)
             self.whole, self.left = self.collect(), self.epochs
         if not self.waiting:
             self.left -= 1
@@ -126,8 +128,7 @@ class Rollouts:
     def state_dict(self) -> dict:
         state = {"acting": self.acting.state_dict(), "experience": self.experience, "flops": self.flops}
         state["generator"] = self.generator.get_state()
-        learns = self.whole is not None and hasattr(self.learner[0].trunk, "observe")
-        state["observed"] = self.whole.observations if learns else None
+        state["observed"] = self.whole.observations if self.whole is not None and self.observe else None
         return state | ({"scale": self.scale.state_dict()} if self.scale else {})
 
     def load_state_dict(self, state: dict) -> None:

@@ -19,6 +19,7 @@ CAPTIONS = {
     "order": "What the frozen features of each signal are worth to a linear probe, beside a random trunk; the line: "
     "a network taught by all labels. Intervals are those of the test pictures; one seed.",
     "made": "What the signal makes of pictures: of held-out ones, where some are held out.",
+    "stages": "An episode of each stage of learning, from its beginning to its end; under each picture how far it was, at the left what became of it.",
     "next-frames": "What was seen, what was predicted, what came, and where they differ; videos that it did not learn from.",
     "nearest": "Each row: a picture, and those whose features are nearest to its own.",
     "map": "The features of the test pictures laid out on a plane by t-SNE; the classes only colour it.",
@@ -32,7 +33,18 @@ CAPTIONS = {
     "word-by-word": "What the network thinks of texts that were held out, as it reads on; above each, what its label says.",
     "over": "The claim for each value of the setting, with 95% intervals over seeds.",
 }
-WIDE = ("labels-saved", "order", "made", "next-frames", "nearest", "learning-curves", "corruptions", "word-by-word", "")
+WIDE = (
+    "labels-saved",
+    "order",
+    "made",
+    "stages",
+    "next-frames",
+    "nearest",
+    "learning-curves",
+    "corruptions",
+    "word-by-word",
+    "",
+)
 ROUNDS = {
     "learned": "pseudo-labels learned",
     "distinct": "pictures behind them",

@@ -7,33 +7,45 @@ from torch import nn
 from torch.nn import functional as F
 
 from caudex.shadow import Shadow
+from caudex.signals.policies import summary
 from caudex.signals.signal import Signal, Taught, accuracy
 from caudex.trunks import width_of
 
 
 class BilinearContrast(Signal):
-    """Two views of one observation belong together, views of others apart; keys come from a slow copy of the trunk.
+    """Two views of one observation belong together, views of others apart; keys come from a slow copy of trunk and head.
 
     The similarity is q W k (Laskin et al. 2020, equation 4), or with `bilinear` False the cosine over `temperature`;
-    `momentum` None takes the keys from the trunk itself, without a gradient. Source: Laskin et al. 2020, section 4 and algorithm 1.
+    `momentum` None takes the keys from the trunk itself, without a gradient. With `features` the head is a linear map to so
+    many numbers, normalised; else there is none. Source: Laskin et al. 2020, section 4 and algorithm 1.
     """
 
     needs = "pairs"
 
-    def __init__(self, momentum: float | None = 0.95, bilinear: bool = True, temperature: float = 0.1):
+    def __init__(
+        self,
+        momentum: float | None = 0.95,
+        bilinear: bool = True,
+        temperature: float = 0.1,
+        features: int = 0,
+    ):
         super().__init__()
-        self.momentum, self.bilinear, self.temperature = momentum, bilinear, temperature
+        self.momentum, self.bilinear, self.temperature, self.features = momentum, bilinear, temperature, features
         self.slow: Shadow | None = None
 
     def build(self, trunk):
         width = width_of(trunk)
+        self.head = summary(width, self.features)
+        width = self.features or width
         self.similarity = nn.Parameter(torch.rand(width, width)) if self.bilinear else None
-        self.slow = Shadow(trunk, self.momentum) if self.momentum is not None else None
+        if self.momentum is not None:
+            self.slow = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
 
     def loss(self, trunk, batch):
-        queries = trunk(batch.pictures).pooled  # [B, W], shared with whoever sees the same view
+        queries = self.head(trunk(batch.pictures).pooled)  # [B, W]; the pass is shared with whoever sees the same view
         with torch.no_grad():
-            keys = (self.slow or trunk)(batch.other).pooled
+            slow_trunk, slow_head = self.slow.copy if self.slow else (trunk, self.head)
+            keys = slow_head(slow_trunk(batch.other).pooled)
         if self.bilinear:
             queries, factor = queries @ self.similarity, 1.0
         else:

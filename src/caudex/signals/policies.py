@@ -125,3 +125,8 @@ def layers(width: int, out: int, hidden: Sequence[int], linear: Callable = nn.Li
         made += [linear(width, size), nn.ReLU()]
         width = size
     return nn.Sequential(*made, linear(width, out))
+
+
+def summary(width: int, features: int) -> nn.Module:
+    """[B, width], of convolutions, to [B, features], normalised; with 0 as it is."""
+    return nn.Sequential(nn.Linear(width, features), nn.LayerNorm(features)) if features else nn.Identity()

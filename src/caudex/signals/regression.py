@@ -9,9 +9,9 @@ from caudex.trunks import width_of
 
 
 class Regression(Signal):
-    """Which numbers, `batch.numbers` [B, S], stand behind what is seen? `mean` and `deviation` [S] are theirs.
+    """Which numbers stand behind what is seen?
 
-    The loss is the squared error of each number over its variance: 1 for one who always says the mean.
+    They are `batch.numbers` [B, S]; `mean` and `deviation` [S] are theirs. The loss is the squared error of each number over its variance: 1 for one who always says the mean.
     """
 
     needs = "numbers"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.shadow import Shadow
-from caudex.signals.policies import Bounds, layers
+from caudex.signals.policies import Bounds, layers, summary
 from caudex.signals.signal import Signal, Taught, frozen
 from caudex.trunks import width_of
 
@@ -21,7 +21,8 @@ class SoftActorCritic(Signal):
 
     The critics learn from the reward and what slow copies of them, the lower of both, think of an action drawn after it.
     The policy follows the critics, which stand still for it; it does not move the trunk. The temperature holds the entropy
-    at -A. `hidden` layers with ReLU in each. Inside, actions lie between -1 and 1: the units of a world do not matter.
+    at -A. `hidden` layers with ReLU in each; with `features`, where the trunk is convolutions, policy and critics each begin
+    with a linear map to so many numbers, normalised. Inside, actions lie between -1 and 1: the units of a world do not matter.
     Source: Haarnoja et al. 2018b, sections 4.2 and 5, algorithm 1; there the critics take their step before the policy's
     loss, here all losses see the weights before the step.
     """
@@ -29,28 +30,34 @@ class SoftActorCritic(Signal):
     needs = "replay"
 
     def __init__(
-        self, actions: Mapping, hidden: Sequence[int] = (256, 256), temperature: float = 1.0, decay: float = 0.995
+        self,
+        actions: Mapping,
+        hidden: Sequence[int] = (256, 256),
+        temperature: float = 1.0,
+        decay: float = 0.995,
+        features: int = 0,
     ):
         super().__init__()
-        self.bounds, self.hidden, self.decay = Bounds(actions), hidden, decay
+        self.bounds, self.hidden, self.decay, self.features = Bounds(actions), hidden, decay, features
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
 
     def build(self, trunk):
-        width, count = width_of(trunk), self.bounds.count
-        self.policy = layers(width, 2 * count, self.hidden)
+        width, count = self.features or width_of(trunk), self.bounds.count
+        self.policy = nn.Sequential(summary(width_of(trunk), self.features), layers(width, 2 * count, self.hidden))
+        self.seen = summary(width_of(trunk), self.features)  # by both critics
         self.critics = nn.ModuleList(layers(width + count, 1, self.hidden) for _ in range(2))
-        self.slow = Shadow(nn.ModuleList([trunk, self.critics]), self.decay)
+        self.slow = Shadow(nn.ModuleList([trunk, self.seen, self.critics]), self.decay)
 
     def loss(self, trunk, batch):
         features = trunk(batch.observations).pooled
         temperature = self.log_temperature.detach().exp()
-        told = worths(self.critics, features, self.bounds.unit(batch.actions))  # [2, B]
+        seen = self.seen(features)
+        told = worths(self.critics, seen, self.bounds.unit(batch.actions))  # [2, B]
         critic = 0.5 * (told - self.targets(trunk, batch, temperature)).square().mean(1).sum()
 
-        still = features.detach()
-        actions, log_probs = self.policy_of(still).sample()  # [B, A], [B]
+        actions, log_probs = self.policy_of(features.detach()).sample()  # [B, A], [B]
         with frozen(self.critics):
-            worth = worths(self.critics, still, actions).amin(0)
+            worth = worths(self.critics, seen.detach(), actions).amin(0)
         actor = (temperature * log_probs - worth).mean()
 
         entropy = -log_probs.detach().mean()
@@ -62,8 +69,8 @@ class SoftActorCritic(Signal):
     def targets(self, trunk: nn.Module, batch, temperature: Tensor) -> Tensor:
         """[B]: the reward, and what the slow critics think of an action after it, with its entropy."""
         actions, log_probs = self.policy_of(trunk(batch.after).pooled).sample()
-        slow_trunk, slow_critics = self.slow.copy
-        worth = worths(slow_critics, slow_trunk(batch.after).pooled, actions).amin(0)
+        slow_trunk, slow_seen, slow_critics = self.slow.copy
+        worth = worths(slow_critics, slow_seen(slow_trunk(batch.after).pooled), actions).amin(0)
         return batch.rewards + batch.discounts * (worth - temperature * log_probs)
 
     def policy_of(self, features: Tensor) -> Squashed:

@@ -20,6 +20,8 @@ class TrustRegion(ActorCritic):
     Source: Schulman et al. 2015, section 6 and appendix C.
     """
 
+    needs = "rollouts"  # also for `caudex list`, which imports nothing
+
     def __init__(
         self, actions: Mapping, hidden: Sequence[int] = (), size: float = 0.01, damping: float = 0.1, rounds: int = 10
     ):

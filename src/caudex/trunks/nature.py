@@ -20,8 +20,7 @@ SMALL = ((16, 3, 1),)
 
 class Nature(Trunk):
     """Frames uint8 [B, C, H, W] (or floats in [0, 1]) to `pooled` [B, width]: convolutions and a linear map, each with ReLU;
-    with `width` 0 the convolutions alone, for heads that have layers of their own. With `norm` the last ReLU is a
-    normalisation of the vector, as robots that learn from pictures have it (Laskin et al. 2020, appendix A).
+    with `width` 0 the convolutions alone, for heads that have layers of their own.
 
     Source: Mnih et al. 2015, methods. `layers` defaults to theirs, for frames below 36 pixels to `SMALL`.
     """
@@ -31,7 +30,6 @@ class Nature(Trunk):
         shape: tuple[int, int, int],
         width: int = 512,
         layers: Sequence[tuple[int, int, int]] | None = None,
-        norm: bool = False,
     ):
         super().__init__()
         channels, *size = shape
@@ -44,7 +42,6 @@ class Nature(Trunk):
             channels = out
         flat = channels * size[0] * size[1]
         self.linear, self.width = (nn.Linear(flat, width), width) if width else (None, flat)
-        self.norm = nn.LayerNorm(width) if norm else None
         self.cost += linear_flops(flat, width)
         for layer in (*self.convs, *([self.linear] if width else [])):
             nn.init.orthogonal_(layer.weight, 2**0.5)
@@ -59,8 +56,7 @@ class Nature(Trunk):
             x = layers[f"conv{i + 1}"] = conv(x).relu_()
         x = x.permute(0, 2, 3, 1).flatten(1)  # as it lies in memory: else copied, and each gradient with it
         if self.linear:
-            x = self.linear(x)
-            x = self.norm(x) if self.norm else x.relu()
+            x = self.linear(x).relu()
         return Features(x, layers)
 
     def flops(self, shape: tuple[int, ...]) -> float:

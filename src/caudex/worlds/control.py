@@ -11,6 +11,7 @@ import numpy as np
 from caudex.errors import CaudexError
 from caudex.names import nearest
 from caudex.worlds.bouncing import Catch, Hopper, KeepUp
+from caudex.worlds.chance import chances
 from caudex.worlds.drawing import Canvas
 from caudex.worlds.mechanics import Acrobot, CartPole, Pendulum, Reacher, Task
 from caudex.worlds.tabletop import PointMass, Push, Spinner
@@ -111,16 +112,3 @@ def described(task: Task) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, 
         parts += [(part + end, sort, part in task.hidden) for end, sort in ends]
     names, kinds, hidden = zip(*parts)
     return names, kinds, tuple(name for name, not_shown in zip(names, hidden) if not_shown)
-
-
-def chances(seeds: np.ndarray, draws: int) -> np.ndarray:
-    """float64 [draws, N], uniform in [0, 1): of int64 [N] seeds, each by itself (SplitMix64; Steele, Lea, Flood 2014)."""
-    places = np.arange(1, draws + 1, dtype=np.uint64)[:, None] * np.uint64(0x9E3779B97F4A7C15)
-    return (mixed(mixed(seeds.astype(np.uint64)) + places) >> np.uint64(11)) * 2.0**-53
-
-
-def mixed(bits: np.ndarray) -> np.ndarray:
-    """uint64: each bit of an input changes about half of the output's."""
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))

@@ -54,7 +54,7 @@ def levels(world: str) -> Levels | None:
         return Levels(*ATARI[game], "a human, as published") if game in ATARI else None
     if kind in ("control", "pixels"):
         return Levels(None, 200.0, "the most there is")
-    if kind == "dm_control":
+    if kind in ("dm_control", "dm_pixels"):
         return Levels(None, 1000.0, "the most there is")
     import gymnasium
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from caudex.errors import CaudexError
 from caudex.names import nearest
+from caudex.worlds.looks import to_be_seen
 from caudex.worlds.telling import telling, watch
 from caudex.worlds.world import Outcome, World
 
@@ -30,6 +31,8 @@ class Separate(World):
         quality = getattr(getattr(getattr(self.environments[0].unwrapped, "model", None), "vis", None), "quality", None)
         if quality:  # without a graphics card, shadows and smooth edges cost a hundred times as much as all the rest
             quality.shadowsize, quality.offsamples = 0, 0
+        if shown:
+            to_be_seen(self.environments[0].unwrapped)
         there, self.action = self.environments[0].observation_space, self.environments[0].action_space
         self.observation, self.converted = converter(name, there)
         check_actions(name, self.action)
@@ -45,14 +48,16 @@ class Separate(World):
 
     def step(self, actions: np.ndarray) -> Outcome:
         rewards, ended, late = np.zeros(self.count), np.zeros(self.count, bool), np.zeros(self.count, bool)
+        metres = np.full(self.count, np.nan)
         with telling(self.name, "steps") as call:
             for i, (environment, action) in enumerate(
                 zip(self.environments, actions if self.box else actions.tolist())
             ):
                 call.place = i
-                observation, rewards[i], ended[i], late[i], _ = environment.step(action)
+                observation, rewards[i], ended[i], late[i], about = environment.step(action)
                 self.held[i] = self.converted(observation)
-        return Outcome(self.held.copy(), rewards, ended, late & ~ended)
+                metres[i] = about.get("x_position", np.nan)  # Gymnasium's bodies that run, hop and swim tell it
+        return Outcome(self.held.copy(), rewards, ended, late & ~ended, metres=metres)
 
     def picture(self) -> np.ndarray:
         with telling(self.name, "is painted"):
@@ -71,8 +76,7 @@ def made(name: str, shown: bool):
     try:
         module, _, rest = name.rpartition(":")
         if module:
-            if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109
-                sys.path.append(os.getcwd())  # noqa: PTH109 - a world of one's own lies where one works
+            look_here()
             importlib.import_module(module)
         spec = gymnasium.spec(rest)
         spec.order_enforce, spec.disable_env_checker = False, True
@@ -91,6 +95,12 @@ def made(name: str, shown: bool):
         ) from None
     except gymnasium.error.Error as error:
         raise CaudexError(f"{name} cannot be made: {str(error).rstrip('.')}.") from None
+
+
+def look_here() -> None:
+    """Let modules be found that lie where one works, as worlds of one's own do."""
+    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109
+        sys.path.append(os.getcwd())  # noqa: PTH109
 
 
 def without_screen(shown: bool) -> None:

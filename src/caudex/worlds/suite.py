@@ -143,8 +143,8 @@ class Camera:
 
 
 def opengl() -> type:
-    """Of mujoco's ways to OpenGL the one that needs no screen; MUJOCO_GL chooses another, as osmesa."""
-    if sys.platform == "linux" and not os.environ.get("MUJOCO_GL"):
+    """Of mujoco's ways to OpenGL the one that needs no screen; MUJOCO_GL chooses another, as osmesa, when mujoco is imported."""
+    if sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "egl"):
         from mujoco.egl import GLContext
     else:
         from mujoco.gl_context import GLContext
@@ -163,7 +163,9 @@ def loaded(name: str):
             del os.environ["MUJOCO_GL"]
             os.environ |= {"MUJOCO_GL": wished} if wished is not None else {}
     except ImportError:
-        raise CaudexError(f"{name} needs the package dm_control: pip install 'caudex[control]'.") from None
+        raise CaudexError(
+            f"{name} needs the package dm_control: pip install 'caudex[control]', with Python 3.11 or 3.12."
+        ) from None
     except RuntimeError as error:  # of mujoco, for a MUJOCO_GL that it does not know
         raise CaudexError(f"{name} cannot be made: {reason(error)}.") from None
     mujoco.set_mju_user_warning(lambda text: None)  # on the screen and in a file

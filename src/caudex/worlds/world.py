@@ -15,6 +15,7 @@ class Outcome(NamedTuple):
     terminated: np.ndarray  # bool [N]: nothing can follow
     truncated: np.ndarray  # bool [N]: only the time is up
     lost: np.ndarray | None = None  # bool [N]: a life; the episode goes on, but who learns shall take it for an end
+    metres: np.ndarray | None = None  # float64 [N]: how far along x each body has come; NaN where it is not told
 
 
 class World:

@@ -24,7 +24,7 @@ from caudex.training import fit
 from caudex.trunks import Nature, Trunk
 from caudex.views import Blur, Cutout, Moved, Noise
 
-LAYERS = ((16, 5, 3), (32, 3, 2), (32, 3, 1))
+LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
 """(channels, kernel, stride) for robots in frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
 PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 GAMES = ((32, 5, 5), (64, 5, 5))
@@ -64,7 +64,7 @@ class Curl(OnReplay, System):
     momentum: float = 0.975
     """of the slow copy that makes the keys; 0 takes them from the trunk itself"""
     features: int = 50
-    """numbers that stand for a picture"""
+    """numbers that stand for a picture, of each head by itself"""
     width: int = 256
     """units of each of the two layers of policy and critics; of the one layer of Rainbow's heads"""
     returns: int | None = None
@@ -104,7 +104,7 @@ class Curl(OnReplay, System):
     def learner(self, facts: dict) -> Learner:
         signals = {"policy": self.policy(facts["actions"])}
         if self.contrast:
-            signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear)
+            signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear, features=self.features)
             signals["contrast"].weight = self.contrast
         trunk = self.trunk(tuple(facts["shape"]), "count" in facts["actions"])
         return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr), clip=None)
@@ -113,12 +113,12 @@ class Curl(OnReplay, System):
         """SAC for robots; where one chooses among actions, all of Rainbow."""
         if "count" in actions:
             return QLearning(actions["count"], (self.width,), True, True, True, atoms=51, every=self.renew)
-        return SoftActorCritic(actions, (self.width, self.width), self.temperature)
+        return SoftActorCritic(actions, (self.width, self.width), self.temperature, features=self.features)
 
     def trunk(self, shape: tuple[int, int, int], game: bool) -> Trunk:
         side = min(shape[1:])
         layers = None if side < 36 else GAMES if game else PUBLISHED if side >= 84 else LAYERS
-        return Nature(shape, self.features, layers, norm=True)
+        return Nature(shape, 0, layers)
 
     def claim(self, run: Run) -> Claim:
         """Against SAC or Rainbow from the same pictures, with the same network and steps; beside it SAC from the state."""

@@ -1,0 +1,36 @@
+"""Classical ways to act in tasks that are new: what an agent that learned to learn is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from caudex.classics import bandits, gittins, mazes, mdps
+from caudex.worlds.trials import Trials
+
+Act = Callable[[np.ndarray], np.ndarray]
+"""observations [N, D] of trials to actions"""
+
+
+def ways(world: Trials, seed: int = 0) -> dict[str, Act]:
+    """The classical ways to act in `world` by name, with settings that benchmarks/classics.py found good on other tasks; none
+    for tasks that others made."""
+    if world.name == "bandits":
+        rules = {
+            "random": bandits.anything, "greedy": bandits.greedy, "epsilon-greedy 0.02": bandits.epsilon_greedy(0.02),
+            "thompson": bandits.thompson, "optimistic thompson": bandits.optimistic, "ucb1 0.2": bandits.ucb1(0.2),
+            "gittins": gittins.gittins(world.wanted),
+        }  # fmt: skip
+        return {name: bandits.Puller(rule, seed) for name, rule in rules.items()}
+    if world.name == "tabular-mdps":
+        plans = {
+            "random": mdps.anything, "greedy": mdps.greedy, "beb 1": mdps.beb(1.0), "psrl": mdps.psrl,
+            "opsrl 5": mdps.opsrl(5), "ucrl2 0.1": mdps.ucrl2(0.1),
+        }  # fmt: skip
+        return {name: mdps.Planner(plan, prior=1, seed=seed) for name, plan in plans.items()}
+    if world.name == "mazes":
+        kinds = (mazes.RandomWalk, mazes.WallFollowing, mazes.CountBased, mazes.ShortestPath)
+        names = ("random walk", "wall following", "count-based", "shortest path")
+        return {name: kind(world.family, seed) for name, kind in zip(names, kinds)}
+    return {}

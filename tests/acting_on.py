@@ -1,0 +1,39 @@
+"""Two actors act until this process is killed; `test_a3c.py` kills it."""
+
+import signal
+from functools import partial
+
+import torch
+
+from caudex import worlds
+from caudex.experience import Acting, Actors, Rollouts
+from caudex.learner import Learner
+from caudex.rmsprop import RMSprop
+from caudex.signals.policy_gradient import ActorCritic
+from caudex.trunks import MLP, Normalised
+
+GAMMA, STEPS = 0.9, 5
+
+
+def alone(seed, standardised=True):
+    """A learner, and a source with one environment that acts by it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        trunk = Normalised(MLP(4, (8,)), 4) if standardised else MLP(4, (8,))
+        learner = Learner(
+            trunk, {"policy": ActorCritic({"count": 2})}, partial(RMSprop, lr=0.01, decay=0.99, least=1e-5)
+        )
+    acting = Acting(worlds.make("CartPole-v1", 1), seed)
+    return learner, Rollouts(acting, learner, "policy", STEPS, STEPS, 1, GAMMA, 1.0, observing=False)
+
+
+def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background it is ignored
+    with Actors(alone(0)[0], alone, 2, seed=7) as actors:
+        for count, _ in enumerate(actors):
+            if count == 10:
+                print("going", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""a3c: its optimiser and its gradient by hand, both forms learn, what goes on after a kill, and what ends with it."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import acting_on
+import pytest
+import torch
+from acting_on import GAMMA, STEPS, alone
+from pytest import approx
+from test_cli import caudex, done, refused
+from test_experience import Clock
+from torch import nn
+
+from caudex.experience import Acting, Actors, Rollouts
+from caudex.hardware import Hardware
+from caudex.learner import Learner
+from caudex.rmsprop import RMSprop
+from caudex.run import Run, derived
+from caudex.signals.policy_gradient import ActorCritic
+from caudex.systems.reward.a3c import A3c, step
+from caudex.trunks import Identity
+
+TINY = ("--scale", "tiny", "--threads", "1")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for processes that begin here, and for this file
+    monkeypatch.setattr("caudex.reward.EPISODES", 5)
+
+
+# -- by hand --------------------------------------------------------------------------------------------------------
+
+
+def test_two_steps_of_rmsprop_by_hand():
+    weight, silent = nn.Parameter(torch.tensor([2.0])), nn.Parameter(torch.tensor([1.0]))
+    optimizer = RMSprop([weight, silent], lr=0.1, decay=0.75, least=3.0)
+    weight.grad = torch.tensor([2.0])
+    optimizer.step()  # the mean square is a quarter of 4
+    assert weight.item() == approx(2 - 0.1 * 2 / 2)
+    weight.grad = torch.tensor([-6.0])
+    optimizer.step()  # three quarters of 1, and a quarter of 36
+    assert weight.item() == approx(1.9 + 0.1 * 6 / (9.75 + 3) ** 0.5)
+    assert silent.item() == 1
+
+
+def test_a_step_over_the_mean_is_that_over_the_sum_with_smaller_epsilon_and_norm():
+    # so that --scale paper is what was published for the sum over five steps
+    def moved(gradients, scale):
+        weight = nn.Parameter(torch.ones(3))
+        optimizer = RMSprop([weight], lr=0.1, decay=0.99, least=0.1 / scale**2)
+        for gradient in gradients:
+            weight.grad = gradient / scale
+            nn.utils.clip_grad_norm_([weight], 40 / scale)
+            optimizer.step()
+        return weight
+
+    gradients = torch.randn(20, 3) * 20
+    torch.testing.assert_close(moved(gradients, 5), moved(gradients, 1))
+
+
+def test_rewards_are_cut():
+    learner = Learner(Identity(2), {"policy": ActorCritic({"count": 2})})
+    plain, cut = (
+        Rollouts(Acting(Clock(3), 5, clipped=clipped), learner, "policy", 12, 36, 1, gamma=0.0, lam=1.0).collect()
+        for clipped in (0.0, 2.0)
+    )
+    assert set(plain.returns.round(decimals=4).tolist()) == {1, 2, 3, 4}  # nothing later counts: returns are rewards
+    torch.testing.assert_close(cut.returns, plain.returns.clamp(-2, 2))
+
+
+def by_the_paper(learner, acting) -> tuple:
+    """Algorithm S3, from "repeat" to the bootstrap and back: gradients of the loss, which here is a mean over the steps."""
+    signal, steps = learner.signals["policy"], []
+    for _ in range(STEPS):
+        policy, value = signal.both(learner.trunk, torch.from_numpy(acting.observations))
+        action = policy.sample()
+        lived = acting.step(action.numpy())
+        assert not lived.begun.any()
+        steps.append((policy.log_prob(action), policy.entropy(), value, lived.rewards.item()))
+    result = signal.worth(learner.trunk(torch.from_numpy(acting.observations)).pooled).detach()
+    loss = 0
+    for log_prob, entropy, value, paid in reversed(steps):
+        result = paid + GAMMA * result
+        loss = loss - log_prob * (result - value.detach()) - 0.01 * entropy + 0.5 * (result - value) ** 2
+    return torch.autograd.grad(loss / STEPS, list(learner.parameters()))
+
+
+def test_actors_tell_the_gradient_of_the_paper_at_the_weights_of_now():
+    learner, _ = alone(0)
+    with Actors(learner, alone, 1, seed=7) as actors:
+        _, source = alone(derived(7, "actor", 0, 0))
+        torch.manual_seed(derived(7, "actor", 0, 0))
+        for given in range(3):
+            expected = by_the_paper(learner, source.acting)
+            found = next(actors)
+            for one, other in zip(found.parts, expected, strict=True):
+                torch.testing.assert_close(one, other)
+            assert learner.trunk.count.item() == approx(STEPS * (given + 1), rel=1e-3)  # told what the actor saw
+            assert found.flops > 0
+            step(learner, {"policy": found})
+    assert actors.experience == 3 * STEPS
+    assert not multiprocessing.active_children()
+
+
+def test_many_actors_take_turns_and_know_how_far_they_are_behind():
+    learner, _ = alone(0)
+    with Actors(learner, partial(alone, standardised=False), 3, seed=7) as actors:
+        for _ in range(60):
+            step(learner, {"policy": next(actors)})
+        pipes = list(actors.since.values())
+        assert max(pipes) - min(pipes) < 60 / 3  # nobody is left out
+        assert 0 < actors.told()["actors/behind"] < 6
+
+
+# -- learning, and going on -----------------------------------------------------------------------------------------
+
+
+def trained(folder, save_seconds=30.0, **settings):
+    run = Run(folder, 7, Hardware(device="cpu", save_seconds=save_seconds))
+    run.quiet = True
+    return A3c(**{"seed": 7, "horizon": 10} | settings).train(run), run
+
+
+def test_the_synchronous_form_learns():
+    _, run = trained("run", asynchronous=False, experience=30_000)
+    found = run.kept("results")
+    assert found["policy"]["return"] > 100 > 50 > found["random"]["return"]
+    assert run.stage("training").kept("about")["resumes"] == "bit for bit"
+
+
+def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, monkeypatch):
+    settings = {"asynchronous": False, "experience": 1000, "worlds": 2}
+    whole, _ = trained("whole", **settings)
+    loss, calls = ActorCritic.loss, []
+
+    def dies(self, trunk, batch):
+        calls.append(1)
+        if len(calls) in (20, 40):
+            raise KeyboardInterrupt
+        return loss(self, trunk, batch)
+
+    monkeypatch.setattr(ActorCritic, "loss", dies)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            trained("cut", 0.0, **settings)
+    cut, _ = trained("cut", **settings)
+    assert len(calls) == 50 + 2  # it went on where it was
+    for name, weight in whole.state_dict().items():
+        assert torch.equal(weight, cut.state_dict()[name]), name
+    rows = [(tmp_path / name / "stages/training/metrics.jsonl").read_text() for name in ("whole", "cut")]
+    assert rows[0] == rows[1]
+
+
+def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
+    settings, taken = {"experience": 30_000, "actors": 2}, []
+
+    def dies(learner, batches):
+        taken.append(1)
+        if len(taken) == 20:
+            raise KeyboardInterrupt
+        return step(learner, batches)
+
+    monkeypatch.setattr("caudex.systems.reward.a3c.step", dies)
+    with pytest.raises(KeyboardInterrupt):
+        trained("run", 0.0, **settings)
+    assert not multiprocessing.active_children()
+    _, run = trained("run", **settings)
+    found, training = run.kept("results"), run.stage("training")
+    assert found["policy"]["return"] > 100 > 50 > found["random"]["return"]
+    last = training.metrics()[-1]
+    assert len(taken) == 1 + 30_000 / 80 and last["experience"] == 30_000  # 19 steps stood in the checkpoint
+    assert last["actors/behind"] > 0 and last["flops"] > 0
+    assert "not bit for bit: gradients of several processes" in training.kept("about")["resumes"]
+
+
+def test_both_forms_are_counted_alike():
+    costs = []
+    for asynchronous in (True, False):
+        _, run = trained(f"run-{asynchronous}", asynchronous=asynchronous, actors=2, worlds=2, experience=200)
+        costs.append(run.stage("training").metrics()[-1]["flops"])
+    assert costs[0] == costs[1] > 0
+
+
+@pytest.mark.parametrize("form", ["--asynchronous", "--no-asynchronous"])
+def test_a_further_signal_stands_on_the_trunk(form, tmp_path):
+    done(
+        "train", "a3c", "--world", "pixels/reacher", "--also", "bilinear-contrast:0.1", form, *TINY,
+        "--experience", "320", "--horizon", "5", "--run", tmp_path / "run",
+    )  # fmt: skip
+    rows = Run(tmp_path / "run" / "stages" / "training").metrics()
+    assert {"policy/entropy", "bilinear-contrast/loss"} <= set(rows[-1])
+    assert any("bilinear-contrast/cosine with policy" in row for row in rows)
+
+
+# -- what goes wrong ------------------------------------------------------------------------------------------------
+
+BURNING = """
+import os, signal
+import gymnasium
+import numpy as np
+
+class Burning(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32), gymnasium.spaces.Discrete(2)
+    steps = 0
+
+    def reset(self, seed=None, options=None):
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps > 60:
+            HOW
+        return np.zeros(2, np.float32), 0.0, self.steps % 10 == 0, False, {}
+
+gymnasium.register("Burning-v0", Burning)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("raise ValueError('the motor is on fire')", "failed while it steps: ValueError: the motor is on fire"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by signal 9; perhaps there is not enough memory for 2"),
+    ],
+    ids=["raises", "killed"],
+)
+def test_an_actor_that_fails_stops_the_run_in_a_sentence(how, said, tmp_path):
+    name = f"burning_{how[:2]}"
+    (tmp_path / f"{name}.py").write_text(BURNING.replace("HOW", how))
+    words = ("train", "a3c", "--world", f"{name}:Burning-v0", *TINY, "--horizon", "5", "--save-seconds", "0")
+    found = caudex(*words, "--run", tmp_path / "run")
+    assert found.code == 2 and said in found.err and found.err.count("\n") == 1
+    assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=lambda how: how.name)
+def test_no_actor_outlives_the_process_that_it_acts_for(how):
+    mark = f"CAUDEX_TEST_{os.getpid()}_{how}"
+    main = subprocess.Popen(
+        [sys.executable, acting_on.__file__], env=os.environ | {mark: "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert main.stdout.readline() == "going\n"
+    assert len(marked(mark)) >= 4  # with the process that actors are forked from
+    os.killpg(main.pid, how) if how == signal.SIGINT else main.send_signal(how)  # Ctrl-C reaches all in the foreground
+    said = main.communicate(timeout=100)[1]
+    assert main.returncode == -how
+    assert said.count("Traceback") == (how == signal.SIGINT)  # its own
+    until = time.monotonic() + 10
+    while marked(mark) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not marked(mark)
+
+
+def marked(mark: str) -> list[int]:
+    """Processes that have this in their environment."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (place / "environ").read_bytes() and "State:\tZ" not in (place / "status").read_text():
+                found.append(int(place.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_settings_that_cannot_be_are_refused_in_a_sentence(tmp_path):
+    where = ("--run", tmp_path / "run")
+    refused("train", "a3c", "--actors", "0", *where, because="--actors 0 is out of range")
+    refused("train", "a3c", "--also", "contrast", *where, because="shows no pictures to compare")
+    refused("train", "a3c", "--device", "cpu", "--devices", "2", *where, because="take --devices 1, or --no-asynch")
