@@ -83,8 +83,9 @@ class ClippedPolicy(ActorCritic):
         policy, values = self.both(trunk, batch.observations)
         change = policy.log_prob(batch.actions) - batch.log_probs
         ratio, advantages = change.exp(), standardised(batch.advantages)
-        kept = ratio.clamp(1 - self.clip, 1 + self.clip)
-        gain = torch.minimum(ratio * advantages, kept * advantages).mean()
+        kept = ratio.detach().clamp(1 - self.clip, 1 + self.clip)
+        least = torch.where(kept * advantages < ratio.detach() * advantages, kept, ratio)
+        gain = (least * advantages).mean()  # the minimum of equation 7; where it is that of `kept`, nothing is learned
         loss = self.value * F.mse_loss(values, batch.returns) - gain
         if self.entropy:
             loss = loss - self.entropy * policy.entropy().mean()
