@@ -11,7 +11,8 @@ from caudex.trunks import width_of
 class Regression(Signal):
     """Which numbers stand behind what is seen?
 
-    They are `batch.numbers` [B, S]; `mean` and `deviation` [S] are theirs. The loss is the squared error of each number over its variance: 1 for one who always says the mean.
+    They are `batch.numbers` [B, S]; `mean` and `deviation` [S] are theirs. The loss is the squared error of each number
+    over its variance: 1 for one who always says the mean.
     """
 
     needs = "numbers"
