@@ -127,18 +127,18 @@ def test_many_actors_take_turns_and_know_how_far_they_are_behind():
 def trained(folder, save_seconds=30.0, **settings):
     run = Run(folder, 7, Hardware(device="cpu", save_seconds=save_seconds))
     run.quiet = True
-    return A3c(**{"seed": 7, "horizon": 10} | settings).train(run), run
+    return A3c(seed=7, **settings).train(run), run
 
 
 def test_the_synchronous_form_learns():
-    _, run = trained("run", asynchronous=False, experience=30_000)
+    _, run = trained("run", asynchronous=False, experience=16_000)
     found = run.kept("results")
     assert found["policy"]["return"] > 100 > 50 > found["random"]["return"]
     assert run.stage("training").kept("about")["resumes"] == "bit for bit"
 
 
 def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, monkeypatch):
-    settings = {"asynchronous": False, "experience": 1000, "worlds": 2}
+    settings = {"asynchronous": False, "experience": 500, "worlds": 2}
     whole, _ = trained("whole", **settings)
     loss, calls = ActorCritic.loss, []
 
@@ -161,7 +161,7 @@ def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, 
 
 
 def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
-    settings, taken = {"experience": 30_000, "actors": 2}, []
+    settings, taken = {"experience": 16_000, "actors": 2}, []
 
     def dies(learner, batches):
         taken.append(1)
@@ -177,7 +177,7 @@ def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
     found, training = run.kept("results"), run.stage("training")
     assert found["policy"]["return"] > 100 > 50 > found["random"]["return"]
     last = training.metrics()[-1]
-    assert len(taken) == 1 + 30_000 / 80 and last["experience"] == 30_000  # 19 steps stood in the checkpoint
+    assert len(taken) == 1 + 16_000 / 40 and last["experience"] == 16_000  # 19 steps stood in the checkpoint
     assert last["actors/behind"] > 0 and last["flops"] > 0
     assert "not bit for bit: gradients of several processes" in training.kept("about")["resumes"]
 

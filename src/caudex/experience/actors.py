@@ -7,7 +7,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -27,6 +27,8 @@ from caudex.signals import Taught
 
 SLOW = ("gymnasium", "torch._dynamo")
 """to import, and imported by the first world and the first optimiser"""
+PATIENCE = 3.0
+"""seconds in which actors may end what they are at"""
 
 
 class Gradient(NamedTuple):
@@ -114,10 +116,10 @@ class Actors:
     def load_state_dict(self, state: dict) -> None:
         self.experience, self.ended = state["experience"], [tuple(each) for each in state["ended"]]
 
-    def close(self, patience: float = 3.0) -> None:
-        """End all actors; those that act on for more seconds than that are killed."""
+    def close(self) -> None:
+        """End all actors; one that acts on for long is killed."""
         actors, self.actors, self.ready, self.used = self.actors.values(), {}, [], None
-        until = time.monotonic() + patience
+        until = time.monotonic() + PATIENCE
         try:
             for actor in actors:
                 actor.pipe.close()
@@ -168,22 +170,22 @@ def act(make: Callable, seed: int, memory, pipe: Connection) -> None:
         learner, source = make(seed)
         own, taught_ones = list(learner.state_dict().values()), learned(learner)
         weights, gradients = laid_out(memory, own, taught_ones)
+        flops = 0.0
         while (measuring := heard(pipe)) is not None:
             learner.measuring = measuring
             torch._foreach_copy_(own, weights)
             acted = source.flops
             batch = next(source)
-            with counting(learner) as counter:
+            with counting(learner) if measuring or not flops else nullcontext() as counter:
                 taught = learner.teach(dict.fromkeys(learner.signals, batch))
+            flops = counter.flops if counter else flops  # every batch costs the same
             for gradient, parameter in zip(gradients, taught_ones):
                 gradient.zero_() if parameter.grad is None else gradient.copy_(parameter.grad)
             ended = source.acting.ended.copy()
             source.acting.ended.clear()
             seen = batch.observations.numpy() if hasattr(learner.trunk, "observe") else None
-            tell(
-                pipe,
-                (plain(taught, measuring), counter.flops + source.flops - acted, len(batch.observations), ended, seen),
-            )
+            cost = flops + source.flops - acted
+            tell(pipe, (plain(taught, measuring), cost, len(batch.observations), ended, seen))
         source.acting.world.close()
     except CaudexError as error:
         tell(pipe, error)

@@ -1,0 +1,72 @@
+"""What a step of the world costs a3c in both of its forms: processor seconds of all its processes; results/a3c.csv.
+
+    python benchmarks/actors.py            # about a minute
+
+Medians of three turns; the first of each form is thrown away. Seconds by the clock depend on the cores that are free, so
+the load of the machine stands beside them.
+"""
+
+import csv
+import os
+import statistics
+import time
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from caudex.experience import Actors
+from caudex.run import Run
+from caudex.systems.reward.a3c import A3c, actor, step
+from caudex.training import fit
+
+STEPS, TURNS = 20_000, 3
+FORMS = {"synchronous": A3c(asynchronous=False), "4 actors": A3c(actors=4), "2 actors": A3c(actors=2)}
+
+
+def spent(processes: Iterable[int]) -> float:
+    """Processor seconds of these and of this one."""
+    ticks = 0
+    for process in processes:
+        parts = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(parts[11]) + int(parts[12])
+    return ticks / os.sysconf("SC_CLK_TCK") + time.process_time()
+
+
+def turn(system: A3c) -> tuple[float, float]:
+    """Processor seconds, and seconds by the clock, for `STEPS` steps once all has begun."""
+    learner, source, _ = system.parts(Run("", 0))
+    actors = Actors(learner, partial(actor, system), system.actors, 0)
+    with actors:
+        processes = []
+        if system.asynchronous:
+            next(actors)
+            processes = [each.process.pid for each in actors.actors.values()]
+        before, begun = spent(processes), time.perf_counter()
+        fit(
+            learner, {"policy": actors if processes else source}, steps=STEPS // (system.horizon * system.worlds),
+            **({"step": step} if processes else {}),
+        )  # fmt: skip
+        return spent(processes) - before, time.perf_counter() - begun
+
+
+def main():
+    torch.set_num_threads(1)
+    rows = []
+    for form, system in FORMS.items():
+        used, passed = map(statistics.median, zip(*[turn(system) for _ in range(TURNS + 1)][1:]))
+        rows.append({
+            "form": form, "world": system.world, "steps": STEPS, "processor_seconds": round(used, 2),
+            "steps_per_processor_second": round(STEPS / used), "seconds": round(passed, 2), "cores": os.cpu_count(),
+            "load": round(os.getloadavg()[0], 1),
+        })  # fmt: skip
+        print(rows[-1], flush=True)
+    with Path("results/a3c.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
