@@ -13,9 +13,12 @@ from caudex import worlds
 from caudex.errors import CaudexError
 from caudex.experience import Acting, Lived
 from caudex.learner import Learner
+from caudex.progress import Progress
 from caudex.run import derived
 
 Choose = Callable[[np.ndarray], np.ndarray]
+GAME = 4500
+"""steps, of four frames: five minutes, for which games were played to be compared (Mnih et al. 2015, table 2)"""
 
 
 class Episode(NamedTuple):
@@ -48,18 +51,22 @@ class Player(nn.Module):
         seen = torch.as_tensor(observations, device=next(self.parameters()).device)
         return self.signals["policy"].act(self.trunk, seen, greedy).cpu().numpy()
 
-    def play(self, episodes: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None) -> np.ndarray:
+    def play(
+        self, episodes: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None, silent: bool = False
+    ) -> np.ndarray:
         """The return of each episode, [episodes]; the same seed begins the same episodes."""
-        return np.array([episode.total for episode in self.episodes(episodes, seed, greedy, world)])
+        return np.array([episode.total for episode in self.episodes(episodes, seed, greedy, world, silent)])
 
-    def episodes(self, count: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None) -> list[Episode]:
+    def episodes(
+        self, count: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None, silent: bool = False
+    ) -> list[Episode]:
         """What became of each; the same seed begins the same episodes."""
         self.eval()
         if world:
             self.knows(world)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return acted(world or self.world, lambda seen: self.act(seen, greedy), count, seed, self.stack)
+            return acted(world or self.world, lambda seen: self.act(seen, greedy), count, seed, self.stack, silent)
 
     def knows(self, world: str) -> None:
         """Raises CaudexError for a world with other observations or actions than were learned with."""
@@ -105,18 +112,23 @@ class Player(nn.Module):
         return moments, episode
 
 
-def acted(world: str, choose: Choose, count: int, seed: int, stack: int = 1, together: int = 10) -> list[Episode]:
+def acted(
+    world: str, choose: Choose, count: int, seed: int, stack: int = 1, silent: bool = False, together: int = 10
+) -> list[Episode]:
     """`count` episodes of `choose`, observations [N, ...] to actions; each place plays the same number, lest the short
-    episodes count more."""
+    episodes count more. Games of Atari, which one who waits may never end, are played for `GAME` steps at most."""
     places = min(count, together)
     here = worlds.make(world, places)
-    acting, each = Acting(here, derived(seed, "play"), stack), -(-count // places)
+    most = GAME if world.startswith("ALE/") else 0
+    acting, each = Acting(here, derived(seed, "play"), stack, most=most), -(-count // places)
     found: list[list[Episode]] = [[] for _ in range(places)]
-    while min(map(len, found)) < each:
-        step = acting.step(choose(acting.observations))
-        for place, total, steps in acting.ended:
-            found[place].append(Episode(total, steps, bool(step.terminated[place]), far(step)[place]))
-        acting.ended.clear()
+    with Progress("playing", places * each, silent=silent) as progress:
+        while min(map(len, found)) < each:
+            step = acting.step(choose(acting.observations))
+            for place, total, steps in acting.ended:
+                found[place].append(Episode(total, steps, bool(step.terminated[place]), far(step)[place]))
+            acting.ended.clear()
+            progress.show(min(1.0, sum(min(len(some), each) for some in found) / progress.total))
     here.close()
     return [found[i % places][i // places] for i in range(count)]
 
@@ -126,14 +138,14 @@ def far(step: Lived) -> np.ndarray:
     return np.full(len(step.rewards), np.nan) if step.metres is None else step.metres
 
 
-def played(world: str, choose: Choose, episodes: int, seed: int, stack: int = 1) -> np.ndarray:
+def played(world: str, choose: Choose, episodes: int, seed: int, stack: int = 1, silent: bool = False) -> np.ndarray:
     """Returns [episodes] of `choose`."""
-    return np.array([episode.total for episode in acted(world, choose, episodes, seed, stack)])
+    return np.array([episode.total for episode in acted(world, choose, episodes, seed, stack, silent)])
 
 
-def at_random(world: str, episodes: int, seed: int) -> np.ndarray:
+def at_random(world: str, episodes: int, seed: int, silent: bool = False) -> np.ndarray:
     """Returns [episodes] of one who acts at random."""
-    return played(world, chance(world, seed), episodes, seed)
+    return played(world, chance(world, seed), episodes, seed, silent=silent)
 
 
 def chance(world: str, seed: int) -> Choose:

@@ -283,8 +283,8 @@ def hidden(facts: dict) -> tuple[int, ...]:
 def finish(player: Player, run: Run) -> Player:
     """Keep returns of the same beginnings, played by the policy and at random; and a sheet of pictures of an episode."""
     with run.counting(player):
-        own = player.play(EPISODES, run.seed)
-    chance = at_random(player.world, EPISODES, run.seed)
+        own = player.play(EPISODES, run.seed, silent=run.root.quiet)
+    chance = at_random(player.world, EPISODES, run.seed, silent=run.root.quiet)
     run.keep("results", {"policy": summary(own), "random": summary(chance), "episodes": EPISODES})
     try:
         pictures, total = player.watch(run.seed, most=12)

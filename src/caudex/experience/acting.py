@@ -27,14 +27,15 @@ class Lived(NamedTuple):
 class Acting:
     """`observations` [N, ...] is what is seen now, `step(actions)` goes on; of pictures the last `stack` frames are seen,
     the first of an episode repeated. Where `clipped` is no zero, rewards are handed out cut to it, and told as they are.
+    `most`: the steps after which an episode is cut, where it is no zero.
 
     Resumes exactly: the running episodes are begun again from their seeds, their actions repeated, and what is seen at
     the end compared. Raises CaudexError for a reward or an observation that is no finite number, and where a world that
     is resumed shows something else.
     """
 
-    def __init__(self, world: World, seed: int, stack: int = 1, clipped: float = 0.0):
-        self.world, self.seed, self.clipped = world, seed, clipped
+    def __init__(self, world: World, seed: int, stack: int = 1, clipped: float = 0.0, most: int = 0):
+        self.world, self.seed, self.clipped, self.most = world, seed, clipped, most
         self.stack = stack if len(world.observation.shape) == 3 else 1
         count = world.count
         self.episodes = np.zeros(count, np.int64)  # begun before the running one, of each
@@ -63,7 +64,8 @@ class Acting:
         self.totals += found.rewards
         self.lengths += 1
         after = self.observations = self._behind(found.observations)
-        over = found.terminated | found.truncated
+        truncated = found.truncated | (self.lengths >= (self.most or np.inf))
+        over = found.terminated | truncated
         if over.any():
             self.ended += zip(np.flatnonzero(over).tolist(), self.totals[over].tolist(), self.lengths[over].tolist())
             for i in np.flatnonzero(over):
@@ -73,7 +75,7 @@ class Acting:
             self._begin_again(over)
         terminated = found.terminated if found.lost is None else found.terminated | found.lost
         rewards = np.clip(found.rewards, -self.clipped, self.clipped) if self.clipped else found.rewards
-        return Lived(rewards, terminated, found.truncated & ~terminated, after, over, found.metres)
+        return Lived(rewards, terminated, truncated & ~terminated, after, over, found.metres)
 
     def told(self) -> dict[str, float]:
         """Mean return and length of the episodes that ended since it was last asked."""

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from caudex import reward
+from caudex.claim import Claim
 from caudex.learner import Learner
 from caudex.player import Player
 from caudex.reward import OnValues
 from caudex.run import Run
 from caudex.system import System
+
+PARTS = {
+    "double": {"double": False},
+    "duelling": {"duelling": False},
+    "noise": {"noisy": False},
+    "a distribution": {"atoms": 1},
+    "several rewards": {"returns": 1},
+    "priorities": {"priority": 0.0},
+}
+"""each part, and what leaves it out"""
 
 
 @dataclass
@@ -39,12 +50,25 @@ class Rainbow(OnValues, System):
             "returns": 20, "renew": 2000, "lr": 1e-4, "encoder": "efficient", "width": 256, "noise": 0.1,
         },
     }  # fmt: skip
+    statement: ClassVar = "with all its parts together, deep Q-learning earns more than with none of them"
 
     def train(self, run: Run) -> Player:
         return reward.by_values(self, run)
 
     def learner(self, facts: dict) -> Learner:
         return reward.values(self, facts)
+
+    def claim(self, run: Run) -> Claim:
+        """Against the same with no part; beside it, without each by itself."""
+        self.train(run)
+        none = {name: value for part in PARTS.values() for name, value in part.items()}
+        earned = {}
+        for name, left in {"none of them": none, **{f"without {part}": left for part, left in PARTS.items()}}.items():
+            replace(self, **left).train(run.stage(name.replace(" ", "-")))
+            earned[name] = run.stage(name.replace(" ", "-")).kept("results")["policy"]["return"]
+        found = run.kept("results")
+        against = {"none of them": earned.pop("none of them"), "random": found["random"]["return"]}
+        return Claim(self.statement, found["policy"]["return"], against, earned)
 
     def check(self) -> None:
         super().check()
