@@ -111,6 +111,9 @@ class OnReplay(OnWorld):
 class OnValues(OnReplay):
     """The settings of deep Q-learning, and of each part of Rainbow."""
 
+    experience: int = 150_000
+    every: int = 8
+    lr: float = 1e-3
     double: bool = False
     """the network itself chooses the action after, the slow copy tells its worth"""
     duelling: bool = False
@@ -119,13 +122,13 @@ class OnValues(OnReplay):
     """explore by noise on the weights that is learned"""
     atoms: int = 1
     """from 2: a distribution over so many returns, instead of the mean"""
-    span: float = 10.0
-    """with --atoms: the largest return, and the smallest below zero"""
-    returns: int = 1
+    span: float = 100.0
+    """with --atoms: the largest return, and the smallest below zero; 10 was published, where rewards are cut to 1"""
+    returns: int = 10
     """rewards that are added up before the slow copy tells what follows"""
     priority: float = 0.0
     """draw by the error to this power; 0 draws all alike"""
-    renew: int = 500
+    renew: int = 200
     """optimiser steps from one slow copy to the next"""
     explore: float = 0.05
     """chance of any action, once it has fallen"""

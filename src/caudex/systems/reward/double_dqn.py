@@ -20,7 +20,6 @@ class DoubleDqn(OnValues, System):
     The action that comes after is chosen by the network itself, and the slow copy tells its worth.
     """
 
-    lr: float = 5e-4
     double: bool = True
 
     scales: ClassVar = {

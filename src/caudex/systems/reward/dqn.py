@@ -20,8 +20,6 @@ class Dqn(OnValues, System):
     `caudex play RUN` plays what it learned. `caudex train rainbow` has all parts.
     """
 
-    lr: float = 5e-4
-
     scales: ClassVar = {
         "tiny": {"experience": 1500, "start": 500, "exploring": 0.5},
         "paper": {

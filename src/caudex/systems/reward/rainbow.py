@@ -31,23 +31,21 @@ class Rainbow(OnValues, System):
     Double, duelling, noise on the weights, a distribution over returns, several rewards at once, priorities.
     """
 
-    lr: float = 5e-4
     double: bool = True
     duelling: bool = True
     noisy: bool = True
     atoms: int = 51
-    returns: int = 3
     priority: float = 0.5
 
     scales: ClassVar = {
         "tiny": {"experience": 1500, "start": 500, "exploring": 0.5},
         "paper": {
             "world": "ALE/Breakout-v4", "experience": 50_000_000, "worlds": 1, "capacity": 1_000_000, "batch": 32, "every": 4, "start": 20_000,
-            "returns": 3, "renew": 2000, "lr": 6.25e-5,
+            "returns": 3, "span": 10.0, "renew": 2000, "lr": 6.25e-5,
         },
         "atari-100k": {
             "world": "ALE/Breakout-v4", "experience": 100_000, "worlds": 1, "capacity": 100_000, "batch": 32, "every": 1, "start": 1600,
-            "returns": 20, "renew": 2000, "lr": 1e-4, "encoder": "efficient", "width": 256, "noise": 0.1,
+            "returns": 20, "span": 10.0, "renew": 2000, "lr": 1e-4, "encoder": "efficient", "width": 256, "noise": 0.1,
         },
     }  # fmt: skip
     statement: ClassVar = "with all its parts together, deep Q-learning earns more than with none of them"
