@@ -1,8 +1,8 @@
 """What learning from pictures costs, what contrast wins back, and why something remains (after Laskin et al. 2020, appendix E.5).
 
-    python benchmarks/gap.py train runs/gap --steps 5000 --seeds 0 1           # --tasks A B to share the work
-    python benchmarks/gap.py state runs/gap --steps 5000 --seeds 0 1           # which numbers a picture tells
-    python benchmarks/gap.py table runs/gap --steps 5000 --seeds 0 1
+    python benchmarks/gap.py train runs/gap --steps 15000 --seeds 0 1           # --tasks A B to share the work
+    python benchmarks/gap.py state runs/gap --steps 15000 --seeds 0 1           # which numbers a picture tells
+    python benchmarks/gap.py table runs/gap --steps 15000 --seeds 0 1
 
 `train`: SAC from the state, SAC from pictures, and curl, as many steps in each of our control tasks; what is done is not
 done again. `state`: frames of episodes, half by the policy that sees the state and half at random, to the state they
@@ -45,13 +45,14 @@ ARMS = {
         batch=Curl.batch,
         lr=Curl.lr,
         temperature=Curl.temperature,
+        returns=Curl.returns,
     ),
     "pictures": lambda task, steps, seed: Curl(
         world=f"pixels/{task}", experience=steps, seed=seed, contrast=0.0, moved=0
     ),
     "curl": lambda task, steps, seed: Curl(world=f"pixels/{task}", experience=steps, seed=seed),
 }
-COUNT, EPISODES = 20, 4  # environments, and episodes of each, that frames are taken from
+COUNT, EPISODES = 20, 12  # environments, and episodes of each, that frames are taken from
 KINDS = ("position", "velocity", "contact", "target", "hidden")
 
 
@@ -222,7 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("train", "state", "table"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=15000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     asked = parser.parse_args()

@@ -30,7 +30,9 @@ PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 GAMES = ((32, 5, 5), (64, 5, 5))
 """of data-efficient Rainbow (van Hasselt et al. 2019)"""
 VIEWS = {"moved": None, "blurred": Blur((0.1, 2.0), 1.0), "noisy": Noise(0.1), "cut": Cutout(0.3)}
-DMCONTROL = {"world": "dm_control/cartpole-swingup-v0", "batch": 512, "width": 1024, "moved": 8}
+SHARED = ("experience", "batch", "lr", "width", "temperature", "seed", "every", "start", "returns")
+"""settings of curl that SAC from the state is given, too"""
+DMCONTROL = {"world": "dm_control/cartpole-swingup-v0", "batch": 512, "width": 1024, "moved": 8, "returns": 1}
 """100,000 steps of the simulator are 12,500 of the agent there: eight to an action"""
 
 
@@ -67,8 +69,8 @@ class Curl(OnReplay, System):
     """numbers that stand for a picture, of each head by itself"""
     width: int = 256
     """units of each of the two layers of policy and critics; of the one layer of Rainbow's heads"""
-    returns: int | None = None
-    """rewards that are added up before the slow copy tells what follows; by default 1 for robots, 3 for games"""
+    returns: int = 3
+    """rewards that are added up before the slow copy tells what follows"""
     renew: int = 2000
     """for games: optimiser steps from one slow copy to the next"""
 
@@ -93,7 +95,7 @@ class Curl(OnReplay, System):
             learner = self.learner(facts)
         game = "count" in facts["actions"]
         priority = {"priority": 0.5} if game else {}
-        replay = reward.remembered(self, acting, learner, run, steps=self.returns or (3 if game else 1), **priority)
+        replay = reward.remembered(self, acting, learner, run, steps=self.returns, **priority)
         side = min(facts["shape"][1:])
         view = VIEWS[self.view] or Moved(min(self.moved, max(1, side // 12)))
         source = Viewed(replay, view, run.seed, instead=True)
@@ -127,9 +129,7 @@ class Curl(OnReplay, System):
         plain.train(run.stage("pictures"))
         earned = {"curl": run, "without contrast, from pictures as they are": run.stage("pictures")}
         if numbers := worlds.without_camera(worlds.with_camera(self.world)):
-            shared = {
-                name: getattr(self, name) for name in ("experience", "batch", "lr", "width", "seed", "every", "start")
-            }
+            shared = {name: getattr(self, name) for name in SHARED}
             state = find("systems", "sac")(world=numbers, worlds=1, **shared)
             state.train(run.stage("state"))
             earned["sac from the state"] = run.stage("state")
@@ -145,6 +145,4 @@ class Curl(OnReplay, System):
         inside(
             self, temperature=(1e-6, 1e6), contrast=(0, 1e6), moved=(0, 1000), momentum=(0, 1), features=(1, 1 << 16)
         )
-        inside(self, width=(1, 1 << 16), renew=(1, float("inf")))
-        if self.returns is not None:
-            inside(self, returns=(1, 1000))
+        inside(self, width=(1, 1 << 16), renew=(1, float("inf")), returns=(1, 1000))

@@ -36,6 +36,8 @@ class Sac(OnReplay, System):
     """what entropy is worth at first"""
     decay: float = 0.995
     """of the slow copies, in each step"""
+    returns: int = 1
+    """rewards that are added up before the slow copy tells what follows"""
 
     scales: ClassVar = {
         "tiny": {"experience": 1500, "start": 500, "width": 32, "batch": 64},
@@ -47,7 +49,7 @@ class Sac(OnReplay, System):
         reward.by_numbers("sac", facts)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        source = reward.remembered(self, acting, learner, run)
+        source = reward.remembered(self, acting, learner, run, steps=self.returns)
         reward.keep(run, facts)
         fit(learner, reward.sources(learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
         return reward.finish(Player(learner, facts), run)
@@ -61,4 +63,4 @@ class Sac(OnReplay, System):
         super().check()
         reward.check(self)
         reward.check_replay(self)
-        inside(self, width=(1, 1 << 16), temperature=(1e-6, 1e6), decay=(0, 1))
+        inside(self, width=(1, 1 << 16), temperature=(1e-6, 1e6), decay=(0, 1), returns=(1, 1000))
