@@ -3,11 +3,13 @@
     python benchmarks/gap.py train runs/gap --steps 15000 --seeds 0 1           # --tasks A B to share the work
     python benchmarks/gap.py state runs/gap --steps 15000 --seeds 0 1           # which numbers a picture tells
     python benchmarks/gap.py table runs/gap --steps 15000 --seeds 0 1
+    python benchmarks/gap.py parts runs/gap --steps 15000 --seeds 0 1 --tasks point-mass    # curl with each part otherwise
 
 `train`: SAC from the state, SAC from pictures, and curl, as many steps in each of our control tasks; what is done is not
 done again. `state`: frames of episodes, half by the policy that sees the state and half at random, to the state they
 show, by supervised regression; errors, over the variance, on episodes of other seeds. `table` writes results/gap.csv,
-results/regression.csv and docs/gap.png, and tells the rank correlation of error and gap.
+results/gap-correlation.csv and docs/gap.png, with the rank correlation of error and gap. `parts`: other views, the
+cosine, keys from the trunk itself, and contrast or moved views alone; writes results/curl-parts.csv.
 """
 
 import argparse
@@ -29,7 +31,7 @@ from caudex.experience import Acting
 from caudex.learner import Learner, cosine
 from caudex.run import Run, derived
 from caudex.signals import Regression
-from caudex.system import finish, load, start
+from caudex.system import System, finish, load, start
 from caudex.systems.reward.curl import LAYERS, Curl
 from caudex.systems.reward.sac import Sac
 from caudex.training import fit
@@ -52,6 +54,17 @@ ARMS = {
     ),
     "curl": lambda task, steps, seed: Curl(world=f"pixels/{task}", experience=steps, seed=seed),
 }
+PARTS = {
+    "curl": {},
+    "cosine": {"bilinear": False},
+    "keys of the trunk itself": {"momentum": 0.0},
+    "views blurred": {"view": "blurred"},
+    "views with noise": {"view": "noisy"},
+    "views with a hidden square": {"view": "cut"},
+    "views that differ in nothing": {"moved": 0},
+    "moved views, no contrast": {"contrast": 0.0},
+    "neither": {"contrast": 0.0, "moved": 0},
+}
 COUNT, EPISODES = 20, 12  # environments, and episodes of each, that frames are taken from
 KINDS = ("position", "velocity", "contact", "target", "hidden")
 
@@ -65,12 +78,34 @@ def train(folder: Path, tasks: list[str], steps: int, seeds: list[int]) -> None:
     for seed in seeds:
         for task in tasks:
             for name, made in ARMS.items():
-                system, run = made(task, steps, seed), Run(folder / f"{name}-{task}-{seed}", seed)
-                if run.kept("results"):
-                    continue
-                start(system, run)
-                finish(system.train(run), run)
-                print(task, seed, name, round(run.kept("results")["policy"]["return"], 1), flush=True)
+                print(task, seed, name, round(trained(made(task, steps, seed), folder / f"{name}-{task}-{seed}"), 1))
+
+
+def trained(system: System, folder: Path) -> float:
+    """The return in the end; what is done is not done again."""
+    run = Run(folder, system.seed)
+    if not run.kept("results"):
+        start(system, run)
+        finish(system.train(run), run)
+    return run.kept("results")["policy"]["return"]
+
+
+def parts(folder: Path, tasks: list[str], steps: int, seeds: list[int]) -> None:
+    same = {"curl": "curl", "neither": "pictures"}  # trained by `train`
+    rows = [("task", "curl with", *(f"seed {seed}" for seed in seeds), "mean")]
+    for task in tasks:
+        for name, settings in PARTS.items():
+            earned = [
+                trained(
+                    Curl(world=f"pixels/{task}", experience=steps, seed=seed, **settings),
+                    folder / f"{same.get(name, name.replace(' ', '-'))}-{task}-{seed}",
+                )
+                for seed in seeds
+            ]
+            rows.append((task, name, *(round(value, 1) for value in earned), round(float(np.mean(earned)), 1)))
+            print(*rows[-1], flush=True)
+    with Path("results/curl-parts.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def lived(task: str, player, seed: int) -> Seen:
@@ -221,15 +256,15 @@ def picture(rows: list[tuple], correlated: tuple) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "state", "table"))
+    parser.add_argument("what", choices=("train", "state", "table", "parts"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=15000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    if asked.what == "train":
-        train(asked.folder, asked.tasks, asked.steps, asked.seeds)
+    if asked.what in ("train", "parts"):
+        {"train": train, "parts": parts}[asked.what](asked.folder, asked.tasks, asked.steps, asked.seeds)
     else:
         {"state": state, "table": table}[asked.what](asked.folder, asked.tasks, asked.seeds)
 
