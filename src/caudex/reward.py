@@ -33,6 +33,12 @@ EPISODES = 20
 OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, decay=0.95, least=0.01, centred=True)}
 ENCODERS = {"nature": None, "efficient": EFFICIENT}
 
+ATARI = {
+    "world": "ALE/Breakout-v4", "experience": 50_000_000, "worlds": 1, "capacity": 1_000_000, "batch": 32, "every": 4, "start": 50_000,
+    "returns": 1, "renew": 10_000, "explore": 0.1, "exploring": 0.02, "optimizer": "rmsprop", "lr": 2.5e-4, "clip": 0.0,
+}  # fmt: skip
+"""settings of deep Q-learning on games of Atari (Mnih et al. 2015, extended data table 1)"""
+
 
 @dataclass
 class OnWorld:

@@ -24,11 +24,8 @@ class DoubleDqn(OnValues, System):
 
     scales: ClassVar = {
         "tiny": {"experience": 1500, "start": 500, "exploring": 0.5},
-        "paper": {
-            "world": "ALE/Breakout-v4", "experience": 50_000_000, "worlds": 1, "capacity": 1_000_000, "batch": 32, "every": 4, "start": 50_000,
-            "returns": 1, "renew": 10_000, "explore": 0.1, "exploring": 0.02, "optimizer": "rmsprop", "lr": 2.5e-4, "clip": 0.0,
-        },
-    }  # fmt: skip
+        "paper": reward.ATARI,
+    }
 
     def train(self, run: Run) -> Player:
         return reward.by_values(self, run)
