@@ -34,8 +34,9 @@ MEMORIES = {"gru": GRU, "transformer": Causal}
 class Rl2(Sizes, System):
     """A family of tasks, and the reward in each: an agent with memory that learns how to learn them (Duan et al. 2016).
 
-    It acts in task after task by proximal policy optimisation over whole trials; what it remembers of a trial's beginning
-    is all that it knows of the task. `caudex meta-test RUN` tries it on new tasks, beside the classical ways.
+    It acts in task after task, and learns from whole trials by proximal policy optimisation, or within a trust region; what
+    it remembers of a trial's beginning is all that it knows of the task. `caudex meta-test RUN` tries it on new tasks, beside
+    the classical ways.
     """
 
     world: str = "bandits"
