@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from caudex.classics import bandits, gittins, mazes, mdps
+from caudex.classics import bandits, gittins, mazes, mdps, ways
 from caudex.classics.mdps import Known, Planner, planned
 from caudex.worlds import trials
 from caudex.worlds.trials import play
@@ -185,6 +185,14 @@ def test_plans_earn_what_was_published_if_rewards_are_thought_to_be_0_beforehand
     found = play(world, Planner(plan, prior=0, seed=1), np.arange(600)).returns.cumsum(1)
     agree(found[:, 9], published[0])
     agree(found[:, 24], published[1])
+
+
+def test_ways_know_how_large_the_tasks_are():
+    world, found = trials.make("tabular-mdps", 1000, states=3, actions=2, horizon=4, episodes=5), {}
+    for name, way in ways(world, 1).items():
+        found[name] = play(world, way, np.arange(1000)).returns.sum(1).mean()
+    assert found.pop("random") == pytest.approx(4 * 5, abs=0.8)  # rewards are 1 in the mean
+    assert min(found.values()) > 24
 
 
 def test_to_know_the_tasks_or_how_they_are_drawn_is_worth_much():

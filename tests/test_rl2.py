@@ -1,21 +1,33 @@
 """Trials as histories: nothing is cut inside them; an agent that learned to learn, its resuming and its commands."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from pytest import approx
 from test_cli import done, refused
 
+from caudex.adam import Adam
 from caudex.agent import Observed
 from caudex.classics.bandits import optimum
+from caudex.compute import counting
 from caudex.experience import Histories, Within
 from caudex.hardware import Hardware
 from caudex.learner import Learner
+from caudex.meta_testing import lost
 from caudex.run import Run
+from caudex.signals import asked
+from caudex.signals.outcomes import over_variance
 from caudex.signals.policy_gradient import ClippedPolicy
+from caudex.signals.trust_region import TrustRegion
+from caudex.systems.tasks import rl2
 from caudex.systems.tasks.rl2 import Rl2
-from caudex.trunks import Identity, Padded, Recurrent
+from caudex.trunks import GRU, Causal, Identity, Padded, Recurrent
 from caudex.worlds import trials
+from caudex.worlds.trials import Played
+
+CORES = pytest.mark.parametrize("core", [GRU, Causal])
 
 
 def histories(world, lam=1.0, batch=4, seed=0):
@@ -25,20 +37,67 @@ def histories(world, lam=1.0, batch=4, seed=0):
     return Histories(world, learner, "policy", batch, 1, gamma=0.5, lam=lam, seed=seed), learner
 
 
-def test_a_trial_in_one_call_is_the_trial_step_by_step():
-    trunk, x = Recurrent(Identity(3), 5), torch.randn(2, 6, 3)
+@CORES
+def test_a_trial_in_one_call_is_the_trial_step_by_step(core):
+    trunk, x = Recurrent(Identity(3), 8, core), torch.randn(2, 70, 3)  # attention has room for 64 at first
     within = Within(trunk)
-    steps = torch.stack([within(x[:, t]).pooled for t in range(6)], 1)
+    with torch.no_grad():
+        steps = torch.stack([within(x[:, t]).pooled for t in range(70)], 1)
     torch.testing.assert_close(trunk(x).pooled, steps)
     other = x.clone()
-    other[:, 0] += 1
-    assert (trunk(other).pooled[:, -1] != steps[:, -1]).any()  # the first step is remembered to the last
+    other[:, 60] += 1
+    changed = trunk(other).pooled
+    assert (changed[:, -1] != steps[:, -1]).any()  # that step is remembered to the last
+    torch.testing.assert_close(changed[:, :60], steps[:, :60])  # and unknown to those before it
 
 
-def test_padding_is_never_seen():
-    trunk, x = Recurrent(Identity(3), 5), torch.randn(2, 6, 3)
+@CORES
+def test_padding_is_never_seen(core):
+    trunk, x = Recurrent(Identity(3), 8, core), torch.randn(2, 6, 3)
     seen = trunk(Padded(x, torch.tensor([2, 6]))).pooled
     torch.testing.assert_close(seen, torch.cat([trunk(x[:1, :2]).pooled[0], trunk(x[1:]).pooled[0]]))
+
+
+@CORES
+def test_operations_of_a_trial_are_those_of_its_matrices(core):
+    trunk = Recurrent(Identity(3), 8, core)
+    with counting(trunk) as counter, torch.no_grad():
+        trunk(torch.randn(2, 7, 3))
+    by_hand = {GRU: 6 * 7 * 8 * (3 + 8), Causal: 2 * 7 * 3 * 8 + 2 * (2 * 7 * 12 * 8**2 + 4 * 7 * 7 * 8)}[core]
+    assert counter.flops == 2 * by_hand == 2 * trunk.flops((7, 3))
+
+
+def test_to_act_after_more_steps_costs_more_attention_and_so_in_every_round():
+    policy, world = ClippedPolicy({"count": 3}), trials.make("bandits", 4, arms=3, pulls=6)
+    learner = Learner(Recurrent(Identity(5), 8, Causal), {"policy": policy})
+    source = Histories(world, learner, "policy", 4, 1)
+    next(source)
+    own = 2 * 5 * 8 + 2 * 2 * 12 * 8**2 + 2 * 3 * 8  # of one step: the linear maps, and the policy's
+    attention = sum(2 * 4 * (before + 1) * 8 for before in range(6))
+    assert source.flops == 4 * (6 * own + attention + 6 * (2 * 3 * 8 + 2 * 8))  # and both heads' of the whole
+    once = source.flops
+    next(source)
+    assert source.flops == 2 * once
+
+
+def test_some_trials_of_a_round_are_those_trials():
+    world = trials.make("mazes", 16, view="above", episodes=1)
+    shape = world.family.observation.shape
+    torch.manual_seed(0)
+    learner = Learner(Recurrent(Observed(shape, 5), 8), {"policy": ClippedPolicy({"count": 3})})
+    whole = Histories(world, learner, "policy", 16, 1, seed=1).collect()
+    lengths = whole.observations.lengths
+    rows = torch.stack([lengths.argmax(), lengths.argmin()])
+    long, short = lengths[rows].tolist()
+    assert long > short > 1
+    some = whole.of(rows)
+    parts = whole.rewards.split(lengths.tolist())
+    assert some.examples == 2 and torch.equal(some.rewards, torch.cat([parts[row] for row in rows]))
+    shown, goes_on = some.next_shown(shape)
+    assert goes_on.tolist() == [t < length - 1 for length in (long, short) for t in range(length)]
+    after = trials.seen(whole.observations.values[rows[1], 1:short], shape)
+    assert torch.equal(shown[long - 1 :], after.shown)
+    assert torch.equal(parts[rows[1]][:-1], after.before[:, -2])  # a step's reward is seen with what came after it
 
 
 def test_what_a_reward_is_worth_goes_through_the_ends_of_episodes():
@@ -84,11 +143,76 @@ def trained(folder, **settings):
     return Rl2(**{"seed": 3, "arms": 2, "pulls": 5, "tasks": 200, "batch": 50} | settings).train(run)
 
 
-def test_it_learns_to_learn(tmp_path):
-    agent = trained(tmp_path / "run", experience=120_000, lam=0.9, lr=0.01, width=32)
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"experience": 120_000},
+        {"experience": 60_000, "memory": "transformer", "width": 16},
+        {"experience": 60_000, "by": "trpo", "separate": True, "region": 0.02},
+        {"experience": 60_000, "also": ("reward:0.1",)},
+    ],
+    ids=["gru", "transformer", "trpo", "also-reward"],
+)
+def test_it_learns_to_learn(tmp_path, how):
+    agent = trained(tmp_path / "run", **{"lam": 0.9, "lr": 0.01, "width": 32} | how)
     earned = agent.play(4000, seed=1).returns.sum(1)
-    assert earned.mean() > 2.5 + 0.6 * (optimum(2, 5) - 2.5)
+    assert earned.mean() > 2.5 + 0.5 * (optimum(2, 5) - 2.5)
     assert optimum(2, 5) > earned.mean() - 4 * earned.std() / 4000**0.5
+
+
+def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembers():
+    world = trials.make("bandits", 40, arms=3, pulls=5)
+    for core in (GRU, Causal):  # both are differentiated twice for it
+        torch.manual_seed(0)
+        policy = TrustRegion({"count": 3}, size=0.02, baseline=Recurrent(Identity(5), 8, core))
+        learner = Learner(Recurrent(Identity(5), 8, core), {"policy": policy})
+        whole = next(Histories(world, learner, "policy", 40, 1))
+        own = [weight.clone() for weight in policy.baseline.parameters()]
+        figures = policy.improve(learner.trunk, whole)
+        assert 0.002 < figures["kl"] <= 0.02 and figures["gain"] > 0
+        assert all(map(torch.equal, own, policy.baseline.parameters()))
+        before = [weight.clone() for weight in learner.trunk.parameters()]
+        learner.step({"policy": whole})  # of the value alone
+        assert all(map(torch.equal, before, learner.trunk.parameters()))
+        assert not any(map(torch.equal, own, policy.baseline.parameters()))
+
+
+def test_a_separate_baseline_is_what_the_value_is_told_from():
+    world = trials.make("bandits", 4, arms=3, pulls=5)
+    policy = ClippedPolicy({"count": 3}, baseline=Recurrent(Identity(5), 16))
+    learner = Learner(Recurrent(Identity(5), 8), {"policy": policy})
+    history = next(Histories(world, learner, "policy", 3, 1))
+    distribution, values = policy.both(learner.trunk, history.observations)
+    torch.testing.assert_close(values, history.values)
+    torch.testing.assert_close(distribution.log_prob(history.actions), history.log_probs)
+    values.sum().backward()
+    assert all(weight.grad is None for weight in learner.trunk.parameters())
+
+
+def test_what_comes_of_an_action_is_learned_as_far_as_it_can_be():
+    world = trials.make("tabular-mdps", 100, states=3, actions=2, horizon=2, episodes=4)
+    facts = {"world": world.name, "shape": [3], "actions": world.actions}
+    torch.manual_seed(0)
+    signals = dict(asked(name, facts) for name in ("next-observation", "reward:0.5"))
+    trunk = Recurrent(Observed((3,), 4), 16)
+    learner = Learner(trunk, {"policy": ClippedPolicy({"count": 2}), **signals}, partial(Adam, lr=0.01))
+    batch = next(Histories(world, learner, "policy", 100, 1))
+    shown, goes_on = batch.next_shown((3,))
+    assert torch.equal(shown.sum(1), torch.ones(100 * 7)) and int(goes_on.sum()) == 100 * 7
+    assert torch.equal(shown.view(100, 7, 3)[:, 1::2, 0], torch.ones(100, 3))  # each episode begins in state 0
+    for true in (shown, batch.rewards):
+        torch.testing.assert_close(over_variance(true.mean(0), true), torch.tensor(1.0))
+    losses = [learner.step(dict.fromkeys(learner.signals, batch)) for _ in range(150)]
+    assert all(float(losses[-1][name].loss.detach()) < 0.8 for name in signals)
+
+
+def test_pictures_are_foretold_in_parts():
+    torch.manual_seed(0)
+    _, signal = asked("next-observation", {"world": "mazes", "shape": [3, 28, 28], "actions": {"count": 3}})
+    shown = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
+    shown[1, 0, :14] = 255  # the upper half is red
+    told = signal.target(shown).view(2, 3, 8, 8)
+    assert not told[0].any() and not told[1, 1:].any() and (told[1, 0, :4] == 1).all() and not told[1, 0, 4:].any()
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatch):
@@ -121,8 +245,35 @@ def test_new_tasks_are_tried_beside_the_classics(tmp_path):
     refused("meta-test", tmp_path / "run", "--tasks", "1", because="at least 2")
 
 
+def test_new_sizes_are_tried_and_other_arms_refused(tmp_path):
+    run = tmp_path / "run"
+    done("train", "rl2", "--scale", "tiny", "--pulls", "5", "--threads", "1", "--run", run)
+    said = done("meta-test", run, "--tasks", "300", "--pulls", "12").out
+    assert f"{optimum(5, 12):.3f}" in said and (run / "figures" / "regret-pulls-12.png").exists()
+    refused("meta-test", run, "--arms", "20", because="bandits with arms 20: 0 numbers to see, 20 actions; the agent")
+    refused("meta-test", run, "--size", "large", because="no setting 'size'")
+    refused("meta-test", run, "--world", "mazes", because="pictures (3, 32, 32) to see, 3 actions; the agent learned")
+
+
+def test_who_does_not_find_the_ball_again_is_told_and_shown(tmp_path, monkeypatch):
+    played = Played(np.zeros((4, 2)), np.array([[9, 5], [5, 9], [250, 250], [7, 7]]), np.zeros((4, 2)))
+    failed, often = lost(trials.make("mazes", 1, view="above"), played)
+    assert failed.tolist() == [False, True, True, False] and often.startswith("50.0% (15.0% to 85.0%)")
+    monkeypatch.setattr(rl2, "TESTED", 8)
+    run, size = tmp_path / "run", ("--tasks", "8", "--batch", "8", "--experience", "500", "--width", "8")
+    done("train", "rl2", "--world", "mazes", "--view", "above", *size, "--threads", "1", "--run", run)
+    said = " ".join(done("meta-test", run, "--tasks", "10", "--episodes", "3").out.split())
+    assert "of 10 new mazes the agent did not learn where the ball is" in said
+    assert (run / "figures" / "mazes-episodes-3.png").exists()
+
+
 def test_what_cannot_be_is_refused_in_a_sentence(tmp_path):
     where = ("--run", tmp_path / "run")
+    refused("train", "rl2", "--also", "next-observation", *where, because="bandits show nothing")
+    refused("train", "rl2", "--also", "rotation", *where, because="needs unlabelled pictures")
+    refused("train", "ppo", "--also", "reward", *where, because="it needs trials of one task after the other")
+    refused("train", "rl2", "--by", "trpo", "--also", "reward", *where, because="for the policy alone")
+    refused("train", "rl2", "--memory", "transformer", "--width", "12", *where, because="among 4 heads")
     refused("train", "rl2", "--world", "bandit", *where, because="Did you mean bandits?")
     refused("train", "rl2", "--arms", "0", *where, because="0 arms")
     refused("train", "rl2", "--world", "mazes", "--arms", "5", *where, because="no setting 'arms'")

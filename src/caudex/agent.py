@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from caudex.errors import CaudexError
 from caudex.experience import Within
 from caudex.learner import Learner
 from caudex.trunks import Features, Nature, Trunk
-from caudex.worlds import trials
+from caudex.worlds import described, trials
 from caudex.worlds.trials import Played, Trials
 
 
@@ -22,7 +23,7 @@ class Agent(nn.Module):
     def __init__(self, learner: Learner, facts: dict):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.world, self.settings = facts["world"], facts["settings"]
+        self.world, self.settings, self.facts = facts["world"], facts["settings"], facts
 
     def begin(self, greedy: bool = False) -> Callable[[np.ndarray], np.ndarray]:
         """What turns observations [N, ...] of trials that begin now into actions, and remembers."""
@@ -35,9 +36,22 @@ class Agent(nn.Module):
 
         return act
 
-    def tasks(self, count: int, **changed) -> Trials:
-        """New tasks, such that none of them was learned from; `changed` settings of the world."""
-        return trials.make(self.world, count, test=True, **self.settings | changed)
+    def tasks(self, count: int, world: str | None = None, **changed) -> Trials:
+        """New tasks, such that none of them was learned from, of another world or with other settings of it.
+
+        Raises CaudexError where these have other observations or actions than those learned from.
+        """
+        world = world or self.world
+        made = trials.make(world, count, test=True, **(self.settings if world == self.world else {}) | changed)
+        told = {"shape": list(made.family.observation.shape), "actions": made.actions}
+        known = {name: self.facts[name] for name in told}
+        if told != known:
+            given = ", ".join(f"{name} {value}" for name, value in changed.items())
+            raise CaudexError(
+                f"{world} with {given or 'these tasks'}: {described(told)}; the agent learned with {described(known)}. What "
+                "it sees and does must stay; pulls, horizon, episodes, size and limit can change."
+            )
+        return made
 
     def play(self, count: int = 1000, seed: int = 0, greedy: bool = False, together: int = 10_000, **changed) -> Played:
         """A trial of each of `count` new tasks; the same seed has the same."""

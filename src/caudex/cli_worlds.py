@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import make_dataclass
 
 from caudex.errors import CaudexError
 from caudex.flags import MetaTest, Play, parse
@@ -39,18 +40,24 @@ def play_(words: Sequence[str]) -> None:
 
 
 def meta_test_(words: Sequence[str]) -> None:
-    flags = parse(MetaTest, words, "meta-test")
+    from caudex.worlds.trials import Sizes  # not before: the first screens come without NumPy
+
+    flags = parse(make_dataclass("MetaTest", [], bases=(MetaTest, Sizes), kw_only=True), words, "meta-test")
     if not (2 <= flags.tasks <= 1_000_000 and flags.seed >= 0):
         raise CaudexError(f"--tasks {flags.tasks} --seed {flags.seed}: at least 2 (at most 1000000) and 0.")
     from caudex.agent import Agent
-    from caudex.meta_testing import regret, told, tried
+    from caudex.meta_testing import maze_figure, regret, told, tried
     from caudex.run import Run
     from caudex.system import load
 
     agent = load(flags.run)
     if not isinstance(agent, Agent):
         raise CaudexError(f"{flags.run} did not learn to learn; give a run of rl2.")
-    found = tried(agent, flags.tasks, flags.seed, flags.likeliest)
-    show(told(agent.tasks(1), found))
-    if agent.world == "bandits":
-        regret(Run(flags.run), agent, found, flags.seed)
+    changed = flags.given() | ({"world": flags.world} if flags.world else {})
+    found = tried(agent, flags.tasks, flags.seed, flags.likeliest, **changed)
+    world = agent.tasks(1, **changed)
+    show(told(world, found))
+    if world.name == "bandits":
+        regret(Run(flags.run), agent, found, flags.seed, **changed)
+    if world.name == "mazes" and world.wanted > 1:
+        maze_figure(Run(flags.run), agent, found["rl2"], flags.seed, flags.likeliest, **changed)

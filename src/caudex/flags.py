@@ -27,7 +27,7 @@ COMMANDS = {
     "claim": "SYSTEM [--seeds 5] [settings]: measure its claim",
     "resume": "RUN: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
-    "meta-test": "RUN [--tasks 1000]: new tasks, beside classical ways",
+    "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
     "play": "RUN [--episodes 20] [--video out.mp4]: act in its world",
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
@@ -98,7 +98,7 @@ class Play:
     """film one episode there, as .mp4, and as a sheet of pictures beside it, as .png"""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class MetaTest:
     run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
     """a run folder of rl2"""
@@ -108,6 +108,8 @@ class MetaTest:
     """the same seed has the same tasks"""
     likeliest: bool = False
     """take the likeliest action, instead of drawing by their probabilities"""
+    world: Annotated[str | None, arg(help_behavior_hint="")] = None
+    """other tasks with the same observations and actions; sizes below that are not given are those it learned with"""
 
 
 @dataclass

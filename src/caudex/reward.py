@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
+import torch
 
 from caudex import filming, worlds
 from caudex.adam import Adam
@@ -19,7 +20,7 @@ from caudex.player import Player, at_random
 from caudex.rmsprop import RMSprop
 from caudex.run import Run
 from caudex.screen import say
-from caudex.signals import Signal
+from caudex.signals import Signal, Taught
 from caudex.signals.policy_gradient import ClippedPolicy
 from caudex.signals.q_learning import QLearning
 from caudex.system import inside
@@ -162,21 +163,14 @@ def begun(settings: OnWorld, run: Run, world: str = "") -> tuple[Acting, dict]:
     pictures = len(shape) == 3
     stack = settings.stack if pictures and min(shape[1:]) >= 36 else 1
     acting = Acting(here, run.seed, stack, clipped=1.0 if here.name.startswith("ALE/") else 0.0)
-    box = bool(here.action.shape)
-    actions = (
-        {"low": here.action.low.tolist(), "high": here.action.high.tolist()} if box else {"count": int(here.action.n)}
-    )
-    facts = {"world": world, "stack": stack, "shape": list(acting.shape), "actions": actions}
+    facts = {"world": world, "stack": stack, "shape": list(acting.shape), "actions": here.actions}
     return acting, facts
 
 
 def keep(run: Run, facts: dict) -> None:
     """Write down what must be known to rebuild the model, once nothing is left to refuse; and say what the world is like."""
     run.keep("facts", facts)
-    shape, actions = facts["shape"], facts["actions"]
-    seen = f"pictures {tuple(shape)}" if len(shape) == 3 else f"{shape[0]} numbers"
-    acts = f"{actions['count']} actions" if "count" in actions else f"{len(actions['low'])} numbers to act with"
-    say(run, f"{facts['world']}: {seen} to see, {acts}")
+    say(run, f"{facts['world']}: {worlds.described(facts)}")
 
 
 def trunk(facts: dict, width: int = 512, layers: Sequence | None = None) -> Trunk:
@@ -215,6 +209,17 @@ def proximal(settings: OnRollouts, facts: dict) -> Learner:
     optimizer = partial(Adam, lr=settings.lr, eps=1e-5)
     signals = further(settings, {"policy": policy}, facts)
     return Learner(trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
+
+
+def by_trust_region(learner: Learner, batches: Mapping, epochs: int = 5, batch: int = 128) -> dict[str, Taught]:
+    """The policy's step on all that was lived through, then passes for the value, in batches of so many examples: what `fit`
+    takes instead of a gradient step."""
+    signal, whole = learner.signals["policy"], batches["policy"]
+    figures, said = signal.improve(learner.trunk, whole), {}
+    for _ in range(epochs):
+        for rows in torch.randperm(whole.examples).split(batch):
+            said = learner.step({"policy": whole.of(rows.to(whole.actions.device))})
+    return {"policy": said["policy"]._replace(metrics={**said["policy"].metrics, **figures})}
 
 
 def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, **further) -> Replay:

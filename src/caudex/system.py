@@ -25,6 +25,7 @@ NEEDS = {
     "tokens": "running text",
     "sentences": "pairs of passages",
     "rollouts": "a world to act in, and its reward",
+    "histories": "trials of one task after the other, and a memory of each",
     "replay": "a memory of what was lived through in a world",
 }
 """what the kinds of source are called; see `Signal.needs`"""

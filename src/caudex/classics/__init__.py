@@ -28,7 +28,9 @@ def ways(world: Trials, seed: int = 0) -> dict[str, Act]:
             "random": mdps.anything, "greedy": mdps.greedy, "beb 1": mdps.beb(1.0), "psrl": mdps.psrl,
             "opsrl 5": mdps.opsrl(5), "ucrl2 0.1": mdps.ucrl2(0.1),
         }  # fmt: skip
-        return {name: mdps.Planner(plan, prior=1, seed=seed) for name, plan in plans.items()}
+        states, actions = world.family.means.shape[1:]
+        sizes = {"states": states, "actions": actions, "horizon": world.family.limit}
+        return {name: mdps.Planner(plan, **sizes, prior=1, seed=seed) for name, plan in plans.items()}
     if world.name == "mazes":
         kinds = (mazes.RandomWalk, mazes.WallFollowing, mazes.CountBased, mazes.ShortestPath)
         names = ("random walk", "wall following", "count-based", "shortest path")

@@ -13,7 +13,7 @@ from caudex.experience.returns import gae
 from caudex.learner import Learner
 from caudex.run import derived
 from caudex.trunks import Padded
-from caudex.worlds.trials import Trials, drawn
+from caudex.worlds.trials import Trials, drawn, seen
 
 
 class History(NamedTuple):
@@ -25,6 +25,26 @@ class History(NamedTuple):
     values: Tensor  # [M], as it thought then
     advantages: Tensor  # [M]
     returns: Tensor  # [M]
+    rewards: Tensor  # [M]
+
+    @property
+    def examples(self) -> int:
+        return len(self.observations.lengths)
+
+    def of(self, rows: Tensor) -> History:
+        """The trials int64 [R], as far as the longest of them."""
+        lengths = self.observations.lengths
+        longest, begins = int(lengths[rows].max()), (lengths.cumsum(0) - lengths)[rows]
+        observations = Padded(self.observations.values[rows, :longest], lengths[rows])
+        steps = (begins[:, None] + torch.arange(longest, device=rows.device))[observations.real()]
+        return History(observations, *(part[steps] for part in self[1:]))
+
+    def next_shown(self, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """What the task, whose observations have this shape, showed next, [L, *shape], and after which steps: bool [M], L
+        of them true. After a trial's last step nothing is seen."""
+        values, real = self.observations.values, self.observations.real()
+        goes_on = torch.cat([real[:, 1:], torch.zeros_like(real[:, :1])], 1)
+        return seen(values[:, 1:][real[:, 1:]], shape).shown, goes_on[real]
 
 
 class Within:
@@ -34,6 +54,8 @@ class Within:
         self.trunk, self.state = trunk, None
 
     def __call__(self, x: Tensor):
+        if self.state is None:
+            self.state = self.trunk.memory(len(x))
         found = self.trunk(x.unsqueeze(1), self.state)
         self.state = found.state
         return found._replace(pooled=found.pooled[:, 0])
@@ -44,7 +66,8 @@ class Histories:
 
     Nothing is cut inside a trial: not the memory, not what a reward is worth later, not the advantage (Duan et al. 2016,
     section 2). Each round has new tasks, which follow from the seed and the round; between rounds nothing is under way.
-    The signal tells `draw(features)`, `bounded(actions)` and `judge(features, actions)`, as for `Rollouts`.
+    The signal tells `draw(features)`, `bounded(actions)` and `judge(features, actions, own)`, as for `Rollouts`; what the
+    `baseline` of its value makes of the trials, where it has one, is seen in one call and not step by step.
     """
 
     def __init__(
@@ -72,19 +95,12 @@ class Histories:
 
     def __next__(self) -> History:
         if not self.waiting:
-            self.whole, self.lengths = self.collect()
+            self.whole = self.collect()
             self.rounds += 1
             draw = torch.Generator().manual_seed(derived(self.seed, "order", self.rounds))
             for _ in range(self.epochs):
                 self.waiting += torch.randperm(self.trials.count, generator=draw).split(self.batch)
-        return self.of(self.waiting.pop(0))
-
-    def of(self, rows: Tensor) -> History:
-        """The trials of these rows, as far as the longest of them."""
-        lengths = self.lengths[rows]
-        seen, *parts = (part[rows, : int(lengths.max())] for part in self.whole)
-        padded = Padded(seen, lengths)
-        return History(padded, *(part[padded.real()] for part in parts))
+        return self.whole.of(self.waiting.pop(0).to(self.whole.actions.device))
 
     @property
     def resting(self) -> bool:
@@ -92,19 +108,19 @@ class Histories:
         return not self.waiting
 
     @torch.inference_mode()
-    def collect(self) -> tuple[list[Tensor], Tensor]:
-        """What a `History` has, each [N, T, ...], and the lengths of the trials [N]."""
+    def collect(self) -> History:
+        """A trial of each task."""
         (learner,), trials = self.learner, self.trials
         signal, trunk, device = learner.signals[self.name], Within(learner.trunk), next(learner.parameters()).device
         seeds = drawn(derived(self.seed, "tasks", self.rounds), trials.count)
         live, lengths = np.ones(trials.count, bool), np.zeros(trials.count, np.int64)
-        seen, features, actions, rewards, ends = [], [], [], [], []
+        shown, features, actions, rewards, ends = [], [], [], [], []
         learner.eval()
         observations = trials.reset(seeds, live)
         while live.any():
-            seen.append(torch.from_numpy(observations))
-            with self.passes.of("draw", learner, trials.count):
-                features.append(trunk(seen[-1].to(device)).pooled)
+            shown.append(torch.from_numpy(observations))
+            with self.passes.of(f"draw {len(actions)}", learner, trials.count):  # to attend to more costs more
+                features.append(trunk(shown[-1].to(device)).pooled)
                 actions.append(signal.draw(features[-1]))
             lengths += live
             found = trials.step(signal.bounded(actions[-1]).cpu().numpy())
@@ -114,19 +130,20 @@ class Histories:
             observations = found.observations
             if found.terminated.any() and live.any():  # what they do from now on is not learned from
                 observations = trials.reset(seeds, found.terminated)
+        whole, features, actions = (torch.stack(each, 1).to(device) for each in (shown, features, actions))
+        with self.passes.of("judge", learner, len(shown) * trials.count):
+            own = signal.baseline and torch.cat([signal.baseline(part).pooled for part in whole.split(self.batch)])
+            log_probs, values = signal.judge(features, actions, own)  # [N, T]
         learner.train()
-        actions = torch.stack(actions)  # [T, N]
-        with self.passes.of("judge", learner, len(seen) * trials.count):
-            log_probs, values = signal.judge(torch.stack(features), actions)  # [T, N]
-        own, over = values.cpu().numpy(), np.stack(ends)
+        own, over, rewards = values.T.cpu().numpy(), np.stack(ends), np.stack(rewards)  # [T, N]
         after = np.concatenate([own[1:], own[:1]])  # the last is never asked for: the trial ends there
-        advantages = torch.from_numpy(gae(rewards, own, after, over, np.zeros_like(over), self.gamma, self.lam)).to(
-            device
-        )
-        self.ended.append(np.sum(rewards, 0).mean())
+        advantages = gae(rewards, own, after, over, np.zeros_like(over), self.gamma, self.lam)
+        advantages, earned = (torch.from_numpy(each).to(device, values.dtype).T for each in (advantages, rewards))
+        self.ended.append(rewards.sum(0).mean())
         self.experience += int(lengths.sum())
-        parts = (torch.stack(seen).to(device), actions, log_probs, values, advantages, advantages + values)
-        return [part.transpose(0, 1).contiguous() for part in parts], torch.from_numpy(lengths).to(device)
+        observations = Padded(whole, torch.from_numpy(lengths).to(device))
+        parts = (actions, log_probs, values, advantages, advantages + values, earned)
+        return History(observations, *(part[observations.real()] for part in parts))
 
     def told(self) -> dict[str, float]:
         """Mean return of the trials since it was last asked."""

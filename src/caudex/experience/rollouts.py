@@ -24,6 +24,14 @@ class Rollout(NamedTuple):
     advantages: Tensor  # [B]
     returns: Tensor  # [B]: advantages + values
 
+    @property
+    def examples(self) -> int:
+        return len(self.actions)
+
+    def of(self, rows: Tensor) -> Rollout:
+        """The steps int64 [R]."""
+        return Rollout(*(part[rows] for part in self))
+
 
 class Rollouts:
     """Act for `horizon` steps in every world by the learner's signal `name`, then give `epochs` passes of shuffled batches.

@@ -14,7 +14,8 @@ from caudex.trunks import width_of
 
 
 class ActorCritic(Signal):
-    """A policy and the value of what is seen: [B] each. `hidden` layers of their own where the trunk is no network.
+    """A policy and the value of what is seen: [B] each. `hidden` layers of their own where the trunk is no network; with a
+    `baseline` the value has a trunk of its own, and does not move the policy's.
 
     The loss is that of A3C: the advantage of an action times its log-probability, the squared error of the value, and a
     bonus on entropy. Source: Mnih et al. 2016, section 4.
@@ -22,13 +23,21 @@ class ActorCritic(Signal):
 
     needs = "rollouts"
 
-    def __init__(self, actions: Mapping, hidden: Sequence[int] = (), entropy: float = 0.01, value: float = 0.5):
+    def __init__(
+        self,
+        actions: Mapping,
+        hidden: Sequence[int] = (),
+        entropy: float = 0.01,
+        value: float = 0.5,
+        baseline: nn.Module | None = None,
+    ):
         super().__init__()
         self.actions, self.hidden, self.entropy, self.value = actions, hidden, entropy, value
+        self.baseline = baseline
 
     def build(self, trunk):
         self.policy = Policy(width_of(trunk), self.actions, self.hidden)
-        self.worth_head = tanh_layers(width_of(trunk), 1, self.hidden, 1.0)
+        self.worth_head = tanh_layers(width_of(self.baseline or trunk), 1, self.hidden, 1.0)
 
     def loss(self, trunk, batch):
         policy, values = self.both(trunk, batch.observations)
@@ -39,16 +48,17 @@ class ActorCritic(Signal):
 
     def both(self, trunk: nn.Module, observations: Tensor):
         """The distribution over actions, and values [B]."""
+        own = self.baseline and self.baseline(observations).pooled
         features = trunk(observations).pooled
-        return self.policy(features), self.worth(features)
+        return self.policy(features), self.worth(features if own is None else own)
 
     def draw(self, features: Tensor) -> Tensor:
         """Actions as drawn, [B] or [B, A]."""
         return self.policy(features).sample()
 
-    def judge(self, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities [B] of actions as drawn, values [B]."""
-        return self.policy(features).log_prob(actions), self.worth(features)
+    def judge(self, features: Tensor, actions: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Log-probabilities [B] of actions as drawn, values [B]; `own` are the baseline's features, where there is one."""
+        return self.policy(features).log_prob(actions), self.worth(features if own is None else own)
 
     def worth(self, features: Tensor) -> Tensor:
         return self.worth_head(features).squeeze(-1)
@@ -75,8 +85,9 @@ class ClippedPolicy(ActorCritic):
         entropy: float = 0.0,
         value: float = 0.5,
         clip: float = 0.2,
+        baseline: nn.Module | None = None,
     ):
-        super().__init__(actions, hidden, entropy, value)
+        super().__init__(actions, hidden, entropy, value, baseline)
         self.clip = clip
 
     def loss(self, trunk, batch):

@@ -37,7 +37,12 @@ class Signal(nn.Module):
         """Made from the command line's `NAME:what`; `facts` is what the system knows of its data."""
         if what is not None:
             raise CaudexError(f"--also {what!r} is neither a weight nor anything that this signal knows; say NAME:0.5.")
-        return cls()
+        return cls(**cls.known(facts))
+
+    @classmethod
+    def known(cls, facts: dict) -> dict:
+        """Arguments that follow from `facts`; raises CaudexError where there is nothing to learn in such data."""
+        return {}
 
     def build(self, trunk: nn.Module) -> None:
         """Make the head, now that the trunk's widths are known."""

@@ -11,31 +11,40 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from caudex.signals.policy_gradient import ActorCritic, explained, standardised
 from caudex.signals.signal import Taught
+from caudex.trunks import chosen, twice_differentiable
 
 
 class TrustRegion(ActorCritic):
     """A policy that is moved along its natural gradient until it differs from the old one by `size` nats, and a value.
 
-    `improve` takes the policy's step; the loss is that of the value alone, whose head does not move the trunk.
+    `improve` takes the policy's step; the loss is that of the value alone, which does not move the policy's trunk.
     Source: Schulman et al. 2015, section 6 and appendix C.
     """
 
     needs = "rollouts"  # also for `caudex list`, which imports nothing
 
     def __init__(
-        self, actions: Mapping, hidden: Sequence[int] = (), size: float = 0.01, damping: float = 0.1, rounds: int = 10
+        self,
+        actions: Mapping,
+        hidden: Sequence[int] = (),
+        size: float = 0.01,
+        damping: float = 0.1,
+        rounds: int = 10,
+        baseline: nn.Module | None = None,
     ):
-        super().__init__(actions, hidden)
+        super().__init__(actions, hidden, baseline=baseline)
         self.size, self.damping, self.rounds = size, damping, rounds
 
     def loss(self, trunk, batch):
-        values = self.worth(trunk(batch.observations).pooled.detach())
+        seen = batch.observations
+        values = self.worth(self.baseline(seen).pooled if self.baseline else trunk(seen).pooled.detach())
         return Taught(F.mse_loss(values, batch.returns), {"explained": lambda: explained(values, batch.returns)})
 
     def improve(self, trunk: nn.Module, batch) -> dict[str, Tensor]:
         """One step of the policy, and of the trunk with it; figures of it."""
         parameters = [p for part in (trunk, self.policy) for p in part.parameters() if p.requires_grad]
-        advantages, some = standardised(batch.advantages), batch.observations[::5]  # a fifth tells the curvature
+        advantages = standardised(batch.advantages)
+        some = chosen(batch.observations, slice(None, None, 5))  # a fifth tells the curvature
 
         def gain() -> Tensor:
             policy = self.policy(trunk(batch.observations).pooled)
@@ -45,7 +54,9 @@ class TrustRegion(ActorCritic):
             old, old_some = (self.policy(trunk(seen).pooled) for seen in (batch.observations, some))
         before = gain()
         gradient = parameters_to_vector(torch.autograd.grad(before, parameters)).double()
-        slopes = torch.autograd.grad(old_some.kl(self.policy(trunk(some).pooled)).mean(), parameters, create_graph=True)
+        with twice_differentiable():
+            apart = old_some.kl(self.policy(trunk(some).pooled)).mean()
+            slopes = torch.autograd.grad(apart, parameters, create_graph=True)
         slope = torch.cat([part.flatten() for part in slopes])
 
         def curved(vector: Tensor) -> Tensor:  # the Fisher matrix times it: the gradient of (gradient of KL, vector)

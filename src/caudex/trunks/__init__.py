@@ -11,18 +11,19 @@ from caudex.trunks.layers import (
     Trunk,
     Wrapped,
     channels_of,
+    twice_differentiable,
     vocabulary_of,
     width_of,
 )  # fmt: skip
 from caudex.trunks.mlp import MLP, Identity
 from caudex.trunks.nature import Nature
 from caudex.trunks.normalised import Normalised
-from caudex.trunks.recurrent import Padded, Recurrent
+from caudex.trunks.recurrent import GRU, Causal, Padded, Recurrent, chosen
 from caudex.trunks.resnet import ResNet
 from caudex.trunks.transformer import BERT, GPT2, Memory, Sequences, Transformer, mean_of
 
 __all__ = [
-    "BERT", "GPT2", "MLP", "Conv", "Decoder", "Features", "Identity", "Memory", "Nature", "Normalised", "Padded", "Recurrent", "ResNet", "ResNet50",
-    "Sequences",    "Standardise", "StochasticDepth", "Tied", "Transformer", "Trunk", "Wrapped", "channels_of", "mean_of",
-    "vocabulary_of", "width_of",
+    "BERT", "GPT2", "GRU", "MLP", "Causal", "Conv", "Decoder", "Features", "Identity", "Memory", "Nature", "Normalised", "Padded",
+    "Recurrent", "ResNet", "ResNet50", "Sequences", "Standardise", "StochasticDepth", "Tied", "Transformer", "Trunk", "Wrapped",
+    "channels_of", "chosen", "mean_of", "twice_differentiable", "vocabulary_of", "width_of",
 ]  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from caudex.errors import CaudexError
 
@@ -35,6 +38,14 @@ class Trunk(nn.Module):
 
     def flops(self, shape: tuple[int, ...]) -> float:
         raise NotImplementedError
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Within it recurrent layers and attention are computed such that their gradients have gradients; the fast kernels have
+    none of attention, and on graphics cards none of recurrent layers."""
+    with torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
+        yield
 
 
 class Wrapped(Trunk):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from caudex.trunks.layers import Features, Trunk
+from caudex.trunks.transformer import Block, Memory, initialise
 
 
 class Padded(NamedTuple):
@@ -21,27 +23,82 @@ class Padded(NamedTuple):
         return torch.arange(self.values.shape[1], device=self.lengths.device) < self.lengths[:, None]
 
 
-class Recurrent(Trunk):
-    """Sequences [B, T, ...] through `trunk`, then through a GRU (Cho et al. 2014): `pooled` is [B, T, width], of `Padded`
-    sequences [M, width] of their M steps, one sequence behind the other. `state`, [1, B, width], is what is remembered: a
-    sequence that goes on is given that in which it was left, without one it begins.
-    """
+def chosen(observations: Tensor | Padded, rows: Tensor | slice) -> Tensor | Padded:
+    """These rows, each an observation or a sequence of them."""
+    return Padded(*(part[rows] for part in observations)) if isinstance(observations, Padded) else observations[rows]
 
-    def __init__(self, trunk: Trunk, width: int):
-        super().__init__()
-        self.trunk, self.width = trunk, width
-        self.gru = nn.GRU(trunk.width, width, batch_first=True)
-        for name, weight in self.gru.named_parameters():
+
+class GRU(nn.GRU):
+    """Remembers `width` numbers (Cho et al. 2014), whatever happens: [B, T, inputs] to [B, T, width], and the state."""
+
+    def __init__(self, inputs: int, width: int):
+        super().__init__(inputs, width, batch_first=True)
+        for name, weight in self.named_parameters():
             nn.init.orthogonal_(weight) if name.startswith("weight") else nn.init.zeros_(weight)
 
-    def forward(self, x: Tensor | Padded, state: Tensor | None = None) -> Features:
+    def memory(self, batch: int) -> Tensor:
+        return self.weight_hh_l0.new_zeros(1, batch, self.hidden_size)
+
+    def flops(self, length: int) -> float:
+        return 6.0 * length * self.hidden_size * (self.input_size + self.hidden_size)
+
+
+class Causal(nn.Module):
+    """Remembers everything, and attends to it: the blocks of GPT-2, [B, T, inputs] to [B, T, width], and the state.
+
+    Places are rotary: no weight belongs to one, so that a sequence may be longer than those that were learned from.
+    """
+
+    def __init__(self, inputs: int, width: int, depth: int = 2, heads: int = 4):
+        super().__init__()
+        self.inner, self.norm = nn.Linear(inputs, width), nn.LayerNorm(width)
+        self.blocks = nn.ModuleList(
+            Block(width, heads, 4 * width, True, True, True, "tanh", 1e-5, 0.0) for _ in range(depth)
+        )
+        initialise(self)
+
+    def forward(self, x: Tensor, state: Memory | None = None) -> tuple[Tensor, Memory | None]:
+        y = self.inner(x)
+        for i, block in enumerate(self.blocks):
+            y = block(y, i, state, None)
+        if state:
+            state.length += x.shape[1]
+        return self.norm(y), state
+
+    def memory(self, batch: int) -> Memory:
+        heads, width = self.blocks[0].attention.heads, self.norm.weight
+        return Memory(len(self.blocks), batch, heads, 64, len(width) // heads, like=width)
+
+    def flops(self, length: int) -> float:
+        inputs, width = self.inner.in_features, self.inner.out_features
+        block = 2 * length * width * 12 * width + 4 * length * length * width
+        return 2.0 * length * inputs * width + len(self.blocks) * block
+
+
+class Recurrent(Trunk):
+    """Sequences [B, T, ...] through `trunk`, then through a `core` that remembers: `pooled` is [B, T, width], of `Padded`
+    sequences [M, width] of their M steps, one sequence behind the other.
+
+    One who acts gives a `state`, from `memory(batch)` where sequences begin, and is given that of the steps seen since;
+    without one they begin, and are whole.
+    """
+
+    def __init__(self, trunk: Trunk, width: int, core: Callable[[int, int], nn.Module] = GRU):
+        super().__init__()
+        self.trunk, self.width = trunk, width
+        self.core = core(trunk.width, width)
+
+    def forward(self, x: Tensor | Padded, state: Any = None) -> Features:
         if isinstance(x, Padded):  # one call over all, as far as the longest: packed sequences are 15 times slower here
             return Features(self(x.values).pooled[x.real()])
         batch, time = x.shape[:2]
         seen = self.trunk(x.flatten(0, 1)).pooled.unflatten(0, (batch, time))
-        pooled, state = self.gru(seen, state)
+        pooled, state = self.core(seen, state)
         return Features(pooled, {}, state)
 
+    def memory(self, batch: int) -> Any:
+        """The state of so many sequences that begin."""
+        return self.core.memory(batch)
+
     def flops(self, shape: tuple[int, ...]) -> float:
-        """Of one observation."""
-        return self.trunk.flops(shape) + 6.0 * self.width * (self.trunk.width + self.width)
+        return shape[0] * self.trunk.flops(shape[1:]) + self.core.flops(shape[0])

@@ -21,25 +21,34 @@ class Sequences(NamedTuple):
 
 
 class Memory:
-    """Keys and values of the tokens so far, of every block: [B, heads, context, width / heads]. Grows in place."""
+    """Keys and values of the tokens so far, of every block: [B, heads, room, width / heads]. Filled in place; where `room`
+    does not suffice, it doubles."""
 
-    def __init__(self, blocks: int, batch: int, heads: int, context: int, size: int, like: Tensor):
-        shape = (batch, heads, context, size)
-        self.held = [(like.new_empty(shape), like.new_empty(shape)) for _ in range(blocks)]
+    def __init__(self, blocks: int, batch: int, heads: int, room: int, size: int, like: Tensor):
+        shape = (batch, heads, room, size)
+        self.held = [[like.new_empty(shape), like.new_empty(shape)] for _ in range(blocks)]
         self.length = 0
 
     def with_new(self, block: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        end = self.length + keys.shape[2]
-        for held, new in zip(self.held[block], (keys, values)):
-            held[:, :, self.length : end] = new
-        return tuple(held[:, :, :end] for held in self.held[block])
+        end, held = self.length + keys.shape[2], self.held[block]
+        for i, new in enumerate((keys, values)):
+            while held[i].shape[2] < end:
+                held[i] = torch.cat([held[i], torch.empty_like(held[i])], 2)
+            held[i][:, :, self.length : end] = new
+        return held[0][:, :, :end], held[1][:, :, :end]
 
 
 class Attention(nn.Module):
-    """Every token looks at the others, or at those before it (Vaswani et al. 2017, section 3.2)."""
+    """Every token looks at the others, or at those before it (Vaswani et al. 2017, section 3.2).
+
+    Raises CaudexError for a width that cannot be shared out among the heads.
+    """
 
     def __init__(self, width: int, heads: int, causal: bool, rotary: bool, dropout: float):
         super().__init__()
+        if width % heads or (rotary and width // heads % 2):
+            even = " with an even part each" if rotary else ""
+            raise CaudexError(f"a width of {width} cannot be shared out among {heads} heads{even}; choose a multiple.")
         self.heads, self.causal, self.rotary, self.dropout = heads, causal, rotary, dropout
         self.inner, self.outer = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
@@ -110,6 +119,22 @@ BERT = {"causal": False, "pre": False, "gelu": "none", "eps": 1e-12, "segments":
 """Devlin et al. 2019, section 3, and the released code"""
 
 
+def initialise(module: nn.Module, pre: bool = True) -> None:
+    """Deviation 0.02, of places in GPT-2 0.01; the maps whose results are added up smaller, as there are 2 a block
+    (Radford et al. 2019, section 2.3)."""
+    for part in module.modules():
+        if isinstance(part, (nn.Linear, nn.Embedding)):
+            nn.init.normal_(part.weight, std=0.02)
+        if isinstance(part, nn.Linear):
+            nn.init.zeros_(part.bias)
+    if pre:
+        if places := getattr(module, "places", None):
+            nn.init.normal_(places.weight, std=0.01)
+        for block in module.blocks:
+            for last in (block.attention.outer, block.down):
+                nn.init.normal_(last.weight, std=0.02 / (2 * len(module.blocks)) ** 0.5)
+
+
 class Transformer(Trunk):
     """Tokens int64 [B, T], or `Sequences`; `pooled` [B, width] is made from the last token where each sees those
     before it (causal), else from the first; with `mean` it is the mean of all tokens.
@@ -136,9 +161,6 @@ class Transformer(Trunk):
         mean: bool = False,
     ):
         super().__init__()
-        if width % heads or (rotary and width // heads % 2):
-            even = " with an even part each" if rotary else ""
-            raise CaudexError(f"a width of {width} cannot be shared out among {heads} heads{even}; choose a multiple.")
         self.width, self.context, self.causal, self.heads, self.mean = width, context, causal, heads, mean
         self.words = nn.Embedding(vocabulary, width)
         self.places = None if rotary else nn.Embedding(context, width)
@@ -150,22 +172,7 @@ class Transformer(Trunk):
         self.norm = nn.LayerNorm(width, eps)  # last of all, or of the embeddings
         self.pooler = None if causal else nn.Linear(width, width)
         self.pre = pre
-        self.initialise()
-
-    def initialise(self) -> None:
-        """Deviation 0.02, of places in GPT-2 0.01; the maps whose results are added up smaller, as there are 2 a block
-        (Radford et al. 2019, section 2.3)."""
-        for module in self.modules():
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=0.02)
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
-        if self.pre:
-            if self.places:
-                nn.init.normal_(self.places.weight, std=0.01)
-            for block in self.blocks:
-                for last in (block.attention.outer, block.down):
-                    nn.init.normal_(last.weight, std=0.02 / (2 * len(self.blocks)) ** 0.5)
+        initialise(self, pre)
 
     def forward(self, x: Tensor | Sequences, state: Memory | None = None) -> Features:
         tokens, segments, lengths = x if isinstance(x, Sequences) else (x, None, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,37 @@ from caudex.errors import CaudexError
 from caudex.names import nearest
 from caudex.worlds.family import TEST, Family, spaces
 from caudex.worlds.world import Outcome, World
+
+
+@dataclass
+class Sizes:
+    """Which tasks, how large, and how many episodes of one follow each other; what is None is as the tasks have it."""
+
+    world: str | None = None
+    """bandits, tabular-mdps, mazes, or module:function, which makes a Gymnasium environment of a seed"""
+    arms: int | None = None
+    """of bandits: 5"""
+    pulls: int | None = None
+    """of bandits, in a trial: 100"""
+    states: int | None = None
+    """of tabular-mdps: 10"""
+    actions: int | None = None
+    """of tabular-mdps: 5"""
+    horizon: int | None = None
+    """of tabular-mdps, steps of an episode: 10"""
+    size: str | None = None
+    """of mazes: small, or large"""
+    view: str | None = None
+    """of mazes: inside, or above"""
+    episodes: int | None = None
+    """of a trial: 10 of tabular-mdps, else 2; bandits have pulls"""
+    limit: int | None = None
+    """steps after which an episode of module:function is cut; without it, its own"""
+
+    def given(self) -> dict:
+        """Those that are not None, but the world: settings of `make`."""
+        names = (part.name for part in fields(Sizes) if part.name != "world")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class Trials(World):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,13 @@ class World:
     action: Any
     exact: bool = True
 
+    @property
+    def actions(self) -> dict:
+        """What can be done, as signals are told: {"count": K}, or {"low": [A], "high": [A]}."""
+        if self.action.shape:
+            return {"low": self.action.low.tolist(), "high": self.action.high.tolist()}
+        return {"count": int(self.action.n)}
+
     def reset(self, seeds: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Begin episodes from int64 [N] seeds where bool [N] `which`; the observations of all, [N, ...]."""
         raise NotImplementedError
@@ -45,3 +53,11 @@ class World:
 
     def close(self) -> None:
         """Let go of what the environments hold."""
+
+
+def described(facts: dict) -> str:
+    """What is seen and done where observations have this `shape` and these are the `actions`, in words."""
+    shape, actions = facts["shape"], facts["actions"]
+    seen = f"pictures {tuple(shape)}" if len(shape) == 3 else f"{math.prod(shape)} numbers"
+    acts = f"{actions['count']} actions" if "count" in actions else f"{len(actions['low'])} numbers to act with"
+    return f"{seen} to see, {acts}"

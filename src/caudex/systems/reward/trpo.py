@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
-
-import torch
 
 from caudex import reward
 from caudex.adam import Adam
@@ -16,7 +13,6 @@ from caudex.learner import Learner
 from caudex.player import Player
 from caudex.reward import OnWorld
 from caudex.run import Run
-from caudex.signals import Taught
 from caudex.signals.trust_region import TrustRegion
 from caudex.system import System, inside
 from caudex.training import fit
@@ -69,7 +65,7 @@ class Trpo(OnWorld, System):
             seed=run.seed,
         )
         reward.keep(run, facts)
-        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=step)
+        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=reward.by_trust_region)
         return reward.finish(Player(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:
@@ -80,14 +76,3 @@ class Trpo(OnWorld, System):
         super().check()
         reward.check(self)
         inside(self, horizon=(2, 1 << 20), lam=(0, 1), size=(1e-9, 10))
-
-
-def step(learner: Learner, batches: Mapping, epochs: int = 5, batch: int = 128) -> dict[str, Taught]:
-    """The policy's step on the whole rollout, then several passes for the value: what `fit` takes instead of a gradient step."""
-    signal, rollout = learner.signals["policy"], batches["policy"]
-    figures, said = signal.improve(learner.trunk, rollout), {}
-    for _ in range(epochs):
-        for rows in torch.randperm(len(rollout.actions)).split(batch):
-            part = type(rollout)(*(each[rows.to(each.device)] for each in rollout))
-            said = learner.step({"policy": part})
-    return {"policy": said["policy"]._replace(metrics={**said["policy"].metrics, **figures})}

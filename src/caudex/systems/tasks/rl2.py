@@ -4,55 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from caudex import reward
 from caudex.adam import Adam
 from caudex.agent import Agent, Observed
 from caudex.claim import Claim, mean_interval
+from caudex.errors import CaudexError
 from caudex.experience import Histories
 from caudex.learner import Learner
 from caudex.meta_testing import tried
 from caudex.run import Run
 from caudex.signals.policy_gradient import ClippedPolicy
+from caudex.signals.trust_region import TrustRegion
 from caudex.system import System, inside
 from caudex.training import fit
-from caudex.trunks import Recurrent
+from caudex.trunks import GRU, Causal, Recurrent
 from caudex.worlds import trials
+from caudex.worlds.trials import Sizes
 
 TESTED = 1000
 """new tasks at the end"""
 CLAIMED = 10_000
 """new tasks that a claim is judged by"""
+MEMORIES = {"gru": GRU, "transformer": Causal}
 
 
 @dataclass
-class Rl2(System):
+class Rl2(Sizes, System):
     """A family of tasks, and the reward in each: an agent with memory that learns how to learn them (Duan et al. 2016).
 
-    It acts in task after task by proximal policy optimisation over whole trials; what it remembers of a trial's beginning
-    is all that it knows of the task. `caudex meta-test RUN` tries it on new tasks, beside the classical ways.
+    It acts in task after task, and learns from whole trials by proximal policy optimisation, or within a trust region; what
+    it remembers of a trial's beginning is all that it knows of the task. `caudex meta-test RUN` tries it on new tasks, beside
+    the classical ways.
     """
 
     world: str = "bandits"
-    """bandits, tabular-mdps, mazes, or module:function, which makes a Gymnasium environment of a seed"""
-    arms: int | None = None
-    """of bandits: 5"""
-    pulls: int | None = None
-    """of bandits, in a trial: 100"""
-    states: int | None = None
-    """of tabular-mdps: 10"""
-    actions: int | None = None
-    """of tabular-mdps: 5"""
-    horizon: int | None = None
-    """of tabular-mdps, steps of an episode: 10"""
-    size: str | None = None
-    """of mazes: small, or large"""
-    view: str | None = None
-    """of mazes: inside, or above"""
-    episodes: int | None = None
-    """of a trial: 10 of tabular-mdps, else 2; bandits have pulls"""
-    limit: int | None = None
-    """steps after which an episode of module:function is cut; without it, its own"""
     experience: int = 20_000_000
     """steps in the world, of all tasks together"""
     steps: int | None = None
@@ -60,55 +47,68 @@ class Rl2(System):
     tasks: int = 2000
     """tasks side by side"""
     batch: int = 500
-    """trials that one optimiser step learns from"""
+    """trials that one optimiser step learns from; by trpo, of the value"""
     epochs: int = 5
-    """passes over the trials of a round"""
+    """passes over the trials of a round; by trpo, for the value"""
+    memory: Literal["gru", "transformer"] = "gru"
+    """gru: so many numbers; transformer: all that was seen, in two blocks that attend to it"""
     width: int = 64
-    """numbers that are remembered"""
+    """of the memory, in numbers"""
+    separate: bool = False
+    """the value has a trunk of its own, with its own memory, as published; else it shares the policy's"""
+    by: Literal["ppo", "trpo"] = "ppo"
+    """how the policy is moved: ppo by small steps, trpo by one step a round, within a trust region"""
     gamma: float = 0.99
     """what a reward is worth one step later, also in the next episode"""
     lam: float = 0.3
     """lambda of generalised advantage estimation"""
     clip: float = 0.2
     """how far an action's probability may change, as a share"""
+    region: float = 0.01
+    """by trpo: nats by which a step may change the policy"""
     entropy: float = 0.0
-    """bonus on the entropy of the policy"""
+    """bonus on the entropy of the policy; not by trpo"""
     lr: float = 3e-3
-    """learning rate"""
+    """learning rate; by trpo, of the value"""
 
     scales: ClassVar = {"tiny": {"experience": 20_000, "tasks": 100, "batch": 50, "width": 16}}
+    feeds: ClassVar = ("histories",)
     form: ClassVar = ",.2f"
     measure: ClassVar = "mean return of a trial"
     statement: ClassVar = "in tasks that are new, who learned to learn earns what the best classical way earns, or more"
-    settings_of_worlds: ClassVar = (
-        "arms", "pulls", "states", "actions", "horizon", "size", "view", "episodes", "limit",
-    )  # fmt: skip
 
     def train(self, run: Run) -> Agent:
-        settings = {name: value for name in self.settings_of_worlds if (value := getattr(self, name)) is not None}
-        here = trials.make(self.world, self.tasks, **settings)
-        shown, action = here.family.observation.shape, here.action
-        actions = (
-            {"low": action.low.tolist(), "high": action.high.tolist()} if action.shape else {"count": here.choices}
-        )
-        facts = {"world": self.world, "settings": settings, "shape": list(shown), "actions": actions}
+        sizes = self.given()
+        here = trials.make(self.world, self.tasks, **sizes)
+        shape = list(here.family.observation.shape)
+        facts = {"world": self.world, "settings": sizes, "shape": shape, "actions": here.actions}
         with run.seeded("weights"):
             learner = self.learner(facts)
-        source = Histories(here, learner, "policy", self.batch, self.epochs, self.gamma, self.lam, run.seed)
+        batch, epochs, step = self.batch, self.epochs, Learner.step
+        if self.by == "trpo":  # a step of the policy on the whole round, then those passes for the value
+            batch, epochs, step = self.tasks, 1, partial(reward.by_trust_region, epochs=epochs, batch=batch)
+        source = Histories(here, learner, "policy", batch, epochs, self.gamma, self.lam, run.seed)
         run.keep("facts", facts)
-        fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))
+        sources = dict.fromkeys(learner.signals, source)
+        fit(learner, sources, **self.budget(1.0), run=run.stage("training"), step=step)
         agent = Agent(learner, facts)
         found = agent.play(TESTED, run.seed).returns.sum(1)
         run.keep("results", {"rl2": dict(zip(("return", "low", "high"), mean_interval(found))), "tasks": TESTED})
         return agent
 
     def learner(self, facts: dict) -> Learner:
-        shape, actions = tuple(facts["shape"]), facts["actions"]
-        seeing = Observed(shape, (actions.get("count") or len(actions["low"])) + 2)
-        policy = ClippedPolicy(actions, (), self.entropy, clip=self.clip)
-        optimizer = partial(Adam, lr=self.lr, eps=1e-5)
-        trunk = Recurrent(seeing, self.width)
-        return Learner(trunk, {"policy": policy}, optimizer, lambda progress: 1 - progress, clip=0.5)
+        baseline = self.trunk(facts) if self.separate else None
+        if self.by == "ppo":
+            policy = ClippedPolicy(facts["actions"], (), self.entropy, clip=self.clip, baseline=baseline)
+        else:
+            policy = TrustRegion(facts["actions"], (), self.region, baseline=baseline)
+        signals, optimizer = self.joined({"policy": policy}, facts), partial(Adam, lr=self.lr, eps=1e-5)
+        return Learner(self.trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
+
+    def trunk(self, facts: dict) -> Recurrent:
+        actions = facts["actions"]
+        before = (actions.get("count") or len(actions["low"])) + 2
+        return Recurrent(Observed(tuple(facts["shape"]), before), self.width, MEMORIES[self.memory])
 
     def budget(self, share: float) -> dict:
         return super().budget(share) | {"experience": self.experience}
@@ -139,4 +139,8 @@ class Rl2(System):
         inside(
             self, experience=(1, endless), tasks=(1, 1 << 20), batch=(1, 1 << 20), epochs=(1, 1000), width=(1, 1 << 14)
         )
-        inside(self, gamma=(0, 1), lam=(0, 1), clip=(1e-3, 10), entropy=(0, 10), lr=(1e-8, 10))
+        inside(self, gamma=(0, 1), lam=(0, 1), clip=(1e-3, 10), region=(1e-9, 10), entropy=(0, 10), lr=(1e-8, 10))
+        if self.by == "trpo" and self.also:
+            raise CaudexError(
+                f"--also {self.also[0]}: the step of trpo is for the policy alone; leave it out, or go by ppo."
+            )

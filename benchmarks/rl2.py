@@ -1,0 +1,103 @@
+"""Pulls a second in training to learn bandits of 10 arms, beside sb3-contrib's RecurrentPPO; writes results/rl2-speed.csv.
+
+    pip install sb3-contrib
+    python benchmarks/rl2.py               # about an hour; on a machine that does nothing else
+    python benchmarks/rl2.py 2             # two turns instead of six: does it work?
+
+Both train in turns in one process, the first turn of each is thrown away; the ratio is that of the medians, lowest and
+highest are over the turns. A trial is 100 pulls, a round one trial of each task, learned from in 5 passes of 4 batches. What
+is remembered has the same width, one memory serves policy and value, and no layer stands behind it; ours is a GRU, theirs an
+LSTM, which has a third more weights. Theirs acts in Gymnasium environments in this process (`DummyVecEnv`; a pull is too
+short for processes of their own), with 64, 256 or 1024 of them, and is told as the best of these by its median; ours has
+the 2000 of its defaults. With one thread of torch, and with two.
+"""
+
+import csv
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.spaces import Box, Discrete
+from sb3_contrib import RecurrentPPO
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from caudex.experience import Histories
+from caudex.systems.tasks.rl2 import Rl2
+from caudex.training import fit
+from caudex.worlds import trials
+
+TURNS = int(sys.argv[1]) if len(sys.argv) > 1 else 6
+THREADS, SIDE_BY_SIDE, BATCHES = (1, 2), (64, 256, 1024), 4
+OURS = Rl2(arms=10, pulls=100)
+
+
+class Bandit(gymnasium.Env):
+    """A trial as an episode: new arms at its beginning; seen are the last arm, what it paid, and whether one came before."""
+
+    observation_space, action_space = Box(0, 1, (OURS.arms + 2,), np.float32), Discrete(OURS.arms)
+
+    def reset(self, seed=None, options=None):
+        super().reset(seed=seed)
+        self.means, self.pulled = self.np_random.random(OURS.arms), 0
+        return np.zeros(OURS.arms + 2, np.float32), {}
+
+    def step(self, arm):
+        paid, shown = float(self.np_random.random() < self.means[arm]), np.zeros(OURS.arms + 2, np.float32)
+        shown[arm], shown[-2:] = 1, (paid, 1)
+        self.pulled += 1
+        return shown, paid, self.pulled == OURS.pulls, False, {}
+
+
+def ours() -> float:
+    world = trials.make("bandits", OURS.tasks, **OURS.given())
+    learner = OURS.learner({"shape": list(world.family.observation.shape), "actions": world.actions})
+    source = Histories(world, learner, "policy", OURS.tasks // BATCHES, OURS.epochs, OURS.gamma, OURS.lam)
+    begun = time.perf_counter()
+    fit(learner, {"policy": source}, steps=OURS.epochs * BATCHES)  # one round, whole
+    return source.experience / (time.perf_counter() - begun)
+
+
+def theirs(count: int) -> float:
+    model = RecurrentPPO(
+        "MlpLstmPolicy", DummyVecEnv([Bandit] * count), OURS.lr, OURS.pulls, count * OURS.pulls // BATCHES, OURS.epochs,
+        OURS.gamma, OURS.lam, OURS.clip, device="cpu",
+        policy_kwargs={
+            "lstm_hidden_size": OURS.width, "net_arch": [], "shared_lstm": True, "enable_critic_lstm": False,
+        },
+    )  # fmt: skip
+    begun = time.perf_counter()
+    model.learn(count * OURS.pulls)
+    return model.num_timesteps / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    speeds: dict[tuple, list[float]] = {}
+    for _ in range(TURNS):
+        for threads in THREADS:
+            torch.set_num_threads(threads)
+            speeds.setdefault((0, threads), []).append(ours())
+            for count in SIDE_BY_SIDE:
+                speeds.setdefault((count, threads), []).append(theirs(count))
+    rows = []
+    for threads in THREADS:
+        known = {count: speeds[count, threads][1:] for count in (0, *SIDE_BY_SIDE)}
+        best = max(SIDE_BY_SIDE, key=lambda count: statistics.median(known[count]))
+        mine, its = statistics.median(known[0]), statistics.median(known[best])
+        ratios = np.array(known[0]) / np.array(known[best])
+        figures = (round(float(each), 2) for each in (mine / its, ratios.min(), ratios.max()))
+        rows.append(
+            (threads, round(mine), *(round(statistics.median(known[count])) for count in SIDE_BY_SIDE), *figures)
+        )
+        print(*rows[-1], flush=True)
+    theirs_by_count = (f"sb3-contrib steps/s with {count}" for count in SIDE_BY_SIDE)
+    with Path("results/rl2-speed.csv").open("w", newline="") as file:
+        header = ("threads", "steps/s", *theirs_by_count, "ratio to its best", "lowest", "highest")
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+if __name__ == "__main__":
+    main()
