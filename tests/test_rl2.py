@@ -102,13 +102,15 @@ def test_some_trials_of_a_round_are_those_trials():
 
 def test_what_a_reward_is_worth_goes_through_the_ends_of_episodes():
     world = trials.make("bandits", 4, arms=3, pulls=5)
-    history = next(histories(world)[0])
-    rewards = history.observations.values[:, 1:, -2]  # each pull's is seen at the next
+    source = histories(world)[0]
+    history = next(source)
+    rewards = history.observations.values[:, 1:, -2] / source.scale.deviation  # each pull's is seen at the next
     returns = history.returns.view(4, 5)
     for t in range(3):  # every pull is an episode
         expected = rewards[:, t] + 0.5 * rewards[:, t + 1] + 0.25 * returns[:, t + 2]
         torch.testing.assert_close(returns[:, t], expected)
-    assert set(returns[:, -1].round(decimals=4).tolist()) <= {0.0, 1.0}  # and nothing behind the trial counts
+    paid = returns[:, -1] * source.scale.deviation
+    assert set(paid.round(decimals=4).tolist()) <= {0.0, 1.0}  # and nothing behind the trial counts
 
 
 def test_trials_of_different_lengths_give_their_real_steps():

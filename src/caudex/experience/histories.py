@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.compute import Passes
-from caudex.experience.returns import gae
+from caudex.experience.returns import Scale, gae
 from caudex.learner import Learner
 from caudex.run import derived
 from caudex.trunks import Padded
@@ -65,9 +65,10 @@ class Histories:
     """A trial of each of the world's tasks by the learner's signal `name`, then `epochs` passes of batches of whole trials.
 
     Nothing is cut inside a trial: not the memory, not what a reward is worth later, not the advantage (Duan et al. 2016,
-    section 2). Each round has new tasks, which follow from the seed and the round; between rounds nothing is under way.
-    The signal tells `draw(features)`, `bounded(actions)` and `judge(features, actions, own)`, as for `Rollouts`; what the
-    `baseline` of its value makes of the trials, where it has one, is seen in one call and not step by step.
+    section 2). Rewards count over the deviation of their discounted sum: in long trials values are large, and learning them
+    would drown the policy. Each round has new tasks, which follow from the seed and the round; between rounds nothing is
+    under way. The signal tells `draw(features)`, `bounded(actions)` and `judge(features, actions, own)`, as for `Rollouts`;
+    what the `baseline` of its value makes of the trials, where it has one, is seen in one call and not step by step.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Histories:
         self.trials, self.learner, self.name = trials, (learner,), name  # in a tuple: no part of this source
         self.batch, self.epochs, self.gamma, self.lam, self.seed = batch, epochs, gamma, lam, seed
         self.rounds, self.experience, self.waiting, self.ended, self.passes = 0, 0, [], [], Passes()
+        self.scale = Scale(trials.count, gamma)
 
     @property
     def flops(self) -> float:
@@ -137,7 +139,7 @@ class Histories:
         learner.train()
         own, over, rewards = values.T.cpu().numpy(), np.stack(ends), np.stack(rewards)  # [T, N]
         after = np.concatenate([own[1:], own[:1]])  # the last is never asked for: the trial ends there
-        advantages = gae(rewards, own, after, over, np.zeros_like(over), self.gamma, self.lam)
+        advantages = gae(self.scale(rewards, over), own, after, over, np.zeros_like(over), self.gamma, self.lam)
         advantages, earned = (torch.from_numpy(each).to(device, values.dtype).T for each in (advantages, rewards))
         self.ended.append(rewards.sum(0).mean())
         self.experience += int(lengths.sum())
@@ -152,8 +154,9 @@ class Histories:
 
     def state_dict(self) -> dict:
         state = {"rounds": self.rounds, "experience": self.experience, "flops": self.flops}
-        return state | {"ended": [float(each) for each in self.ended]}
+        return state | {"ended": [float(each) for each in self.ended], "scale": self.scale.state_dict()}
 
     def load_state_dict(self, state: dict) -> None:
         self.rounds, self.experience, self.ended = state["rounds"], state["experience"], list(state["ended"])
         self.waiting, self.passes.flops = [], state["flops"]
+        self.scale.load_state_dict(state["scale"])

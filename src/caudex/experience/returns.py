@@ -40,7 +40,11 @@ class Scale:
         whole, apart = self.seen + count, mean - self.mean
         self.squares += float(((sums - mean) ** 2).sum() + apart**2 * self.seen * count / whole)
         self.mean, self.seen = float(self.mean + apart * count / whole), whole
-        return np.clip(rewards / np.sqrt(self.squares / self.seen + 1e-8), -self.most, self.most)
+        return np.clip(rewards / self.deviation, -self.most, self.most)
+
+    @property
+    def deviation(self) -> float:
+        return float(np.sqrt(self.squares / self.seen + 1e-8))
 
     def state_dict(self) -> dict:
         return {"sums": self.sums.tolist(), "figures": [self.seen, self.mean, self.squares]}
