@@ -44,10 +44,10 @@ class Curl(OnReplay, System):
     Each picture is encoded once for all heads. `caudex play RUN --video out.mp4` shows what it learned.
     """
 
-    world: str = "pixels/cartpole-swingup"
+    world: str = "pixels/hopper"
     size: int = 0
     """pixels of a picture's side, of worlds that a camera sees; 0: 48, and 84 of dm_control"""
-    experience: int = 20_000
+    experience: int = 15_000
     worlds: int = 1
     stack: int = 3
     batch: int = 64
