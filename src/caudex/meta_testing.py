@@ -105,18 +105,22 @@ def maze_figure(run: Run, agent: Agent, played: Played, seed: int, greedy: bool 
             for axis, task in zip(some, trials.drawn(seed, len(failed))):
                 draw_maze(axis, world, agent.begin(greedy), task)
         lengths = played.lengths[:, :2]
-        last.plot([0, lengths.max()], [0, lengths.max()], color="0.7", linewidth=1)
+        ends = 1, 1.25 * world.family.limit
+        last.plot(ends, ends, color="0.7", linewidth=1)
         for which, colour in ((~failed, "0.45"), (failed, "tab:red")):
             last.scatter(*lengths[which].T, s=6, alpha=0.5, color=colour, linewidths=0)
-        last.set(xlabel="steps of the 1st episode", ylabel="of the 2nd", xscale="log", yscale="log", aspect="equal")
+        last.set(xlabel="steps of the 1st episode", ylabel="of the 2nd", xscale="log", yscale="log")
+        last.set(xlim=ends, ylim=ends, aspect="equal")
         for axis in (last.xaxis, last.yaxis):
             axis.set_major_formatter("{x:.0f}")
-        last.set_title(f"all {len(failed):,}; not learned: red", loc="left", size=9)
+            axis.set_minor_formatter("")
+        last.set_title(f"all {len(failed):,}", loc="left", size=9)
         last.spines[["top", "right"]].set_visible(False)
         handles, labels = some[0].get_legend_handles_labels()
         figure = last.figure
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
-        figure.suptitle(f"In {often} of {len(failed):,} new mazes the agent did not learn where the ball is", size=11)
+        title = f"In {often} of {len(failed):,} new mazes the agent did not learn where the ball is (red; +: not found)"
+        figure.suptitle(title, size=11)
     say(
         run,
         f"in {often} of {len(failed):,} new mazes the agent did not learn where the ball is: its second episode was",
@@ -125,7 +129,8 @@ def maze_figure(run: Run, agent: Agent, played: Played, seed: int, greedy: bool 
 
 
 def draw_maze(axis, world: Trials, act, task: int) -> None:
-    """A new maze from above, and the ways that `act` takes through it in the first two episodes."""
+    """A new maze from above, and the ways that `act` takes through it in the first two episodes, with their steps: 250+ where
+    these did not end at the ball."""
     maze, steps = world.family, []
 
     def noting(observations):
@@ -142,7 +147,7 @@ def draw_maze(axis, world: Trials, act, task: int) -> None:
         down, right = np.divmod(way, maze.side)
         aside = 0.13 * (2 * episode - 1)  # lest one hide the other
         axis.plot(right + aside, down + aside, color=colour, linewidth=1.6, label=f"{which} episode")
-        told.append(f"{which} {lengths[episode]:.0f}" + ("" if arrived else " (not ended)"))
+        told.append(f"{which} {lengths[episode]:.0f}" + ("" if arrived else "+"))
     down, right = np.divmod([maze.start[0], maze.target[0]], maze.side)
     axis.plot(right[0], down[0], "^>v<"[maze.course[0]], color="black", markersize=7, linewidth=0, label="start")
     axis.plot(right[1], down[1], "o", color="tab:red", markersize=8, linewidth=0, label="ball")
