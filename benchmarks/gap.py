@@ -161,6 +161,8 @@ def state(folder: Path, tasks: list[str], seeds: list[int]) -> None:
 
 def curve(run: Run) -> np.ndarray:
     """[K, 2]: steps of the world, and the mean return of the episodes that ended about then, over five rows."""
+    if not run.kept("results"):
+        return np.empty((0, 2))
     rows = [row for row in run.stage("training").metrics() if "episodes/return" in row]
     found = np.array([(row["experience"], row["episodes/return"]) for row in rows])
     width = min(5, len(found))
@@ -187,12 +189,18 @@ def correlation(x: np.ndarray, y: np.ndarray, draws: int = 100_000) -> tuple[flo
     return float(a @ b), float((1 + (np.abs(shuffled) >= abs(a @ b) - 1e-12).sum()) / (draws + 1))
 
 
+def returned(run: Run) -> float:
+    """What its policy earned; nothing is known of a run that was not trained."""
+    found = run.kept("results")
+    return found["policy"]["return"] if found else np.nan
+
+
 def table(folder: Path, tasks: list[str], seeds: list[int]) -> None:
     rows, errors, gaps = [], [], []
     for task in tasks:
         told = [json.loads((folder / f"regression-{task}-{seed}.json").read_text()) for seed in seeds]
         runs = {name: [Run(folder / f"{name}-{task}-{seed}", seed) for seed in seeds] for name in ARMS}
-        earned = {name: [run.kept("results")["policy"]["return"] for run in each] for name, each in runs.items()}
+        earned = {name: [returned(run) for run in each] for name, each in runs.items()}
         chance = np.mean([run.kept("results")["random"]["return"] for run in runs["state"]])
         means = {name: float(np.mean(each)) for name, each in earned.items()}
         halves = [chance + (means["state"] - chance) / 2] * len(seeds)
@@ -225,32 +233,33 @@ def table(folder: Path, tasks: list[str], seeds: list[int]) -> None:
         print(f"error of {kind} and gap, {len(some)} tasks: rank correlation {rho:.2f}, p {p:.4f}")
     with Path("results/gap-correlation.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([("error of", "tasks", "spearman", "permutation p"), *told])
-    picture(rows, told[0])
+    picture(rows, told)
 
 
-def picture(rows: list[tuple], correlated: tuple) -> None:
-    """Left what each task earned, as a share of what the state earns; right the error of regression against the gap."""
+def picture(rows: list[tuple], told: list[tuple]) -> None:
+    """Left what each task earned, as a share of what the state earns; beside it the errors of regression against the gap."""
     plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9})
-    figure, (bars, points) = plt.subplots(1, 2, figsize=(10, 4.2), dpi=110, layout="constrained")
+    figure, (bars, *panels) = plt.subplots(
+        1, 3, figsize=(13, 4.2), dpi=110, layout="constrained", width_ratios=[1.3, 1, 1]
+    )
     rows = sorted(rows, key=lambda row: row[5])
     places = np.arange(len(rows))
     for shift, (name, label, colour) in enumerate(
-        (("curl", "curl", "tab:green"), ("pictures", "the same without contrast or moved views", "tab:gray"))
+        (("curl", "curl", "tab:green"), ("pictures", "without contrast or moved views", "tab:gray"))
     ):
         shares = [(means[name] - chance) / (means["state"] - chance) for _, chance, means, *_ in rows]
         bars.barh(places + 0.2 - 0.4 * shift, shares, 0.38, color=colour, label=label)
     bars.axvline(1, color="black", linewidth=1, linestyle=":")
     bars.set_yticks(places, [task for task, *_ in rows])
     bars.set_xlabel("return, from acting at random (0) to SAC from the state (1)")
-    bars.legend(loc="lower right", frameon=False)
-    for task, _, _, _, _, gap, error in rows:
-        points.scatter(error["all"], gap, color="tab:red" if "hidden" in error else "tab:blue")
-        points.annotate(task, (error["all"], gap), xytext=(4, 3), textcoords="offset points", size=7)
-    _, count, rho, p = correlated
-    points.set_title(f"{count} tasks: rank correlation {rho}, p {p}; red: something is hidden", size=9, loc="left")
-    points.set(
-        xlabel="error of regression from pictures to the state, over the variance", ylabel="gap of curl to the state"
-    )
+    figure.legend(*bars.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False)
+    for axis, (kind, count, rho, p) in zip(panels, (row for row in told if row[0] in ("all", "velocity"))):
+        for task, _, _, _, _, gap, error in rows:
+            axis.scatter(error[kind], gap, color="tab:red" if "hidden" in error else "tab:blue")
+            axis.annotate(task, (error[kind], gap), xytext=(4, 3), textcoords="offset points", size=7)
+        axis.set_title(f"{count} tasks: rank correlation {rho}, p {p}", size=9, loc="left")
+        axis.set(xlabel=f"error of regression, {'all numbers' if kind == 'all' else kind}", xscale="log")
+    panels[0].set_ylabel("gap of curl to the state; red: something is hidden")
     figure.savefig("docs/gap.png")
 
 
