@@ -1,14 +1,14 @@
 """Pulls a second in training to learn bandits of 10 arms, beside sb3-contrib's RecurrentPPO; writes results/rl2-speed.csv.
 
     pip install sb3-contrib
-    python benchmarks/rl2.py               # about an hour; on a machine that does nothing else
+    python benchmarks/rl2.py               # some ten minutes; on a machine that does nothing else
     python benchmarks/rl2.py 2             # two turns instead of six: does it work?
 
 Both train in turns in one process, the first turn of each is thrown away; the ratio is that of the medians, lowest and
 highest are over the turns. A trial is 100 pulls, a round one trial of each task, learned from in 5 passes of 4 batches. What
 is remembered has the same width, one memory serves policy and value, and no layer stands behind it; ours is a GRU, theirs an
 LSTM, which has a third more weights. Theirs acts in Gymnasium environments in this process (`DummyVecEnv`; a pull is too
-short for processes of their own), with 64, 256 or 1024 of them, and is told as the best of these by its median; ours has
+short for processes of their own), with 256, 1024 or 2048 of them, and is told as the best of these by its median; ours has
 the 2000 of its defaults. With one thread of torch, and with two.
 """
 
@@ -31,7 +31,7 @@ from caudex.training import fit
 from caudex.worlds import trials
 
 TURNS = int(sys.argv[1]) if len(sys.argv) > 1 else 6
-THREADS, SIDE_BY_SIDE, BATCHES = (1, 2), (64, 256, 1024), 4
+THREADS, SIDE_BY_SIDE, BATCHES = (1, 2), (256, 1024, 2048), 4
 OURS = Rl2(arms=10, pulls=100)
 
 
