@@ -148,7 +148,7 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
     start(find("systems", "curl")(), whole)
     whole.keep("plan", {"seeds": 2})
     whole.keep("claim", {"shown": False})
-    other = lived(tmp_path, "curl", "pixels/cartpole-swingup", 2, 90.0, 10.0)
+    other = lived(tmp_path, "curl", "pixels/hopper", 2, 90.0, 10.0)
     found = cells(done("compare", tmp_path / "claim", other).out)
     assert found["results"] == ["curl", "sac from pictures", "random"]
-    assert found["pixels/cartpole-swingup"][0] == "83.7 ± 13.7 (3)"
+    assert found["pixels/hopper"][0] == "83.7 ± 13.7 (3)"
