@@ -10,7 +10,8 @@ SPREAD = "± is half the 95% interval over the seeds; gains are paired by seed."
 
 
 def claim_table(claim: dict) -> list[tuple]:
-    """Figure and baselines with intervals, one row for each value of the varied setting and each baseline."""
+    """Figure and baselines with intervals, one row for each value of the varied setting and each baseline; behind these
+    what was measured beside them."""
     over, form = claim.get("over", "").replace("_", " "), claim.get("form", ".2%")
     rows = [((over,) if over else ()) + (claim["system"], "against", "baseline", "gain")]
     for part in claim.get("values", [claim]):
@@ -20,6 +21,7 @@ def claim_table(claim: dict) -> list[tuple]:
             gain += "" if baseline["gain_interval"] else " (one seed)"
             rows.append((*head, name, spread(baseline["figure"], baseline["interval"], form), gain))
             head = ("",) * len(head)
+        rows += [(*head, name, spread(*found.values(), form), "") for name, found in part.get("further", {}).items()]
     return rows
 
 
