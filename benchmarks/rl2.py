@@ -1,7 +1,7 @@
 """Pulls a second in training to learn bandits of 10 arms, beside sb3-contrib's RecurrentPPO; writes results/rl2-speed.csv.
 
     pip install sb3-contrib
-    python benchmarks/rl2.py               # some ten minutes; on a machine that does nothing else
+    python benchmarks/rl2.py               # on a machine that does nothing else
     python benchmarks/rl2.py 2             # two turns instead of six: does it work?
 
 Both train in turns in one process, the first turn of each is thrown away; the ratio is that of the medians, lowest and

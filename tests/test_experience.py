@@ -156,6 +156,16 @@ def test_every_place_plays_the_same_number_of_episodes(monkeypatch):
     found = played("clock", lambda seen: np.zeros(len(seen), np.int64), episodes=25, seed=0)
     assert len(found) == 25 and set(found) <= {6.0, 10.0}
     assert len(at_random("clock", 3, 0)) == 3
+    monkeypatch.setattr(Clock, "longest", 2)  # as games of Atari have it
+    assert set(at_random("clock", 3, 0)) == {1.0 + 2.0}
+
+
+def test_an_episode_that_is_cut_was_not_lost_and_the_next_one_begins():
+    acting = Acting(Clock(2), seed=3, most=2)
+    for _ in range(2):
+        lived = acting.step(np.zeros(2, np.int64))
+    assert lived.truncated.all() and lived.begun.all() and not lived.terminated.any()
+    assert acting.observations[:, 1].tolist() == [0, 0] and lived.after[:, 1].tolist() == [2, 2]
 
 
 # -- replay ---------------------------------------------------------------------------------------------------------

@@ -123,9 +123,9 @@ def maze_figure(run: Run, agent: Agent, played: Played, seed: int, greedy: bool 
         figure.suptitle(title, size=11)
     say(
         run,
-        f"in {often} of {len(failed):,} new mazes the agent did not learn where the ball is: its second episode was",
+        f"in {often} of {len(failed):,} new mazes the agent did not learn where the ball is: its second episode was longer "
+        f"than the first, or did not end. {run.path / 'figures' / name}.png shows ways and lengths",
     )
-    say(run, f"longer than the first, or did not end. {run.path / 'figures' / name}.png shows ways and lengths")
 
 
 def draw_maze(axis, world: Trials, act, task: int) -> None:

@@ -17,8 +17,6 @@ from caudex.progress import Progress
 from caudex.run import derived
 
 Choose = Callable[[np.ndarray], np.ndarray]
-GAME = 4500
-"""steps, of four frames: five minutes, for which games were played to be compared (Mnih et al. 2015, table 2)"""
 
 
 class Episode(NamedTuple):
@@ -116,11 +114,10 @@ def acted(
     world: str, choose: Choose, count: int, seed: int, stack: int = 1, silent: bool = False, together: int = 10
 ) -> list[Episode]:
     """`count` episodes of `choose`, observations [N, ...] to actions; each place plays the same number, lest the short
-    episodes count more. Games of Atari, which one who waits may never end, are played for `GAME` steps at most."""
+    episodes count more. None is longer than `World.longest`."""
     places = min(count, together)
     here = worlds.make(world, places)
-    most = GAME if world.startswith("ALE/") else 0
-    acting, each = Acting(here, derived(seed, "play"), stack, most=most), -(-count // places)
+    acting, each = Acting(here, derived(seed, "play"), stack, most=here.longest), -(-count // places)
     found: list[list[Episode]] = [[] for _ in range(places)]
     with Progress("playing", places * each, silent=silent) as progress:
         while min(map(len, found)) < each:

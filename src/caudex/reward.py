@@ -155,14 +155,13 @@ class OnValues(OnReplay):
 
 
 def begun(settings: OnWorld, run: Run, world: str = "") -> tuple[Acting, dict]:
-    """The worlds, their first episodes begun, and the facts of the model; `world` in place of the one in the settings.
-    Rewards of Atari are cut to -1 and 1, as published."""
+    """The worlds, their first episodes begun, and the facts of the model; `world` in place of the one in the settings."""
     world = world or settings.world
     here = worlds.make(world, settings.worlds)
     shape = here.observation.shape
     pictures = len(shape) == 3
     stack = settings.stack if pictures and min(shape[1:]) >= 36 else 1
-    acting = Acting(here, run.seed, stack, clipped=1.0 if here.name.startswith("ALE/") else 0.0)
+    acting = Acting(here, run.seed, stack, clipped=here.cut)
     facts = {"world": world, "stack": stack, "shape": list(acting.shape), "actions": here.actions}
     return acting, facts
 

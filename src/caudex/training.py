@@ -132,9 +132,8 @@ def fit(
         state.seconds = time.perf_counter() - started
         state.flush()
         if run:
-            run.keep(
-                "about", _about(learner, state.sources, budget, fabric.device)
-            )  # some know their trivial loss only now
+            # some know their trivial loss only now
+            run.keep("about", _about(learner, state.sources, budget, fabric.device))
         state.finish()
         fabric.barrier()  # what the first process wrote can be read by the others
     return learner.eval()

@@ -14,9 +14,12 @@ class Atari(World):
 
     v5 (Machado et al. 2018, section 5): an action is repeated by chance one time in four. v4 (Mnih et al. 2015): nothing
     happens by chance, but up to 30 actions that do nothing begin a game, and who learns takes a lost life for its end.
-    Both have the actions that the game knows, and play until it is over. Rewards are the game's own. Raises CaudexError
-    for an unknown game.
+    Both have the actions that the game knows, and play until it is over; to be compared for five minutes at most (Mnih et
+    al. 2015, table 2), as one who waits may never end. Rewards are the game's own, for those who learn cut to -1 and 1, as
+    published. Raises CaudexError for an unknown game.
     """
+
+    cut, longest = 1.0, 4500
 
     def __init__(self, name: str, count: int):
         known, newest = games(), name.removesuffix("-v4") + "-v5" * name.endswith("-v4")

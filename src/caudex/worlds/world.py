@@ -31,6 +31,10 @@ class World:
     observation: Any
     action: Any
     exact: bool = True
+    cut: float = 0.0
+    """what rewards are cut to for those who learn, where that was published; 0: they are as they are"""
+    longest: int = 0
+    """steps for which an episode is played where policies are compared; 0: to its end"""
 
     @property
     def actions(self) -> dict:

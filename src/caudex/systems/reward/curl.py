@@ -22,13 +22,12 @@ from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.system import System, inside
 from caudex.training import fit
 from caudex.trunks import Nature, Trunk
+from caudex.trunks.nature import EFFICIENT
 from caudex.views import Blur, Cutout, Moved, Noise
 
 LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
 """(channels, kernel, stride) for robots in frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
 PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
-GAMES = ((32, 5, 5), (64, 5, 5))
-"""of data-efficient Rainbow (van Hasselt et al. 2019)"""
 VIEWS = {"moved": None, "blurred": Blur((0.1, 2.0), 1.0), "noisy": Noise(0.1), "cut": Cutout(0.3)}
 SHARED = ("experience", "batch", "lr", "width", "temperature", "seed", "every", "start", "returns")
 """settings of curl that SAC from the state is given, too"""
@@ -119,7 +118,7 @@ class Curl(OnReplay, System):
 
     def trunk(self, shape: tuple[int, int, int], game: bool) -> Trunk:
         side = min(shape[1:])
-        layers = None if side < 36 else GAMES if game else PUBLISHED if side >= 84 else LAYERS
+        layers = None if side < 36 else EFFICIENT if game else PUBLISHED if side >= 84 else LAYERS
         return Nature(shape, 0, layers)
 
     def claim(self, run: Run) -> Claim:

@@ -62,8 +62,9 @@ class Rainbow(OnValues, System):
         none = {name: value for part in PARTS.values() for name, value in part.items()}
         earned = {}
         for name, left in {"none of them": none, **{f"without {part}": left for part, left in PARTS.items()}}.items():
-            replace(self, **left).train(run.stage(name.replace(" ", "-")))
-            earned[name] = run.stage(name.replace(" ", "-")).kept("results")["policy"]["return"]
+            stage = run.stage(name.replace(" ", "-"))
+            replace(self, **left).train(stage)
+            earned[name] = stage.kept("results")["policy"]["return"]
         found = run.kept("results")
         against = {"none of them": earned.pop("none of them"), "random": found["random"]["return"]}
         return Claim(self.statement, found["policy"]["return"], against, earned)

@@ -37,15 +37,8 @@ class Trpo(OnWorld, System):
     feeds: ClassVar = ()  # its step is for the policy alone
     scales: ClassVar = {
         "tiny": {"experience": 2048, "horizon": 64},
-        "paper": {
-            "world": "Swimmer-v5",
-            "experience": 10_000_000,
-            "worlds": 50,
-            "horizon": 1000,
-            "lam": 1.0,
-            "size": 0.01,
-        },
-    }
+        "paper": {"world": "Swimmer-v5", "experience": 10_000_000, "worlds": 50, "horizon": 1000, "lam": 1.0, "size": 0.01},
+    }  # fmt: skip
 
     def train(self, run: Run) -> Player:
         acting, facts = reward.begun(self, run)
@@ -53,17 +46,8 @@ class Trpo(OnWorld, System):
             learner = self.learner(facts)
         whole = self.horizon * self.worlds
         source = Rollouts(
-            acting,
-            learner,
-            "policy",
-            self.horizon,
-            whole,
-            1,
-            self.gamma,
-            self.lam,
-            scaled=not acting.clipped,
-            seed=run.seed,
-        )
+            acting, learner, "policy", self.horizon, whole, 1, self.gamma, self.lam, scaled=not acting.clipped, seed=run.seed,
+        )  # fmt: skip
         reward.keep(run, facts)
         fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=reward.by_trust_region)
         return reward.finish(Player(learner, facts), run)
