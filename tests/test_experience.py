@@ -408,6 +408,15 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
     assert rows[0] == rows[1] and "episodes/return" in rows[0][-1]
 
 
+def test_a_budget_of_experience_leaves_no_rollout_unused(tmp_path):
+    learner, sources, further = parts("ppo", tmp_path)
+    fit(learner, sources, **further)
+    rollouts, passes, batches = 512 // 64, 2, 64 // 16
+    run = Run(tmp_path / "stages" / "training")
+    assert run.kept("finished")["step"] == rollouts * passes * batches
+    assert sources["policy"].acted == 512 == run.metrics()[-1]["experience"]
+
+
 def test_acting_counts_in_the_operations(tmp_path):
     system = Dqn(worlds=3, capacity=120, start=60, batch=8, experience=400)
     run = Run(tmp_path, 1)

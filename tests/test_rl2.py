@@ -23,6 +23,7 @@ from caudex.signals.policy_gradient import ClippedPolicy
 from caudex.signals.trust_region import TrustRegion
 from caudex.systems.tasks import rl2
 from caudex.systems.tasks.rl2 import Rl2
+from caudex.training import fit
 from caudex.trunks import GRU, Causal, Identity, Padded, Recurrent
 from caudex.worlds import trials
 from caudex.worlds.trials import Played
@@ -30,11 +31,11 @@ from caudex.worlds.trials import Played
 CORES = pytest.mark.parametrize("core", [GRU, Causal])
 
 
-def histories(world, lam=1.0, batch=4, seed=0):
+def histories(world, lam=1.0, batch=4, epochs=1, seed=0):
     torch.manual_seed(0)
     policy = ClippedPolicy({"count": world.choices})
     learner = Learner(Recurrent(Identity(world.observation.shape[0]), 8), {"policy": policy})
-    return Histories(world, learner, "policy", batch, 1, gamma=0.5, lam=lam, seed=seed), learner
+    return Histories(world, learner, "policy", batch, epochs, gamma=0.5, lam=lam, seed=seed), learner
 
 
 @CORES
@@ -137,6 +138,13 @@ def test_rounds_have_new_tasks_and_the_same_ones_after_resuming():
     resumed, _ = histories(trials.make("bandits", 4, pulls=3))
     resumed.load_state_dict(state)
     assert resumed.rounds == 1 and resumed.experience == 12
+
+
+def test_a_budget_of_experience_leaves_no_round_unused():
+    source, learner = histories(trials.make("bandits", 4, pulls=3), batch=2, epochs=3)
+    steps = []
+    fit(learner, {"policy": source}, experience=24, step=lambda *_: steps.append(source.experience) or {})
+    assert steps == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24] and source.acted == 24
 
 
 def trained(folder, **settings):

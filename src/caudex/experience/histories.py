@@ -84,13 +84,18 @@ class Histories:
     ):
         self.trials, self.learner, self.name = trials, (learner,), name  # in a tuple: no part of this source
         self.batch, self.epochs, self.gamma, self.lam, self.seed = batch, epochs, gamma, lam, seed
-        self.rounds, self.experience, self.waiting, self.ended, self.passes = 0, 0, [], [], Passes()
+        self.rounds, self.acted, self.latest, self.waiting, self.ended, self.passes = 0, 0, 0, [], [], Passes()
         self.scale = Scale(trials.count, gamma)
 
     @property
     def flops(self) -> float:
         """What acting took."""
         return self.passes.flops
+
+    @property
+    def experience(self) -> int:
+        """Steps that were learned from: a budget of them ends with a round's last batch, not with its first."""
+        return self.acted - len(self.waiting) * self.latest // (self.epochs * -(-self.trials.count // self.batch))
 
     def __iter__(self):
         return self
@@ -142,7 +147,8 @@ class Histories:
         advantages = gae(self.scale(rewards, over), own, after, over, np.zeros_like(over), self.gamma, self.lam)
         advantages, earned = (torch.from_numpy(each).to(device, values.dtype).T for each in (advantages, rewards))
         self.ended.append(rewards.sum(0).mean())
-        self.experience += int(lengths.sum())
+        self.latest = int(lengths.sum())
+        self.acted += self.latest
         observations = Padded(whole, torch.from_numpy(lengths).to(device))
         parts = (actions, log_probs, values, advantages, advantages + values, earned)
         return History(observations, *(part[observations.real()] for part in parts))
@@ -153,10 +159,10 @@ class Histories:
         return {"trials/return": float(np.mean(ended))} if ended else {}
 
     def state_dict(self) -> dict:
-        state = {"rounds": self.rounds, "experience": self.experience, "flops": self.flops}
+        state = {"rounds": self.rounds, "acted": self.acted, "flops": self.flops}
         return state | {"ended": [float(each) for each in self.ended], "scale": self.scale.state_dict()}
 
     def load_state_dict(self, state: dict) -> None:
-        self.rounds, self.experience, self.ended = state["rounds"], state["experience"], list(state["ended"])
+        self.rounds, self.acted, self.ended = state["rounds"], state["acted"], list(state["ended"])
         self.waiting, self.passes.flops = [], state["flops"]
         self.scale.load_state_dict(state["scale"])

@@ -60,14 +60,21 @@ class Rollouts:
         self.horizon, self.batch, self.epochs, self.gamma, self.lam = horizon, batch, epochs, gamma, lam
         self.scale = Scale(acting.world.count, gamma) if scaled else None
         self.observe = getattr(learner.trunk, "observe", None) if observing else None
+        self.steps = horizon * acting.world.count
+        self.batches = -(-self.steps // batch)
         self.generator = torch.Generator().manual_seed(seed)
-        self.experience, self.whole, self.passes = 0, None, Passes()
+        self.acted, self.whole, self.passes = 0, None, Passes()
         self.left, self.waiting = 0, []  # epochs of the whole that are still to come, batches of the one that is on
 
     @property
     def flops(self) -> float:
         """Of acting."""
         return self.passes.flops
+
+    @property
+    def experience(self) -> int:
+        """Steps that were learned from: a budget of them ends with a rollout's last batch, not with its first."""
+        return self.acted - (len(self.waiting) + self.left * self.batches) * self.steps // (self.epochs * self.batches)
 
     def __iter__(self):
         return self
@@ -125,7 +132,7 @@ class Rollouts:
             rewards = self.scale(rewards, terminated | truncated)
         advantages = gae(rewards, own, next_values, terminated, truncated, self.gamma, self.lam)
         advantages = torch.from_numpy(advantages).to(device)
-        self.experience += self.horizon * count
+        self.acted += self.steps
         observations = torch.from_numpy(seen).to(device)
         parts = (observations, actions, log_probs, values, advantages, advantages + values)
         return Rollout(*(part.flatten(0, 1) for part in parts))
@@ -134,14 +141,14 @@ class Rollouts:
         return self.acting.told()
 
     def state_dict(self) -> dict:
-        state = {"acting": self.acting.state_dict(), "experience": self.experience, "flops": self.flops}
+        state = {"acting": self.acting.state_dict(), "acted": self.acted, "flops": self.flops}
         state["generator"] = self.generator.get_state()
         state["observed"] = self.whole.observations if self.whole is not None and self.observe else None
         return state | ({"scale": self.scale.state_dict()} if self.scale else {})
 
     def load_state_dict(self, state: dict) -> None:
         self.acting.load_state_dict(state["acting"])
-        self.experience, self.left, self.waiting = state["experience"], 0, []
+        self.acted, self.left, self.waiting = state["acted"], 0, []
         self.passes.flops = state["flops"]
         self.generator.set_state(state["generator"])
         if state["observed"] is not None:
