@@ -82,11 +82,11 @@ def test_to_act_after_more_steps_costs_more_attention_and_so_in_every_round():
 
 
 def test_some_trials_of_a_round_are_those_trials():
-    world = trials.make("mazes", 16, view="above", episodes=1)
+    world = trials.make("mazes", 64, view="above", episodes=1)
     shape = world.family.observation.shape
     torch.manual_seed(0)
     learner = Learner(Recurrent(Observed(shape, 5), 8), {"policy": ClippedPolicy({"count": 3})})
-    whole = Histories(world, learner, "policy", 16, 1, seed=1).collect()
+    whole = Histories(world, learner, "policy", 64, 1, seed=1).collect()
     lengths = whole.observations.lengths
     rows = torch.stack([lengths.argmax(), lengths.argmin()])
     long, short = lengths[rows].tolist()

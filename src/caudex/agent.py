@@ -65,11 +65,14 @@ class Agent(nn.Module):
 
 
 class Observed(Trunk):
-    """What a trial shows, [N, ...] of `shape`, and what came before, as one vector: pictures go through convolutions."""
+    """What a trial shows, [N, ...] of `shape`, and what came before, as one vector: pictures go through convolutions.
 
-    def __init__(self, shape: tuple[int, ...], before: int, width: int = 128):
+    The first takes tiles of 4 x 4 pixels: a fifth of the time of two of 5 x 5 with stride 2, which are published.
+    """
+
+    def __init__(self, shape: tuple[int, ...], before: int, width: int = 64):
         super().__init__()
-        self.shape, self.eye = shape, Nature(shape, width, ((16, 5, 2), (16, 5, 2))) if len(shape) == 3 else None
+        self.shape, self.eye = shape, Nature(shape, width, ((16, 4, 4), (32, 3, 2))) if len(shape) == 3 else None
         self.width = (width if self.eye else int(np.prod(shape))) + before
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
