@@ -1,5 +1,7 @@
 """Acting, and what is kept of it: known answers, and killed runs that go on as if nothing had been."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -324,6 +326,19 @@ def test_a_clipped_action_gains_no_more():
     assert gradient(0.0) > 0.01  # the same policy: the plain policy gradient
     assert gradient(0.5) == 0  # all have gone as far as they may
     assert gradient(-0.5) > 0.01  # the wrong way: nothing holds them
+
+
+def test_the_bonus_on_entropy_fades_as_training_goes():
+    learner = Learner(Identity(2), {"policy": ClippedPolicy({"count": 2}, entropy=1.0, value=0.0, fading=True)})
+    nothing = torch.zeros(8)
+    batch = Rollout(torch.randn(8, 2), torch.arange(8) % 2, nothing, nothing, nothing, nothing)
+
+    def loss(progress):
+        learner.progress = progress
+        return learner({"policy": batch})["policy"].loss.item()
+
+    assert loss(0.0) == approx(-math.log(2), abs=0.01)  # of two actions, at first about as likely
+    assert loss(0.75) == approx(loss(0.0) / 4, rel=1e-5) and loss(1.0) == 0
 
 
 def test_advantages_are_standardised():

@@ -87,6 +87,7 @@ class Learner(nn.Module):
         """What all signals say that speak this step; `step` weighs their losses."""
         trunk, taught = Remembering(self.trunk), {}
         for name, signal in self.signals.items():
+            signal.progress = self.progress
             said = signal.loss(trunk, batches[name])
             if said is not None:
                 taught[name] = said

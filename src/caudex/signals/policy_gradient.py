@@ -75,7 +75,8 @@ class ActorCritic(Signal):
 class ClippedPolicy(ActorCritic):
     """The same with several passes over a rollout: an action gains no more once its probability has changed by `clip`.
 
-    Advantages are standardised in each batch. Source: Schulman et al. 2017, equations 7 and 9.
+    With `fading` the bonus on entropy falls to 0 in the course of training (Wang et al. 2016, section 3.1). Advantages are
+    standardised in each batch. Source: Schulman et al. 2017, equations 7 and 9.
     """
 
     def __init__(
@@ -85,10 +86,11 @@ class ClippedPolicy(ActorCritic):
         entropy: float = 0.0,
         value: float = 0.5,
         clip: float = 0.2,
+        fading: bool = False,
         baseline: nn.Module | None = None,
     ):
         super().__init__(actions, hidden, entropy, value, baseline)
-        self.clip = clip
+        self.clip, self.fading = clip, fading
 
     def loss(self, trunk, batch):
         policy, values = self.both(trunk, batch.observations)
@@ -99,7 +101,8 @@ class ClippedPolicy(ActorCritic):
         gain = (least * advantages).mean()  # the minimum of equation 7; where it is that of `kept`, nothing is learned
         loss = self.value * F.mse_loss(values, batch.returns) - gain
         if self.entropy:
-            loss = loss - self.entropy * policy.entropy().mean()
+            left = 1 - self.progress if self.fading else 1.0
+            loss = loss - left * self.entropy * policy.entropy().mean()
         figures = {
             "entropy": lambda: policy.entropy().mean(),
             "kl": lambda: (ratio - 1 - change).mean(),  # Schulman 2020: its mean is right, its variance small

@@ -29,6 +29,8 @@ class Signal(nn.Module):
 
     weight: float = 1.0
     """what the learner multiplies the loss by"""
+    progress: float = 0.0
+    """how much of the training is over, in [0, 1]; the learner says it before it asks for a loss"""
     needs: str = "unlabelled"
     """which of a system's sources feeds this signal when it is added by `--also`: labelled, unlabelled, pairs, frames"""
 

@@ -44,11 +44,11 @@ class Rl2(Sizes, System):
     """steps in the world, of all tasks together"""
     steps: int | None = None
     """stop after so many optimiser steps, where that comes first"""
-    tasks: int = 2000
+    tasks: int = 500
     """tasks side by side"""
-    batch: int = 500
+    batch: int = 25
     """trials that one optimiser step learns from; by trpo, of the value"""
-    epochs: int = 5
+    epochs: int = 2
     """passes over the trials of a round; by trpo, for the value"""
     memory: Literal["gru", "transformer"] = "gru"
     """gru: so many numbers; transformer: all that was seen, in two blocks that attend to it"""
@@ -60,15 +60,15 @@ class Rl2(Sizes, System):
     """how the policy is moved: ppo by small steps, trpo by one step a round, within a trust region"""
     gamma: float = 0.99
     """what a reward is worth one step later, also in the next episode"""
-    lam: float = 0.3
+    lam: float = 0.8
     """lambda of generalised advantage estimation"""
     clip: float = 0.2
     """how far an action's probability may change, as a share"""
     region: float = 0.01
     """by trpo: nats by which a step may change the policy"""
-    entropy: float = 0.0
-    """bonus on the entropy of the policy; not by trpo"""
-    lr: float = 3e-3
+    entropy: float = 0.05
+    """bonus on the entropy of the policy, which fades as training goes; not by trpo"""
+    lr: float = 0.01
     """learning rate; by trpo, of the value"""
 
     scales: ClassVar = {"tiny": {"experience": 20_000, "tasks": 100, "batch": 50, "width": 16}}
@@ -99,7 +99,7 @@ class Rl2(Sizes, System):
     def learner(self, facts: dict) -> Learner:
         baseline = self.trunk(facts) if self.separate else None
         if self.by == "ppo":
-            policy = ClippedPolicy(facts["actions"], (), self.entropy, clip=self.clip, baseline=baseline)
+            policy = ClippedPolicy(facts["actions"], (), self.entropy, clip=self.clip, fading=True, baseline=baseline)
         else:
             policy = TrustRegion(facts["actions"], (), self.region, baseline=baseline)
         signals, optimizer = self.joined({"policy": policy}, facts), partial(Adam, lr=self.lr, eps=1e-5)

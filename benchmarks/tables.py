@@ -1,0 +1,119 @@
+"""The tables of RL² (Duan et al. 2016, tables 1 to 3), learned by rl2; results/rl2.csv.
+
+    python benchmarks/tables.py runs/tables                               # all: hours of one core
+    python benchmarks/tables.py runs/tables bandits-100-10 mazes-small    # these alone; the rows of the others stay
+
+A cell is one training on one thread, `caudex train rl2` with the settings that its row tells; what is done is not done
+again. Settings were chosen with seed 100, of which no row is. Then the last weights draw their actions in the tasks that the
+classical ways were tried in (results/rl2-classics.csv), which are new. Means over tasks with their standard errors; `published`
+is what the paper prints for RL², of 1,000 tasks. In large mazes the agent that learned in small ones is tried, as published.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from caudex.agent import Agent
+from caudex.hardware import Hardware
+from caudex.run import Run
+from caudex.system import finish, load, start
+from caudex.systems.tasks.rl2 import Rl2
+from caudex.worlds import trials
+from caudex.worlds.trials import Played
+
+FILE = Path("results/rl2.csv")
+COLUMNS = ("cell", "measure", "mean", "error", "tasks", "published", "minutes", "settings")
+TESTED, FEWER, TOGETHER = 10_000, 2_000, 2_500
+
+TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
+HUNDRED = {"pulls": 100, "experience": 60_000_000}
+MANY = {"pulls": 500, "tasks": 200, "batch": 10, "experience": 80_000_000}
+MDPS = {"world": "tabular-mdps", "experience": 30_000_000}
+MAZES = {
+    "world": "mazes", "experience": 4_000_000, "tasks": 128, "batch": 16, "width": 128, "lam": 0.95, "entropy": 0.01, "lr": 0.002,
+}  # fmt: skip
+CELLS = {  # settings, and the paper's figure
+    "bandits-10-5": (TEN | {"arms": 5}, 6.7),
+    "bandits-10-10": (TEN | {"arms": 10}, 6.7),
+    "bandits-10-50": (TEN | {"arms": 50}, 6.8),
+    "bandits-100-5": (HUNDRED | {"arms": 5}, 78.7),
+    "bandits-100-10": (HUNDRED | {"arms": 10}, 83.5),
+    "bandits-100-50": (HUNDRED | {"arms": 50}, 84.9),
+    "bandits-500-5": (MANY | {"arms": 5}, 401.6),
+    "bandits-500-10": (MANY | {"arms": 10}, 432.5),
+    "bandits-500-50": (MANY | {"arms": 50}, 438.9),
+    "mdps-10": (MDPS | {"episodes": 10}, 156.2),
+    "mdps-25": (MDPS | {"episodes": 25, "batch": 10, "tasks": 200}, 445.7),
+    "mazes-small": (MAZES, None),
+    "mazes-large": (MAZES, None),
+}
+IN_MAZES = {  # by the paper: steps of the trajectories that came to the target, how many did, and how many were no longer
+    "mazes-small": (52.4, 39.1, 0.993, 0.996, 0.917),
+    "mazes-large": (180.1, 151.8, 0.971, 0.967, 0.714),
+}
+
+
+def trained(folder: Path, settings: dict, seed: int = 0) -> tuple[Agent, Run]:
+    """What is done is not done again."""
+    run = Run(folder, seed, Hardware(threads=1))
+    if not run.kept("finished"):
+        system = Rl2(seed=seed, **settings)
+        start(system, run)
+        finish(system.train(run), run)
+    return load(folder), run
+
+
+def tried(agent: Agent, count: int, **changed) -> Played:
+    """In the tasks that results/rl2-classics.csv is of."""
+    parts = []
+    torch.manual_seed(0)
+    for begin in range(0, count, TOGETHER):
+        world = agent.tasks(min(TOGETHER, count - begin), **changed)
+        parts.append(trials.play(world, agent.begin(), np.arange(begin, begin + world.count)))
+    return Played(*map(np.concatenate, zip(*parts)))
+
+
+def told(cell: str, folder: Path) -> list[dict]:
+    settings, published = CELLS[cell]
+    agent, run = trained(folder / ("mazes-small" if "mazes" in cell else cell), settings)
+    if "mazes" not in cell:
+        measures = [("reward", tried(agent, TESTED).returns.sum(1), published)]
+    else:
+        played = tried(agent, FEWER, size=cell.removeprefix("mazes-"))
+        (first, second), (there, again) = played.lengths[:, :2].T, played.last[:, :2].T > 0
+        measures = [
+            ("length of episode 1", first[there]),
+            ("length of episode 2", second[again]),
+            ("success of episode 1", there),
+            ("success of episode 2", again),
+            ("episode 2 no longer than 1", second <= first),
+        ]
+        measures = [(*measure, figure) for measure, figure in zip(measures, IN_MAZES[cell])]
+    minutes = round(run.kept("compute")["seconds"] / 60, 1)
+    how = " ".join(f"--{name} {value}" for name, value in settings.items()) + " --seed 0 --threads 1"
+    rows = []
+    for measure, values, figure in measures:
+        error = values.std(ddof=1) / np.sqrt(len(values))
+        mean, error = (f"{each:.4g}" if measure != "reward" else f"{each:.3f}" for each in (values.mean(), error))
+        rows.append(dict(zip(COLUMNS, (cell, measure, mean, error, len(values), figure, minutes, how))))
+        print(*rows[-1].values(), sep=", ", flush=True)
+    return rows
+
+
+def main() -> None:
+    folder, *asked = sys.argv[1:]
+    for cell in asked or CELLS:
+        made = told(cell, Path(folder))
+        kept = list(csv.DictReader(FILE.open())) if FILE.exists() else []
+        rows = [each for each in kept if each["cell"] != cell] + made
+        with FILE.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(sorted(rows, key=lambda each: list(CELLS).index(each["cell"])))
+
+
+if __name__ == "__main__":
+    main()
