@@ -33,7 +33,7 @@ HUNDRED = {"pulls": 100, "experience": 60_000_000}
 MANY = {"pulls": 500, "tasks": 200, "batch": 10, "experience": 80_000_000}
 MDPS = {"world": "tabular-mdps", "experience": 30_000_000}
 MAZES = {
-    "world": "mazes", "experience": 4_000_000, "tasks": 128, "batch": 16, "width": 128, "lam": 0.95, "entropy": 0.01, "lr": 0.002,
+    "world": "mazes", "experience": 12_000_000, "tasks": 128, "batch": 16, "width": 192, "lam": 0.95, "entropy": 0.03, "lr": 0.002,
 }  # fmt: skip
 CELLS = {  # settings, and the paper's figure
     "bandits-10-5": (TEN | {"arms": 5}, 6.7),

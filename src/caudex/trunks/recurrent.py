@@ -94,7 +94,9 @@ class Recurrent(Trunk):
     def forward(self, x: Tensor | Padded, state: Any = None) -> Features:
         if isinstance(x, Padded):  # one call over all, as far as the longest: packed sequences are 15 times slower here
             real = x.real()
-            seen = self.encoded(x.values[real])
+            shown = x.values[real]
+            more = shown.new_zeros(-len(shown) % (TOGETHER // 8), *shown.shape[1:])
+            seen = self.encoded(torch.cat([shown, more]))[: len(shown)]  # oneDNN keeps megabytes for each size it meets
             padded = seen.new_zeros(*real.shape, self.trunk.width)
             padded[real] = seen
             return Features(self.core(padded)[0][real])
@@ -105,6 +107,81 @@ class Recurrent(Trunk):
     def encoded(self, x: Tensor) -> Tensor:
         """[M, ...] to what the trunk makes of each, [M, trunk.width]."""
         return torch.cat([self.trunk(part).pooled for part in x.split(TOGETHER)])
+
+    def memory(self, batch: int) -> Tensor:
+        return self.weight_hh_l0.new_zeros(1, batch, self.hidden_size)
+
+    def flops(self, length: int) -> float:
+        return 6.0 * length * self.hidden_size * (self.input_size + self.hidden_size)
+
+
+class Causal(nn.Module):
+    """Remembers everything, and attends to it: the blocks of GPT-2, [B, T, inputs] to [B, T, width], and the state.
+
+    Places are rotary: no weight belongs to one, so that a sequence may be longer than those that were learned from.
+    """
+
+    def __init__(self, inputs: int, width: int, depth: int = 2, heads: int = 4):
+        super().__init__()
+        self.inner, self.norm = nn.Linear(inputs, width), nn.LayerNorm(width)
+        self.blocks = nn.ModuleList(
+            Block(width, heads, 4 * width, True, True, True, "tanh", 1e-5, 0.0) for _ in range(depth)
+        )
+        initialise(self)
+
+    def forward(self, x: Tensor, state: Memory | None = None) -> tuple[Tensor, Memory | None]:
+        y = self.inner(x)
+        for i, block in enumerate(self.blocks):
+            y = block(y, i, state, None)
+        if state:
+            state.length += x.shape[1]
+        return self.norm(y), state
+
+    def memory(self, batch: int) -> Memory:
+        heads, width = self.blocks[0].attention.heads, self.norm.weight
+        return Memory(len(self.blocks), batch, heads, 64, len(width) // heads, like=width)
+
+    def flops(self, length: int) -> float:
+        inputs, width = self.inner.in_features, self.inner.out_features
+        block = 2 * length * width * 12 * width + 4 * length * length * width
+        return 2.0 * length * inputs * width + len(self.blocks) * block
+
+
+class Recurrent(Trunk):
+    """Sequences [B, T, ...] through `trunk`, then through a `core` that remembers: `pooled` is [B, T, width], of `Padded`
+    sequences [M, width] of their M steps, one sequence behind the other.
+
+    One who acts gives a `state`, from `memory(batch)` where sequences begin, and is given that of the steps seen since;
+    without one they begin, and are whole.
+    """
+
+    def __init__(self, trunk: Trunk, width: int, core: Callable[[int, int], nn.Module] = GRU):
+        super().__init__()
+        self.trunk, self.width = trunk, width
+        self.core = core(trunk.width, width)
+
+    def forward(self, x: Tensor | Padded, state: Any = None) -> Features:
+        if isinstance(x, Padded):  # one call over all, as far as the longest: packed sequences are 15 times slower here
+            real = x.real()
+            shown = x.values[real]
+            more = shown.new_zeros(-len(shown) % (TOGETHER // 8), *shown.shape[1:])
+            seen = self.encoded(torch.cat([shown, more]))[: len(shown)]  # oneDNN keeps megabytes for each size it meets
+            padded = seen.new_zeros(*real.shape, self.trunk.width)
+            padded[real] = seen
+            return Features(self.core(padded)[0][real])
+        batch, time = x.shape[:2]
+        pooled, state = self.core(self.encoded(x.flatten(0, 1)).unflatten(0, (batch, time)), state)
+        return Features(pooled, {}, state)
+
+    def encoded(self, x: Tensor) -> Tensor:
+        """[M, ...] to what the trunk makes of each, [M, trunk.width].
+
+        Of trials M differs at each step, and oneDNN compiles and keeps convolutions for each size that it meets: some rows
+        of nothing are added, so that it meets few.
+        """
+        more = x.new_zeros(-len(x) % (TOGETHER // 8), *x.shape[1:])
+        parts = torch.cat([x, more]).split(TOGETHER)
+        return torch.cat([self.trunk(part).pooled for part in parts])[: len(x)]
 
     def memory(self, batch: int) -> Any:
         """The state of so many sequences that begin."""
