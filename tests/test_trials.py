@@ -335,6 +335,10 @@ def endless(seed):
     return Guess(-1)
 
 
+def endlessly_rich(seed):
+    return gymnasium.wrappers.TransformReward(make_task(seed), lambda reward: reward or float("inf"))
+
+
 def growing(seed):
     return gymnasium.wrappers.TimeLimit(Guess(0, 2 + (seed >= 2)), 4)
 
@@ -404,6 +408,14 @@ def test_a_task_that_differs_later_is_refused_then(here):
     world = trials.make("guessing:late", 1)
     with pytest.raises(CaudexError, match=r"actions Discrete\(3\) for seed 0 and Discrete\(4\) for seed 7"):
         world.reset(np.array([7]), every(1))
+
+
+def test_a_reward_that_is_no_number_is_refused(here):
+    world = trials.make("guessing:endlessly_rich", 1)
+    world.reset(np.zeros(1, int), every(1))
+    world.step(np.zeros(1, int))
+    with pytest.raises(CaudexError, match="guessing:endlessly_rich gave a reward .* no finite number"):
+        world.step(np.ones(1, int))
 
 
 @pytest.mark.parametrize("actions", [[0, 3], [-1, 0], [0], [0.0, 1.0]])

@@ -40,7 +40,7 @@ class Factories(Family):
         if not self.limit:
             raise CaudexError(
                 f"{name} makes environments whose episodes have no limit; let it wrap them in "
-                "gymnasium.wrappers.TimeLimit, or give a limit."
+                "gymnasium.wrappers.TimeLimit, or say --limit 100."
             )
         for environment in (first, *others):
             environment.close()
@@ -88,6 +88,11 @@ class Factories(Family):
             for i, (task, action) in enumerate(zip(self.tasks, actions if self.action.shape else actions.tolist())):
                 observation, rewards[i], ended, late, _ = task.step(action)
                 self.held[i], over[i] = self.converted(observation), ended or late
+        if not (np.isfinite(rewards).all() and np.isfinite(self.held).all()):
+            raise CaudexError(
+                f"{self.name} gave a reward or an observation that is no finite number; mend it; `caudex resume` goes on from "
+                "a checkpoint, where there is one."
+            )
         return self.held.copy(), rewards, over
 
     def picture(self) -> np.ndarray:
