@@ -67,7 +67,7 @@ class Agent(nn.Module):
 class Observed(Trunk):
     """What a trial shows, [N, ...] of `shape`, and what came before, as one vector: pictures go through convolutions.
 
-    The first takes tiles of 4 x 4 pixels: a fifth of the time of two of 5 x 5 with stride 2, which are published.
+    The first takes tiles of 4 x 4 pixels: a third of the time of two of 5 x 5 with stride 2, which are published.
     """
 
     def __init__(self, shape: tuple[int, ...], before: int, width: int = 64):
