@@ -29,9 +29,8 @@ COLUMNS = ("cell", "measure", "mean", "error", "tasks", "published", "minutes", 
 TESTED, FEWER, TOGETHER = 10_000, 2_000, 2_500
 
 TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
-LONG = {"gamma": 1.0, "lam": 0.95, "epochs": 1, "lr": 0.012, "entropy": 0.03}  # slower at first, and further in the end
-HUNDRED = {"pulls": 100, "experience": 120_000_000, "batch": 50} | LONG
-MANY = {"pulls": 500, "tasks": 200, "batch": 10, "experience": 100_000_000} | LONG
+HUNDRED = {"pulls": 100, "experience": 60_000_000}
+MANY = {"pulls": 500, "tasks": 200, "batch": 10, "experience": 80_000_000}
 MDPS = {"world": "tabular-mdps", "experience": 30_000_000}
 MAZES = {
     "world": "mazes", "experience": 12_000_000, "tasks": 128, "batch": 16, "width": 192, "lam": 0.95, "entropy": 0.03, "lr": 0.002,
