@@ -414,7 +414,7 @@ def test_a_reward_that_is_no_number_is_refused(here):
     world = trials.make("guessing:endlessly_rich", 1)
     world.reset(np.zeros(1, int), every(1))
     world.step(np.zeros(1, int))
-    with pytest.raises(CaudexError, match="guessing:endlessly_rich gave a reward .* no finite number"):
+    with pytest.raises(CaudexError, match=r"guessing:endlessly_rich gave a reward .* no finite number"):
         world.step(np.ones(1, int))
 
 
