@@ -29,7 +29,7 @@ COLUMNS = ("cell", "measure", "mean", "error", "tasks", "published", "minutes", 
 TESTED, FEWER, TOGETHER = 10_000, 2_000, 2_500
 
 TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
-HUNDRED = {"pulls": 100, "experience": 60_000_000}
+HUNDRED = {"pulls": 100, "experience": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
 MANY = {"pulls": 500, "tasks": 200, "batch": 10, "experience": 80_000_000}
 MDPS = {"world": "tabular-mdps", "experience": 30_000_000}
 MAZES = {

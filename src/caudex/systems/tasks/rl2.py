@@ -61,7 +61,7 @@ class Rl2(Sizes, System):
     gamma: float = 0.99
     """what a reward is worth one step later, also in the next episode"""
     lam: float = 0.8
-    """lambda of generalised advantage estimation"""
+    """lambda of generalised advantage estimation, at first; it rises to 1 as training goes"""
     clip: float = 0.2
     """how far an action's probability may change, as a share"""
     region: float = 0.01
