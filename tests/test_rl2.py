@@ -101,9 +101,11 @@ def test_some_trials_of_a_round_are_those_trials():
     assert torch.equal(parts[rows[1]][:-1], after.before[:, -2])  # a step's reward is seen with what came after it
 
 
-def test_what_a_reward_is_worth_goes_through_the_ends_of_episodes():
+@pytest.mark.parametrize("lam, progress", [(1.0, 0.0), (0.25, 1.0)])  # lambda rises to 1
+def test_what_a_reward_is_worth_goes_through_the_ends_of_episodes(lam, progress):
     world = trials.make("bandits", 4, arms=3, pulls=5)
-    source = histories(world)[0]
+    source, learner = histories(world, lam)
+    learner.progress = progress
     history = next(source)
     rewards = history.observations.values[:, 1:, -2] / source.scale.deviation  # each pull's is seen at the next
     returns = history.returns.view(4, 5)

@@ -67,9 +67,10 @@ class Histories:
     Nothing is cut inside a trial: not the memory, not what a reward is worth later, not the advantage (Duan et al. 2016,
     section 2). Rewards count over the deviation of their discounted sum: in long trials values are large, and learning them
     would drown the policy. `lam` rises to 1 as training goes: it keeps advantages from noise at the cost of a bias, which in
-    the end turned policies away from trying what they did not know. Each round has new tasks, which follow from the seed and the round; between rounds nothing is
-    under way. The signal tells `draw(features)`, `bounded(actions)` and `judge(features, actions, own)`, as for `Rollouts`;
-    what the `baseline` of its value makes of the trials, where it has one, is seen in one call and not step by step.
+    the end turned policies away from trying what they did not know. Each round has new tasks, which follow from the seed and
+    the round; between rounds nothing is under way. The signal tells `draw(features)`, `bounded(actions)` and
+    `judge(features, actions, own)`, as for `Rollouts`; what the `baseline` of its value makes of the trials, where it has
+    one, is seen in one call and not step by step.
     """
 
     def __init__(
