@@ -26,7 +26,7 @@ from caudex.worlds.trials import Played
 
 FILE = Path("results/rl2.csv")
 COLUMNS = ("cell", "measure", "mean", "error", "tasks", "published", "minutes", "settings")
-TESTED, FEWER, TOGETHER = 10_000, 2_000, 2_500
+SEED, TESTED, FEWER, TOGETHER = 0, 10_000, 2_000, 2_500
 
 TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
 HUNDRED = {"pulls": 100, "experience": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
@@ -56,11 +56,11 @@ IN_MAZES = {  # by the paper: steps of the trajectories that came to the target,
 }
 
 
-def trained(folder: Path, settings: dict, seed: int = 0) -> tuple[Agent, Run]:
+def trained(folder: Path, settings: dict) -> tuple[Agent, Run]:
     """What is done is not done again."""
-    run = Run(folder, seed, Hardware(threads=1))
+    run = Run(folder, SEED, Hardware(threads=1))
     if not run.kept("finished"):
-        system = Rl2(seed=seed, **settings)
+        system = Rl2(seed=SEED, **settings)
         start(system, run)
         finish(system.train(run), run)
     return load(folder), run
@@ -93,7 +93,7 @@ def told(cell: str, folder: Path) -> list[dict]:
         ]
         measures = [(*measure, figure) for measure, figure in zip(measures, IN_MAZES[cell])]
     minutes = round(run.kept("compute")["seconds"] / 60, 1)
-    how = " ".join(f"--{name} {value}" for name, value in settings.items()) + " --seed 0 --threads 1"
+    how = " ".join(f"--{name} {value}" for name, value in settings.items()) + f" --seed {SEED} --threads 1"
     rows = []
     for measure, values, figure in measures:
         error = values.std(ddof=1) / np.sqrt(len(values))

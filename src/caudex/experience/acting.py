@@ -10,6 +10,7 @@ import torch
 from caudex.errors import CaudexError
 from caudex.run import derived
 from caudex.worlds import World
+from caudex.worlds.telling import check_finite
 
 
 class Lived(NamedTuple):
@@ -56,11 +57,7 @@ class Acting:
             past.append(action)
         found = self.world.step(actions)
         numbers = [found.rewards] + ([found.observations] if self.observations.dtype.kind == "f" else [])
-        if not all(np.isfinite(each).all() for each in numbers):
-            raise CaudexError(
-                f"the world {self.world.name} gave a reward or an observation that is no finite number after "
-                f"{int(self.lengths.max()) + 1:,} steps of an episode; mend it; `caudex resume` goes on from a checkpoint, where there is one."
-            )
+        check_finite(self.world.name, numbers, f" after {int(self.lengths.max()) + 1:,} steps of an episode")
         self.totals += found.rewards
         self.lengths += 1
         after = self.observations = self._behind(found.observations)

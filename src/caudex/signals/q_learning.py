@@ -21,8 +21,9 @@ class QLearning(Signal):
     `double`: the action after is chosen by the network itself (van Hasselt et al. 2016, equation 4). `duelling`: worth of
     the state and advantages apart (Wang et al. 2016, equation 9). `noisy`: weights with learned noise, at first of
     `deviation`, explore (Fortunato et al. 2018). `atoms`: a distribution over so many returns within `span` (Bellemare et
-    al. 2017, algorithm 1); the mean counts. The slow copy is renewed `every` steps. Without noise, the chance to act at random falls from 1 to `explore`
-    over the first `exploring` of training. Sources: Mnih et al. 2015, algorithm 1; Hessel et al. 2018.
+    al. 2017, algorithm 1); the mean counts. The slow copy is renewed `every` steps. Without noise, the chance to act at
+    random falls from 1 to `explore` over the first `exploring` of training. Sources: Mnih et al. 2015, algorithm 1; Hessel
+    et al. 2018.
     """
 
     needs = "replay"

@@ -12,6 +12,7 @@ from caudex.errors import CaudexError
 from caudex.worlds.chance import Streams
 from caudex.worlds.family import Family
 from caudex.worlds.separate import check_actions, converter, look_here, telling
+from caudex.worlds.telling import check_finite
 
 TRIED = 3
 """tasks that are made and compared before anything begins"""
@@ -88,11 +89,7 @@ class Factories(Family):
             for i, (task, action) in enumerate(zip(self.tasks, actions if self.action.shape else actions.tolist())):
                 observation, rewards[i], ended, late, _ = task.step(action)
                 self.held[i], over[i] = self.converted(observation), ended or late
-        if not (np.isfinite(rewards).all() and np.isfinite(self.held).all()):
-            raise CaudexError(
-                f"{self.name} gave a reward or an observation that is no finite number; mend it; `caudex resume` goes on from "
-                "a checkpoint, where there is one."
-            )
+        check_finite(self.name, (rewards, self.held))
         return self.held.copy(), rewards, over
 
     def picture(self) -> np.ndarray:

@@ -6,6 +6,9 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable
+
+import numpy as np
 
 from caudex.errors import CaudexError
 
@@ -33,6 +36,15 @@ class telling:
                 f"the world {self.name} failed while it {self.what}: {kind.__name__}: {str(error).rstrip('.')}; mend it; "
                 "`caudex resume` goes on from a checkpoint, where there is one."
             ) from error
+
+
+def check_finite(name: str, numbers: Iterable[np.ndarray], when: str = "") -> None:
+    """Raises CaudexError where a reward or an observation is no finite number."""
+    if not all(np.isfinite(each).all() for each in numbers):
+        raise CaudexError(
+            f"the world {name} gave a reward or an observation that is no finite number{when}; mend it; `caudex resume` goes "
+            "on from a checkpoint, where there is one."
+        )
 
 
 def watch() -> None:
