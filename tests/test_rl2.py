@@ -7,6 +7,7 @@ import pytest
 import torch
 from pytest import approx
 from test_cli import done, refused
+from torch import nn
 
 from caudex.adam import Adam
 from caudex.agent import Observed
@@ -36,6 +37,19 @@ def histories(world, lam=1.0, batch=4, epochs=1, seed=0):
     policy = ClippedPolicy({"count": world.choices})
     learner = Learner(Recurrent(Identity(world.observation.shape[0]), 8), {"policy": policy})
     return Histories(world, learner, "policy", batch, epochs, gamma=0.5, lam=lam, seed=seed), learner
+
+
+def test_the_gru_goes_back_as_torch_does():
+    torch.manual_seed(0)
+    core, x = GRU(3, 4).double(), torch.randn(2, 5, 3, dtype=torch.double, requires_grad=True)
+    for weight in core.parameters():
+        nn.init.uniform_(weight, -0.5, 0.5)
+    inputs, told = [x, *core.parameters()], torch.randn(2, 5, 4, dtype=torch.double)
+    passed, theirs = core(x)[0], nn.GRU.forward(core, x)[0]
+    assert "Whole" in passed.grad_fn.next_functions[0][0].name()
+    for own, other in zip(*(torch.autograd.grad(each, inputs, told) for each in (passed, theirs)), strict=True):
+        torch.testing.assert_close(own, other)
+    assert torch.autograd.gradgradcheck(lambda x, *weights: core(x)[0], inputs)  # trpo asks for it
 
 
 @CORES

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from caudex.trunks.gru import GRU
 from caudex.trunks.layers import Features, Trunk
 from caudex.trunks.transformer import Block, Memory, initialise
 
@@ -29,21 +30,6 @@ class Padded(NamedTuple):
 def chosen(observations: Tensor | Padded, rows: Tensor | slice) -> Tensor | Padded:
     """These rows, each an observation or a sequence of them."""
     return Padded(*(part[rows] for part in observations)) if isinstance(observations, Padded) else observations[rows]
-
-
-class GRU(nn.GRU):
-    """Remembers `width` numbers (Cho et al. 2014), whatever happens: [B, T, inputs] to [B, T, width], and the state."""
-
-    def __init__(self, inputs: int, width: int):
-        super().__init__(inputs, width, batch_first=True)
-        for name, weight in self.named_parameters():
-            nn.init.orthogonal_(weight) if name.startswith("weight") else nn.init.zeros_(weight)
-
-    def memory(self, batch: int) -> Tensor:
-        return self.weight_hh_l0.new_zeros(1, batch, self.hidden_size)
-
-    def flops(self, length: int) -> float:
-        return 6.0 * length * self.hidden_size * (self.input_size + self.hidden_size)
 
 
 class Causal(nn.Module):
