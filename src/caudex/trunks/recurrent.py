@@ -32,31 +32,42 @@ def chosen(observations: Tensor | Padded, rows: Tensor | slice) -> Tensor | Padd
     return Padded(*(part[rows] for part in observations)) if isinstance(observations, Padded) else observations[rows]
 
 
+class Remembered(NamedTuple):
+    """What attention has seen so far, and the inputs of the last step, [B, 1, inputs]."""
+
+    attended: Memory
+    last: Tensor
+
+
 class Causal(nn.Module):
     """Remembers everything, and attends to it: the blocks of GPT-2, [B, T, inputs] to [B, T, width], and the state.
 
-    Places are rotary: no weight belongs to one, so that a sequence may be longer than those that were learned from.
+    Places are rotary: no weight belongs to one, so that a sequence may be longer than those that were learned from. A step
+    sees the inputs of the step before beside its own: what was done then, and what came of it, stand in one place, and to
+    find these again takes one block, not two (Olsson et al. 2022; a shift before attention: Fu et al. 2023).
     """
 
     def __init__(self, inputs: int, width: int, depth: int = 2, heads: int = 4):
         super().__init__()
-        self.inner, self.norm = nn.Linear(inputs, width), nn.LayerNorm(width)
+        self.inner, self.norm = nn.Linear(2 * inputs, width), nn.LayerNorm(width)
         self.blocks = nn.ModuleList(
             Block(width, heads, 4 * width, True, True, True, "tanh", 1e-5, 0.0) for _ in range(depth)
         )
         initialise(self)
 
-    def forward(self, x: Tensor, state: Memory | None = None) -> tuple[Tensor, Memory | None]:
-        y = self.inner(x)
+    def forward(self, x: Tensor, state: Remembered | None = None) -> tuple[Tensor, Remembered | None]:
+        memory, last = state or (None, torch.zeros_like(x[:, :1]))
+        y = self.inner(torch.cat([x, torch.cat([last, x[:, :-1]], 1)], -1))
         for i, block in enumerate(self.blocks):
-            y = block(y, i, state, None)
-        if state:
-            state.length += x.shape[1]
-        return self.norm(y), state
+            y = block(y, i, memory, None)
+        if memory:
+            memory.length += x.shape[1]
+        return self.norm(y), memory and Remembered(memory, x[:, -1:])
 
-    def memory(self, batch: int) -> Memory:
+    def memory(self, batch: int) -> Remembered:
         heads, width = self.blocks[0].attention.heads, self.norm.weight
-        return Memory(len(self.blocks), batch, heads, 64, len(width) // heads, like=width)
+        attended = Memory(len(self.blocks), batch, heads, 64, len(width) // heads, like=width)
+        return Remembered(attended, width.new_zeros(batch, 1, self.inner.in_features // 2))
 
     def flops(self, length: int) -> float:
         inputs, width = self.inner.in_features, self.inner.out_features
