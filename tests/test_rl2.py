@@ -173,7 +173,7 @@ def trained(folder, **settings):
     "how",
     [
         {"experience": 120_000},
-        {"experience": 60_000, "memory": "transformer", "width": 16},
+        {"experience": 120_000, "memory": "transformer", "width": 16},
         {"experience": 60_000, "by": "trpo", "separate": True, "region": 0.02},
         {"experience": 60_000, "also": ("reward:0.1",)},
     ],
