@@ -31,7 +31,9 @@ SEED, TESTED, FEWER, TOGETHER = 0, 10_000, 2_000, 2_500
 TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
 HUNDRED = {"pulls": 100, "experience": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
 MANY = {"pulls": 500, "tasks": 200, "batch": 10, "experience": 80_000_000}
-MDPS = {"world": "tabular-mdps", "experience": 30_000_000}
+MDPS = {
+    "world": "tabular-mdps", "memory": "transformer", "lr": 0.003, "lam": 0.5, "also": ("reward:1", "next-observation:0.3"),
+}  # fmt: skip
 MAZES = {
     "world": "mazes", "experience": 12_000_000, "tasks": 128, "batch": 16, "width": 192, "lam": 0.95, "entropy": 0.03, "lr": 0.002,
 }  # fmt: skip
@@ -45,8 +47,8 @@ CELLS = {  # settings, and the paper's figure
     "bandits-500-5": (MANY | {"arms": 5}, 401.6),
     "bandits-500-10": (MANY | {"arms": 10}, 432.5),
     "bandits-500-50": (MANY | {"arms": 50}, 438.9),
-    "mdps-10": (MDPS | {"episodes": 10}, 156.2),
-    "mdps-25": (MDPS | {"episodes": 25, "batch": 10, "tasks": 200}, 445.7),
+    "mdps-10": (MDPS | {"episodes": 10, "experience": 12_000_000}, 156.2),
+    "mdps-25": (MDPS | {"episodes": 25, "experience": 15_000_000, "batch": 10, "tasks": 200}, 445.7),
     "mazes-small": (MAZES, None),
     "mazes-large": (MAZES, None),
 }
@@ -93,7 +95,8 @@ def told(cell: str, folder: Path) -> list[dict]:
         ]
         measures = [(*measure, figure) for measure, figure in zip(measures, IN_MAZES[cell])]
     minutes = round(run.kept("compute")["seconds"] / 60, 1)
-    how = " ".join(f"--{name} {value}" for name, value in settings.items()) + f" --seed {SEED} --threads 1"
+    flags = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    how = " ".join(f"--{name} {value}" for name, value in (flags | {"seed": SEED, "threads": 1}).items())
     rows = []
     for measure, values, figure in measures:
         error = values.std(ddof=1) / np.sqrt(len(values))
