@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from caudex.agent import Agent
+from caudex.flags import words_of
 from caudex.hardware import Hardware
 from caudex.run import Run
 from caudex.system import finish, load, start
@@ -31,12 +32,6 @@ SEED, TESTED, FEWER, TOGETHER = 0, 10_000, 2_000, 2_500
 TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
 HUNDRED = {"pulls": 100, "experience": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
 MANY = {"pulls": 500, "tasks": 200, "batch": 10, "experience": 80_000_000}
-MDPS = {
-    "world": "tabular-mdps", "memory": "transformer", "lr": 0.003, "lam": 0.5, "also": ("reward:1", "next-observation:0.3"),
-}  # fmt: skip
-MAZES = {
-    "world": "mazes", "experience": 12_000_000, "tasks": 128, "batch": 16, "width": 192, "lam": 0.95, "entropy": 0.03, "lr": 0.002,
-}  # fmt: skip
 CELLS = {  # settings, and the paper's figure
     "bandits-10-5": (TEN | {"arms": 5}, 6.7),
     "bandits-10-10": (TEN | {"arms": 10}, 6.7),
@@ -47,10 +42,10 @@ CELLS = {  # settings, and the paper's figure
     "bandits-500-5": (MANY | {"arms": 5}, 401.6),
     "bandits-500-10": (MANY | {"arms": 10}, 432.5),
     "bandits-500-50": (MANY | {"arms": 50}, 438.9),
-    "mdps-10": (MDPS | {"episodes": 10, "experience": 12_000_000}, 156.2),
-    "mdps-25": (MDPS | {"episodes": 25, "experience": 15_000_000, "batch": 10, "tasks": 200}, 445.7),
-    "mazes-small": (MAZES, None),
-    "mazes-large": (MAZES, None),
+    "mdps-10": (Rl2.scales["mdps"] | {"episodes": 10}, 156.2),
+    "mdps-25": (Rl2.scales["mdps"] | {"episodes": 25, "experience": 15_000_000, "batch": 10, "tasks": 200}, 445.7),
+    "mazes-small": (Rl2.scales["mazes"], None),
+    "mazes-large": (Rl2.scales["mazes"], None),
 }
 IN_MAZES = {  # by the paper: steps of the trajectories that came to the target, how many did, and how many were no longer
     "mazes-small": (52.4, 39.1, 0.993, 0.996, 0.917),
@@ -95,8 +90,7 @@ def told(cell: str, folder: Path) -> list[dict]:
         ]
         measures = [(*measure, figure) for measure, figure in zip(measures, IN_MAZES[cell])]
     minutes = round(run.kept("compute")["seconds"] / 60, 1)
-    flags = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in settings.items()}
-    how = " ".join(f"--{name} {value}" for name, value in (flags | {"seed": SEED, "threads": 1}).items())
+    how = " ".join(f"--{name} {words_of(value)}" for name, value in (settings | {"seed": SEED, "threads": 1}).items())
     rows = []
     for measure, values, figure in measures:
         error = values.std(ddof=1) / np.sqrt(len(values))

@@ -260,7 +260,8 @@ def explained(command: str, name: str, kind: type) -> str:
     parts.append("\n".join(["examples:", *lines]))
     scales = [
         textwrap.fill(
-            f"--scale {scale}: " + ", ".join(f"{key.replace('_', '-')} {value}" for key, value in settings.items()),
+            f"--scale {scale}: "
+            + ", ".join(f"{key.replace('_', '-')} {words_of(value)}" for key, value in settings.items()),
             width,
             initial_indent="  ",
             subsequent_indent="    ",
@@ -272,6 +273,11 @@ def explained(command: str, name: str, kind: type) -> str:
     if kind.statement:
         parts.append(textwrap.fill(f"It claims that {kind.statement}; `caudex claim {name}` measures it.", width))
     return "\n\n".join(parts)
+
+
+def words_of(value) -> str:
+    """As one types it behind a flag."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def together(flag: str, words: Sequence[str]) -> list[str]:

@@ -71,7 +71,17 @@ class Rl2(Sizes, System):
     lr: float = 0.01
     """learning rate; by trpo, of the value"""
 
-    scales: ClassVar = {"tiny": {"experience": 20_000, "tasks": 100, "batch": 50, "width": 16}}
+    scales: ClassVar = {
+        "tiny": {"experience": 20_000, "tasks": 100, "batch": 50, "width": 16},
+        "mdps": {
+            "world": "tabular-mdps", "experience": 12_000_000, "memory": "transformer", "lam": 0.5, "lr": 0.003,
+            "also": ("reward:1", "next-observation:0.3"),
+        },
+        "mazes": {
+            "world": "mazes", "experience": 12_000_000, "tasks": 128, "batch": 16, "width": 192, "lam": 0.95, "entropy": 0.03,
+            "lr": 0.002,
+        },
+    }  # fmt: skip
     feeds: ClassVar = ("histories",)
     form: ClassVar = ",.2f"
     measure: ClassVar = "mean return of a trial"
