@@ -38,10 +38,8 @@ class Progress:
             return
         self.shown, said = now, note()
         if not terminal:
-            left = (now - self.began) * (1 - share) / max(share, 1e-9)
-            print(
-                f"{self.what}: {', '.join(filter(None, (said, f'{share:.0%}')))}, {left:,.0f} s left", file=sys.stderr
-            )
+            left = f"{(now - self.began) * (1 - share) / share:,.0f} s left" if share else ""
+            print(f"{self.what}: {', '.join(filter(None, (said, f'{share:.0%}', left)))}", file=sys.stderr)
             return
         if not self.bar:
             self._start()
