@@ -49,9 +49,10 @@ class Nature(Trunk):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
-        scale = 1 / 255 if x.dtype == torch.uint8 else 1.0
-        x, layers = x.to(self.convs[0].weight.dtype) * scale, {}
-        x = x.contiguous(memory_format=torch.channels_last)
+        pictures, layers = x.contiguous(memory_format=torch.channels_last), {}  # as bytes, of which there are fewer
+        x = pictures.to(self.convs[0].weight.dtype)
+        if pictures.dtype == torch.uint8:
+            x.mul_(1 / 255)
         for i, conv in enumerate(self.convs):
             x = layers[f"conv{i + 1}"] = conv(x).relu_()
         x = x.permute(0, 2, 3, 1).flatten(1)  # as it lies in memory: else copied, and each gradient with it
