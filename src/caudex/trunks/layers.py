@@ -80,10 +80,9 @@ class Standardise(nn.Module):
         self.deviation.copy_(values.std((0, 2, 3)).clamp_min(0.02).view(-1, 1, 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        if pictures.dtype == torch.uint8:
-            pictures = pictures.float().div_(255)
-        pictures = ((pictures - self.mean) / self.deviation).to(self.mean.dtype)  # half where the weights are
-        return pictures.contiguous(memory_format=torch.channels_last)
+        laid = pictures.contiguous(memory_format=torch.channels_last)  # while they are bytes: a third of the time
+        less = laid.float().div_(255).sub_(self.mean) if laid.dtype == torch.uint8 else laid - self.mean
+        return less.div_(self.deviation).to(self.mean.dtype)  # half where the weights are
 
 
 class StochasticDepth(nn.Module):
