@@ -67,9 +67,8 @@ class Whole(torch.autograd.Function):
         torch.mul(slope, reset, out=moved[:, :, 2])
         torch.mul(moved[:, :, 2] * old, 1 - reset, out=moved[:, :, 0])
         torch.mul((before - new).mul_(keep), fresh, out=moved[:, :, 1])
-        whole = told.clone(
-            memory_format=torch.contiguous_format
-        )  # of the loss by `passed`: what is told of it, and what comes back from the step after
+        # of the loss by `passed`: what is told of it, and what comes back from the step after
+        whole = told.clone(memory_format=torch.contiguous_format)
         flat = moved.view(time, batch, 3 * width)
         steps = list(zip(whole.unbind(), moved.unbind(), flat.unbind(), keep.unbind()))
         for here, (above, by_known, by_flat, kept) in zip([*steps[-2::-1], None], reversed(steps)):
