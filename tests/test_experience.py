@@ -136,7 +136,7 @@ def test_acting_goes_on_exactly(steps, count):
 
 def test_a_world_that_changed_or_has_other_numbers_is_refused():
     state = Acting(Clock(2), seed=3).state_dict()
-    with pytest.raises(CaudexError, match="has 2 environments, not 3; give --worlds 2"):
+    with pytest.raises(CaudexError, match="has 2 environments, not 3; worlds must be 2 again"):
         Acting(Clock(3), seed=3).load_state_dict(state)
     with pytest.raises(CaudexError, match="it has changed, begin a new run"):
         Acting(Clock(2, pictures=True), seed=3).load_state_dict(state)

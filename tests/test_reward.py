@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pytest import approx
 from test_cli import caudex, done, refused
 from test_experience import remembered
@@ -28,7 +29,7 @@ TINY = ("--scale", "tiny", "--threads", "1")
 
 
 class Broken(gymnasium.Env):
-    """Raises after so many steps, or gives what is no number."""
+    """Raises after so many steps, or gives what is no number, or of another shape."""
 
     observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
     action_space = gymnasium.spaces.Discrete(2)
@@ -37,18 +38,20 @@ class Broken(gymnasium.Env):
         self.how, self.steps = how, 0
 
     def reset(self, seed=None, options=None):
-        return np.zeros(2, np.float32), {}
+        return np.full(2, np.nan if self.how == "unbegun" and self.steps > 70 else 0, np.float32), {}
 
     def step(self, action):
         self.steps += 1
-        if self.steps > 70 and self.how == "raises":
-            raise ValueError("the motor is on fire.")
-        return np.zeros(2, np.float32), np.inf if self.steps > 70 else 0.0, self.steps % 10 == 0, False, {}
+        late = self.steps > 70
+        if late and self.how in ("raises", "exits"):
+            raise {"raises": ValueError("the motor is on fire."), "exits": SystemExit(5)}[self.how]
+        shown = np.float32(0) if late and self.how == "scalar" else np.zeros(2, np.float32)
+        return shown, np.inf if late and self.how == "infinite" else 0.0, self.steps % 10 == 0, False, {}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def broken():
-    for how in ("raises", "infinite"):
+    for how in ("raises", "infinite", "unbegun", "scalar", "exits", "well"):
         gymnasium.register(f"Broken-{how}-v0", lambda how=how: Broken(how))
 
 
@@ -247,7 +250,8 @@ def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
 )  # fmt: skip
 def test_a_system_trains_plays_and_is_filmed(system, world, further, tmp_path):
     said = done("train", system, "--world", world, *TINY, "--experience", "700", *further, "--run", tmp_path / "run")
-    assert "random" in said.out and (tmp_path / "run" / "figures" / "episode.png").exists()
+    assert "random" in said.out
+    assert np.asarray(Image.open(tmp_path / "run" / "figures" / "episode.png").convert("L")).std() > 1  # there is light
     film = tmp_path / "out.mp4"
     words = ("play", tmp_path / "run", "--episodes", "3")
     first = done(*words, "--video", film)
@@ -272,13 +276,38 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("how", "said"), [("raises", "ValueError: the motor is on fire"), ("infinite", "no finite number")]
-)
+    ("how", "said"),
+    [
+        ("raises", "ValueError: the motor is on fire"), ("infinite", "no finite number after"),
+        ("unbegun", "no finite number as an episode began"), ("scalar", "of shape (), but its observation_space says (2,)"),
+        ("exits", "SystemExit: 5"),
+    ],
+)  # fmt: skip
 def test_a_world_that_breaks_stops_the_run_and_leaves_its_checkpoint(how, said, tmp_path):
     words = ("train", "ppo", "--world", f"Broken-{how}-v0", *TINY, "--horizon", "16", "--batch", "16", "--worlds", "2")
     found = caudex(*words, "--save-seconds", "0", "--run", tmp_path / "run")
     assert found.code == 2 and said in found.err and "Traceback" not in found.err
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
+
+
+def test_a_world_that_takes_no_render_mode_has_no_pictures_and_is_learned_from(tmp_path):
+    done("train", "ppo", "--world", "Broken-well-v0", *TINY, "--experience", "200", "--run", tmp_path / "run")
+    assert not (tmp_path / "run" / "figures" / "episode.png").exists()
+
+
+def test_a_world_that_cannot_be_made_is_refused_in_a_sentence():
+    def fails():
+        raise FileNotFoundError("no map.")
+
+    gymnasium.register("Unmade-v0", fails)
+    with pytest.raises(CaudexError, match=r"Unmade-v0 cannot be made: FileNotFoundError: no map\.$"):
+        worlds.make("Unmade-v0", 1)
+
+
+def test_an_episode_that_need_not_end_is_cut_where_policies_are_compared():
+    gymnasium.register("Well-limited-v0", lambda: Broken("well"), max_episode_steps=30)
+    assert worlds.make("Broken-well-v0", 1).longest == 10_000
+    assert worlds.make("Well-limited-v0", 1).longest == 0
 
 
 def test_play_says_what_it_cannot_do(tmp_path):

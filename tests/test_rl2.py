@@ -87,7 +87,7 @@ def test_to_act_after_more_steps_costs_more_attention_and_so_in_every_round():
     learner = Learner(Recurrent(Identity(5), 8, Causal), {"policy": policy})
     source = Histories(world, learner, "policy", 4, 1)
     next(source)
-    own = 2 * 5 * 8 + 2 * 2 * 12 * 8**2 + 2 * 3 * 8  # of one step: the linear maps, and the policy's
+    own = 2 * 2 * 5 * 8 + 2 * 2 * 12 * 8**2 + 2 * 3 * 8  # of one step: the linear maps, and the policy's
     attention = sum(2 * 4 * (before + 1) * 8 for before in range(6))
     assert source.flops == 4 * (6 * own + attention + 6 * (2 * 3 * 8 + 2 * 8))  # and both heads' of the whole
     once = source.flops

@@ -90,7 +90,7 @@ class Acting:
     def load_state_dict(self, state: dict) -> None:
         count, known = self.world.count, len(state["episodes"])
         if known != count:
-            raise CaudexError(f"the checkpoint has {known} environments, not {count}; give --worlds {known}.")
+            raise CaudexError(f"the checkpoint has {known} environments, not {count}; worlds must be {known} again.")
         shown = state["observations"].numpy()
         if shown.shape[1:] != self.shape:
             raise CaudexError(
@@ -127,7 +127,10 @@ class Acting:
 
     def _begin(self, which: np.ndarray) -> np.ndarray:
         seeds = [derived(self.seed, "episode", i, int(number)) for i, number in enumerate(self.episodes)]
-        return self.world.reset(np.array(seeds), which)
+        first = self.world.reset(np.array(seeds), which)
+        if first.dtype.kind == "f":
+            check_finite(self.world.name, [first[which]], " as an episode began")
+        return first
 
     def _begin_again(self, which: np.ndarray) -> None:
         first = self._begin(which)[which]

@@ -11,8 +11,8 @@ import numpy as np
 from caudex.errors import CaudexError
 from caudex.worlds.chance import Streams
 from caudex.worlds.family import Family
-from caudex.worlds.separate import check_actions, converter, look_here, telling
-from caudex.worlds.telling import check_finite
+from caudex.worlds.separate import as_bytes, check_actions, converter, fitting, limit_of, look_here
+from caudex.worlds.telling import check_finite, telling, watch
 
 TRIED = 3
 """tasks that are made and compared before anything begins"""
@@ -30,6 +30,7 @@ class Factories(Family):
     def __init__(self, name: str, count: int, limit: int = 0):
         if min(count, limit + 1) < 1:
             raise CaudexError(f"{count} tasks of {name} with episodes of {limit} steps; give 1 or more.")
+        watch()
         self.name, self.count, self.make = name, count, function(name)
         first, *others = (self.made(seed) for seed in range(TRIED))
         self.spaces = first.observation_space, first.action_space
@@ -80,21 +81,25 @@ class Factories(Family):
         episodes = (self.chance.draw(1, which) * (1 << 31)).astype(int)[0]
         with telling(self.name, "begins an episode"):
             for i, seed in zip(np.flatnonzero(which), episodes.tolist()):
-                self.held[i] = self.converted(self.tasks[i].reset(seed=seed)[0])
+                observation = self.converted(self.tasks[i].reset(seed=seed)[0])
+                self.held[i] = fitting(self.name, observation, self.observation.shape)
+        check_finite(self.name, [self.held], " as an episode began")
         return self.held.copy()
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rewards, over = np.zeros(self.count), np.zeros(self.count, bool)
-        with telling(self.name, "steps"):
+        with telling(self.name, "steps") as call:
             for i, (task, action) in enumerate(zip(self.tasks, actions if self.action.shape else actions.tolist())):
+                call.place = i
                 observation, rewards[i], ended, late, _ = task.step(action)
-                self.held[i], over[i] = self.converted(observation), ended or late
+                self.held[i] = fitting(self.name, self.converted(observation), self.observation.shape)
+                over[i] = ended or late
         check_finite(self.name, (rewards, self.held))
         return self.held.copy(), rewards, over
 
     def picture(self) -> np.ndarray:
         with telling(self.name, "is painted"):
-            return np.asarray(self.tasks[0].render(), np.uint8)
+            return as_bytes(self.tasks[0].render())
 
     def close(self) -> None:
         for task in self.tasks:
@@ -119,13 +124,3 @@ def function(name: str):
         there = [key for key, value in vars(sys.modules[module]).items() if inspect.isfunction(value)]
         raise CaudexError(f"{name}: {module} has no function {attribute!r}; it has {', '.join(there) or 'none'}.")
     return found
-
-
-def limit_of(environment) -> int:
-    """Steps after which the environment's episodes are cut, 0 where nothing says so."""
-    while environment is not None:
-        limit = getattr(environment, "_max_episode_steps", None)  # of Gymnasium's TimeLimit
-        if limit or (environment.spec is not None and environment.spec.max_episode_steps):
-            return int(limit or environment.spec.max_episode_steps)
-        environment = getattr(environment, "env", None)
-    return 0

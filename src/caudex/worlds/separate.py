@@ -16,6 +16,9 @@ from caudex.worlds.looks import to_be_seen
 from caudex.worlds.telling import telling, watch
 from caudex.worlds.world import Outcome, World
 
+LONGEST = 10_000
+"""steps after which an episode without a limit of time is cut where policies are compared; it might never end"""
+
 
 class Separate(World):
     """`count` environments that `gymnasium.make` knows by `name`; with `shown`, the first can be looked at.
@@ -36,14 +39,14 @@ class Separate(World):
         there, self.action = self.environments[0].observation_space, self.environments[0].action_space
         self.observation, self.converted = converter(name, there)
         check_actions(name, self.action)
-        self.box = hasattr(self.action, "low")
+        self.box, self.longest = hasattr(self.action, "low"), 0 if limit_of(self.environments[0]) else LONGEST
         self.held = np.zeros((count, *self.observation.shape), self.observation.dtype)
 
     def reset(self, seeds: np.ndarray, which: np.ndarray) -> np.ndarray:
         for i in np.flatnonzero(which):
             with telling(self.name, "begins an episode"):
                 observation = self.environments[i].reset(seed=int(seeds[i]) % (1 << 31))[0]
-            self.held[i] = self.converted(observation)
+                self.held[i] = fitting(self.name, self.converted(observation), self.observation.shape)
         return self.held.copy()
 
     def step(self, actions: np.ndarray) -> Outcome:
@@ -55,13 +58,13 @@ class Separate(World):
             ):
                 call.place = i
                 observation, rewards[i], ended[i], late[i], about = environment.step(action)
-                self.held[i] = self.converted(observation)
+                self.held[i] = fitting(self.name, self.converted(observation), self.observation.shape)
                 metres[i] = about.get("x_position", np.nan)  # Gymnasium's bodies that run, hop and swim tell it
         return Outcome(self.held.copy(), rewards, ended, late & ~ended, metres=metres)
 
     def picture(self) -> np.ndarray:
         with telling(self.name, "is painted"):
-            return np.asarray(self.environments[0].render(), np.uint8)
+            return as_bytes(self.environments[0].render())
 
     def close(self) -> None:
         for environment in self.environments:
@@ -80,7 +83,9 @@ def made(name: str, shown: bool):
             importlib.import_module(module)
         spec = gymnasium.spec(rest)
         spec.order_enforce, spec.disable_env_checker = False, True
-        return gymnasium.make(spec, **({"render_mode": "rgb_array"} if shown else {}))
+        with contextlib.suppress(TypeError):  # where it takes no render_mode it is made without, and has no pictures
+            return gymnasium.make(spec, **({"render_mode": "rgb_array"} if shown else {}))
+        return gymnasium.make(spec)
     except gymnasium.error.DependencyNotInstalled as error:
         raise CaudexError(f"{name} needs a package that is missing ({error}); pip install 'caudex[control]'.") from None
     except ModuleNotFoundError as error:
@@ -95,6 +100,18 @@ def made(name: str, shown: bool):
         ) from None
     except gymnasium.error.Error as error:
         raise CaudexError(f"{name} cannot be made: {str(error).rstrip('.')}.") from None
+    except Exception as error:  # of its own code
+        raise CaudexError(f"{name} cannot be made: {type(error).__name__}: {str(error).rstrip('.')}.") from error
+
+
+def limit_of(environment) -> int:
+    """Steps after which the environment's episodes are cut, 0 where nothing says so."""
+    while environment is not None:
+        limit = getattr(environment, "_max_episode_steps", None)  # of Gymnasium's TimeLimit
+        if limit or (environment.spec is not None and environment.spec.max_episode_steps):
+            return int(limit or environment.spec.max_episode_steps)
+        environment = getattr(environment, "env", None)
+    return 0
 
 
 def look_here() -> None:
@@ -131,6 +148,22 @@ def converter(name: str, space):
     raise CaudexError(
         f"the world {name} has observations {space}; known are vectors (Box), pictures (Box of uint8 or bool) and Discrete."
     )
+
+
+def fitting(name: str, seen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The same. Raises CaudexError where it has another shape than its space: numpy would stretch it, and say nothing."""
+    if seen.shape != shape:
+        raise CaudexError(
+            f"the world {name} showed an observation of shape {seen.shape}, but its observation_space says {shape}; mend it "
+            "(reset gives an observation and a dict); `caudex resume` goes on from a checkpoint, where there is one."
+        )
+    return seen
+
+
+def as_bytes(picture) -> np.ndarray:
+    """What an environment paints, as uint8 [H, W, 3]; floats are shares of full light, as MinAtar has them."""
+    picture = np.asarray(picture)
+    return (255 * picture if picture.dtype.kind == "f" and picture.max() <= 1 else picture).astype(np.uint8)
 
 
 def channels_first(picture: np.ndarray, scale: int) -> np.ndarray:

@@ -31,7 +31,7 @@ class telling:
 
     def __exit__(self, kind, error, trace):
         inside.pop(threading.get_ident(), None)
-        if kind and issubclass(kind, Exception) and not issubclass(kind, CaudexError):
+        if kind and issubclass(kind, (Exception, SystemExit)) and not issubclass(kind, CaudexError):
             raise CaudexError(
                 f"the world {self.name} failed while it {self.what}: {kind.__name__}: {str(error).rstrip('.')}; mend it; "
                 "`caudex resume` goes on from a checkpoint, where there is one."
