@@ -198,5 +198,5 @@ def test_what_is_hidden_hangs_on_seed_epoch_and_text_alone():
 def test_a_width_that_heads_cannot_share_is_refused():
     with pytest.raises(CaudexError, match="a width of 25 cannot be shared out among 3 heads"):
         Transformer(50, 16, 25, 2, 3)
-    with pytest.raises(CaudexError, match="with an even part each"):
+    with pytest.raises(CaudexError, match="among 3 heads; choose a multiple of 6"):
         Transformer(50, 16, 27, 2, 3, rotary=True)

@@ -27,7 +27,10 @@ def play_(words: Sequence[str]) -> None:
 
     player = load(flags.run)
     if not isinstance(player, Player):
-        raise CaudexError(f"{flags.run} holds nothing that acts in a world; give a run of ppo or dqn, for example.")
+        raise CaudexError(
+            f"{flags.run} holds nothing that acts in a world; give a run of ppo or dqn, for example; one of rl2 is for "
+            "`caudex meta-test`."
+        )
     found = summary(player.play(flags.episodes, flags.seed, not flags.drawn, flags.world))
     show([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *told(found))])
     if flags.video:
@@ -44,7 +47,9 @@ def meta_test_(words: Sequence[str]) -> None:
 
     flags = parse(make_dataclass("MetaTest", [], bases=(MetaTest, Sizes), kw_only=True), words, "meta-test")
     if not (2 <= flags.tasks <= 1_000_000 and flags.seed >= 0):
-        raise CaudexError(f"--tasks {flags.tasks} --seed {flags.seed}: at least 2 (at most 1000000) and 0.")
+        raise CaudexError(
+            f"--tasks {flags.tasks} --seed {flags.seed}: tasks must be 2 to 1,000,000, the seed 0 or more."
+        )
     from caudex.agent import Agent
     from caudex.meta_testing import maze_figure, regret, told, tried
     from caudex.run import Run

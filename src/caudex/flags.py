@@ -51,7 +51,7 @@ class Train:
     run: Annotated[Path | None, arg(help_behavior_hint="")] = None
     """folder of the run; default: the next free runs/SYSTEM-N"""
     scale: str = "laptop"
-    """a named set of settings: tiny (seconds), laptop (minutes on two cores), paper (the publication's own)"""
+    """a named set of settings: tiny (seconds), laptop (minutes on two cores), and others where they stand above"""
 
 
 @dataclass
@@ -336,6 +336,9 @@ MISTAKES = {
     r"Missing from": "something is missing",
     r"Missing value for argument '(\S+)'": r"\1 needs a value",
     r"Unrecognized options: (.+?)(?: Did you mean.*)?$": r"'\1' belongs to no setting",
+    r"nvalid choice '(.*?)' for argument '(\S+)'\. Expected one of \((.+?)\)": r"\2 \1 is not one of \3",
+    r"(--\S+): no type matching INT could be instantiated from \['(.*?)'\]": r"\1 \2 is not a whole number",
+    r"(--\S+): no type matching FLOAT could be instantiated from \['(.*?)'\]": r"\1 \2 is not a number",
     r"Error parsing (\S+): could not convert string to float: (.+?)$": r"\1 \2 is not a number",
     r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.+?)$": r"\1 \2 is not a whole number",
     r"Error parsing (\S+): (.+?)$": r"\1: \2",

@@ -47,8 +47,10 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, causal: bool, rotary: bool, dropout: float):
         super().__init__()
         if width % heads or (rotary and width // heads % 2):
-            even = " with an even part each" if rotary else ""
-            raise CaudexError(f"a width of {width} cannot be shared out among {heads} heads{even}; choose a multiple.")
+            unit = heads * (2 if rotary else 1)
+            raise CaudexError(
+                f"a width of {width} cannot be shared out among {heads} heads; choose a multiple of {unit}."
+            )
         self.heads, self.causal, self.rotary, self.dropout = heads, causal, rotary, dropout
         self.inner, self.outer = nn.Linear(width, 3 * width), nn.Linear(width, width)
 

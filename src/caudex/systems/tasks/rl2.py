@@ -149,6 +149,8 @@ class Rl2(Sizes, System):
         inside(
             self, experience=(1, endless), tasks=(1, 1 << 20), batch=(1, 1 << 20), epochs=(1, 1000), width=(1, 1 << 14)
         )
+        sizes = ("arms", "pulls", "states", "actions", "horizon", "episodes", "limit")
+        inside(self, **dict.fromkeys(sizes, (1, endless)))
         inside(self, gamma=(0, 1), lam=(0, 1), clip=(1e-3, 10), region=(1e-9, 10), entropy=(0, 10), lr=(1e-8, 10))
         if self.by == "trpo" and self.also:
             raise CaudexError(
