@@ -268,7 +268,7 @@ def test_new_tasks_are_tried_beside_the_classics(tmp_path):
     said = done("meta-test", tmp_path / "run", "--tasks", "300").out
     assert "gittins" in said and "6.660" in said and (tmp_path / "run" / "figures" / "regret.png").exists()
     assert said == done("meta-test", tmp_path / "run", "--tasks", "300").out
-    refused("meta-test", tmp_path / "run", "--tasks", "1", because="at least 2")
+    refused("meta-test", tmp_path / "run", "--tasks", "1", because="tasks must be 2 to 1,000,000")
 
 
 def test_new_sizes_are_tried_and_other_arms_refused(tmp_path):
@@ -301,7 +301,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path):
     refused("train", "rl2", "--by", "trpo", "--also", "reward", *where, because="for the policy alone")
     refused("train", "rl2", "--memory", "transformer", "--width", "12", *where, because="among 4 heads")
     refused("train", "rl2", "--world", "bandit", *where, because="Did you mean bandits?")
-    refused("train", "rl2", "--arms", "0", *where, because="0 arms")
+    refused("train", "rl2", "--arms", "0", *where, because="--arms 0 is out of range")
     refused("train", "rl2", "--world", "mazes", "--arms", "5", *where, because="no setting 'arms'")
     refused("train", "rl2", "--tasks", "0", *where, because="--tasks 0 is out of range")
 
