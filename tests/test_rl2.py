@@ -301,6 +301,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path):
     refused("train", "rl2", "--by", "trpo", "--also", "reward", *where, because="for the policy alone")
     refused("train", "rl2", "--memory", "transformer", "--width", "12", *where, because="among 4 heads")
     refused("train", "rl2", "--world", "bandit", *where, because="Did you mean bandits?")
+    refused("train", "rl2", "--memory", "lstm", *where, because="--memory lstm is not one of 'gru', 'transformer'")
+    refused("train", "rl2", "--arms", "two", *where, because="--arms two is not a whole number")
     refused("train", "rl2", "--arms", "0", *where, because="--arms 0 is out of range")
     refused("train", "rl2", "--world", "mazes", "--arms", "5", *where, because="no setting 'arms'")
     refused("train", "rl2", "--tasks", "0", *where, because="--tasks 0 is out of range")

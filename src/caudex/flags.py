@@ -336,7 +336,7 @@ MISTAKES = {
     r"Missing from": "something is missing",
     r"Missing value for argument '(\S+)'": r"\1 needs a value",
     r"Unrecognized options: (.+?)(?: Did you mean.*)?$": r"'\1' belongs to no setting",
-    r"nvalid choice '(.*?)' for argument '(\S+)'\. Expected one of \((.+?)\)": r"\2 \1 is not one of \3",
+    r"invalid choice '(.*?)' for argument '(\S+)'\. Expected one of \((.+?)\)": r"\2 \1 is not one of \3",
     r"(--\S+): no type matching INT could be instantiated from \['(.*?)'\]": r"\1 \2 is not a whole number",
     r"(--\S+): no type matching FLOAT could be instantiated from \['(.*?)'\]": r"\1 \2 is not a number",
     r"Error parsing (\S+): could not convert string to float: (.+?)$": r"\1 \2 is not a number",

@@ -1,4 +1,4 @@
-"""A memory of some numbers, and what it learns by, on a processor in half the time."""
+"""A memory of some numbers, and what it learns by, on a processor in less time than torch takes."""
 
 from __future__ import annotations
 

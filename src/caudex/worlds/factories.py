@@ -11,7 +11,7 @@ import numpy as np
 from caudex.errors import CaudexError
 from caudex.worlds.chance import Streams
 from caudex.worlds.family import Family
-from caudex.worlds.separate import as_bytes, check_actions, converter, fitting, limit_of, look_here
+from caudex.worlds.separate import as_bytes, check_actions, converter, limit_of, look_here
 from caudex.worlds.telling import check_finite, telling, watch
 
 TRIED = 3
@@ -81,8 +81,7 @@ class Factories(Family):
         episodes = (self.chance.draw(1, which) * (1 << 31)).astype(int)[0]
         with telling(self.name, "begins an episode"):
             for i, seed in zip(np.flatnonzero(which), episodes.tolist()):
-                observation = self.converted(self.tasks[i].reset(seed=seed)[0])
-                self.held[i] = fitting(self.name, observation, self.observation.shape)
+                self.held[i] = self.converted(self.tasks[i].reset(seed=seed)[0])
         check_finite(self.name, [self.held], " as an episode began")
         return self.held.copy()
 
@@ -92,8 +91,7 @@ class Factories(Family):
             for i, (task, action) in enumerate(zip(self.tasks, actions if self.action.shape else actions.tolist())):
                 call.place = i
                 observation, rewards[i], ended, late, _ = task.step(action)
-                self.held[i] = fitting(self.name, self.converted(observation), self.observation.shape)
-                over[i] = ended or late
+                self.held[i], over[i] = self.converted(observation), ended or late
         check_finite(self.name, (rewards, self.held))
         return self.held.copy(), rewards, over
 

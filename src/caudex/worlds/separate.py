@@ -46,7 +46,7 @@ class Separate(World):
         for i in np.flatnonzero(which):
             with telling(self.name, "begins an episode"):
                 observation = self.environments[i].reset(seed=int(seeds[i]) % (1 << 31))[0]
-                self.held[i] = fitting(self.name, self.converted(observation), self.observation.shape)
+                self.held[i] = self.converted(observation)
         return self.held.copy()
 
     def step(self, actions: np.ndarray) -> Outcome:
@@ -58,7 +58,7 @@ class Separate(World):
             ):
                 call.place = i
                 observation, rewards[i], ended[i], late[i], about = environment.step(action)
-                self.held[i] = fitting(self.name, self.converted(observation), self.observation.shape)
+                self.held[i] = self.converted(observation)
                 metres[i] = about.get("x_position", np.nan)  # Gymnasium's bodies that run, hop and swim tell it
         return Outcome(self.held.copy(), rewards, ended, late & ~ended, metres=metres)
 
@@ -83,8 +83,11 @@ def made(name: str, shown: bool):
             importlib.import_module(module)
         spec = gymnasium.spec(rest)
         spec.order_enforce, spec.disable_env_checker = False, True
-        with contextlib.suppress(TypeError):  # where it takes no render_mode it is made without, and has no pictures
-            return gymnasium.make(spec, **({"render_mode": "rgb_array"} if shown else {}))
+        if shown:
+            with contextlib.suppress(
+                TypeError
+            ):  # where it takes no render_mode it is made without, and has no pictures
+                return gymnasium.make(spec, render_mode="rgb_array")
         return gymnasium.make(spec)
     except gymnasium.error.DependencyNotInstalled as error:
         raise CaudexError(f"{name} needs a package that is missing ({error}); pip install 'caudex[control]'.") from None
@@ -133,7 +136,24 @@ def without_screen(shown: bool) -> None:
 
 
 def converter(name: str, space):
-    """(the space of what we hand out, what turns an observation into it)."""
+    """(the space of what we hand out, what turns an observation into it). That raises CaudexError for an observation of
+    another shape than its space: numpy would stretch it, and say nothing."""
+    shown, turned = handed_out(name, space)
+
+    def converted(observation):
+        seen = turned(observation)
+        if seen.shape != shown.shape:
+            raise CaudexError(
+                f"the world {name} showed an observation of shape {seen.shape}, but its observation_space says {shown.shape}; "
+                "mend it (reset gives an observation and a dict); `caudex resume` goes on from a checkpoint, where there is one."
+            )
+        return seen
+
+    return shown, converted
+
+
+def handed_out(name: str, space):
+    """(the space of what we hand out, what turns an observation that fits into it)."""
     from gymnasium.spaces import Box, Discrete
 
     if isinstance(space, Discrete):
@@ -148,16 +168,6 @@ def converter(name: str, space):
     raise CaudexError(
         f"the world {name} has observations {space}; known are vectors (Box), pictures (Box of uint8 or bool) and Discrete."
     )
-
-
-def fitting(name: str, seen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The same. Raises CaudexError where it has another shape than its space: numpy would stretch it, and say nothing."""
-    if seen.shape != shape:
-        raise CaudexError(
-            f"the world {name} showed an observation of shape {seen.shape}, but its observation_space says {shape}; mend it "
-            "(reset gives an observation and a dict); `caudex resume` goes on from a checkpoint, where there is one."
-        )
-    return seen
 
 
 def as_bytes(picture) -> np.ndarray:
