@@ -148,8 +148,5 @@ def at_random(world: str, episodes: int, seed: int, silent: bool = False) -> np.
 def chance(world: str, seed: int) -> Choose:
     """All actions are as likely."""
     here = worlds.make(world, 1)
-    space, draw = here.action, np.random.default_rng(derived(seed, "random"))
     here.close()
-    if space.shape:
-        return lambda seen: draw.uniform(space.low, space.high, (len(seen), *space.shape)).astype(np.float32)
-    return lambda seen: draw.integers(space.n, size=len(seen))
+    return worlds.anything(here.action, derived(seed, "random"))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from caudex.classics import bandits, gittins, mazes, mdps
+from caudex.worlds import anything
 from caudex.worlds.trials import Trials
 
 Act = Callable[[np.ndarray], np.ndarray]
@@ -14,25 +15,26 @@ Act = Callable[[np.ndarray], np.ndarray]
 
 
 def ways(world: Trials, seed: int = 0) -> dict[str, Act]:
-    """The classical ways to act in `world` by name, with settings that benchmarks/classics.py found good on other tasks; none
-    for tasks that others made."""
+    """The classical ways to act in `world` by name, with settings that benchmarks/classics.py found good on other tasks; for
+    tasks that others made, acting at random alone."""
+    found: dict[str, Act] = {"random": anything(world.action, seed)}
     if world.name == "bandits":
         rules = {
-            "random": bandits.anything, "greedy": bandits.greedy, "epsilon-greedy 0.02": bandits.epsilon_greedy(0.02),
-            "thompson": bandits.thompson, "optimistic thompson": bandits.optimistic, "ucb1 0.2": bandits.ucb1(0.2),
+            "greedy": bandits.greedy, "epsilon-greedy 0.02": bandits.epsilon_greedy(0.02), "thompson": bandits.thompson,
+            "optimistic thompson": bandits.optimistic, "ucb1 0.2": bandits.ucb1(0.2),
             "gittins": gittins.gittins(world.wanted),
         }  # fmt: skip
-        return {name: bandits.Puller(rule, seed) for name, rule in rules.items()}
+        found |= {name: bandits.Puller(rule, seed) for name, rule in rules.items()}
     if world.name == "tabular-mdps":
         plans = {
-            "random": mdps.anything, "greedy": mdps.greedy, "beb 1": mdps.beb(1.0), "psrl": mdps.psrl,
-            "opsrl 5": mdps.opsrl(5), "ucrl2 0.1": mdps.ucrl2(0.1),
+            "greedy": mdps.greedy, "beb 1": mdps.beb(1.0), "psrl": mdps.psrl, "opsrl 5": mdps.opsrl(5),
+            "ucrl2 0.1": mdps.ucrl2(0.1),
         }  # fmt: skip
         states, actions = world.family.means.shape[1:]
         sizes = {"states": states, "actions": actions, "horizon": world.family.limit}
-        return {name: mdps.Planner(plan, **sizes, prior=1, seed=seed) for name, plan in plans.items()}
+        found |= {name: mdps.Planner(plan, **sizes, prior=1, seed=seed) for name, plan in plans.items()}
     if world.name == "mazes":
-        kinds = (mazes.RandomWalk, mazes.WallFollowing, mazes.CountBased, mazes.ShortestPath)
-        names = ("random walk", "wall following", "count-based", "shortest path")
-        return {name: kind(world.family, seed) for name, kind in zip(names, kinds)}
-    return {}
+        kinds = (mazes.WallFollowing, mazes.CountBased, mazes.ShortestPath)
+        names = ("wall following", "count-based", "shortest path")
+        found |= {name: kind(world.family, seed) for name, kind in zip(names, kinds)}
+    return found

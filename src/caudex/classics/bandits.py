@@ -39,11 +39,6 @@ def highest(scores: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     return np.where(best, chance.random(scores.shape, np.float32), -1).argmax(-1)
 
 
-def anything(wins, losses, chance):
-    """Any arm."""
-    return np.zeros_like(wins)
-
-
 def greedy(wins, losses, chance):
     """The arm of the highest posterior mean."""
     return (wins + 1) / (wins + losses + 2)

@@ -37,13 +37,6 @@ class Way:
         return np.stack([ahead, left, right], 1).argmin(1)  # in the order of the actions
 
 
-class RandomWalk(Way):
-    """Any action; told nothing."""
-
-    def act(self, before):
-        return self.chance.integers(3, size=len(before))
-
-
 class WallFollowing(Way):
     """Along the wall on the left; told whether the ways to the left and ahead are free. Around a block it goes for ever."""
 

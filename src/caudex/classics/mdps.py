@@ -100,11 +100,6 @@ class Planner:
         known.moves[(*here, state)] += ~begins
 
 
-def anything(known: Known, horizon: int, chance: np.random.Generator) -> np.ndarray:
-    """Any action."""
-    return np.zeros((len(known.rewards), horizon, *known.rewards.shape[1:]), np.float32)
-
-
 def greedy(known: Known, horizon: int, chance: np.random.Generator) -> np.ndarray:
     """As if the posterior means were the truth."""
     return planned(known.means, known.shares, horizon)

@@ -1,6 +1,6 @@
 """Things to act in."""
 
 from caudex.worlds.making import make, names, register, with_camera, without_camera
-from caudex.worlds.world import Outcome, World, described
+from caudex.worlds.world import Outcome, World, anything, described
 
-__all__ = ["Outcome", "World", "described", "make", "names", "register", "with_camera", "without_camera"]
+__all__ = ["Outcome", "World", "anything", "described", "make", "names", "register", "with_camera", "without_camera"]

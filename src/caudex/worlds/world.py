@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,14 @@ class World:
 
     def close(self) -> None:
         """Let go of what the environments hold."""
+
+
+def anything(action: Any, seed: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Observations [N, ...] to actions of the space `action`, all of which are as likely, whatever is seen."""
+    draw = np.random.default_rng(seed)
+    if action.shape:
+        return lambda seen: draw.uniform(action.low, action.high, (len(seen), *action.shape)).astype(np.float32)
+    return lambda seen: draw.integers(action.n, size=len(seen))
 
 
 def described(facts: dict) -> str:
