@@ -86,8 +86,8 @@ def test_five_stages_are_kept_shown_and_told(tmp_path):
             x = 250 + column * 186
             assert (sheet[upper : upper + 180, x : x + 180].max(2) < 150).sum() > 100
     assert [line[0] for line in TINY.tell(results)][1:3] == ["0 steps", "128 steps"]
-    moments, episode = model.moments(seed=1, most=4)
-    assert len(moments) <= 8 and moments[-1].step < episode.steps and episode.fell
+    moments, episode, rate = model.moments(seed=1, most=4)
+    assert len(moments) <= 8 and moments[-1].step < episode.steps and episode.fell and 0 < rate < 200
     assert filming.sheet([moment.picture for moment in moments]).shape[1] == 6 * 160
 
 

@@ -271,6 +271,8 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     refused("train", "ppo", "--also", "contrast", *where, because="shows no pictures to compare")
     refused("train", "ppo", "--worlds", "0", *where, because="--worlds 0 is out of range")
     refused("train", "curl", "--world", "Pendulum-v1", *where, because="shows numbers, curl learns from pictures")
+    refused("train", "ppo", "--batch", "3000", *where, because="steps of --worlds 8 are 2,048")
+    refused("train", "ppo", "--horizon", "1000000", "--worlds", "4000", *where, because="--horizon 1,000,000 needs")
     refused("train", "sac", "--experience", "900", *where, because="--start 1,000 steps at random leave nothing")
     refused("train", "dqn", "--capacity", "1000000000000000", *where, because="GiB of memory")
 

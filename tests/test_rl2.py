@@ -305,6 +305,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path):
     refused("train", "rl2", "--arms", "two", *where, because="--arms two is not a whole number")
     refused("train", "rl2", "--arms", "0", *where, because="--arms 0 is out of range")
     refused("train", "rl2", "--world", "mazes", "--arms", "5", *where, because="no setting 'arms'")
+    refused("train", "rl2", "--batch", "501", *where, because="more than the trials of a round")
+    refused("train", "rl2", "--tasks", "1000000", "--pulls", "1000000", *where, because="--tasks 1,000,000 needs")
     refused("train", "rl2", "--tasks", "0", *where, because="--tasks 0 is out of range")
 
 

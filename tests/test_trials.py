@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from caudex.classics import ways
 from caudex.errors import CaudexError
 from caudex.experience import Acting, gae
 from caudex.worlds import trials
@@ -371,6 +372,11 @@ def test_tasks_of_a_function_of_ones_own(here):
     played = [play(trials.make("guessing:make_task", 3), lambda seen: np.zeros(3, int), np.arange(3)) for _ in range(2)]
     assert all(np.array_equal(one, other) for one, other in zip(*played))
     assert played[0].lengths.tolist() == [[1, 1], [4, 4], [4, 4]]
+
+
+def test_beside_them_is_one_who_acts_at_random(here):
+    ((name, act),) = ways(trials.make("guessing:make_task", 3)).items()
+    assert name == "random" and set(act(np.zeros((100, 9)))) == {0, 1, 2}
 
 
 def test_an_episode_that_would_never_end_is_cut(here):

@@ -244,12 +244,14 @@ def compare_(words: Sequence[str]) -> None:
 
     runs = {path: opened(path) for path in flags.runs}
     acted = reports.of_worlds([each for each in runs.values() if isinstance(each[0], OnWorld)])
-    said = reports.judge(acted, flags.figure)
+    said = reports.judge(acted)
     alone = [reports.of_run(path, *each) for path, each in runs.items() if not isinstance(each[0], OnWorld)]
     for table in reports.comparison(alone + acted):
         show(table)
     for sentence in said:
         tell(sentence)
+    if flags.figure:
+        reports.draw(acted, flags.figure)
     for path, (_, run) in runs.items():
         if not reports.finished(run):
             print(f"caudex: {path} is not finished; `caudex resume {path}` goes on with it.", file=sys.stderr)

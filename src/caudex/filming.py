@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from caudex.disk import write
 from caudex.errors import CaudexError
 
 
-def film(pictures: Sequence[np.ndarray], file: Path, rate: int = 30) -> None:
-    """Pictures uint8 [H, W, 3] as H.264 in an .mp4. Raises CaudexError where PyAV is missing."""
+def film(pictures: Sequence[np.ndarray], file: Path, rate: float = 30) -> None:
+    """Pictures uint8 [H, W, 3], `rate` of them a second, as H.264 in an .mp4. Raises CaudexError where PyAV is missing."""
     try:
         import av
     except ImportError:
@@ -22,7 +23,7 @@ def film(pictures: Sequence[np.ndarray], file: Path, rate: int = 30) -> None:
     height, width = (length - length % 2 for length in enlarged(pictures[0]).shape[:2])  # the codec wants even lengths
     content = io.BytesIO()
     with av.open(content, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=rate)
+        stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for picture in pictures:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(enlarged(picture)[:height, :width]), format="rgb24")

@@ -21,7 +21,7 @@ from caudex.errors import CaudexError
 
 COMMANDS = {
     "list": "the systems and the signals, and which to take; list worlds",
-    "train": "SYSTEM [--data FOLDER] [settings]: train, measure, report",
+    "train": "SYSTEM [settings]: train, measure, report",
     "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
     "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
     "claim": "SYSTEM [--seeds 5] [settings]: measure its claim",
@@ -270,6 +270,8 @@ def explained(command: str, name: str, kind: type) -> str:
     ]
     if scales:
         parts.append("\n".join(["what the scales set:", *scales]))
+    if fitting := [signal for signal in names.places("signals") if names.needs(signal) in kind.feeds]:
+        parts.append(textwrap.fill(f"what --also can add: {', '.join(fitting)}", width, subsequent_indent="  "))
     if kind.statement:
         parts.append(textwrap.fill(f"It claims that {kind.statement}; `caudex claim {name}` measures it.", width))
     return "\n\n".join(parts)

@@ -55,6 +55,16 @@ def available() -> int:
         return memory()
 
 
+def affordable(flag: str, value: int, size: float) -> None:
+    """Raises CaudexError where the `size` bytes that a setting's value asks for are not free."""
+    free = available()
+    if size > 0.9 * free:
+        raise CaudexError(
+            f"{flag} {value:,} needs {size / 2**30:,.1f} GiB of memory, {free / 2**30:,.1f} are free; give at most "
+            f"{int(value * 0.8 * free / size):,}."
+        )
+
+
 @cache
 def make_fabric(hardware: Hardware) -> Any:
     """Device, precision and processes, once for the same hardware, its further processes started."""

@@ -57,14 +57,14 @@ def first_line(kind: str, name: str) -> str:
 
 
 def needs(signal: str) -> str:
-    """What the class says that it needs, read without importing it; nothing where it does not say."""
+    """What the class says that it needs, read without importing it; as `Signal` has it where it does not say."""
     node = class_of("signals", signal)
     told = (
         [part.value for part in node.body if isinstance(part, ast.Assign) and part.targets[0].id == "needs"]
         if node
         else []
     )
-    return told[0].value if told else ""
+    return told[0].value if told else "unlabelled"
 
 
 def class_of(kind: str, name: str) -> ast.ClassDef | None:

@@ -77,16 +77,16 @@ class Player(nn.Module):
 
     def watch(
         self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 0, steps: int = 10_000
-    ) -> tuple[list[np.ndarray], float]:
-        """Pictures uint8 [H, W, 3] of one episode, the first `steps` of it, and its return. With `most`, no more than twice
-        as many pictures, evenly spread in time."""
-        moments, episode = self.moments(seed, greedy, world, most, steps)
-        return [moment.picture for moment in moments], episode.total
+    ) -> tuple[list[np.ndarray], float, float]:
+        """Pictures uint8 [H, W, 3] of one episode, the first `steps` of it; its return; how many steps a second are to be
+        watched. With `most`, no more than twice as many pictures, evenly spread in time."""
+        moments, episode, rate = self.moments(seed, greedy, world, most, steps)
+        return [moment.picture for moment in moments], episode.total, rate
 
     def moments(
         self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 0, steps: int = 10_000
-    ) -> tuple[list[Moment], Episode]:
-        """Moments of one episode, or of its first `steps`, and what became of it. With `most`, no more than twice as many
+    ) -> tuple[list[Moment], Episode, float]:
+        """Moments of one episode, or of its first `steps`; what became of it; the world's `rate`. With `most`, no more than twice as many
         moments, evenly spread in time."""
         self.eval()
         if world:
@@ -107,7 +107,7 @@ class Player(nn.Module):
                 if most and len(moments) > 2 * most:
                     moments, every = moments[::2], 2 * every
         here.close()
-        return moments, episode
+        return moments, episode, here.rate
 
 
 def acted(

@@ -300,7 +300,7 @@ def finish(player: Player, run: Run) -> Player:
     chance = at_random(player.world, EPISODES, run.seed, silent=run.root.quiet)
     run.keep("results", {"policy": summary(own), "random": summary(chance), "episodes": EPISODES})
     try:
-        pictures, total = player.watch(run.seed, most=12)
+        pictures, total, _ = player.watch(run.seed, most=12)
     except CaudexError as error:
         say(run, f"no pictures of an episode: {error}")
         return player
@@ -331,6 +331,11 @@ def check_rollouts(settings: OnRollouts) -> None:
     """Raises CaudexError for a setting out of range."""
     inside(settings, horizon=(1, 1 << 20), batch=(2, 1 << 20), epochs=(1, 1000), lam=(0, 1))
     inside(settings, clip=(1e-3, 10), entropy=(0, 10))
+    if settings.batch > (most := settings.horizon * settings.worlds):
+        raise CaudexError(
+            f"--batch {settings.batch:,} is more than there is to learn from at once: --horizon {settings.horizon:,} steps of "
+            f"--worlds {settings.worlds:,} are {most:,}."
+        )
 
 
 def check_replay(settings: OnReplay) -> None:

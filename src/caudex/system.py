@@ -49,7 +49,7 @@ class System:
     flops: float | None = None
     """train for so many floating-point operations altogether instead"""
     also: tuple[str, ...] = ()
-    """further signals on the same trunk: NAME or NAME:WEIGHT, for example rotation:0.5, or labels:COLUMN"""
+    """further signals on the same trunk, of those named above: NAME, NAME:WEIGHT or labels:COLUMN"""
 
     scales: ClassVar[dict[str, dict]] = {"laptop": {}}
     feeds: ClassVar[tuple[str, ...]] = ()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from caudex.compute import Passes
 from caudex.experience.returns import Scale, gae
+from caudex.hardware import affordable
 from caudex.learner import Learner
 from caudex.run import derived
 from caudex.trunks import Padded
@@ -84,6 +85,8 @@ class Histories:
         lam: float = 0.3,
         seed: int = 0,
     ):
+        longest, shown = trials.wanted * trials.family.limit, trials.observation
+        affordable("--tasks", trials.count, 2.0 * trials.count * longest * np.prod(shown.shape) * shown.dtype.itemsize)
         self.trials, self.learner, self.name = trials, (learner,), name  # in a tuple: no part of this source
         self.batch, self.epochs, self.gamma, self.lam, self.seed = batch, epochs, gamma, lam, seed
         self.rounds, self.acted, self.latest, self.waiting, self.ended, self.passes = 0, 0, 0, [], [], Passes()

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from caudex.compute import Passes
-from caudex.errors import CaudexError
 from caudex.experience.acting import Acting
 from caudex.experience.memory import Memory
 from caudex.experience.priorities import Priorities
 from caudex.experience.segments import Segments
-from caudex.hardware import available
+from caudex.hardware import affordable
 from caudex.learner import Learner
 
 
@@ -49,7 +48,8 @@ class Replay:
     ):  # fmt: skip
         count = acting.world.count
         rows = max(capacity // count, steps + acting.stack + 2)
-        affordable(rows * count * int(np.prod(acting.world.observation.shape)) * acting.observations.itemsize, capacity)
+        size = rows * count * int(np.prod(acting.world.observation.shape)) * acting.observations.itemsize
+        affordable("--capacity", capacity, size)
         self.acting, self.learner, self.name = acting, (learner,), name  # in a tuple: no part of this source
         self.memory, self.batch, self.start, self.every = Memory(acting, rows), batch, max(start, 1), every
         self.gamma, self.steps = gamma, steps
@@ -148,13 +148,3 @@ class Replay:
         self.segments.load(state["memory"])
         if self.priorities:
             self.priorities.load(state["priorities"].numpy(), state["highest"])
-
-
-def affordable(size: int, capacity: int) -> None:
-    """Raises CaudexError where so many bytes of frames do not fit into this machine's free memory."""
-    free = available()
-    if size > 0.9 * free:
-        raise CaudexError(
-            f"--capacity {capacity:,} needs {size / 2**30:,.1f} GiB of memory, {free / 2**30:,.1f} are free; "
-            f"give at most {int(capacity * 0.8 * free / size):,}."
-        )

@@ -11,6 +11,7 @@ from torch import Tensor
 from caudex.compute import Passes
 from caudex.experience.acting import Acting
 from caudex.experience.returns import Scale, gae
+from caudex.hardware import affordable
 from caudex.learner import Learner
 
 
@@ -61,6 +62,7 @@ class Rollouts:
         self.scale = Scale(acting.world.count, gamma) if scaled else None
         self.observe = getattr(learner.trunk, "observe", None) if observing else None
         self.steps = horizon * acting.world.count
+        affordable("--horizon", horizon, 2.0 * horizon * acting.observations.nbytes)  # as it is filled, there are two
         self.batches = -(-self.steps // batch)
         self.generator = torch.Generator().manual_seed(seed)
         self.acted, self.whole, self.passes = 0, None, Passes()

@@ -92,16 +92,15 @@ def chosen(name: str, settings: dict, own: Mapping[tuple, Column]) -> list[str]:
     return words
 
 
-def judge(columns: Sequence[Column], figure: Path | None = None) -> list[str]:
+def judge(columns: Sequence[Column]) -> list[str]:
     """Write into the columns what they earned: means by world; over the worlds that all have, how probably each is better
-    than the first, and of returns normalised by `levels` the interquartile mean; `figure` gets their performance profiles.
-    Returns sentences that say how to read it."""
+    than the first, and of returns normalised by `levels` the interquartile mean. Returns sentences that say how to read it.
+    """
     columns = [column for column in columns if column.returns]  # of the others nothing is finished
     worlds = list(dict.fromkeys(world for column in columns for world in column.returns))
     for column in columns:
         column.told |= {world: mean(column.returns[world].values()) for world in worlds if world in column.returns}
-    shared = [world for world in worlds if all(world in column.returns for column in columns)]
-    scales = {world: scale for world in shared if (scale := between(world, columns))}
+    shared, scales = comparable(columns)
     for column in columns:
         raw, normal = scores(column, shared), scores(column, shared, scales)
         if scales:
@@ -112,13 +111,25 @@ def judge(columns: Sequence[Column], figure: Path | None = None) -> list[str]:
             better, sure = statistics.improvement(raw, first), statistics.interval(statistics.improvement, raw, first)
             interval = "" if sure is None else f" ({sure[0]:.0%} to {sure[1]:.0%})"
             column.told[f"better than {columns[0].name}"] = f"{better:.0%}{interval}"
-    if figure:
-        if not scales:
-            raise CaudexError(
-                f"--figure {figure}: there is no world that all were in and that has a level to hold returns against."
-            )
-        profiles(figure, {column.name: scores(column, shared, scales) for column in columns})
     return legend(columns, worlds, shared, scales)
+
+
+def draw(columns: Sequence[Column], figure: Path) -> None:
+    """Performance profiles. Raises CaudexError where no world that all were in has a level."""
+    columns = [column for column in columns if column.returns]
+    shared, scales = comparable(columns)
+    if not scales:
+        raise CaudexError(
+            f"--figure {figure}: there is no world that all were in and that has a level to hold returns against."
+        )
+    profiles(figure, {column.name: scores(column, shared, scales) for column in columns})
+
+
+def comparable(columns: Sequence[Column]) -> tuple[list[str], dict[str, tuple[float, float]]]:
+    """The worlds that all were in, and what counts as 0 and as 1 in those of them that have a level."""
+    worlds = dict.fromkeys(world for column in columns for world in column.returns)
+    shared = [world for world in worlds if all(world in column.returns for column in columns)]
+    return shared, {world: scale for world in shared if (scale := between(world, columns))}
 
 
 def mean(returns: Collection[float]) -> str:

@@ -19,7 +19,7 @@ class Atari(World):
     published. Raises CaudexError for an unknown game.
     """
 
-    cut, longest = 1.0, 4500
+    cut, longest, rate = 1.0, 4500, 15  # of sixty frames a second every fourth
 
     def __init__(self, name: str, count: int):
         known, newest = games(), name.removesuffix("-v4") + "-v5" * name.endswith("-v4")

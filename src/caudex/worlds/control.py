@@ -66,6 +66,7 @@ class Control(World):
         self.observation = Box(0, 255, (1, size, size), np.uint8) if pixels else numbers
         self.action = Box(-1, 1, (self.task.actions,), np.float32)
         self.body = np.zeros((len(self.task.parts), count))  # float64 [P, N]
+        self.rate = 1 / (SUBSTEPS * self.task.substep)
         self.steps = np.full(count, STEPS)  # of the running episodes
 
     def reset(self, seeds: np.ndarray, which: np.ndarray) -> np.ndarray:

@@ -40,6 +40,7 @@ class Separate(World):
         self.observation, self.converted = converter(name, there)
         check_actions(name, self.action)
         self.box, self.longest = hasattr(self.action, "low"), 0 if limit_of(self.environments[0]) else LONGEST
+        self.rate = self.environments[0].metadata.get("render_fps") or self.rate
         self.held = np.zeros((count, *self.observation.shape), self.observation.dtype)
 
     def reset(self, seeds: np.ndarray, which: np.ndarray) -> np.ndarray:

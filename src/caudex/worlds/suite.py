@@ -43,6 +43,7 @@ class Suite(World):
         self.domain, _, part = task.removesuffix("-v0").partition("-")
         self.repeat = REPEATS.get(self.domain, 4)
         self.environments = [suite.load(self.domain, part, task_kwargs={"random": 0}) for _ in range(count)]
+        self.rate = 1 / (self.environments[0].control_timestep() * self.repeat)
         bounds, shown = self.environments[0].action_spec(), self.environments[0].observation_spec()
         self.action = Box(bounds.minimum.astype(np.float32), bounds.maximum.astype(np.float32))
         numbers = Box(-np.inf, np.inf, (sum(int(np.prod(each.shape)) for each in shown.values()),))

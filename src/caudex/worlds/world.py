@@ -36,6 +36,8 @@ class World:
     """what rewards are cut to for those who learn, where that was published; 0: they are as they are"""
     longest: int = 0
     """steps for which an episode is played where policies are compared; 0: to its end"""
+    rate: float = 30
+    """pictures a second at which it is to be watched"""
 
     @property
     def actions(self) -> dict:

@@ -138,7 +138,7 @@ def metres(far: float) -> str:
 def strip(player: Player, run: Run, about: dict) -> Strip | None:
     """Pictures of an episode, evenly spread, and what became of it; None where the world cannot be painted."""
     try:
-        moments, episode = player.moments(run.seed, most=3 * FRAMES)  # more than are shown, lest they lie unevenly
+        moments, episode, _ = player.moments(run.seed, most=3 * FRAMES)  # more than are shown, lest they lie unevenly
     except CaudexError as error:
         say(run, f"no pictures of the stages: {error}")
         return None

@@ -151,6 +151,10 @@ class Rl2(Sizes, System):
         sizes = ("arms", "pulls", "states", "actions", "horizon", "episodes", "limit")
         inside(self, **dict.fromkeys(sizes, (1, endless)))
         inside(self, gamma=(0, 1), lam=(0, 1), clip=(1e-3, 10), region=(1e-9, 10), entropy=(0, 10), lr=(1e-8, 10))
+        if self.batch > self.tasks:
+            raise CaudexError(
+                f"--batch {self.batch:,} is more than the trials of a round, of which --tasks {self.tasks:,} are made."
+            )
         if self.by == "trpo" and self.also:
             raise CaudexError(
                 f"--also {self.also[0]}: the step of trpo is for the policy alone; leave it out, or go by ppo."
