@@ -31,14 +31,14 @@ SEED, TESTED, FEWER, TOGETHER = 0, 10_000, 2_000, 2_500
 
 TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
 HUNDRED = {"pulls": 100, "experience": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
-MANY = {"pulls": 500, "tasks": 200, "batch": 10, "experience": 80_000_000}
+MANY = {"pulls": 500, "tasks": 100, "experience": 80_000_000, "epochs": 1, "batch": 10, "lr": 0.015}
 CELLS = {  # settings, and the paper's figure
     "bandits-10-5": (TEN | {"arms": 5}, 6.7),
     "bandits-10-10": (TEN | {"arms": 10}, 6.7),
     "bandits-10-50": (TEN | {"arms": 50}, 6.8),
     "bandits-100-5": (HUNDRED | {"arms": 5}, 78.7),
     "bandits-100-10": (HUNDRED | {"arms": 10}, 83.5),
-    "bandits-100-50": (HUNDRED | {"arms": 50}, 84.9),
+    "bandits-100-50": (HUNDRED | {"arms": 50, "experience": 160_000_000}, 84.9),
     "bandits-500-5": (MANY | {"arms": 5}, 401.6),
     "bandits-500-10": (MANY | {"arms": 10}, 432.5),
     "bandits-500-50": (MANY | {"arms": 50}, 438.9),
