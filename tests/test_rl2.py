@@ -95,20 +95,6 @@ def test_to_act_after_more_steps_costs_more_attention_and_so_in_every_round():
     assert source.flops == 2 * once
 
 
-def test_what_is_expected_is_learned_from_and_what_happened_is_seen():
-    world = trials.make("bandits", 300, arms=2, pulls=5)
-    torch.manual_seed(0)
-    learner = Learner(Recurrent(Identity(4), 8), {"policy": ClippedPolicy({"count": 2})})
-    source = Histories(world, learner, "policy", 300, 1, lam=1.0, expected=True)
-    whole = source.collect()
-    means = torch.from_numpy(world.family.means)[torch.arange(300).repeat_interleave(5), whole.actions]
-    assert torch.equal(whole.rewards, means.float())
-    paid = whole.observations.values[:, 1:, 2]  # seen are the arm, what it paid, and the end
-    assert set(paid.flatten().tolist()) == {0, 1} and source.told()["trials/return"] != pytest.approx(means.sum() / 300)
-    ahead = sum(0.99**k * means.reshape(300, 5)[:, k] for k in range(5)) / source.scale.deviation
-    torch.testing.assert_close(whole.returns.reshape(300, 5)[:, 0], ahead.float())
-
-
 def test_some_trials_of_a_round_are_those_trials():
     world = trials.make("mazes", 64, view="above", episodes=1)
     shape = world.family.observation.shape
@@ -319,9 +305,6 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path):
     refused("train", "rl2", "--arms", "two", *where, because="--arms two is not a whole number")
     refused("train", "rl2", "--arms", "0", *where, because="--arms 0 is out of range")
     refused("train", "rl2", "--world", "mazes", "--arms", "5", *where, because="no setting 'arms'")
-    refused(
-        "train", "rl2", "--world", "mazes", "--expected", *where, because="do not tell what an action earns in the mean"
-    )
     refused("train", "rl2", "--batch", "501", *where, because="more than the trials of a round")
     refused("train", "rl2", "--tasks", "1000000", "--pulls", "1000000", *where, because="--tasks 1,000,000 needs")
     refused("train", "rl2", "--tasks", "0", *where, because="--tasks 0 is out of range")

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from caudex.compute import Passes
-from caudex.errors import CaudexError
 from caudex.experience.returns import Scale, gae
 from caudex.hardware import affordable
 from caudex.learner import Learner
@@ -69,11 +68,10 @@ class Histories:
     Nothing is cut inside a trial: not the memory, not what a reward is worth later, not the advantage (Duan et al. 2016,
     section 2). Rewards count over the deviation of their discounted sum: in long trials values are large, and learning them
     would drown the policy. `lam` rises to 1 as training goes: it keeps advantages from noise at the cost of a bias, which in
-    the end turned policies away from trying what they did not know. With `expected` actions count what they earn in the mean,
-    where the family knows it; what is seen stays what happened, so that the gradient is the same on average, with less noise.
-    Each round has new tasks, which follow from the seed and the round; between rounds nothing is under way. The signal tells
-    `draw(features)`, `bounded(actions)` and `judge(features, actions, own)`, as for `Rollouts`; what the `baseline` of its
-    value makes of the trials, where it has one, is seen in one call and not step by step.
+    the end turned policies away from trying what they did not know. Each round has new tasks, which follow from the seed and
+    the round; between rounds nothing is under way. The signal tells `draw(features)`, `bounded(actions)` and
+    `judge(features, actions, own)`, as for `Rollouts`; what the `baseline` of its value makes of the trials, where it has
+    one, is seen in one call and not step by step.
     """
 
     def __init__(
@@ -85,16 +83,12 @@ class Histories:
         epochs: int,
         gamma: float = 0.99,
         lam: float = 0.3,
-        expected: bool = False,
         seed: int = 0,
     ):
-        if expected and trials.family.expected is None:
-            raise CaudexError(f"--expected: {trials.name} do not tell what an action earns in the mean; leave it out.")
         longest, shown = trials.wanted * trials.family.limit, trials.observation
         affordable("--tasks", trials.count, 2.0 * trials.count * longest * np.prod(shown.shape) * shown.dtype.itemsize)
         self.trials, self.learner, self.name = trials, (learner,), name  # in a tuple: no part of this source
-        self.batch, self.epochs, self.gamma, self.lam = batch, epochs, gamma, lam
-        self.expected, self.seed = expected, seed
+        self.batch, self.epochs, self.gamma, self.lam, self.seed = batch, epochs, gamma, lam, seed
         self.rounds, self.acted, self.latest, self.waiting, self.ended, self.passes = 0, 0, 0, [], [], Passes()
         self.scale = Scale(trials.count, gamma)
 
@@ -132,7 +126,7 @@ class Histories:
         signal, trunk, device = learner.signals[self.name], Within(learner.trunk), next(learner.parameters()).device
         seeds = drawn(derived(self.seed, "tasks", self.rounds), trials.count)
         live, lengths = np.ones(trials.count, bool), np.zeros(trials.count, np.int64)
-        shown, features, actions, rewards, means, ends = [], [], [], [], [], []
+        shown, features, actions, rewards, ends = [], [], [], [], []
         learner.eval()
         observations = trials.reset(seeds, live)
         while live.any():
@@ -143,8 +137,6 @@ class Histories:
             lengths += live
             found = trials.step(signal.bounded(actions[-1]).cpu().numpy())
             rewards.append(np.where(live, found.rewards, 0))
-            if self.expected:
-                means.append(np.where(live, trials.family.expected, 0))
             ends.append(found.terminated)
             live &= ~found.terminated
             observations = found.observations
@@ -156,11 +148,10 @@ class Histories:
             log_probs, values = signal.judge(features, actions, own)  # [N, T]
         learner.train()
         own, over, rewards = values.T.cpu().numpy(), np.stack(ends), np.stack(rewards)  # [T, N]
-        worth = np.stack(means) if self.expected else rewards
         after = np.concatenate([own[1:], own[:1]])  # the last is never asked for: the trial ends there
         lam = self.lam + (1 - self.lam) * learner.progress
-        advantages = gae(self.scale(worth, over), own, after, over, np.zeros_like(over), self.gamma, lam)
-        advantages, earned = (torch.from_numpy(each).to(device, values.dtype).T for each in (advantages, worth))
+        advantages = gae(self.scale(rewards, over), own, after, over, np.zeros_like(over), self.gamma, lam)
+        advantages, earned = (torch.from_numpy(each).to(device, values.dtype).T for each in (advantages, rewards))
         self.ended.append(rewards.sum(0).mean())
         self.latest = int(lengths.sum())
         self.acted += self.latest

@@ -25,7 +25,7 @@ class Bandits(Family):
             spaces().Box(-np.inf, np.inf, (0,), np.float32),
             spaces().Discrete(arms),
         )
-        self.means, self.expected = np.zeros((count, arms)), np.zeros(count)
+        self.means = np.zeros((count, arms))
         self.chance = Streams(count)
         self.rows, self.nothing = np.arange(count), np.zeros((count, 0), np.float32)
 
@@ -36,6 +36,5 @@ class Bandits(Family):
         return self.nothing
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        self.expected = self.means[self.rows, actions]
-        pays = self.chance.draw(1)[0] < self.expected
+        pays = self.chance.draw(1)[0] < self.means[self.rows, actions]
         return self.nothing, pays.astype(float), np.ones(self.count, bool)

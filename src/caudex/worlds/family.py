@@ -24,8 +24,6 @@ class Family:
     limit: int
     observation: Any
     action: Any
-    expected: np.ndarray | None = None
-    """float64 [N]: what the actions of the last step earn in the mean, where the family knows"""
 
     def sample(self, seeds: np.ndarray, which: np.ndarray) -> None:
         """Draw tasks from int64 [N] seeds in [0, 2 TEST) where bool [N] `which`."""

@@ -26,7 +26,7 @@ class TabularMDPs(Family):
             )
         self.count, self.limit = count, horizon
         self.observation, self.action = spaces().Box(0, 1, (states,), np.float32), spaces().Discrete(actions)
-        self.means, self.expected = np.zeros((count, states, actions)), np.zeros(count)
+        self.means = np.zeros((count, states, actions))
         self.transitions = np.zeros((count, states, actions, states))
         self.upto = self.transitions.copy()  # sums of the transitions
         self.state = np.zeros(count, np.int64)
@@ -48,7 +48,6 @@ class TabularMDPs(Family):
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         here, (first, second, where) = (self.rows, self.state, actions), self.chance.draw(3)
-        self.expected = self.means[here]
-        rewards = self.expected + normal(first, second)
+        rewards = self.means[here] + normal(first, second)
         self.state = (where[:, None] >= self.upto[here]).sum(1)
         return self.one_hot[self.state], rewards, np.zeros(self.count, bool)

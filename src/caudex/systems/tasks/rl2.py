@@ -68,8 +68,6 @@ class Rl2(Sizes, System):
     """by trpo: nats by which a step may change the policy"""
     entropy: float = 0.05
     """bonus on the entropy of the policy, which fades as training goes; not by trpo"""
-    expected: bool = False
-    """learn from what an action earns in the mean, which bandits and tabular-mdps know, and not from what it happened to earn"""
     lr: float = 0.01
     """learning rate; by trpo, of the value"""
 
@@ -99,7 +97,7 @@ class Rl2(Sizes, System):
         batch, epochs, step = self.batch, self.epochs, Learner.step
         if self.by == "trpo":  # a step of the policy on the whole round, then those passes for the value
             batch, epochs, step = self.tasks, 1, partial(reward.by_trust_region, epochs=epochs, batch=batch)
-        source = Histories(here, learner, "policy", batch, epochs, self.gamma, self.lam, self.expected, run.seed)
+        source = Histories(here, learner, "policy", batch, epochs, self.gamma, self.lam, run.seed)
         run.keep("facts", facts)
         sources = dict.fromkeys(learner.signals, source)
         fit(learner, sources, **self.budget(1.0), run=run.stage("training"), step=step)
