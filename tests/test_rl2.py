@@ -95,6 +95,25 @@ def test_to_act_after_more_steps_costs_more_attention_and_so_in_every_round():
     assert source.flops == 2 * once
 
 
+@CORES
+def test_what_is_left_out_as_trials_end_changes_nothing_of_the_others(core, monkeypatch):
+    monkeypatch.setattr("caudex.experience.histories.SPARE", 1.0)  # with each trial that ends
+    world = trials.make("mazes", 64, view="above", episodes=1)
+    torch.manual_seed(0)
+    learner = Learner(
+        Recurrent(Observed(world.family.observation.shape, 5), 8, core), {"policy": ClippedPolicy({"count": 3})}
+    )
+    whole = Histories(world, learner, "policy", 64, 1, seed=1).collect()
+    assert len(set(whole.observations.lengths.tolist())) > 5
+    with torch.no_grad():  # each trial by itself, in one call
+        features = torch.cat([learner.trunk(whole.of(torch.tensor([i])).observations).pooled for i in range(64)])
+        together = learner.trunk(whole.observations).pooled
+        log_probs, values = learner.signals["policy"].judge(features, whole.actions)
+    torch.testing.assert_close(together, features, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(whole.log_probs, log_probs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(whole.values, values, atol=1e-5, rtol=1e-4)
+
+
 def test_some_trials_of_a_round_are_those_trials():
     world = trials.make("mazes", 64, view="above", episodes=1)
     shape = world.family.observation.shape

@@ -16,6 +16,10 @@ from caudex.run import derived
 from caudex.trunks import Padded
 from caudex.worlds.trials import Trials, drawn, seen
 
+SPARE = 0.75
+"""share of the trials that are acted in from which on those that have ended are no longer encoded: to leave them out costs a
+copy of what is remembered of the others"""
+
 
 class History(NamedTuple):
     """B trials, of M steps together. The observation stands first."""
@@ -48,6 +52,13 @@ class History(NamedTuple):
         return seen(values[:, 1:][real[:, 1:]], shape).shown, goes_on[real]
 
 
+def placed(values: Tensor, rows: Tensor, count: int) -> Tensor:
+    """[R, ...] at these rows of [count, ...], whose others are 0."""
+    if len(rows) == count:
+        return values
+    return values.new_zeros(count, *values.shape[1:]).index_copy_(0, rows, values)
+
+
 class Within:
     """A trunk with memory, as those see it who know of one observation [N, ...] at a time."""
 
@@ -60,6 +71,10 @@ class Within:
         found = self.trunk(x.unsqueeze(1), self.state)
         self.state = found.state
         return found._replace(pooled=found.pooled[:, 0])
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with the sequences int64 [R] alone."""
+        self.state = self.trunk.kept(self.state, rows)
 
 
 class Histories:
@@ -126,14 +141,21 @@ class Histories:
         signal, trunk, device = learner.signals[self.name], Within(learner.trunk), next(learner.parameters()).device
         seeds = drawn(derived(self.seed, "tasks", self.rounds), trials.count)
         live, lengths = np.ones(trials.count, bool), np.zeros(trials.count, np.int64)
+        rows = torch.arange(trials.count, device=device)  # of the trials that go on, and of some that have ended
         shown, features, actions, rewards, ends = [], [], [], [], []
         learner.eval()
         observations = trials.reset(seeds, live)
         while live.any():
             shown.append(torch.from_numpy(observations))
-            with self.passes.of(f"draw {len(actions)}", learner, trials.count):  # to attend to more costs more
-                features.append(trunk(shown[-1].to(device)).pooled)
-                actions.append(signal.draw(features[-1]))
+            if live.sum() < SPARE * len(rows):
+                going = torch.from_numpy(live).to(device)[rows]
+                trunk.keep(going.nonzero()[:, 0])
+                rows = rows[going]
+            with self.passes.of(f"draw {len(actions)}", learner, len(rows)):  # to attend to more costs more
+                found = trunk(shown[-1].to(device)[rows]).pooled
+                chosen = signal.draw(found)
+            features.append(placed(found, rows, trials.count))
+            actions.append(placed(chosen, rows, trials.count))
             lengths += live
             found = trials.step(signal.bounded(actions[-1]).cpu().numpy())
             rewards.append(np.where(live, found.rewards, 0))

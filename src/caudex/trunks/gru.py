@@ -28,6 +28,9 @@ class GRU(nn.GRU):
     def memory(self, batch: int) -> Tensor:
         return self.weight_hh_l0.new_zeros(1, batch, self.hidden_size)
 
+    def kept(self, state: Tensor, rows: Tensor) -> Tensor:
+        return state[:, rows]
+
     def flops(self, length: int) -> float:
         return 6.0 * length * self.hidden_size * (self.input_size + self.hidden_size)
 

@@ -69,6 +69,10 @@ class Causal(nn.Module):
         attended = Memory(len(self.blocks), batch, heads, 64, len(width) // heads, like=width)
         return Remembered(attended, width.new_zeros(batch, 1, self.inner.in_features // 2))
 
+    def kept(self, state: Remembered, rows: Tensor) -> Remembered:
+        state.attended.keep(rows)
+        return Remembered(state.attended, state.last[rows])
+
     def flops(self, length: int) -> float:
         inputs, width = self.inner.in_features, self.inner.out_features
         block = 2 * length * width * 12 * width + 4 * length * length * width
@@ -96,10 +100,22 @@ class Recurrent(Trunk):
             seen = self.encoded(torch.cat([shown, more]))[: len(shown)]  # oneDNN keeps megabytes for each size it meets
             padded = seen.new_zeros(*real.shape, self.trunk.width)
             padded[real] = seen
-            return Features(self.core(padded)[0][real])
+            return Features(self.remembered(padded, x.lengths)[real])
         batch, time = x.shape[:2]
         pooled, state = self.core(self.encoded(x.flatten(0, 1)).unflatten(0, (batch, time)), state)
         return Features(pooled, {}, state)
+
+    def remembered(self, padded: Tensor, lengths: Tensor) -> Tensor:
+        """[B, T, ...] to [B, T, width]. Where sequences differ in length a processor takes those of about the same together,
+        as far as the longest of them: of sixteen mazes two thirds would be padding."""
+        if padded.device.type != "cpu" or int(lengths.min()) == padded.shape[1]:
+            return self.core(padded)[0]
+        order = lengths.argsort(descending=True)
+        found = padded.new_zeros(*padded.shape[:2], self.width)
+        for rows in order.split(max(4, -(-len(order) // 4))):
+            longest = int(lengths[rows].max())
+            found[rows, :longest] = self.core(padded[rows, :longest])[0]
+        return found
 
     def encoded(self, x: Tensor) -> Tensor:
         """[M, ...] to what the trunk makes of each, [M, trunk.width]."""
@@ -108,6 +124,10 @@ class Recurrent(Trunk):
     def memory(self, batch: int) -> Any:
         """The state of so many sequences that begin."""
         return self.core.memory(batch)
+
+    def kept(self, state: Any, rows: Tensor) -> Any:
+        """The state of the sequences int64 [R] alone; the one given is used up."""
+        return self.core.kept(state, rows)
 
     def flops(self, shape: tuple[int, ...]) -> float:
         return shape[0] * self.trunk.flops(shape[1:]) + self.core.flops(shape[0])

@@ -37,6 +37,10 @@ class Memory:
             held[i][:, :, self.length : end] = new
         return held[0][:, :, :end], held[1][:, :, :end]
 
+    def keep(self, rows: Tensor) -> None:
+        """Forget all sequences but these, int64 [R]."""
+        self.held = [[each[rows] for each in pair] for pair in self.held]
+
 
 class Attention(nn.Module):
     """Every token looks at the others, or at those before it (Vaswani et al. 2017, section 3.2).
