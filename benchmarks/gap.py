@@ -90,22 +90,26 @@ def trained(system: System, folder: Path) -> float:
     return run.kept("results")["policy"]["return"]
 
 
-def parts(folder: Path, tasks: list[str], steps: int, seeds: list[int]) -> None:
+def parts(folder: Path, tasks: list[str], steps: int, seeds: list[int], which: list[str]) -> None:
+    """What was found before in other tasks, or of other parts, stays."""
     same = {"curl": "curl", "neither": "pictures"}  # trained by `train`
-    rows = [("task", "curl with", *(f"seed {seed}" for seed in seeds), "mean")]
+    file = Path("results/curl-parts.csv")
+    _, *rows = csv.reader(file.open()) if file.exists() else [()]
+    known = {tuple(row[:2]): row for row in rows}
     for task in tasks:
-        for name, settings in PARTS.items():
+        for name in which:
             earned = [
                 trained(
-                    Curl(world=f"pixels/{task}", experience=steps, seed=seed, **settings),
+                    Curl(world=f"pixels/{task}", experience=steps, seed=seed, **PARTS[name]),
                     folder / f"{same.get(name, name.replace(' ', '-'))}-{task}-{seed}",
                 )
                 for seed in seeds
             ]
-            rows.append((task, name, *(round(value, 1) for value in earned), round(float(np.mean(earned)), 1)))
-            print(*rows[-1], flush=True)
-    with Path("results/curl-parts.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+            known[task, name] = (task, name, *(round(value, 1) for value in earned), round(float(np.mean(earned)), 1))
+            print(*known[task, name], flush=True)
+    with file.open("w", newline="") as opened:
+        header = ("task", "curl with", *(f"seed {seed}" for seed in seeds), "mean")
+        csv.writer(opened, lineterminator="\n").writerows([header, *known.values()])
 
 
 def lived(task: str, player, seed: int) -> Seen:
@@ -270,10 +274,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=15000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="of `parts`: these alone")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    if asked.what in ("train", "parts"):
-        {"train": train, "parts": parts}[asked.what](asked.folder, asked.tasks, asked.steps, asked.seeds)
+    if asked.what == "train":
+        train(asked.folder, asked.tasks, asked.steps, asked.seeds)
+    elif asked.what == "parts":
+        parts(asked.folder, asked.tasks, asked.steps, asked.seeds, asked.parts)
     else:
         {"state": state, "table": table}[asked.what](asked.folder, asked.tasks, asked.seeds)
 
