@@ -54,6 +54,7 @@ class Mazes(Family):
         self.walls = np.zeros((count, side, side), np.uint8)  # 0 is free, t a wall of texture t - 1
         self.start, self.course, self.target, self.place, self.turn = np.zeros((5, count), np.int64)
         self.rows, self.moves = np.arange(count), moves(side)
+        self.held = np.zeros((count, *self.observation.shape), np.uint8)  # what each sees
 
     def sample(self, seeds: np.ndarray, which: np.ndarray) -> None:
         drawn, side, rooms = seeds[which], self.side, self.cells**2
@@ -72,7 +73,7 @@ class Mazes(Family):
 
     def begin(self, which: np.ndarray) -> np.ndarray:
         self.place[which], self.turn[which] = self.start[which], self.course[which]
-        return self.seen()
+        return self.seen(which)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         self.turn = (self.turn + (actions == RIGHT) - (actions == LEFT)) % 4
@@ -83,9 +84,10 @@ class Mazes(Family):
         there = self.place == self.target
         return self.seen(), there - 0.04 - 0.001 * against, there
 
-    def seen(self) -> np.ndarray:
-        what = self.walls, self.place, self.turn, self.target
-        return self.camera.look(*what) if self.camera else around(*what, REACH, TILE)
+    def seen(self, which: np.ndarray | slice = slice(None)) -> np.ndarray:
+        what = self.walls[which], self.place[which], self.turn[which], self.target[which]
+        self.held[which] = self.camera.look(*what) if self.camera else around(*what, REACH, TILE)
+        return self.held.copy()
 
     def shortest(self) -> np.ndarray:
         """int [N]: the fewest actions from start to ball."""
