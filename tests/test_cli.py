@@ -437,7 +437,9 @@ def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
 def wait(until, process, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not until():
-        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()  # lest it goes on beside all other tests
+            raise AssertionError(process.communicate())
         time.sleep(0.01)
 
 
