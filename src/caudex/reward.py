@@ -334,7 +334,7 @@ def check_rollouts(settings: OnRollouts) -> None:
     if settings.batch > (most := settings.horizon * settings.worlds):
         raise CaudexError(
             f"--batch {settings.batch:,} is more than there is to learn from at once: --horizon {settings.horizon:,} steps of "
-            f"--worlds {settings.worlds:,} are {most:,}."
+            f"--worlds {settings.worlds:,} are {most:,}; give a lower --batch."
         )
 
 

@@ -153,7 +153,7 @@ class Rl2(Sizes, System):
         inside(self, gamma=(0, 1), lam=(0, 1), clip=(1e-3, 10), region=(1e-9, 10), entropy=(0, 10), lr=(1e-8, 10))
         if self.batch > self.tasks:
             raise CaudexError(
-                f"--batch {self.batch:,} is more than the trials of a round, of which --tasks {self.tasks:,} are made."
+                f"--batch {self.batch:,} is more than the trials of a round, one of each of --tasks {self.tasks:,}; give a lower --batch."
             )
         if self.by == "trpo" and self.also:
             raise CaudexError(
