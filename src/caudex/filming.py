@@ -23,7 +23,7 @@ def film(pictures: Sequence[np.ndarray], file: Path, rate: float = 30) -> None:
     height, width = (length - length % 2 for length in enlarged(pictures[0]).shape[:2])  # the codec wants even lengths
     content = io.BytesIO()
     with av.open(content, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
+        stream = container.add_stream("libx264", rate=Fraction(float(rate)).limit_denominator(1000))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for picture in pictures:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(enlarged(picture)[:height, :width]), format="rgb24")

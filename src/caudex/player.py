@@ -86,8 +86,8 @@ class Player(nn.Module):
     def moments(
         self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 0, steps: int = 10_000
     ) -> tuple[list[Moment], Episode, float]:
-        """Moments of one episode, or of its first `steps`; what became of it; the world's `rate`. With `most`, no more than twice as many
-        moments, evenly spread in time."""
+        """Moments of one episode, or of its first `steps`; what became of it; the world's `rate`. With `most`, no more than
+        twice as many moments, evenly spread in time."""
         self.eval()
         if world:
             self.knows(world)
