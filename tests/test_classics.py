@@ -51,6 +51,22 @@ def test_rules_earn_what_was_published(arms, rows):
         agree(found[:, 99], long)
 
 
+@pytest.mark.parametrize(
+    "name, sizes, ends, published",  # of Duan et al. 2016, tables 1 and 2
+    [
+        ("bandits", {"arms": 5, "pulls": 100}, (9, 99), (5.0, 49.9)),
+        ("bandits", {"arms": 10, "pulls": 100}, (9, 99), (5.0, 49.9)),
+        ("bandits", {"arms": 50, "pulls": 100}, (9, 99), (5.1, 49.8)),
+        ("tabular-mdps", {"episodes": 25}, (9, 24), (100.1, 250.2)),
+    ],
+)
+def test_at_random_one_earns_what_was_published(name, sizes, ends, published):
+    world = trials.make(name, 600, **sizes)
+    found = play(world, ways(world)["random"], np.arange(600)).returns.cumsum(1)
+    for end, figure in zip(ends, published):
+        agree(found[:, end], figure)
+
+
 def test_no_rule_beats_the_optimum_and_gittins_comes_near():
     best = bandits.optimum(5, 10)
     for rule in (

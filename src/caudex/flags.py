@@ -8,8 +8,9 @@ import io
 import re
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -236,7 +237,7 @@ def system_settings(command: str, words: Sequence[str]):
     if len(budgets) > 1:
         raise CaudexError(f"{' and '.join(budgets)} are both budgets; give one of them.")
     known = {field for part in (kind, Hardware, form) for field in part.__dataclass_fields__}
-    flags = parse(form, rest, f"{command} {name}", known, explained(command, name, kind))
+    flags = parse(form, rest, f"{command} {name}", known, partial(explained, command, name, kind))
     flags.name = name
     flags.system.check()
     flags.hardware.check()
@@ -306,9 +307,14 @@ def value_of(flag: str, words: Sequence[str]) -> str | None:
 
 
 def parse(
-    form: type, words: Sequence[str], command: str, known: set[str] | None = None, description: str | None = None
+    form: type,
+    words: Sequence[str],
+    command: str,
+    known: set[str] | None = None,
+    description: Callable[[], str] | None = None,
 ):
-    """A dataclass from flags; an unknown one is named with the nearest, other mistakes become one line too."""
+    """A dataclass from flags; an unknown one is named with the nearest, other mistakes become one line too. `description` is
+    asked for only where it is shown: it reads every signal."""
     known = {"--" + name.replace("_", "-") for name in known or form.__dataclass_fields__} | {"--help"}
     for word in words:
         flag = re.sub("^--no-", "--", word.split("=")[0].replace("_", "-"))
@@ -317,7 +323,7 @@ def parse(
                 f"{command} has no setting {word.split('=')[0]}.{names.nearest(flag, known)} `caudex {command} --help` lists them."
             )
     if description and {"-h", "--help"} & set(words):
-        print(description + "\n")
+        print(description() + "\n")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
