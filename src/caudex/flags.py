@@ -9,10 +9,10 @@ import re
 import shutil
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import tyro
 from tyro.conf import DisallowNone, OmitArgPrefixes, Positional, arg
@@ -43,13 +43,13 @@ COMMANDS = {
 
 @dataclass
 class List:
-    what: Annotated[Positional[str], arg(help_behavior_hint="", metavar="[worlds]")] = ""
+    what: Annotated[Positional[str], arg(metavar="[worlds]")] = ""
     """worlds: what --world can be"""
 
 
 @dataclass
 class Train:
-    run: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    run: Path | None = None
     """folder of the run; default: the next free runs/SYSTEM-N"""
     scale: str = "laptop"
     """a named set of settings: tiny (seconds), laptop (minutes on two cores), and others where they stand above"""
@@ -61,7 +61,7 @@ class Claim(Train):
     """how many seeds, each with its own draw of labels"""
     first_seed: int = 0
     """the first of them"""
-    over: Annotated[str | None, arg(help_behavior_hint="")] = None
+    over: str | None = None
     """measure for several values of a setting: NAME=V1,V2,... such as labels-per-class=1,4,10,25"""
     workers: int = 1
     """seeds measured at the same time, each in a process with its share of the threads"""
@@ -69,23 +69,23 @@ class Claim(Train):
 
 @dataclass
 class Resume:
-    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
 
 
 @dataclass
 class Predict:
-    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
-    files: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="", metavar="FILES...")]
+    files: Annotated[Positional[tuple[str, ...]], arg(metavar="FILES...")]
     """pictures or texts, or folders of them"""
-    csv: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    csv: Path | None = None
     """write file,class,confidence there instead of a table"""
 
 
 @dataclass
 class Play:
-    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of ppo, or of another system that acts"""
     episodes: int = 20
     """to be played"""
@@ -93,15 +93,15 @@ class Play:
     """the same seed begins the same episodes"""
     drawn: bool = False
     """draw actions by their probabilities, instead of the likeliest"""
-    world: Annotated[str | None, arg(help_behavior_hint="")] = None
+    world: str | None = None
     """another world with the same observations and actions"""
-    video: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    video: Path | None = None
     """film one episode there, as .mp4, and as a sheet of pictures beside it, as .png"""
 
 
 @dataclass(kw_only=True)
 class MetaTest:
-    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of rl2"""
     tasks: int = 1000
     """new tasks, none of which it learned from"""
@@ -109,15 +109,15 @@ class MetaTest:
     """the same seed has the same tasks"""
     likeliest: bool = False
     """take the likeliest action, instead of drawing by their probabilities"""
-    world: Annotated[str | None, arg(help_behavior_hint="")] = None
+    world: str | None = None
     """other tasks with the same observations and actions; sizes below that are not given are those it learned with"""
 
 
 @dataclass
 class Generate:
-    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of gpt, or of an imported GPT-2"""
-    prompt: Annotated[Positional[str], arg(help_behavior_hint="", metavar="PROMPT")] = ""
+    prompt: Annotated[Positional[str], arg(metavar="PROMPT")] = ""
     """what is gone on with; best without a space at its end, for words bring theirs"""
     max_tokens: int = 100
     """tokens that are added at most"""
@@ -133,11 +133,11 @@ class Generate:
 
 @dataclass
 class Fill:
-    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of bert, or of an imported BERT"""
-    text: Annotated[Positional[str], arg(help_behavior_hint="", metavar="TEXT")]
+    text: Annotated[Positional[str], arg(metavar="TEXT")]
     """with [MASK] for each word that is to be told"""
-    then: Annotated[str | None, arg(help_behavior_hint="")] = None
+    then: str | None = None
     """instead, the probability that this passage follows the text"""
     count: int = 5
     """words to show for each [MASK]"""
@@ -145,9 +145,9 @@ class Fill:
 
 @dataclass
 class Ask:
-    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of gpt, or of an imported GPT-2"""
-    what: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="", metavar="FILE|TEXT")] = ()
+    what: Annotated[Positional[tuple[str, ...]], arg(metavar="FILE|TEXT")] = ()
     """a text; or a .csv or .jsonl with the columns text, label (sentiment), sentence, candidates, answer (winograd), or
     question, answer (qa); nothing: the packaged ones of winograd and qa"""
     task: str = "qa"
@@ -156,9 +156,9 @@ class Ask:
 
 @dataclass
 class Import:
-    folder: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="FOLDER")]
+    folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
     """with config.json, model.safetensors and a vocabulary; or minilm, a packaged BERT of six blocks"""
-    run: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    run: Path | None = None
     """folder of the run; default: the next free runs/imported-N"""
     convert: bool = False
     """also open pickled weights (.bin); of a pickle only tensors are read, no code of it is run"""
@@ -166,39 +166,39 @@ class Import:
 
 @dataclass
 class Search:
-    texts: Annotated[Positional[str], arg(help_behavior_hint="", metavar="TEXTS")]
+    texts: Annotated[Positional[str], arg(metavar="TEXTS")]
     """a file or folder of .txt, .md, .jsonl, .csv, or a packaged set"""
-    query: Annotated[Positional[str], arg(help_behavior_hint="", metavar="QUERY")]
+    query: Annotated[Positional[str], arg(metavar="QUERY")]
     """in your own words"""
     count: int = 10
     """passages to show"""
     by: str = "both"
     """meaning, words (BM25), or both"""
-    model: Annotated[str | None, arg(help_behavior_hint="")] = None
+    model: str | None = None
     """run whose features are compared; default: a packaged sentence encoder, MiniLM"""
-    column: Annotated[str | None, arg(help_behavior_hint="")] = None
+    column: str | None = None
     """of a .jsonl or .csv: the column that holds the text; default: text"""
 
 
 @dataclass
 class Report:
-    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
 
 
 @dataclass
 class Compare:
-    runs: Annotated[Positional[tuple[Path, ...]], arg(help_behavior_hint="", metavar="RUN RUN...")]
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN RUN...")]
     """run folders; those that learned from reward, and their claims, share a column where only worlds and seeds differ"""
-    figure: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    figure: Path | None = None
     """of those: draw their performance profiles there, as .png"""
 
 
 @dataclass
 class Export:
-    run: Annotated[Positional[Path], arg(help_behavior_hint="", metavar="RUN")]
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
-    to: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    to: Path | None = None
     """where to write; default: RUN/export"""
 
 
@@ -224,10 +224,12 @@ def system_settings(command: str, words: Sequence[str]):
     kind = type(default)
     about = f"The defaults are those of --scale {scale}."
     where = "Where and how to compute; results do not depend on it, up to rounding."
+    if asks_for_help(rest):
+        default = shown(kind)(**vars(default))
     nested = [
         (
             "system",
-            Annotated[OmitArgPrefixes[kind], arg(name=name, help=about)],
+            Annotated[OmitArgPrefixes[type(default)], arg(name=name, help=about)],
             field(default_factory=lambda: default),
         ),
         ("hardware", Annotated[OmitArgPrefixes[Hardware], arg(help=where)], field(default_factory=Hardware)),
@@ -261,8 +263,7 @@ def explained(command: str, name: str, kind: type) -> str:
     parts.append("\n".join(["examples:", *lines]))
     scales = [
         textwrap.fill(
-            f"--scale {scale}: "
-            + ", ".join(f"{key.replace('_', '-')} {words_of(value)}" for key, value in settings.items()),
+            f"--scale {scale}: " + ", ".join(set_to(key.replace("_", "-"), value) for key, value in settings.items()),
             width,
             initial_indent="  ",
             subsequent_indent="    ",
@@ -276,6 +277,10 @@ def explained(command: str, name: str, kind: type) -> str:
     if kind.statement:
         parts.append(textwrap.fill(f"It claims that {kind.statement}; `caudex claim {name}` measures it.", width))
     return "\n\n".join(parts)
+
+
+def set_to(flag: str, value) -> str:
+    return f"no {flag}" if value is None else f"{flag} {words_of(value)}"
 
 
 def words_of(value) -> str:
@@ -322,8 +327,10 @@ def parse(
             raise CaudexError(
                 f"{command} has no setting {word.split('=')[0]}.{names.nearest(flag, known)} `caudex {command} --help` lists them."
             )
-    if description and {"-h", "--help"} & set(words):
-        print(description() + "\n")
+    if asks_for_help(words):
+        form = shown(form)
+        if description:
+            print(description() + "\n")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -338,6 +345,22 @@ def parse(
         if not end.code:
             raise
         raise CaudexError(mistake(said.getvalue(), command)) from None
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    return bool({"-h", "--help"} & set(words))
+
+
+def shown(form: type) -> type:
+    """The dataclass as its help tells it: defaults that are nothing are left out, since the text says what happens then."""
+    types, told = get_type_hints(form, include_extras=True), arg(help_behavior_hint=hint)
+    return make_dataclass(
+        form.__name__, [(part.name, Annotated[types[part.name], told], part) for part in fields(form)], bases=(form,)
+    )
+
+
+def hint(default: str) -> str:
+    return "" if default in ("", "None") else f"(default: {default})"
 
 
 MISTAKES = {
