@@ -24,6 +24,14 @@ def test_lines_come_every_half_minute_and_tell_the_time_left(clock, capsys):
     assert capsys.readouterr().err == "tokenising: so far, 19%, 134 s left\n"  # 75 of 400 in 31 s: 325 / 75 * 31
 
 
+def test_what_was_done_at_another_time_tells_nothing_of_the_time_left(clock, capsys):
+    with Progress("training") as shown:
+        shown.go_on(0.75)
+        clock[0] = 31
+        shown.show(0.8)
+    assert capsys.readouterr().err == "training: 80%, 124 s left\n"  # 0.05 took 31 s, 0.2 are left
+
+
 def test_few_long_parts_have_a_line_each_and_what_is_silent_has_none(clock, capsys):
     assert list(track("ab", "measuring", 2, slow=True)) == ["a", "b"]
     assert capsys.readouterr().err == "measuring: 1 of 2, 50%, 0 s left\nmeasuring: 2 of 2, 100%, 0 s left\n"

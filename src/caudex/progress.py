@@ -13,7 +13,7 @@ class Progress:
     line."""
 
     def __init__(self, what: str, total: float = 1.0, slow: bool = False, silent: bool = False):
-        self.what, self.total, self.done = what, max(total, 1e-9), 0.0
+        self.what, self.total, self.done, self.earlier = what, max(total, 1e-9), 0.0, 0.0
         self.slow, self.silent, self.bar = slow, silent, None
         self.shown = self.began = time.monotonic()
 
@@ -25,6 +25,10 @@ class Progress:
     def __exit__(self, *error) -> None:
         if self.bar:
             self.bar.stop()
+
+    def go_on(self, share: float) -> None:
+        """This share was done at another time, which tells nothing of the time left."""
+        self.earlier = share
 
     def advance(self, amount: float, note: Callable[[], str] = str) -> None:
         self.done += amount
@@ -38,7 +42,8 @@ class Progress:
             return
         self.shown, said = now, note()
         if not terminal:
-            left = f"{(now - self.began) * (1 - share) / share:,.0f} s left" if share else ""
+            new = share - self.earlier
+            left = f"{(now - self.began) * (1 - share) / new:,.0f} s left" if new > 0 else ""
             print(f"{self.what}: {', '.join(filter(None, (said, f'{share:.0%}', left)))}", file=sys.stderr)
             return
         if not self.bar:
@@ -52,7 +57,7 @@ class Progress:
         columns = ["[bold]{task.description}", BarColumn(), "{task.percentage:>3.0f}%"]
         columns += [TimeElapsedColumn(), "left", TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False)]
         self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self.task = self.bar.add_task(self.what, total=1.0, note="")
+        self.task = self.bar.add_task(self.what, total=1.0, completed=self.earlier, note="")
         self.bar.start()
 
 

@@ -90,6 +90,7 @@ def fit(
         Progress((run and run.name) or "training", silent=run is None or run.root.quiet or not run.leads) as progress,
     ):
         state.load()
+        progress.go_on(budget.used(state))
         if run:
             run.cut(state.logged)
             run.keep("about", _about(learner, state.sources, budget, fabric.device))
