@@ -210,6 +210,7 @@ def test_intervals_by_hand():
     mean, low, high = mean_interval([1.0, 2.0, 3.0])  # deviation 1, t(2) = 4.3027
     assert (mean, high) == (2.0, pytest.approx(2 + 4.3027 / 3**0.5, abs=1e-3)) and low == pytest.approx(4 - high)
     assert interval(0.5, 100) == (pytest.approx(0.4038, abs=1e-3), pytest.approx(0.5962, abs=1e-3))
+    assert interval(0.0, 1000)[0] == 0 and interval(1.0, 1000)[1] == 1
 
 
 def test_confusion_counts_true_by_told():

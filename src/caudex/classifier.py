@@ -78,7 +78,7 @@ def interval(right: float, count: int) -> tuple[float, float]:
     z = 1.96
     centre = (right + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(right * (1 - right) / count + z * z / (4 * count * count))
-    return (centre - half, centre + half)
+    return (max(0.0, centre - half), min(1.0, centre + half))  # rounding may leave [0, 1]
 
 
 def confusion(truth: Tensor, told: Tensor, classes: int) -> np.ndarray:
