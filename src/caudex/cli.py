@@ -12,8 +12,9 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from caudex import names
+from caudex.commands import COMMANDS, Compare, Export, List, Predict, Report, Resume
 from caudex.errors import CaudexError
-from caudex.flags import COMMANDS, Compare, Export, List, Predict, Report, Resume, parse, system_settings
+from caudex.flags import parse, system_settings
 from caudex.terminal import alone_in, leave, left_out, new_file, new_folder, show, tell
 
 

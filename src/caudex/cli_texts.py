@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from caudex.commands import Ask, Fill, Generate, Import, Search
 from caudex.errors import CaudexError
-from caudex.flags import Ask, Fill, Generate, Import, Search, parse
+from caudex.flags import parse
 from caudex.terminal import alone_in, new_folder, show
 
 

@@ -6,8 +6,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import make_dataclass
 
+from caudex.commands import MetaTest, Play
 from caudex.errors import CaudexError
-from caudex.flags import MetaTest, Play, parse
+from caudex.flags import parse
 from caudex.terminal import new_file, show
 
 

@@ -1,0 +1,190 @@
+"""The commands, and what can be set of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+COMMANDS = {
+    "list": "the systems and the signals, and which to take; list worlds",
+    "train": "SYSTEM [settings]: train, measure, report",
+    "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
+    "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
+    "claim": "SYSTEM [--seeds 5] [settings]: measure its claim",
+    "resume": "RUN: go on with a training or claim that was stopped",
+    "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
+    "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
+    "play": "RUN [--episodes 20] [--video out.mp4]: act in its world",
+    "generate": "RUN PROMPT: go on with a text",
+    "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
+    "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
+    "import": "FOLDER: a public GPT-2 or BERT becomes a run",
+    "search": "TEXTS QUERY: find by meaning, and by words",
+    "report": "RUN: write report.html, one file with all figures",
+    "compare": "RUN RUN...: results, cost, settings; over worlds and seeds",
+    "export": "RUN [--to FOLDER]: ONNX and safetensors",
+}
+
+
+@dataclass
+class List:
+    what: Annotated[Positional[str], arg(metavar="[worlds]")] = ""
+    """worlds: what --world can be"""
+
+
+@dataclass
+class Train:
+    run: Path | None = None
+    """folder of the run; default: the next free runs/SYSTEM-N"""
+    scale: str = "laptop"
+    """a named set of settings: tiny (seconds), laptop (minutes on two cores), and others where they stand above"""
+
+
+@dataclass
+class Claim(Train):
+    seeds: int = 5
+    """how many seeds, each with its own draw of labels"""
+    first_seed: int = 0
+    """the first of them"""
+    over: str | None = None
+    """measure for several values of a setting: NAME=V1,V2,... such as labels-per-class=1,4,10,25"""
+    workers: int = 1
+    """seeds measured at the same time, each in a process with its share of the threads"""
+
+
+@dataclass
+class Resume:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder"""
+
+
+@dataclass
+class Predict:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder"""
+    files: Annotated[Positional[tuple[str, ...]], arg(metavar="FILES...")]
+    """pictures or texts, or folders of them"""
+    csv: Path | None = None
+    """write file,class,confidence there instead of a table"""
+
+
+@dataclass
+class Play:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder of ppo, or of another system that acts"""
+    episodes: int = 20
+    """to be played"""
+    seed: int = 0
+    """the same seed begins the same episodes"""
+    drawn: bool = False
+    """draw actions by their probabilities, instead of the likeliest"""
+    world: str | None = None
+    """another world with the same observations and actions"""
+    video: Path | None = None
+    """film one episode there, as .mp4, and as a sheet of pictures beside it, as .png"""
+
+
+@dataclass(kw_only=True)
+class MetaTest:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder of rl2"""
+    tasks: int = 1000
+    """new tasks, none of which it learned from"""
+    seed: int = 0
+    """the same seed has the same tasks"""
+    likeliest: bool = False
+    """take the likeliest action, instead of drawing by their probabilities"""
+    world: str | None = None
+    """other tasks with the same observations and actions; sizes below that are not given are those it learned with"""
+
+
+@dataclass
+class Generate:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder of gpt, or of an imported GPT-2"""
+    prompt: Annotated[Positional[str], arg(metavar="PROMPT")] = ""
+    """what is gone on with; best without a space at its end, for words bring theirs"""
+    max_tokens: int = 100
+    """tokens that are added at most"""
+    temperature: float = 0.8
+    """below 1 bolder, above 1 wilder; 0 always takes the likeliest token"""
+    top_p: float = 0.95
+    """draw from the likeliest tokens that together have this probability"""
+    num: int = 1
+    """texts"""
+    seed: int = 0
+    """everything random follows from it"""
+
+
+@dataclass
+class Fill:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder of bert, or of an imported BERT"""
+    text: Annotated[Positional[str], arg(metavar="TEXT")]
+    """with [MASK] for each word that is to be told"""
+    then: str | None = None
+    """instead, the probability that this passage follows the text"""
+    count: int = 5
+    """words to show for each [MASK]"""
+
+
+@dataclass
+class Ask:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder of gpt, or of an imported GPT-2"""
+    what: Annotated[Positional[tuple[str, ...]], arg(metavar="FILE|TEXT")] = ()
+    """a text; or a .csv or .jsonl with the columns text, label (sentiment), sentence, candidates, answer (winograd), or
+    question, answer (qa); nothing: the packaged ones of winograd and qa"""
+    task: str = "qa"
+    """sentiment, winograd or qa"""
+
+
+@dataclass
+class Import:
+    folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
+    """with config.json, model.safetensors and a vocabulary; or minilm, a packaged BERT of six blocks"""
+    run: Path | None = None
+    """folder of the run; default: the next free runs/imported-N"""
+    convert: bool = False
+    """also open pickled weights (.bin); of a pickle only tensors are read, no code of it is run"""
+
+
+@dataclass
+class Search:
+    texts: Annotated[Positional[str], arg(metavar="TEXTS")]
+    """a file or folder of .txt, .md, .jsonl, .csv, or a packaged set"""
+    query: Annotated[Positional[str], arg(metavar="QUERY")]
+    """in your own words"""
+    count: int = 10
+    """passages to show"""
+    by: str = "both"
+    """meaning, words (BM25), or both"""
+    model: str | None = None
+    """run whose features are compared; default: a packaged sentence encoder, MiniLM"""
+    column: str | None = None
+    """of a .jsonl or .csv: the column that holds the text; default: text"""
+
+
+@dataclass
+class Report:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder"""
+
+
+@dataclass
+class Compare:
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN RUN...")]
+    """run folders; those that learned from reward, and their claims, share a column where only worlds and seeds differ"""
+    figure: Path | None = None
+    """of those: draw their performance profiles there, as .png"""
+
+
+@dataclass
+class Export:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder"""
+    to: Path | None = None
+    """where to write; default: RUN/export"""
