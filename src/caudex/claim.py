@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from caudex.errors import CaudexError
 from caudex.hardware import Hardware
@@ -33,11 +32,13 @@ class Claim:
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean and its 95% interval by Student's t; an infinite one from a single value."""
+    from scipy import special  # slow to import, and a help needs none of it
+
     values = np.asarray(values, dtype=float)
     mean = float(values.mean())
     if len(values) < 2:
         return mean, -math.inf, math.inf
-    half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    half = float(special.stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / math.sqrt(len(values)))
     return mean, mean - half, mean + half
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 Scores = Sequence[np.ndarray]
 
@@ -63,5 +63,5 @@ def interval(statistic: Callable, *samples: Scores, draws: int = 10_000, seed: i
     if min(counts) < LEAST:
         return None
     freedom = sum(counts) - len(counts)
-    tail = stats.norm.cdf(-math.sqrt(sum(counts) / freedom) * stats.t.ppf(0.975, freedom))
+    tail = special.ndtr(-math.sqrt(sum(counts) / freedom) * special.stdtrit(freedom, 0.975))
     return np.quantile(resampled(statistic, *samples, draws=draws, seed=seed), [tail, 1 - tail], axis=0)
