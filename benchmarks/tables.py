@@ -30,7 +30,7 @@ COLUMNS = ("cell", "measure", "mean", "error", "tasks", "published", "minutes", 
 SEED, TESTED, FEWER, TOGETHER = 0, 10_000, 2_000, 2_500
 
 TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
-HUNDRED = {"pulls": 100, "experience": 80_000_000, "epochs": 1, "batch": 25, "lr": 0.03, "decay": 2.0}
+HUNDRED = {"pulls": 100, "experience": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
 MANY = {"pulls": 500, "tasks": 100, "experience": 80_000_000, "epochs": 1, "batch": 10, "lr": 0.015}
 CELLS = {  # settings, and the paper's figure
     "bandits-10-5": (TEN | {"arms": 5}, 6.7),

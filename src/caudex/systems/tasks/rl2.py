@@ -70,8 +70,6 @@ class Rl2(Sizes, System):
     """bonus on the entropy of the policy, which fades as training goes; not by trpo"""
     lr: float = 0.01
     """learning rate; by trpo, of the value"""
-    decay: float = 1.0
-    """how it falls to 0 as training goes: by the share that is left, to this power; of high rates by 2"""
 
     scales: ClassVar = {
         "tiny": {"experience": 20_000, "tasks": 100, "batch": 50, "width": 16},
@@ -115,7 +113,7 @@ class Rl2(Sizes, System):
         else:
             policy = TrustRegion(facts["actions"], (), self.region, baseline=baseline)
         signals, optimizer = self.joined({"policy": policy}, facts), partial(Adam, lr=self.lr, eps=1e-5)
-        return Learner(self.trunk(facts), signals, optimizer, lambda progress: (1 - progress) ** self.decay, clip=0.5)
+        return Learner(self.trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
 
     def trunk(self, facts: dict) -> Recurrent:
         actions = facts["actions"]
@@ -152,16 +150,7 @@ class Rl2(Sizes, System):
         )
         sizes = ("arms", "pulls", "states", "actions", "horizon", "episodes", "limit")
         inside(self, **dict.fromkeys(sizes, (1, endless)))
-        inside(
-            self,
-            gamma=(0, 1),
-            lam=(0, 1),
-            clip=(1e-3, 10),
-            region=(1e-9, 10),
-            entropy=(0, 10),
-            lr=(1e-8, 10),
-            decay=(0, 10),
-        )
+        inside(self, gamma=(0, 1), lam=(0, 1), clip=(1e-3, 10), region=(1e-9, 10), entropy=(0, 10), lr=(1e-8, 10))
         if self.batch > self.tasks:
             raise CaudexError(
                 f"--batch {self.batch:,} is more than the trials of a round, one of each of --tasks {self.tasks:,}; give a lower --batch."
