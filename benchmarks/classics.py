@@ -176,7 +176,7 @@ def main() -> None:
         kept = list(csv.DictReader(FILE.open())) if FILE.exists() else []
         rows = [each for each in kept if each["tasks"] != part] + made
         with FILE.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(sorted(rows, key=lambda each: list(parts).index(each["tasks"])))
         print(f"{part}: {time.process_time() - begun:,.0f} seconds of processor", flush=True)
