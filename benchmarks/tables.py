@@ -32,6 +32,7 @@ SEED, TESTED, FEWER, TOGETHER = 0, 10_000, 2_000, 2_500
 TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
 HUNDRED = {"pulls": 100, "experience": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
 MANY = {"pulls": 500, "tasks": 100, "experience": 80_000_000, "epochs": 1, "batch": 10, "lr": 0.015}
+MDPS = Rl2.scales["mdps"]
 CELLS = {  # settings, and the paper's figure
     "bandits-10-5": (TEN | {"arms": 5}, 6.7),
     "bandits-10-10": (TEN | {"arms": 10}, 6.7),
@@ -42,8 +43,8 @@ CELLS = {  # settings, and the paper's figure
     "bandits-500-5": (MANY | {"arms": 5}, 401.6),
     "bandits-500-10": (MANY | {"arms": 10}, 432.5),
     "bandits-500-50": (MANY | {"arms": 50}, 438.9),
-    "mdps-10": (Rl2.scales["mdps"] | {"episodes": 10}, 156.2),
-    "mdps-25": (Rl2.scales["mdps"] | {"episodes": 25, "experience": 15_000_000, "batch": 10, "tasks": 200}, 445.7),
+    "mdps-10": (MDPS | {"episodes": 10}, 156.2),
+    "mdps-25": (MDPS | {"episodes": 25, "experience": 15_000_000, "tasks": 200, "batch": 10, "lr": 0.002}, 445.7),
     "mazes-small": (Rl2.scales["mazes"], None),
     "mazes-large": (Rl2.scales["mazes"], None),
 }

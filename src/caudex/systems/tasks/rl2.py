@@ -75,7 +75,7 @@ class Rl2(Sizes, System):
         "tiny": {"experience": 20_000, "tasks": 100, "batch": 50, "width": 16},
         "mdps": {
             "world": "tabular-mdps", "experience": 12_000_000, "memory": "transformer", "lam": 0.5, "lr": 0.003,
-            "also": ("reward:1", "next-observation:0.3"),
+            "also": ("reward:1",),
         },
         "mazes": {
             "world": "mazes", "experience": 24_000_000, "tasks": 128, "batch": 16, "width": 192, "lam": 0.95, "entropy": 0.03,
