@@ -27,7 +27,7 @@ def ways(world: Trials, seed: int = 0) -> dict[str, Act]:
         found |= {name: bandits.Puller(rule, seed) for name, rule in rules.items()}
     if world.name == "tabular-mdps":
         plans = {
-            "greedy": mdps.greedy, "beb 1": mdps.beb(1.0), "psrl": mdps.psrl, "opsrl 5": mdps.opsrl(5),
+            "greedy": mdps.greedy, "beb 0.5": mdps.beb(0.5), "psrl": mdps.psrl, "opsrl 5": mdps.opsrl(5),
             "ucrl2 0.1": mdps.ucrl2(0.1),
         }  # fmt: skip
         states, actions = world.family.means.shape[1:]
