@@ -44,7 +44,7 @@ def system_settings(command: str, words: Sequence[str]):
     kind = type(default)
     about = f"The defaults are those of --scale {scale}."
     where = "Where and how to compute; results do not depend on it, up to rounding."
-    if asks_for_help(rest):
+    if asks_for_help(rest):  # `parse` sees to the form alone, not to what stands in it
         default = shown(kind)(**vars(default))
     nested = [
         (
