@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
+from caudex.core.fit import fit
+from caudex.core.run import Run
 from caudex.experience import Actors
-from caudex.run import Run
 from caudex.systems.reward.a3c import A3c, actor, step
-from caudex.training import fit
 
 STEPS, TURNS = 20_000, 3
 FORMS = {"synchronous": A3c(asynchronous=False), "4 actors": A3c(actors=4), "2 actors": A3c(actors=2)}

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.classics import bandits, gittins, mazes, mdps
-from caudex.classics.mdps import Planner
-from caudex.worlds import anything, trials
+from caudex.envs import anything
+from caudex.envs.meta import trials
+from caudex.evaluation.baselines import bandits, gittins, mazes, mdps
+from caudex.evaluation.baselines.mdps import Planner
 
 TASKS, FEWER, CHOICE, TOGETHER = 10_000, 2_500, 2_000, 2_500
 PULLS, ARMS, EPISODES = (10, 100, 500), (5, 10, 50), (10, 25, 50, 75, 100)

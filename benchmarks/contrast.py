@@ -23,12 +23,12 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from caudex import data, trunks, views
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
 from caudex.data import Batches
-from caudex.encoder import features, recalibrate
-from caudex.learner import Learner
-from caudex.probing import linear, neighbours
+from caudex.evaluation.probing import linear, neighbours
+from caudex.models.encoder import features, recalibrate
 from caudex.signals import Contrast
-from caudex.training import fit
 
 PICTURES, BATCH, EPOCHS, REPEATS = 8192, 128, 2, 3
 CROP, COLOUR, TEMPERATURE, QUEUE, MOMENTUM, LR = 0.3, 0.5, 0.2, 1024, 0.99, 3e-3

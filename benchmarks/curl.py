@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from caudex.core.learner import Learner
+from caudex.core.signal import Taught, frozen
+from caudex.experience.augmented import with_views
 from caudex.experience.replay import Transition
-from caudex.experience.viewed import with_views
-from caudex.learner import Learner
-from caudex.signals.signal import Taught, frozen
 from caudex.signals.soft_actor_critic import SoftActorCritic, worths
 from caudex.systems.reward.curl import Curl
 

@@ -26,17 +26,17 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from caudex import worlds
+from caudex import envs as worlds
+from caudex.core.fit import fit
+from caudex.core.learner import Learner, cosine
+from caudex.core.run import Run, derived
+from caudex.core.system import System, finish, load, start
+from caudex.envs.control.suite import TASKS
 from caudex.experience import Acting
-from caudex.learner import Learner, cosine
-from caudex.run import Run, derived
 from caudex.signals import Regression
-from caudex.system import System, finish, load, start
 from caudex.systems.reward.curl import LAYERS, Curl
 from caudex.systems.reward.sac import Sac
-from caudex.training import fit
 from caudex.trunks import Nature
-from caudex.worlds.control import TASKS
 
 ARMS = {
     "state": lambda task, steps, seed: Sac(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.statistics import interval, iqm, resampled
+from caudex.evaluation.intervals import interval, iqm, resampled
 
 TRIALS, DRAWS = 500, 2000
 KINDS = {

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.learner import Learner
-from caudex.run import Run
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
+from caudex.core.run import Run
 from caudex.signals import Labels
-from caudex.training import fit
 from caudex.trunks import MLP
 
 STEPS, REPEATS = 2000, 7

@@ -16,17 +16,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from caudex import reward, worlds
-from caudex.compute import PETAFLOP_S_DAY, counting
+from caudex import envs as worlds
+from caudex.core.compute import PETAFLOP_S_DAY, counting
+from caudex.core.errors import CaudexError
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.system import scaled
 from caudex.data import Batch, HiddenBatch, TokenBatch
-from caudex.errors import CaudexError
 from caudex.experience import Rollout, Transition
-from caudex.experience.viewed import with_views
-from caudex.learner import Learner
-from caudex.reward import OnReplay
-from caudex.run import Run
-from caudex.system import scaled
-from caudex.systems.reward import trpo
+from caudex.experience.augmented import with_views
+from caudex.signals.trust_region import by_trust_region
+from caudex.systems.reward import shared as reward
+from caudex.systems.reward.shared import OnReplay
 from caudex.trunks import BERT, GPT2, Sequences, Transformer
 
 PICTURES = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization")
@@ -146,7 +147,7 @@ def rewards(count: int = 10) -> Iterator[Case]:
             steps = paper.experience * getattr(paper, "epochs", 1) // size_of_batch
         if len(learner.signals) > 1:
             batch = with_views(type(batch))(*batch, seen, seen.clone(), torch.arange(count))
-        each = stepped(learner, batch, count, trpo.step if name == "trpo" else Learner.step)
+        each = stepped(learner, batch, count, by_trust_region if name == "trpo" else Learner.step)
         yield Case(f"{name} {scale}", size(learner.trunk), size_of_batch, steps, each, of_acting)
 
 

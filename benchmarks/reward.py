@@ -22,12 +22,13 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 
-from caudex import reward, worlds
+from caudex import envs as worlds
+from caudex.core.fit import fit
+from caudex.core.run import Run
 from caudex.experience import Rollouts
-from caudex.run import Run
+from caudex.systems.reward import shared as reward
 from caudex.systems.reward.dqn import Dqn
 from caudex.systems.reward.ppo import Ppo
-from caudex.training import fit
 
 TURNS, COUNT, THREADS = 6, 8, (1, 2)
 PPO_WORLDS = {"CartPole-v1": 40_960, "Pendulum-v1": 40_960, "HalfCheetah-v5": 20_480, "MinAtar/Breakout-v1": 20_480}

@@ -25,10 +25,10 @@ from gymnasium.spaces import Box, Discrete
 from sb3_contrib import RecurrentPPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from caudex.core.fit import fit
+from caudex.envs.meta import trials
 from caudex.experience import Histories
-from caudex.systems.tasks.rl2 import Rl2
-from caudex.training import fit
-from caudex.worlds import trials
+from caudex.systems.meta.rl2 import Rl2
 
 TURNS = int(sys.argv[1]) if len(sys.argv) > 1 else 6
 THREADS, SIDE_BY_SIDE = (1, 2), (8, 100, 500)

@@ -15,10 +15,10 @@ import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 
-from caudex import reward
-from caudex.run import Run
+from caudex.core.fit import fit
+from caudex.core.run import Run
+from caudex.systems.reward import shared as reward
 from caudex.systems.reward.sac import Sac
-from caudex.training import fit
 
 WORLD, STEPS, START, ROUNDS = "HalfCheetah-v5", 500, 200, 3
 

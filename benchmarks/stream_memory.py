@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.data.documents import documents
-from caudex.data.streams import stream
-from caudex.data.tokenizers import Tokenizer
+from caudex.data.text.documents import documents
+from caudex.data.text.token_stream import stream
+from caudex.data.text.tokenizers import Tokenizer
 
 HIGHEST = 1_000  # MB: more is a failure
 

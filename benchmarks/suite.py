@@ -17,7 +17,7 @@ if hasattr(os, "sched_setaffinity"):
 import numpy as np
 from dm_control import suite  # with its own renderer, which our worlds leave out
 
-from caudex import worlds
+from caudex import envs as worlds
 
 TASKS = ("cartpole-swingup", "finger-spin", "reacher-easy", "cheetah-run", "walker-walk", "ball_in_cup-catch")
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from caudex.agent import Agent
-from caudex.flags import words_of
-from caudex.hardware import Hardware
-from caudex.run import Run
-from caudex.system import finish, load, start
-from caudex.systems.tasks.rl2 import Rl2
-from caudex.worlds import trials
-from caudex.worlds.trials import Played
+from caudex.cli.flags import words_of
+from caudex.core.hardware import Hardware
+from caudex.core.run import Run
+from caudex.core.system import finish, load, start
+from caudex.envs.meta import trials
+from caudex.envs.meta.trials import Played
+from caudex.models.meta_agent import Agent
+from caudex.systems.meta.rl2 import Rl2
 
 FILE = Path("results/rl2.csv")
 COLUMNS = ("cell", "measure", "mean", "error", "tasks", "published", "minutes", "settings")

@@ -17,15 +17,15 @@ import torch
 from torch.optim import AdamW
 
 from caudex import signals
-from caudex.claim import mean_interval
+from caudex.core.fit import fit, restore
+from caudex.core.learner import Learner, cosine
+from caudex.core.pool import carry_out
+from caudex.core.run import Run
+from caudex.core.system import start
 from caudex.data import TextBatches, encoded
-from caudex.learner import Learner, cosine
-from caudex.pool import carry_out
-from caudex.run import Run
-from caudex.system import start
+from caudex.evaluation.intervals import mean_interval
+from caudex.models.text_classifier import TextClassifier
 from caudex.systems.text.text_labels import TextLabels
-from caudex.text_classifier import TextClassifier
-from caudex.training import fit, restore
 from caudex.trunks import Transformer
 
 TASKS = ("films", "products", "editorials", "tweets", "topics", "spam", "brown")

@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from caudex.core.learner import Learner
 from caudex.data import TokenBatch
-from caudex.learner import Learner
 from caudex.signals import NextToken
 from caudex.trunks import GPT2, Transformer
 
@@ -96,7 +96,7 @@ def trainers(depth: int, width: int, heads: int) -> dict:
 
 def generators(depth: int, width: int, heads: int, batch: int, most: int) -> dict:
     """For each way a function that adds `most` tokens to `batch` prompts, greedily, with its cache."""
-    from caudex.language import chosen
+    from caudex.models.language_model import chosen
 
     trunk, head = Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2).eval(), NextToken()
     head.build(trunk)

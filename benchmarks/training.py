@@ -20,10 +20,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from caudex import trunks, views
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
 from caudex.data import Batches, Memory, Pictures
-from caudex.learner import Learner
 from caudex.signals import Labels
-from caudex.training import fit
 
 COUNT, SIDE, BATCH, STEPS, REPEATS = 2048, 32, 128, 40, 5
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.worlds import trials
-from caudex.worlds.corridors import Camera
+from caudex.envs.meta import trials
+from caudex.envs.meta.maze_camera import Camera
 
 TURNS, STEPS = 5, 200
 KINDS = [

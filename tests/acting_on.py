@@ -5,10 +5,10 @@ from functools import partial
 
 import torch
 
-from caudex import worlds
+from caudex import envs as worlds
+from caudex.core.learner import Learner
+from caudex.core.optim.rmsprop import RMSprop
 from caudex.experience import Acting, Actors, Rollouts
-from caudex.learner import Learner
-from caudex.rmsprop import RMSprop
 from caudex.signals.policy_gradient import ActorCritic
 from caudex.trunks import MLP, Normalised
 

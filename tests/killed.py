@@ -17,13 +17,13 @@ import torch
 import torch.utils.tensorboard
 from torch.optim import AdamW
 
+from caudex.core.disk import safe_bytes
+from caudex.core.fit import distinct, fit
+from caudex.core.hardware import Hardware, make_fabric
+from caudex.core.learner import Learner, cosine
+from caudex.core.run import Run
 from caudex.data import Batches, Memory, Pictures
-from caudex.disk import safe_bytes
-from caudex.hardware import Hardware, make_fabric
-from caudex.learner import Learner, cosine
-from caudex.run import Run
 from caudex.signals import Labels, Rotation
-from caudex.training import distinct, fit
 from caudex.trunks import ResNet
 from caudex.views import RandAugment
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import torch
 from torch.optim import AdamW
 
+from caudex.core.disk import safe_bytes
+from caudex.core.fit import distinct, fit
+from caudex.core.hardware import Hardware
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.shadow import Shadow
+from caudex.core.signal import Signal, Taught
 from caudex.data import Batches, Memory, Pictures
-from caudex.disk import safe_bytes
-from caudex.hardware import Hardware
-from caudex.learner import Learner
-from caudex.run import Run
-from caudex.shadow import Shadow
-from caudex.signals import Labels, Rotation, Signal, Taught
-from caudex.training import distinct, fit
+from caudex.signals import Labels, Rotation
 from caudex.trunks import ResNet
 from caudex.views import RandAugment
 

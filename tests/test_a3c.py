@@ -18,11 +18,11 @@ from test_cli import caudex, done, refused
 from test_experience import Clock
 from torch import nn
 
+from caudex.core.hardware import Hardware
+from caudex.core.learner import Learner
+from caudex.core.optim.rmsprop import RMSprop
+from caudex.core.run import Run, derived
 from caudex.experience import Acting, Actors, Rollouts
-from caudex.hardware import Hardware
-from caudex.learner import Learner
-from caudex.rmsprop import RMSprop
-from caudex.run import Run, derived
 from caudex.signals.policy_gradient import ActorCritic
 from caudex.systems.reward.a3c import A3c, step
 from caudex.trunks import Identity
@@ -34,7 +34,7 @@ TINY = ("--scale", "tiny", "--threads", "1")
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for processes that begin here, and for this file
-    monkeypatch.setattr("caudex.reward.EPISODES", 5)
+    monkeypatch.setattr("caudex.systems.reward.shared.EPISODES", 5)
 
 
 # -- by hand --------------------------------------------------------------------------------------------------------

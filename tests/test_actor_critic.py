@@ -13,20 +13,20 @@ from torch import nn
 from torch.distributions import Normal, TanhTransform, TransformedDistribution
 from torch.optim import SGD, Adam
 
-from caudex import cli
-from caudex.errors import CaudexError
+from caudex.cli import main as cli
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.hardware import Hardware
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.envs import Outcome, World
 from caudex.experience import Acting, Replay
-from caudex.hardware import Hardware
-from caudex.learner import Learner
-from caudex.run import Run
 from caudex.signals.deterministic_policy import DeterministicPolicy
 from caudex.signals.policies import Bounds
 from caudex.signals.soft_actor_critic import SoftActorCritic, Squashed
 from caudex.systems.reward.ddpg import Ddpg
 from caudex.systems.reward.sac import Sac
-from caudex.training import fit
 from caudex.trunks import MLP, Identity
-from caudex.worlds import Outcome, World
 
 ACTIONS = {"low": [-2.0, 0.0], "high": [2.0, 1.0]}
 BOTH = pytest.mark.parametrize("kind", [SoftActorCritic, DeterministicPolicy])
@@ -310,7 +310,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
         run.quiet = True
         return system(**settings, seed=7).train(run), run
 
-    monkeypatch.setattr("caudex.reward.EPISODES", 1)
+    monkeypatch.setattr("caudex.systems.reward.shared.EPISODES", 1)
     whole, _ = trained("whole")
     kind = type(whole.signals["policy"])
     loss, calls = kind.loss, []

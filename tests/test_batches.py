@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
+from caudex.core.errors import CaudexError
 from caudex.data import Batches, Files, Join, Memory, Pictures
-from caudex.data.batches import must_fit
-from caudex.errors import CaudexError
+from caudex.data.sampling import must_fit
 from caudex.views import Compose, Flip, Noise, RandAugment, Shift
 
 
@@ -103,7 +103,7 @@ def test_processes_share_a_batch_out(monkeypatch):
 
 
 def test_a_batch_that_no_machine_holds_is_refused(monkeypatch):
-    monkeypatch.setattr("caudex.data.batches.memory", lambda: 100 * 10**9)
+    monkeypatch.setattr("caudex.data.sampling.memory", lambda: 100 * 10**9)
     must_fit(100, 10**9)
     with pytest.raises(CaudexError, match="--batch 101 takes 101 GB"):
         must_fit(101, 10**9)

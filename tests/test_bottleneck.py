@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from caudex.compute import counting
+from caudex.core.compute import counting
 from caudex.trunks import ResNet50
-from caudex.trunks.bottleneck import Bottleneck
+from caudex.trunks.resnet50 import Bottleneck
 
 
 def without_memory(**settings):

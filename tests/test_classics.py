@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from caudex.classics import bandits, gittins, mazes, mdps, ways
-from caudex.classics.mdps import Known, Planner, planned
-from caudex.worlds import trials
-from caudex.worlds.trials import play
+from caudex.envs.meta import trials
+from caudex.envs.meta.trials import play
+from caudex.evaluation.baselines import bandits, gittins, mazes, mdps, ways
+from caudex.evaluation.baselines.mdps import Known, Planner, planned
 
 COUNT = 4000
 

@@ -22,13 +22,18 @@ import torch
 import yaml
 from PIL import Image, ImageDraw
 
-from caudex import cli, load, names, terminal, training
-from caudex.classifier import Classifier
+from caudex import load
+from caudex.cli import main as cli
+from caudex.cli import terminal
+from caudex.cli.commands import COMMANDS
+from caudex.core import fit as training
+from caudex.core import registry as names
+from caudex.core.run import Run
 from caudex.data import read
-from caudex.run import Run
+from caudex.models.classifier import Classifier
 from caudex.signals import Labels
 
-CAUDEX = [sys.executable, "-m", "caudex.cli"]
+CAUDEX = [sys.executable, "-m", "caudex"]
 SMALL = ("--scale", "tiny", "--threads", "1")
 ENDINGS = ("png", "jpg", "webp", "jpeg")
 QUICK = (*SMALL, "--steps", "6", "--width", "4")
@@ -155,7 +160,7 @@ def copy(trained, tmp_path) -> Path:
 
 @pytest.mark.parametrize("words", [["--help"], [], ["list"], ["train", "--help"], ["--version"]])
 def test_the_first_screens_come_at_once_and_without_torch(words):
-    code = f"import sys; from caudex import cli\ntry: cli.main({words})\nexcept SystemExit: pass\n"
+    code = f"import sys; from caudex.cli import main as cli\ntry: cli.main({words})\nexcept SystemExit: pass\n"
     code += "heavy = {'torch', 'numpy', 'lightning', 'sklearn', 'matplotlib', 'PIL'} & set(sys.modules)\n"
     code += "import resource; print(heavy or '', resource.getrusage(resource.RUSAGE_SELF).ru_utime < 1)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -194,14 +199,14 @@ def test_help_teaches_in_eighty_columns(name):
     assert not re.search(bare, said), re.search(bare, said)
 
 
-@pytest.mark.parametrize("command", [name for name in cli.COMMANDS if name not in ("train", "claim")])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("train", "claim")])
 def test_every_command_has_a_help(command):
     said = done(command, "--help").out
     assert "None" not in said
     if command in SHORT:  # systems of their own
         assert f"caudex {command} " in said and "examples:" in said
         return
-    assert cli.COMMANDS[command].split(": ")[-1].split()[0] in said
+    assert COMMANDS[command].split(": ")[-1].split()[0] in said
     assert f"usage: caudex {command}" in said
 
 
@@ -338,7 +343,7 @@ def test_folders_are_numbered_and_a_chosen_one_is_used(monkeypatch):
 
 
 def cli_hardware():
-    from caudex.hardware import Hardware
+    from caudex.core.hardware import Hardware
 
     return Hardware()
 
@@ -948,8 +953,6 @@ def test_other_precisions(precision):
 
 
 def test_a_reader_that_has_enough():
-    process = subprocess.run(
-        f"{sys.executable} -m caudex.cli list | head -n 1", shell=True, capture_output=True, text=True
-    )
+    process = subprocess.run(f"{sys.executable} -m caudex list | head -n 1", shell=True, capture_output=True, text=True)
     assert process.stderr == ""
     assert process.stdout.startswith("systems:")

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
-from caudex.compute import Compute, counting
-from caudex.shadow import Shadow
+from caudex.core.compute import Compute, counting
+from caudex.core.shadow import Shadow
 from caudex.trunks import MLP, Conv, Identity, ResNet
 
 

@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, Adam
 
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.shadow import Shadow
+from caudex.core.signal import Signal, Taught, accuracy, frozen
+from caudex.core.trunk import Features, Trunk
 from caudex.data import Batch, Join
-from caudex.learner import Learner
-from caudex.run import Run
-from caudex.shadow import Shadow
-from caudex.signals import Labels, Signal, Taught, accuracy, frozen
-from caudex.training import fit
-from caudex.trunks import MLP, Features, Identity, Trunk
+from caudex.signals import Labels
+from caudex.trunks import MLP, Identity
 
 
 class Endless:

@@ -7,14 +7,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.trunk import Features, Trunk
 from caudex.data import Batch, Batches, Memory, Pictures
-from caudex.errors import CaudexError
-from caudex.learner import Learner
-from caudex.run import Run
 from caudex.signals import Contrast
 from caudex.signals.contrast import spread
-from caudex.training import fit
-from caudex.trunks import Features, Identity, ResNet, Trunk
+from caudex.trunks import Identity, ResNet
 from caudex.views import contrastive
 
 

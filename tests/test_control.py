@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caudex.errors import CaudexError
-from caudex.worlds.bouncing import Catch, Hopper, KeepUp
-from caudex.worlds.chance import chances
-from caudex.worlds.control import STEPS, TASKS, Control
-from caudex.worlds.drawing import Bar, Box, Canvas, Disc
-from caudex.worlds.mechanics import GRAVITY, Acrobot, CartPole, Pendulum, Reacher, tolerance
-from caudex.worlds.tabletop import PointMass, Push, Spinner
+from caudex.core.errors import CaudexError
+from caudex.envs.control.bouncing import Catch, Hopper, KeepUp
+from caudex.envs.control.drawing import Bar, Box, Canvas, Disc
+from caudex.envs.control.mechanics import GRAVITY, Acrobot, CartPole, Pendulum, Reacher, tolerance
+from caudex.envs.control.suite import STEPS, TASKS, Control
+from caudex.envs.control.tabletop import PointMass, Push, Spinner
+from caudex.envs.random_streams import chances
 
 ALL = np.ones(1, bool)
 EACH = pytest.mark.parametrize("task", TASKS)

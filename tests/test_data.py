@@ -19,11 +19,11 @@ from PIL import Image
 from pytest import approx
 
 from caudex import data
-from caudex.data import arrays, hub, loading
-from caudex.data.decode import decode, share_cut
-from caudex.data.paths import Paths, below
-from caudex.data.splits import per_class, shares, stratified
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
+from caudex.data.images import arrays, hub, loading
+from caudex.data.images.decode import decode, share_cut
+from caudex.data.images.paths import Paths, below
+from caudex.data.images.splits import per_class, shares, stratified
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from caudex.errors import CaudexError
-from caudex.trunks import MLP, Conv, Decoder, Features, Identity, ResNet, Wrapped
+from caudex.core.errors import CaudexError
+from caudex.core.trunk import Features, Wrapped
+from caudex.trunks import MLP, Conv, Decoder, Identity, ResNet
 
 TRUNKS = {
     "resnet": lambda: ResNet(1, width=4, depth=1),

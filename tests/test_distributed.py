@@ -8,7 +8,7 @@ import pytest
 import shared_out
 from safetensors.torch import load_file
 
-from caudex.run import Run
+from caudex.core.run import Run
 
 
 def on_two_processes(folder, steps):

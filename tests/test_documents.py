@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from caudex.data import fetching, pieces, rows, unpacking
-from caudex.data.documents import documents
-from caudex.data.labelled import labelled_texts
-from caudex.errors import CaudexError
+from caudex.core import fetch as fetching
+from caudex.core.errors import CaudexError
+from caudex.data.text import rows, unpacking
+from caudex.data.text import utf8 as pieces
+from caudex.data.text.documents import documents
+from caudex.data.text.labelled_texts import labelled_texts
 
 
 def texts(read):

@@ -10,20 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
 
-from caudex import reward, worlds
-from caudex.errors import CaudexError
+from caudex import envs as worlds
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.hardware import Hardware
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.envs import Outcome, World
 from caudex.experience import Acting, Priorities, Replay, Rollout, Rollouts, Scale, gae
-from caudex.hardware import Hardware
-from caudex.learner import Learner
-from caudex.player import at_random, played
-from caudex.run import Run
+from caudex.models.agent import at_random, played
 from caudex.signals.policy_gradient import ActorCritic, ClippedPolicy, standardised
 from caudex.signals.q_learning import NoisyLinear, QLearning, projected, quiet
+from caudex.systems.reward import shared as reward
 from caudex.systems.reward.dqn import Dqn
 from caudex.systems.reward.ppo import Ppo
-from caudex.training import fit
 from caudex.trunks import Identity, Normalised
-from caudex.worlds import Outcome, World
 
 
 class Clock(World):

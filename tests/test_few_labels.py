@@ -8,18 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trained import quiet, trained
 
-from caudex import data, examination, few_labels
-from caudex.claim import Claim, gather, mean_interval
-from caudex.classifier import confusion, interval
+from caudex import data
+from caudex.core.errors import CaudexError
+from caudex.core.run import Run
+from caudex.core.system import load, scaled
 from caudex.data import Memory, Pictures, Split, off_topic_share, with_off_topic
-from caudex.errors import CaudexError
-from caudex.examination import gain
-from caudex.few_labels import facts_of
-from caudex.run import Run
+from caudex.evaluation import classification as examination
+from caudex.evaluation.claim import Claim, gather
+from caudex.evaluation.classification import gain
+from caudex.evaluation.intervals import mean_interval
+from caudex.models.classifier import confusion, interval
 from caudex.signals.labels import one_hot
-from caudex.system import load, scaled
-from caudex.systems.labels import noisy_student
-from caudex.systems.labels.noisy_student import NoisyStudent, aligned, surest
+from caudex.systems.few_labels import noisy_student
+from caudex.systems.few_labels import shared as few_labels
+from caudex.systems.few_labels.noisy_student import NoisyStudent, aligned, surest
+from caudex.systems.shared import facts_of
 
 # -- pseudo-labels ---------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch.testing import assert_close
 
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
 from caudex.views import bins, decode, encode, from_lab, grey_of, lab, to_lab
 
 COLOURS = {

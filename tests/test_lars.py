@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from caudex.adam import Adam
-from caudex.lars import LARS
-from caudex.learner import Learner
-from caudex.rmsprop import RMSprop
-from caudex.signals import Signal, Taught
+from caudex.core.learner import Learner
+from caudex.core.optim.adam import Adam
+from caudex.core.optim.lars import LARS
+from caudex.core.optim.rmsprop import RMSprop
+from caudex.core.signal import Signal, Taught
 from caudex.trunks import ResNet
 
 

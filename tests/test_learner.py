@@ -8,9 +8,10 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
-from caudex.learner import Learner, Remembering, cosine
-from caudex.shadow import Shadow
-from caudex.signals import Labels, Signal, Taught, frozen
+from caudex.core.learner import Learner, Remembering, cosine
+from caudex.core.shadow import Shadow
+from caudex.core.signal import Signal, Taught, frozen
+from caudex.signals import Labels
 from caudex.trunks import MLP, Identity
 
 

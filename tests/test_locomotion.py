@@ -11,13 +11,14 @@ from safetensors.torch import load_file
 from test_cli import refused
 from trained import quiet, trained
 
-from caudex import filming, worlds
-from caudex.errors import CaudexError
+from caudex import envs as worlds
+from caudex.core.errors import CaudexError
+from caudex.core.hardware import Hardware
+from caudex.core.system import load, scaled
+from caudex.envs import Outcome, World
+from caudex.evaluation.plots import episodes as filming
 from caudex.experience import Rollouts
-from caudex.hardware import Hardware
-from caudex.player import Episode, Player, acted
-from caudex.system import load, scaled
-from caudex.worlds import Outcome, World
+from caudex.models.agent import Episode, Player, acted
 
 TINY = replace(scaled("locomotion", "tiny"), worlds=4, experience=2560, seed=3)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from caudex import names
-from caudex.errors import CaudexError
-from caudex.pool import carry_out
+from caudex.core import registry as names
+from caudex.core.errors import CaudexError
+from caudex.core.pool import carry_out
 
 
 @pytest.mark.parametrize("cluster", ["", "local"])

@@ -8,15 +8,17 @@ import pytest
 import torch
 from trained import quiet, trained
 
-from caudex import data, few_labels, panel
+from caudex import data
+from caudex.core.errors import CaudexError
+from caudex.core.run import Run
+from caudex.core.system import load, scaled
 from caudex.data import Batch
-from caudex.encoder import features
-from caudex.errors import CaudexError
-from caudex.examination import with_interval
-from caudex.few_labels import facts_of
-from caudex.panel import first_reached, summary, told
-from caudex.run import Run
-from caudex.system import load, scaled
+from caudex.evaluation.classification import with_interval
+from caudex.evaluation.plots import labels_saved as panel
+from caudex.evaluation.plots.labels_saved import first_reached, summary, told
+from caudex.models.encoder import features
+from caudex.systems.few_labels import shared as few_labels
+from caudex.systems.shared import facts_of, found
 
 WITHOUT = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
 
@@ -92,7 +94,7 @@ def test_contrast_learns_digits_without_their_labels(tmp_path):
 def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch):
     system = replace(scaled("rotation", "tiny"), data=coloured, steps=12, batch=8, width=4)
     watched, _ = trained(system, tmp_path / "watched")
-    monkeypatch.setattr("caudex.training.EVALUATIONS", 1)
+    monkeypatch.setattr("caudex.core.fit.EVALUATIONS", 1)
     left_alone, _ = trained(system, tmp_path / "alone")
     weights = zip(watched.trunk.parameters(), left_alone.trunk.parameters())
     assert all(torch.equal(one, other) for one, other in weights)
@@ -389,7 +391,7 @@ def test_facts_of_unlabelled_pictures_name_no_class(tmp_path):
     path = tmp_path / "grey.npz"
     np.savez(path, x=np.zeros((5, 16, 16), dtype=np.uint8))
     facts = facts_of(data.pictures(str(path), need_labels=False))
-    assert facts["classes"] == [] and few_labels.found(facts) == "5 unlabelled pictures of 16 x 16"
+    assert facts["classes"] == [] and found(facts) == "5 unlabelled pictures of 16 x 16"
 
 
 def test_what_was_held_out_before_is_the_test_again(coloured, begun):

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from caudex.core.learner import Learner
+from caudex.core.trunk import Features, Trunk, Wrapped
 from caudex.data import Memory, Pictures
-from caudex.encoder import Encoder, features, recalibrate
-from caudex.learner import Learner
-from caudex.probing import COLLAPSED, linear, neighbours, probe, spectrum
+from caudex.evaluation.probing import COLLAPSED, linear, neighbours, probe, spectrum
+from caudex.models.encoder import Encoder, features, recalibrate
 from caudex.signals import Rotation
-from caudex.trunks import Conv, Features, ResNet, Standardise, Trunk, Wrapped
+from caudex.trunks import Conv, ResNet, Standardise
 
 
 def of(pixels, labels=None):

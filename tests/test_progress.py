@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from caudex import progress
-from caudex.progress import Progress, track
+from caudex.core import progress
+from caudex.core.progress import Progress, track
 
 
 @pytest.fixture

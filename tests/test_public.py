@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from caudex import data
-from caudex.errors import CaudexError
-from caudex.importing import model_of
-from caudex.public import config_in, config_of, exported, imported, layout, weights_of
-from caudex.searching import encode
+from caudex.core.errors import CaudexError
+from caudex.models.hf_layout import config_in, config_of, exported, imported, layout, weights_of
+from caudex.models.importing import model_of
+from caudex.models.passage_index import encode
 from caudex.signals import MaskedToken, NextSentence, NextToken
 from caudex.trunks import Sequences, Transformer
 

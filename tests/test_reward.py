@@ -12,16 +12,19 @@ from pytest import approx
 from test_cli import caudex, done, refused
 from test_experience import remembered
 
-from caudex import filming, load, reward, worlds
-from caudex.errors import CaudexError
+from caudex import envs as worlds
+from caudex import load
+from caudex.core.errors import CaudexError
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.system import scaled
+from caudex.evaluation.plots import episodes as filming
 from caudex.experience import Acting, Rollout, Transition, Viewed
-from caudex.learner import Learner
-from caudex.run import Run
 from caudex.signals import BilinearContrast
 from caudex.signals.policies import Categorical, Gaussian
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.signals.trust_region import TrustRegion, solved
-from caudex.system import scaled
+from caudex.systems.reward import shared as reward
 from caudex.trunks import Identity, Nature
 from caudex.views import Draw, Moved
 

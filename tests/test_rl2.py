@@ -9,25 +9,25 @@ from pytest import approx
 from test_cli import done, refused
 from torch import nn
 
-from caudex.adam import Adam
-from caudex.agent import Observed
-from caudex.classics.bandits import optimum
-from caudex.compute import counting
+from caudex.core.compute import counting
+from caudex.core.fit import fit
+from caudex.core.hardware import Hardware
+from caudex.core.learner import Learner
+from caudex.core.optim.adam import Adam
+from caudex.core.run import Run
+from caudex.core.signal import asked
+from caudex.envs.meta import trials
+from caudex.envs.meta.trials import Played
+from caudex.evaluation.baselines.bandits import optimum
+from caudex.evaluation.meta_test import lost
 from caudex.experience import Histories, Within
-from caudex.hardware import Hardware
-from caudex.learner import Learner
-from caudex.meta_testing import lost
-from caudex.run import Run
-from caudex.signals import asked
+from caudex.models.meta_agent import Observed
 from caudex.signals.outcomes import over_variance
 from caudex.signals.policy_gradient import ClippedPolicy
 from caudex.signals.trust_region import TrustRegion
-from caudex.systems.tasks import rl2
-from caudex.systems.tasks.rl2 import Rl2
-from caudex.training import fit
+from caudex.systems.meta import rl2
+from caudex.systems.meta.rl2 import Rl2
 from caudex.trunks import GRU, Causal, Identity, Padded, Recurrent
-from caudex.worlds import trials
-from caudex.worlds.trials import Played
 
 CORES = pytest.mark.parametrize("core", [GRU, Causal])
 

@@ -16,15 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch.optim import Adam
 
-from caudex import disk
+from caudex.core import disk
+from caudex.core.disk import write
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.hardware import Hardware
+from caudex.core.learner import Learner
+from caudex.core.run import Run, derived
 from caudex.data import Batch
-from caudex.disk import write
-from caudex.errors import CaudexError
-from caudex.hardware import Hardware
-from caudex.learner import Learner
-from caudex.run import Run, derived
 from caudex.signals import Labels
-from caudex.training import fit
 from caudex.trunks import MLP
 
 WEIGHTS = {"trunk.weight": torch.arange(6.0).view(2, 3), "bias": torch.tensor([1, 2])}

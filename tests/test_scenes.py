@@ -10,7 +10,10 @@ from pytest import approx
 from sklearn.linear_model import LogisticRegression
 from torch.optim import AdamW
 
-from caudex.data.scenes import (
+from caudex.core.errors import CaudexError
+from caudex.core.learner import Learner
+from caudex.core.system import scaled
+from caudex.data.images.scenes import (
     FAR,
     NEAR,
     SEGMENTS,
@@ -26,11 +29,8 @@ from caudex.data.scenes import (
     paint,
     scenes,
 )
-from caudex.errors import CaudexError
-from caudex.learner import Learner
 from caudex.signals.depth import Depth, relative_error, scale_invariant
 from caudex.signals.segmentation import Segmentation, mean_iou
-from caudex.system import scaled
 from caudex.trunks import ResNet
 from caudex.views import Draw
 

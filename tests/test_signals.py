@@ -13,14 +13,16 @@ from torch.nn import functional as F
 from torch.optim import Adam
 from torch.testing import assert_close
 
+from caudex.core.errors import CaudexError
+from caudex.core.learner import Learner
+from caudex.core.registry import find
+from caudex.core.signal import asked
+from caudex.core.trunk import Features, Trunk
 from caudex.data import Batch
-from caudex.data.clips import Frames
-from caudex.errors import CaudexError
-from caudex.learner import Learner
-from caudex.names import find
-from caudex.signals import Colorization, Denoising, Inpainting, Jigsaw, NextFrame, Regression, Rotation, asked
+from caudex.data.video.clips import Frames
+from caudex.signals import Colorization, Denoising, Inpainting, Jigsaw, NextFrame, Regression, Rotation
 from caudex.signals.jigsaw import grid_for
-from caudex.trunks import MLP, Conv, Features, Identity, ResNet, Standardise, Trunk
+from caudex.trunks import MLP, Conv, Identity, ResNet, Standardise
 from caudex.views import encode, from_lab, to_lab
 
 

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from pytest import approx
 from test_cli import done, refused
 
-from caudex import worlds
-from caudex.names import find
-from caudex.run import Run
-from caudex.statistics import improvement, interval, iqm, normalised, profile
-from caudex.system import start
-from caudex.worlds.levels import ATARI, levels
+from caudex import envs as worlds
+from caudex.core.registry import find
+from caudex.core.run import Run
+from caudex.core.system import start
+from caudex.evaluation.intervals import improvement, interval, iqm, normalised, profile
+from caudex.evaluation.reference_scores import ATARI, levels
 
 runs = st.lists(st.floats(-100, 100, allow_subnormal=False), min_size=1, max_size=8).map(np.array)
 scores = st.lists(runs, min_size=1, max_size=4)

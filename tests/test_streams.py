@@ -18,13 +18,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from caudex.data import shards
-from caudex.data.documents import documents
-from caudex.data.pairs import PairBatches
-from caudex.data.streams import Stream, stream
-from caudex.data.tokenizers import Tokenizer
-from caudex.data.windows import TokenBatches, evaluation_windows
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
+from caudex.data.text import shards
+from caudex.data.text.documents import documents
+from caudex.data.text.passage_pairs import PairBatches
+from caudex.data.text.token_stream import Stream, stream
+from caudex.data.text.token_windows import TokenBatches, evaluation_windows
+from caudex.data.text.tokenizers import Tokenizer
 
 WORDS = ["the", "a", "cat", "dog", "mat", "sat", "ran", "on", "under", "and", "red", "blue", "big", "old", "saw", "who"]
 
@@ -115,10 +115,10 @@ def test_several_processes_build_the_same_bytes(tmp_path):
 
 KILLED = """
 import sys, time
-from caudex.data import shards
-from caudex.data.documents import documents
-from caudex.data.streams import stream
-from caudex.data.tokenizers import Tokenizer
+from caudex.data.text import shards
+from caudex.data.text.documents import documents
+from caudex.data.text.token_stream import stream
+from caudex.data.text.tokenizers import Tokenizer
 shards.SHARD = 200
 write = shards.write
 def slowly(file, content):

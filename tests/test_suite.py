@@ -10,15 +10,16 @@ from pytest import approx
 from test_cli import done, refused
 from test_experience import Killed, killed_at
 
-from caudex import reward, worlds
-from caudex.errors import CaudexError
+from caudex import envs as worlds
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.hardware import Hardware
+from caudex.core.run import Run
+from caudex.envs.adapters import dm_control as suite
+from caudex.envs.adapters.dm_control import Suite
 from caudex.experience import Acting
-from caudex.hardware import Hardware
-from caudex.run import Run
+from caudex.systems.reward import shared as reward
 from caudex.systems.reward.sac import Sac
-from caudex.training import fit
-from caudex.worlds import suite
-from caudex.worlds.suite import Suite
 
 pytest.importorskip("dm_control", reason="it is not to be had for this Python")
 BOTH = np.ones(2, bool)
@@ -205,7 +206,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, monkeypatch):
 
 
 def test_help_does_not_wait_for_the_simulator():
-    code = "import atexit, sys; from caudex import cli; "
+    code = "import atexit, sys; from caudex.cli import main as cli; "
     code += "atexit.register(lambda: print({'dm_control', 'mujoco', 'gymnasium'} & {*sys.modules})); "
     code += "cli.main(['train', 'curl', '--help'])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,9 +10,9 @@ import threading
 import pytest
 from test_cli import CAUDEX
 
-from caudex.errors import CaudexError
-from caudex.worlds import telling
-from caudex.worlds.telling import LOOKS
+from caudex.core.errors import CaudexError
+from caudex.envs import watchdog as telling
+from caudex.envs.watchdog import LOOKS
 
 STUCK = """
 import threading, time

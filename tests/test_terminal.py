@@ -1,7 +1,7 @@
 """Tables and sentences fit the screen, or 80 columns where nobody watches."""
 
+from caudex.cli.terminal import show, tell, widths
 from caudex.reports import claim_table
-from caudex.terminal import show, tell, widths
 
 SPREAD = {"figure": 0.8512, "interval": (0.84, 0.86), "gain": 0.1234, "gain_interval": (0.1, 0.15)}
 

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from test_cli import caudex, done, refused
 
 from caudex import load
-from caudex.asking import SCHEMAS, Schema, answer, right, sentiment, winograd
-from caudex.data import Tokenizer, documents, encoded, padded
-from caudex.language import chosen
-from caudex.searching import ByWords, Index, Passage, encode, passages
+from caudex.data import Tokenizer, encoded, padded
+from caudex.data.text import documents
+from caudex.models.language_model import chosen
+from caudex.models.passage_index import ByWords, Index, Passage, encode, passages
+from caudex.models.prompting import SCHEMAS, Schema, answer, right, sentiment, winograd
 from caudex.systems.text.semantic_search import found, without
 
 ANIMALS = {"cat": "mat", "dog": "log", "hen": "pen", "fox": "box", "mouse": "house", "goat": "boat"}
@@ -155,7 +156,7 @@ def test_the_seed_of_a_killed_training_gives_the_same_weights(gpt, folder, tmp_p
     command = [
         sys.executable,
         "-m",
-        "caudex.cli",
+        "caudex",
         "train",
         "gpt",
         *words,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch.testing import assert_close
 
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
 from caudex.views import Draw, arranged, normalised, permutations, tiles
 
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
-from caudex.data import corpora, pieces
-from caudex.data.documents import documents
-from caudex.data.tokenizers import Tokenizer
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
+from caudex.data.text import corpora
+from caudex.data.text import utf8 as pieces
+from caudex.data.text.documents import documents
+from caudex.data.text.tokenizers import Tokenizer
 
 TEXT = "The cat sat on the mat. The dog sat on the cat's mat! Did the unbelievable cats sit?\nThey're 1234 café mats.\n"
 DOCUMENTS = [(0, TEXT * 20), (1, "Another document about cats, dogs and naïve mats; unbelievably so. " * 20)]
@@ -129,7 +130,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path, kind, size):
 @pytest.mark.parametrize("kind, size", [("bpe", 300), ("wordpiece", 150)])
 def test_another_process_learns_the_same(kind, size):
     program = (
-        "from caudex.data.tokenizers import Tokenizer; import json, sys;"
+        "from caudex.data.text.tokenizers import Tokenizer; import json, sys;"
         "print(Tokenizer.learn(*json.load(sys.stdin)).fingerprint)"
     )
     given = json.dumps([kind, DOCUMENTS, size])
@@ -150,7 +151,7 @@ def test_a_vocabulary_needs_room():
 
 
 def test_much_text_is_learned_from_in_parts(tmp_path, monkeypatch):
-    from caudex.data import vocabularies
+    from caudex.data.text import vocabularies
 
     (tmp_path / "a.txt").write_text(TEXT * 5_000)
     read = documents(str(tmp_path))

@@ -19,13 +19,15 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW
 
+from caudex.core.budget import Budget
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.hardware import Hardware
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.signal import Signal, Taught
 from caudex.data import Batch
-from caudex.errors import CaudexError
-from caudex.hardware import Hardware
-from caudex.learner import Learner
-from caudex.run import Run
-from caudex.signals import Labels, Rotation, Signal, Taught
-from caudex.training import Budget, fit
+from caudex.signals import Labels, Rotation
 from caudex.trunks import MLP, Conv, Identity
 
 

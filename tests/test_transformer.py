@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caudex.compute import counting
-from caudex.errors import CaudexError
-from caudex.learner import Remembering
+from caudex.core.compute import counting
+from caudex.core.errors import CaudexError
+from caudex.core.learner import Remembering
 from caudex.signals import MaskedToken, NextSentence, NextToken
 from caudex.trunks import BERT, GPT2, MLP, Sequences, Transformer
 from caudex.trunks.transformer import rotated

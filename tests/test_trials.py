@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from caudex.classics import ways
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
+from caudex.envs.meta import trials
+from caudex.envs.meta.maze_camera import BACK, CEILING, SHARP, Camera
+from caudex.envs.meta.maze_layouts import halves, layouts, moves
+from caudex.envs.meta.maze_tiles import FLOOR, GRAIN, textures
+from caudex.envs.meta.task_family import TEST
+from caudex.envs.meta.trials import play, seen
+from caudex.evaluation.baselines import ways
 from caudex.experience import Acting, gae
-from caudex.worlds import trials
-from caudex.worlds.corridors import BACK, CEILING, SHARP, Camera
-from caudex.worlds.family import TEST
-from caudex.worlds.layouts import halves, layouts, moves
-from caudex.worlds.tiles import FLOOR, GRAIN, textures
-from caudex.worlds.trials import play, seen
 
 NAMES = {
     "bandits": {"arms": 3, "pulls": 6},

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from caudex.errors import CaudexError
-from caudex.trunks import MLP, Conv, Identity, ResNet, Standardise, StochasticDepth, Wrapped, width_of
+from caudex.core.errors import CaudexError
+from caudex.core.trunk import Wrapped, width_of
+from caudex.trunks import MLP, Conv, Identity, ResNet, Standardise, StochasticDepth
 
 PICTURES = [
     Conv(1, width=4, stages=2),

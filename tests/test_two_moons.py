@@ -5,10 +5,10 @@ import warnings
 import pytest
 import torch
 
-from caudex.cli import main
-from caudex.run import Run
-from caudex.system import finish, load, scaled, start
-from caudex.systems.labels.two_moons import Jittered, TwoMoons, probabilities, spread_labels
+from caudex.cli.main import main
+from caudex.core.run import Run
+from caudex.core.system import finish, load, scaled, start
+from caudex.systems.few_labels.two_moons import Jittered, TwoMoons, probabilities, spread_labels
 
 
 def trained(system, folder):

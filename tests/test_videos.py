@@ -12,9 +12,10 @@ from hypothesis import strategies as some
 from PIL import Image
 
 from caudex import data
-from caudex.data import ClipBatches, Clips, loading
-from caudex.data.sprites import GRAIN, KINDS, Scene, drawn, first_kinds, positions, scene
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
+from caudex.data import ClipBatches, Clips
+from caudex.data.images import loading
+from caudex.data.video.sprites import GRAIN, KINDS, Scene, drawn, first_kinds, positions, scene
 
 
 def save(path, pixels, **options):

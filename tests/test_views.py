@@ -9,8 +9,8 @@ from hypothesis import strategies as some
 from torch.testing import assert_close
 
 from caudex import views
-from caudex.errors import CaudexError
-from caudex.views import (
+from caudex.core.errors import CaudexError
+from caudex.views import (  # fmt: skip
     Blur,
     Colour,
     Compose,
@@ -29,7 +29,7 @@ from caudex.views import (
     corrupt,
     quarter_turns,
     warp,
-)  # fmt: skip
+)
 
 VIEWS = [
     Crop(4), ResizedCrop(), Flip(), Shift(0.2), Rotate(40), Rotate(40, fill="reflect"), Scale(0.3), Shear(), Colour(),

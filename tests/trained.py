@@ -1,8 +1,8 @@
 """Small trainings of whole systems, as tests need them."""
 
-from caudex.hardware import Hardware
-from caudex.run import Run
-from caudex.system import finish, start
+from caudex.core.hardware import Hardware
+from caudex.core.run import Run
+from caudex.core.system import finish, start
 
 
 def quiet(path, seed=0) -> Run:

@@ -10,6 +10,6 @@ def load(run: str) -> Any:
 
     Raises CaudexError where the folder holds no finished training.
     """
-    from caudex.system import load  # torch is imported only when it is needed
+    from caudex.core.system import load  # torch is imported only when it is needed
 
     return load(run)

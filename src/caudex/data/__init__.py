@@ -2,30 +2,29 @@
 
 # The functions `documents`, `pictures`, `scenes`, `sprites` and `videos` stand in front of the modules of those names, which
 # `from caudex.data.pictures import` finds.
-from caudex.data.pictures import Files, Memory, Pictures, Split  # isort: skip
-from caudex.data.batches import Batch, Batches, Join
-from caudex.data.clips import ClipBatches, Clips, ClipSplit, Frames, Windows
-from caudex.data.corpora import folder
-from caudex.data.documents import Documents, documents
-from caudex.data.fetching import cache
-from caudex.data.formats import SETS as PACKAGED
-from caudex.data.formats import files, pictures, read
-from caudex.data.hidden import HiddenBatch, HiddenBatches
-from caudex.data.labelled import LabelledTexts, labelled_texts
-from caudex.data.pairs import PairBatch, PairBatches
-from caudex.data.scenes import SEGMENTS, Scene, SceneBatches, Scenes, scenes
-from caudex.data.sentences import TextBatch, TextBatches, by_length, encoded, padded
-from caudex.data.sprites import sprites
-from caudex.data.streams import Stream, stream
-from caudex.data.tokenizers import Tokenizer
-from caudex.data.topics import off_topic_share, with_off_topic
-from caudex.data.videos import videos
-from caudex.data.windows import TokenBatch, TokenBatches, evaluation_windows
+from caudex.data.images.image_set import Files, Memory, Pictures, Split  # isort: skip
+from caudex.data.images.batches import Batch, Batches, Join
+from caudex.data.images.formats import SETS as PACKAGED
+from caudex.data.images.formats import files, pictures, read
+from caudex.data.images.off_topic import off_topic_share, with_off_topic
+from caudex.data.images.scenes import SEGMENTS, Scene, SceneBatches, Scenes, scenes
+from caudex.data.text.corpora import folder
+from caudex.data.text.documents import Documents, documents
+from caudex.data.text.labelled_texts import LabelledTexts, labelled_texts
+from caudex.data.text.masked_tokens import HiddenBatch, HiddenBatches
+from caudex.data.text.passage_pairs import PairBatch, PairBatches
+from caudex.data.text.text_batches import TextBatch, TextBatches, by_length, encoded, padded
+from caudex.data.text.token_stream import Stream, stream
+from caudex.data.text.token_windows import TokenBatch, TokenBatches, evaluation_windows
+from caudex.data.text.tokenizers import Tokenizer
+from caudex.data.video.clips import ClipBatches, Clips, ClipSplit, Frames, Windows
+from caudex.data.video.formats import videos
+from caudex.data.video.sprites import sprites
 
 __all__ = [
     "PACKAGED", "SEGMENTS", "Batch", "Batches", "ClipBatches", "ClipSplit", "Clips", "Documents", "Files", "Frames",
     "HiddenBatch", "HiddenBatches", "Join", "LabelledTexts", "Memory", "PairBatch", "PairBatches", "Pictures", "Scene",
     "SceneBatches", "Scenes", "Split", "Stream", "TextBatch", "TextBatches", "TokenBatch", "TokenBatches", "Tokenizer",
-    "Windows", "by_length", "cache", "documents", "encoded", "evaluation_windows", "files", "folder", "labelled_texts",
+    "Windows", "by_length", "documents", "encoded", "evaluation_windows", "files", "folder", "labelled_texts",
     "off_topic_share", "padded", "pictures", "read", "scenes", "sprites", "stream", "videos", "with_off_topic",
 ]  # fmt: skip

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caudex.compute import counting
-from caudex.errors import CaudexError
-from caudex.experience.acting import means
-from caudex.learner import Learner
-from caudex.pool import with_parent
-from caudex.run import derived
-from caudex.signals import Taught
+from caudex.core.compute import counting
+from caudex.core.errors import CaudexError
+from caudex.core.learner import Learner
+from caudex.core.pool import with_parent
+from caudex.core.run import derived
+from caudex.core.signal import Taught
+from caudex.experience.runner import means
 
 SLOW = ("gymnasium", "torch._dynamo")
 """to import, and imported by the first world and the first optimiser"""

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from caudex.compute import Passes
-from caudex.experience.returns import Scale, gae
-from caudex.hardware import affordable
-from caudex.learner import Learner
-from caudex.run import derived
+from caudex.core.compute import Passes
+from caudex.core.hardware import affordable
+from caudex.core.learner import Learner
+from caudex.core.run import derived
+from caudex.envs.meta.trials import Trials, drawn, seen
+from caudex.experience.gae import Scale, gae
 from caudex.trunks import Padded
-from caudex.worlds.trials import Trials, drawn, seen
 
 SPARE = 0.75
 """share of the trials that are acted in from which on those that have ended are no longer encoded: to leave them out costs a

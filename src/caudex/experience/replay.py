@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caudex.compute import Passes
-from caudex.experience.acting import Acting
-from caudex.experience.memory import Memory
-from caudex.experience.priorities import Priorities
-from caudex.experience.segments import Segments
-from caudex.hardware import affordable
-from caudex.learner import Learner
+from caudex.core.compute import Passes
+from caudex.core.hardware import affordable
+from caudex.core.learner import Learner
+from caudex.experience.buffer_files import Segments
+from caudex.experience.frame_buffer import Memory
+from caudex.experience.runner import Acting
+from caudex.experience.sum_tree import Priorities
 
 
 class Transition(NamedTuple):

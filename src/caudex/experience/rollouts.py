@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caudex.compute import Passes
-from caudex.experience.acting import Acting
-from caudex.experience.returns import Scale, gae
-from caudex.hardware import affordable
-from caudex.learner import Learner
+from caudex.core.compute import Passes
+from caudex.core.hardware import affordable
+from caudex.core.learner import Learner
+from caudex.experience.gae import Scale, gae
+from caudex.experience.runner import Acting
 
 
 class Rollout(NamedTuple):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from caudex.core.run import Run
+from caudex.core.system import System, name_of
 from caudex.reports.tables import finished, spread
-from caudex.run import Run
-from caudex.system import System, name_of
 
 
 @dataclass

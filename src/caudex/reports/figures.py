@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex import statistics
-from caudex.disk import write
-from caudex.run import Run
-from caudex.statistics import Scores
+from caudex.core.disk import write
+from caudex.core.run import Run
+from caudex.evaluation import intervals as statistics
+from caudex.evaluation.intervals import Scores
 
 
 def stages(run: Run) -> dict[str, Run]:

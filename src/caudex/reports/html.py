@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from caudex.compute import Compute
-from caudex.few_labels import found
+from caudex.core.compute import Compute
+from caudex.core.system import opened
 from caudex.reports import figures
 from caudex.reports.tables import SPREAD, claim_table, finished
-from caudex.system import opened
+from caudex.systems.shared import found
 
 CAPTIONS = {
     "labels-saved": "Accuracy against labels, a line for each method, with 95% intervals over draws of labels (of two draws: the draws). "

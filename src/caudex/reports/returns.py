@@ -9,17 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from caudex import statistics
-from caudex.claim import mean_interval
-from caudex.errors import CaudexError
-from caudex.names import find
+from caudex.core.errors import CaudexError
+from caudex.core.registry import find
+from caudex.core.run import Run
+from caudex.core.system import System, name_of, opened
+from caudex.evaluation import intervals as statistics
+from caudex.evaluation.intervals import LEAST, Scores, mean_interval
+from caudex.evaluation.reference_scores import levels
 from caudex.reports.comparison import Column, flag, spent
 from caudex.reports.figures import profiles
 from caudex.reports.tables import spread
-from caudex.run import Run
-from caudex.statistics import LEAST, Scores
-from caudex.system import System, name_of, opened
-from caudex.worlds.levels import levels
 
 RANDOM = "random"
 

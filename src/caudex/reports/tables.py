@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from caudex.run import Run
+from caudex.core.run import Run
 
 SPREAD = "± is half the 95% interval over the seeds; gains are paired by seed."
 

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from caudex.shadow import Shadow
+from caudex.core.shadow import Shadow
+from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.trunk import width_of
 from caudex.signals.policies import summary
-from caudex.signals.signal import Signal, Taught, accuracy
-from caudex.trunks import width_of
 
 
 class BilinearContrast(Signal):

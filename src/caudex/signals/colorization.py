@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex.errors import CaudexError
-from caudex.signals.signal import Signal, Taught
+from caudex.core.errors import CaudexError
+from caudex.core.signal import Signal, Taught
 from caudex.trunks import Decoder, channels_of
 from caudex.views import bins, decode, encode, grey_of, to_lab
 

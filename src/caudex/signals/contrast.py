@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.errors import CaudexError
-from caudex.shadow import Shadow
-from caudex.signals.signal import Signal, Taught, accuracy
-from caudex.trunks import width_of
+from caudex.core.errors import CaudexError
+from caudex.core.shadow import Shadow
+from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.trunk import width_of
 
 GROUP = 16
 """keys, about, that share batch statistics; of a batch below 32 half"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caudex.signals.signal import LEAST, Signal, Taught
+from caudex.core.signal import LEAST, Signal, Taught
 from caudex.trunks import Decoder, channels_of
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from caudex.signals.signal import Signal, Taught
+from caudex.core.signal import Signal, Taught
 from caudex.trunks import Decoder
 
 ABSOLUTE = 0.5  # lambda of the equation: at 1 only ratios of depths count, at 0 a scale that is wrong counts in full

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.shadow import Shadow
+from caudex.core.shadow import Shadow
+from caudex.core.signal import Signal, Taught, frozen
+from caudex.core.trunk import width_of
 from caudex.signals.policies import Bounds, layers
-from caudex.signals.signal import Signal, Taught, frozen
-from caudex.trunks import width_of
 
 
 class DeterministicPolicy(Signal):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.errors import CaudexError
-from caudex.signals.signal import LEAST, Signal, Taught, frozen
+from caudex.core.errors import CaudexError
+from caudex.core.signal import LEAST, Signal, Taught, frozen
 from caudex.trunks import Conv, Decoder, channels_of
 
 MASKS = ("centre", "random")

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.errors import CaudexError
-from caudex.signals.signal import Signal, Taught, accuracy
-from caudex.trunks import channels_of, width_of
+from caudex.core.errors import CaudexError
+from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.trunk import width_of
+from caudex.trunks import channels_of
 from caudex.views import arranged, normalised, permutations, tiles
 
 SMALLEST_TILE = 4

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from caudex.errors import CaudexError
-from caudex.signals.signal import Signal, Taught
-from caudex.trunks import width_of
+from caudex.core.errors import CaudexError
+from caudex.core.signal import Signal, Taught
+from caudex.core.trunk import width_of
 
 
 class Labels(Signal):

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.signals.signal import Signal, Taught, accuracy
-from caudex.trunks import Tied, vocabulary_of, width_of
+from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.trunk import width_of
+from caudex.trunks import Tied, vocabulary_of
 
 
 class MaskedToken(Signal):

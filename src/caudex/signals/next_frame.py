@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from caudex.errors import CaudexError
-from caudex.signals.signal import LEAST, Signal, Taught
-from caudex.trunks import Decoder, Features, channels_of
+from caudex.core.errors import CaudexError
+from caudex.core.signal import LEAST, Signal, Taught
+from caudex.core.trunk import Features
+from caudex.trunks import Decoder, channels_of
 
 
 class NextFrame(Signal):

@@ -8,10 +8,10 @@ from math import prod
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
+from caudex.core.signal import Signal, Taught
+from caudex.core.trunk import width_of
 from caudex.signals.outcomes import Outcome, over_variance
-from caudex.signals.signal import Signal, Taught
-from caudex.trunks import width_of
 
 COARSE = 8
 """of a picture that is foretold, in means of its parts: pixels of a side"""

@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, Taught, accuracy
 from caudex.trunks import Tied, vocabulary_of
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from caudex.core.signal import LEAST
 from caudex.signals.policies import layers
-from caudex.signals.signal import LEAST
 
 
 class Outcome(nn.Module):

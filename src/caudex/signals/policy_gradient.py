@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from caudex.core.signal import Signal, Taught
+from caudex.core.trunk import width_of
 from caudex.signals.policies import Policy, tanh_layers
-from caudex.signals.signal import Signal, Taught
-from caudex.trunks import width_of
 
 
 class ActorCritic(Signal):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from caudex.signals.signal import Signal, Taught
-from caudex.trunks import width_of
+from caudex.core.signal import Signal, Taught
+from caudex.core.trunk import width_of
 
 
 class Regression(Signal):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from caudex.core.signal import Signal, Taught
+from caudex.core.trunk import width_of
 from caudex.signals.outcomes import Outcome, over_variance
-from caudex.signals.signal import Signal, Taught
-from caudex.trunks import width_of
 
 
 class Reward(Signal):

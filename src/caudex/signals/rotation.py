@@ -7,8 +7,8 @@ import math
 from torch import nn
 from torch.nn import functional as F
 
-from caudex.signals.signal import Signal, Taught, accuracy
-from caudex.trunks import width_of
+from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.trunk import width_of
 from caudex.views import all_four_rotations
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex.signals.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, Taught, accuracy
 from caudex.trunks import Decoder
 
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from caudex.core.learner import Learner
+from caudex.core.signal import Taught
 from caudex.signals.policy_gradient import ActorCritic, explained, standardised
-from caudex.signals.signal import Taught
 from caudex.trunks import chosen, twice_differentiable
 
 
@@ -91,3 +92,14 @@ def solved(product: Callable[[Tensor], Tensor], right: Tensor, rounds: int, leas
         size, before = rest @ rest, size
         way = rest + size / before * way
     return x
+
+
+def by_trust_region(learner: Learner, batches: Mapping, epochs: int = 5, batch: int = 128) -> dict[str, Taught]:
+    """The policy's step on all that was lived through, then passes for the value, in batches of so many examples: what `fit`
+    takes instead of a gradient step."""
+    signal, whole = learner.signals["policy"], batches["policy"]
+    figures, said = signal.improve(learner.trunk, whole), {}
+    for _ in range(epochs):
+        for rows in torch.randperm(whole.examples).split(batch):
+            said = learner.step({"policy": whole.of(rows.to(whole.actions.device))})
+    return {"policy": said["policy"]._replace(metrics={**said["policy"].metrics, **figures})}

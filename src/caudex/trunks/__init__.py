@@ -1,25 +1,16 @@
 """Networks that turn an observation into features."""
 
-from caudex.trunks.bottleneck import ResNet50
+from caudex.core.trunk import Features, Trunk, Wrapped, width_of
 from caudex.trunks.conv import Conv
 from caudex.trunks.decoder import Decoder
-from caudex.trunks.layers import (
-    Features,
-    Standardise,
-    StochasticDepth,
-    Tied,
-    Trunk,
-    Wrapped,
-    channels_of,
-    twice_differentiable,
-    vocabulary_of,
-    width_of,
-)  # fmt: skip
+from caudex.trunks.gru import GRU
+from caudex.trunks.layers import Standardise, StochasticDepth, Tied, channels_of, twice_differentiable, vocabulary_of
 from caudex.trunks.mlp import MLP, Identity
 from caudex.trunks.nature import Nature
 from caudex.trunks.normalised import Normalised
-from caudex.trunks.recurrent import GRU, Causal, Padded, Recurrent, chosen
+from caudex.trunks.recurrent import Causal, Padded, Recurrent, chosen
 from caudex.trunks.resnet import ResNet
+from caudex.trunks.resnet50 import ResNet50
 from caudex.trunks.transformer import BERT, GPT2, Memory, Sequences, Transformer, mean_of
 
 __all__ = [

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.trunks.layers import Features, Standardise, Trunk, conv_flops, normalisation
+from caudex.core.trunk import Features, Trunk
+from caudex.trunks.layers import Standardise, conv_flops, normalisation
 
 
 class Conv(Trunk):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.errors import CaudexError
-from caudex.trunks.layers import Features, Trunk
+from caudex.core.errors import CaudexError
+from caudex.core.trunk import Features, Trunk
 
 
 class Decoder(nn.Module):

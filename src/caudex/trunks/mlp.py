@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from caudex.trunks.layers import Features, Trunk, linear_flops
+from caudex.core.trunk import Features, Trunk
+from caudex.trunks.layers import linear_flops
 
 
 class Identity(Trunk):

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caudex.trunks.layers import Features, Trunk, conv_flops, linear_flops
+from caudex.core.trunk import Features, Trunk
+from caudex.trunks.layers import conv_flops, linear_flops
 
 ATARI = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """(channels, kernel, stride) of each convolution for 84x84 frames"""

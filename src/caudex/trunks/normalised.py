@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caudex.trunks.layers import Features, Trunk
+from caudex.core.trunk import Features, Trunk
 
 
 class Normalised(Trunk):

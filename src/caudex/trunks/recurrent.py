@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from caudex.core.trunk import Features, Trunk
 from caudex.trunks.gru import GRU
-from caudex.trunks.layers import Features, Trunk
 from caudex.trunks.transformer import Block, Memory, initialise
 
 TOGETHER = 1024

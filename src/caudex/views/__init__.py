@@ -4,7 +4,7 @@ A view is any callable `view(pictures, draw)`: pictures are uint8 or float in [0
 channels; it returns new float32 pictures in [0, 1]. What it does to each picture hangs on `draw` alone.
 """
 
-from caudex.views.augment import (
+from caudex.views.augment import (  # fmt: skip
     OPERATIONS,
     Blur,
     Colour,
@@ -21,15 +21,15 @@ from caudex.views.augment import (
     Shear,
     Shift,
     contrastive,
-)  # fmt: skip
-from caudex.views.changes import FILLS, MOTIONS, autocontrast, cutout, focus, noise, posterize, solarize, tone, warp
+)
 from caudex.views.corruptions import CORRUPTIONS, corrupt
 from caudex.views.draw import Draw, as_float
-from caudex.views.frames import Moved
 from caudex.views.lab import bins, decode, encode, from_lab, grey_of, to_lab
 from caudex.views.masking import hide
+from caudex.views.operations import FILLS, MOTIONS, autocontrast, cutout, focus, noise, posterize, solarize, tone, warp
+from caudex.views.rotations import all_four_rotations, quarter_turns
+from caudex.views.shift import Moved
 from caudex.views.tiles import arranged, normalised, permutations, tiles
-from caudex.views.turns import all_four_rotations, quarter_turns
 
 __all__ = [
     "CORRUPTIONS", "FILLS", "MOTIONS", "OPERATIONS", "Blur", "Colour", "Compose", "Crop", "Cutout", "Draw", "Flip",

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from caudex.errors import CaudexError
-from caudex.views.changes import (
+from caudex.core.errors import CaudexError
+from caudex.views.draw import Draw
+from caudex.views.operations import (
     FILLS,
     LUMA,
     autocontrast,
@@ -24,7 +25,6 @@ from caudex.views.changes import (
     tone,
     warp,
 )
-from caudex.views.draw import Draw
 
 # RandAugment's operations: what does them, and its amount at magnitude 1 (after Cubuk et al. 2019, table 6)
 OPERATIONS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caudex.errors import CaudexError
-from caudex.views.changes import cutout, focus, fresh, noise, tone, warp
+from caudex.core.errors import CaudexError
 from caudex.views.draw import Draw
+from caudex.views.operations import cutout, focus, fresh, noise, tone, warp
 
 # what does the damage, and its amounts at severity 1 to 5
 _DAMAGE = {

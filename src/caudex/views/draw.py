@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
 
 
 def as_float(pictures: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 import torch
 from torch import Tensor
 
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
 from caudex.views.draw import as_float
 
 _WHITE = torch.tensor([0.95047, 1.0, 1.08883], dtype=torch.float64)  # XYZ of the illuminant D65

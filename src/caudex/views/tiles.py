@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from caudex.errors import CaudexError
+from caudex.core.errors import CaudexError
 from caudex.views.draw import as_float
 
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from caudex import reward
-from caudex.compute import elsewhere
-from caudex.errors import CaudexError
+from caudex.core.compute import elsewhere
+from caudex.core.console import say
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
+from caudex.core.optim.rmsprop import RMSprop
+from caudex.core.run import Run
+from caudex.core.signal import Taught
+from caudex.core.system import System, inside
 from caudex.experience import Actors, Rollouts, Viewed
 from caudex.experience.actors import learned
-from caudex.learner import Learner
-from caudex.player import Player
-from caudex.reward import OnWorld
-from caudex.rmsprop import RMSprop
-from caudex.run import Run
-from caudex.screen import say
-from caudex.signals import Taught
+from caudex.models.agent import Player
 from caudex.signals.policy_gradient import ActorCritic
-from caudex.system import System, inside
-from caudex.training import fit
+from caudex.systems.reward import shared as reward
+from caudex.systems.reward.shared import OnWorld
 
 LAYERS = ((16, 8, 4), (32, 4, 2))
 """(channels, kernel, stride) for frames of 36 pixels or more, and 256 units behind them (Mnih et al. 2013, section 4.1)"""

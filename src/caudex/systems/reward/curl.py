@@ -6,22 +6,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal
 
-from caudex import reward, worlds
-from caudex.adam import Adam
-from caudex.claim import Claim
-from caudex.errors import CaudexError
+from caudex import envs as worlds
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
+from caudex.core.optim.adam import Adam
+from caudex.core.registry import find
+from caudex.core.run import Run
+from caudex.core.signal import Signal
+from caudex.core.system import System, inside
+from caudex.core.trunk import Trunk
+from caudex.evaluation.claim import Claim
 from caudex.experience import Viewed
-from caudex.learner import Learner
-from caudex.names import find
-from caudex.player import Player
-from caudex.reward import OnReplay
-from caudex.run import Run
-from caudex.signals import BilinearContrast, Signal
+from caudex.models.agent import Player
+from caudex.signals import BilinearContrast
 from caudex.signals.q_learning import QLearning
 from caudex.signals.soft_actor_critic import SoftActorCritic
-from caudex.system import System, inside
-from caudex.training import fit
-from caudex.trunks import Nature, Trunk
+from caudex.systems.reward import shared as reward
+from caudex.systems.reward.shared import OnReplay
+from caudex.trunks import Nature
 from caudex.trunks.nature import EFFICIENT
 from caudex.views import Blur, Cutout, Moved, Noise
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from caudex import reward
-from caudex.adam import Adam
-from caudex.errors import CaudexError
-from caudex.learner import Learner
-from caudex.player import Player
-from caudex.reward import OnReplay
-from caudex.run import Run
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
+from caudex.core.optim.adam import Adam
+from caudex.core.run import Run
+from caudex.core.system import System, inside
+from caudex.models.agent import Player
 from caudex.signals.deterministic_policy import DeterministicPolicy
-from caudex.system import System, inside
-from caudex.training import fit
+from caudex.systems.reward import shared as reward
+from caudex.systems.reward.shared import OnReplay
 
 
 @dataclass

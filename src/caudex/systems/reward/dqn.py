@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from caudex import reward
-from caudex.learner import Learner
-from caudex.player import Player
-from caudex.reward import OnValues
-from caudex.run import Run
-from caudex.system import System
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.system import System
+from caudex.models.agent import Player
+from caudex.systems.reward import shared as reward
+from caudex.systems.reward.shared import OnValues
 
 
 @dataclass

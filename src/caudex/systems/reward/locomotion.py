@@ -9,18 +9,18 @@ from typing import ClassVar
 import numpy as np
 from safetensors.torch import load
 
-from caudex import reward
-from caudex.claim import Claim
-from caudex.disk import safe_bytes
-from caudex.errors import CaudexError
-from caudex.learner import Learner
-from caudex.player import Episode, Player, acted, chance
-from caudex.reward import OnRollouts
-from caudex.run import Run
-from caudex.screen import say
-from caudex.sheets import GREEN, GREY, RED, Line, Strip, strips
-from caudex.system import System
-from caudex.training import distinct, fit, restore
+from caudex.core.console import say
+from caudex.core.disk import safe_bytes
+from caudex.core.errors import CaudexError
+from caudex.core.fit import distinct, fit, restore
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.system import System
+from caudex.evaluation.claim import Claim
+from caudex.evaluation.plots.image_sheets import GREEN, GREY, RED, Line, Strip, strips
+from caudex.models.agent import Episode, Player, acted, chance
+from caudex.systems.reward import shared as reward
+from caudex.systems.reward.shared import OnRollouts
 
 STAGES = (0.0, 0.05, 0.2, 0.5, 1.0)
 """shares of the training at which the policy is kept"""

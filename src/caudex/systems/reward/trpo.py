@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from caudex import reward
-from caudex.adam import Adam
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
+from caudex.core.optim.adam import Adam
+from caudex.core.run import Run
+from caudex.core.system import System, inside
 from caudex.experience import Rollouts
-from caudex.learner import Learner
-from caudex.player import Player
-from caudex.reward import OnWorld
-from caudex.run import Run
-from caudex.signals.trust_region import TrustRegion
-from caudex.system import System, inside
-from caudex.training import fit
+from caudex.models.agent import Player
+from caudex.signals.trust_region import TrustRegion, by_trust_region
+from caudex.systems.reward import shared as reward
+from caudex.systems.reward.shared import OnWorld
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Trpo(OnWorld, System):
             acting, learner, "policy", self.horizon, whole, 1, self.gamma, self.lam, scaled=not acting.clipped, seed=run.seed,
         )  # fmt: skip
         reward.keep(run, facts)
-        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=reward.by_trust_region)
+        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=by_trust_region)
         return reward.finish(Player(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:

@@ -7,17 +7,18 @@ from typing import ClassVar
 
 import torch
 
-from caudex import data, reading, signals
-from caudex.claim import Claim
+from caudex import data, signals
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
+from caudex.core.registry import find
+from caudex.core.run import Run
+from caudex.core.system import System
 from caudex.data import HiddenBatches, PairBatches, Stream, TokenBatches, Tokenizer
-from caudex.errors import CaudexError
-from caudex.language import LanguageModel, moved
-from caudex.learner import Learner
-from caudex.names import find
-from caudex.reading import OnTexts, facts_of, worth
-from caudex.run import Run
-from caudex.system import System
-from caudex.training import fit
+from caudex.evaluation.claim import Claim
+from caudex.models.language_model import LanguageModel, moved
+from caudex.systems.text import shared as reading
+from caudex.systems.text.shared import OnTexts, facts_of, worth
 from caudex.trunks import BERT
 
 TESTED = 40

@@ -10,15 +10,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from caudex import data, reading, signals
-from caudex.claim import Claim
+from caudex import data, signals
+from caudex.core.fit import fit
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.system import System
 from caudex.data import Stream, TokenBatch, TokenBatches, evaluation_windows
-from caudex.language import LanguageModel
-from caudex.learner import Learner
-from caudex.reading import OnTexts, Texts, facts_of, worth
-from caudex.run import Run
-from caudex.system import System
-from caudex.training import fit
+from caudex.evaluation.claim import Claim
+from caudex.models.language_model import LanguageModel
+from caudex.systems.text import shared as reading
+from caudex.systems.text.shared import OnTexts, Texts, facts_of, worth
 from caudex.trunks import GPT2
 
 TESTED = 400

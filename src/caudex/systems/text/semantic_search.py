@@ -9,14 +9,14 @@ from typing import ClassVar
 import numpy as np
 
 from caudex import data
-from caudex.claim import Claim
-from caudex.data.splits import order
-from caudex.errors import CaudexError
-from caudex.language import LanguageModel
-from caudex.run import Run
-from caudex.screen import say
-from caudex.searching import BY, Index, Passage, encode, encoder
-from caudex.system import System, inside
+from caudex.core.console import say
+from caudex.core.errors import CaudexError
+from caudex.core.run import Run
+from caudex.core.system import System, inside
+from caudex.data.images.splits import order
+from caudex.evaluation.claim import Claim
+from caudex.models.language_model import LanguageModel
+from caudex.models.passage_index import BY, Index, Passage, encode, encoder
 
 
 @dataclass

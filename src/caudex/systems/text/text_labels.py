@@ -13,22 +13,22 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from caudex import data, signals
-from caudex.claim import Claim
-from caudex.classifier import interval
+from caudex.core.console import say
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit, restore
+from caudex.core.hardware import make_fabric
+from caudex.core.learner import Learner, cosine
+from caudex.core.run import Run
+from caudex.core.system import System, inside, load
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encoded
-from caudex.data.splits import stratified
-from caudex.errors import CaudexError
-from caudex.examination import with_interval
-from caudex.hardware import make_fabric
-from caudex.language import LanguageModel
-from caudex.learner import Learner, cosine
-from caudex.peers import words_counted
-from caudex.reading import on_features
-from caudex.run import Run
-from caudex.screen import say
-from caudex.system import System, inside, load
-from caudex.text_classifier import TextClassifier
-from caudex.training import fit, restore
+from caudex.data.images.splits import stratified
+from caudex.evaluation.baselines.sklearn import words_counted
+from caudex.evaluation.claim import Claim
+from caudex.evaluation.classification import with_interval
+from caudex.models.classifier import interval
+from caudex.models.language_model import LanguageModel
+from caudex.models.text_classifier import TextClassifier
+from caudex.systems.text.shared import on_features
 from caudex.trunks import GPT2, Transformer
 
 

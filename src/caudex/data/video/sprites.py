@@ -1,0 +1,108 @@
+"""Sprites that move and bounce: videos whose next frame is known."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from caudex.core.errors import CaudexError
+
+KINDS = ("square", "disc", "triangle", "cross")
+GRAIN = 6  # the ground is a picture of 6 x 6, drawn large
+
+
+class Scene(NamedTuple):
+    """All that a clip shows. Lengths are parts of the picture's side, so that a larger picture shows the same."""
+
+    kinds: np.ndarray  # [S] places in KINDS
+    radii: np.ndarray  # [S] half the side of the square around each sprite
+    colours: np.ndarray  # [S, 3] in [0, 1]
+    starts: np.ndarray  # [S, 2] x and y of the centres in frame 0
+    velocities: np.ndarray  # [S, 2] a frame
+    ground: np.ndarray  # [3, GRAIN, GRAIN] in [0, 1]
+
+
+def sprites(clips: int = 500, frames: int = 20, side: int = 32, seed: int = 0, count: int = 2) -> Tensor:
+    """uint8 [clips, frames, 3, side, side]: `count` bright sprites that cross a dark ground and bounce off its edges.
+
+    The first is larger than the others and passes in front of them; its kind is the class of the clip (`first_kinds`).
+    Clip i hangs on `seed` and i alone; a further sprite leaves those before it as they were.
+    """
+    if min(clips, frames, side, count) < 1:
+        raise CaudexError(
+            f"{clips} clips of {frames} frames with {count} sprites, {side} pixels wide, show nothing; "
+            "each number must be at least 1."
+        )
+    videos = torch.empty(clips, frames, 3, side, side, dtype=torch.uint8)
+    for clip in range(clips):
+        videos[clip] = drawn(scene(clip, seed, count), np.arange(frames), side)
+    return videos
+
+
+def first_kinds(clips: int = 500, seed: int = 0) -> Tensor:
+    """int64 [clips]: the place in KINDS of each clip's first sprite."""
+    return torch.tensor([int(scene(clip, seed, 1).kinds[0]) for clip in range(clips)])
+
+
+def scene(clip: int, seed: int, count: int) -> Scene:
+    """What the clip of that number shows."""
+    noise = np.random.default_rng([seed, clip])
+    ground = noise.uniform(0.02, 0.22, (3, GRAIN, GRAIN))
+    kind, size, hue, pale, x, y, speed, angle = noise.random((count, 8)).T
+    larger = np.arange(count) == 0
+    radii = np.where(larger, 0.17 + 0.06 * size, 0.10 + 0.04 * size)
+    hues = np.clip(np.abs((6 * hue[:, None] + [0, 4, 2]) % 6 - 3) - 1, 0, 1)
+    starts = radii[:, None] + np.stack([x, y], 1) * (1 - 2 * radii[:, None])
+    headings = np.stack([np.cos(2 * np.pi * angle), np.sin(2 * np.pi * angle)], 1)
+    return Scene(
+        (kind * len(KINDS)).astype(np.int64),
+        radii,
+        1 - (1 - 0.5 * pale[:, None]) * (1 - hues),
+        starts,
+        (0.02 + 0.06 * speed[:, None]) * headings,
+        ground,
+    )
+
+
+def positions(scene: Scene, times: np.ndarray) -> np.ndarray:
+    """[T, S, 2]: x and y of the centres at any times: a straight path, folded where a sprite touches an edge."""
+    radii = scene.radii[:, None]
+    room = 1 - 2 * radii
+    gone = (scene.starts - radii + scene.velocities * np.asarray(times)[:, None, None]) % (2 * room)
+    return radii + np.minimum(gone, 2 * room - gone)
+
+
+def drawn(scene: Scene, times: np.ndarray, side: int) -> Tensor:
+    """uint8 [T, 3, side, side]: the scene at these times, which may lie between two frames.
+
+    A pixel that an outline crosses is covered in part, so that less than a pixel of motion shows.
+    """
+    ground = torch.from_numpy(scene.ground).float()[None]
+    frames = interpolate(ground, (side, side), mode="bilinear", align_corners=True).repeat(len(times), 1, 1, 1)
+    centres = torch.from_numpy(positions(scene, times) * side).float()  # [T, S, 2] in pixels
+    pixels = torch.arange(side) + 0.5
+    for sprite in reversed(range(len(scene.kinds))):
+        x = (pixels - centres[:, sprite, :1])[:, None, None, :]  # [T, 1, 1, W] from the centre to the right
+        y = (pixels - centres[:, sprite, 1:])[:, None, :, None]  # [T, 1, H, 1] downwards
+        outside = _outside(KINDS[scene.kinds[sprite]], x, y, float(scene.radii[sprite] * side))
+        covered = (0.5 - outside).clamp_(0, 1)  # [T, 1, H, W]
+        colour = torch.from_numpy(scene.colours[sprite]).float().view(3, 1, 1)
+        frames = torch.lerp(frames, colour, covered)
+    return frames.mul_(255).round_().byte()
+
+
+def _outside(kind: str, x: Tensor, y: Tensor, radius: float) -> Tensor:
+    """How far each pixel lies outside a sprite's outline, negative within: covered to a half where it is 0."""
+    if kind == "disc":
+        return (x.square() + y.square()).sqrt() - radius
+    if kind == "triangle":  # its base as wide as it is high; a slanting outline crosses more pixels than a straight one
+        return torch.maximum(y - radius, (2 * x.abs() - y - radius) / 3)
+    x, y = x.abs(), y.abs()
+    if kind == "square":
+        return torch.maximum(x, y) - radius
+    arm = 0.3 * radius
+    return torch.minimum(torch.maximum(x - radius, y - arm), torch.maximum(y - radius, x - arm))

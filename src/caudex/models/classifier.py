@@ -1,0 +1,86 @@
+"""What training for classes leaves: a trunk with a `labels` head that predicts, is tested and exported."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from caudex.core.learner import Learner
+from caudex.data import Pictures
+from caudex.models.export import export
+from caudex.views import CORRUPTIONS, Draw, corrupt
+
+
+class Classifier(nn.Module):
+    """Pictures [B, C, H, W], uint8 or float in [0, 1], to probabilities [B, K].
+
+    Uses the averaged weights where the learner keeps them.
+    """
+
+    def __init__(self, learner: Learner, facts: dict):
+        super().__init__()
+        self.trunk, self.signals = learner.averaged
+        self.classes, self.shape = tuple(facts["classes"]), tuple(facts["shape"])
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.signals["labels"].logits(self.trunk, pictures).softmax(1)
+
+    @torch.no_grad()
+    def probabilities(self, pictures: Pictures | Tensor, batch: int = 1000) -> Tensor:
+        """[N, K], in eval mode, on clean pictures."""
+        self.eval()
+        fetch = pictures.fetch if isinstance(pictures, Pictures) else pictures.__getitem__
+        device = next(self.parameters()).device
+        parts = [self(fetch(part).to(device)).cpu() for part in torch.arange(len(pictures)).split(batch)]
+        return torch.cat(parts) if parts else torch.empty(0, len(self.classes))
+
+    def predict(self, pictures: Pictures | Tensor) -> list[tuple[str, float]]:
+        """(class, confidence) for each picture."""
+        confidence, number = self.probabilities(pictures).max(1)
+        return [(self.classes[k], c) for k, c in zip(number.tolist(), confidence.tolist())]
+
+    def accuracy(self, pictures: Pictures) -> float:
+        """Share of the labelled pictures that are told rightly; NaN where there are none."""
+        return (self.probabilities(pictures).argmax(1) == pictures.labels).float().mean().item()
+
+    @torch.no_grad()
+    def corrupted(self, pictures: Pictures, seed: int = 0) -> list[dict]:
+        """Accuracy by kind and severity (1 to 5) of corruption, on up to 2,000 of the pictures.
+
+        After Hendrycks and Dietterich 2019, section 3.
+        """
+        self.eval()
+        pictures = pictures.some(2000)
+        device = next(self.parameters()).device
+        rows = []
+        for kind in CORRUPTIONS:
+            for severity in range(1, 6):
+                right = 0
+                for part in torch.arange(len(pictures)).split(1000):
+                    worse = corrupt(pictures.fetch(part), kind, severity, Draw(seed, severity, part)).to(device)
+                    right += int((self(worse).argmax(1).cpu() == pictures.labels[part]).sum())
+                rows.append({"corruption": kind, "severity": severity, "accuracy": right / max(1, len(pictures))})
+        return rows
+
+    def export(self, folder: Path) -> list[Path]:
+        """model.onnx (pictures float [N, C, H, W] in [0, 1] to probabilities [N, K]) and model.safetensors."""
+        return export(self, self.shape, folder, "probabilities")
+
+
+def interval(right: float, count: int) -> tuple[float, float]:
+    """95% interval of a share `right` seen among `count` (Wilson 1927)."""
+    if count == 0:
+        return (math.nan, math.nan)
+    z = 1.96
+    centre = (right + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(right * (1 - right) / count + z * z / (4 * count * count))
+    return (max(0.0, centre - half), min(1.0, centre + half))  # rounding may leave [0, 1]
+
+
+def confusion(truth: Tensor, told: Tensor, classes: int) -> np.ndarray:
+    """[K, K] counts; row: the true class, column: the one told."""
+    return np.bincount((truth * classes + told).numpy(), minlength=classes * classes).reshape(classes, classes)

@@ -1,0 +1,28 @@
+"""A trained network as files that other programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from caudex.core.disk import safe_bytes, write
+from caudex.core.errors import CaudexError
+
+
+def export(module: nn.Module, shape: tuple[int, int, int], folder: Path, output: str) -> list[Path]:
+    """model.onnx (pictures float [N, C, H, W] in [0, 1] to `output` [N, ...]) and model.safetensors."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise CaudexError("export needs the packages onnx and onnxscript: pip install 'caudex[export]'.") from None
+    module.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "model.safetensors", safe_bytes(module.state_dict()))
+    torch.onnx.export(
+        module, (torch.zeros(2, *shape),), folder / "model.onnx", input_names=["pictures"], output_names=[output],
+        dynamic_shapes={"pictures": {0: torch.export.Dim("n")}}, dynamo=True, external_data=False, verbose=False,
+    )  # fmt: skip
+    return [folder / "model.onnx", folder / "model.safetensors"]

@@ -1,0 +1,188 @@
+"""two-moons: how labels spread along what is not labelled."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.datasets import make_moons
+from sklearn.semi_supervised import LabelSpreading
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from caudex.core.fit import fit
+from caudex.core.learner import Learner, cosine
+from caudex.core.run import Run, derived
+from caudex.core.system import System, inside
+from caudex.core.trunk import Features, Trunk
+from caudex.evaluation.claim import Claim
+from caudex.signals import Labels
+from caudex.signals.labels import one_hot
+from caudex.trunks.layers import linear_flops
+
+
+class Points(NamedTuple):
+    points: Tensor  # [B, 2]
+    labels: Tensor  # [B, 2], probabilities
+    weights: Tensor | None = None
+
+
+@dataclass
+class TwoMoons(System):
+    """Five labels in each of two half-moons: a supervised net, label spreading and noisy students side by side.
+
+    Each student learns from the points that the one before is surest of, first a few beside the labels, at last all;
+    its noise is jitter. Draws the three boundaries as one figure, figures/boundaries.png.
+
+    laptop: 5 seconds on one core, students 99.8% +- 0.3, label spreading 100.0%, supervised 92.8% +- 4.9, 10 seeds;
+    without jitter the students reach 97.4% +- 3.4, and their gain is not shown.
+    """
+
+    steps: int = 150
+    """of each network"""
+    labels_per_moon: int = 5
+    """points of each moon whose label is known"""
+    points: int = 500
+    """all points, labelled and not"""
+    spread: float = 0.08
+    """deviation of the points around their moon"""
+    rounds: int = 10
+    """students; each is told one share more of the points"""
+    jitter: float = 0.15
+    """deviation of the noise on the points that a network sees; the gap is about 0.5 wide"""
+    length: float = 0.3
+    """how far around a point the network's waves carry what it learns there, at first"""
+    lr: float = 2e-2
+    """learning rate"""
+
+    scales: ClassVar = {"tiny": {"rounds": 2, "steps": 30}}
+    statement: ClassVar = "labels spread along the moons: the students' boundary follows the gap between them"
+
+    def train(self, run: Run) -> Learner:
+        points, labels, test, truth = self.moons()
+        run.keep("facts", {})
+        known, labelled = one_hot(labels, 2), labels >= 0
+        student = supervised = self.network(run.stage("supervised"), points[labelled], known[labelled])
+        for number in range(1, self.rounds + 1):
+            with run.counting(student):
+                told = torch.where(labelled[:, None], known, probabilities(student, points))  # [N, 2]
+            share = round(len(points) / 2 * number / self.rounds)
+            surest = torch.cat([told.topk(share, dim=0).indices.flatten(), labelled.nonzero().flatten()]).unique()
+            student = self.network(run.stage(f"student-{number}"), points[surest], told[surest])
+        tell = {
+            "supervised": lambda x: probabilities(supervised, x)[:, 1],
+            "label spreading": spread_labels(points, labels),
+            "noisy student": lambda x: probabilities(student, x)[:, 1],
+        }
+        right = {name: ((f(test) > 0.5) == truth).double().mean().item() for name, f in tell.items()}
+        run.keep("results", right)
+        self.draw(run, tell, right, points, labels)
+        return student
+
+    def moons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Points [N, 2] and labels [N], -1 for unknown; points [N, 2] and their moons [N] for the test."""
+        seeds = [derived(self.seed, part) % 2**32 for part in ("train", "test")]
+        drawn = [make_moons(self.points, noise=self.spread, random_state=seed) for seed in seeds]
+        (points, moons), (test, truth) = [(torch.tensor(x, dtype=torch.float32), torch.tensor(y)) for x, y in drawn]
+        generator = np.random.default_rng([self.seed, 2])
+        labels = torch.full_like(moons, -1)
+        for k in (0, 1):
+            labels[generator.choice(np.flatnonzero(moons == k), self.labels_per_moon, replace=False)] = k
+        return points, labels, test, truth
+
+    def network(self, run: Run, points: Tensor, told: Tensor) -> Learner:
+        with run.seeded("weights"):
+            made = self.model({})
+        source = Jittered(points, told, self.jitter, run.seed)
+        return fit(made, {"labels": source}, **self.budget(1 / (1 + self.rounds)), run=run)
+
+    def model(self, facts: dict) -> Learner:
+        return Learner(Waves(self.length), {"labels": Labels(2)}, partial(AdamW, lr=self.lr), cosine)
+
+    def draw(self, run: Run, tell: dict, right: dict, points: Tensor, labels: Tensor) -> None:
+        (left, low), (end, high) = (points.amin(0) - 0.25).tolist(), (points.amax(0) + 0.25).tolist()
+        x, y = torch.meshgrid(torch.linspace(left, end, 300), torch.linspace(low, high, 200), indexing="xy")
+        with run.figure("boundaries", len(tell), width=4.4, height=3.05) as axes:
+            for axis, (name, f) in zip(axes, tell.items()):
+                blue = f(torch.stack([x, y], -1).flatten(0, 1)).reshape(x.shape)  # paler than the points on it
+                axis.imshow(blue, "RdBu", vmin=-0.8, vmax=1.8, extent=(left, end, low, high), origin="lower")
+                axis.contour(x, y, blue, levels=[0.5], colors="black", linewidths=2)
+                axis.scatter(*points.T, s=6, color="0.4", linewidths=0)
+                for k, colour in ((0, "#b2182b"), (1, "#2166ac")):
+                    axis.scatter(*points[labels == k].T, 110, colour, "o^"[k], edgecolor="white", zorder=3)
+                axis.set(xticks=[], yticks=[])
+                axis.set_title(f"{name}: {right[name]:.1%}", fontsize=15)
+
+    def tell(self, results: dict) -> list[tuple]:
+        return [("", "accuracy"), *((name, f"{value:.1%}") for name, value in results.items())]
+
+    def claim(self, run: Run) -> Claim:
+        self.train(run)
+        right = run.kept("results")
+        return Claim(self.statement, right.pop("noisy student"), right)
+
+    def check(self) -> None:
+        super().check()
+        inside(self, points=(20, 5_000), labels_per_moon=(1, self.points // 2), spread=(0, 10), rounds=(1, 100))
+        inside(self, jitter=(0, 10), length=(1e-3, 1e3), lr=(1e-8, 10))
+
+
+class Waves(Trunk):
+    """One layer of cosines, at first of random direction and length (Rahimi and Recht 2007, algorithm 1).
+
+    What it learns at a point holds around that point, so it is surest near its labels. A net of ReLUs is surest where
+    it is far from its boundary: on trial seeds it told its students wrongly, and they fell from 90% to 87%.
+    """
+
+    def __init__(self, length: float, width: int = 256):
+        super().__init__()
+        self.layer, self.width = nn.Linear(2, width), width
+        nn.init.normal_(self.layer.weight, std=1 / length)
+        nn.init.uniform_(self.layer.bias, 0, 2 * math.pi)
+
+    def forward(self, x, state=None):
+        return Features(self.layer(x).cos())
+
+    def flops(self, shape):
+        return linear_flops(2, self.width)
+
+
+class Jittered:
+    """Endless batches of points, moved a little; points and moves follow from (seed, number of the batch)."""
+
+    def __init__(self, points: Tensor, labels: Tensor, jitter: float, seed: int, size: int = 128):
+        self.points, self.labels, self.jitter, self.seed, self.size, self.drawn = points, labels, jitter, seed, size, 0
+
+    def __next__(self) -> Points:
+        generator = torch.Generator().manual_seed(derived(self.seed, self.drawn))
+        rows = torch.randint(len(self.points), (self.size,), generator=generator)
+        self.drawn += 1
+        moved = self.points[rows] + self.jitter * torch.randn(self.size, 2, generator=generator)
+        return Points(moved, self.labels[rows])
+
+    def state_dict(self) -> dict:
+        return {"drawn": self.drawn}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.drawn = state["drawn"]
+
+
+@torch.no_grad()
+def probabilities(net: Learner, points: Tensor) -> Tensor:
+    """[N, 2] of clean points, in eval mode."""
+    return net.eval().signals["labels"].logits(net.trunk, points).softmax(1)
+
+
+def spread_labels(points: Tensor, labels: Tensor):
+    """Zhou et al. 2004, by scikit-learn; far from all points it does not know, where predict_proba divides 0 by 0."""
+    found = LabelSpreading(kernel="rbf", gamma=50, alpha=0.99, max_iter=1000).fit(points.numpy(), labels.numpy())
+
+    def tell(x: Tensor) -> Tensor:
+        with np.errstate(invalid="ignore"):
+            return torch.tensor(found.predict_proba(x.numpy())[:, 1]).nan_to_num(0.5)
+
+    return tell

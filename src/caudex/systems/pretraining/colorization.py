@@ -1,0 +1,53 @@
+"""colorization: which colours had the grey picture?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from caudex import signals
+from caudex.core.signal import Signal
+from caudex.core.system import inside
+from caudex.models.encoder import Encoder
+from caudex.systems.pretraining.shared import Pretraining
+from caudex.views import from_lab, grey_of, to_lab
+
+
+@dataclass
+class Colorization(Pretraining):
+    """Unlabelled pictures alone: tell the colours of grey ones (Zhang et al. 2016).
+
+    It needs pictures in colour.
+    """
+
+    data: str = "patches"
+    """patches (of two photographs), a folder of pictures in colour, an .npz, a .csv or hf:NAME"""
+    crop: float = 0.6
+    rebalance: float = 0.5
+    """how much rare colours count: 1 is not at all, towards 0 is more"""
+
+    scales: ClassVar = {
+        "tiny": {"steps": 30, "width": 8, "batch": 32},
+        "paper": {
+            "data": "imagenet/", "size": 224, "batch": 40, "steps": 450_000, "trunk": "resnet50", "width": 64, "lr": 3e-5,
+        },
+    }  # fmt: skip
+    statement: ClassVar = "telling colours teaches features of what pictures show"
+
+    def signals(self, facts: dict) -> dict[str, Signal]:
+        return {"colorization": signals.Colorization(self.rebalance)}
+
+    @torch.no_grad()
+    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+        signal, lightness = model.signals["colorization"], to_lab(pictures)[:, :1]
+        colours = signal.colours(signal.logits(model.trunk, lightness))
+        lab = torch.cat([lightness, F.interpolate(colours, pictures.shape[2:], mode="bilinear")], 1)
+        return {"picture": pictures, "what is seen": grey_of(lightness), "coloured": from_lab(lab)}
+
+    def check(self) -> None:
+        super().check()
+        inside(self, rebalance=(0.01, 1))

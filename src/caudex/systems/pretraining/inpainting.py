@@ -1,0 +1,54 @@
+"""inpainting: what stands in the hole?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from caudex import signals
+from caudex.core.signal import Signal
+from caudex.core.system import inside
+from caudex.models.encoder import Encoder
+from caudex.systems.pretraining.shared import Pretraining
+
+
+@dataclass
+class Inpainting(Pretraining):
+    """Unlabelled pictures alone: fill in what was taken out (Pathak et al. 2016), a context encoder.
+
+    It makes the best pictures; of large ones, others found, the weakest features for classes.
+    laptop: digits, 5 seeds: linear probe 98.4 +- 0.4% (random trunk 87.6 +- 1.4).
+    """
+
+    crop: float = 0.6
+    mask: str = "random"
+    """centre: the middle square; random: a rectangle of up to a quarter anywhere"""
+    adversarial: float = 0.0
+    """weight of a critic that makes fills sharp; 0.001 in the paper"""
+
+    scales: ClassVar = {
+        "tiny": {"steps": 30, "width": 8, "batch": 32},
+        "paper": {
+            "data": "imagenet/", "size": 128, "batch": 128, "steps": 100_000, "trunk": "resnet50", "width": 64, "mask": "centre",
+            "adversarial": 0.001, "lr": 2e-4,
+        },
+    }  # fmt: skip
+    statement: ClassVar = "filling holes teaches features of what pictures show"
+
+    def signals(self, facts: dict) -> dict[str, Signal]:
+        return {"inpainting": signals.Inpainting(self.mask, self.adversarial)}
+
+    @torch.no_grad()
+    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+        signal = model.signals["inpainting"]
+        hole = signal.hole(pictures)
+        holed = torch.where(hole, model.trunk.standardise.mean, pictures)
+        filled = torch.where(hole, signal.fill(model.trunk, holed), pictures)
+        return {"picture": pictures, "with a hole": holed, "filled": filled}
+
+    def check(self) -> None:
+        super().check()
+        inside(self, adversarial=(0, 1))

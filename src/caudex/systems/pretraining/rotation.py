@@ -1,0 +1,60 @@
+"""rotation: which way up is the picture?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from caudex import signals
+from caudex.core.signal import Signal
+from caudex.models.encoder import Encoder
+from caudex.systems.pretraining.shared import Pretraining
+from caudex.views import quarter_turns
+
+
+@dataclass
+class Rotation(Pretraining):
+    """Unlabelled pictures alone: tell by how many quarters each was turned (Gidaris et al. 2018).
+
+    Fashion-MNIST, four minutes, 5 seeds: linear probe 85.0 +- 0.2% (random trunk 76.0 +- 1.4); docs/rotation.md.
+    """
+
+    batch: int = 32
+    """pictures a step; each stands in it four times"""
+    crop: float = 0.6
+
+    scales: ClassVar = {
+        "tiny": {"steps": 30, "width": 8, "batch": 16},
+        "paper": {
+            "data": "imagenet/", "size": 224, "batch": 192, "steps": 233_500, "trunk": "resnet50", "optimizer": "sgd", "width": 64, "lr": 0.01,
+            "decay": 5e-4,
+        },
+    }  # fmt: skip
+    statement: ClassVar = "telling which way up pictures are teaches features of what they show"
+
+    def signals(self, facts: dict) -> dict[str, Signal]:
+        return {"rotation": signals.Rotation()}
+
+    @torch.no_grad()
+    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+        """What the head looks at: how much less sure it is with a part covered (Zeiler and Fergus 2014, section 4.2)."""
+        quarters = torch.arange(len(pictures)) % 4
+        turned, rows = quarter_turns(pictures, quarters), torch.arange(len(pictures))
+
+        def sure(seen: Tensor) -> Tensor:
+            return model.signals["rotation"].head(model.trunk(seen).pooled).softmax(1)
+
+        told, mean, (height, width) = sure(turned), turned.mean((0, 2, 3), keepdim=True), turned.shape[2:]
+        heat = torch.zeros(len(turned), 1, 9, 9)
+        for i in range(9):
+            for j in range(9):
+                top, left = height * i // 12, width * j // 12
+                covered = turned.clone()
+                covered[:, :, top : top + height // 3, left : left + width // 3] = mean
+                heat[:, 0, i, j] = (told - sure(covered))[rows, quarters].clamp_min(0)
+        heat = F.interpolate(heat / heat.amax((2, 3), keepdim=True).clamp_min(1e-8), (height, width), mode="bilinear")
+        return {"turned": turned, "looked at": heat, "turned back": quarter_turns(pictures, quarters - told.argmax(1))}
