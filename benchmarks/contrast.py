@@ -30,9 +30,9 @@ from caudex.evaluation.probing import linear, neighbours
 from caudex.models.encoder import features, recalibrate
 from caudex.signals import Contrast
 
-PICTURES, BATCH, EPOCHS, REPEATS = 8192, 128, 2, 3
+IMAGES, BATCH, EPOCHS, REPEATS = 8192, 128, 2, 3
 CROP, COLOUR, TEMPERATURE, QUEUE, MOMENTUM, LR = 0.3, 0.5, 0.2, 1024, 0.99, 3e-3
-STEPS = PICTURES // BATCH * EPOCHS
+STEPS = IMAGES // BATCH * EPOCHS
 
 
 def peer():
@@ -67,25 +67,25 @@ def peer():
 
 
 class PerPicture(Dataset):
-    def __init__(self, pictures: np.ndarray, transform):
-        self.pictures, self.transform = [Image.fromarray(picture) for picture in pictures], transform
+    def __init__(self, images: np.ndarray, transform):
+        self.images, self.transform = [Image.fromarray(image) for image in images], transform
 
     def __len__(self):
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, i):
-        return self.transform(self.pictures[i])
+        return self.transform(self.images[i])
 
 
-def theirs(kind: str, pictures: torch.Tensor, seed: int):
+def theirs(kind: str, images: torch.Tensor, seed: int):
     """Trunk and pictures a second of lightly's SimCLR or MoCo."""
     _, loss_of, simple, momentum, freeze, follow, transform = PEER
     torch.manual_seed(seed)
     transform = transform(
-        input_size=pictures.shape[2], cj_strength=COLOUR, min_scale=CROP, gaussian_blur=0.0, hf_prob=0.5, normalize=None
+        input_size=images.shape[2], cj_strength=COLOUR, min_scale=CROP, gaussian_blur=0.0, hf_prob=0.5, normalize=None
     )
     workers = DataLoader(
-        PerPicture(pictures.squeeze(1).numpy(), transform),
+        PerPicture(images.squeeze(1).numpy(), transform),
         BATCH,
         shuffle=True,
         drop_last=True,
@@ -93,7 +93,7 @@ def theirs(kind: str, pictures: torch.Tensor, seed: int):
         persistent_workers=True,
     )
     trunk = trunks.ResNet(1, 16, 1, stride=2)
-    trunk.standardise.measure(pictures[:2000])
+    trunk.standardise.measure(images[:2000])
     head = (simple if kind == "simclr" else momentum)(64, 128, 64)
     both = nn.ModuleList([trunk, head])
     if kind == "moco":
@@ -138,12 +138,12 @@ def ours(kind: str, split, seed: int):
     return trunk, STEPS * BATCH / (time.perf_counter() - started)
 
 
-def alone(kind: str, pictures: torch.Tensor) -> float:
+def alone(kind: str, images: torch.Tensor) -> float:
     """Pictures a second of trunk, head and loss alone, on views that are there: what nobody can go beyond."""
     trunk, signal = trunks.ResNet(1, 16, 1, stride=2), Contrast(**({"queue": QUEUE} if kind == "moco" else {}))
     learner = Learner(trunk, {"contrast": signal}, partial(torch.optim.AdamW, lr=LR, fused=True))
     batch = data.Batch(
-        pictures[:BATCH].float() / 255, torch.zeros(BATCH), torch.arange(BATCH), other=pictures[:BATCH].float() / 255
+        images[:BATCH].float() / 255, torch.zeros(BATCH), torch.arange(BATCH), other=images[:BATCH].float() / 255
     )
     for _ in range(5):
         learner.step({"contrast": batch})
@@ -164,18 +164,18 @@ def worth(trunk, split) -> tuple[float, float]:
 def main() -> None:
     global PEER
     PEER = peer()
-    whole = data.pictures("fashion-mnist", need_labels=False)
+    whole = data.load_images("fashion-mnist", need_labels=False)
     split = data.Split(
-        whole.labelled.take(slice(0, PICTURES)),
+        whole.labelled.take(slice(0, IMAGES)),
         whole.unlabelled,
         whole.test,
-        every=whole.every.take(slice(0, PICTURES)),
+        every=whole.every.take(slice(0, IMAGES)),
     )
-    pictures, rows = split.every.fetch(slice(None)), []
+    images, rows = split.every.fetch(slice(None)), []
     for kind in ("simclr", "moco"):
-        limit = alone(kind, pictures)
+        limit = alone(kind, images)
         for seed in range(REPEATS):
-            (mine, quick), (other, slow) = ours(kind, split, seed), theirs(kind, pictures, seed)
+            (mine, quick), (other, slow) = ours(kind, split, seed), theirs(kind, images, seed)
             (near, probe), (their_near, their_probe) = worth(mine, split), worth(other, split)
             rows.append(
                 {

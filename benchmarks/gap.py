@@ -49,7 +49,7 @@ ARMS = {
         temperature=Curl.temperature,
         returns=Curl.returns,
     ),
-    "pictures": lambda task, steps, seed: Curl(
+    "images": lambda task, steps, seed: Curl(
         world=f"pixels/{task}", experience=steps, seed=seed, contrast=0.0, moved=0
     ),
     "curl": lambda task, steps, seed: Curl(world=f"pixels/{task}", experience=steps, seed=seed),
@@ -92,7 +92,7 @@ def trained(system: System, folder: Path) -> float:
 
 def parts(folder: Path, tasks: list[str], steps: int, seeds: list[int], which: list[str]) -> None:
     """What was found before in other tasks, or of other parts, stays."""
-    same = {"curl": "curl", "neither": "pictures"}  # trained by `train`
+    same = {"curl": "curl", "neither": "images"}  # trained by `train`
     file = Path("results/curl-parts.csv")
     _, *rows = csv.reader(file.open()) if file.exists() else [()]
     known = {tuple(row[:2]): row for row in rows}
@@ -237,10 +237,10 @@ def table(folder: Path, tasks: list[str], seeds: list[int]) -> None:
         print(f"error of {kind} and gap, {len(some)} tasks: rank correlation {rho:.2f}, p {p:.4f}")
     with Path("results/gap-correlation.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([("error of", "tasks", "spearman", "permutation p"), *told])
-    picture(rows, told)
+    image(rows, told)
 
 
-def picture(rows: list[tuple], told: list[tuple]) -> None:
+def image(rows: list[tuple], told: list[tuple]) -> None:
     """Left what each task earned, as a share of what the state earns; beside it the errors of regression against the gap."""
     plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9})
     figure, (bars, *panels) = plt.subplots(
@@ -249,7 +249,7 @@ def picture(rows: list[tuple], told: list[tuple]) -> None:
     rows = sorted(rows, key=lambda row: row[5])
     places = np.arange(len(rows))
     for shift, (name, label, colour) in enumerate(
-        (("curl", "curl", "tab:green"), ("pictures", "without contrast or moved views", "tab:gray"))
+        (("curl", "curl", "tab:green"), ("images", "without contrast or moved views", "tab:gray"))
     ):
         shares = [(means[name] - chance) / (means["state"] - chance) for _, chance, means, *_ in rows]
         bars.barh(places + 0.2 - 0.4 * shift, shares, 0.38, color=colour, label=label)

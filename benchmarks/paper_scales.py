@@ -30,7 +30,7 @@ from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnReplay
 from caudex.trunks import BERT, GPT2, Sequences, Transformer
 
-PICTURES = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization")
+IMAGES = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization")
 TEXTS = {
     "gpt 117M": ("gpt", 12, 768, 12),
     "gpt 345M": ("gpt", 24, 1024, 16),
@@ -77,8 +77,8 @@ def few(figure: float) -> str:
     return f"{figure:,.0f}" if figure >= 2.5 else f"{figure:.2g}"
 
 
-def pictures() -> Iterator[Case]:
-    for name in PICTURES:
+def images() -> Iterator[Case]:
+    for name in IMAGES:
         paper = scaled(name, "paper")
         small = replace(paper, batch=2, **({"queue": 4} if name == "moco" else {}))
         learner = small.learner({"shape": [3, paper.size, paper.size]})
@@ -164,7 +164,7 @@ def size(trunk) -> int:
 
 def main() -> None:
     rows = []
-    for cases in (pictures, texts, rewards):
+    for cases in (images, texts, rewards):
         for case in cases():
             rows.append(case.row())
             print(rows[-1], flush=True)

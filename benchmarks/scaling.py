@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 
-def main(picture: str, results: str) -> None:
+def main(image: str, results: str) -> None:
     claim = json.loads(Path(results).read_text())
     found = [part["further"] for part in claim["values"]]
     sizes = np.array([part["parameters"]["figure"] for part in found])
@@ -34,7 +34,7 @@ def main(picture: str, results: str) -> None:
     for axis in (first, *others):
         axis.set_xlabel("parameters", size=8)
         axis.tick_params(labelsize=7)
-    figure.savefig(picture)
+    figure.savefig(image)
     print(
         f"loss = {np.exp(height):.2f} * parameters^{slope:.4f}; residuals of ln loss:",
         *np.round(np.log(losses / fitted), 4),

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.data.text.documents import documents
-from caudex.data.text.token_stream import stream
+from caudex.data.text.documents import open_documents
+from caudex.data.text.token_stream import open_stream
 from caudex.data.text.tokenizers import Tokenizer
 
 HIGHEST = 1_000  # MB: more is a failure
@@ -40,7 +40,7 @@ def made(file: Path, megabytes: int) -> None:
             out.flush()
 
 
-class Memory(threading.Thread):
+class InMemoryImages(threading.Thread):
     """The highest sum of RssAnon of this process and those it started, in MB."""
 
     def __init__(self):
@@ -74,12 +74,12 @@ def main(megabytes: int = 2_000, workers: int = 2) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "made.txt"
         made(file, megabytes)
-        read = documents(str(file))
-        began, memory = time.perf_counter(), Memory()
+        read = open_documents(str(file))
+        began, memory = time.perf_counter(), InMemoryImages()
         memory.start()
         tokenizer = Tokenizer.learn("bpe", read, 8_000)
         learned, after_learning = time.perf_counter(), memory.highest
-        built = stream(read, tokenizer, Path(folder) / "stream", workers)
+        built = open_stream(read, tokenizer, Path(folder) / "stream", workers)
         ended = time.perf_counter()
         memory.stopped.set()
         memory.join()

@@ -47,10 +47,10 @@ def acting(world):
 
 
 def measured(task: str) -> dict:
-    numbers, pictures = (worlds.make(f"{kind}/{task}-v0", 1) for kind in ("dm_control", "dm_pixels"))
+    numbers, images = (worlds.make(f"{kind}/{task}-v0", 1) for kind in ("dm_control", "dm_pixels"))
     row = {"task": task, "repeat": numbers.repeat, "steps/s": rate(acting(numbers))}
-    row["steps/s with pictures"] = rate(acting(pictures))
-    row["pictures/s"] = rate(lambda: pictures.small.paint(pictures.environments[0].physics))
+    row["steps/s with pictures"] = rate(acting(images))
+    row["pictures/s"] = rate(lambda: images.small.paint(images.environments[0].physics))
     plain = suite.load(*task.split("-"))
     plain.reset()
     row["dm_control's pictures/s"] = rate(lambda: plain.physics.render(84, 84, camera_id=0))

@@ -22,13 +22,13 @@ from torch.utils.data import DataLoader, Dataset
 from caudex import trunks, views
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
-from caudex.data import Batches, Memory, Pictures
+from caudex.data import Batches, ImageSet, InMemoryImages
 from caudex.signals import Labels
 
 COUNT, SIDE, BATCH, STEPS, REPEATS = 2048, 32, 128, 40, 5
 
 
-def transform(picture: Image.Image) -> torch.Tensor:
+def transform(image: Image.Image) -> torch.Tensor:
     """Two random operations a picture by Pillow, as people write them by hand."""
     for _ in range(2):
         sign = random.choice((-0.5, 0.5))
@@ -40,37 +40,37 @@ def transform(picture: Image.Image) -> torch.Tensor:
                 (1, 0.3 * sign, 0, 0, 1, 0),
                 (1, 0, 0, 0.3 * sign, 1, 0),
             ]
-            picture = picture.transform(picture.size, Image.Transform.AFFINE, matrix[kind], Image.Resampling.BILINEAR)
+            image = image.transform(image.size, Image.Transform.AFFINE, matrix[kind], Image.Resampling.BILINEAR)
         elif kind == 4:
-            picture = picture.rotate(30 * sign, Image.Resampling.BILINEAR)
+            image = image.rotate(30 * sign, Image.Resampling.BILINEAR)
         elif kind == 5:
-            picture = ImageEnhance.Brightness(picture).enhance(1 + 0.9 * sign)
+            image = ImageEnhance.Brightness(image).enhance(1 + 0.9 * sign)
         elif kind == 6:
-            picture = ImageEnhance.Contrast(picture).enhance(1 + 0.9 * sign)
+            image = ImageEnhance.Contrast(image).enhance(1 + 0.9 * sign)
         else:
-            picture = ImageOps.autocontrast(picture)
+            image = ImageOps.autocontrast(image)
     return (
-        torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(SIDE, SIDE, 3).permute(2, 0, 1).float()
+        torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).view(SIDE, SIDE, 3).permute(2, 0, 1).float()
         / 255
     )
 
 
 class PerPicture(Dataset):
-    def __init__(self, pictures, labels):
-        self.pictures, self.labels = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in pictures], labels
+    def __init__(self, images, labels):
+        self.images, self.labels = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in images], labels
 
     def __len__(self):
         return len(self.labels)
 
     def __getitem__(self, i):
-        return transform(self.pictures[i]), self.labels[i]
+        return transform(self.images[i]), self.labels[i]
 
 
-def plain(pictures, labels, workers: int) -> float:
+def plain(images, labels, workers: int) -> float:
     net = nn.ModuleList([trunks.ResNet(3, 16, 1), nn.Linear(64, 10)])
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
     loader = DataLoader(
-        PerPicture(pictures, labels),
+        PerPicture(images, labels),
         BATCH,
         shuffle=True,
         drop_last=True,
@@ -92,8 +92,8 @@ def plain(pictures, labels, workers: int) -> float:
     return STEPS * BATCH / (time.perf_counter() - started)
 
 
-def ours(pictures, labels) -> float:
-    known = Pictures(Memory(pictures, [""] * len(pictures)), labels, tuple("0123456789"))
+def ours(images, labels) -> float:
+    known = ImageSet(InMemoryImages(images, [""] * len(images)), labels, tuple("0123456789"))
     learner = Learner(trunks.ResNet(3, 16, 1), {"labels": Labels(10)}, partial(torch.optim.AdamW, lr=1e-3, fused=True))
     source = Batches(known, BATCH, view=views.RandAugment(2, 0.5))
     fit(learner, {"labels": source}, steps=4)
@@ -104,11 +104,11 @@ def ours(pictures, labels) -> float:
 
 def main() -> None:
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.randint(0, 256, (COUNT, 3, SIDE, SIDE), dtype=torch.uint8, generator=generator)
+    images = torch.randint(0, 256, (COUNT, 3, SIDE, SIDE), dtype=torch.uint8, generator=generator)
     labels = torch.randint(10, (COUNT,), generator=generator)
     rows = []
     for workers in (0, 2):
-        pairs = [(ours(pictures, labels), plain(pictures, labels, workers)) for _ in range(REPEATS)]
+        pairs = [(ours(images, labels), plain(images, labels, workers)) for _ in range(REPEATS)]
         ratios = [a / b for a, b in pairs]
         rows.append(
             {

@@ -29,60 +29,60 @@ rng = random.Random(0)
 normals = np.random.default_rng(0)
 
 
-def affine(picture, xx=1.0, xy=0.0, yx=0.0, yy=1.0, right=0.0, down=0.0):
+def affine(image, xx=1.0, xy=0.0, yx=0.0, yy=1.0, right=0.0, down=0.0):
     """The picture seen through an inverse map about its centre."""
-    x, y = picture.width / 2, picture.height / 2
+    x, y = image.width / 2, image.height / 2
     moved = (xx, xy, x - xx * (x + right) - xy * (y + down), yx, yy, y - yx * (x + right) - yy * (y + down))
-    return picture.transform(picture.size, AFFINE, moved, BILINEAR)
+    return image.transform(image.size, AFFINE, moved, BILINEAR)
 
 
-def crop(picture):
+def crop(image):
     x, y = rng.randint(0, 8), rng.randint(0, 8)
-    return ImageOps.expand(picture, 4).crop((x, y, x + picture.width, y + picture.height))
+    return ImageOps.expand(image, 4).crop((x, y, x + image.width, y + image.height))
 
 
-def resized_crop(picture):
+def resized_crop(image):
     area, ratio = rng.uniform(0.08, 1), 2 ** rng.uniform(-0.415, 0.415)
-    width = min(1, (area * ratio) ** 0.5) * picture.width
-    height = min(1, (area / ratio) ** 0.5) * picture.height
-    x, y = rng.uniform(0, picture.width - width), rng.uniform(0, picture.height - height)
-    return picture.resize(picture.size, BILINEAR, box=(x, y, x + width, y + height))
+    width = min(1, (area * ratio) ** 0.5) * image.width
+    height = min(1, (area / ratio) ** 0.5) * image.height
+    x, y = rng.uniform(0, image.width - width), rng.uniform(0, image.height - height)
+    return image.resize(image.size, BILINEAR, box=(x, y, x + width, y + height))
 
 
-def flip(picture):
-    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else picture
+def flip(image):
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else image
 
 
-def colour(picture):
+def colour(image):
     if rng.random() > 0.8:
-        return picture
+        return image
     for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
-        picture = enhance(picture).enhance(rng.uniform(0.6, 1.4))
-    hue, saturation, value = picture.convert("HSV").split()
+        image = enhance(image).enhance(rng.uniform(0.6, 1.4))
+    hue, saturation, value = image.convert("HSV").split()
     turn = rng.randint(-25, 25)
     hue = hue.point([(level + turn) % 256 for level in range(256)])
     return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
 
 
-def grey(picture):
-    return picture.convert("L").convert("RGB") if rng.random() < 0.2 else picture
+def grey(image):
+    return image.convert("L").convert("RGB") if rng.random() < 0.2 else image
 
 
-def blur(picture):
-    return picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 2))) if rng.random() < 0.5 else picture
+def blur(image):
+    return image.filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 2))) if rng.random() < 0.5 else image
 
 
-def noise(picture, std=0.1):
-    values = np.asarray(picture)
+def noise(image, std=0.1):
+    values = np.asarray(image)
     noisy = normals.standard_normal(values.shape, dtype=np.float32) * (255 * std) + values
     return noisy.clip(0, 255).astype(np.uint8)
 
 
-def cutout(picture, share=0.5):
-    side = round(share * picture.width)
-    x, y = rng.randint(0, picture.width - side), rng.randint(0, picture.height - side)
-    picture.paste((0, 0, 0), (x, y, x + side, y + side))
-    return picture
+def cutout(image, share=0.5):
+    side = round(share * image.width)
+    x, y = rng.randint(0, image.width - side), rng.randint(0, image.height - side)
+    image.paste((0, 0, 0), (x, y, x + side, y + side))
+    return image
 
 
 def either(reach):
@@ -90,34 +90,34 @@ def either(reach):
 
 
 OPERATIONS = {  # at magnitude 0.5, as in views.OPERATIONS
-    "shift_x": lambda picture: affine(picture, right=either(0.45) * picture.width),
-    "shift_y": lambda picture: affine(picture, down=either(0.45) * picture.height),
-    "rotate": lambda picture: picture.rotate(either(30), BILINEAR),
-    "shear_x": lambda picture: affine(picture, xy=either(0.3)),
-    "shear_y": lambda picture: affine(picture, yx=either(0.3)),
-    "scale": lambda picture: affine(picture, xx=(factor := 2 ** either(0.577)), yy=factor),
-    "brightness": lambda picture: ImageEnhance.Brightness(picture).enhance(1 + either(0.9)),
-    "contrast": lambda picture: ImageEnhance.Contrast(picture).enhance(1 + either(0.9)),
-    "saturation": lambda picture: ImageEnhance.Color(picture).enhance(1 + either(0.9)),
-    "blur": lambda picture: picture.filter(ImageFilter.GaussianBlur(0.03 * picture.height)),
-    "sharpness": lambda picture: ImageEnhance.Sharpness(picture).enhance(1 + either(0.9)),
-    "posterize": lambda picture: ImageOps.posterize(picture, 6),
-    "solarize": lambda picture: ImageOps.solarize(picture, 128),
+    "shift_x": lambda image: affine(image, right=either(0.45) * image.width),
+    "shift_y": lambda image: affine(image, down=either(0.45) * image.height),
+    "rotate": lambda image: image.rotate(either(30), BILINEAR),
+    "shear_x": lambda image: affine(image, xy=either(0.3)),
+    "shear_y": lambda image: affine(image, yx=either(0.3)),
+    "scale": lambda image: affine(image, xx=(factor := 2 ** either(0.577)), yy=factor),
+    "brightness": lambda image: ImageEnhance.Brightness(image).enhance(1 + either(0.9)),
+    "contrast": lambda image: ImageEnhance.Contrast(image).enhance(1 + either(0.9)),
+    "saturation": lambda image: ImageEnhance.Color(image).enhance(1 + either(0.9)),
+    "blur": lambda image: image.filter(ImageFilter.GaussianBlur(0.03 * image.height)),
+    "sharpness": lambda image: ImageEnhance.Sharpness(image).enhance(1 + either(0.9)),
+    "posterize": lambda image: ImageOps.posterize(image, 6),
+    "solarize": lambda image: ImageOps.solarize(image, 128),
     "autocontrast": ImageOps.autocontrast,
-    "noise": lambda picture: Image.fromarray(noise(picture)),
-    "cutout": lambda picture: cutout(picture, 0.25),
-    "identity": lambda picture: picture,
+    "noise": lambda image: Image.fromarray(noise(image)),
+    "cutout": lambda image: cutout(image, 0.25),
+    "identity": lambda image: image,
 }
 
 
-def rand_augment(picture):
+def rand_augment(image):
     for name in rng.choices(list(OPERATIONS), k=2):
-        picture = OPERATIONS[name](picture)
-    return picture
+        image = OPERATIONS[name](image)
+    return image
 
 
-def simclr(picture):
-    return grey(colour(flip(resized_crop(picture))))
+def simclr(image):
+    return grey(colour(flip(resized_crop(image))))
 
 
 PAIRS = {
@@ -126,13 +126,13 @@ PAIRS = {
     "Flip": (views.Flip(), flip),
     "Shift": (
         views.Shift(0.1),
-        lambda picture: affine(
-            picture, right=rng.uniform(-0.1, 0.1) * picture.width, down=rng.uniform(-0.1, 0.1) * picture.height
+        lambda image: affine(
+            image, right=rng.uniform(-0.1, 0.1) * image.width, down=rng.uniform(-0.1, 0.1) * image.height
         ),
     ),
-    "Rotate": (views.Rotate(15), lambda picture: picture.rotate(rng.uniform(-15, 15), BILINEAR)),
-    "Scale": (views.Scale(0.2), lambda picture: affine(picture, xx=(factor := rng.uniform(0.83, 1.2)), yy=factor)),
-    "Shear": (views.Shear(0.3), lambda picture: affine(picture, xy=rng.uniform(-0.3, 0.3))),
+    "Rotate": (views.Rotate(15), lambda image: image.rotate(rng.uniform(-15, 15), BILINEAR)),
+    "Scale": (views.Scale(0.2), lambda image: affine(image, xx=(factor := rng.uniform(0.83, 1.2)), yy=factor)),
+    "Shear": (views.Shear(0.3), lambda image: affine(image, xy=rng.uniform(-0.3, 0.3))),
     "Colour": (views.Colour(), colour),
     "Grey": (views.Grey(), grey),
     "Blur": (views.Blur(), blur),
@@ -143,9 +143,9 @@ PAIRS = {
 }
 
 
-def with_pillow(operation, pictures):
+def with_pillow(operation, images):
     """uint8 [B, H, W, 3] -> float32 [B, 3, H, W], one picture at a time."""
-    seen = np.stack([np.asarray(operation(Image.fromarray(picture))) for picture in pictures])
+    seen = np.stack([np.asarray(operation(Image.fromarray(image))) for image in images])
     return torch.from_numpy(seen).permute(0, 3, 1, 2).float().div_(255).contiguous()
 
 
@@ -166,8 +166,8 @@ def main():
     settings = parser.parse_args()
     torch.set_num_threads(settings.threads)
     size = (settings.batch, settings.side, settings.side, 3)
-    pictures = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    batch, index = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), torch.arange(settings.batch)
+    images = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    batch, index = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), torch.arange(settings.batch)
 
     # glibc hands freed blocks back to the kernel until it has seen a larger one freed, as any training step does
     torch.empty(2**22).fill_(0)
@@ -176,7 +176,7 @@ def main():
         ours, theirs = [], []
         for repeat in range(-2, settings.repeats):  # two rounds to warm up
             mine = seconds(lambda view=view, epoch=repeat: view(batch, Draw(0, epoch, index)), 5)
-            other = seconds(lambda operation=operation: with_pillow(operation, pictures), 1)
+            other = seconds(lambda operation=operation: with_pillow(operation, images), 1)
             if repeat >= 0:
                 ours.append(settings.batch / mine)
                 theirs.append(settings.batch / other)

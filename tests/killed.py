@@ -22,7 +22,7 @@ from caudex.core.fit import distinct, fit
 from caudex.core.hardware import Hardware, make_fabric
 from caudex.core.learner import Learner, cosine
 from caudex.core.run import Run
-from caudex.data import Batches, Memory, Pictures
+from caudex.data import Batches, ImageSet, InMemoryImages
 from caudex.signals import Labels, Rotation
 from caudex.trunks import ResNet
 from caudex.views import RandAugment
@@ -37,7 +37,7 @@ def train(folder, dies_between=False):
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (60, 1, 8, 8), dtype=torch.uint8, generator=generator)
     labels = torch.randint(0, 3, (60,), generator=generator)
-    everything = Pictures(Memory(pixels, range(60)), labels, ("a", "b", "c"))
+    everything = ImageSet(InMemoryImages(pixels, range(60)), labels, ("a", "b", "c"))
 
     def stage(name, told=None):
         mine = run.stage(name)

@@ -17,7 +17,7 @@ from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, Taught
-from caudex.data import Batches, Memory, Pictures
+from caudex.data import Batches, ImageSet, InMemoryImages
 from caudex.signals import Labels, Rotation
 from caudex.trunks import ResNet
 from caudex.views import RandAugment
@@ -33,8 +33,8 @@ class Likeness(Signal):
     def loss(self, trunk, batch):
         if int(self.slow.updates) % 3 == 2:
             return None
-        pictures = batch.pictures
-        return Taught((self.head(trunk(pictures).pooled) - self.slow(pictures).pooled).square().mean())
+        images = batch.images
+        return Taught((self.head(trunk(images).pooled) - self.slow(images).pooled).square().mean())
 
 
 def train(folder, processes, steps):
@@ -45,13 +45,13 @@ def train(folder, processes, steps):
     run.save_settings("supervised", {"steps": steps})
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (40, 3, 8, 8), dtype=torch.uint8, generator=generator)
-    pictures = Pictures(Memory(pixels, range(40)), torch.arange(40) % 3, ("a", "b", "c"))
+    images = ImageSet(InMemoryImages(pixels, range(40)), torch.arange(40) % 3, ("a", "b", "c"))
     stage = run.stage("teacher")
     with stage.seeded("weights"):
         trunk = ResNet(3, 8, 1, norm="group")
         signals = {"labels": Labels(3), "rotation": Rotation(), "likeness": Likeness()}
         learner = Learner(trunk, signals, partial(AdamW, lr=1e-3), average=0.9)
-    few, many = (Batches(pictures, size, stage.seed, RandAugment()) for size in (8, 12))
+    few, many = (Batches(images, size, stage.seed, RandAugment()) for size in (8, 12))
     fit(learner, {"labels": few, "rotation": many, "likeness": many}, steps=steps, run=stage)
     done = stage.kept("finished")["step"]  # every process can read what the first one wrote
     run.write("weights.safetensors", safe_bytes(distinct(learner.state_dict())))

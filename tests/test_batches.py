@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from PIL import Image
 
 from caudex.core.errors import CaudexError
-from caudex.data import Batches, Files, Join, Memory, Pictures
+from caudex.data import Batches, Files, ImageSet, InMemoryImages, Join
 from caudex.data.sampling import must_fit
 from caudex.views import Compose, Flip, Noise, RandAugment, Shift
 
@@ -19,7 +19,7 @@ def numbered(count, prefix="set"):
     """Pictures whose every pixel is their number."""
     pixels = torch.arange(count, dtype=torch.uint8).view(-1, 1, 1, 1).expand(count, 1, 4, 4).contiguous()
     names = [f"{prefix}/{i}" for i in range(count)]
-    return Pictures(Memory(pixels, names), torch.arange(count) % 3, ("a", "b", "c"))
+    return ImageSet(InMemoryImages(pixels, names), torch.arange(count) % 3, ("a", "b", "c"))
 
 
 def same(one, other):
@@ -39,21 +39,21 @@ def test_an_epoch_shows_each_picture_once_and_the_next_in_another_order():
 def test_batches_are_full_and_no_picture_is_seen_twice_more_than_another(count, size, seed):
     source = Batches(numbered(count), size, seed)
     batches = [next(source) for _ in range(4)]
-    assert all(len(batch.index) == len(batch.pictures) == size for batch in batches)
+    assert all(len(batch.index) == len(batch.images) == size for batch in batches)
     seen = torch.cat([batch.index for batch in batches]).bincount(minlength=count)
     assert seen.max() - seen.min() <= 1
 
 
 def test_pictures_labels_and_weights_belong_together():
-    pictures = numbered(30)
-    pictures.columns["colour"] = (torch.arange(30) % 2, ("red", "blue"))
-    batch = next(Batches(pictures, 8, weights=torch.arange(30) / 10))
-    assert torch.equal((batch.pictures * 255).round()[:, 0, 0, 0], batch.index.float())
+    images = numbered(30)
+    images.columns["colour"] = (torch.arange(30) % 2, ("red", "blue"))
+    batch = next(Batches(images, 8, weights=torch.arange(30) / 10))
+    assert torch.equal((batch.images * 255).round()[:, 0, 0, 0], batch.index.float())
     assert torch.equal(batch.labels, batch.index % 3)
     assert torch.equal(batch.columns["colour"], batch.index % 2)
     assert torch.equal(batch.weights, batch.index / 10)
     told = torch.rand(30, 3)
-    assert torch.equal(next(Batches(pictures, 8, labels=told)).labels, told[batch.index])
+    assert torch.equal(next(Batches(images, 8, labels=told)).labels, told[batch.index])
 
 
 @given(some.integers(0, 20), some.integers(0, 20))  # eight batches are viewed in one call
@@ -73,10 +73,10 @@ def test_a_source_goes_on_exactly_where_it_was(before, ahead):
 @pytest.mark.parametrize("size, calls", [(4, 2), (40_000, 3), (200_000, 9)])
 def test_small_batches_are_viewed_several_in_a_call(size, calls):
     viewed = []
-    source = Batches(numbered(10), size, view=lambda pictures, draw: viewed.append(len(pictures)) or pictures.float())
+    source = Batches(numbered(10), size, view=lambda images, draw: viewed.append(len(images)) or images.float())
     batches = [next(source) for _ in range(9)]
     assert len(viewed) == calls
-    assert all(len(batch.index) == len(batch.pictures) == size for batch in batches)
+    assert all(len(batch.index) == len(batch.images) == size for batch in batches)
     assert max(viewed) * 16 <= max(1 << 21, size * 16)
 
 
@@ -84,9 +84,9 @@ def test_a_view_follows_the_picture_and_the_epoch_not_the_batch():
     view = Noise(0.2)
     small, large = Batches(numbered(8), 2, seed=1, view=view), Batches(numbered(8), 8, seed=1, view=view)
     parts, whole = [next(small) for _ in range(4)], next(large)
-    assert torch.equal(torch.cat([batch.pictures for batch in parts]), whole.pictures)
+    assert torch.equal(torch.cat([batch.images for batch in parts]), whole.images)
     again = next(large)
-    assert not torch.equal(again.pictures[again.index.argsort()], whole.pictures[whole.index.argsort()])
+    assert not torch.equal(again.images[again.index.argsort()], whole.images[whole.index.argsort()])
 
 
 def test_processes_share_a_batch_out(monkeypatch):
@@ -97,7 +97,7 @@ def test_processes_share_a_batch_out(monkeypatch):
     for rank in range(3):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
         parts.append(next(Batches(numbered(12), 6, view=Noise(0.2))))
-    assert torch.equal(torch.cat([part.pictures for part in parts]), whole.pictures)
+    assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
     with pytest.raises(CaudexError, match="a batch of 4 cannot be shared out evenly among 3 processes"):
         next(Batches(numbered(12), 4))
 
@@ -122,7 +122,7 @@ def test_joined_sources_stand_one_after_the_other():
     batch = next(Join(few, many))
     assert batch.part.tolist() == [0, 0, 1, 1, 1, 1]
     assert batch.weights.tolist() == [3, 3, 1, 1, 1, 1]
-    assert torch.equal((batch.pictures * 255).round()[:, 0, 0, 0], batch.index.float())
+    assert torch.equal((batch.images * 255).round()[:, 0, 0, 0], batch.index.float())
     assert Join(few, many).experience == 6
 
 
@@ -169,7 +169,7 @@ class Folder(list):
 
 
 def streamed(folder):
-    return Pictures(Files(folder, (1, 4, 4)), torch.arange(len(folder)) % 3, ("a", "b", "c"))
+    return ImageSet(Files(folder, (1, 4, 4)), torch.arange(len(folder)) % 3, ("a", "b", "c"))
 
 
 def test_files_give_the_batches_that_memory_gives(tmp_path):
@@ -211,7 +211,7 @@ def test_unreadable_files_are_left_out_of_their_batches(tmp_path):
     seen = torch.cat([batch.index for batch in batches])
     assert seen.bincount().tolist() == [0 if i in (7, 30) else 2 for i in range(40)]
     for batch in batches:
-        assert torch.equal((batch.pictures * 255).round()[:, 0, 0, 0], batch.index.float())
+        assert torch.equal((batch.images * 255).round()[:, 0, 0, 0], batch.index.float())
         assert torch.equal(batch.labels, batch.index % 3)
         assert torch.equal(batch.weights, batch.index.float())
 

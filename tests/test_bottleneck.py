@@ -61,11 +61,11 @@ def test_small_pictures_keep_their_size_in_the_stem():
 @pytest.mark.parametrize(("height", "width"), [(40, 33), (13, 7), (1, 1)])
 def test_pictures_of_any_size_become_one_vector_each(small, height, width):
     trunk = tiny(channels=1, small=small).eval()
-    pictures = torch.randint(0, 256, (3, 1, height, width), dtype=torch.uint8)
-    pooled = trunk(pictures).pooled
+    images = torch.randint(0, 256, (3, 1, height, width), dtype=torch.uint8)
+    pooled = trunk(images).pooled
     assert pooled.shape == (3, trunk.width) == (3, 128)
-    torch.testing.assert_close(trunk(pictures.float() / 255).pooled, pooled)
-    torch.testing.assert_close(trunk(pictures[1:2]).pooled, pooled[1:2])
+    torch.testing.assert_close(trunk(images.float() / 255).pooled, pooled)
+    torch.testing.assert_close(trunk(images[1:2]).pooled, pooled[1:2])
 
 
 def counted(trunk, *shape):

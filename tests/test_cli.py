@@ -29,9 +29,9 @@ from caudex.cli.commands import COMMANDS
 from caudex.core import fit as training
 from caudex.core import registry as names
 from caudex.core.run import Run
-from caudex.data import read
 from caudex.models.classifier import Classifier
 from caudex.signals import Labels
+from caudex.systems.text.shared import read
 
 CAUDEX = [sys.executable, "-m", "caudex"]
 SMALL = ("--scale", "tiny", "--threads", "1")
@@ -300,13 +300,13 @@ def test_what_is_exported_predicts_the_same(trained, album):
     session = onnxruntime.InferenceSession("out/model.onnx")
     model = load(trained)
     files = sorted(map(str, (album / "unlabelled").rglob("*.*")))
-    pictures = read(files, model.shape)[0].float() / 255
+    images = read(files, model.shape)[0].float() / 255
     done("predict", trained, "--csv", "told.csv", *files)
     told = [
         (row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").read_text().splitlines())
     ]
     for count in (1, 5, len(files)):  # the example had two
-        (probabilities,) = session.run(None, {"pictures": pictures[:count].numpy()})
+        (probabilities,) = session.run(None, {"images": images[:count].numpy()})
         assert probabilities.shape == (count, 2)
         for row, (name, sure) in zip(probabilities, told):
             assert model.classes[row.argmax()] == name
@@ -423,9 +423,9 @@ def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
 
 def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
     generator = np.random.default_rng(0)
-    pictures = generator.integers(0, 90, (60, 16, 16), dtype=np.uint8)
-    pictures[::2, 4:9] += 120
-    np.savez("bars.npz", x=pictures, y=np.arange(60) % 2)
+    images = generator.integers(0, 90, (60, 16, 16), dtype=np.uint8)
+    images[::2, 4:9] += 120
+    np.savez("bars.npz", x=images, y=np.arange(60) % 2)
     words = ["labels-saved", "--data", "bars.npz", "--steps", "6", "--batch", "8", "--width", "4", "--counts", "2"]
     words += ["--draws", "2", "--first", "rotation", "--beside", "rotation:0.5", "--processes", "1", "--threads", "1"]
     whole = done(*words, "--run", "whole").run

@@ -148,7 +148,7 @@ class Value(Signal):
         nn.init.zeros_(self.head.weight)
 
     def loss(self, trunk, batch):
-        errors = batch.labels - self.head(trunk(batch.pictures).pooled).squeeze(1)
+        errors = batch.labels - self.head(trunk(batch.images).pooled).squeeze(1)
         return Taught(errors.square().mean(), {}, errors)
 
 
@@ -174,7 +174,7 @@ class Likeness(Signal):
         self.head = nn.Linear(trunk.width, trunk.width)
 
     def loss(self, trunk, batch):
-        return Taught(F.mse_loss(self.head(trunk(batch.pictures).pooled), self.shadow(batch.pictures).pooled))
+        return Taught(F.mse_loss(self.head(trunk(batch.images).pooled), self.shadow(batch.images).pooled))
 
 
 def test_a_shadow_that_two_signals_share_moves_once_a_step():
@@ -388,7 +388,7 @@ class Domain(Signal):
         return [{"params": self.head.parameters(), "lr": 2e-3}]
 
     def loss(self, trunk, batch):
-        logits = self.head(Reversed.apply(trunk(batch.pictures).pooled, self.strength))
+        logits = self.head(Reversed.apply(trunk(batch.images).pooled, self.strength))
         return Taught(F.cross_entropy(logits, batch.part), {"accuracy": accuracy(logits, batch.part)})
 
 
@@ -434,7 +434,7 @@ class Looks(Labels):
         self.look = look
 
     def loss(self, trunk, batch):
-        self.look(trunk, batch.pictures)
+        self.look(trunk, batch.images)
         return super().loss(trunk, batch)
 
 

@@ -12,7 +12,7 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.trunk import Features, Trunk
-from caudex.data import Batch, Batches, Memory, Pictures
+from caudex.data import Batch, Batches, ImageSet, InMemoryImages
 from caudex.signals import Contrast
 from caudex.signals.contrast import spread
 from caudex.trunks import Identity, ResNet
@@ -168,30 +168,30 @@ def test_what_cannot_be_contrasted():
 
 def noisy_pictures():
     pixels = torch.randint(0, 256, (32, 1, 8, 8), dtype=torch.uint8)
-    return Pictures(Memory(pixels, [""] * 32), torch.zeros(32, dtype=torch.long), ("a", "b"))
+    return ImageSet(InMemoryImages(pixels, [""] * 32), torch.zeros(32, dtype=torch.long), ("a", "b"))
 
 
 def test_two_views_of_a_picture_differ_and_do_not_depend_on_the_batch():
-    pictures, view = noisy_pictures(), contrastive(mirror=False)
-    batch = next(Batches(pictures, 16, seed=1, view=view, pairs=True))
-    assert (batch.pictures - batch.other).abs().mean() > 0.02
-    half = Batches(pictures, 8, seed=1, view=view, pairs=True)
+    images, view = noisy_pictures(), contrastive(mirror=False)
+    batch = next(Batches(images, 16, seed=1, view=view, pairs=True))
+    assert (batch.images - batch.other).abs().mean() > 0.02
+    half = Batches(images, 8, seed=1, view=view, pairs=True)
     first, second = next(half), next(half)
     torch.testing.assert_close(torch.cat([first.other, second.other]), batch.other)
-    single = next(Batches(pictures, 16, seed=1, view=view))
+    single = next(Batches(images, 16, seed=1, view=view))
     assert single.other is None
-    torch.testing.assert_close(single.pictures, batch.pictures)
+    torch.testing.assert_close(single.images, batch.images)
 
 
 def test_the_queue_survives_a_kill(tmp_path):
-    pictures = noisy_pictures()
+    images = noisy_pictures()
 
     def train(path, stop=None):
         run = Run(path, seed=2)
         run.quiet = True
         with run.seeded("weights"):
             learner = Learner(ResNet(1, 4, 1), {"contrast": Contrast(queue=24, hidden=8, dimensions=4)}, average=0.9)
-        source = Batches(pictures, 8, seed=2, view=contrastive(mirror=False), pairs=True)
+        source = Batches(images, 8, seed=2, view=contrastive(mirror=False), pairs=True)
         if stop:
             fit(learner, {"contrast": source}, steps=stop, run=run)
             (path / "finished.json").unlink()

@@ -167,7 +167,7 @@ def test_episodes_are_cut_at_their_length_and_rewards_are_parts_of_one(task):
         assert np.array_equal(found.observations, world.states)
     assert len(world.names) == len(set(world.names)) == len(world.kinds) == world.states.shape[1]
     assert set(world.kinds) <= {"position", "velocity", "contact", "target"} and set(world.hidden) <= set(world.names)
-    assert world.picture().shape == (256, 256, 3)
+    assert world.image().shape == (256, 256, 3)
 
 
 def test_only_those_begin_anew_that_are_told_to():

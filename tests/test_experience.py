@@ -33,14 +33,14 @@ class Clock(World):
 
     name, action = "clock", Discrete(2)
 
-    def __init__(self, count: int, pictures: bool = False):
-        self.count, self.pictures = count, pictures
-        self.observation = Box(0, 255, (1, 2, 2), np.uint8) if pictures else Box(-np.inf, np.inf, (2,), np.float32)
+    def __init__(self, count: int, images: bool = False):
+        self.count, self.images = count, images
+        self.observation = Box(0, 255, (1, 2, 2), np.uint8) if images else Box(-np.inf, np.inf, (2,), np.float32)
         self.seeds, self.steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self.spoiled = 0.0
 
     def shown(self) -> np.ndarray:
-        if self.pictures:
+        if self.images:
             return np.broadcast_to(self.steps.astype(np.uint8)[:, None, None, None], (self.count, 1, 2, 2)).copy()
         return np.stack([self.seeds % 100 + self.spoiled, self.steps], 1).astype(np.float32)
 
@@ -113,7 +113,7 @@ def test_an_episode_begins_where_one_has_ended_and_its_last_observation_is_told(
 
 
 def test_the_first_frame_of_an_episode_fills_the_stack():
-    acting = Acting(Clock(1, pictures=True), seed=1, stack=3)
+    acting = Acting(Clock(1, images=True), seed=1, stack=3)
     assert acting.shape == (3, 2, 2)
     frames = []
     for _ in range(6):
@@ -140,7 +140,7 @@ def test_a_world_that_changed_or_has_other_numbers_is_refused():
     with pytest.raises(CaudexError, match="has 2 environments, not 3; worlds must be 2 again"):
         Acting(Clock(3), seed=3).load_state_dict(state)
     with pytest.raises(CaudexError, match="it has changed, begin a new run"):
-        Acting(Clock(2, pictures=True), seed=3).load_state_dict(state)
+        Acting(Clock(2, images=True), seed=3).load_state_dict(state)
     other = Acting(Clock(2), seed=3)
     other.world.spoiled = 0.5
     with pytest.raises(CaudexError, match="does not repeat itself"):
@@ -193,9 +193,9 @@ class Still:
         return torch.zeros(len(observations), dtype=torch.int64)
 
 
-def remembered(count=2, pictures=False, stack=1, **settings) -> Replay:
+def remembered(count=2, images=False, stack=1, **settings) -> Replay:
     settings = {"capacity": 60, "batch": 64, "start": 20, "gamma": 0.5} | settings
-    return Replay(Acting(Clock(count, pictures), seed=5, stack=stack), Still(), "policy", **settings)
+    return Replay(Acting(Clock(count, images), seed=5, stack=stack), Still(), "policy", **settings)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -217,7 +217,7 @@ def test_remembered_steps_are_those_that_were_lived(steps, priority):
 
 
 def test_a_stack_is_put_together_from_frames_that_are_kept_once():
-    replay = remembered(pictures=True, stack=3)
+    replay = remembered(images=True, stack=3)
     assert replay.memory.frames.shape == (30, 2, 1, 2, 2)
     for _ in range(40):
         batch = next(replay)

@@ -12,7 +12,7 @@ from caudex import data
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.system import load, scaled
-from caudex.data import Memory, Pictures, Split, off_topic_share, with_off_topic
+from caudex.data import ImageSet, InMemoryImages, Split, off_topic_share, with_off_topic
 from caudex.evaluation import classification as examination
 from caudex.evaluation.claim import Claim, gather
 from caudex.evaluation.classification import gain
@@ -46,7 +46,7 @@ def test_the_gain_is_paired_by_picture():
         def probabilities(self, test):
             return one_hot(self.told, 2)
 
-    test = Pictures(Memory(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), "abcd"), torch.tensor([0, 0, 1, 1]), ("n", "y"))
+    test = ImageSet(InMemoryImages(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), "abcd"), torch.tensor([0, 0, 1, 1]), ("n", "y"))
     found = gain(Told([0, 0, 1, 0]), Told([0, 1, 0, 0]), test)  # right: 1 1 1 0 against 1 0 0 0
     half = 1.96 * (1 / 3) ** 0.5 / 2  # of 0 1 1 0: deviation sqrt(1/3)
     assert list(found.values()) == pytest.approx([0.5, 0.5 - half, 0.5 + half])
@@ -92,7 +92,7 @@ def test_the_teacher_labels_clean_pictures_in_eval_mode(tmp_path):
     teacher.train()
     system.pseudo_labels(quiet(tmp_path), 1, teacher, split)
     assert not any(training for training, _ in seen)
-    assert torch.equal(torch.cat([pictures for _, pictures in seen]), split.unlabelled.fetch(slice(None)))
+    assert torch.equal(torch.cat([images for _, images in seen]), split.unlabelled.fetch(slice(None)))
 
 
 def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
@@ -119,16 +119,16 @@ def test_students_are_noised_and_no_smaller_than_the_teacher():
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_off_topic_pictures_are_mixed_in_by_their_share(share):
-    split = with_off_topic(data.pictures("digits", labels_per_class=10), share, seed=3)
+    split = with_off_topic(data.load_images("digits", labels_per_class=10), share, seed=3)
     assert split.labelled.classes == ("0", "1", "2", "3", "4") and split.test.labels.max() == 4
     assert (split.unlabelled.hidden >= 5).float().mean().item() == pytest.approx(share, abs=0.01)
 
 
 def test_off_topic_pictures_are_noticed():
-    split = data.pictures("digits", labels_per_class=25)
+    split = data.load_images("digits", labels_per_class=25)
     assert off_topic_share(split.labelled, split.unlabelled) < 0.1
     noise = torch.randint(0, 256, (300, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    strange = Pictures(Memory(noise, [""] * 300), torch.full((300,), -1), split.labelled.classes)
+    strange = ImageSet(InMemoryImages(noise, [""] * 300), torch.full((300,), -1), split.labelled.classes)
     assert off_topic_share(split.labelled, strange) > 0.9
 
 
@@ -145,8 +145,8 @@ def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     method = sum(flops for name, flops in spent.items() if name != "supervised")
     assert spent["supervised"] == pytest.approx(method, rel=0.6)  # and the labelling, which is no stage
     assert spent["supervised"] >= method
-    pictures = system.split().test.fetch(slice(0, 20))
-    assert load(run.path).predict(pictures) == model.predict(pictures)
+    images = system.split().test.fetch(slice(0, 20))
+    assert load(run.path).predict(images) == model.predict(images)
     assert {"confusion.png", "most-sure.png", "wrong-pseudo-labels-2.png"} <= {
         f.name for f in (run.path / "figures").iterdir()
     }
@@ -168,12 +168,12 @@ def test_supervised_learns_digits(tmp_path):
 
 def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels(tmp_path):
     rows = torch.arange(200)
-    pictures = torch.zeros(200, 1, 8, 8, dtype=torch.uint8)
-    pictures[rows % 2 == 0, :, :4] = 255  # the upper half: label
-    pictures[rows % 4 < 2, :, :, :4] = 128  # the left half: column
-    store = Memory(pictures, [str(i) for i in range(200)])
+    images = torch.zeros(200, 1, 8, 8, dtype=torch.uint8)
+    images[rows % 2 == 0, :, :4] = 255  # the upper half: label
+    images[rows % 4 < 2, :, :, :4] = 128  # the left half: column
+    store = InMemoryImages(images, [str(i) for i in range(200)])
     columns = {"left": ((rows % 4 < 2).long(), ("no", "yes"))}
-    known = Pictures(store, rows % 2, ("a", "b"), columns)
+    known = ImageSet(store, rows % 2, ("a", "b"), columns)
     split = Split(known.take(slice(0, 100)), known.take(slice(100, 150)).unlabelled(), known.take(slice(150, 200)))
     system = replace(
         scaled("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0

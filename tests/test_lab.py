@@ -51,15 +51,15 @@ def test_known_colours(name):
 @settings(max_examples=25, deadline=None)
 def test_there_and_back_is_the_same_picture(seed, shape, dark):
     batch, height, width = shape
-    pictures = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed)) * dark
-    assert_close(from_lab(to_lab(pictures)), pictures, atol=2e-5, rtol=0)
-    assert_close(from_lab(to_lab(pictures.double())), pictures.double(), atol=1e-7, rtol=0)
+    images = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed)) * dark
+    assert_close(from_lab(to_lab(images)), images, atol=2e-5, rtol=0)
+    assert_close(from_lab(to_lab(images.double())), images.double(), atol=1e-7, rtol=0)
 
 
 def test_every_byte_comes_back():
     levels = torch.arange(256).to(torch.uint8)
-    pictures = torch.stack([levels, levels.flip(0), levels.roll(85)]).view(1, 3, 16, 16)
-    assert torch.equal((from_lab(to_lab(pictures)) * 255).round().to(torch.uint8), pictures)
+    images = torch.stack([levels, levels.flip(0), levels.roll(85)]).view(1, 3, 16, 16)
+    assert torch.equal((from_lab(to_lab(images)) * 255).round().to(torch.uint8), images)
 
 
 def test_grey_has_no_colour_and_lightness_climbs_from_0_to_100():
@@ -135,9 +135,9 @@ def test_the_bins_are_the_squares_with_a_colour_in_them():
 @given(some.integers(0, 10_000), some.sampled_from([5, 10, 20]))
 @settings(max_examples=20, deadline=None)
 def test_every_8_bit_colour_has_its_bin(seed, step):
-    pictures = torch.randint(0, 256, (1, 3, 40, 40), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
-    pictures[:, :, :10] = pictures[:, :, :10] // 128 * 255  # corners of the cube
-    ab = pixels(to_lab(pictures)[:, 1:])
+    images = torch.randint(0, 256, (1, 3, 40, 40), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    images[:, :, :10] = images[:, :, :10] // 128 * 255  # corners of the cube
+    ab = pixels(to_lab(images)[:, 1:])
     away = (ab[:, None] - bins(step)).abs().amax(2).amin(1)
     assert away.max() <= step / 2 + 1e-3
 

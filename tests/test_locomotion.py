@@ -59,11 +59,11 @@ def test_a_body_tells_how_far_it_is_and_the_camera_goes_along():
         body.data.qpos[0] = far
         outcome = world.step(np.zeros((1, 6), np.float32))
         assert outcome.metres[0] == body.data.qpos[0] == pytest.approx(far, abs=0.1)
-        seen.append(world.picture().max(2))
+        seen.append(world.image().max(2))
     world.close()
     floor, dark = 190, 150
-    assert all((picture < dark).sum() > 1000 for picture in seen)  # the body
-    assert all((picture[-40:, :40] > floor - 40).all() for picture in seen)
+    assert all((image < dark).sum() > 1000 for image in seen)  # the body
+    assert all((image[-40:, :40] > floor - 40).all() for image in seen)
     assert abs(int((seen[0] < dark).sum()) - int((seen[1] < dark).sum())) < 300  # as large as before
 
 
@@ -89,7 +89,7 @@ def test_five_stages_are_kept_shown_and_told(tmp_path):
     assert [line[0] for line in TINY.tell(results)][1:3] == ["0 steps", "128 steps"]
     moments, episode, rate = model.moments(seed=1, most=4)
     assert len(moments) <= 8 and moments[-1].step < episode.steps and episode.fell and 0 < rate < 200
-    assert filming.sheet([moment.picture for moment in moments]).shape[1] == 6 * 160
+    assert filming.sheet([moment.image for moment in moments]).shape[1] == 6 * 160
 
 
 def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monkeypatch):

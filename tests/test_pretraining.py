@@ -28,16 +28,16 @@ def coloured(tmp_path_factory):
     """Two classes of coloured pictures: a bright disc, reddish, and a bar, bluish; 80 of each."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[:16, :16]
-    pictures, labels = [], []
+    images, labels = [], []
     for i in range(160):
         cx, cy = generator.uniform(5, 11, 2)
         shape = (x - cx) ** 2 + (y - cy) ** 2 < 12 if i % 2 else abs(x - cx) < 1.5
         tint = np.array([220, 120, 90] if i % 2 else [80, 120, 220])
-        picture = 40 + shape[..., None] * (tint - 40) + generator.normal(0, 12, (16, 16, 3))
-        pictures.append(picture.clip(0, 255))
+        image = 40 + shape[..., None] * (tint - 40) + generator.normal(0, 12, (16, 16, 3))
+        images.append(image.clip(0, 255))
         labels.append(i % 2)
     path = tmp_path_factory.mktemp("data") / "shapes.npz"
-    np.savez(path, x=np.array(pictures, dtype=np.uint8), y=np.array(labels))
+    np.savez(path, x=np.array(images, dtype=np.uint8), y=np.array(labels))
     return str(path)
 
 
@@ -51,8 +51,8 @@ def test_every_system_trains_shows_and_loads_again(name, coloured, tmp_path):
     drawn = {file.stem for file in (run.path / "figures").iterdir()}
     assert {"nearest", "map"} <= drawn and ("made" in drawn) == (name not in ("simclr", "moco"))
     again = load(run.path)
-    pictures = data.pictures(coloured).test.fetch(slice(0, 5))
-    torch.testing.assert_close(again(pictures), model.eval()(pictures))
+    images = data.load_images(coloured).test.fetch(slice(0, 5))
+    torch.testing.assert_close(again(images), model.eval()(images))
 
 
 def test_a_random_trunk_that_is_better_is_named():
@@ -101,20 +101,20 @@ def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch)
 
 
 def test_the_photographs_patches_are_in_colour_and_the_test_is_another_part():
-    split = data.pictures("patches", need_labels=False)
+    split = data.load_images("patches", need_labels=False)
     assert split.every.shape == (3, 32, 32) and split.test.classes == ("china", "flower")
     assert not set(split.every.hashes()) & set(split.test.hashes())
-    pictures = split.test.fetch(slice(None)).float()
-    assert (pictures.amax(1) - pictures.amin(1)).mean() > 20
+    images = split.test.fetch(slice(None)).float()
+    assert (images.amax(1) - images.amin(1)).mean() > 20
 
 
 def test_one_folder_of_pictures_is_no_class(coloured, tmp_path):
     from PIL import Image
 
     (tmp_path / "photos" / "holiday").mkdir(parents=True)
-    for i, picture in enumerate(data.pictures(coloured).every.fetch(slice(0, 12))):
-        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / "photos" / "holiday" / f"{i}.png")
-    split = data.pictures(str(tmp_path / "photos"), need_labels=False)
+    for i, image in enumerate(data.load_images(coloured).every.fetch(slice(0, 12))):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "photos" / "holiday" / f"{i}.png")
+    split = data.load_images(str(tmp_path / "photos"), need_labels=False)
     assert split.every.classes == () and len(split.every) == 12 and len(split.test) == len(split.labelled) == 0
 
 
@@ -123,9 +123,9 @@ def test_pictures_need_no_labels_at_all(coloured, tmp_path):
 
     folder = tmp_path / "photos"
     (folder / "more").mkdir(parents=True)
-    for i, picture in enumerate(data.pictures(coloured).every.fetch(slice(0, 24))):
+    for i, image in enumerate(data.load_images(coloured).every.fetch(slice(0, 24))):
         where = folder / "more" if i % 3 == 0 else folder
-        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(where / f"{i}.png")
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(where / f"{i}.png")
     system = replace(scaled("rotation", "tiny"), data=str(folder), steps=3, batch=8, width=4)
     _, run = trained(system, tmp_path / "run")
     results = run.kept("results")
@@ -136,7 +136,7 @@ def test_pictures_need_no_labels_at_all(coloured, tmp_path):
 
 
 def test_what_is_held_out_is_not_learned_from(coloured):
-    split = data.pictures(coloured, need_labels=False)
+    split = data.load_images(coloured, need_labels=False)
     assert len(split.every) + len(split.test) == 160
     assert not set(split.every.hashes()) & set(split.test.hashes())
     assert (split.every.labels == -1).all()
@@ -198,8 +198,8 @@ def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
 
 
 def test_features_of_frozen_layers_do_not_depend_on_the_batch(begun, coloured):
-    trunk, pictures = load(begun).trunk, data.pictures(coloured).test
-    whole, parts = features(trunk, pictures), features(trunk, pictures, batch=7)
+    trunk, images = load(begun).trunk, data.load_images(coloured).test
+    whole, parts = features(trunk, images), features(trunk, images, batch=7)
     for layer, made in whole.items():
         torch.testing.assert_close(made, parts[layer])
 
@@ -241,7 +241,7 @@ def test_two_draws_have_no_interval(tmp_path):
     assert told(free) == "85.0%"  # no arrow
     system, run = scaled("labels-saved", "tiny"), Run(tmp_path)
     probes = {"free": {which: with_interval(0.7, 50) for which in ("random trunk", "linear probe")}}
-    panel.picture(run, {"table": [free | {"method": "supervised"}, free], "probes": probes})
+    panel.image(run, {"table": [free | {"method": "supervised"}, free], "probes": probes})
     assert (tmp_path / "figures" / "labels-saved.png").exists()
     assert system.warn({"table": [free]}) == [
         "2 draws are too few for an interval, so no gain is shown; try --draws 5."
@@ -290,8 +290,8 @@ def test_a_step_at_the_papers_width(name):
     system = replace(scaled(name, "paper"), batch=2, **({"queue": 4} if name == "moco" else {}))
     learner = system.learner({"shape": [3, 96, 96]})
     assert learner.trunk.width == 2048
-    pictures = torch.rand(2, 3, 96, 96)
-    batch = Batch(pictures, torch.zeros(2), torch.arange(2), other=pictures.flip(3))
+    images = torch.rand(2, 3, 96, 96)
+    batch = Batch(images, torch.zeros(2), torch.arange(2), other=images.flip(3))
     before = [p.clone() for p in learner.trunk.stem.parameters()]
     said = learner.step(dict.fromkeys(learner.signals, batch))
     assert all(torch.isfinite(each.loss) for each in said.values())
@@ -390,21 +390,21 @@ def test_rotation_wants_squares(tmp_path):
 def test_facts_of_unlabelled_pictures_name_no_class(tmp_path):
     path = tmp_path / "grey.npz"
     np.savez(path, x=np.zeros((5, 16, 16), dtype=np.uint8))
-    facts = facts_of(data.pictures(str(path), need_labels=False))
+    facts = facts_of(data.load_images(str(path), need_labels=False))
     assert facts["classes"] == [] and found(facts) == "5 unlabelled pictures of 16 x 16"
 
 
 def test_what_was_held_out_before_is_the_test_again(coloured, begun):
     here = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured, start=begun, seed=5))
-    before = data.pictures(coloured, seed=0)
+    before = data.load_images(coloured, seed=0)
     assert here.test.hashes() == before.test.hashes()
     other = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured, seed=5))
     assert other.test.hashes() != before.test.hashes()
 
 
 def test_a_test_of_its_own_with_one_known_class_measures_nothing(tmp_path):
-    pictures = np.random.default_rng(0).integers(0, 255, (40, 16, 16), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (40, 16, 16), dtype=np.uint8)
     labels = np.array([0] * 20)
-    np.savez(tmp_path / "one.npz", x_train=pictures[:20], y_train=labels, x_test=pictures[20:], y_test=labels)
+    np.savez(tmp_path / "one.npz", x_train=images[:20], y_train=labels, x_test=images[20:], y_test=labels)
     _, run = trained(replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"), steps=2), tmp_path / "run")
     assert "linear probe" not in run.kept("results")

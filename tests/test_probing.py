@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from caudex.core.learner import Learner
 from caudex.core.trunk import Features, Trunk, Wrapped
-from caudex.data import Memory, Pictures
+from caudex.data import ImageSet, InMemoryImages
 from caudex.evaluation.probing import COLLAPSED, linear, neighbours, probe, spectrum
 from caudex.models.encoder import Encoder, features, recalibrate
 from caudex.signals import Rotation
@@ -19,7 +19,7 @@ from caudex.trunks import Conv, ResNet, Standardise
 
 def of(pixels, labels=None):
     labels = torch.zeros(len(pixels), dtype=torch.long) if labels is None else labels
-    return Pictures(Memory(pixels, [""] * len(pixels)), labels, ("dark", "bright"))
+    return ImageSet(InMemoryImages(pixels, [""] * len(pixels)), labels, ("dark", "bright"))
 
 
 def noise(count=40, channels=1, side=8):
@@ -49,8 +49,8 @@ class Halves(Trunk):
 
 
 def test_of_a_map_the_positive_and_the_negative_parts_count():
-    pictures = torch.tensor([[0.75, 0.75], [0.5, 0.25]]).view(1, 1, 2, 2)  # standardised: 1, 1, 0 and -1
-    made = features(Halves(), pictures)
+    images = torch.tensor([[0.75, 0.75], [0.5, 0.25]]).view(1, 1, 2, 2)  # standardised: 1, 1, 0 and -1
+    made = features(Halves(), images)
     assert list(made) == ["map", "pooled"]
     assert made["map"].tolist() == [[0.5, 1.5, 0.25, 0.75]] and made["pooled"].tolist() == [[0.25]]
 
@@ -86,8 +86,8 @@ def test_looking_leaves_the_trunk_as_it_was(training):
 
 def test_any_module_has_features():
     trunk = Wrapped(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), width=3)
-    pictures = torch.rand(5, 1, 8, 8)
-    assert_close(features(trunk, pictures), {"pooled": trunk(pictures).pooled.detach()})
+    images = torch.rand(5, 1, 8, 8)
+    assert_close(features(trunk, images), {"pooled": trunk(images).pooled.detach()})
 
 
 def test_an_encoder_is_the_averaged_trunk():
@@ -266,8 +266,8 @@ def test_no_more_labels_are_used_than_allowed():
 
 @pytest.mark.parametrize(("count", "most"), [(10, 10), (10, 50), (100, 7), (101, 100), (5000, 4999), (60_001, 10_000)])
 def test_some_are_spread_evenly_from_the_first_to_the_last(count, most):
-    pictures = of(torch.zeros(count, 1, 1, 1, dtype=torch.uint8), torch.arange(count))
-    chosen = pictures.some(most).labels
+    images = of(torch.zeros(count, 1, 1, 1, dtype=torch.uint8), torch.arange(count))
+    chosen = images.some(most).labels
     assert len(chosen) == min(count, most) and chosen[0] == 0 and chosen[-1] == count - 1
     gaps = chosen.diff()
     assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1

@@ -171,7 +171,7 @@ def test_pickled_weights_are_converted_on_request_and_run_nothing(tmp_path, monk
 
 
 def test_the_packaged_sentence_encoder_finds_the_similarities_that_transformers_finds():
-    folder = data.folder("minilm")
+    folder = data.corpus_folder("minilm")
     sentences = ["That is a happy person", "That is a happy dog", "Today is a sunny day", "How do I get my money back?"]
     ours = encode(model_of(folder)[2], sentences)
     there = transformers.BertModel.from_pretrained(folder).eval()

@@ -170,10 +170,10 @@ def test_one_pass_has_the_gradient_of_separate_passes():
 def test_views_stand_beside_the_batch_or_in_its_place():
     batch = pixels()
     beside = next(Viewed(Once(batch), Moved(2), 0))
-    assert beside.observations is batch.observations and beside.pictures.dtype == torch.uint8
-    assert not torch.equal(beside.pictures, beside.other)
+    assert beside.observations is batch.observations and beside.images.dtype == torch.uint8
+    assert not torch.equal(beside.images, beside.other)
     instead = next(Viewed(Once(batch), Moved(2), 0, instead=True))
-    assert instead.observations is instead.pictures and not torch.equal(instead.after, batch.after)
+    assert instead.observations is instead.images and not torch.equal(instead.after, batch.after)
     assert torch.equal(instead.actions, batch.actions)
     same = next(Viewed(Once(batch), Moved(0), 0, instead=True))
     assert torch.equal(same.observations, batch.observations)
@@ -184,10 +184,10 @@ def test_frames_are_moved_all_of_a_stack_alike_and_edges_repeat():
     moved = Moved(2)(frames, Draw(0, 0, torch.arange(50)))
     assert (moved == moved[:, :1]).all()
     seen = set()
-    for picture in moved[:, 0]:
+    for image in moved[:, 0]:
         found = [
             (y, x) for y in range(-2, 3) for x in range(-2, 3)
-            if torch.equal(picture, frames[0, 0][(torch.arange(6) + y).clamp(0, 5)][:, (torch.arange(6) + x).clamp(0, 5)])
+            if torch.equal(image, frames[0, 0][(torch.arange(6) + y).clamp(0, 5)][:, (torch.arange(6) + x).clamp(0, 5)])
         ]  # fmt: skip
         assert len(found) == 1
         seen.add(found[0])
@@ -195,7 +195,7 @@ def test_frames_are_moved_all_of_a_stack_alike_and_edges_repeat():
 
 
 def test_priorities_reach_the_memory_through_views():
-    replay = remembered(pictures=True, stack=3, priority=0.5)
+    replay = remembered(images=True, stack=3, priority=0.5)
     source = Viewed(replay, Moved(0), 0)
     next(source)
     source.learned(torch.full((64,), 7.0))
@@ -387,8 +387,8 @@ def test_a_world_of_ones_own_is_imported_from_where_one_works(tmp_path, monkeypa
 
 
 def test_a_sheet_has_pictures_evenly_spread_in_time():
-    pictures = [np.full((8, 16, 3), i, np.uint8) for i in range(101)]
-    sheet = filming.sheet(pictures, columns=3, rows=2, width=16)
+    images = [np.full((8, 16, 3), i, np.uint8) for i in range(101)]
+    sheet = filming.sheet(images, columns=3, rows=2, width=16)
     assert sheet.shape == (16, 48, 3)
     assert [int(sheet[y, x, 0]) for y in (0, 8) for x in (0, 16, 32)] == [0, 20, 40, 60, 80, 100]
-    assert filming.sheet(pictures[:2], columns=3, rows=2, width=16).shape == (8, 48, 3)
+    assert filming.sheet(images[:2], columns=3, rows=2, width=16).shape == (8, 48, 3)

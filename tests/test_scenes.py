@@ -25,9 +25,9 @@ from caudex.data.images.scenes import (
     camera,
     cast,
     kinds,
+    load_scenes,
     normals,
     paint,
-    scenes,
 )
 from caudex.signals.depth import Depth, relative_error, scale_invariant
 from caudex.signals.segmentation import Segmentation, mean_iou
@@ -186,29 +186,29 @@ def same(one, other):
 
 
 def test_a_scene_does_not_depend_on_how_many_are_made():
-    many = scenes(70, side=16)
-    assert same(scenes(33, side=16), (each[:33] for each in many))
-    assert same(scenes(3, side=16, first=40), (each[40:43] for each in many))
-    assert same(scenes(1, side=16, first=69), (each[69:] for each in many))
-    assert not torch.equal(scenes(33, side=16, seed=1).pictures, many.pictures[:33])
+    many = load_scenes(70, side=16)
+    assert same(load_scenes(33, side=16), (each[:33] for each in many))
+    assert same(load_scenes(3, side=16, first=40), (each[40:43] for each in many))
+    assert same(load_scenes(1, side=16, first=69), (each[69:] for each in many))
+    assert not torch.equal(load_scenes(33, side=16, seed=1).images, many.images[:33])
 
 
 def test_scenes_look_as_they_are_said_to():
-    made = scenes(64, side=24)
-    assert made.pictures.shape == (64, 3, 24, 24) and made.pictures.dtype == torch.uint8
+    made = load_scenes(64, side=24)
+    assert made.images.shape == (64, 3, 24, 24) and made.images.dtype == torch.uint8
     assert made.segments.shape == made.depth.shape == (64, 24, 24)
     assert made.segments.unique().tolist() == list(range(len(SEGMENTS)))
     assert made.depth.min() > NEAR and made.depth.max() < FAR
-    assert len(made.pictures.flatten(1).unique(dim=0)) == 64
+    assert len(made.images.flatten(1).unique(dim=0)) == 64
 
 
 def test_the_test_has_other_scenes():
-    known, test = scenes(64, side=16), scenes(64, side=16, first=TEST)
+    known, test = load_scenes(64, side=16), load_scenes(64, side=16, first=TEST)
     assert len(torch.cat([known.depth, test.depth]).flatten(1).unique(dim=0)) == 128
 
 
 def test_a_side_sees_the_same_scene():
-    small, large = scenes(8, side=16), scenes(8, side=48)
+    small, large = load_scenes(8, side=16), load_scenes(8, side=48)
     middle = large.depth[:, 1::3, 1::3]  # of each three by three pixels the one in the middle
     assert torch.allclose(small.depth, middle, atol=1e-4)
     assert (small.segments == large.segments[:, 1::3, 1::3]).float().mean() > 0.999
@@ -216,32 +216,32 @@ def test_a_side_sees_the_same_scene():
 
 def test_colour_does_not_tell_solids_apart():
     def pixels(made):
-        kind, rgb = made.segments.flatten(), made.pictures.movedim(1, 3).flatten(0, 2).float() / 255
+        kind, rgb = made.segments.flatten(), made.images.movedim(1, 3).flatten(0, 2).float() / 255
         places = [(kind == k).nonzero().flatten() for k in (2, 3, 4)]
         rows = torch.cat([place[torch.randperm(len(place))[:5_000]] for place in places])
         return rgb[rows].numpy(), kind[rows].numpy()
 
-    chance = LogisticRegression().fit(*pixels(scenes(400, side=24))).score(*pixels(scenes(400, side=24, first=TEST)))
+    chance = LogisticRegression().fit(*pixels(load_scenes(400, side=24))).score(*pixels(load_scenes(400, side=24, first=TEST)))
     assert chance < 1 / 3 + 0.05
 
 
 def test_no_scenes_cannot_be_made():
     with pytest.raises(CaudexError, match="0 scenes of 48 x 48 pixels cannot be made"):
-        scenes(0)
+        load_scenes(0)
     with pytest.raises(CaudexError, match="5 scenes of 2 x 2 pixels cannot be made"):
-        scenes(5, side=2)
+        load_scenes(5, side=2)
 
 
 # --- batches -------------------------------------------------------------------------------------------------------
 
 
 def test_pictures_segments_and_depth_belong_together():
-    made = scenes(10, side=16)
+    made = load_scenes(10, side=16)
     source = SceneBatches(made, 5, seed=3)
     batches = [next(source) for _ in range(4)]
     assert torch.cat([batch.index for batch in batches]).bincount().tolist() == [2] * 10
     for batch in batches:
-        assert torch.equal((batch.pictures * 255).round(), made.pictures[batch.index].float())
+        assert torch.equal((batch.images * 255).round(), made.images[batch.index].float())
         assert torch.equal(batch.segments, made.segments[batch.index].long())
         assert torch.equal(batch.depth, made.depth[batch.index])
     assert source.experience == 20
@@ -249,7 +249,7 @@ def test_pictures_segments_and_depth_belong_together():
 
 @pytest.mark.parametrize("before, ahead", [(0, 3), (5, 0), (9, 4)])
 def test_a_source_goes_on_exactly_where_it_was(before, ahead):
-    made = scenes(10, side=16)
+    made = load_scenes(10, side=16)
     source, again = SceneBatches(made, 4, seed=5), SceneBatches(made, 4, seed=5)
     for _ in range(before):
         next(source)
@@ -265,7 +265,7 @@ def test_a_source_goes_on_exactly_where_it_was(before, ahead):
 def said(signal, batch, answer):
     """What the signal says of a head that answers so, whatever the trunk sees."""
     signal.head = lambda features, size: answer
-    return signal.loss(lambda pictures: None, SimpleNamespace(pictures=torch.zeros(len(answer), 3, 2, 2), **batch))
+    return signal.loss(lambda images: None, SimpleNamespace(images=torch.zeros(len(answer), 3, 2, 2), **batch))
 
 
 def test_segmentation_by_hand():
@@ -305,7 +305,7 @@ def test_depth_by_hand():
 
 
 def test_both_are_learned_on_one_trunk():
-    source = SceneBatches(scenes(8, side=16), 8)
+    source = SceneBatches(load_scenes(8, side=16), 8)
     learner = Learner(ResNet(width=16, depth=1), {"segmentation": Segmentation(5), "depth": Depth()}, AdamW)
     losses = []
     for _ in range(20):
@@ -313,8 +313,8 @@ def test_both_are_learned_on_one_trunk():
         losses.append({name: each.loss.item() for name, each in taught.items()})
     assert losses[-1]["segmentation"] < 0.7 * losses[0]["segmentation"]
     assert losses[-1]["depth"] < 0.3
-    assert learner.signals["segmentation"].logits(learner.trunk, next(source).pictures).shape == (8, 5, 16, 16)
-    assert learner.signals["depth"].log_depth(learner.trunk, next(source).pictures).shape == (8, 16, 16)
+    assert learner.signals["segmentation"].logits(learner.trunk, next(source).images).shape == (8, 5, 16, 16)
+    assert learner.signals["depth"].log_depth(learner.trunk, next(source).images).shape == (8, 16, 16)
 
 
 def test_the_command_line_says_what_data_they_need():

@@ -31,10 +31,10 @@ class Shown(Trunk):
 
     def __init__(self, told, width, channels=1):
         super().__init__()
-        self.standardise, self.told, self.width, self.pictures = Standardise(channels), told, width, []
+        self.standardise, self.told, self.width, self.images = Standardise(channels), told, width, []
 
     def forward(self, x, state=None):
-        self.pictures.append(x)
+        self.images.append(x)
         return Features(self.told(self.standardise(x)))
 
 
@@ -56,8 +56,8 @@ class Passed(nn.Module):
         return x
 
 
-def batch(pictures):
-    return Batch(pictures, torch.full((len(pictures),), -1), torch.arange(len(pictures)))
+def batch(images):
+    return Batch(images, torch.full((len(images),), -1), torch.arange(len(images)))
 
 
 def window(frames):
@@ -108,11 +108,11 @@ each = pytest.mark.parametrize(
 )
 
 
-def given_to(name, pictures):
+def given_to(name, images):
     """A batch of these pictures, or of windows of three of them, each a little darker than the one before."""
     if name != "next-frame":
-        return batch(pictures)
-    return window(torch.stack([pictures, 0.9 * pictures, 0.8 * pictures], 1))
+        return batch(images)
+    return window(torch.stack([images, 0.9 * images, 0.8 * images], 1))
 
 
 @each
@@ -140,8 +140,8 @@ def test_a_name_finds_the_signal_and_the_trunks_other_kind_will_do(name, make, c
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_pictures_that_show_nothing_divide_nothing_by_nothing(name, make, channels, level):
     signal, trunk = built(make(), channels)
-    pictures = torch.full((4, channels, 20, 20), level)
-    still = window(pictures[:, None].expand(-1, 3, -1, -1, -1)) if name == "next-frame" else batch(pictures)
+    images = torch.full((4, channels, 20, 20), level)
+    still = window(images[:, None].expand(-1, 3, -1, -1, -1)) if name == "next-frame" else batch(images)
     said = signal.loss(trunk, still)
     said.loss.backward()
     learned = [*trunk.parameters(), *signal.parameters()]
@@ -149,9 +149,9 @@ def test_pictures_that_show_nothing_divide_nothing_by_nothing(name, make, channe
 
 
 def test_all_at_once_share_one_trunk():
-    pictures = torch.rand(4, 3, 20, 20)
+    images = torch.rand(4, 3, 20, 20)
     learner = Learner(ResNet(3, 4, 1), {name: find("signals", name)() for name, _, _ in SIGNALS})
-    said = learner.step({name: given_to(name, pictures) for name in learner.signals})
+    said = learner.step({name: given_to(name, images) for name in learner.signals})
     assert len(said) == 6 and all(each.loss.isfinite() for each in said.values())
     assert all(p.isfinite().all() for p in learner.parameters())
 
@@ -174,20 +174,20 @@ def brighter_half(x):
 
 def upright(count=5, side=6):
     """Pictures whose top half is brighter."""
-    pictures = torch.rand(count, 1, side, side) * 0.3
-    pictures[:, :, : side // 2] += 0.7
-    return pictures
+    images = torch.rand(count, 1, side, side) * 0.3
+    images[:, :, : side // 2] += 0.7
+    return images
 
 
 def test_all_four_turns_of_each_picture_stand_in_one_batch_and_are_exact():
     signal, trunk = Rotation(), Shown(brighter_half, 4)
     signal.build(trunk)
-    pictures = torch.rand(3, 1, 5, 5)
-    signal.loss(trunk, batch(pictures))
-    (seen,) = trunk.pictures
+    images = torch.rand(3, 1, 5, 5)
+    signal.loss(trunk, batch(images))
+    (seen,) = trunk.images
     assert seen.shape == (12, 1, 5, 5)
     for quarter, turned in enumerate(seen.chunk(4)):
-        assert torch.equal(turned, torch.rot90(pictures, quarter, (2, 3)))
+        assert torch.equal(turned, torch.rot90(images, quarter, (2, 3)))
 
 
 def test_one_who_sees_which_half_is_bright_tells_every_turn():
@@ -224,10 +224,10 @@ def puzzle(grid=3, channels=1, orders=0):
     return built(Jigsaw(grid, orders), channels)
 
 
-def cut(signal, pictures, number):
+def cut(signal, images, number):
     """The shuffled tiles, always from the same corners."""
     torch.manual_seed(1)
-    return signal.shuffled(pictures, number)
+    return signal.shuffled(images, number)
 
 
 def places(side, grid=3, count=200):
@@ -276,16 +276,16 @@ def test_light_that_falls_off_and_contrast_that_grows_give_nothing_away():
     ramp = (torch.arange(30.0) / 30).expand(30, 30)
     seen = cut(signal, (ramp / 2 + ramp.T / 3)[None, None], torch.tensor([7]))
     assert_close(seen, seen[:, :1].expand_as(seen), atol=1e-4, rtol=0)  # all tiles of the puzzle are alike
-    pictures = torch.rand(2, 1, 30, 30)
+    images = torch.rand(2, 1, 30, 30)
     shade = torch.linspace(0.1, 1, 9).view(3, 3).repeat_interleave(10, 0).repeat_interleave(10, 1)
     number = torch.tensor([4, 60])
-    assert_close(cut(signal, pictures * shade + 1 - shade, number), cut(signal, pictures, number), atol=1e-3, rtol=0)
+    assert_close(cut(signal, images * shade + 1 - shade, number), cut(signal, images, number), atol=1e-3, rtol=0)
 
 
 def test_the_answer_puts_the_tiles_back():
     signal, _ = puzzle()
-    pictures, number = torch.rand(20, 1, 30, 30), torch.arange(20)
-    shuffled, whole = cut(signal, pictures, number), cut(signal, pictures, torch.zeros_like(number))
+    images, number = torch.rand(20, 1, 30, 30), torch.arange(20)
+    shuffled, whole = cut(signal, images, number), cut(signal, images, torch.zeros_like(number))
     rows = torch.arange(20)[:, None]
     assert torch.equal(shuffled[rows, signal.permutations[number].argsort(1)], whole)
     assert torch.equal(signal.permutations[0], torch.arange(9)) and not torch.equal(shuffled[1:], whole[1:])
@@ -323,7 +323,7 @@ def test_each_tile_is_encoded_on_its_own_and_the_head_sees_them_in_their_order()
     signal.head = Passed()
     shuffled = cut(signal, torch.rand(4, 1, 20, 20), torch.arange(4))
     assert_close(signal.told(trunk, shuffled), shuffled[:, :, 0, 0, 0])
-    assert trunk.pictures[0].shape == (36, 1, 4, 4)
+    assert trunk.images[0].shape == (36, 1, 4, 4)
 
 
 def test_pictures_that_are_no_squares_have_a_puzzle_too():
@@ -353,10 +353,10 @@ def test_a_grid_chosen_by_the_size_always_has_tiles(side):
 def test_what_stands_where_is_learned():
     row = torch.arange(16).view(-1, 1).expand(16, 16)
     stripes = [row % 2, row.T % 2, (row + row.T) % 2, row // 2 % 2]  # one kind in each quarter of the picture
-    picture = torch.where(row < 8, *(torch.where(row.T < 8, *pair) for pair in (stripes[:2], stripes[2:])))
-    pictures = torch.stack([contrast * picture + 0.1 for contrast in torch.linspace(0.2, 0.9, 32)])[:, None]
+    image = torch.where(row < 8, *(torch.where(row.T < 8, *pair) for pair in (stripes[:2], stripes[2:])))
+    images = torch.stack([contrast * image + 0.1 for contrast in torch.linspace(0.2, 0.9, 32)])[:, None]
     signal, trunk = puzzle(2)
-    said = taught(signal, trunk, batch(pictures), 50, 1e-2)
+    said = taught(signal, trunk, batch(images), 50, 1e-2)
     assert said.metrics["accuracy"] > 0.8 and said.loss < 0.2 * signal.trivial()  # one of 24 is right by chance
 
 
@@ -383,9 +383,9 @@ def painter(answer, **settings):
     return signal, trunk
 
 
-def mean_colour(pictures):
+def mean_colour(images):
     """What a trunk that has measured no pictures standardises by."""
-    return torch.full((1, pictures.shape[1], 1, 1), 0.5)
+    return torch.full((1, images.shape[1], 1, 1), 0.5)
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (28, 28), (16, 24)])
@@ -426,50 +426,50 @@ def test_random_holes_take_a_sixteenth_to_a_quarter_and_lie_anywhere():
 def test_the_trunk_sees_the_mean_colour_in_the_hole_and_the_picture_around_it():
     signal, trunk = Inpainting("centre"), ResNet(3, 4, 1)
     signal.build(trunk)
-    pictures, seen = torch.rand(4, 3, 8, 8), []
+    images, seen = torch.rand(4, 3, 8, 8), []
     trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    signal.loss(trunk, batch(pictures))
-    hole = signal.hole(pictures)
-    assert_close(seen[0].where(hole, torch.zeros(())), mean_colour(pictures) * hole)
-    assert torch.equal(seen[0].where(~hole, torch.zeros(())), pictures * ~hole)
+    signal.loss(trunk, batch(images))
+    hole = signal.hole(images)
+    assert_close(seen[0].where(hole, torch.zeros(())), mean_colour(images) * hole)
+    assert torch.equal(seen[0].where(~hole, torch.zeros(())), images * ~hole)
 
 
 def test_what_stood_in_the_hole_does_not_change_the_fill():
     signal, trunk = built(Inpainting("centre"))
-    pictures, fills = torch.rand(4, 1, 8, 8), []
-    turned = torch.where(signal.hole(pictures), torch.rand(4, 1, 8, 8), pictures)
+    images, fills = torch.rand(4, 1, 8, 8), []
+    turned = torch.where(signal.hole(images), torch.rand(4, 1, 8, 8), images)
     signal.head.register_forward_hook(lambda module, given, made: fills.append(made))
-    one, other = (signal.loss(trunk, batch(each)).loss for each in (pictures, turned))
+    one, other = (signal.loss(trunk, batch(each)).loss for each in (images, turned))
     assert_close(fills[0], fills[1], atol=1e-5, rtol=0)
     assert abs(one - other) > 1e-3  # while the truth differs
 
 
 @pytest.mark.parametrize("mask", ["centre", "random"])
 def test_leaving_the_mean_has_error_one_and_the_picture_itself_none(mask):
-    pictures = torch.rand(6, 3, 12, 12)
-    mean = mean_colour(pictures).expand_as(pictures)
+    images = torch.rand(6, 3, 12, 12)
+    mean = mean_colour(images).expand_as(images)
     for part, error in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):  # the way from the mean to the truth
-        signal, trunk = painter(mean.lerp(pictures, part), mask=mask)
-        assert signal.loss(trunk, batch(pictures)).loss.item() == pytest.approx(error, abs=1e-6)
+        signal, trunk = painter(mean.lerp(images, part), mask=mask)
+        assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(error, abs=1e-6)
     assert signal.trivial() == 1
 
 
 def test_the_error_counts_in_the_hole_alone_and_is_known_by_hand():
-    pictures = torch.zeros(1, 1, 4, 4)
-    pictures[..., 1, 1] = 1.0  # of the four pixels in the hole one is white
+    images = torch.zeros(1, 1, 4, 4)
+    images[..., 1, 1] = 1.0  # of the four pixels in the hole one is white
     fill = torch.rand(1, 1, 4, 4)
     fill[..., 1:3, 1:3] = 0.25
     signal, trunk = painter(fill, mask="centre")
     trunk.eval()  # one picture has no batch statistics
     wrong, left = 0.75**2 + 3 * 0.25**2, 4 * 0.5**2
-    assert signal.loss(trunk, batch(pictures)).loss.item() == pytest.approx(wrong / left)
+    assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(wrong / left)
 
 
 @pytest.mark.parametrize("adversarial", [0.001, 0.3])
 def test_the_critic_learns_from_its_own_loss_alone_and_the_trunk_not_from_it(adversarial):
     signal, trunk = built(Inpainting("centre", adversarial))
-    pictures = torch.rand(4, 1, 12, 12)
-    said = signal.loss(trunk, batch(pictures))
+    images = torch.rand(4, 1, 12, 12)
+    said = signal.loss(trunk, batch(images))
     critic = [*signal.critic.parameters(), *signal.verdict.parameters()]
     painter = [*trunk.parameters(), *signal.head.parameters()]
 
@@ -490,12 +490,12 @@ def test_the_critic_learns_from_its_own_loss_alone_and_the_trunk_not_from_it(adv
 
 
 def test_the_adversarial_loss_by_hand():
-    pictures = torch.rand(4, 1, 8, 8)
-    half = mean_colour(pictures).lerp(pictures, 0.5)  # half the way from the mean: error 1/4
+    images = torch.rand(4, 1, 8, 8)
+    half = mean_colour(images).lerp(images, 0.5)  # half the way from the mean: error 1/4
     signal, trunk = painter(half, mask="centre", adversarial=0.25)
     nn.init.zeros_(signal.verdict.weight)
     nn.init.constant_(signal.verdict.bias, 2.0)  # all pictures are true, says the critic
-    said = signal.loss(trunk, batch(pictures))
+    said = signal.loss(trunk, batch(images))
     true, false = math.log1p(math.exp(-2)), math.log1p(math.exp(2))
     assert said.metrics["error"].item() == pytest.approx(0.25)
     assert said.metrics["critic"].item() == pytest.approx(true + false)
@@ -503,11 +503,11 @@ def test_the_adversarial_loss_by_hand():
 
 
 def test_a_critic_that_cannot_tell_and_a_fill_of_the_mean_have_the_trivial_loss():
-    pictures = torch.rand(4, 1, 8, 8)
-    signal, trunk = painter(mean_colour(pictures).expand_as(pictures), mask="centre", adversarial=0.25)
+    images = torch.rand(4, 1, 8, 8)
+    signal, trunk = painter(mean_colour(images).expand_as(images), mask="centre", adversarial=0.25)
     nn.init.zeros_(signal.verdict.weight)
     nn.init.zeros_(signal.verdict.bias)
-    assert signal.loss(trunk, batch(pictures)).loss.item() == pytest.approx(signal.trivial())
+    assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(signal.trivial())
 
 
 def test_without_an_adversary_there_is_no_critic():
@@ -526,10 +526,10 @@ def test_an_unknown_mask_is_refused():
 
 def test_leaving_the_noise_has_error_one_and_the_clean_picture_none(monkeypatch):
     signal, trunk = built(Denoising())
-    pictures = torch.rand(4, 1, 12, 12)
+    images = torch.rand(4, 1, 12, 12)
     for part, error in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):  # the way from the noise to the truth
-        monkeypatch.setattr(signal, "clean", lambda trunk, noised, part=part: noised.lerp(pictures, part))
-        assert signal.loss(trunk, batch(pictures)).loss.item() == pytest.approx(error, abs=1e-6)
+        monkeypatch.setattr(signal, "clean", lambda trunk, noised, part=part: noised.lerp(images, part))
+        assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(error, abs=1e-6)
     assert signal.trivial() == 1
 
 
@@ -543,12 +543,12 @@ def test_the_noise_has_its_deviation_and_pictures_stay_in_their_range(std):
 
 def test_the_trunk_sees_the_noised_picture_and_never_the_clean_one():
     signal, trunk = built(Denoising(0.1))
-    pictures, seen = torch.rand(4, 1, 12, 12), []
+    images, seen = torch.rand(4, 1, 12, 12), []
     trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     torch.manual_seed(3)
-    signal.loss(trunk, batch(pictures))
+    signal.loss(trunk, batch(images))
     torch.manual_seed(3)
-    assert len(seen) == 1 and torch.equal(seen[0], signal.noised(pictures))
+    assert len(seen) == 1 and torch.equal(seen[0], signal.noised(images))
 
 
 # ------------------------------------------------------------------------------------------------ colorization
@@ -572,12 +572,12 @@ def test_what_the_trunk_sees_does_not_depend_on_the_colours():
     lightness = 45 + 20 * torch.rand(4, 1, 12, 12)  # between them all these hues are colours that sRGB has
     one, other = coloured(lightness, 0.0), coloured(lightness, 1.0)
     assert (one - other).abs().mean() > 0.05
-    logits = [signal.eval().logits(trunk, to_lab(pictures)[:, :1]) for pictures in (one, other)]
+    logits = [signal.eval().logits(trunk, to_lab(images)[:, :1]) for images in (one, other)]
     assert_close(*logits, atol=1e-3, rtol=0)
     seen = []
     trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    for pictures in (one, other):
-        signal.loss(trunk, batch(pictures))
+    for images in (one, other):
+        signal.loss(trunk, batch(images))
     assert_close(*seen, atol=1e-4, rtol=0)
     assert torch.equal(seen[0][:, 0], seen[0][:, 1]) and torch.equal(seen[0][:, 0], seen[0][:, 2])
 
@@ -603,9 +603,9 @@ def test_one_who_finds_all_colours_alike_has_ln_q_times_the_mean_rarity():
     rarity = weights[0] / sum(share * weight for share, weight in zip(shares, weights))
     assert said.loss.item() == pytest.approx(math.log(count) * rarity, rel=1e-3)
     # of many colours: the mean of the rarity of each
-    pictures = torch.rand(4, 3, 12, 12)
-    said = signal.loss(trunk, batch(pictures))
-    colours = F.avg_pool2d(to_lab(pictures)[:, 1:], 2).movedim(1, 3).flatten(0, 2)  # [N, 2]
+    images = torch.rand(4, 3, 12, 12)
+    said = signal.loss(trunk, batch(images))
+    colours = F.avg_pool2d(to_lab(images)[:, 1:], 2).movedim(1, 3).flatten(0, 2)  # [N, 2]
     rare = signal.rarity()[torch.cdist(colours, signal.centres).argmin(1)]
     assert said.loss.item() == pytest.approx(math.log(count) * rare.mean().item(), rel=1e-3)
 
@@ -647,8 +647,8 @@ def test_rarity_has_mean_one_over_what_is_seen_and_rare_colours_weigh_more():
 def test_shares_of_colours_are_those_of_the_pictures_and_sum_to_one():
     signal, trunk = built(Colorization(), channels=3)
     many, few = of_one_colour(60.0, 10.0, -20.0), of_one_colour(60.0, -30.0, 30.0)
-    pictures = torch.cat([many] * 3 + [few])
-    encoded = encode(F.avg_pool2d(to_lab(pictures)[:, 1:], 2), signal.centres)
+    images = torch.cat([many] * 3 + [few])
+    encoded = encode(F.avg_pool2d(to_lab(images)[:, 1:], 2), signal.centres)
     for _ in range(300):
         signal.remember(*encoded)
     assert signal.seen.sum().item() == pytest.approx(1, abs=1e-4)
@@ -660,7 +660,7 @@ def test_shares_of_colours_are_those_of_the_pictures_and_sum_to_one():
     weight = [0.5 * share * signal.seen[common].item() / 0.75 + 0.5 / len(signal.seen) for share in (0.25, 0.75)]
     assert (signal.rarity()[rare] / signal.rarity()[common]).item() == pytest.approx(weight[1] / weight[0], rel=0.01)
     before = signal.seen.clone()
-    signal.loss(trunk, batch(pictures))
+    signal.loss(trunk, batch(images))
     assert_close(signal.seen, before, atol=1e-3, rtol=0)
 
 
@@ -676,11 +676,11 @@ def test_what_was_seen_is_in_the_checkpoint():
 @pytest.mark.parametrize(("size", "half"), [((12, 12), (6, 6)), ((13, 7), (7, 4))])
 def test_colours_are_told_at_half_the_side(size, half):
     signal, trunk = built(Colorization(), channels=3)
-    pictures = torch.rand(2, 3, *size)
-    logits = signal.logits(trunk, to_lab(pictures)[:, :1])
+    images = torch.rand(2, 3, *size)
+    logits = signal.logits(trunk, to_lab(images)[:, :1])
     assert logits.shape == (2, len(signal.centres), *half)
     assert signal.colours(logits).shape == (2, 2, *half)
-    assert signal.loss(trunk, batch(pictures)).loss.isfinite()
+    assert signal.loss(trunk, batch(images)).loss.isfinite()
 
 
 # ------------------------------------------------------------------------------------------------ next frame

@@ -20,9 +20,9 @@ from hypothesis import strategies as some
 
 from caudex.core.errors import CaudexError
 from caudex.data.text import shards
-from caudex.data.text.documents import documents
+from caudex.data.text.documents import open_documents
 from caudex.data.text.passage_pairs import PairBatches
-from caudex.data.text.token_stream import Stream, stream
+from caudex.data.text.token_stream import Stream, open_stream
 from caudex.data.text.token_windows import TokenBatches, evaluation_windows
 from caudex.data.text.tokenizers import Tokenizer
 
@@ -57,7 +57,7 @@ def corpus(folder, count=12):
     folder.mkdir()
     for i in range(count):
         (folder / f"{i:02}.txt").write_text(sentences(i + 1, 3 + 5 * i))
-    return documents(str(folder))
+    return open_documents(str(folder))
 
 
 def content(folder):
@@ -69,7 +69,7 @@ def content(folder):
 
 def test_a_stream_is_all_documents_each_with_its_end(tmp_path):
     read, tokenizer = corpus(tmp_path / "texts"), wordpiece()
-    built = stream(read, tokenizer, tmp_path / "stream")
+    built = open_stream(read, tokenizer, tmp_path / "stream")
     texts = [text for _, text in read]
     assert len(built.starts) == 12 and built.tokens.dtype == np.uint16
     for i, text in enumerate(texts):
@@ -88,10 +88,10 @@ def test_shards_do_not_show(tmp_path_factory, texts, shard):
     folder = tmp_path_factory.mktemp("stream")
     rows = [text for text in texts if text.strip()] or ["a"]
     (folder / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in rows))
-    read, tokenizer = documents(str(folder / "a.jsonl")), characters()
+    read, tokenizer = open_documents(str(folder / "a.jsonl")), characters()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "SHARD", shard)
-        built = stream(read, tokenizer, folder / "stream")
+        built = open_stream(read, tokenizer, folder / "stream")
     assert [tokenizer.decode(built.document(i)) for i in range(len(built.starts))] == [
         tokenizer.decode(tokenizer.array(text)) + "<|endoftext|>" for text in rows
     ]
@@ -101,23 +101,23 @@ def test_one_long_document_is_that_of_the_text_in_one(tmp_path, monkeypatch):
     text = sentences(3, 60_000)
     (tmp_path / "a.txt").write_text(text)
     monkeypatch.setattr(shards, "SHARD", 1 << 18)
-    built = stream(documents(str(tmp_path / "a.txt")), wordpiece(), tmp_path / "stream")
+    built = open_stream(open_documents(str(tmp_path / "a.txt")), wordpiece(), tmp_path / "stream")
     assert len(text) > 1 << 20 and len(built.starts) == 1
     assert built.document(0).tolist() == [*wordpiece().encode(text), wordpiece().sep]
 
 
 def test_several_processes_build_the_same_bytes(tmp_path):
     read = corpus(tmp_path / "texts")
-    stream(read, wordpiece(), tmp_path / "one")
-    stream(read, wordpiece(), tmp_path / "two", workers=2)
+    open_stream(read, wordpiece(), tmp_path / "one")
+    open_stream(read, wordpiece(), tmp_path / "two", workers=2)
     assert content(tmp_path / "one") == content(tmp_path / "two")
 
 
 KILLED = """
 import sys, time
 from caudex.data.text import shards
-from caudex.data.text.documents import documents
-from caudex.data.text.token_stream import stream
+from caudex.data.text.documents import open_documents
+from caudex.data.text.token_stream import open_stream
 from caudex.data.text.tokenizers import Tokenizer
 shards.SHARD = 200
 write = shards.write
@@ -126,14 +126,14 @@ def slowly(file, content):
     time.sleep(0.02)
 shards.write = slowly
 texts, tokenizer, folder = sys.argv[1:]
-stream(documents(texts), Tokenizer.load(tokenizer), folder)
+open_stream(open_documents(texts), Tokenizer.load(tokenizer), folder)
 """
 
 
 def test_a_build_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     read, tokenizer = corpus(tmp_path / "texts"), wordpiece()
     monkeypatch.setattr(shards, "SHARD", 200)
-    stream(read, tokenizer, tmp_path / "whole")
+    open_stream(read, tokenizer, tmp_path / "whole")
     tokenizer.save(tmp_path / "tokenizer")
     killed = tmp_path / "killed"
     arguments = [str(tmp_path / "texts"), str(tmp_path / "tokenizer"), str(killed)]
@@ -151,7 +151,7 @@ def test_a_build_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch
     monkeypatch.setattr(
         shards, "write", lambda file, content, write=shards.write: (written.append(file), write(file, content))
     )
-    stream(read, tokenizer, killed)
+    open_stream(read, tokenizer, killed)
     assert content(killed) == content(tmp_path / "whole")
     assert not set(before) & set(written) and len([file for file in written if file.name.startswith("shard")]) > 1
 
@@ -164,8 +164,8 @@ class Deadly(Tokenizer):
 def test_of_a_killed_worker_one_hears(tmp_path):
     read = corpus(tmp_path / "texts")
     with pytest.raises(CaudexError, match="was killed, perhaps for want of memory; begin again with fewer"):
-        stream(read, Deadly(wordpiece().backend), tmp_path / "stream", workers=2)
-    assert len(stream(read, wordpiece(), tmp_path / "stream", workers=2).starts) == 12
+        open_stream(read, Deadly(wordpiece().backend), tmp_path / "stream", workers=2)
+    assert len(open_stream(read, wordpiece(), tmp_path / "stream", workers=2).starts) == 12
 
 
 def test_who_wants_a_stream_that_another_builds_waits_for_it(tmp_path, monkeypatch):
@@ -174,7 +174,7 @@ def test_who_wants_a_stream_that_another_builds_waits_for_it(tmp_path, monkeypat
     monkeypatch.setattr(sys, "stderr", said)
     with ThreadPoolExecutor(1) as other, (folder / ".lock").open("w") as lock:  # closed first, which unlocks it
         fcntl.flock(lock, fcntl.LOCK_EX)
-        built = other.submit(stream, read, wordpiece(), folder)
+        built = other.submit(open_stream, read, wordpiece(), folder)
         deadline = time.monotonic() + 60
         while "waiting for it" not in said.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -184,20 +184,20 @@ def test_who_wants_a_stream_that_another_builds_waits_for_it(tmp_path, monkeypat
 
 def test_a_finished_stream_is_not_built_again_and_a_changed_one_is(tmp_path, capsys):
     read, folder = corpus(tmp_path / "texts"), tmp_path / "stream"
-    stream(read, wordpiece(), folder)
+    open_stream(read, wordpiece(), folder)
     before = (folder / "tokens.bin").stat().st_mtime_ns
-    assert len(stream(read, wordpiece(), folder).starts) == 12
+    assert len(open_stream(read, wordpiece(), folder).starts) == 12
     assert (folder / "tokens.bin").stat().st_mtime_ns == before and "again" not in capsys.readouterr().err
     (tmp_path / "texts" / "12.txt").write_text("One more.")
-    more = documents(str(tmp_path / "texts"))
+    more = open_documents(str(tmp_path / "texts"))
     with pytest.raises(CaudexError, match=r"texts is not what .*stream was built from: 12 files"):
         Stream.load(folder, documents=more)
     with pytest.raises(CaudexError, match="was built with another tokenizer; build it again, or use the"):
         Stream.load(folder, characters())
-    assert len(stream(more, wordpiece(), folder).starts) == 13
+    assert len(open_stream(more, wordpiece(), folder).starts) == 13
     assert "building it again" in capsys.readouterr().err
     assert Stream.load(folder, wordpiece(), more).tokenizer is wordpiece()
-    assert stream(more, characters(), folder).tokenizer.kind == "characters"
+    assert open_stream(more, characters(), folder).tokenizer.kind == "characters"
 
 
 def test_texts_that_change_while_they_are_read_are_noticed(tmp_path, monkeypatch):
@@ -207,12 +207,12 @@ def test_texts_that_change_while_they_are_read_are_noticed(tmp_path, monkeypatch
         shards, "write_shard", lambda *job: (shard(*job), (tmp_path / "texts" / "03.txt").write_text("Other."))
     )
     with pytest.raises(CaudexError, match="changed while it was read"):
-        stream(read, wordpiece(), tmp_path / "stream")
+        open_stream(read, wordpiece(), tmp_path / "stream")
 
 
 def test_what_is_not_whole_is_refused(tmp_path):
     folder = tmp_path / "stream"
-    stream(corpus(tmp_path / "texts"), wordpiece(), folder)
+    open_stream(corpus(tmp_path / "texts"), wordpiece(), folder)
     whole = (folder / "tokens.bin").read_bytes()
     for cut in (whole[:-2], whole[:-1], b""):
         (folder / "tokens.bin").write_bytes(cut)
@@ -230,10 +230,10 @@ def test_replaced_bytes_and_left_out_files_are_remembered(tmp_path):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_bytes(b"the cat sat \xe9\xe9.")
     (tmp_path / "texts" / "b.txt").write_bytes(b"\0")
-    built = stream(documents(str(tmp_path / "texts")), wordpiece(), tmp_path / "stream")
+    built = open_stream(open_documents(str(tmp_path / "texts")), wordpiece(), tmp_path / "stream")
     assert built.meta["replaced"] == 2 and built.meta["skipped"][0][0].endswith("b.txt")
     with pytest.raises(CaudexError, match=r"a.txt is not UTF-8 at byte 12"):  # what was built leniently will not do
-        stream(documents(str(tmp_path / "texts"), strict=True), wordpiece(), tmp_path / "stream")
+        open_stream(open_documents(str(tmp_path / "texts"), strict=True), wordpiece(), tmp_path / "stream")
 
 
 # -- held out -------------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def test_the_end_of_the_time_is_no_end_and_an_end_is_one(monkeypatch):
     assert found.rewards[1] == approx(found.rewards[0] * 3 / 8, rel=0.01)  # nothing is earned behind it
 
 
-@pytest.mark.parametrize("pixels", [False, True], ids=["numbers", "pictures"])
+@pytest.mark.parametrize("pixels", [False, True], ids=["numbers", "images"])
 @pytest.mark.parametrize("task", ["reacher-easy-v0", "swimmer-swimmer6-v0"])  # each episode changes the model
 def test_the_same_seed_is_the_same_episode_in_any_place_and_after_any_other(task, pixels):
     one, other = Suite(task, 2, pixels, 24), Suite(task, 2, pixels, 24)
@@ -97,8 +97,8 @@ def test_a_picture_shows_where_the_cart_is_and_which_way_the_pole_points():
         physics = world.environments[1].physics
         with physics.reset_context():
             physics.named.data.qpos["slider"], physics.named.data.qpos["hinge_1"] = slide, hinge
-        picture = world.small.paint(physics).astype(int)
-        rows, columns = np.nonzero(picture[..., 0] > picture[..., 2] + 30)  # cart and pole are yellow, all else is blue
+        image = world.small.paint(physics).astype(int)
+        rows, columns = np.nonzero(image[..., 0] > image[..., 2] + 30)  # cart and pole are yellow, all else is blue
         places[name] = rows.mean(), columns.mean()
     assert places["left"][1] < 30 and places["right"][1] > 54 and 40 < places["up"][1] < 44
     assert places["up"][0] < places["left"][0] - 8 and abs(places["left"][0] - places["right"][0]) < 1
@@ -109,10 +109,10 @@ def test_each_environment_has_a_picture_of_its_own_and_there_is_one_for_people()
     seen = world.reset(np.array([3, 4]), BOTH)
     assert seen.shape == (2, 3, 84, 84) == (2, *world.observation.shape) and seen.dtype == np.uint8
     assert np.array_equal(seen[1], single.reset(np.array([4]), BOTH[:1])[0]) and seen.std() > 10
-    picture = world.picture()
-    assert picture.shape == (240, 320, 3) and picture.std() > 10
+    image = world.image()
+    assert image.shape == (240, 320, 3) and image.std() > 10
     single.close()
-    assert np.array_equal(world.picture(), picture)  # what another let go of was its own
+    assert np.array_equal(world.image(), image)  # what another let go of was its own
 
 
 @pytest.mark.parametrize("kind", ["dm_control", "dm_pixels"])

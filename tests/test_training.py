@@ -399,13 +399,13 @@ def test_the_optimisers_memory_lies_like_the_weights(tmp_path):
     def learner():
         return Learner(Conv(3, width=4, stages=1), {"rotation": Rotation()})
 
-    class Pictures(Drawn):
+    class ImageSet(Drawn):
         def __next__(self):
             super().__next__()
             return Batch(torch.rand(2, 3, 4, 4), torch.zeros(2), torch.arange(2))
 
-    fit(learner(), {"rotation": Pictures()}, steps=1, run=saving(tmp_path))
-    again = fit(learner(), {"rotation": Pictures()}, steps=1, run=saving(tmp_path))
+    fit(learner(), {"rotation": ImageSet()}, steps=1, run=saving(tmp_path))
+    again = fit(learner(), {"rotation": ImageSet()}, steps=1, run=saving(tmp_path))
     for weight, memory in again.optimizer.state.items():
         assert memory["exp_avg"].stride() == weight.stride()
         assert memory["exp_avg"].abs().sum() > 0

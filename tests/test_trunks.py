@@ -8,36 +8,36 @@ from caudex.core.errors import CaudexError
 from caudex.core.trunk import Wrapped, width_of
 from caudex.trunks import MLP, Conv, Identity, ResNet, Standardise, StochasticDepth
 
-PICTURES = [
+IMAGES = [
     Conv(1, width=4, stages=2),
     ResNet(1, width=4, depth=1),
     ResNet(1, width=4, depth=2, stride=2, norm="group"),
 ]
 
 
-@pytest.mark.parametrize("trunk", PICTURES, ids=["conv", "resnet", "resnet-group"])
+@pytest.mark.parametrize("trunk", IMAGES, ids=["conv", "resnet", "resnet-group"])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (13, 7), (1, 1)])
 def test_pictures_of_any_size_become_one_vector_each(trunk, height, width):
     trunk.eval()
-    pictures = torch.randint(0, 256, (3, 1, height, width), dtype=torch.uint8)
-    features = trunk(pictures)
+    images = torch.randint(0, 256, (3, 1, height, width), dtype=torch.uint8)
+    features = trunk(images)
     assert features.pooled.shape == (3, trunk.width)
     assert features.pooled.dtype == torch.float32
     assert all(len(layer) == 3 for layer in features.layers.values())
-    torch.testing.assert_close(trunk(pictures.float() / 255).pooled, features.pooled)
+    torch.testing.assert_close(trunk(images.float() / 255).pooled, features.pooled)
 
 
-@pytest.mark.parametrize("trunk", PICTURES, ids=["conv", "resnet", "resnet-group"])
+@pytest.mark.parametrize("trunk", IMAGES, ids=["conv", "resnet", "resnet-group"])
 def test_a_prediction_does_not_depend_on_the_rest_of_the_batch(trunk):
     trunk.eval()
-    pictures = torch.rand(5, 1, 9, 9)
-    torch.testing.assert_close(trunk(pictures[2:3]).pooled, trunk(pictures).pooled[2:3])
+    images = torch.rand(5, 1, 9, 9)
+    torch.testing.assert_close(trunk(images[2:3]).pooled, trunk(images).pooled[2:3])
 
 
 def test_group_normalisation_does_not_mix_examples_even_in_training():
     trunk = Conv(1, width=4, stages=2, norm="group").train()
-    pictures = torch.rand(5, 1, 9, 9)
-    torch.testing.assert_close(trunk(pictures[:2]).pooled, trunk(pictures).pooled[:2])
+    images = torch.rand(5, 1, 9, 9)
+    torch.testing.assert_close(trunk(images[:2]).pooled, trunk(images).pooled[:2])
     with pytest.raises(CaudexError, match="'layer' is unknown; choose 'batch' or 'group'"):
         Conv(norm="layer")
 
@@ -55,13 +55,13 @@ def test_standardising_takes_mean_and_deviation_from_pictures():
     standardise = Standardise(2)
     dark, bright = torch.zeros(1, 2, 2, 2, dtype=torch.uint8), torch.full((1, 2, 2, 2), 255, dtype=torch.uint8)
     bright[:, 1] = 0
-    pictures = torch.cat([dark, bright])
-    standardise.measure(pictures)
+    images = torch.cat([dark, bright])
+    standardise.measure(images)
     deviation = (8 / 7 * 0.25) ** 0.5  # of four noughts and four ones
     assert standardise.mean.flatten().tolist() == [0.5, 0]
     assert standardise.deviation.flatten().tolist() == pytest.approx([deviation, 0.02])  # never divides by nothing
-    assert standardise(pictures)[:, 0].unique().tolist() == pytest.approx([-0.5 / deviation, 0.5 / deviation])
-    assert standardise(pictures)[:, 1].abs().max() == 0
+    assert standardise(images)[:, 0].unique().tolist() == pytest.approx([-0.5 / deviation, 0.5 / deviation])
+    assert standardise(images)[:, 1].abs().max() == 0
 
 
 def test_stochastic_depth_drops_whole_branches_and_keeps_the_mean():

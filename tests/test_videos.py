@@ -71,7 +71,7 @@ def levels(clips):
 
 def whole(spec, **options):
     """All videos of a set."""
-    split = data.videos(str(spec), test_share=0, **{"frames": 2, **options})
+    split = data.load_videos(str(spec), test_share=0, **{"frames": 2, **options})
     assert len(split.test) == 0
     return split.train
 
@@ -79,7 +79,7 @@ def whole(spec, **options):
 def refused(words, spec, **options):
     """The sentence with which the videos are refused; it has these words and is one line."""
     with pytest.raises(CaudexError) as caught:
-        data.videos(str(spec), **options)
+        data.load_videos(str(spec), **options)
     sentence = str(caught.value)
     assert words in sentence
     assert "\n" not in sentence
@@ -125,7 +125,7 @@ def test_the_closed_form_is_what_a_step_by_step_bounce_gives(clip, count):
 
 
 def test_the_next_frame_is_the_scene_with_every_sprite_one_step_further():
-    videos = data.sprites(clips=3, frames=12, seed=7)
+    videos = data.make_sprites(clips=3, frames=12, seed=7)
     for clip in range(3):
         shown = scene(clip, 7, 2)
         for time in range(11):
@@ -156,13 +156,13 @@ def test_sprites_have_their_shapes(kind, area):
 
 
 def test_a_clip_follows_from_the_seed_and_its_number():
-    few, more = data.sprites(clips=2, frames=4, seed=1), data.sprites(clips=4, frames=6, seed=1)
+    few, more = data.make_sprites(clips=2, frames=4, seed=1), data.make_sprites(clips=4, frames=6, seed=1)
     assert few.shape == (2, 4, 3, 32, 32)
     assert few.dtype == torch.uint8
     assert torch.equal(few, more[:2, :4])
-    assert not torch.equal(few, data.sprites(clips=2, frames=4, seed=2))
+    assert not torch.equal(few, data.make_sprites(clips=2, frames=4, seed=2))
     assert len({bytes(clip.numpy()) for clip in more}) == 4
-    large = data.sprites(clips=2, frames=4, side=64, seed=1).float()
+    large = data.make_sprites(clips=2, frames=4, side=64, seed=1).float()
     small = torch.nn.functional.avg_pool2d(large.flatten(0, 1), 2).view(2, 4, 3, 32, 32)
     assert (small - few.float()).abs().mean() < 2
 
@@ -182,7 +182,7 @@ def test_the_class_of_a_clip_is_the_kind_of_its_largest_sprite_which_is_in_front
 
 def test_no_sprites_are_refused():
     with pytest.raises(CaudexError, match="0 sprites, 32 pixels wide, show nothing; each number must be at least 1"):
-        data.sprites(count=0)
+        data.make_sprites(count=0)
 
 
 # --- windows -------------------------------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ def test_no_windows_no_batches():
 
 
 def test_sprites_are_held_out_whole_and_of_each_class_in_proportion():
-    split = data.videos("sprites", seed=2)
+    split = data.load_videos("sprites", seed=2)
     assert (len(split.train), len(split.test), split.skipped) == (400, 100, [])
     assert (split.train.shape, split.train.classes) == ((3, 32, 32), KINDS)
     assert not set(split.train.names) & set(split.test.names)
@@ -295,7 +295,7 @@ def test_sprites_are_held_out_whole_and_of_each_class_in_proportion():
 def test_at_least_one_video_is_held_out_and_never_all(tmp_path, count, share, held_out):
     for i in range(count):
         folder_of_frames(tmp_path / f"clip{i}", [20 * i, 20 * i + 5, 20 * i + 9])
-    split = data.videos(str(tmp_path), test_share=share)
+    split = data.load_videos(str(tmp_path), test_share=share)
     assert (len(split.test), len(split.train)) == (held_out, count - held_out)
     assert sorted(levels(split.train) + levels(split.test)) == [[20 * i, 20 * i + 5, 20 * i + 9] for i in range(count)]
 
@@ -319,7 +319,7 @@ def test_class_folders_are_labels(tmp_path):
     clips = whole(tmp_path)
     assert (clips.classes, clips.labels.tolist()) == (("jump", "run"), [0, 1, 1])
     assert levels(clips) == [[6, 7], [1, 2], [3, 4, 5]]
-    split = data.videos(str(tmp_path), frames=2, test_share=0.4)
+    split = data.load_videos(str(tmp_path), frames=2, test_share=0.4)
     assert split.test.labels.tolist() == [1]
 
 
@@ -418,7 +418,7 @@ def test_arrays(tmp_path):
     clips = whole(tmp_path / "a.npz")
     assert np.array_equal(torch.stack([clips.video(i) for i in range(5)])[:, :, 0], pixels)
     assert (clips.names[1], clips.labels.tolist()) == ("a.npz/1", [-1] * 5)
-    assert len(data.videos(str(tmp_path / "a.npz")).test) == 1
+    assert len(data.load_videos(str(tmp_path / "a.npz")).test) == 1
     colour = noise.integers(0, 256, (2, 3, 12, 30, 3), dtype=np.uint8)
     np.savez(tmp_path / "b.npz", videos=colour, x=pixels)
     assert whole(tmp_path / "b.npz").shape == (3, 16, 16)
@@ -439,7 +439,7 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path):
     save(tmp_path / "poster.png", grey(5))
     cut = animation(tmp_path / "cut.gif", list(np.random.default_rng(0).integers(0, 256, (9, 16, 16), np.uint8)))
     cut.write_bytes(cut.read_bytes()[:-100])
-    split = data.videos(str(tmp_path))
+    split = data.load_videos(str(tmp_path))
     assert split.train.names == [str(tmp_path / "good")]
     reasons = {name.removeprefix(f"{tmp_path}/"): reason for name, reason in split.skipped}
     assert "image file is truncated" in reasons.pop("cut.gif")
@@ -470,7 +470,7 @@ def test_bombs_are_refused(tmp_path, monkeypatch):
     animation(tmp_path / "b.gif", [grey(1, 32), grey(2, 32)])
     folder_of_frames(tmp_path / "c", [1, 2, 3])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 600)
-    split = data.videos(str(tmp_path))
+    split = data.load_videos(str(tmp_path))
     assert split.train.names == [str(tmp_path / "c")]
     assert [reason[-21:] for _, reason in split.skipped] == ["a decompression bomb?"] * 2
 

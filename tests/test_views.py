@@ -135,15 +135,15 @@ def test_no_global_generator_is_touched():
 @pytest.mark.parametrize("view", VIEWS, ids=repr)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_has_one_view_in_any_batch(view, channels):
-    pictures = photos(channels=channels)
-    whole = view(pictures, draw(epoch=3))
-    assert whole.dtype == torch.float32 and whole.shape == pictures.shape
+    images = photos(channels=channels)
+    whole = view(images, draw(epoch=3))
+    assert whole.dtype == torch.float32 and whole.shape == images.shape
     assert whole.min() >= 0 and whole.max() <= 1
-    assert view(pictures[:0], Draw(0, 3, torch.arange(0))).shape == (0, channels, 16, 16)
+    assert view(images[:0], Draw(0, 3, torch.arange(0))).shape == (0, channels, 16, 16)
     for rows in ([5], [9, 5, 2]):
         rows = torch.tensor(rows)
-        assert_close(view(pictures[rows], Draw(0, 3, rows)), whole[rows], atol=1e-6, rtol=0)
-    floats = views.as_float(pictures)
+        assert_close(view(images[rows], Draw(0, 3, rows)), whole[rows], atol=1e-6, rtol=0)
+    floats = views.as_float(images)
     kept = floats.clone()
     assert_close(view(floats, draw(epoch=3)), whole, atol=1e-6, rtol=0)
     assert torch.equal(floats, kept), "the view wrote into its input"
@@ -153,19 +153,19 @@ def test_a_picture_has_one_view_in_any_batch(view, channels):
     "view", [view for view in VIEWS if not set(getattr(view, "operations", "?")) <= NOT_RANDOM], ids=repr
 )
 def test_another_epoch_is_another_view(view):
-    pictures = photos()
-    seen = [view(pictures, draw(epoch=epoch)) for epoch in range(6)]
+    images = photos()
+    seen = [view(images, draw(epoch=epoch)) for epoch in range(6)]
     assert any(not torch.equal(seen[0], other) for other in seen[1:])
 
 
 @pytest.mark.parametrize("view", IDENTITIES, ids=repr)
 @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 8, 8), (3, 12, 20)])
 def test_settings_of_nothing_change_nothing(view, shape):
-    pictures = torch.rand(6, *shape, generator=torch.Generator().manual_seed(1))
+    images = torch.rand(6, *shape, generator=torch.Generator().manual_seed(1))
     if isinstance(view, ResizedCrop) and shape[1] != shape[2]:
         view = ResizedCrop(scale=(1, 1), ratio=(shape[2] / shape[1],) * 2)
     atol = 0.5 / 255 + 1e-6 if "posterize" in repr(view) and view.number else 1e-5  # posterize speaks in bytes
-    assert_close(view(pictures, draw(6)), pictures, atol=atol, rtol=0)
+    assert_close(view(images, draw(6)), images, atol=atol, rtol=0)
 
 
 def test_uint8_and_float_scale():
@@ -178,9 +178,9 @@ def test_uint8_and_float_scale():
 
 
 def dot(row, column, side=9):
-    picture = torch.zeros(1, 1, side, side)
-    picture[0, 0, row, column] = 1
-    return picture
+    image = torch.zeros(1, 1, side, side)
+    image[0, 0, row, column] = 1
+    return image
 
 
 @given(some.integers(2, 6), some.integers(2, 6), some.integers(-2, 2), some.integers(-2, 2))
@@ -193,9 +193,9 @@ def test_a_shift_moves_a_pixel_right_and_down(row, column, down, right):
 @pytest.mark.parametrize("quarter", [-2, -1, 0, 1, 2, 3])
 @pytest.mark.parametrize("side", [8, 9])
 def test_a_warp_by_right_angles_is_a_quarter_turn(quarter, side):
-    pictures = torch.rand(3, 3, side, side)
-    turned = warp(pictures, rotate=torch.full((3,), 90.0 * quarter))
-    assert_close(turned, quarter_turns(pictures, torch.full((3,), quarter)), atol=1e-4, rtol=0)
+    images = torch.rand(3, 3, side, side)
+    turned = warp(images, rotate=torch.full((3,), 90.0 * quarter))
+    assert_close(turned, quarter_turns(images, torch.full((3,), quarter)), atol=1e-4, rtol=0)
 
 
 def test_a_warp_shears_and_scales_about_the_centre():
@@ -213,26 +213,26 @@ def test_a_warp_shears_and_scales_about_the_centre():
 
 
 def test_rotating_there_and_back_keeps_a_smooth_picture():
-    pictures = views.as_float(photos(side=32))
+    images = views.as_float(photos(side=32))
     angle = torch.linspace(-25, 25, 12)
-    back = warp(warp(pictures, rotate=angle), rotate=-angle)
-    assert (back - pictures)[..., 10:22, 10:22].abs().mean() < 0.02
+    back = warp(warp(images, rotate=angle), rotate=-angle)
+    assert (back - images)[..., 10:22, 10:22].abs().mean() < 0.02
 
 
 @pytest.mark.parametrize(("fill", "expected"), [("border", 0.25), ("reflect", 0.75), ("black", 0.0)])
 def test_what_comes_in_is_the_fill(fill, expected):
-    picture = torch.full((1, 1, 8, 8), 0.5)
-    picture[..., 0], picture[..., 1] = 0.25, 0.75
-    seen = warp(picture, fill=fill, shift_x=torch.tensor([2 / 8]))
+    image = torch.full((1, 1, 8, 8), 0.5)
+    image[..., 0], image[..., 1] = 0.25, 0.75
+    seen = warp(image, fill=fill, shift_x=torch.tensor([2 / 8]))
     assert seen[0, 0, 4, 0].item() == pytest.approx(expected, abs=1e-4)
     assert seen[0, 0, 4, 2].item() == pytest.approx(0.25, abs=1e-4)
 
 
 def test_a_crop_is_a_window_of_the_reflected_picture():
-    pictures = photos(60, side=8)
-    padded = torch.nn.functional.pad(views.as_float(pictures), (2, 2, 2, 2), mode="reflect")
+    images = photos(60, side=8)
+    padded = torch.nn.functional.pad(views.as_float(images), (2, 2, 2, 2), mode="reflect")
     windows = padded.unfold(2, 8, 1).unfold(3, 8, 1).flatten(2, 3)  # [B, C, 25, 8, 8]
-    same = (windows == Crop(2)(pictures, draw(60))[:, :, None]).flatten(3).all(3).all(1)  # [B, 25]
+    same = (windows == Crop(2)(images, draw(60))[:, :, None]).flatten(3).all(3).all(1)  # [B, 25]
     assert same.any(1).all()
     assert same.any(0).sum() > 18, "all windows should come up"
 
@@ -240,8 +240,8 @@ def test_a_crop_is_a_window_of_the_reflected_picture():
 def test_a_resized_crop_keeps_to_its_area_and_inside():
     side = 32
     ramp = (torch.arange(side) + 0.5) / side
-    pictures = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side), torch.zeros(side, side)])
-    seen = ResizedCrop(scale=(0.25, 0.5))(pictures.expand(300, -1, -1, -1), draw(300))
+    images = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side), torch.zeros(side, side)])
+    seen = ResizedCrop(scale=(0.25, 0.5))(images.expand(300, -1, -1, -1), draw(300))
     # the ramps tell where each pixel came from; their slope inside is the part's width and height
     width = (seen[:, 0, 16, 20] - seen[:, 0, 16, 12]) * side / 8
     height = (seen[:, 1, 20, 16] - seen[:, 1, 12, 16]) * side / 8
@@ -251,8 +251,8 @@ def test_a_resized_crop_keeps_to_its_area_and_inside():
 
 
 def test_a_flip_exchanges_left_and_right():
-    pictures = photos()
-    assert torch.equal(Flip(1.0)(pictures, draw()), views.as_float(pictures).flip(3))
+    images = photos()
+    assert torch.equal(Flip(1.0)(images, draw()), views.as_float(images).flip(3))
     half = (Flip(0.5)(photos(400, side=8), draw(400)) != views.as_float(photos(400, side=8))).flatten(1).any(1)
     assert 140 < half.sum() < 260
 
@@ -261,10 +261,10 @@ def test_a_flip_exchanges_left_and_right():
 
 
 def test_grey_pictures_have_equal_channels_and_keep_their_luma():
-    pictures = photos()
-    grey = Grey(1.0)(pictures, draw())
+    images = photos()
+    grey = Grey(1.0)(images, draw())
     assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 0], grey[:, 2])
-    red, green, blue = views.as_float(pictures).unbind(1)
+    red, green, blue = views.as_float(images).unbind(1)
     assert_close(grey[:, 0], 0.299 * red + 0.587 * green + 0.114 * blue)
 
 
@@ -289,21 +289,21 @@ def test_half_a_turn_of_hue_exchanges_a_colour_and_its_complement():
 
 
 def test_brightness_multiplies_and_contrast_pulls_to_the_mean():
-    pictures = views.as_float(photos(2)) * 0.4
+    images = views.as_float(photos(2)) * 0.4
     half = torch.tensor([-0.5, 1.0])
-    assert_close(views.tone(pictures, brightness=half), pictures * torch.tensor([0.5, 2.0])[:, None, None, None])
-    mean = pictures.mean((2, 3), keepdim=True)
-    assert_close(views.tone(pictures, contrast=half)[0], ((pictures + mean) / 2)[0])
+    assert_close(views.tone(images, brightness=half), images * torch.tensor([0.5, 2.0])[:, None, None, None])
+    mean = images.mean((2, 3), keepdim=True)
+    assert_close(views.tone(images, contrast=half)[0], ((images + mean) / 2)[0])
 
 
 @given(some.floats(0.0, 5.0), some.sampled_from([(8, 8), (16, 16), (12, 20)]))
 @settings(max_examples=25, deadline=None)
 def test_a_blur_keeps_the_mean_and_lowers_the_spread(sigma, sides):
-    pictures = torch.rand(2, 3, *sides, generator=torch.Generator().manual_seed(2))
-    seen = Blur(sigma=(sigma, sigma), p=1.0)(pictures, draw(2))
+    images = torch.rand(2, 3, *sides, generator=torch.Generator().manual_seed(2))
+    seen = Blur(sigma=(sigma, sigma), p=1.0)(images, draw(2))
     # sides much smaller than the filter lose a trace of the exact balance
-    assert_close(seen.mean((2, 3)), pictures.mean((2, 3)), atol=1e-5 if sigma < min(sides) / 4 else 5e-3, rtol=0)
-    assert (seen.std((2, 3)) <= pictures.std((2, 3)) + 1e-6).all()
+    assert_close(seen.mean((2, 3)), images.mean((2, 3)), atol=1e-5 if sigma < min(sides) / 4 else 5e-3, rtol=0)
+    assert (seen.std((2, 3)) <= images.std((2, 3)) + 1e-6).all()
 
 
 def test_a_blurred_dot_is_a_gaussian():
@@ -329,13 +329,13 @@ def test_a_cutout_has_its_area_wholly_inside(share):
 
 def test_posterize_solarize_and_autocontrast():
     levels = torch.arange(256).view(1, 1, 16, 16).to(torch.uint8)
-    pictures, amount = views.as_float(levels), torch.tensor([4.0])
-    assert_close(views.posterize(pictures, None, amount) * 255, (levels // 16 * 16).float(), atol=1e-3, rtol=0)
-    assert_close(views.solarize(pictures, None, torch.tensor([1.0])), 1 - pictures)
-    half = views.solarize(pictures, None, torch.tensor([0.5])).flatten()
-    assert torch.equal(half[:128], pictures.flatten()[:128]) and torch.equal(half[129:], 1 - pictures.flatten()[129:])
-    stretched = views.autocontrast(pictures * 0.5 + 0.2, None, amount)
-    assert_close(stretched, pictures, atol=1e-5, rtol=0)
+    images, amount = views.as_float(levels), torch.tensor([4.0])
+    assert_close(views.posterize(images, None, amount) * 255, (levels // 16 * 16).float(), atol=1e-3, rtol=0)
+    assert_close(views.solarize(images, None, torch.tensor([1.0])), 1 - images)
+    half = views.solarize(images, None, torch.tensor([0.5])).flatten()
+    assert torch.equal(half[:128], images.flatten()[:128]) and torch.equal(half[129:], 1 - images.flatten()[129:])
+    stretched = views.autocontrast(images * 0.5 + 0.2, None, amount)
+    assert_close(stretched, images, atol=1e-5, rtol=0)
     flat = torch.full((1, 3, 4, 4), 0.3)
     assert torch.equal(views.autocontrast(flat, None, amount), flat)
 
@@ -352,20 +352,20 @@ def test_sharpening_steepens_an_edge_and_the_opposite_softens_it():
 
 def test_one_operation_is_drawn_evenly_and_applied_alone():
     names = ("shift_x", "rotate", "brightness", "identity", "blur")
-    pictures = photos(500, side=8)
+    images = photos(500, side=8)
     alone = {name: RandAugment(number=1, magnitude=0.8, operations=(name,)) for name in names}
-    seen = RandAugment(number=1, magnitude=0.8, operations=names)(pictures, draw(500))
+    seen = RandAugment(number=1, magnitude=0.8, operations=names)(images, draw(500))
     # the sign of each picture is the same draw in all, so each picture must be what one of the operations makes of it
-    made = torch.stack([view(pictures, draw(500)) for view in alone.values()])  # [5, B, ...]
+    made = torch.stack([view(images, draw(500)) for view in alone.values()])  # [5, B, ...]
     by = (made - seen).abs().flatten(2).amax(2) < 1e-5  # [5, B]
     assert by.any(0).all()
     assert ((by.sum(1) > 60) & (by.sum(1) < 140)).all()
 
 
 def test_more_magnitude_is_more_change():
-    pictures = photos(200)
+    images = photos(200)
     change = [
-        (RandAugment(magnitude=magnitude)(pictures, draw(200)) - views.as_float(pictures)).abs().mean()
+        (RandAugment(magnitude=magnitude)(images, draw(200)) - views.as_float(images)).abs().mean()
         for magnitude in (0.1, 0.5, 1.0)
     ]
     assert change[0] < change[1] < change[2]
@@ -378,20 +378,20 @@ def test_more_magnitude_is_more_change():
 @settings(max_examples=25, deadline=None)
 def test_quarter_turns_are_exact_and_invertible(quarters, dtype):
     quarters = torch.tensor(quarters)
-    pictures = photos(len(quarters)).to(dtype)
-    turned = quarter_turns(pictures, quarters)
+    images = photos(len(quarters)).to(dtype)
+    turned = quarter_turns(images, quarters)
     assert turned.dtype == dtype
-    for picture, quarter, one in zip(pictures, quarters.tolist(), turned):
-        assert torch.equal(one, torch.rot90(picture, quarter, (1, 2)))
-    assert torch.equal(quarter_turns(turned, -quarters), pictures)
+    for image, quarter, one in zip(images, quarters.tolist(), turned):
+        assert torch.equal(one, torch.rot90(image, quarter, (1, 2)))
+    assert torch.equal(quarter_turns(turned, -quarters), images)
 
 
 def test_all_four_rotations_are_labelled_with_their_quarters():
-    pictures = photos(5)
-    turned, quarters = views.all_four_rotations(pictures)
+    images = photos(5)
+    turned, quarters = views.all_four_rotations(images)
     assert turned.dtype == torch.uint8 and turned.shape == (20, 3, 16, 16)
     assert quarters.tolist() == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 5
-    assert torch.equal(turned, quarter_turns(pictures.repeat(4, 1, 1, 1), quarters))
+    assert torch.equal(turned, quarter_turns(images.repeat(4, 1, 1, 1), quarters))
 
 
 # ------------------------------------------------------------------------------------------------ corruptions
@@ -400,13 +400,13 @@ def test_all_four_rotations_are_labelled_with_their_quarters():
 @pytest.mark.parametrize("kind", views.CORRUPTIONS)
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 32), (3, 64)])
 def test_each_severity_is_worse_than_the_last(kind, channels, side):
-    pictures = photos(32, channels, side, cells=3)
-    seen = [corrupt(pictures, kind, severity, draw(32)) for severity in (1, 2, 3, 4, 5)]
-    away = [(worse - views.as_float(pictures)).abs().mean().item() for worse in seen]
+    images = photos(32, channels, side, cells=3)
+    seen = [corrupt(images, kind, severity, draw(32)) for severity in (1, 2, 3, 4, 5)]
+    away = [(worse - views.as_float(images)).abs().mean().item() for worse in seen]
     assert away[0] > 0.001 and away == sorted(away) and away[4] > 1.5 * away[0]
     assert all(worse.min() >= 0 and worse.max() <= 1 and worse.dtype == torch.float32 for worse in seen)
     rows = torch.tensor([7, 2])
-    assert_close(corrupt(pictures[rows], kind, 3, Draw(0, 0, rows)), seen[2][rows], atol=1e-6, rtol=0)
+    assert_close(corrupt(images[rows], kind, 3, Draw(0, 0, rows)), seen[2][rows], atol=1e-6, rtol=0)
 
 
 # ------------------------------------------------------------------------------------------------ errors

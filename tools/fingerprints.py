@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +101,10 @@ class Recorder:
         started = time.perf_counter()
         run = self.folder / system
         common = ["--scale", "tiny", "--device", "cpu", "--threads", "1", *EXTRA.get(system, [])]
+        if system == "probe":  # of a trunk that was trained before
+            trunk = self.folder / "probed"
+            self.caudex("train", "rotation", "--run", trunk, *common)
+            common += ["--start", str(trunk)]
         self.caudex("train", system, "--run", run, *common)
         found = {"tensors": self.tensors(run), **folder_figures(run)}
         found["predictions"] = self.predictions(system, run)
@@ -193,16 +197,27 @@ def tensor_hashes(file: Path) -> list[str]:
 
 
 def record(worktree: Path, file: Path, jobs: int, only: list[str]) -> None:
-    names = only or systems(worktree)
+    """Systems that stand in the file already are not run again."""
+    recorded = json.loads(file.read_text()) if file.exists() else {}
+    names = [name for name in only or systems(worktree) if name not in recorded]
+    failed = {}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         recorder = Recorder(worktree.resolve(), Path(folder))
-        recorded = dict(zip(names, pool.map(recorder.record, names)))
-    file.write_text(json.dumps(recorded, indent=0) + "\n")
+        waiting = {pool.submit(recorder.record, name): name for name in names}
+        for future in as_completed(waiting):
+            try:
+                recorded[waiting[future]] = future.result()
+            except RuntimeError as error:
+                failed[waiting[future]] = error
+            file.write_text(json.dumps(recorded, indent=0) + "\n")
+    for name, error in failed.items():
+        print(f"{name} failed: {error}")
     broken = [name for name, found in recorded.items() if not found["resumed equals whole"]]
-    print(
-        f"{len(recorded)} systems recorded in {file}"
-        + (f"; resumed to something else: {', '.join(broken)}" if broken else "")
-    )
+    print(f"{len(recorded)} systems are recorded in {file}.")
+    if broken:
+        print(f"Resumed to something else: {', '.join(broken)}.")
+    if failed:
+        raise SystemExit(1)
 
 
 def compare(one: Path, other: Path) -> int:

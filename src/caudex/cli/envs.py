@@ -35,10 +35,10 @@ def play_(words: Sequence[str]) -> None:
     found = summary(player.play(flags.episodes, flags.seed, not flags.drawn, flags.world))
     show([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *told(found))])
     if flags.video:
-        pictures, total, rate = player.watch(flags.seed, not flags.drawn, flags.world)
-        filming.film(pictures, flags.video, rate)
+        images, total, rate = player.watch(flags.seed, not flags.drawn, flags.world)
+        filming.film(images, flags.video, rate)
         image = io.BytesIO()
-        Image.fromarray(filming.sheet(pictures)).save(image, "png")
+        Image.fromarray(filming.sheet(images)).save(image, "png")
         write(flags.video.with_suffix(".png"), image.getvalue())
         print(f"a further episode, which earned {total:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}")
 

@@ -16,6 +16,7 @@ from caudex.cli.flags import parse, system_settings
 from caudex.cli.terminal import alone_in, leave, left_out, new_file, new_folder, show, tell
 from caudex.core import registry as names
 from caudex.core.errors import CaudexError
+from caudex.data.images.formats import image_files, read_images
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -83,7 +84,7 @@ def usage() -> str:
 
 
 KINDS = {
-    "few_labels": "pictures", "pretraining": "pictures", "dense": "pictures", "studies": "pictures", "text": "texts",
+    "few_labels": "images", "pretraining": "images", "dense": "images", "studies": "images", "text": "texts",
     "reward": "a world", "meta": "tasks",
 }  # fmt: skip
 """what the folders of systems learn from, where their names do not say it"""
@@ -197,7 +198,6 @@ def resume_(words: Sequence[str]) -> None:
 def predict_(words: Sequence[str]) -> None:
     flags = parse(Predict, words, "predict")
     from caudex.core.system import load
-    from caudex.data import files, read
 
     if not flags.files:
         raise CaudexError(f"say which pictures or texts: caudex predict {flags.run} FILES..., files or folders.")
@@ -210,8 +210,8 @@ def predict_(words: Sequence[str]) -> None:
 
         names, inputs, skipped = texts_in(flags.files, flags.run)
     else:
-        paths = files(flags.files)
-        inputs, skipped, cut = read(flags.files, model.shape)
+        paths = image_files(flags.files)
+        inputs, skipped, cut = read_images(flags.files, model.shape)
         if cut:
             print(f"caudex: {cut}.", file=sys.stderr)
         unread = {path for path, _ in skipped}

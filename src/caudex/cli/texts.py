@@ -72,7 +72,7 @@ def import_(words: Sequence[str]) -> None:
     from caudex.models.importing import import_public
 
     flags = parse(Import, words, "import")
-    folder = data.folder("minilm") if str(flags.folder) == "minilm" else flags.folder
+    folder = data.corpus_folder("minilm") if str(flags.folder) == "minilm" else flags.folder
     if not folder.is_dir():
         raise CaudexError(
             f"{folder} is no folder; give one with config.json, model.safetensors and a vocabulary, or minilm."
@@ -99,12 +99,12 @@ def texts_in(files: Sequence[str], run: Path) -> tuple[list[str], list[str], lis
     """Names and texts of the documents in these files, and (path, reason) of what was left out; the column of tables is
     that which the run learned from."""
     from caudex.core.run import Run
-    from caudex.data.text import documents
+    from caudex.data.text.documents import open_documents
 
     found: dict[str, str] = {}
     skipped = []
     for file in files:
-        there = documents(file, Run(run).settings()["settings"].get("text"))
+        there = open_documents(file, Run(run).settings()["settings"].get("text"))
         for number, piece in there:
             name = (
                 str(Path(file, there.name(number)))

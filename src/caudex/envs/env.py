@@ -54,7 +54,7 @@ class World:
         """One action each: int64 [N], or float32 [N, A]. Raises CaudexError where an environment fails."""
         raise NotImplementedError
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """uint8 [H, W, 3]: what the first environment looks like."""
         raise NotImplementedError
 

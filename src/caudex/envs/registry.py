@@ -62,7 +62,7 @@ def with_camera(name: str, size: int = 0) -> str:
 def without_camera(name: str) -> str | None:
     """The name of the same world seen as numbers, where it has a camera."""
     kind, task, _ = parts(name)
-    return next((f"{numbers}/{task}" for numbers, pictures in SEEN.items() if kind == pictures), None)
+    return next((f"{numbers}/{task}" for numbers, images in SEEN.items() if kind == images), None)
 
 
 def register(name: str = "") -> None:

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from caudex.core.run import Run
-from caudex.data import Pictures, Split
+from caudex.data import ImageSet, Split
 from caudex.models.classifier import Classifier, confusion, interval
 
 
-def tested(classifier: Classifier, test: Pictures) -> dict[str, float]:
+def tested(classifier: Classifier, test: ImageSet) -> dict[str, float]:
     """Accuracy with its 95% interval; empty where nothing was held out."""
     if len(test) == 0:
         return {}
@@ -44,13 +44,13 @@ def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[s
     }.items():
         said = [f"{test.classes[told[i]]} {confidence[i]:.0%}" for i in rows]
         true = ["" if told[i] == test.labels[i] else f"\nis {test.classes[test.labels[i]]}" for i in rows]
-        draw_pictures(run, title, test, rows, [*map("".join, zip(said, true))])
+        draw_images(run, title, test, rows, [*map("".join, zip(said, true))])
     accuracy = (told == test.labels).float().mean().item()
     corrupted = float(np.mean([row["accuracy"] for row in worse]))
     return with_interval(accuracy, len(test)) | {"corrupted": corrupted}
 
 
-def gain(one: Classifier, other: Classifier, test: Pictures) -> dict[str, float]:
+def gain(one: Classifier, other: Classifier, test: ImageSet) -> dict[str, float]:
     """By how much `one` is more often right, with its 95% interval, paired picture by picture; empty for less than two."""
     if len(test) < 2:
         return {}
@@ -82,7 +82,7 @@ def draw_confusion(run: Run, counts: np.ndarray, classes: tuple[str, ...]) -> No
                     )
 
 
-def draw_pictures(run: Run, name: str, pictures: Pictures, rows: Tensor, titles: list[str], columns: int = 4) -> None:
+def draw_images(run: Run, name: str, images: ImageSet, rows: Tensor, titles: list[str], columns: int = 4) -> None:
     """A sheet of pictures with a line above each."""
     if len(rows) == 0:
         return
@@ -90,6 +90,6 @@ def draw_pictures(run: Run, name: str, pictures: Pictures, rows: Tensor, titles:
     with run.figure(name, columns, lines, width=1.2, height=1.5) as axes:
         for axis in np.ravel(axes):
             axis.axis("off")
-        for axis, picture, title in zip(np.ravel(axes), pictures.fetch(torch.as_tensor(rows)), titles):
-            axis.imshow(picture.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=255)
+        for axis, image, title in zip(np.ravel(axes), images.fetch(torch.as_tensor(rows)), titles):
+            axis.imshow(image.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=255)
             axis.set_title("\n".join(line[:16] for line in title.split("\n")), size=8)

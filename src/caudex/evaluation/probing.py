@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.data import Pictures
+from caudex.data import ImageSet
 from caudex.data.sampling import evenly
 from caudex.models.encoder import features
 
@@ -40,7 +40,7 @@ def neighbours(known: Tensor, labels: Tensor, asked: Tensor, truth: Tensor, coun
 
 
 def probe(
-    trunk: nn.Module, known: Pictures, test: Pictures, most: int = 60_000, few: int = 10_000
+    trunk: nn.Module, known: ImageSet, test: ImageSet, most: int = 60_000, few: int = 10_000
 ) -> dict[str, dict[str, float]]:
     """Linear accuracy of each layer's features, `pooled` last, from at most `most` labels.
 

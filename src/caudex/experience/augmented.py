@@ -30,10 +30,10 @@ class Viewed:
         size, device = len(batch.observations), batch.observations.device
         draw = Draw(self.seed, self.drawn, torch.arange(size, device=device))
         self.drawn += 1
-        pictures, other = (self.view(batch.observations, draw) for _ in range(2))
+        images, other = (self.view(batch.observations, draw) for _ in range(2))
         if self.instead:
-            batch = batch._replace(observations=pictures, after=self.view(batch.after, draw))
-        return with_views(type(batch))(*batch, pictures, other, torch.arange(size, device=device))
+            batch = batch._replace(observations=images, after=self.view(batch.after, draw))
+        return with_views(type(batch))(*batch, images, other, torch.arange(size, device=device))
 
     def __getattr__(self, name):
         return getattr(self.source, name)
@@ -50,4 +50,4 @@ class Viewed:
 def with_views(kind: type) -> type:
     """The named tuple with three fields more; a place in memory, `index`, is kept as `slots`."""
     fields = ["slots" if field == "index" else field for field in kind._fields]
-    return namedtuple(f"Viewed{kind.__name__}", [*fields, "pictures", "other", "index"])
+    return namedtuple(f"Viewed{kind.__name__}", [*fields, "images", "other", "index"])

@@ -29,7 +29,7 @@ class Episode(NamedTuple):
 
 
 class Moment(NamedTuple):
-    picture: np.ndarray  # uint8 [H, W, 3]
+    image: np.ndarray  # uint8 [H, W, 3]
     step: int
     metres: float
 
@@ -81,7 +81,7 @@ class Player(nn.Module):
         """Pictures uint8 [H, W, 3] of one episode, the first `steps` of it; its return; how many steps a second are to be
         watched. With `most`, no more than twice as many pictures, evenly spread in time."""
         moments, episode, rate = self.moments(seed, greedy, world, most, steps)
-        return [moment.picture for moment in moments], episode.total, rate
+        return [moment.image for moment in moments], episode.total, rate
 
     def moments(
         self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 0, steps: int = 10_000
@@ -93,7 +93,7 @@ class Player(nn.Module):
             self.knows(world)
         here = worlds.make(world or self.world, 1, shown=True)
         acting, moments, every, total = Acting(here, derived(seed, "watch"), self.stack), [], 1, 0.0
-        moments.append(Moment(here.picture(), 0, 0.0))
+        moments.append(Moment(here.image(), 0, 0.0))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for step in range(1, steps):
@@ -103,7 +103,7 @@ class Player(nn.Module):
                 if now.begun[0]:
                     break
                 if step % every == 0:
-                    moments.append(Moment(here.picture(), step, episode.metres))
+                    moments.append(Moment(here.image(), step, episode.metres))
                 if most and len(moments) > 2 * most:
                     moments, every = moments[::2], 2 * every
         here.close()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.learner import Learner
-from caudex.data import Pictures
+from caudex.data import ImageSet
 from caudex.models.export import export
 from caudex.views import CORRUPTIONS, Draw, corrupt
 
@@ -26,44 +26,44 @@ class Classifier(nn.Module):
         self.trunk, self.signals = learner.averaged
         self.classes, self.shape = tuple(facts["classes"]), tuple(facts["shape"])
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.signals["labels"].logits(self.trunk, pictures).softmax(1)
+    def forward(self, images: Tensor) -> Tensor:
+        return self.signals["labels"].logits(self.trunk, images).softmax(1)
 
     @torch.no_grad()
-    def probabilities(self, pictures: Pictures | Tensor, batch: int = 1000) -> Tensor:
+    def probabilities(self, images: ImageSet | Tensor, batch: int = 1000) -> Tensor:
         """[N, K], in eval mode, on clean pictures."""
         self.eval()
-        fetch = pictures.fetch if isinstance(pictures, Pictures) else pictures.__getitem__
+        fetch = images.fetch if isinstance(images, ImageSet) else images.__getitem__
         device = next(self.parameters()).device
-        parts = [self(fetch(part).to(device)).cpu() for part in torch.arange(len(pictures)).split(batch)]
+        parts = [self(fetch(part).to(device)).cpu() for part in torch.arange(len(images)).split(batch)]
         return torch.cat(parts) if parts else torch.empty(0, len(self.classes))
 
-    def predict(self, pictures: Pictures | Tensor) -> list[tuple[str, float]]:
+    def predict(self, images: ImageSet | Tensor) -> list[tuple[str, float]]:
         """(class, confidence) for each picture."""
-        confidence, number = self.probabilities(pictures).max(1)
+        confidence, number = self.probabilities(images).max(1)
         return [(self.classes[k], c) for k, c in zip(number.tolist(), confidence.tolist())]
 
-    def accuracy(self, pictures: Pictures) -> float:
+    def accuracy(self, images: ImageSet) -> float:
         """Share of the labelled pictures that are told rightly; NaN where there are none."""
-        return (self.probabilities(pictures).argmax(1) == pictures.labels).float().mean().item()
+        return (self.probabilities(images).argmax(1) == images.labels).float().mean().item()
 
     @torch.no_grad()
-    def corrupted(self, pictures: Pictures, seed: int = 0) -> list[dict]:
+    def corrupted(self, images: ImageSet, seed: int = 0) -> list[dict]:
         """Accuracy by kind and severity (1 to 5) of corruption, on up to 2,000 of the pictures.
 
         After Hendrycks and Dietterich 2019, section 3.
         """
         self.eval()
-        pictures = pictures.some(2000)
+        images = images.some(2000)
         device = next(self.parameters()).device
         rows = []
         for kind in CORRUPTIONS:
             for severity in range(1, 6):
                 right = 0
-                for part in torch.arange(len(pictures)).split(1000):
-                    worse = corrupt(pictures.fetch(part), kind, severity, Draw(seed, severity, part)).to(device)
-                    right += int((self(worse).argmax(1).cpu() == pictures.labels[part]).sum())
-                rows.append({"corruption": kind, "severity": severity, "accuracy": right / max(1, len(pictures))})
+                for part in torch.arange(len(images)).split(1000):
+                    worse = corrupt(images.fetch(part), kind, severity, Draw(seed, severity, part)).to(device)
+                    right += int((self(worse).argmax(1).cpu() == images.labels[part]).sum())
+                rows.append({"corruption": kind, "severity": severity, "accuracy": right / max(1, len(images))})
         return rows
 
     def export(self, folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.learner import Learner
-from caudex.data import Pictures
+from caudex.data import ImageSet
 from caudex.data.sampling import evenly
 from caudex.models.export import export
 
@@ -27,12 +27,12 @@ class Encoder(nn.Module):
         self.trunk, self.signals = learner.averaged
         self.shape = tuple(facts["shape"])
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.trunk(pictures).pooled
+    def forward(self, images: Tensor) -> Tensor:
+        return self.trunk(images).pooled
 
-    def features(self, pictures: Pictures | Tensor) -> dict[str, Tensor]:
+    def features(self, images: ImageSet | Tensor) -> dict[str, Tensor]:
         """Of each layer, [N, D], on clean pictures: the pooled vector, and the channels' means of each map."""
-        return features(self.trunk, pictures)
+        return features(self.trunk, images)
 
     def export(self, folder: Path) -> list[Path]:
         """model.onnx (pictures float [N, C, H, W] in [0, 1] to features [N, width]) and model.safetensors."""
@@ -40,15 +40,15 @@ class Encoder(nn.Module):
 
 
 @torch.no_grad()
-def features(trunk: nn.Module, pictures: Pictures | Tensor, batch: int = 1000) -> dict[str, Tensor]:
+def features(trunk: nn.Module, images: ImageSet | Tensor, batch: int = 1000) -> dict[str, Tensor]:
     """What each layer of a trunk, in eval mode, makes of clean pictures: layer name to [N, D], `pooled` last.
 
     Of a map the means of its positive and of its negative parts count: two numbers a channel.
     """
     parts = []
     with _evaluating(trunk) as device:
-        for rows in torch.arange(len(pictures)).split(batch):
-            made = trunk(_fetched(pictures, rows).to(device))
+        for rows in torch.arange(len(images)).split(batch):
+            made = trunk(_fetched(images, rows).to(device))
             maps = {name: made.layers[name] for name in trunk.widths}
             flat = {name: torch.cat([x.relu().mean((2, 3)), (-x).relu().mean((2, 3))], 1) for name, x in maps.items()}
             parts.append({name: value.cpu() for name, value in (flat | {"pooled": made.pooled}).items()})
@@ -56,21 +56,21 @@ def features(trunk: nn.Module, pictures: Pictures | Tensor, batch: int = 1000) -
 
 
 @torch.no_grad()
-def recalibrate(trunk: nn.Module, pictures: Pictures | Tensor, sample: int = 2000) -> None:
+def recalibrate(trunk: nn.Module, images: ImageSet | Tensor, sample: int = 2000) -> None:
     """Batch normalisation's running statistics anew from clean pictures.
 
     Signals show a trunk turned, holed or scrambled pictures; it would meet whole ones with the statistics of those.
     """
     norms = [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     before = [norm.momentum for norm in norms]
-    rows = evenly(len(pictures), sample)
+    rows = evenly(len(images), sample)
     with _evaluating(trunk) as device:
         for norm in norms:
             norm.reset_running_stats()
             norm.train()
             norm.momentum = None  # a plain mean over the batches
         for part in rows.chunk(max(1, len(rows) // 250)):  # none of a single picture
-            trunk(_fetched(pictures, part).to(device))
+            trunk(_fetched(images, part).to(device))
         for norm, momentum in zip(norms, before):
             norm.momentum = momentum
 
@@ -87,5 +87,5 @@ def _evaluating(trunk: nn.Module) -> Iterator[torch.device]:
             module.training = mode
 
 
-def _fetched(pictures: Pictures | Tensor, rows: Tensor) -> Tensor:
-    return pictures.fetch(rows) if isinstance(pictures, Pictures) else pictures[rows]
+def _fetched(images: ImageSet | Tensor, rows: Tensor) -> Tensor:
+    return images.fetch(rows) if isinstance(images, ImageSet) else images[rows]

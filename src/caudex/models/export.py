@@ -22,7 +22,7 @@ def export(module: nn.Module, shape: tuple[int, int, int], folder: Path, output:
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "model.safetensors", safe_bytes(module.state_dict()))
     torch.onnx.export(
-        module, (torch.zeros(2, *shape),), folder / "model.onnx", input_names=["pictures"], output_names=[output],
-        dynamic_shapes={"pictures": {0: torch.export.Dim("n")}}, dynamo=True, external_data=False, verbose=False,
+        module, (torch.zeros(2, *shape),), folder / "model.onnx", input_names=["images"], output_names=[output],
+        dynamic_shapes={"images": {0: torch.export.Dim("n")}}, dynamo=True, external_data=False, verbose=False,
     )  # fmt: skip
     return [folder / "model.onnx", folder / "model.safetensors"]

@@ -106,7 +106,7 @@ def encoder(run: str | None) -> tuple[LanguageModel, str]:
     if run is None:
         from caudex.models.importing import model_of
 
-        folder = data.folder("minilm")
+        folder = data.corpus_folder("minilm")
         return model_of(folder)[2], str(folder)
     from caudex.core.system import load
 
@@ -118,7 +118,7 @@ def encoder(run: str | None) -> tuple[LanguageModel, str]:
 
 def indexed(spec: str, run: str | None, column: str | None) -> Index:
     """The index of these texts: as it lies in the cache, or built there; what was encoded before a kill is kept."""
-    documents = data.documents(spec, column)
+    documents = data.open_documents(spec, column)
     model, name = encoder(run)
     key = repr([name, str(documents.root.resolve()), documents.column, documents.sources(), WORDS])
     folder = cache_folder() / "search" / hashlib.sha256(key.encode()).hexdigest()[:16]

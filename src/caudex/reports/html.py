@@ -90,7 +90,7 @@ def write_report(path: str | Path) -> Path:
     if not finished(run):
         way = f"<code>caudex resume {escape(str(path))}</code> goes on with it."
         parts.append(f"<div class='note'>This training is not finished; {way}</div>")
-    parts.append(pictures(run.path / "figures"))
+    parts.append(images(run.path / "figures"))
     if (samples := run.path / "samples.txt").exists():
         parts.append(f"<h2>Samples, as they came</h2><pre>{escape(samples.read_text())}</pre>")
     if rounds := figures.table(run.path / "tables" / "rounds.csv"):
@@ -127,7 +127,7 @@ def rows(table: Sequence[Sequence]) -> str:
     return f"<div class='scroll'><table><tr>{head}</tr>{body}</table></div>"
 
 
-def pictures(folder: Path) -> str:
+def images(folder: Path) -> str:
     """Every figure with its caption, in the captions' order; the small ones side by side."""
     order = list(CAPTIONS)
 

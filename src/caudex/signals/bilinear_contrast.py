@@ -42,7 +42,7 @@ class BilinearContrast(Signal):
             self.slow = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
 
     def loss(self, trunk, batch):
-        queries = self.head(trunk(batch.pictures).pooled)  # [B, W]; the pass is shared with whoever sees the same view
+        queries = self.head(trunk(batch.images).pooled)  # [B, W]; the pass is shared with whoever sees the same view
         with torch.no_grad():
             slow_trunk, slow_head = self.slow.copy if self.slow else (trunk, self.head)
             keys = slow_head(slow_trunk(batch.other).pooled)

@@ -37,7 +37,7 @@ class Colorization(Signal):
         return math.log(len(self.centres))
 
     def loss(self, trunk, batch):
-        lab = to_lab(batch.pictures)
+        lab = to_lab(batch.images)
         logits = self.logits(trunk, lab[:, :1])  # [B, Q, h, w], coarser than the picture
         colours = F.adaptive_avg_pool2d(lab[:, 1:], logits.shape[2:])
         nearest, weights = encode(colours, self.centres)  # [B, 5, h, w]

@@ -61,9 +61,9 @@ class Contrast(Signal):
         return None if self.choices is None else math.log(int(self.choices))
 
     def loss(self, trunk, batch):
-        if len(batch.pictures) < 2:
+        if len(batch.images) < 2:
             raise CaudexError("contrast needs other pictures to tell one from; a batch of 1 has none, try --batch 128.")
-        views = (batch.pictures, batch.other)
+        views = (batch.images, batch.other)
         if self.keys:
             scores, partner, pairs = self._against_queue(trunk, *views)
         else:
@@ -108,9 +108,9 @@ class Contrast(Signal):
         self.place.copy_((self.place + size) % count)
 
 
-def projected(trunk, head: nn.Module, pictures: Tensor) -> Tensor:
+def projected(trunk, head: nn.Module, images: Tensor) -> Tensor:
     """What trunk and head make of pictures, on the unit sphere: [B, D]."""
-    return F.normalize(head(trunk(pictures).pooled), dim=1)
+    return F.normalize(head(trunk(images).pooled), dim=1)
 
 
 @torch.no_grad()

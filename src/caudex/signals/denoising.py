@@ -27,12 +27,12 @@ class Denoising(Signal):
         return 1.0
 
     def loss(self, trunk, batch):
-        noised = self.noised(batch.pictures)
-        left = (noised - batch.pictures).square().mean().clamp_min(LEAST)
-        return Taught((self.clean(trunk, noised) - batch.pictures).square().mean() / left)
+        noised = self.noised(batch.images)
+        left = (noised - batch.images).square().mean().clamp_min(LEAST)
+        return Taught((self.clean(trunk, noised) - batch.images).square().mean() / left)
 
-    def noised(self, pictures: Tensor) -> Tensor:
-        return (pictures + self.std * torch.randn_like(pictures)).clamp(0, 1)
+    def noised(self, images: Tensor) -> Tensor:
+        return (images + self.std * torch.randn_like(images)).clamp(0, 1)
 
     def clean(self, trunk, noised: Tensor) -> Tensor:
         """Pictures without their noise, [B, C, H, W]."""

@@ -26,12 +26,12 @@ class Depth(Signal):
     def trivial(self):
         return 1.0
 
-    def log_depth(self, trunk, pictures: Tensor) -> Tensor:
+    def log_depth(self, trunk, images: Tensor) -> Tensor:
         """Logarithms of metres [B, H, W] from pictures [B, C, H, W]."""
-        return self.head(trunk(pictures), pictures.shape[2:]).squeeze(1)
+        return self.head(trunk(images), images.shape[2:]).squeeze(1)
 
     def loss(self, trunk, batch):
-        told, true = self.log_depth(trunk, batch.pictures), batch.depth.log()
+        told, true = self.log_depth(trunk, batch.images), batch.depth.log()
         left = scale_invariant(true.mean(), true).clamp_min(1e-8)
         metrics = {"relative_error": relative_error(told.detach().exp(), batch.depth)}
         return Taught(scale_invariant(told, true) / left, metrics)

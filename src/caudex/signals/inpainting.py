@@ -46,17 +46,17 @@ class Inpainting(Signal):
         return 1 - self.adversarial + (self.adversarial + 2) * math.log(2) if self.adversarial else 1.0
 
     def loss(self, trunk, batch):
-        pictures = batch.pictures
-        hole, mean = self.hole(pictures), trunk.standardise.mean  # [B, 1, H, W], [C, 1, 1]
-        fill = self.fill(trunk, torch.where(hole, mean, pictures))
-        left = ((mean - pictures).square() * hole).mean().clamp_min(LEAST)
-        error = ((fill - pictures).square() * hole).mean() / left
+        images = batch.images
+        hole, mean = self.hole(images), trunk.standardise.mean  # [B, 1, H, W], [C, 1, 1]
+        fill = self.fill(trunk, torch.where(hole, mean, images))
+        left = ((mean - images).square() * hole).mean().clamp_min(LEAST)
+        error = ((fill - images).square() * hole).mean() / left
         if not self.adversarial:
             return Taught(error)
-        filled = torch.where(hole, fill, pictures)
+        filled = torch.where(hole, fill, images)
         with frozen(self.critic), frozen(self.verdict):
             deceived = F.softplus(-self.judge(filled)).mean()
-        told = F.softplus(-self.judge(pictures)).mean() + F.softplus(self.judge(filled.detach())).mean()
+        told = F.softplus(-self.judge(images)).mean() + F.softplus(self.judge(filled.detach())).mean()
         loss = (1 - self.adversarial) * error + self.adversarial * deceived + told
         return Taught(loss, {"error": error, "critic": told})
 
@@ -64,12 +64,12 @@ class Inpainting(Signal):
         """What the pictures [B, C, H, W] with a hole should be: [B, C, H, W], everywhere."""
         return self.head(trunk(holed), holed.shape[2:])
 
-    def judge(self, pictures: Tensor) -> Tensor:
-        return self.verdict(self.critic(pictures).pooled)
+    def judge(self, images: Tensor) -> Tensor:
+        return self.verdict(self.critic(images).pooled)
 
-    def hole(self, pictures: Tensor) -> Tensor:
+    def hole(self, images: Tensor) -> Tensor:
         """bool [B, 1, H, W], true in the hole."""
-        count, (height, width), device = len(pictures), pictures.shape[2:], pictures.device
+        count, (height, width), device = len(images), images.shape[2:], images.device
         if self.mask == "centre":
             size, corner = torch.full((count, 2), 0.5, device=device), torch.full((count, 2), 0.25, device=device)
         else:

@@ -49,23 +49,23 @@ class Jigsaw(Signal):
         return math.log(self.orders)
 
     def loss(self, trunk, batch):
-        number = torch.randint(self.orders, (len(batch.pictures),), device=batch.pictures.device)  # [B]
-        logits = self.told(trunk, self.shuffled(batch.pictures, number))
+        number = torch.randint(self.orders, (len(batch.images),), device=batch.images.device)  # [B]
+        logits = self.told(trunk, self.shuffled(batch.images, number))
         return Taught(F.cross_entropy(logits, number), {"accuracy": accuracy(logits, number)})
 
-    def shuffled(self, pictures: Tensor, number: Tensor) -> Tensor:
+    def shuffled(self, images: Tensor, number: Tensor) -> Tensor:
         """Tiles [B, P, C, s, s] in the order of the permutations [B], each of mean 0 and deviation 1."""
-        cell = min(pictures.shape[2:]) // self.grid
+        cell = min(images.shape[2:]) // self.grid
         side = cell - max(2, round(cell * 11 / 75))  # 64 of 75 pixels in the paper
         if side < SMALLEST_TILE:
             raise CaudexError(
-                f"pictures of {pictures.shape[2]} x {pictures.shape[3]} give tiles of {side} pixels, too few to see "
+                f"pictures of {images.shape[2]} x {images.shape[3]} give tiles of {side} pixels, too few to see "
                 f"anything; try --size {self.grid * (SMALLEST_TILE + 2)} or larger."
             )
-        cells = torch.tensor([length // self.grid for length in pictures.shape[2:]], device=pictures.device)
-        jitter = torch.rand(len(pictures), self.grid**2, 2, device=pictures.device)
+        cells = torch.tensor([length // self.grid for length in images.shape[2:]], device=images.device)
+        jitter = torch.rand(len(images), self.grid**2, 2, device=images.device)
         corners = (jitter * (cells - side)).long()  # the last one stays free: no two tiles touch
-        return arranged(normalised(tiles(pictures, self.grid, corners, side)), self.permutations[number])
+        return arranged(normalised(tiles(images, self.grid, corners, side)), self.permutations[number])
 
     def told(self, trunk, shuffled: Tensor) -> Tensor:
         """[B, orders] from tiles; the trunk's first layer standardises, which is undone before it."""

@@ -26,6 +26,6 @@ class Rotation(Signal):
         return math.log(4)
 
     def loss(self, trunk, batch):
-        turned, quarters = all_four_rotations(batch.pictures)  # [4B, C, H, W], [4B]
+        turned, quarters = all_four_rotations(batch.images)  # [4B, C, H, W], [4B]
         logits = self.head(trunk(turned).pooled)
         return Taught(F.cross_entropy(logits, quarters), {"accuracy": accuracy(logits, quarters)})

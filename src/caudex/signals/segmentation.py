@@ -32,12 +32,12 @@ class Segmentation(Signal):
     def trivial(self):
         return math.log(self.classes)
 
-    def logits(self, trunk, pictures: Tensor) -> Tensor:
+    def logits(self, trunk, images: Tensor) -> Tensor:
         """[B, K, H, W] from pictures [B, C, H, W]."""
-        return self.head(trunk(pictures), pictures.shape[2:])
+        return self.head(trunk(images), images.shape[2:])
 
     def loss(self, trunk, batch):
-        logits = self.logits(trunk, batch.pictures)
+        logits = self.logits(trunk, batch.images)
         metrics = {
             "accuracy": accuracy(logits.detach(), batch.segments),
             "mean_iou": mean_iou(logits.detach().argmax(1), batch.segments, self.classes),

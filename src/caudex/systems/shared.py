@@ -20,7 +20,7 @@ TRUNKS = ("small", "resnet50")
 
 
 @dataclass
-class OnPictures:
+class ImageSystem:
     """The settings of systems that learn from pictures: fields only, so that what a system does stands in its file."""
 
     data: str = "digits"
@@ -78,13 +78,13 @@ def found(facts: dict) -> str:
     return f"{classes}{counts} pictures of {facts['shape'][1]} x {facts['shape'][2]}"
 
 
-def mirrored(settings: OnPictures, facts: dict) -> bool:
+def mirrored(settings: ImageSystem, facts: dict) -> bool:
     """Whether pictures may be mirrored: where it is asked for, or they are in colour."""
     return facts["shape"][0] == 3 if settings.mirror is None else settings.mirror
 
 
 def network(
-    settings: OnPictures, facts: dict, width: int | None = None, dropout: float = 0.0, survival: float = 1.0
+    settings: ImageSystem, facts: dict, width: int | None = None, dropout: float = 0.0, survival: float = 1.0
 ) -> Trunk:
     """The trunk that the settings name."""
     channels, side, width = facts["shape"][0], min(facts["shape"][1:]), width or settings.width
@@ -93,7 +93,7 @@ def network(
     return trunks.ResNet(channels, width, settings.depth, dropout, survival, stride=settings.stride)
 
 
-def check_network(settings: OnPictures) -> None:
+def check_network(settings: ImageSystem) -> None:
     inside(settings, batch=(2, 1 << 20), width=(4, 4096), depth=(1, 100), stride=(1, 4))
     inside(settings, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
     if settings.trunk not in TRUNKS:

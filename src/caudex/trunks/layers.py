@@ -29,14 +29,14 @@ class Standardise(nn.Module):
         self.register_buffer("mean", torch.full((channels, 1, 1), float(mean)))
         self.register_buffer("deviation", torch.full((channels, 1, 1), float(deviation)))
 
-    def measure(self, pictures: Tensor) -> None:
+    def measure(self, images: Tensor) -> None:
         """Take mean and deviation from pictures, uint8 [N, C, H, W]."""
-        values = pictures.float().div(255)
+        values = images.float().div(255)
         self.mean.copy_(values.mean((0, 2, 3)).view(-1, 1, 1))
         self.deviation.copy_(values.std((0, 2, 3)).clamp_min(0.02).view(-1, 1, 1))
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        laid = pictures.contiguous(memory_format=torch.channels_last)  # while they are bytes: a third of the time
+    def forward(self, images: Tensor) -> Tensor:
+        laid = images.contiguous(memory_format=torch.channels_last)  # while they are bytes: a third of the time
         less = laid.float().div_(255).sub_(self.mean) if laid.dtype == torch.uint8 else laid - self.mean
         return less.div_(self.deviation).to(self.mean.dtype)  # half where the weights are
 

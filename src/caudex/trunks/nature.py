@@ -50,9 +50,9 @@ class Nature(Trunk):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
-        pictures, layers = x.contiguous(memory_format=torch.channels_last), {}  # as bytes, of which there are fewer
-        x = pictures.to(self.convs[0].weight.dtype)
-        if pictures.dtype == torch.uint8:
+        images, layers = x.contiguous(memory_format=torch.channels_last), {}  # as bytes, of which there are fewer
+        x = images.to(self.convs[0].weight.dtype)
+        if images.dtype == torch.uint8:
             x.mul_(1 / 255)
         for i, conv in enumerate(self.convs):
             x = layers[f"conv{i + 1}"] = conv(x).relu_()

@@ -67,10 +67,10 @@ class _View:
             if not good(value):
                 raise CaudexError(f"{type(self).__name__}({name}={value!r}): {name} {why}; try {name}={instead!r}.")
 
-    def __call__(self, pictures: Tensor, draw: Draw) -> Tensor:
-        pictures = fresh(pictures)
+    def __call__(self, images: Tensor, draw: Draw) -> Tensor:
+        images = fresh(images)
         return (
-            self.see(pictures, draw).clamp_(0, 1) if len(pictures) else pictures
+            self.see(images, draw).clamp_(0, 1) if len(images) else images
         )  # interpolation may exceed 1 by 1e-7
 
 
@@ -80,10 +80,10 @@ class Compose(_View):
 
     views: tuple[Callable[[Tensor, Draw], Tensor], ...]
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
         for view in self.views:
-            pictures = view(pictures, draw.of(slice(None)))
-        return pictures
+            images = view(images, draw.of(slice(None)))
+        return images
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Crop(_View):
 
     padding: int = 4
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
-        sides = pictures.shape[2:]
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
+        sides = images.shape[2:]
         if self.padding >= min(sides):
             raise CaudexError(
                 f"Crop(padding={self.padding}): padding reflects more than a picture of {sides[0]} x {sides[1]} holds; "
@@ -103,7 +103,7 @@ class Crop(_View):
         steps = (torch.arange(side, device=moves.device) + move[:, None] for side, move in zip(sides, moves.unbind(1)))
         rows, columns = (side - 1 - (side - 1 - step.abs()).abs() for side, step in zip(sides, steps))  # reflected
         places = (rows[:, :, None] * sides[1] + columns[:, None, :]).flatten(1)[:, None]  # [B, 1, HW]
-        return pictures.flatten(2).gather(2, places.expand(-1, pictures.shape[1], -1)).view_as(pictures)
+        return images.flatten(2).gather(2, places.expand(-1, images.shape[1], -1)).view_as(images)
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,14 @@ class ResizedCrop(_View):
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
-        height, width = pictures.shape[2:]
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
+        height, width = images.shape[2:]
         area = draw.uniform(low=self.scale[0], high=self.scale[1]).log()
         ratio = draw.uniform(low=math.log(self.ratio[0]), high=math.log(self.ratio[1])) - math.log(width / height)
         grown = -torch.stack([area + ratio, area - ratio], 1).div(2).clamp(max=0)  # [B, 2]: how wide, how high
         shifts = (grown.exp() - 1) / 2 * draw.uniform(2, low=-1.0, high=1.0)
         (wider, higher), (x, y) = grown.unbind(1), shifts.unbind(1)
-        return warp(pictures, shift_x=x, shift_y=y, scale=(wider + higher) / 2, stretch=(wider - higher) / 2)
+        return warp(images, shift_x=x, shift_y=y, scale=(wider + higher) / 2, stretch=(wider - higher) / 2)
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ class Flip(_View):
 
     p: float = 0.5
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
         rows = rows_of(draw.chance(self.p))
-        return pictures.index_copy_(0, rows, pictures.index_select(0, rows).flip(3))
+        return images.index_copy_(0, rows, images.index_select(0, rows).flip(3))
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,9 @@ class Shift(_View):
     fill: str = "border"
     """what comes in: `border` repeats the last pixels, which keeps dark backgrounds dark; or reflect, black"""
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
         x, y = draw.uniform(2, low=-self.share, high=self.share).unbind(1)
-        return warp(pictures, fill=self.fill, shift_x=x, shift_y=y)
+        return warp(images, fill=self.fill, shift_x=x, shift_y=y)
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,8 @@ class Rotate(_View):
     degrees: float = 15.0
     fill: str = "border"
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
-        return warp(pictures, fill=self.fill, rotate=draw.uniform(low=-self.degrees, high=self.degrees))
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
+        return warp(images, fill=self.fill, rotate=draw.uniform(low=-self.degrees, high=self.degrees))
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,9 @@ class Scale(_View):
     share: float = 0.2
     fill: str = "border"
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
         scale = draw.uniform(low=-1.0, high=1.0) * math.log1p(self.share)
-        return warp(pictures, fill=self.fill, scale=scale)
+        return warp(images, fill=self.fill, scale=scale)
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ class Shear(_View):
     slope: float = 0.3
     fill: str = "border"
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
         slope, along_x = draw.uniform(low=-self.slope, high=self.slope), draw.chance(0.5)
-        return warp(pictures, fill=self.fill, shear_x=slope * along_x, shear_y=slope * ~along_x)
+        return warp(images, fill=self.fill, shear_x=slope * along_x, shear_y=slope * ~along_x)
 
 
 @dataclass(frozen=True)
@@ -198,12 +198,12 @@ class Colour(_View):
     hue: float = 0.1
     p: float = 0.8
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
         chosen = draw.chance(self.p)
         names = ("brightness", "contrast", "saturation", "hue")
         drawn = draw.uniform(4, low=-1.0, high=1.0) * chosen[:, None]
         amounts = {name: drawn[:, i] * getattr(self, name) for i, name in enumerate(names)}
-        return tone(pictures, **{name: amount.clamp(min=-1) for name, amount in amounts.items()})
+        return tone(images, **{name: amount.clamp(min=-1) for name, amount in amounts.items()})
 
 
 @dataclass(frozen=True)
@@ -212,12 +212,12 @@ class Grey(_View):
 
     p: float = 0.2
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
         rows = rows_of(draw.chance(self.p))
-        if pictures.shape[1] == 3:
-            luma = torch.einsum("bchw,c->bhw", pictures.index_select(0, rows), LUMA.to(pictures.device, torch.float32))
-            pictures.index_copy_(0, rows, luma.clamp_(0, 1)[:, None].expand(-1, 3, -1, -1))
-        return pictures
+        if images.shape[1] == 3:
+            luma = torch.einsum("bchw,c->bhw", images.index_select(0, rows), LUMA.to(images.device, torch.float32))
+            images.index_copy_(0, rows, luma.clamp_(0, 1)[:, None].expand(-1, 3, -1, -1))
+        return images
 
 
 @dataclass(frozen=True)
@@ -227,10 +227,10 @@ class Blur(_View):
     sigma: tuple[float, float] = (0.1, 2.0)
     p: float = 0.5
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
         rows = rows_of(draw.chance(self.p))
-        sigma = draw.uniform(low=self.sigma[0], high=self.sigma[1])[rows] / pictures.shape[2]
-        return pictures.index_copy_(0, rows, focus(pictures.index_select(0, rows), blur=sigma))
+        sigma = draw.uniform(low=self.sigma[0], high=self.sigma[1])[rows] / images.shape[2]
+        return images.index_copy_(0, rows, focus(images.index_select(0, rows), blur=sigma))
 
 
 @dataclass(frozen=True)
@@ -239,8 +239,8 @@ class Noise(_View):
 
     std: float = 0.1
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
-        return noise(pictures, draw, pictures.new_full(pictures.shape[:1], self.std))
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
+        return noise(images, draw, images.new_full(images.shape[:1], self.std))
 
 
 @dataclass(frozen=True)
@@ -249,8 +249,8 @@ class Cutout(_View):
 
     share: float = 0.5
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
-        return cutout(pictures, draw, pictures.new_full(pictures.shape[:1], self.share))
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
+        return cutout(images, draw, images.new_full(images.shape[:1], self.share))
 
 
 @dataclass(frozen=True)
@@ -265,17 +265,17 @@ class RandAugment(_View):
     operations: tuple[str, ...] = tuple(OPERATIONS)
     fill: str = "border"
 
-    def see(self, pictures: Tensor, draw: Draw) -> Tensor:
+    def see(self, images: Tensor, draw: Draw) -> Tensor:
         known = [OPERATIONS[name] for name in self.operations]
         families = list(dict.fromkeys(family for family, _ in known))
-        owner = torch.tensor([families.index(family) for family, _ in known], device=pictures.device)
-        reach = torch.tensor([amount for _, amount in known], device=pictures.device)
+        owner = torch.tensor([families.index(family) for family, _ in known], device=images.device)
+        reach = torch.tensor([amount for _, amount in known], device=images.device)
         choices = draw.integers(len(known), self.number)
         signs = torch.where(draw.uniform(self.number) < 0.5, self.magnitude, -self.magnitude)
         for choice, sign in zip(choices.unbind(1), signs.unbind(1)):
             drawn = owner[choice]
             order = drawn.argsort()  # side by side, the pictures of a family are a slice
-            pictures, choice = pictures.index_select(0, order), choice[order]
+            images, choice = images.index_select(0, order), choice[order]
             amount = sign[order] * reach[choice]
             amounts = reach.new_zeros(len(known), len(choice)).scatter_(0, choice[None], amount[None]).unbind()
             start = 0
@@ -287,9 +287,9 @@ class RandAugment(_View):
                     named = {name: column[rows] for name, (doer, _), column in columns if doer is family}
                     if family is warp:
                         named["fill"] = self.fill
-                    pictures[rows] = family(pictures[rows], own, **named)
-            pictures = pictures.index_select(0, order.argsort())
-        return pictures
+                    images[rows] = family(images[rows], own, **named)
+            images = images.index_select(0, order.argsort())
+        return images
 
 
 def contrastive(crop: float = 0.3, colour: float = 0.5, mirror: bool = True) -> Compose:

@@ -21,7 +21,7 @@ _DAMAGE = {
 CORRUPTIONS = tuple(_DAMAGE)
 
 
-def corrupt(pictures: Tensor, kind: str, severity: int, draw: Draw) -> Tensor:
+def corrupt(images: Tensor, kind: str, severity: int, draw: Draw) -> Tensor:
     """Pictures made worse on purpose, to measure robustness (after Hendrycks and Dietterich 2019, section 3).
 
     Strengths are relative to the side, so that they mean the same on small digits and on photos; shift and rotation
@@ -32,6 +32,6 @@ def corrupt(pictures: Tensor, kind: str, severity: int, draw: Draw) -> Tensor:
     if severity not in (1, 2, 3, 4, 5):
         raise CaudexError(f"severity {severity!r} is not on the scale; take 1 (slight) to 5 (severe).")
     family, name, amounts = _DAMAGE[kind]
-    pictures, amount = fresh(pictures), amounts[severity - 1]
+    images, amount = fresh(images), amounts[severity - 1]
     sign = torch.where(draw.chance(0.5) & (family is warp), -1.0, 1.0)
-    return family(pictures, draw, **{name: sign * amount}).clamp_(0, 1)
+    return family(images, draw, **{name: sign * amount}).clamp_(0, 1)

@@ -10,13 +10,13 @@ from torch import Tensor
 from caudex.core.errors import CaudexError
 
 
-def as_float(pictures: Tensor) -> Tensor:
+def as_float(images: Tensor) -> Tensor:
     """uint8 pictures become float32 in [0, 1]; floats pass through."""
-    if pictures.dtype == torch.uint8:
-        return pictures.float().mul_(1 / 255)
-    if not pictures.is_floating_point():
-        raise CaudexError(f"pictures of {pictures.dtype} have no known range; give uint8, or floats in [0, 1].")
-    return pictures
+    if images.dtype == torch.uint8:
+        return images.float().mul_(1 / 255)
+    if not images.is_floating_point():
+        raise CaudexError(f"pictures of {images.dtype} have no known range; give uint8, or floats in [0, 1].")
+    return images
 
 
 def _signed(word: int) -> int:

@@ -19,11 +19,11 @@ _FROM_XYZ = torch.linalg.inv(_TO_XYZ)
 _KNEE = 6 / 29  # below it Lab's cube root gives way to its tangent
 
 
-def to_lab(pictures: Tensor) -> Tensor:
+def to_lab(images: Tensor) -> Tensor:
     """sRGB pictures to L in [0, 100], a and b, [B, 3, H, W]: white is D65 (CIE 15:2004, section 8.2.1)."""
-    _require(pictures, 3, "sRGB pictures")
-    pictures = as_float(pictures)
-    linear = torch.where(pictures <= 0.04045, pictures / 12.92, ((pictures + 0.055) / 1.055).pow(2.4))
+    _require(images, 3, "sRGB pictures")
+    images = as_float(images)
+    linear = torch.where(images <= 0.04045, images / 12.92, ((images + 0.055) / 1.055).pow(2.4))
     shares = _mixed(_TO_XYZ, linear)
     # clamped before the power too: its gradient at black is infinite, and `where` would let NaN through
     root = shares.clamp(min=_KNEE**3).pow(1 / 3)
@@ -46,13 +46,13 @@ def grey_of(lightness: Tensor) -> Tensor:
     return _encoded(_cubed((lightness + 16) / 116)).repeat(1, 3, 1, 1)
 
 
-def _require(pictures: Tensor, channels: int, name: str) -> None:
-    if pictures.ndim != 4 or pictures.shape[1] != channels:
-        raise CaudexError(f"{name} of shape {list(pictures.shape)} cannot be converted; give [B, {channels}, H, W].")
+def _require(images: Tensor, channels: int, name: str) -> None:
+    if images.ndim != 4 or images.shape[1] != channels:
+        raise CaudexError(f"{name} of shape {list(images.shape)} cannot be converted; give [B, {channels}, H, W].")
 
 
-def _mixed(matrix: Tensor, pictures: Tensor) -> Tensor:
-    return torch.einsum("ij,bjhw->bihw", matrix.to(pictures.device, pictures.dtype), pictures)
+def _mixed(matrix: Tensor, images: Tensor) -> Tensor:
+    return torch.einsum("ij,bjhw->bihw", matrix.to(images.device, images.dtype), images)
 
 
 def _cubed(root: Tensor) -> Tensor:

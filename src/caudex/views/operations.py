@@ -12,11 +12,11 @@ from caudex.core.errors import CaudexError
 from caudex.views.draw import Draw, as_float
 
 
-def fresh(pictures: Tensor) -> Tensor:
-    if pictures.ndim != 4 or pictures.shape[1] not in (1, 3):
-        raise CaudexError(f"pictures of shape {list(pictures.shape)} cannot be viewed; give [B, 1 or 3, H, W].")
-    floats = as_float(pictures).to(torch.float32).contiguous()
-    return floats.clone() if floats.data_ptr() == pictures.data_ptr() else floats
+def fresh(images: Tensor) -> Tensor:
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise CaudexError(f"pictures of shape {list(images.shape)} cannot be viewed; give [B, 1 or 3, H, W].")
+    floats = as_float(images).to(torch.float32).contiguous()
+    return floats.clone() if floats.data_ptr() == images.data_ptr() else floats
 
 
 def rows_of(chosen: Tensor) -> Tensor:
@@ -31,28 +31,28 @@ MOTIONS = ("shift_x", "shift_y", "rotate", "shear_x", "shear_y", "scale", "stret
 FILLS = {"border": "border", "reflect": "reflection", "black": "zeros"}
 
 
-def warp(pictures: Tensor, draw: Draw | None = None, fill: str = "border", **motions: Tensor) -> Tensor:
+def warp(images: Tensor, draw: Draw | None = None, fill: str = "border", **motions: Tensor) -> Tensor:
     """Each picture moved by its own affine map about its centre, bilinear, in one `grid_sample`.
 
     It is scaled first (by exp(scale + stretch) across, exp(scale - stretch) down), then sheared (slopes), turned
     (degrees, counter-clockwise) and shifted (shares of the side, right and down). `fill` says what comes in.
     """
-    batch, _, height, width = pictures.shape
-    none = pictures.new_zeros(batch)
+    batch, _, height, width = images.shape
+    none = images.new_zeros(batch)
     shift_x, shift_y, degrees, shear_x, shear_y, scale, stretch = (motions.get(name, none) for name in MOTIONS)
     angle = degrees * (math.pi / 180)
     cos, sin, area = angle.cos(), angle.sin(), 1 - shear_x * shear_y
-    from_x = torch.arange(width, device=pictures.device) - (width - 1) / 2 - (shift_x * width)[:, None]  # [B, W]
-    from_y = torch.arange(height, device=pictures.device) - (height - 1) / 2 - (shift_y * height)[:, None]  # [B, H]
+    from_x = torch.arange(width, device=images.device) - (width - 1) / 2 - (shift_x * width)[:, None]  # [B, W]
+    from_y = torch.arange(height, device=images.device) - (height - 1) / 2 - (shift_y * height)[:, None]  # [B, H]
     # where an output pixel comes from: the inverse of turn @ shear @ scale, y pointing down
     inverse = ((width, scale + stretch, cos - shear_x * sin, -sin - shear_x * cos),
                (height, scale - stretch, sin - shear_y * cos, cos + shear_y * sin))  # fmt: skip
-    grid = pictures.new_empty(batch, height, width, 2)
+    grid = images.new_empty(batch, height, width, 2)
     for axis, (side, growth, by_x, by_y) in enumerate(inverse):
         shrink = torch.exp(-growth) / (area * (side / 2))  # grid_sample counts in half sides
         part_x, part_y = from_x * (shrink * by_x)[:, None], from_y * (shrink * by_y)[:, None]
         torch.add(part_x[:, None, :], part_y[:, :, None], out=grid[..., axis])
-    return grid_sample(pictures, grid, mode="bilinear", padding_mode=FILLS[fill], align_corners=False)
+    return grid_sample(images, grid, mode="bilinear", padding_mode=FILLS[fill], align_corners=False)
 
 
 LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
@@ -62,23 +62,23 @@ _QUARTER = torch.linalg.inv(_YIQ) @ torch.tensor([[0, 0, 0], [0, 0, -1], [0, 1, 
 _COLOUR = torch.stack([LUMA.expand(3, 3), torch.eye(3) - LUMA, _QUARTER]).flatten(1).float()  # [3, 9]
 
 
-def tone(pictures: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tensor:
+def tone(images: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tensor:
     """Brightness, contrast, saturation (each times 1 + amount) and hue (turned by that share of the circle, in YIQ).
 
     In this order and, as in SimCLR, clamped only at the end (Chen et al. 2020, appendix A). So all four are one
     linear map: matrix @ ((1 + contrast) * picture - contrast * its mean).
     """
-    none = pictures.new_zeros(len(pictures))
+    none = images.new_zeros(len(images))
     names = ("brightness", "contrast", "saturation", "hue")
     brightness, contrast, saturation, hue = (amounts.get(name, none) for name in names)
     matrix, contrast = (1 + brightness)[:, None, None], contrast[:, None, None]
-    if pictures.shape[1] == 3:
+    if images.shape[1] == 3:
         chroma = torch.polar(1 + saturation, hue * (2 * math.pi))
         weights = torch.stack([torch.ones_like(hue), chroma.real, chroma.imag], 1)
-        matrix = matrix * (weights @ _COLOUR.to(pictures.device)).view(-1, 3, 3)
-    flat = pictures.flatten(2)
+        matrix = matrix * (weights @ _COLOUR.to(images.device)).view(-1, 3, 3)
+    flat = images.flatten(2)
     rest = (matrix * -contrast) @ flat.mean(2, keepdim=True)
-    return torch.baddbmm(rest, matrix * (1 + contrast), flat).clamp_(0, 1).view_as(pictures)
+    return torch.baddbmm(rest, matrix * (1 + contrast), flat).clamp_(0, 1).view_as(images)
 
 
 def _gaussian(side: int, sigma: Tensor) -> Tensor:
@@ -92,52 +92,52 @@ def _gaussian(side: int, sigma: Tensor) -> Tensor:
     return matrix.div_(matrix.sum(2, keepdim=True))
 
 
-def focus(pictures: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tensor:
+def focus(images: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tensor:
     """A Gaussian blur of deviation |blur| of the height, and sharpness times 1 + amount: at -1 slightly blurred."""
-    batch, channels, height, width = pictures.shape
-    none = pictures.new_zeros(batch)
+    batch, channels, height, width = images.shape
+    none = images.new_zeros(batch)
     blur, sharpness = amounts.get("blur", none), amounts.get("sharpness", none)
     sigma = torch.where(sharpness == 0, blur.abs() * height, 0.6)
     columns = _gaussian(width, sigma)
     rows = columns if height == width else _gaussian(height, sigma)
-    smooth = torch.bmm(pictures.view(batch, channels * height, width), columns.mT).view_as(pictures)
+    smooth = torch.bmm(images.view(batch, channels * height, width), columns.mT).view_as(images)
     smooth = torch.einsum("bij,bcjk->bcik", rows, smooth)
-    return smooth.lerp_(pictures, _each(torch.where(sharpness == 0, 0.0, 1 + sharpness))).clamp_(0, 1)
+    return smooth.lerp_(images, _each(torch.where(sharpness == 0, 0.0, 1 + sharpness))).clamp_(0, 1)
 
 
-def posterize(pictures: Tensor, draw: Draw | None, posterize: Tensor) -> Tensor:
+def posterize(images: Tensor, draw: Draw | None, posterize: Tensor) -> Tensor:
     """The last |amount| bits of each value dropped."""
     step = _each(torch.exp2(posterize.abs().round()))
-    return (pictures * 255).round_().div_(step).floor_().mul_(step / 255)
+    return (images * 255).round_().div_(step).floor_().mul_(step / 255)
 
 
-def solarize(pictures: Tensor, draw: Draw | None, solarize: Tensor) -> Tensor:
+def solarize(images: Tensor, draw: Draw | None, solarize: Tensor) -> Tensor:
     """The brightest |amount| of the range turned into its negative."""
     threshold = _each((1 - solarize.abs()) * (256 / 255))  # at 0 above white
-    bright = (pictures - threshold).ge_(0)  # 1 or 0
-    return bright.sub_(pictures).abs_()
+    bright = (images - threshold).ge_(0)  # 1 or 0
+    return bright.sub_(images).abs_()
 
 
-def autocontrast(pictures: Tensor, draw: Draw | None, autocontrast: Tensor | None = None) -> Tensor:
+def autocontrast(images: Tensor, draw: Draw | None, autocontrast: Tensor | None = None) -> Tensor:
     """Each channel stretched from black to white, whatever the amount."""
-    low, high = pictures.amin((2, 3), keepdim=True), pictures.amax((2, 3), keepdim=True)
+    low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
     flat = high <= low
-    return ((pictures - low.masked_fill(flat, 0)) / (high - low).masked_fill(flat, 1)).clamp_(0, 1)
+    return ((images - low.masked_fill(flat, 0)) / (high - low).masked_fill(flat, 1)).clamp_(0, 1)
 
 
-def noise(pictures: Tensor, draw: Draw, noise: Tensor) -> Tensor:
+def noise(images: Tensor, draw: Draw, noise: Tensor) -> Tensor:
     """Gaussian noise of deviation |amount| on every value."""
-    return draw.normal(*pictures.shape[1:]).mul_(_each(noise)).add_(pictures).clamp_(0, 1)
+    return draw.normal(*images.shape[1:]).mul_(_each(noise)).add_(images).clamp_(0, 1)
 
 
-def cutout(pictures: Tensor, draw: Draw, cutout: Tensor) -> Tensor:
+def cutout(images: Tensor, draw: Draw, cutout: Tensor) -> Tensor:
     """A part of |amount| of each side, at a random place wholly inside, becomes black (DeVries and Taylor 2017)."""
-    sides = torch.tensor(pictures.shape[2:], device=pictures.device)
+    sides = torch.tensor(images.shape[2:], device=images.device)
     lengths = (cutout.abs()[:, None] * sides).round()  # [B, 2]
     starts = (draw.uniform(2) * (sides - lengths + 1)).floor()
     middles, halves = starts + (lengths - 1) / 2, lengths / 2
     rows, columns = (
-        ((torch.arange(side, device=pictures.device) - middle[:, None]).abs() < half[:, None]).to(pictures.dtype)
-        for side, middle, half in zip(pictures.shape[2:], middles.unbind(1), halves.unbind(1))
+        ((torch.arange(side, device=images.device) - middle[:, None]).abs() < half[:, None]).to(images.dtype)
+        for side, middle, half in zip(images.shape[2:], middles.unbind(1), halves.unbind(1))
     )
-    return pictures * (1 - rows[:, None, :, None] * columns[:, None, None, :])
+    return images * (1 - rows[:, None, :, None] * columns[:, None, None, :])

@@ -9,24 +9,24 @@ from caudex.core.errors import CaudexError
 from caudex.views.operations import rows_of
 
 
-def _require_square(pictures: Tensor) -> None:
-    height, width = pictures.shape[-2:]
+def _require_square(images: Tensor) -> None:
+    height, width = images.shape[-2:]
     if height != width:
         raise CaudexError(f"pictures of {height} x {width} do not fit themselves when turned; crop them to squares.")
 
 
-def quarter_turns(pictures: Tensor, quarters: Tensor) -> Tensor:
+def quarter_turns(images: Tensor, quarters: Tensor) -> Tensor:
     """Each picture turned counter-clockwise by its own number of quarters, exactly; the dtype stays."""
-    _require_square(pictures)
-    turned = pictures.clone()
+    _require_square(images)
+    turned = images.clone()
     for quarter in (1, 2, 3):
         rows = rows_of(quarters % 4 == quarter)
-        turned[rows] = torch.rot90(pictures[rows], quarter, (2, 3))
+        turned[rows] = torch.rot90(images[rows], quarter, (2, 3))
     return turned
 
 
-def all_four_rotations(pictures: Tensor) -> tuple[Tensor, Tensor]:
+def all_four_rotations(images: Tensor) -> tuple[Tensor, Tensor]:
     """[4B, C, H, W] and their quarters [4B]: all unturned, then all turned once, ... (Gidaris et al. 2018)."""
-    _require_square(pictures)
-    turned = torch.cat([torch.rot90(pictures, quarter, (2, 3)) for quarter in range(4)])
-    return turned, torch.arange(4, device=pictures.device).repeat_interleave(len(pictures))
+    _require_square(images)
+    turned = torch.cat([torch.rot90(images, quarter, (2, 3)) for quarter in range(4)])
+    return turned, torch.arange(4, device=images.device).repeat_interleave(len(images))

@@ -12,14 +12,14 @@ from caudex.core.errors import CaudexError
 from caudex.views.draw import as_float
 
 
-def tiles(pictures: Tensor, grid: int, corners: Tensor | None, side: int) -> Tensor:
+def tiles(images: Tensor, grid: int, corners: Tensor | None, side: int) -> Tensor:
     """One tile out of each cell of a grid x grid division: [B, grid * grid, C, side, side], row by row, exact pixels.
 
     `corners` int64 [B, grid * grid, 2] say where in its cell a tile begins (row, column); None takes the middles. The
     gap and the jitter between tiles keep edges from giving the puzzle away (Noroozi and Favaro 2016, section 4.2).
     A remainder of rows and columns that the grid does not divide is left out.
     """
-    batch, channels, height, width = pictures.shape
+    batch, channels, height, width = images.shape
     cells = (height // grid, width // grid) if grid > 0 else (0, 0)
     if not 1 <= side <= min(cells):
         instead = f"side={max(1, min(cells) * 6 // 7)}" if min(cells) else "grid=1"
@@ -27,7 +27,7 @@ def tiles(pictures: Tensor, grid: int, corners: Tensor | None, side: int) -> Ten
             f"a {grid} x {grid} grid on pictures of {height} x {width} has cells of {cells[0]} x {cells[1]}, "
             f"which hold no tile of side {side}; try {instead}."
         )
-    device = pictures.device
+    device = images.device
     room = torch.tensor(cells, device=device) - side  # the last corner that keeps the tile in its cell
     if corners is None:
         corners = (room // 2).expand(1, grid * grid, 2)
@@ -39,7 +39,7 @@ def tiles(pictures: Tensor, grid: int, corners: Tensor | None, side: int) -> Ten
     origins = torch.cartesian_prod(*[torch.arange(grid, device=device)] * 2) * torch.tensor(cells, device=device)
     rows, columns = ((origins + corners)[..., None] + torch.arange(side, device=device)).unbind(2)  # [B, P, side]
     places = (rows[..., :, None] * width + columns[..., None, :]).flatten(1)  # [B, P * side * side]
-    cut = pictures.flatten(2).gather(2, places[:, None].expand(batch, channels, -1))
+    cut = images.flatten(2).gather(2, places[:, None].expand(batch, channels, -1))
     return cut.view(batch, channels, grid * grid, side, side).transpose(1, 2)
 
 

@@ -14,13 +14,13 @@ from torch.nn.functional import interpolate
 
 from caudex.core.errors import CaudexError, reason
 from caudex.data.images.decode import SMALLEST_SIDE
-from caudex.data.images.image_set import Memory, Numbered, Pictures
+from caudex.data.images.image_set import ImageSet, InMemoryImages, Numbered
 from caudex.data.images.splits import Found, per_class, shares, stratified
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 FASHION_CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DIGITS_TEST = 450
-PICTURES, LABELS = ("pictures", "images", "x"), ("labels", "label", "y")
+IMAGES, LABELS = ("pictures", "images", "x"), ("labels", "label", "y")
 
 
 def digits() -> Found:
@@ -32,7 +32,7 @@ def digits() -> Found:
     labels = torch.from_numpy(bunch.target).long()
     classes = tuple(str(digit) for digit in range(10))
     held_out = stratified(labels, shares(per_class(labels, classes), DIGITS_TEST), 0, "the digits test")
-    everything = Pictures(Memory(pixels, Numbered("digits", len(labels))), labels, classes)
+    everything = ImageSet(InMemoryImages(pixels, Numbered("digits", len(labels))), labels, classes)
     return Found(everything, held_out, leaks="keep")
 
 
@@ -50,11 +50,11 @@ def patches(side: int = 32, step: int = 16) -> Found:
                 pixels.append(photograph[top : top + side, left : left + side])
                 labels.append(label)
                 tests.append(left >= edge)
-    store = Memory(
+    store = InMemoryImages(
         torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), Numbered("patches", len(pixels))
     )
     return Found(
-        Pictures(store, torch.tensor(labels), ("china", "flower")),
+        ImageSet(store, torch.tensor(labels), ("china", "flower")),
         torch.tensor(tests).nonzero().flatten(),
         leaks="keep",
     )
@@ -79,8 +79,8 @@ def idx(folder: Path, name: str, classes: tuple[str, ...] | None = None) -> Foun
         test = torch.arange(count, len(labels))
     if classes is None:
         classes, labels = _classes(labels)
-    store = Memory(torch.from_numpy(pixels).unsqueeze(1), Numbered(name, len(labels), count))
-    return Found(Pictures(store, torch.from_numpy(labels.astype(np.int64)), classes), test, leaks="keep")
+    store = InMemoryImages(torch.from_numpy(pixels).unsqueeze(1), Numbered(name, len(labels), count))
+    return Found(ImageSet(store, torch.from_numpy(labels.astype(np.int64)), classes), test, leaks="keep")
 
 
 def idx_file(folder: Path, name: str) -> Path | None:
@@ -125,14 +125,14 @@ def npz(path: Path, need_labels: bool = True) -> Found:
     labels or y, -1 or '' where nobody has labelled; each also with _train, and with _test for a test of its own;
     perhaps `classes`, what the label numbers mean. CaudexError for anything else."""
     arrays = opened(path)
-    x, y = _called(arrays, PICTURES, "train"), _called(arrays, LABELS, "train")
+    x, y = _called(arrays, IMAGES, "train"), _called(arrays, LABELS, "train")
     if x and not y and not need_labels:
         y, arrays["y"] = "y", np.full(len(arrays[x]), -1)
     if not x or not y:
         raise CaudexError(f"{path} has the arrays {', '.join(arrays)}; it needs x and y, or pictures and labels.")
     pixels, labels, test = _pixels(path, x, arrays[x]), _flat(path, x, arrays[x], y, arrays[y]), None
     count = len(labels)
-    x, y = _called(arrays, PICTURES, "test", alone=False), _called(arrays, LABELS, "test", alone=False)
+    x, y = _called(arrays, IMAGES, "test", alone=False), _called(arrays, LABELS, "test", alone=False)
     if x and y:
         pixels_of_test = _pixels(path, x, arrays[x])
         if pixels_of_test.shape[1:] != pixels.shape[1:]:
@@ -144,15 +144,15 @@ def npz(path: Path, need_labels: bool = True) -> Found:
     labels = torch.from_numpy(labels)
     if test is not None and (labels[test] < 0).any():
         raise CaudexError(f"{path}: {y} has pictures without a label; a test needs them all.")
-    store = Memory(torch.from_numpy(pixels), Numbered(path.name, len(labels), count))
-    return Found(Pictures(store, labels, classes), test)
+    store = InMemoryImages(torch.from_numpy(pixels), Numbered(path.name, len(labels), count))
+    return Found(ImageSet(store, labels, classes), test)
 
 
-def resized(pictures: Tensor, height: int, width: int) -> Tensor:
+def resized(images: Tensor, height: int, width: int) -> Tensor:
     """uint8 [N, C, H, W] to [N, C, height, width]: scaled until it covers them, then the centre is cut out."""
-    scale = max(height / pictures.shape[2], width / pictures.shape[3])
-    to = (max(height, round(pictures.shape[2] * scale)), max(width, round(pictures.shape[3] * scale)))
-    parts = [interpolate(part, to, mode="bicubic", antialias=True) for part in pictures.split(4096)]
+    scale = max(height / images.shape[2], width / images.shape[3])
+    to = (max(height, round(images.shape[2] * scale)), max(width, round(images.shape[3] * scale)))
+    parts = [interpolate(part, to, mode="bicubic", antialias=True) for part in images.split(4096)]
     top, left = (to[0] - height) // 2, (to[1] - width) // 2
     return torch.cat(parts)[:, :, top : top + height, left : left + width].contiguous()
 
@@ -182,14 +182,14 @@ def _pixels(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
 
 
-def _flat(path: Path, x: str, pictures: np.ndarray, y: str, labels: np.ndarray) -> np.ndarray:
+def _flat(path: Path, x: str, images: np.ndarray, y: str, labels: np.ndarray) -> np.ndarray:
     """Labels [N], whole numbers or words, one for each picture."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "iuU":
         raise CaudexError(f"{path}: {y} is {labels.dtype} {list(labels.shape)}; labels are [N] whole numbers or words.")
-    if len(labels) != len(pictures):
-        raise CaudexError(f"{path}: {x} has {len(pictures):,} pictures but {y} {len(labels):,} labels.")
+    if len(labels) != len(images):
+        raise CaudexError(f"{path}: {x} has {len(images):,} pictures but {y} {len(labels):,} labels.")
     return labels
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.image_set import Pictures
+from caudex.data.images.image_set import ImageSet
 from caudex.data.sampling import mine, must_fit
 from caudex.views import Draw, as_float
 
@@ -23,7 +23,7 @@ AT_ONCE = 8, 1 << 21  # batches, and values of their pixels, that are viewed in 
 class Batch(NamedTuple):
     """The observation stands first."""
 
-    pictures: Tensor  # float [B, C, H, W] in [0, 1]
+    images: Tensor  # float [B, C, H, W] in [0, 1]
     labels: Tensor  # class numbers [B], -1 where unknown; or probabilities [B, K]
     index: Tensor  # [B] where each stands in its set
     weights: Tensor | None = None  # [B]
@@ -43,7 +43,7 @@ class Batches:
 
     def __init__(
         self,
-        pictures: Pictures,
+        images: ImageSet,
         size: int,
         seed: int = 0,
         view: Callable | None = None,
@@ -51,11 +51,11 @@ class Batches:
         weights: Tensor | None = None,
         pairs: bool = False,
     ):
-        if len(pictures) == 0:
+        if len(images) == 0:
             raise CaudexError("there are no pictures to make batches of; give a folder that has some.")
-        must_fit(size, 4 * (1 + pairs) * math.prod(pictures.shape))
-        self.pictures, self.size, self.seed, self.view = pictures, size, seed, view
-        self.labels = pictures.labels if labels is None else labels
+        must_fit(size, 4 * (1 + pairs) * math.prod(images.shape))
+        self.images, self.size, self.seed, self.view = images, size, seed, view
+        self.labels = images.labels if labels is None else labels
         self.weights, self.pairs = weights, pairs
         self.drawn = 0  # pictures so far; the whole state
         self._orders: dict[int, np.ndarray] = {}
@@ -68,13 +68,13 @@ class Batches:
 
     def __next__(self) -> Batch:
         begin, self.drawn = self.drawn, self.drawn + self.size
-        if self.pictures.in_memory:
+        if self.images.in_memory:
             return self._batch(*self._viewed_ahead(begin))
-        index, epochs, pictures = self._decoded(begin)
-        readable = self.pictures.readable(index)
+        index, epochs, images = self._decoded(begin)
+        readable = self.images.readable(index)
         if not readable.any():
             return next(self)
-        return self._batch(index[readable], *self._seen(index[readable], epochs[readable], pictures[readable]))
+        return self._batch(index[readable], *self._seen(index[readable], epochs[readable], images[readable]))
 
     def _viewed_ahead(self, begin: int) -> tuple[Tensor, ...]:
         """Several batches are viewed in one call, which costs more than its pictures do when those are small.
@@ -83,11 +83,11 @@ class Batches:
         """
         if begin not in self._viewed:
             batches, values = AT_ONCE
-            together = min(batches, max(1, values // (self.size * math.prod(self.pictures.shape))))
+            together = min(batches, max(1, values // (self.size * math.prod(self.images.shape))))
             first = begin - begin % (self.size * together)
             begins = range(first, first + self.size * together, self.size)
             index, epochs = map(torch.cat, zip(*map(self._places, begins)))
-            seen = self._seen(index, epochs, self.pictures.fetch(index))
+            seen = self._seen(index, epochs, self.images.fetch(index))
             self._viewed = dict(zip(begins, zip(*(part.chunk(together) for part in (index, *seen)))))
         return self._viewed.pop(begin)
 
@@ -97,32 +97,32 @@ class Batches:
         for begin in range(drawn, drawn + (1 + AHEAD) * self.size, self.size):
             if begin not in self._coming:
                 index, epochs = self._places(begin)
-                self._coming[begin] = index, epochs, self._pool.submit(self.pictures.fetch, index)
-        index, epochs, pictures = self._coming.pop(drawn)
-        return index, epochs, pictures.result()
+                self._coming[begin] = index, epochs, self._pool.submit(self.images.fetch, index)
+        index, epochs, images = self._coming.pop(drawn)
+        return index, epochs, images.result()
 
     def _places(self, drawn: int) -> tuple[Tensor, Tensor]:
         """Which pictures, and in which epoch each, of the batch that begins there."""
         places = mine(np.arange(drawn, drawn + self.size))
-        epochs, rest = np.divmod(places, len(self.pictures))
+        epochs, rest = np.divmod(places, len(self.images))
         index = np.concatenate([self._order(epoch)[rest[epochs == epoch]] for epoch in np.unique(epochs)])
         return torch.from_numpy(index), torch.from_numpy(epochs)
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:
             self._orders = {e: order for e, order in self._orders.items() if e >= epoch - 1}
-            self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(len(self.pictures))
+            self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
         return self._orders[epoch]
 
-    def _seen(self, index: Tensor, epochs: Tensor, pictures: Tensor) -> tuple[Tensor, ...]:
+    def _seen(self, index: Tensor, epochs: Tensor, images: Tensor) -> tuple[Tensor, ...]:
         """One view of each picture, or two: successive calls of one draw are independent."""
-        draw, view = Draw(self.seed, epochs, index), self.view or (lambda pictures, draw: as_float(pictures))
-        return tuple(view(pictures, draw) for _ in range(1 + self.pairs))
+        draw, view = Draw(self.seed, epochs, index), self.view or (lambda images, draw: as_float(images))
+        return tuple(view(images, draw) for _ in range(1 + self.pairs))
 
-    def _batch(self, index: Tensor, pictures: Tensor, other: Tensor | None = None) -> Batch:
-        columns = {name: labels[index] for name, (labels, _) in self.pictures.columns.items()}
+    def _batch(self, index: Tensor, images: Tensor, other: Tensor | None = None) -> Batch:
+        columns = {name: labels[index] for name, (labels, _) in self.images.columns.items()}
         weights = None if self.weights is None else self.weights[index]
-        return Batch(pictures, self.labels[index], index, weights, columns, other=other)
+        return Batch(images, self.labels[index], index, weights, columns, other=other)
 
     @property
     def experience(self) -> int:
@@ -133,8 +133,8 @@ class Batches:
 
     def load_state_dict(self, state: dict) -> None:
         self.drawn = state["drawn"]
-        for _, _, pictures in self._coming.values():
-            pictures.cancel()
+        for _, _, images in self._coming.values():
+            images.cancel()
         self._coming = {}
         self._viewed = {}
 
@@ -163,7 +163,7 @@ class Join:
             for name in drawn[0].columns
             if all(name in b.columns for b in drawn)
         }
-        whole = [torch.cat([getattr(batch, name) for batch in drawn]) for name in ("pictures", "labels", "index")]
+        whole = [torch.cat([getattr(batch, name) for batch in drawn]) for name in ("images", "labels", "index")]
         return type(drawn[0])(*whole, weights, columns, part)
 
     @property

@@ -83,8 +83,8 @@ def decode_many(
     Decodes on several threads, as Pillow lets go of the interpreter; on one inside a DataLoader's worker process.
     """
     rows = torch.as_tensor(rows)
-    pictures = torch.zeros(len(rows), *shape, dtype=torch.uint8)
-    pixels, cut, skipped = pictures.numpy(), torch.zeros(len(rows)), []
+    images = torch.zeros(len(rows), *shape, dtype=torch.uint8)
+    pixels, cut, skipped = images.numpy(), torch.zeros(len(rows)), []
     source = getattr(names, "open", names.__getitem__)
 
     def fill(start: int) -> None:
@@ -106,7 +106,7 @@ def decode_many(
                     pass
             finally:
                 pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for all the others
-    return pictures, sorted(skipped), cut
+    return images, sorted(skipped), cut
 
 
 def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:

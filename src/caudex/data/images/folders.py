@@ -8,9 +8,9 @@ import torch
 
 from caudex.core.errors import CaudexError
 from caudex.data.images.decode import SUFFIXES
-from caudex.data.images.image_set import Pictures
+from caudex.data.images.image_set import ImageSet
 from caudex.data.images.loading import load
-from caudex.data.images.paths import Paths, below, folders_in, pictures_in
+from caudex.data.images.paths import Paths, below, folders_in, images_in
 from caudex.data.images.splits import Found
 
 
@@ -21,7 +21,7 @@ def folder(root: Path, size: int, need_labels: bool = True) -> Found:
     labelled, unlabelled = role(root, "labelled", "labeled"), role(root, "unlabelled", "unlabeled")
     test = role(root, "test")
     home = root / labelled if labelled else root
-    if not need_labels and not labelled and pictures_in(root):
+    if not need_labels and not labelled and images_in(root):
         paths = Paths(root)
         return found(paths, torch.full((paths.add(below(root)),), -1), [], len(paths), size)
     classes = [name for name in folders_in(home) if labelled or name not in (unlabelled, test)]
@@ -51,7 +51,7 @@ def found(paths: Paths, labels: torch.Tensor, classes: list[str], training: int,
     """Decodes the files; those from row `training` on are the test set, if there are any."""
     store, readable, skipped = load(paths, size)
     is_test = (torch.arange(len(paths)) >= training)[readable]
-    everything = Pictures(store, labels, tuple(classes), columns or {}).take(readable)
+    everything = ImageSet(store, labels, tuple(classes), columns or {}).take(readable)
     return Found(everything, is_test.nonzero().flatten() if is_test.any() else None, skipped, leaks="raise")
 
 
@@ -73,7 +73,7 @@ def add_test(paths: Paths, root: Path, test: str, classes: list[str], home: Path
 
 
 def _no_strays(home: Path) -> None:
-    if strays := pictures_in(home):
+    if strays := images_in(home):
         raise CaudexError(
             f"{home} has {len(strays):,} pictures outside a class folder, the first is {strays[0]}. "
             f"Move them to {home}/<class>/."

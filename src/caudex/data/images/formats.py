@@ -17,7 +17,7 @@ from caudex.data.images.csv_labels import table
 from caudex.data.images.decode import LEAST_CHOSEN, SMALLEST_SIDE, SUFFIXES, decode_many, far_off, share_cut
 from caudex.data.images.folders import folder
 from caudex.data.images.hub import hub
-from caudex.data.images.image_set import Memory, Split
+from caudex.data.images.image_set import InMemoryImages, Split
 from caudex.data.images.paths import below
 from caudex.data.images.splits import Found, divide
 
@@ -25,7 +25,7 @@ SETS = {"digits": arrays.digits, "patches": arrays.patches, "fashion-mnist": arr
 KNOWN = f"{', '.join(SETS)}, hf:NAME"
 
 
-def pictures(
+def load_images(
     spec: str,
     *,
     labels: str | None = None,
@@ -56,18 +56,18 @@ def pictures(
     return divide(found, labels_per_class, seed, seed if draw is None else draw, test_share, need_labels)
 
 
-def read(paths: Iterable[str], shape: tuple[int, int, int]) -> tuple[Tensor, list[tuple[str, str]], str]:
-    """The pictures of files and folders as a model wants them: uint8 [N, C, H, W], in the order of `files(paths)`
+def read_images(paths: Iterable[str], shape: tuple[int, int, int]) -> tuple[Tensor, list[tuple[str, str]], str]:
+    """The pictures of files and folders as a model wants them: uint8 [N, C, H, W], in the order of `image_files(paths)`
     without those that cannot be read, which come second as (path, reason); then a sentence where much of some was cut
     away. CaudexError as in `files`."""
-    names = files(paths)
+    names = image_files(paths)
     pixels, unreadable, cut = decode_many(names, range(len(names)), shape, progress=True)
     readable = torch.ones(len(names), dtype=torch.bool)
     readable[[place for place, _ in unreadable]] = False
     return pixels[readable], [(names[place], reason) for place, reason in unreadable], far_off(names, cut, shape)
 
 
-def files(paths: Iterable[str]) -> list[str]:
+def image_files(paths: Iterable[str]) -> list[str]:
     """Each file itself, and for each folder the pictures in it and below, by name. CaudexError for a path that is not
     there, or if there is no picture at all."""
     paths, names = list(paths), []
@@ -111,7 +111,7 @@ def _of_size(found: Found, size: int) -> Found:
     if store.shape[1:] == sides:
         return found
     cut = torch.full((len(store),), share_cut(store.shape[:0:-1], sides[::-1]))
-    other = Memory(arrays.resized(store.pictures, *sides), store.names, cut)
+    other = InMemoryImages(arrays.resized(store.images, *sides), store.names, cut)
     return replace(found, everything=replace(found.everything, store=other))
 
 

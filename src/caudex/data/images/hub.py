@@ -9,7 +9,7 @@ from PIL import Image
 
 from caudex.core.errors import CaudexError, reason
 from caudex.data.images.decode import Unreadable
-from caudex.data.images.image_set import Pictures
+from caudex.data.images.image_set import ImageSet
 from caudex.data.images.loading import load
 from caudex.data.images.splits import Found
 
@@ -38,15 +38,15 @@ def of_splits(splits: Mapping, name: str, size: int) -> Found:
     """
     train = next((each for each in TRAINING if each in splits), next(iter(splits)))
     features = splits[train].features
-    picture = next((column for column, feature in features.items() if type(feature).__name__ == "Image"), None)
+    image = next((column for column, feature in features.items() if type(feature).__name__ == "Image"), None)
     columns = [column for column, feature in features.items() if type(feature).__name__ == "ClassLabel"]
-    if picture is None or not columns:
+    if image is None or not columns:
         raise CaudexError(f"{name} has the columns {', '.join(features)}; it needs one of Image and one of ClassLabel.")
     main = "label" if "label" in columns else columns[0]
     others = [each for each in TEST if each in splits and each != train]
     test = next((each for each in others if min(_labels(splits[each], main), default=-1) >= 0), None)
     parts = [train, *(each for each in UNLABELLED if each in splits), *([test] if test else [])]
-    rows = HubRows(name, [splits[part] for part in parts], parts, picture)
+    rows = HubRows(name, [splits[part] for part in parts], parts, image)
     if not len(rows):
         raise CaudexError(f"{name} has no picture in its splits {', '.join(splits)}.")
     store, readable, skipped = load(rows, size)
@@ -54,7 +54,7 @@ def of_splits(splits: Mapping, name: str, size: int) -> Found:
     for column in columns:
         numbers = [label for part in parts for label in _labels(splits[part], column)]
         labels[column] = torch.tensor(numbers), tuple(features[column].names)
-    everything = Pictures(store, *labels[main], labels if len(labels) > 1 else {}).take(readable)
+    everything = ImageSet(store, *labels[main], labels if len(labels) > 1 else {}).take(readable)
     is_test = (torch.arange(len(rows)) >= len(rows) - len(splits[test]))[readable] if test else None
     return Found(everything, is_test.nonzero().flatten() if test else None, skipped, leaks="keep")
 
@@ -62,8 +62,8 @@ def of_splits(splits: Mapping, name: str, size: int) -> Found:
 class HubRows:
     """Names and pictures of several splits, one after the other."""
 
-    def __init__(self, name: str, splits: list, parts: list[str], picture: str):
-        self.name, self.splits, self.parts, self.picture = name, splits, parts, picture
+    def __init__(self, name: str, splits: list, parts: list[str], image: str):
+        self.name, self.splits, self.parts, self.image = name, splits, parts, image
 
     def __len__(self) -> int:
         return sum(len(split) for split in self.splits)
@@ -82,7 +82,7 @@ class HubRows:
     def open(self, row: int) -> Image.Image:
         part, row = self._place(row)
         try:
-            return self.splits[part][row][self.picture]
+            return self.splits[part][row][self.image]
         except Exception as error:  # decoding happens inside the package
             raise Unreadable(str(error)) from None
 

@@ -31,24 +31,24 @@ class Numbered:
 
 
 @dataclass(frozen=True, eq=False)
-class Memory:
+class InMemoryImages:
     """Pictures that lie in memory: `pictures` is uint8 [N, C, H, W], `names[row]` what each is called, `cut[row]` the
     share of it that was cut away to make it fit (None: nothing)."""
 
-    pictures: Tensor
+    images: Tensor
     names: Sequence[str]
     cut: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return tuple(self.pictures.shape[1:])
+        return tuple(self.images.shape[1:])
 
     def fetch(self, rows: Tensor) -> Tensor:
         """uint8 [B, C, H, W]: one indexing operation."""
-        return self.pictures.index_select(0, rows)
+        return self.images.index_select(0, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class Files:
 
     def fetch(self, rows: Tensor) -> Tensor:
         """uint8 [B, C, H, W]. CaudexError once more than 5% of all pictures turned out to be unreadable."""
-        pictures, skipped, _ = decode_many(self.names, rows, self.shape)
+        images, skipped, _ = decode_many(self.names, rows, self.shape)
         for place, _ in skipped:
             self.bad[rows[place]] = 1
         if skipped and self.bad.sum() > UNREADABLE_AT_MOST * len(self):
@@ -82,14 +82,14 @@ class Files:
                 f"{self.bad.sum():,} of {len(self):,} pictures cannot be read, for example "
                 f"{self.names[int(rows[place])]} ({reason}). Mend or remove them."
             )
-        return pictures
+        return images
 
 
-Store = Memory | Files
+Store = InMemoryImages | Files
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class ImageSet:
     """A set of pictures of one size, in memory or decoded on demand.
 
     `labels` is int64 [N], -1 where nobody has labelled. `columns` holds further label columns: name -> (int64 [N],
@@ -114,7 +114,7 @@ class Pictures:
 
     @property
     def in_memory(self) -> bool:
-        return isinstance(self.store, Memory)
+        return isinstance(self.store, InMemoryImages)
 
     @property
     def cut(self) -> Tensor:
@@ -137,7 +137,7 @@ class Pictures:
         """The path of picture `i`, or a name like `digits/17`."""
         return self.store.names[int(self._rows([i])[0])]
 
-    def take(self, index) -> Pictures:
+    def take(self, index) -> ImageSet:
         """The pictures at `index` as a set of their own; no picture is copied."""
         index = self._index(index)
         return replace(
@@ -148,11 +148,11 @@ class Pictures:
             hidden=None if self.hidden is None else self.hidden[index],
         )
 
-    def some(self, most: int) -> Pictures:
+    def some(self, most: int) -> ImageSet:
         """At most so many of them, spread evenly over the set, whose order is that of the files, class by class."""
         return self.take(evenly(len(self), most))
 
-    def unlabelled(self) -> Pictures:
+    def unlabelled(self) -> ImageSet:
         """The same pictures with every label put away into `hidden`."""
         nobody = torch.full_like(self.labels, -1)
         return replace(
@@ -166,7 +166,7 @@ class Pictures:
         """A fingerprint (16 bytes) of the pixels of each picture; equal fingerprints are equal pictures."""
         parts = torch.arange(len(self)).split(4096)
         pixels = (self.fetch(part).flatten(1).numpy() for part in parts)
-        return [blake2b(picture, digest_size=16).digest() for part in pixels for picture in part]
+        return [blake2b(image, digest_size=16).digest() for part in pixels for image in part]
 
     def _index(self, index) -> Tensor:
         if isinstance(index, slice):
@@ -185,8 +185,8 @@ class Split:
     out, and `every` picture that is not held out, without labels. `test` is empty where too few are labelled to hold
     any out: then nothing is measured, and one says so."""
 
-    labelled: Pictures
-    unlabelled: Pictures
-    test: Pictures
+    labelled: ImageSet
+    unlabelled: ImageSet
+    test: ImageSet
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    every: Pictures | None = None
+    every: ImageSet | None = None

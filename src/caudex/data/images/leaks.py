@@ -11,21 +11,21 @@ from hashlib import blake2b
 
 from torch import Tensor
 
-from caudex.data.images.image_set import Pictures
+from caudex.data.images.image_set import ImageSet
 from caudex.data.images.paths import Paths
 
 
-def twins(pictures: Pictures, training: Tensor, test: Tensor) -> list[tuple[int, int]]:
+def twins(images: ImageSet, training: Tensor, test: Tensor) -> list[tuple[int, int]]:
     """(place in training, place in test) of equal pictures.
 
     In memory equal pixels count, after resizing. Files decoded on demand are equal where their bytes are, and only
     files as long as one of the test are read. A hub's data set that does not fit into memory is not searched.
     """
-    if pictures.in_memory:
-        known = dict(zip(pictures.take(test).hashes(), test.tolist()))
-        hashes = zip(pictures.take(training).hashes(), training.tolist())
-    elif isinstance(pictures.store.names, Paths):
-        paths, rows = pictures.store.names, pictures.rows
+    if images.in_memory:
+        known = dict(zip(images.take(test).hashes(), test.tolist()))
+        hashes = zip(images.take(training).hashes(), training.tolist())
+    elif isinstance(images.store.names, Paths):
+        paths, rows = images.store.names, images.rows
         test_paths = {place: paths.open(int(rows[place])) for place in test.tolist()}
         known = {_contents(path): place for place, path in test_paths.items()}
         lengths = {_length(path) for path in test_paths.values()}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.data.images.decode import UNREADABLE_AT_MOST, common_shape, decode_many
-from caudex.data.images.image_set import Files, Memory, Pictures, Store
+from caudex.data.images.image_set import Files, ImageSet, InMemoryImages, Store
 
 MEMORY_LIMIT = 1_000_000_000
 """bytes; a set whose pixels take more is decoded on demand"""
@@ -25,24 +25,24 @@ def load(names: Sequence[str], size: int) -> tuple[Store, Tensor, list[tuple[str
     shape = common_shape(names, size)
     if len(names) * math.prod(shape) > MEMORY_LIMIT:
         return Files(names, shape), torch.ones(len(names), dtype=torch.bool), []
-    pictures, readable, skipped, cut = _decoded(names, torch.arange(len(names)), shape)
-    return Memory(pictures, names, cut), readable, skipped
+    images, readable, skipped, cut = _decoded(names, torch.arange(len(names)), shape)
+    return InMemoryImages(images, names, cut), readable, skipped
 
 
-def settle(pictures: Pictures) -> tuple[Pictures, list[tuple[str, str]]]:
+def settle(images: ImageSet) -> tuple[ImageSet, list[tuple[str, str]]]:
     """A set that is decoded on demand, such as the few labelled of many, brought into memory if it fits; and
     (path, reason) of pictures that turned out to be unreadable and were dropped."""
-    if pictures.in_memory or len(pictures) * math.prod(pictures.shape) > MEMORY_LIMIT:
-        return pictures, []
-    store, rows = pictures.store, pictures.rows
+    if images.in_memory or len(images) * math.prod(images.shape) > MEMORY_LIMIT:
+        return images, []
+    store, rows = images.store, images.rows
     pixels, readable, skipped, cut = _decoded(store.names, rows, store.shape)
     names = [store.names[row] for row in rows.tolist()]
-    return replace(pictures, store=Memory(pixels, names, cut), rows=None).take(readable), skipped
+    return replace(images, store=InMemoryImages(pixels, names, cut), rows=None).take(readable), skipped
 
 
 def _decoded(names: Sequence[str], rows: Tensor, shape: tuple[int, int, int]):
     """uint8 [B, C, H, W], bool [B] of those that can be read, (path, reason) of the others, what was cut away [B]."""
-    pictures, unreadable, cut = decode_many(names, rows, shape, progress=True)
+    images, unreadable, cut = decode_many(names, rows, shape, progress=True)
     skipped = [(names[int(rows[place])], reason) for place, reason in unreadable]
     if len(skipped) > UNREADABLE_AT_MOST * len(names):
         path, reason = skipped[0]
@@ -52,4 +52,4 @@ def _decoded(names: Sequence[str], rows: Tensor, shape: tuple[int, int, int]):
         )
     readable = torch.ones(len(rows), dtype=torch.bool)
     readable[[place for place, _ in unreadable]] = False
-    return pictures, readable, skipped, cut
+    return images, readable, skipped, cut

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.image_set import Pictures, Split
+from caudex.data.images.image_set import ImageSet, Split
 from caudex.data.sampling import evenly
 
 
@@ -37,7 +37,7 @@ def with_off_topic(split: Split, share: float, seed: int) -> Split:
     return replace(split, labelled=kept[0], unlabelled=unlabelled, test=kept[1], every=unlabelled)
 
 
-def off_topic_share(labelled: Pictures, unlabelled: Pictures, sample: int = 2000) -> float:
+def off_topic_share(labelled: ImageSet, unlabelled: ImageSet, sample: int = 2000) -> float:
     """An estimate in [0, 1] of how many unlabelled pictures are unlike every labelled one.
 
     A picture is unlike when its nearest labelled picture is farther than 95% of the labelled are from their own
@@ -52,7 +52,7 @@ def off_topic_share(labelled: Pictures, unlabelled: Pictures, sample: int = 2000
     return min(1.0, max(0.0, (beyond - 0.05) / 0.95))
 
 
-def _shrunk(pictures: Pictures, sample: int) -> Tensor:
-    rows = evenly(len(pictures), sample)
-    small = F.adaptive_avg_pool2d(pictures.fetch(rows).float(), 8).flatten(1)
+def _shrunk(images: ImageSet, sample: int) -> Tensor:
+    rows = evenly(len(images), sample)
+    small = F.adaptive_avg_pool2d(images.fetch(rows).float(), 8).flatten(1)
     return F.layer_norm(small, small.shape[1:])

@@ -75,7 +75,7 @@ def folders_in(folder: str | Path) -> list[str]:
     return sorted(os.fsdecode(name) for name in _listed(os.fsencode(folder))[0])
 
 
-def pictures_in(folder: str | Path) -> list[str]:
+def images_in(folder: str | Path) -> list[str]:
     """Names of the picture files in a folder itself, sorted; hidden ones do not count."""
     return sorted(os.fsdecode(name) for name in _listed(os.fsencode(folder))[1])
 

@@ -11,7 +11,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.run import derived
 from caudex.data.images.batches import Batches
 from caudex.data.images.decode import SMALLEST_SIDE
-from caudex.data.images.image_set import Memory, Numbered, Pictures
+from caudex.data.images.image_set import ImageSet, InMemoryImages, Numbered
 from caudex.views import Draw
 
 SEGMENTS = ("wall", "ground", "sphere", "box", "cylinder")
@@ -25,7 +25,7 @@ PART = 16  # scenes that are rendered at once
 class Scenes(NamedTuple):
     """What `scenes` makes."""
 
-    pictures: Tensor  # uint8 [N, 3, H, W]
+    images: Tensor  # uint8 [N, 3, H, W]
     segments: Tensor  # uint8 [N, H, W], places in SEGMENTS
     depth: Tensor  # float32 [N, H, W], metres along the direction in which the camera looks
 
@@ -33,7 +33,7 @@ class Scenes(NamedTuple):
 class Scene(NamedTuple):
     """A batch of scenes. The observation stands first."""
 
-    pictures: Tensor  # float [B, 3, H, W] in [0, 1]
+    images: Tensor  # float [B, 3, H, W] in [0, 1]
     segments: Tensor  # int64 [B, H, W]
     depth: Tensor  # float32 [B, H, W]
     index: Tensor  # [B] where each stands in its set
@@ -59,16 +59,16 @@ class SceneBatches(Batches):
     """Endless shuffled batches of `size` scenes of a set, as `Batches` makes them of pictures."""
 
     def __init__(self, scenes: Scenes, size: int, seed: int = 0):
-        count = len(scenes.pictures)
+        count = len(scenes.images)
         nobody = torch.full((count,), -1)
-        super().__init__(Pictures(Memory(scenes.pictures, Numbered("scenes", count)), nobody, ()), size, seed)
+        super().__init__(ImageSet(InMemoryImages(scenes.images, Numbered("scenes", count)), nobody, ()), size, seed)
         self.scenes = scenes
 
-    def _batch(self, index: Tensor, pictures: Tensor) -> Scene:
-        return Scene(pictures, self.scenes.segments[index].long(), self.scenes.depth[index], index)
+    def _batch(self, index: Tensor, images: Tensor) -> Scene:
+        return Scene(images, self.scenes.segments[index].long(), self.scenes.depth[index], index)
 
 
-def scenes(count: int, side: int = 48, seed: int = 0, first: int = 0) -> Scenes:
+def load_scenes(count: int, side: int = 48, seed: int = 0, first: int = 0) -> Scenes:
     """Scenes number `first` to `first + count`, each a function of (seed, its number) alone; from TEST on they are
     for the test.
 
@@ -90,8 +90,8 @@ def _render(draw: Draw, side: int) -> tuple[Tensor, Tensor, Tensor]:
     layout = arrange(draw)
     eye, rays = camera(layout, side)
     depth, surfaces = cast(layout, eye, rays)
-    pictures = paint(layout, draw, eye + depth[:, None] * rays, surfaces)
-    return tuple(each.unflatten(-1, (side, side)) for each in (pictures, kinds(surfaces).byte(), depth))
+    images = paint(layout, draw, eye + depth[:, None] * rays, surfaces)
+    return tuple(each.unflatten(-1, (side, side)) for each in (images, kinds(surfaces).byte(), depth))
 
 
 def arrange(draw: Draw) -> Layout:
@@ -233,5 +233,5 @@ def paint(layout: Layout, draw: Draw, points: Tensor, surfaces: Tensor) -> Tenso
     normal, light = normals(layout, points, surfaces), layout.light[..., None]
     lit = meet(layout, points + 1e-3 * normal, light.expand_as(points)).amin(1, keepdim=True).isinf()
     brightness = 0.4 + 0.6 * (normal * light).sum(1, keepdim=True).clamp_min(0) * lit
-    pictures = torch.lerp(colour, other, share) * brightness + 0.02 * draw.normal(*points.shape[1:])
-    return (pictures * 255).round_().clamp_(0, 255).byte()
+    images = torch.lerp(colour, other, share) * brightness + 0.02 * draw.normal(*points.shape[1:])
+    return (images * 255).round_().clamp_(0, 255).byte()

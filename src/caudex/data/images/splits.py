@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.image_set import Pictures, Split
+from caudex.data.images.image_set import ImageSet, Split
 from caudex.data.images.leaks import twins
 from caudex.data.images.loading import settle
 
@@ -26,7 +26,7 @@ class Found:
     figures everybody measures so; "raise" for a folder of the user, unless nobody labelled it; else "drop".
     """
 
-    everything: Pictures
+    everything: ImageSet
     test: Tensor | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
     leaks: Literal["keep", "raise", "drop"] = "drop"
@@ -109,7 +109,7 @@ def _can_teach(labels: Tensor, classes: Sequence[str]) -> None:
         raise CaudexError(f"Class {classes[counts.index(0)]!r} has no readable labelled picture left; add some.")
 
 
-def _held_out(everything: Pictures, seed: int, share: float) -> Tensor:
+def _held_out(everything: ImageSet, seed: int, share: float) -> Tensor:
     """At least one picture a class, and never all; none at all where a class has fewer than five."""
     counts = per_class(everything.labels, everything.classes)
     if min(counts, default=0) < FEWEST_TO_HOLD_OUT or not share:
@@ -118,7 +118,7 @@ def _held_out(everything: Pictures, seed: int, share: float) -> Tensor:
     return stratified(everything.labels, shares, seed, "test share")
 
 
-def _without_leaks(everything: Pictures, training: Tensor, test: Tensor, leaks: str) -> list[tuple[str, str]]:
+def _without_leaks(everything: ImageSet, training: Tensor, test: Tensor, leaks: str) -> list[tuple[str, str]]:
     """Takes the pictures of the test out of `training` (bool [N], changed in place): (path, reason) of each."""
     if leaks == "keep" or not len(test):
         return []
@@ -134,7 +134,7 @@ def _without_leaks(everything: Pictures, training: Tensor, test: Tensor, leaks: 
     return [(everything.name(place), f"also in the test, as {everything.name(other)}") for place, other in pairs]
 
 
-def _drawn(everything: Pictures, labelled: Tensor, wanted: int, seed: int) -> Tensor:
+def _drawn(everything: ImageSet, labelled: Tensor, wanted: int, seed: int) -> Tensor:
     labels = torch.where(labelled, everything.labels, -1)
     for name, count in zip(everything.classes, per_class(labels, everything.classes)):
         if wanted > count:

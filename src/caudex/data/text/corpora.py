@@ -22,7 +22,7 @@ class Packaged:
     files: Callable[[Path], unpacking.Files]
 
 
-def folder(name: str) -> Path:
+def corpus_folder(name: str) -> Path:
     """The folder of a packaged text or vocabulary. CaudexError for another name, or if it cannot be fetched."""
     known = PACKAGED | MODELS
     if name not in known:

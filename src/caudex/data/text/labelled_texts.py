@@ -12,7 +12,7 @@ from torch import Tensor
 from caudex.core.errors import CaudexError
 from caudex.data.images.paths import folders_in
 from caudex.data.text import corpora
-from caudex.data.text.documents import documents
+from caudex.data.text.documents import open_documents
 from caudex.data.text.rows import TABLES, rows
 from caudex.data.text.utf8 import Decoder
 
@@ -39,7 +39,7 @@ class LabelledTexts:
         return LabelledTexts([self.texts[i] for i in places], self.labels[places], self.classes, second)
 
 
-def labelled_texts(
+def load_labelled_texts(
     spec: str, text: str = "text", label: str = "label", second: str | None = None, strict: bool = False
 ) -> LabelledTexts:
     """The texts of a .csv or .jsonl with columns of these names, of a folder with one folder a class, or of a packaged
@@ -47,7 +47,7 @@ def labelled_texts(
 
     Raises CaudexError for a column that is not there, where there is no text, and for labels of one class only.
     """
-    path = corpora.folder(spec) if spec in corpora.PACKAGED else Path(spec).expanduser()
+    path = corpora.corpus_folder(spec) if spec in corpora.PACKAGED else Path(spec).expanduser()
     if path.is_dir() and not folders_in(path):  # a packaged set: one table
         tables = sorted(file for file in path.iterdir() if file.suffix.lower() in TABLES)
         path = tables[0] if len(tables) == 1 else path
@@ -87,7 +87,7 @@ def _of_folders(root: Path, strict: bool, decoder: Decoder, skipped: list) -> It
     if not names:
         raise CaudexError(f"{root} has no folders in it; give one folder a class, or a {' or '.join(TABLES)}.")
     for name in names:
-        inside, whole = documents(str(root / name), strict=strict), {}
+        inside, whole = open_documents(str(root / name), strict=strict), {}
         for number, piece in inside:
             whole.setdefault(number, []).append(piece)
         yield from (["".join(pieces), name] for pieces in whole.values())

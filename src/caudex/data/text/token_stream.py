@@ -17,7 +17,7 @@ FEW = 10
 """documents; of fewer the end of the text is held out, not whole ones"""
 
 
-def stream(documents: Documents, tokenizer: Tokenizer, folder: str | Path, workers: int = 1) -> Stream:
+def open_stream(documents: Documents, tokenizer: Tokenizer, folder: str | Path, workers: int = 1) -> Stream:
     """The stream of these documents in `folder`: as it lies there, or built, in so many processes.
 
     A build that was killed goes on with what is missing, to the same bytes. One of other documents, of files that have

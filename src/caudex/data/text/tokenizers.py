@@ -60,7 +60,7 @@ class Tokenizer:
         encoder.json and vocab.bpe); BERT's vocab.txt; or by name, `gpt2`, which is fetched. Only data is read, no
         code. CaudexError if none can be."""
         named = folder in corpora.MODELS and not Path(folder).exists()
-        return cls(vocabularies.published(corpora.folder(folder) if named else Path(folder)))
+        return cls(vocabularies.published(corpora.corpus_folder(folder) if named else Path(folder)))
 
     @classmethod
     def of(cls, description: dict) -> Tokenizer:

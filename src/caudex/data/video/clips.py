@@ -127,7 +127,7 @@ class ClipBatches:
 
     def __next__(self) -> Frames:
         batch = next(self.batches)
-        return Frames(batch.pictures, batch.labels, batch.index)
+        return Frames(batch.images, batch.labels, batch.index)
 
     @property
     def experience(self) -> int:

@@ -19,12 +19,12 @@ from caudex.data.images.image_set import Numbered
 from caudex.data.images.splits import shares, stratified
 from caudex.data.video.clips import Clips, ClipSplit
 from caudex.data.video.loading import FirstFrames, fits, footage
-from caudex.data.video.sprites import KINDS, first_kinds, sprites
+from caudex.data.video.sprites import KINDS, first_kinds, make_sprites
 
 SPRITES = 500, 20, 32  # clips, frames, side
 
 
-def videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, test_share: float = 0.2) -> ClipSplit:
+def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, test_share: float = 0.2) -> ClipSplit:
     """The videos of `spec` that have at least `frames` frames: those to train on and, held out whole, those to test on.
 
     `spec` is sprites (drawn by `seed`), an .npz (uint8 `videos` or `x`, [N, T, H, W] or [N, T, H, W, C]), or a folder
@@ -81,7 +81,7 @@ def _sprites(size: int, seed: int) -> Clips:
     count, length, side = SPRITES
     side = size or side
     fits("sprites", count * length * 3, side)
-    frames = sprites(count, length, side, seed).flatten(0, 1)
+    frames = make_sprites(count, length, side, seed).flatten(0, 1)
     return _even(frames, first_kinds(count, seed), KINDS, Numbered("sprites", count))
 
 

@@ -26,7 +26,7 @@ class Scene(NamedTuple):
     ground: np.ndarray  # [3, GRAIN, GRAIN] in [0, 1]
 
 
-def sprites(clips: int = 500, frames: int = 20, side: int = 32, seed: int = 0, count: int = 2) -> Tensor:
+def make_sprites(clips: int = 500, frames: int = 20, side: int = 32, seed: int = 0, count: int = 2) -> Tensor:
     """uint8 [clips, frames, 3, side, side]: `count` bright sprites that cross a dark ground and bounce off its edges.
 
     The first is larger than the others and passes in front of them; its kind is the class of the clip (`first_kinds`).

@@ -56,7 +56,7 @@ class Atari(World):
             found.copy(), rewards.astype(float), terminated, truncated & ~terminated, lost if self.old else None
         )
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         return np.repeat(self.held[0].transpose(1, 2, 0), 3, 2)
 
     def close(self) -> None:

@@ -77,7 +77,7 @@ class Suite(World):
             return self.small.paint(self.environments[i].physics).transpose(2, 0, 1)
         return np.concatenate([np.ravel(part) for part in found.observation.values()])
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         self.large = self.large or self.camera(*LARGE)
         with telling(self.name, "is painted"):
             return self.large.paint(self.environments[0].physics)

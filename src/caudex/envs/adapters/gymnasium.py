@@ -63,7 +63,7 @@ class Separate(World):
                 metres[i] = about.get("x_position", np.nan)  # Gymnasium's bodies that run, hop and swim tell it
         return Outcome(self.held.copy(), rewards, ended, late & ~ended, metres=metres)
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         with telling(self.name, "is painted"):
             return as_bytes(self.environments[0].render())
 
@@ -165,21 +165,21 @@ def handed_out(name: str, space):
     if isinstance(space, Box) and len(space.shape) in (2, 3) and space.dtype in (np.uint8, bool):
         shape = (1, *space.shape) if len(space.shape) == 2 else (space.shape[2], *space.shape[:2])
         scale = 255 if space.dtype == bool else 1
-        return Box(0, 255, shape, np.uint8), lambda picture: channels_first(picture, scale)
+        return Box(0, 255, shape, np.uint8), lambda image: channels_first(image, scale)
     raise CaudexError(
         f"the world {name} has observations {space}; known are vectors (Box), pictures (Box of uint8 or bool) and Discrete."
     )
 
 
-def as_bytes(picture) -> np.ndarray:
+def as_bytes(image) -> np.ndarray:
     """What an environment paints, as uint8 [H, W, 3]; floats are shares of full light, as MinAtar has them."""
-    picture = np.asarray(picture)
-    return (255 * picture if picture.dtype.kind == "f" and picture.max() <= 1 else picture).astype(np.uint8)
+    image = np.asarray(image)
+    return (255 * image if image.dtype.kind == "f" and image.max() <= 1 else image).astype(np.uint8)
 
 
-def channels_first(picture: np.ndarray, scale: int) -> np.ndarray:
-    picture = picture[None] if picture.ndim == 2 else picture.transpose(2, 0, 1)
-    return picture if scale == 1 else picture.astype(np.uint8) * scale
+def channels_first(image: np.ndarray, scale: int) -> np.ndarray:
+    image = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+    return image if scale == 1 else image.astype(np.uint8) * scale
 
 
 def check_actions(name: str, space) -> None:

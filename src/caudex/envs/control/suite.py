@@ -100,7 +100,7 @@ class Control(World):
     def observed(self) -> np.ndarray:
         return self.canvas.paint(self.task.shapes(self.body, self.steps)) if self.canvas else self.states
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         painted = Canvas(1, LARGE, 3).paint(self.task.shapes(self.body[:, :1], self.steps[:1]))
         return painted[0].transpose(1, 2, 0)
 

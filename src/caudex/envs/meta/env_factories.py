@@ -95,7 +95,7 @@ class Factories(Family):
         check_finite(self.name, (rewards, self.held))
         return self.held.copy(), rewards, over
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         with telling(self.name, "is painted"):
             return as_bytes(self.tasks[0].render())
 

@@ -95,7 +95,7 @@ class Mazes(Family):
         steps = steps_to(goals.reshape(self.walls.shape), self.walls > 0).reshape(self.count, 4, -1)
         return steps[self.rows, self.course, self.start].astype(int)
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """What is seen from inside and from above, side by side."""
         what = self.walls[:1], self.place[:1], self.turn[:1], self.target[:1]
         pixels = 16 if self.side < 12 else 8  # of a tile from above

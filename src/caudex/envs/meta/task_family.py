@@ -37,7 +37,7 @@ class Family:
         """Observations [N, ...], rewards float64 [N], and bool [N] where the episode has ended by itself."""
         raise NotImplementedError
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """uint8 [H, W, 3]: what the first task looks like."""
         raise CaudexError(f"{self.name} cannot be looked at.")
 

@@ -100,8 +100,8 @@ class Trials(World):
         self.before[:, -2], self.before[:, -1] = rewards, self.ended
         return Outcome(self._joined(shown), rewards, finished, np.zeros(self.count, bool))
 
-    def picture(self) -> np.ndarray:
-        return self.family.picture()
+    def image(self) -> np.ndarray:
+        return self.family.image()
 
     def close(self) -> None:
         self.family.close()

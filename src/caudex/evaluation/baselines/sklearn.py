@@ -13,7 +13,7 @@ from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from caudex.data import LabelledTexts, Pictures, Split
+from caudex.data import ImageSet, LabelledTexts, Split
 
 
 def svm(split: Split) -> float:
@@ -56,8 +56,8 @@ def _joined(texts: LabelledTexts) -> list[str]:
     return texts.texts if texts.second is None else [f"{a} {b}" for a, b in zip(texts.texts, texts.second)]
 
 
-def _pixels(pictures: Pictures) -> np.ndarray:
-    return pictures.fetch(slice(None)).flatten(1).float().div(255).numpy()
+def _pixels(images: ImageSet) -> np.ndarray:
+    return images.fetch(slice(None)).flatten(1).float().div(255).numpy()
 
 
 def _both(split: Split) -> tuple[np.ndarray, np.ndarray]:

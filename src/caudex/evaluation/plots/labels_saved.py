@@ -46,7 +46,7 @@ def first_reached(mean: float, curve: np.ndarray, places: list[float]) -> float 
     return float(np.exp(np.interp(mean, curve[max(0, at - 1) : at + 1], np.log(places[max(0, at - 1) : at + 1]))))
 
 
-def picture(run: Run, results: dict) -> None:
+def image(run: Run, results: dict) -> None:
     """Accuracy against labels, a line a method; and what each signal's features are worth beside no and all labels."""
     from matplotlib.ticker import PercentFormatter
 

@@ -18,8 +18,7 @@ from caudex.core.learner import Learner, cosine
 from caudex.core.run import Run
 from caudex.core.system import System, inside
 from caudex.data import SEGMENTS, SceneBatches, Scenes
-from caudex.data.images import scenes
-from caudex.data.images.scenes import FAR, TEST
+from caudex.data.images.scenes import FAR, TEST, load_scenes
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_sheets import sheet
 from caudex.models.encoder import Encoder
@@ -63,7 +62,7 @@ class DenseHeads(System):
     def train(self, run: Run) -> Encoder:
         facts = {"shape": [3, self.size, self.size]}
         run.keep("facts", facts)
-        known, test = scenes(self.scenes, self.size, self.seed), scenes(300, self.size, self.seed, first=TEST)
+        known, test = load_scenes(self.scenes, self.size, self.seed), load_scenes(300, self.size, self.seed, first=TEST)
         before = run.compute.flops
         made = self.taught(run.stage("both"), known, tuple(TASKS), **self.budget(1 / 2))
         half = (run.compute.flops - before) / 2
@@ -81,7 +80,7 @@ class DenseHeads(System):
     def taught(self, run: Run, known: Scenes, tasks: Sequence[str], **budget) -> Learner:
         with run.seeded("weights"):
             made = self.learner({"shape": [3]}, tasks)
-        made.trunk.standardise.measure(known.pictures[:500])
+        made.trunk.standardise.measure(known.images[:500])
         source = SceneBatches(known, self.batch, run.seed)
         return fit(made, dict.fromkeys(tasks, source), **budget, run=run)
 
@@ -117,9 +116,9 @@ class DenseHeads(System):
 
 
 @torch.no_grad()
-def told(trunk, signals, pictures: Tensor) -> dict[str, Tensor]:
+def told(trunk, signals, images: Tensor) -> dict[str, Tensor]:
     """What the heads say of pictures: classes [N, H, W] and metres [N, H, W]."""
-    said, parts = {}, pictures.to(trunk.standardise.mean.device).split(50)
+    said, parts = {}, images.to(trunk.standardise.mean.device).split(50)
     if "segmentation" in signals:
         said["segments"] = torch.cat([signals["segmentation"].logits(trunk, part).argmax(1).cpu() for part in parts])
     if "depth" in signals:
@@ -128,7 +127,7 @@ def told(trunk, signals, pictures: Tensor) -> dict[str, Tensor]:
 
 
 def measured(made: Learner, test: Scenes) -> dict[str, float]:
-    return figures(told(*made.averaged, test.pictures), test)
+    return figures(told(*made.averaged, test.images), test)
 
 
 def figures(said: dict[str, Tensor], test: Scenes) -> dict[str, float]:
@@ -149,11 +148,11 @@ def by_place(known: Scenes, test: Scenes) -> dict[str, float]:
 
 
 def draw(run: Run, model: Encoder, test: Scenes, count: int = 7) -> None:
-    pictures = test.pictures[:count]
-    said = told(model.trunk, model.signals, pictures)
+    images = test.images[:count]
+    said = told(model.trunk, model.signals, images)
     colours = torch.tensor([[0.75, 0.8, 0.9], [0.45, 0.4, 0.35], [0.9, 0.3, 0.25], [0.2, 0.5, 0.85], [0.95, 0.75, 0.2]])
-    rows = {"picture": pictures.float() / 255}
+    rows = {"image": images.float() / 255}
     for name, segments, depth in (("told", said["segments"], said["depth"]), ("true", test.segments, test.depth)):
         rows[f"class, {name}"] = colours[segments[:count].long()].permute(0, 3, 1, 2)
         rows[f"depth, {name}"] = (1 - depth[:count].log() / torch.tensor(FAR).log())[:, None].expand(-1, 3, -1, -1)
-    sheet(run, "made", {name: rows[name] for name in sorted(rows, key=lambda name: (name != "picture", name))})
+    sheet(run, "made", {name: rows[name] for name in sorted(rows, key=lambda name: (name != "image", name))})

@@ -16,7 +16,7 @@ from caudex.core.system import System, inside
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.evaluation.baselines.sklearn import label_spreading, self_training
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import draw_pictures, examine, gain, tested
+from caudex.evaluation.classification import draw_images, examine, gain, tested
 from caudex.models.classifier import Classifier
 from caudex.signals.labels import one_hot
 from caudex.systems.few_labels import shared as few_labels
@@ -164,7 +164,7 @@ class NoisyStudent(FewLabels, System):
             wrong = known[hidden[known] != number_told[known]].unique()
             wrong = wrong[confidence[wrong].argsort(descending=True)][:16]
             titles = [f"{split.labelled.classes[number_told[i]]} {confidence[i]:.0%}" for i in wrong]
-            draw_pictures(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, titles)
+            draw_images(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, titles)
         return chosen, (told if self.soft else F.one_hot(number_told, classes).float())[chosen], right
 
     def warn(self, results: dict) -> list[str]:

@@ -19,11 +19,11 @@ from caudex.data import Batches, Join, Split
 from caudex.models.classifier import Classifier
 from caudex.models.encoder import recalibrate
 from caudex.signals import Labels
-from caudex.systems.shared import OnPictures, check_network, facts_of, found, mirrored, network
+from caudex.systems.shared import ImageSystem, check_network, facts_of, found, mirrored, network
 
 
 @dataclass
-class FewLabels(OnPictures):
+class FewLabels(ImageSystem):
     """The settings of systems that learn from few labels."""
 
     labels_per_class: int | None = None
@@ -53,7 +53,7 @@ def split(settings: FewLabels) -> Split:
         seed, start = begun.seed, getattr(begun, "start", None)
     draw = settings.seed if settings.draw is None else settings.draw
     named = {"labels": settings.labels, "size": settings.size, "seed": seed, "draw": draw}
-    return data.pictures(settings.data, labels_per_class=per_class or None, **named)
+    return data.load_images(settings.data, labels_per_class=per_class or None, **named)
 
 
 def testable(split: Split) -> None:

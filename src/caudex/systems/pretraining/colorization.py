@@ -42,11 +42,11 @@ class Colorization(Pretraining):
         return {"colorization": signals.Colorization(self.rebalance)}
 
     @torch.no_grad()
-    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
-        signal, lightness = model.signals["colorization"], to_lab(pictures)[:, :1]
+    def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
+        signal, lightness = model.signals["colorization"], to_lab(images)[:, :1]
         colours = signal.colours(signal.logits(model.trunk, lightness))
-        lab = torch.cat([lightness, F.interpolate(colours, pictures.shape[2:], mode="bilinear")], 1)
-        return {"picture": pictures, "what is seen": grey_of(lightness), "coloured": from_lab(lab)}
+        lab = torch.cat([lightness, F.interpolate(colours, images.shape[2:], mode="bilinear")], 1)
+        return {"image": images, "what is seen": grey_of(lightness), "coloured": from_lab(lab)}
 
     def check(self) -> None:
         super().check()

@@ -30,10 +30,10 @@ class Denoising(Pretraining):
         return {"denoising": signals.Denoising(self.noise)}
 
     @torch.no_grad()
-    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         signal = model.signals["denoising"]
-        noised = signal.noised(pictures)
-        return {"picture": pictures, "with noise": noised, "cleaned": signal.clean(model.trunk, noised)}
+        noised = signal.noised(images)
+        return {"image": images, "with noise": noised, "cleaned": signal.clean(model.trunk, noised)}
 
     def check(self) -> None:
         super().check()

@@ -42,12 +42,12 @@ class Inpainting(Pretraining):
         return {"inpainting": signals.Inpainting(self.mask, self.adversarial)}
 
     @torch.no_grad()
-    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         signal = model.signals["inpainting"]
-        hole = signal.hole(pictures)
-        holed = torch.where(hole, model.trunk.standardise.mean, pictures)
-        filled = torch.where(hole, signal.fill(model.trunk, holed), pictures)
-        return {"picture": pictures, "with a hole": holed, "filled": filled}
+        hole = signal.hole(images)
+        holed = torch.where(hole, model.trunk.standardise.mean, images)
+        filled = torch.where(hole, signal.fill(model.trunk, holed), images)
+        return {"image": images, "with a hole": holed, "filled": filled}
 
     def check(self) -> None:
         super().check()

@@ -47,13 +47,13 @@ class Jigsaw(Pretraining):
         return {"jigsaw": signals.Jigsaw(grid, self.orders)}
 
     @torch.no_grad()
-    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         signal = model.signals["jigsaw"]
-        number = torch.arange(1, len(pictures) + 1) * (signal.orders - 1) // len(pictures)
-        shuffled = signal.shuffled(pictures, number)
+        number = torch.arange(1, len(images) + 1) * (signal.orders - 1) // len(images)
+        shuffled = signal.shuffled(images, number)
         back = signal.permutations[signal.told(model.trunk, shuffled).argmax(1)].argsort(1)
         put = {"shuffled": shuffled, "put back": arranged(shuffled, back)}
-        return {"picture": pictures, **{name: laid(tiles, signal.grid) for name, tiles in put.items()}}
+        return {"image": images, **{name: laid(tiles, signal.grid) for name, tiles in put.items()}}
 
     def check(self) -> None:
         super().check()

@@ -67,7 +67,7 @@ class NextFrame(System):
     statement: ClassVar = "what comes next in a video is told better than by copying its last frame"
 
     def train(self, run: Run) -> Encoder:
-        clips = data.videos(self.data, frames=1 + self.before * self.apart, size=self.size, seed=self.seed)
+        clips = data.load_videos(self.data, frames=1 + self.before * self.apart, size=self.size, seed=self.seed)
         if len(clips.test) == 0:
             out = "".join(f" Left out: {file}, {reason}." for file, reason in clips.skipped[:1])
             raise CaudexError(f"{self.data} has one video of use; a second one is needed to test on.{out}")

@@ -40,10 +40,10 @@ class Rotation(Pretraining):
         return {"rotation": signals.Rotation()}
 
     @torch.no_grad()
-    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         """What the head looks at: how much less sure it is with a part covered (Zeiler and Fergus 2014, section 4.2)."""
-        quarters = torch.arange(len(pictures)) % 4
-        turned, rows = quarter_turns(pictures, quarters), torch.arange(len(pictures))
+        quarters = torch.arange(len(images)) % 4
+        turned, rows = quarter_turns(images, quarters), torch.arange(len(images))
 
         def sure(seen: Tensor) -> Tensor:
             return model.signals["rotation"].head(model.trunk(seen).pooled).softmax(1)
@@ -57,4 +57,4 @@ class Rotation(Pretraining):
                 covered[:, :, top : top + height // 3, left : left + width // 3] = mean
                 heat[:, 0, i, j] = (told - sure(covered))[rows, quarters].clamp_min(0)
         heat = F.interpolate(heat / heat.amax((2, 3), keepdim=True).clamp_min(1e-8), (height, width), mode="bilinear")
-        return {"turned": turned, "looked at": heat, "turned back": quarter_turns(pictures, quarters - told.argmax(1))}
+        return {"turned": turned, "looked at": heat, "turned back": quarter_turns(images, quarters - told.argmax(1))}

@@ -27,13 +27,13 @@ from caudex.evaluation.plots.image_sheets import charted, nearest, sheet
 from caudex.evaluation.probing import COLLAPSED, neighbours, probe, spectrum
 from caudex.models.encoder import Encoder, features, recalibrate
 from caudex.signals import Labels
-from caudex.systems.shared import OnPictures, check_network, facts_of, found, mirrored, network, noted
+from caudex.systems.shared import ImageSystem, check_network, facts_of, found, mirrored, network, noted
 
 OPTIMIZERS = {"adamw": partial(AdamW, fused=True), "sgd": partial(SGD, momentum=0.9, fused=True), "lars": LARS}
 
 
 @dataclass
-class Pretraining(OnPictures, System):
+class Pretraining(ImageSystem, System):
     """A system that learns without labels; labels, where there are some, only measure. Each brings its own `signals`.
 
     `show` says what these make of a few pictures, floats in [0, 1]: rows of a sheet, by name.
@@ -52,7 +52,7 @@ class Pretraining(OnPictures, System):
     def signals(self, facts: dict) -> dict[str, Signal]:
         raise NotImplementedError
 
-    def show(self, model: Encoder, pictures: Tensor) -> dict[str, Tensor]:
+    def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         return {}
 
     def learner(self, facts: dict) -> Learner:
@@ -60,12 +60,12 @@ class Pretraining(OnPictures, System):
 
     def train(self, run: Run) -> Encoder:
         """Fit the system's learner to every picture that is not held out, then probe its layers and a random trunk's."""
-        pictures = split(self)
-        facts = noted(run, pictures)
+        images = split(self)
+        facts = noted(run, images)
         say(run, found(facts))
         with run.seeded("weights"):
             made = self.learner(facts)
-        every = pictures.every
+        every = images.every
         if len(every) < 2:
             raise CaudexError(f"{self.data} has one picture to learn from; two are the least, thousands are better.")
         made.trunk.standardise.measure(every.some(2000).fetch(slice(None)))
@@ -75,15 +75,15 @@ class Pretraining(OnPictures, System):
             "unlabelled": Batches(every, self.batch, run.seed, seen),
             "pairs": Batches(every, self.batch, run.seed, two, pairs=True),
         }
-        if len(pictures.labelled):
-            offered["labelled"] = Batches(pictures.labelled, self.batch, run.seed, seen)
+        if len(images.labelled):
+            offered["labelled"] = Batches(images.labelled, self.batch, run.seed, seen)
         sources = self.feed(made.signals, **offered)
-        fit(made, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=watch(pictures))
+        fit(made, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=watch(images))
         model = Encoder(made, facts)
         recalibrate(model.trunk, every)
         recalibrate(random, every)
-        run.keep("results", measured(run, model.trunk, random, pictures))
-        draw(self, run, model, pictures)
+        run.keep("results", measured(run, model.trunk, random, images))
+        draw(self, run, model, images)
         return model
 
     def model(self, facts: dict) -> Encoder:
@@ -91,8 +91,8 @@ class Pretraining(OnPictures, System):
 
     def claim(self, run: Run) -> Claim:
         """A linear probe of the features against that of a random trunk and, as a reference, of one taught by all labels."""
-        pictures = split(self)
-        if len(pictures.test) == 0:
+        images = split(self)
+        if len(images.test) == 0:
             raise CaudexError(
                 "there are no labels to probe with; label at least five of each of two classes, or add a folder test/CLASS/."
             )
@@ -108,8 +108,8 @@ class Pretraining(OnPictures, System):
         }
         if self.all_labels:
             spent = run.stage("pretraining").kept("finished")["flops"]
-            taught = taught_by_labels(self, run.stage("all-labels"), pictures, spent)
-            its = probe(taught, pictures.labelled, pictures.test)
+            taught = taught_by_labels(self, run.stage("all-labels"), images, spent)
+            its = probe(taught, images.labelled, images.test)
             against["all labels"] = its["pooled"]["linear"]
             further["best layer, all labels"] = its[chosen(its)]["linear"]
         return Claim(self.statement, found["linear probe"]["accuracy"], against, further)
@@ -152,7 +152,7 @@ class Pretraining(OnPictures, System):
 
 def split(settings: Pretraining) -> Split:
     """All labels are kept: no signal sees them. Where fewer than two classes are known, there is nothing to test."""
-    found = data.pictures(
+    found = data.load_images(
         settings.data, labels=settings.labels, size=settings.size, seed=settings.seed, need_labels=False
     )
     if len(found.labelled.labels.unique()) < 2:
@@ -172,9 +172,9 @@ def mild(settings: Pretraining, facts: dict) -> views.Compose:
     return views.Compose((views.ResizedCrop((settings.crop, 1.0)), *[views.Flip()] * mirrored(settings, facts)))
 
 
-def draw(settings: Pretraining, run: Run, model: Encoder, pictures: Split) -> None:
+def draw(settings: Pretraining, run: Run, model: Encoder, images: Split) -> None:
     """What the signals make of held-out pictures, which of them look alike to the trunk, and a map of them."""
-    seen = (pictures.test if len(pictures.test) > 1 else pictures.every).some(600)
+    seen = (images.test if len(images.test) > 1 else images.every).some(600)
     made = features(model.trunk, seen)["pooled"]
     with run.seeded("shown"):
         learned = deepcopy(model).cpu().train()  # turned and holed pictures want the batch statistics of such
@@ -184,9 +184,9 @@ def draw(settings: Pretraining, run: Run, model: Encoder, pictures: Split) -> No
     charted(run, seen, made)
 
 
-def watch(pictures: Split):
+def watch(images: Split):
     """What ten looks at a training show: nearest neighbours, and whether the features collapse."""
-    sample, known, test = pictures.every.some(1000), pictures.labelled.some(2000), pictures.test.some(500)
+    sample, known, test = images.every.some(1000), images.labelled.some(2000), images.test.some(500)
 
     def evaluate(made: Learner) -> dict[str, float]:
         trunk = made.averaged[0]
@@ -200,17 +200,17 @@ def watch(pictures: Split):
     return evaluate
 
 
-def measured(run: Run, taught: Trunk, random: Trunk, pictures: Split) -> dict:
+def measured(run: Run, taught: Trunk, random: Trunk, images: Split) -> dict:
     """Probes of each layer beside those of a random trunk, and the spectrum of the features."""
     results = {"parameters": sum(p.numel() for p in taught.parameters())}
-    results |= {"spectrum": spectrum(features(taught, pictures.every.some(2000))["pooled"])}
-    if len(pictures.test) == 0:
+    results |= {"spectrum": spectrum(features(taught, images.every.some(2000))["pooled"])}
+    if len(images.test) == 0:
         return results
-    say(run, f"probing each layer, and those of a random trunk, on {len(pictures.test):,} test pictures")
+    say(run, f"probing each layer, and those of a random trunk, on {len(images.test):,} test pictures")
     with run.counting(taught, random):
-        own, its = (probe(each, pictures.labelled, pictures.test) for each in (taught, random))
+        own, its = (probe(each, images.labelled, images.test) for each in (taught, random))
     run.table("layers", [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own])
-    count = len(pictures.test)
+    count = len(images.test)
     for name, layers in {"linear probe": own, "random trunk": its}.items():
         results[name] = with_interval(layers["pooled"]["linear"], count)
     results["20 neighbours"] = with_interval(own["pooled"]["neighbours"], count)
@@ -224,13 +224,13 @@ def chosen(layers: dict) -> str:
     return max(layers, key=lambda layer: layers[layer]["held out"])
 
 
-def taught_by_labels(settings: Pretraining, run: Run, pictures: Split, flops: float) -> Trunk:
+def taught_by_labels(settings: Pretraining, run: Run, images: Split, flops: float) -> Trunk:
     """The same trunk under the same views, taught by all labels with so much compute."""
-    facts = facts_of(pictures)
+    facts = facts_of(images)
     with run.seeded("weights"):
         made = learner(settings, facts, {"labels": Labels(len(facts["classes"]))})
-    made.trunk.standardise.measure(pictures.every.some(2000).fetch(slice(None)))
-    source = Batches(pictures.labelled, settings.batch, run.seed, mild(settings, facts))
+    made.trunk.standardise.measure(images.every.some(2000).fetch(slice(None)))
+    source = Batches(images.labelled, settings.batch, run.seed, mild(settings, facts))
     taught = fit(made, {"labels": source}, flops=flops, run=run).averaged[0]
-    recalibrate(taught, pictures.every)
+    recalibrate(taught, images.every)
     return taught

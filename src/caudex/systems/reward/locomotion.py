@@ -151,4 +151,4 @@ def strip(player: Player, run: Run, about: dict) -> Strip | None:
         Line(f"return {episode.total:,.0f}", colour=GREY),
         Line(f"{EPISODES} episodes: {metres(about['metres'])} m, {about['falls']} falls", colour=GREY),
     )
-    return Strip(words, [moments[i].picture for i in places], [f"{metres(moments[i].metres)} m" for i in places])
+    return Strip(words, [moments[i].image for i in places], [f"{metres(moments[i].metres)} m" for i in places])

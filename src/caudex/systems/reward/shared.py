@@ -161,8 +161,8 @@ def begun(settings: OnWorld, run: Run, world: str = "") -> tuple[Acting, dict]:
     world = world or settings.world
     here = worlds.make(world, settings.worlds)
     shape = here.observation.shape
-    pictures = len(shape) == 3
-    stack = settings.stack if pictures and min(shape[1:]) >= 36 else 1
+    images = len(shape) == 3
+    stack = settings.stack if images and min(shape[1:]) >= 36 else 1
     acting = Acting(here, run.seed, stack, clipped=here.cut)
     facts = {"world": world, "stack": stack, "shape": list(acting.shape), "actions": here.actions}
     return acting, facts
@@ -291,12 +291,12 @@ def finish(player: Player, run: Run) -> Player:
     chance = at_random(player.world, EPISODES, run.seed, silent=run.root.quiet)
     run.keep("results", {"policy": summary(own), "random": summary(chance), "episodes": EPISODES})
     try:
-        pictures, total, _ = player.watch(run.seed, most=12)
+        images, total, _ = player.watch(run.seed, most=12)
     except CaudexError as error:
         say(run, f"no pictures of an episode: {error}")
         return player
     with run.figure("episode", width=9.0, height=3.4) as axis:
-        axis.imshow(filming.sheet(pictures))
+        axis.imshow(filming.sheet(images))
         axis.set_title(f"an episode that earned {total:,.1f}, from the upper left", size=9, loc="left")
         axis.axis("off")
     return player

@@ -19,7 +19,7 @@ from caudex.core.run import Run, derived
 from caudex.core.system import System, can_join, finish, inside, intact, load, scaled, start
 from caudex.data import Batch, Split
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.plots.labels_saved import picture, summary, told
+from caudex.evaluation.plots.labels_saved import image, summary, told
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
 from caudex.systems.pretraining.shared import Pretraining
@@ -88,7 +88,7 @@ class LabelsSaved(FewLabels, System):
         most = len(split.labelled) / len(split.labelled.classes)
         results = {"table": summary(rows, most), "probes": {name: found["probes"] for name, found in learned.items()}}
         run.keep("results", results)
-        picture(run, results)
+        image(run, results)
         return load(folder / self.first[-1])
 
     def pretraining(self, name: str, flops: float) -> System:
@@ -181,8 +181,8 @@ class LabelsSaved(FewLabels, System):
 def tried(learner: Learner, split: Split) -> None:
     """Two pictures go through: a signal that cannot learn from such is found out before the first training."""
     rows = torch.arange(min(2, len(split.every)))
-    pictures = split.every.fetch(rows).float() / 255
-    learner(dict.fromkeys(learner.signals, Batch(pictures, torch.zeros_like(rows), rows, other=pictures)))
+    images = split.every.fetch(rows).float() / 255
+    learner(dict.fromkeys(learner.signals, Batch(images, torch.zeros_like(rows), rows, other=images)))
 
 
 def pretrained(system: System, path: Path, seed: int, hardware: Hardware) -> dict:

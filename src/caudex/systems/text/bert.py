@@ -147,7 +147,7 @@ class Bert(OnTexts, System):
         found: dict[str, list[float]] = {name: [] for name in models}
         further = {}
         for task in self.tasks:
-            texts = data.labelled_texts(task)
+            texts = data.load_labelled_texts(task)
             for name, each in models.items():
                 found[name].append(worth(each, texts, self.seed))
                 further[f"{task}, {name}"] = found[name][-1]

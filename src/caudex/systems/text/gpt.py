@@ -124,7 +124,7 @@ class Gpt(OnTexts, System):
             "nats a token": found["model"]["nats a token"],
             "parameters": found["parameters"],
         }
-        further |= {task: worth(model, data.labelled_texts(task), self.seed) for task in self.tasks}
+        further |= {task: worth(model, data.load_labelled_texts(task), self.seed) for task in self.tasks}
         return Claim(self.statement, 1 - own / base, {"lzma, that has seen the text": 1 - coded / base}, further)
 
     def check(self) -> None:

@@ -63,7 +63,7 @@ class SemanticSearch(System):
     def headlines(self) -> tuple[list[str], list[str]]:
         """The first line of each document, and the words behind it."""
         texts: dict[int, str] = {}
-        for number, piece in data.documents(self.data, self.column):
+        for number, piece in data.open_documents(self.data, self.column):
             texts.setdefault(number, piece)
         pairs = [text.strip().partition("\n") for text in texts.values()]
         pairs = [(title, " ".join(body.split()[: self.words])) for title, _, body in pairs if body.strip()]

@@ -83,7 +83,7 @@ class Texts(NamedTuple):
 
 def read(settings: OnTexts, run: Run, window: int) -> Texts:
     """The texts that the settings name, as streams of tokens, which are built once and kept in the cache."""
-    documents = data.documents(settings.data, settings.column, settings.strict)
+    documents = data.open_documents(settings.data, settings.column, settings.strict)
     if settings.tokens in KINDS:
         most = 0 if settings.tokens == "characters" else settings.vocabulary
         tokenizer = Tokenizer.learn(settings.tokens, documents, most)
@@ -92,7 +92,7 @@ def read(settings: OnTexts, run: Run, window: int) -> Texts:
     where = [str(documents.root.resolve()), documents.column, documents.strict, tokenizer.fingerprint]
     name = hashlib.sha256(repr(where).encode()).hexdigest()[:16]
     workers = min(PROCESSES, os.cpu_count() or 1) if documents.bytes > MUCH else 1
-    whole = data.stream(documents, tokenizer, cache_folder() / "streams" / name, workers)
+    whole = data.open_stream(documents, tokenizer, cache_folder() / "streams" / name, workers)
     known, held = whole.split(settings.held_out, window)
     run.table("skipped", [{"file": file, "reason": reason} for file, reason in whole.meta["skipped"]])
     replaced = f", {whole.meta['replaced']:,} bytes that were not UTF-8 replaced" if whole.meta["replaced"] else ""

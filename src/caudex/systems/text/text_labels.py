@@ -112,7 +112,7 @@ class TextLabels(System):
 
     def texts(self, begun: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, dict]:
         """What is learned from, what is tested on, and the facts of the model."""
-        whole = data.labelled_texts(self.data, self.text, self.label, self.second)
+        whole = data.load_labelled_texts(self.data, self.text, self.label, self.second)
         counts = torch.bincount(whole.labels, minlength=len(whole.classes))
         if counts.min() < 2:
             name = whole.classes[int(counts.argmin())]
@@ -133,7 +133,7 @@ class TextLabels(System):
         return known, test, {"trunk": trunk, "tokenizer": tokenizer.description, "classes": list(whole.classes)}
 
     def other(self, name: str, facts: dict) -> LabelledTexts:
-        found = data.labelled_texts(name, self.text, self.label, self.second)
+        found = data.load_labelled_texts(name, self.text, self.label, self.second)
         if list(found.classes) != facts["classes"]:
             raise CaudexError(
                 f"--test-on {name} has the classes {', '.join(found.classes)}, not {', '.join(facts['classes'])}."
