@@ -1,4 +1,4 @@
-"""What a step of the world costs a3c in both of its forms: processor seconds of all its processes; results/a3c.csv.
+"""What a step of the environment costs a3c in both of its forms: processor seconds of all its processes; results/a3c.csv.
 
     python benchmarks/actors.py            # about a minute
 
@@ -19,10 +19,10 @@ import torch
 from caudex.core.fit import fit
 from caudex.core.run import Run
 from caudex.experience import Actors
-from caudex.systems.reward.a3c import A3c, actor, step
+from caudex.systems.reward.a3c import A3C, actor, step
 
 STEPS, TURNS = 20_000, 3
-FORMS = {"synchronous": A3c(asynchronous=False), "4 actors": A3c(actors=4), "2 actors": A3c(actors=2)}
+FORMS = {"synchronous": A3C(asynchronous=False), "4 actors": A3C(actors=4), "2 actors": A3C(actors=2)}
 
 
 def spent(processes: Iterable[int]) -> float:
@@ -34,7 +34,7 @@ def spent(processes: Iterable[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK") + time.process_time()
 
 
-def turn(system: A3c) -> tuple[float, float]:
+def turn(system: A3C) -> tuple[float, float]:
     """Processor seconds, and seconds by the clock, for `STEPS` steps once all has begun."""
     learner, source, _ = system.parts(Run("", 0))
     actors = Actors(learner, partial(actor, system), system.actors, 0)
@@ -45,7 +45,7 @@ def turn(system: A3c) -> tuple[float, float]:
             processes = [each.process.pid for each in actors.actors.values()]
         before, begun = spent(processes), time.perf_counter()
         fit(
-            learner, {"policy": actors if processes else source}, steps=STEPS // (system.horizon * system.worlds),
+            learner, {"policy": actors if processes else source}, steps=STEPS // (system.horizon * system.num_envs),
             **({"step": step} if processes else {}),
         )  # fmt: skip
         return spent(processes) - before, time.perf_counter() - begun
@@ -57,7 +57,7 @@ def main():
     for form, system in FORMS.items():
         used, passed = map(statistics.median, zip(*[turn(system) for _ in range(TURNS + 1)][1:]))
         rows.append({
-            "form": form, "world": system.world, "steps": STEPS, "processor_seconds": round(used, 2),
+            "form": form, "env": system.env, "steps": STEPS, "processor_seconds": round(used, 2),
             "steps_per_processor_second": round(STEPS / used), "seconds": round(passed, 2), "cores": os.cpu_count(),
             "load": round(os.getloadavg()[0], 1),
         })  # fmt: skip

@@ -50,17 +50,17 @@ TABLE_2 = {  # at 10, 25, 50, 75, 100 episodes
 Act = Callable[[np.ndarray], np.ndarray]
 
 
-def at_random(world: trials.Trials, seed: int) -> Act:
-    return anything(world.action, seed)
+def at_random(env: trials.Trials, seed: int) -> Act:
+    return anything(env.action, seed)
 
 
 def summed(count: int, test: bool, name: str, act: Callable[[trials.Trials, int], Act], ends, **settings) -> np.ndarray:
     """Rewards up to the end of so many episodes, [count, len(ends)]; `act` makes what acts in some trials, from a seed."""
     found = []
     for begin in range(0, count, TOGETHER):
-        world = trials.make(name, min(TOGETHER, count - begin), test, **settings)
-        seeds = np.arange(begin, begin + world.count)
-        played = trials.play(world, act(world, begin), seeds)
+        env = trials.make(name, min(TOGETHER, count - begin), test, **settings)
+        seeds = np.arange(begin, begin + env.count)
+        played = trials.play(env, act(env, begin), seeds)
         found.append(played.returns.cumsum(1)[:, np.array(ends) - 1])
     return np.concatenate(found)
 
@@ -89,7 +89,7 @@ def of_bandits() -> list[dict]:
     for place, arms in enumerate(ARMS):
 
         def play(count, test, rule, arms=arms, pulls=PULLS):
-            def act(world, seed):
+            def act(env, seed):
                 return bandits.Puller(rule, seed)
 
             return summed(count, test, "bandits", act, pulls, arms=arms, pulls=max(pulls))
@@ -120,7 +120,7 @@ def of_mdps() -> list[dict]:
         def play(count, test, way, prior=prior):
             plan, epsilon = way
 
-            def act(world, seed):
+            def act(env, seed):
                 return Planner(plan, prior=prior, epsilon=epsilon, seed=seed)
 
             return summed(count, test, "tabular-mdps", act, EPISODES, episodes=EPISODES[-1])
@@ -141,9 +141,9 @@ def of_mdps() -> list[dict]:
                 cell = f"{EPISODES[end]} episodes, prior {prior}"
                 rows.append(row("tabular-mdps", cell, name, setting, "reward", earned, TABLE_2[name][end]))
 
-    def act(world, seed):
-        world.reset(np.arange(seed, seed + world.count), np.ones(world.count, bool))
-        return Planner(mdps.informed(world.family.means.copy(), world.family.transitions.copy()))
+    def act(env, seed):
+        env.reset(np.arange(seed, seed + env.count), np.ones(env.count, bool))
+        return Planner(mdps.informed(env.family.means.copy(), env.family.transitions.copy()))
 
     informed = summed(TASKS, True, "tabular-mdps", act, EPISODES, episodes=EPISODES[-1])
     for end, earned in zip(EPISODES, informed.T):
@@ -154,11 +154,11 @@ def of_mdps() -> list[dict]:
 def of_mazes() -> list[dict]:
     rows = []
     for size in ("small", "large"):
-        world = trials.make("mazes", CHOICE, True, size=size, view="above", episodes=5)
-        ways = {"RandomWalk": at_random(world, 0)}
-        ways |= {way.__name__: way(world.family) for way in (mazes.WallFollowing, mazes.CountBased, mazes.ShortestPath)}
+        env = trials.make("mazes", CHOICE, True, size=size, view="above", episodes=5)
+        ways = {"RandomWalk": at_random(env, 0)}
+        ways |= {way.__name__: way(env.family) for way in (mazes.WallFollowing, mazes.CountBased, mazes.ShortestPath)}
         for name, act in ways.items():
-            played = trials.play(world, act, np.arange(CHOICE))
+            played = trials.play(env, act, np.arange(CHOICE))
             there = played.last > 0
             for i in range(5):
                 cell = f"{size}, episode {i + 1}"

@@ -1,6 +1,6 @@
-"""Contrast: caudex against lightly on the same pictures, trunk, batch and epochs; writes results/contrast.csv.
+"""Contrast: caudex against lightly on the same images, trunk, batch and epochs; writes results/contrast.csv.
 
-lightly is used as its examples do: its transforms a picture at a time in a DataLoader with two workers, its heads, its
+lightly is used as its examples do: its transforms an image at a time in a DataLoader with two workers, its heads, its
 loss, each view through the trunk by itself. It lives in an environment of its own, since torchvision's wheels bring a
 CUDA build of torch; without their dependencies they do for this (what of torchvision needs compiled code is not used):
 
@@ -66,7 +66,7 @@ def peer():
     )
 
 
-class PerPicture(Dataset):
+class PerImage(Dataset):
     def __init__(self, images: np.ndarray, transform):
         self.images, self.transform = [Image.fromarray(image) for image in images], transform
 
@@ -78,14 +78,14 @@ class PerPicture(Dataset):
 
 
 def theirs(kind: str, images: torch.Tensor, seed: int):
-    """Trunk and pictures a second of lightly's SimCLR or MoCo."""
+    """Trunk and images a second of lightly's SimCLR or MoCo."""
     _, loss_of, simple, momentum, freeze, follow, transform = PEER
     torch.manual_seed(seed)
     transform = transform(
         input_size=images.shape[2], cj_strength=COLOUR, min_scale=CROP, gaussian_blur=0.0, hf_prob=0.5, normalize=None
     )
     workers = DataLoader(
-        PerPicture(images.squeeze(1).numpy(), transform),
+        PerImage(images.squeeze(1).numpy(), transform),
         BATCH,
         shuffle=True,
         drop_last=True,
@@ -139,7 +139,7 @@ def ours(kind: str, split, seed: int):
 
 
 def alone(kind: str, images: torch.Tensor) -> float:
-    """Pictures a second of trunk, head and loss alone, on views that are there: what nobody can go beyond."""
+    """Images a second of trunk, head and loss alone, on views that are there: what nobody can go beyond."""
     trunk, signal = trunks.ResNet(1, 16, 1, stride=2), Contrast(**({"queue": QUEUE} if kind == "moco" else {}))
     learner = Learner(trunk, {"contrast": signal}, partial(torch.optim.AdamW, lr=LR, fused=True))
     batch = data.Batch(
@@ -154,7 +154,7 @@ def alone(kind: str, images: torch.Tensor) -> float:
 
 
 def worth(trunk, split) -> tuple[float, float]:
-    """Accuracy of 20 neighbours and of a linear probe, from 5,000 labels, on 5,000 test pictures."""
+    """Accuracy of 20 neighbours and of a linear probe, from 5,000 labels, on 5,000 test images."""
     recalibrate(trunk, split.every)
     known, test = split.labelled.take(slice(0, 5000)), split.test.take(slice(0, 5000))
     parts = features(trunk, known)["pooled"], known.labels, features(trunk, test)["pooled"], test.labels
@@ -179,7 +179,7 @@ def main() -> None:
             (near, probe), (their_near, their_probe) = worth(mine, split), worth(other, split)
             rows.append(
                 {
-                    "method": kind, "seed": seed, "caudex_pictures_per_s": round(quick), "lightly_pictures_per_s": round(slow),
+                    "method": kind, "seed": seed, "caudex_images_per_s": round(quick), "lightly_images_per_s": round(slow),
                     "ratio": round(quick / slow, 2), "share_outside_the_trunk": round(1 - quick / limit, 3),
                     "caudex_20_neighbours": round(near, 4), "lightly_20_neighbours": round(their_near, 4),
                     "caudex_linear": round(probe, 4), "lightly_linear": round(their_probe, 4),

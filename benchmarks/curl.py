@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from caudex.core.learner import Learner
-from caudex.core.signal import Taught, frozen
+from caudex.core.signal import SignalOutput, frozen
 from caudex.experience.augmented import with_views
 from caudex.experience.replay import Transition
 from caudex.signals.soft_actor_critic import SoftActorCritic, worths
-from caudex.systems.reward.curl import Curl
+from caudex.systems.reward.curl import CURL
 
 TURNS = 7
 SIZES = {"48 pixels, batch 64": ((3, 48, 48), 64, 20), "84 pixels, batch 128": ((9, 84, 84), 128, 2)}
@@ -37,7 +37,7 @@ class Separately(SoftActorCritic):
             worth = worths(self.critics, self.seen(trunk(batch.observations).pooled).detach(), actions).amin(0)
         actor = (temperature * log_probs - worth).mean()
         cooling = self.log_temperature * (self.bounds.count - log_probs.detach().mean())
-        return Taught(critic + actor + cooling, {})
+        return SignalOutput(critic + actor + cooling, {})
 
 
 class Apart(Learner):
@@ -61,7 +61,7 @@ def batch(shape: tuple[int, int, int], size: int, actions: int):
 def made(shape: tuple[int, int, int], kind: type) -> Learner:
     torch.manual_seed(0)
     facts = {"shape": list(shape), "actions": {"low": [-1.0], "high": [1.0]}}
-    system = Curl(width=1024 if shape[1] >= 84 else Curl.width)
+    system = CURL(width=1024 if shape[1] >= 84 else CURL.width)
     learner = system.learner(facts)
     if kind is Learner:
         return learner

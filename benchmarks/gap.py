@@ -1,11 +1,11 @@
-"""What learning from pictures costs, what contrast wins back, and why something remains (after Laskin et al. 2020, appendix E.5).
+"""What learning from images costs, what contrast wins back, and why something remains (after Laskin et al. 2020, appendix E.5).
 
     python benchmarks/gap.py train runs/gap --steps 15000 --seeds 0 1           # --tasks A B to share the work
-    python benchmarks/gap.py state runs/gap --steps 15000 --seeds 0 1           # which numbers a picture tells
+    python benchmarks/gap.py state runs/gap --steps 15000 --seeds 0 1           # which numbers an image tells
     python benchmarks/gap.py table runs/gap --steps 15000 --seeds 0 1
     python benchmarks/gap.py parts runs/gap --steps 15000 --seeds 0 1 --tasks point-mass    # curl with each part otherwise
 
-`train`: SAC from the state, SAC from pictures, and curl, as many steps in each of our control tasks; what is done is not
+`train`: SAC from the state, SAC from images, and curl, as many steps in each of our control tasks; what is done is not
 done again. `state`: frames of episodes, half by the policy that sees the state and half at random, to the state they
 show, by supervised regression; errors, over the variance, on episodes of other seeds. `table` writes results/gap.csv,
 results/gap-correlation.csv and docs/gap.png, with the rank correlation of error and gap. `parts`: other views, the
@@ -26,33 +26,31 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine
-from caudex.core.run import Run, derived
+from caudex.core.run import Run, derive_seed
 from caudex.core.system import System, finish, load, start
 from caudex.envs.control.suite import TASKS
-from caudex.experience import Acting
+from caudex.experience import EnvRunner
 from caudex.signals import Regression
-from caudex.systems.reward.curl import LAYERS, Curl
-from caudex.systems.reward.sac import Sac
+from caudex.systems.reward.curl import CURL, LAYERS
+from caudex.systems.reward.sac import SAC
 from caudex.trunks import Nature
 
 ARMS = {
-    "state": lambda task, steps, seed: Sac(
-        world=f"control/{task}",
-        experience=steps,
+    "state": lambda task, steps, seed: SAC(
+        env=f"control/{task}",
+        total_steps=steps,
         seed=seed,
-        worlds=1,
-        batch=Curl.batch,
-        lr=Curl.lr,
-        temperature=Curl.temperature,
-        returns=Curl.returns,
+        num_envs=1,
+        batch=CURL.batch,
+        lr=CURL.lr,
+        temperature=CURL.temperature,
+        n_step=CURL.n_step,
     ),
-    "images": lambda task, steps, seed: Curl(
-        world=f"pixels/{task}", experience=steps, seed=seed, contrast=0.0, moved=0
-    ),
-    "curl": lambda task, steps, seed: Curl(world=f"pixels/{task}", experience=steps, seed=seed),
+    "images": lambda task, steps, seed: CURL(env=f"pixels/{task}", total_steps=steps, seed=seed, contrast=0.0, moved=0),
+    "curl": lambda task, steps, seed: CURL(env=f"pixels/{task}", total_steps=steps, seed=seed),
 }
 PARTS = {
     "curl": {},
@@ -84,10 +82,10 @@ def train(folder: Path, tasks: list[str], steps: int, seeds: list[int]) -> None:
 def trained(system: System, folder: Path) -> float:
     """The return in the end; what is done is not done again."""
     run = Run(folder, system.seed)
-    if not run.kept("results"):
+    if not run.read_json("results"):
         start(system, run)
         finish(system.train(run), run)
-    return run.kept("results")["policy"]["return"]
+    return run.read_json("results")["policy"]["return"]
 
 
 def parts(folder: Path, tasks: list[str], steps: int, seeds: list[int], which: list[str]) -> None:
@@ -100,30 +98,30 @@ def parts(folder: Path, tasks: list[str], steps: int, seeds: list[int], which: l
         for name in which:
             earned = [
                 trained(
-                    Curl(world=f"pixels/{task}", experience=steps, seed=seed, **PARTS[name]),
+                    CURL(env=f"pixels/{task}", total_steps=steps, seed=seed, **PARTS[name]),
                     folder / f"{same.get(name, name.replace(' ', '-'))}-{task}-{seed}",
                 )
                 for seed in seeds
             ]
             known[task, name] = (task, name, *(round(value, 1) for value in earned), round(float(np.mean(earned)), 1))
             print(*known[task, name], flush=True)
-    with file.open("w", newline="") as opened:
+    with file.open("w", newline="") as open_run:
         header = ("task", "curl with", *(f"seed {seed}" for seed in seeds), "mean")
-        csv.writer(opened, lineterminator="\n").writerows([header, *known.values()])
+        csv.writer(open_run, lineterminator="\n").writerows([header, *known.values()])
 
 
 def lived(task: str, player, seed: int) -> Seen:
     """Frames and states, half of the environments under the policy that sees the state, half at random."""
-    world = worlds.make(f"pixels/{task}", COUNT)
-    acting, draw, frames, numbers = Acting(world, seed, Curl.stack), np.random.default_rng(seed), [], []
+    env = envs.make(f"pixels/{task}", COUNT)
+    runner, draw, frames, numbers = EnvRunner(env, seed, CURL.stack), np.random.default_rng(seed), [], []
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         while len(frames) < 200 * EPISODES:
-            frames.append(acting.observations.copy())
-            numbers.append(world.states.copy())
-            actions = draw.uniform(-1, 1, (COUNT, *world.action.shape)).astype(np.float32)
-            actions[: COUNT // 2] = player.act(world.states[: COUNT // 2], greedy=False)
-            acting.step(actions)
+            frames.append(runner.observations.copy())
+            numbers.append(env.states.copy())
+            actions = draw.uniform(-1, 1, (COUNT, *env.action.shape)).astype(np.float32)
+            actions[: COUNT // 2] = player.act(env.states[: COUNT // 2], greedy=False)
+            runner.step(actions)
     return Seen(torch.from_numpy(np.concatenate(frames)), torch.from_numpy(np.concatenate(numbers)))
 
 
@@ -137,7 +135,7 @@ def batches(seen: Seen, seed: int, size: int = 128) -> Iterator[Seen]:
 def regress(folder: Path, task: str, seed: int, steps: int = 1500) -> dict[str, float]:
     """Errors over the variance, by kind of number, on episodes of other seeds; of what never changes nothing is asked."""
     player = load(folder / f"state-{task}-{seed}")
-    known, new = (lived(task, player, derived(seed, "regression", part)) for part in ("train", "test"))
+    known, new = (lived(task, player, derive_seed(seed, "regression", part)) for part in ("train", "test"))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         signal = Regression(known.numbers.mean(0), known.numbers.std(0))
@@ -148,8 +146,8 @@ def regress(folder: Path, task: str, seed: int, steps: int = 1500) -> dict[str, 
     with torch.inference_mode():
         parts = zip(new.observations.split(1000), new.numbers.split(1000))
         errors = torch.cat([signal.errors(learner.trunk, *part) for part in parts]).mean(0)
-    world = worlds.make(f"pixels/{task}", 1)
-    kinds = ["hidden" if name in world.hidden else kind for name, kind in zip(world.names, world.kinds)]
+    env = envs.make(f"pixels/{task}", 1)
+    kinds = ["hidden" if name in env.hidden else kind for name, kind in zip(env.names, env.kinds)]
     told = {kind: [float(e) for e, k in zip(errors, kinds) if k == kind] for kind in KINDS}
     return {kind: float(np.mean(each)) for kind, each in told.items() if each} | {"all": float(errors.mean())}
 
@@ -164,11 +162,11 @@ def state(folder: Path, tasks: list[str], seeds: list[int]) -> None:
 
 
 def curve(run: Run) -> np.ndarray:
-    """[K, 2]: steps of the world, and the mean return of the episodes that ended about then, over five rows."""
-    if not run.kept("results"):
+    """[K, 2]: steps of the environment, and the mean return of the episodes that ended about then, over five rows."""
+    if not run.read_json("results"):
         return np.empty((0, 2))
     rows = [row for row in run.stage("training").metrics() if "episodes/return" in row]
-    found = np.array([(row["experience"], row["episodes/return"]) for row in rows])
+    found = np.array([(row["samples"], row["episodes/return"]) for row in rows])
     width = min(5, len(found))
     found[:, 1] = np.convolve(np.pad(found[:, 1], (width - 1, 0), "edge"), np.ones(width) / width, "valid")
     return found
@@ -195,7 +193,7 @@ def correlation(x: np.ndarray, y: np.ndarray, draws: int = 100_000) -> tuple[flo
 
 def returned(run: Run) -> float:
     """What its policy earned; nothing is known of a run that was not trained."""
-    found = run.kept("results")
+    found = run.read_json("results")
     return found["policy"]["return"] if found else np.nan
 
 
@@ -205,7 +203,7 @@ def table(folder: Path, tasks: list[str], seeds: list[int]) -> None:
         told = [json.loads((folder / f"regression-{task}-{seed}.json").read_text()) for seed in seeds]
         runs = {name: [Run(folder / f"{name}-{task}-{seed}", seed) for seed in seeds] for name in ARMS}
         earned = {name: [returned(run) for run in each] for name, each in runs.items()}
-        chance = np.mean([run.kept("results")["random"]["return"] for run in runs["state"]])
+        chance = np.mean([run.read_json("results")["random"]["return"] for run in runs["state"]])
         means = {name: float(np.mean(each)) for name, each in earned.items()}
         halves = [chance + (means["state"] - chance) / 2] * len(seeds)
         times = {name: [reached(curve(run), half) for run, half in zip(each, halves)] for name, each in runs.items()}

@@ -1,6 +1,6 @@
 """How often a 95% interval of the interquartile mean holds the truth; writes results/intervals.csv.
 
-Made returns of worlds that differ in level and spread: normal, skewed (exponential), and in two heaps, where three runs of
+Made returns of environments that differ in level and spread: normal, skewed (exponential), and in two heaps, where three runs of
 ten fail. The truth is the interquartile mean of endless seeds. `held` are our intervals, `plain` those between 2.5% and
 97.5% of the same draws.
 
@@ -22,14 +22,14 @@ KINDS = {
 }
 
 
-def measured(kind: str, worlds: int, seeds: int) -> dict:
-    draw = np.random.default_rng([worlds, seeds])
-    levels, spreads = draw.uniform(0.2, 1.5, (worlds, 1)), draw.uniform(0.1, 0.4, (worlds, 1))
+def measured(kind: str, num_envs: int, seeds: int) -> dict:
+    draw = np.random.default_rng([num_envs, seeds])
+    levels, spreads = draw.uniform(0.2, 1.5, (num_envs, 1)), draw.uniform(0.1, 0.4, (num_envs, 1))
 
     def returns(count):
-        return list(levels + spreads * KINDS[kind](draw, (worlds, count)))
+        return list(levels + spreads * KINDS[kind](draw, (num_envs, count)))
 
-    truth, held, plain, widths = iqm(returns(200_000 // worlds)), 0, 0, []
+    truth, held, plain, widths = iqm(returns(200_000 // num_envs)), 0, 0, []
     for trial in range(TRIALS):
         found = returns(seeds)
         low, high = interval(iqm, found, draws=DRAWS, seed=trial)
@@ -38,13 +38,13 @@ def measured(kind: str, worlds: int, seeds: int) -> dict:
         plain += narrow[0] <= truth <= narrow[1]
         widths.append((high - low) / max(narrow[1] - narrow[0], 1e-12))
     return {
-        "returns": kind, "worlds": worlds, "seeds": seeds, "held": held / TRIALS, "plain": plain / TRIALS,
+        "returns": kind, "num_envs": num_envs, "seeds": seeds, "held": held / TRIALS, "plain": plain / TRIALS,
         "wider": round(float(np.median(widths)), 2),
     }  # fmt: skip
 
 
 def main() -> None:
-    rows = [measured(kind, worlds, seeds) for kind in KINDS for worlds in (1, 2, 5, 26) for seeds in (4, 5, 10)]
+    rows = [measured(kind, envs, seeds) for kind in KINDS for envs in (1, 2, 5, 26) for seeds in (4, 5, 10)]
     for row in rows:
         print(*row.values())
     with Path("results/intervals.csv").open("w", newline="") as file:

@@ -1,6 +1,6 @@
 """What the publications' scales would cost: one step at full size on one or two examples, counted; writes
 results/paper-scales.csv. The largest, whose weights and moments do not fit into 16 GB, are counted by their formula.
-Where a world is acted in, the passes that choose actions are counted too; what the world itself computes is not.
+Where an environment is acted in, the passes that choose actions are counted too; what the environment itself computes is not.
 
 Hours and money are those of a machine that keeps up 100 TFLOP/s and costs 2.50 an hour.
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.compute import PETAFLOP_S_DAY, counting
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
@@ -28,7 +28,7 @@ from caudex.experience.augmented import with_views
 from caudex.signals.trust_region import by_trust_region
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnReplay
-from caudex.trunks import BERT, GPT2, Sequences, Transformer
+from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, Sequences, Transformer
 
 IMAGES = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization")
 TEXTS = {
@@ -54,10 +54,10 @@ class Case(NamedTuple):
     batch: int
     steps: int
     each: float
-    acting: float = 0.0
+    runner: float = 0.0
 
     def row(self) -> dict[str, str | int]:
-        flops = self.each * self.batch * self.steps + self.acting
+        flops = self.each * self.batch * self.steps + self.runner
         hours = flops / SUSTAINED / 3600
         return {
             "system": self.name,
@@ -65,7 +65,7 @@ class Case(NamedTuple):
             "batch": self.batch,
             "steps": self.steps,
             "flops_an_example": f"{self.each:.3g}",
-            "acting": f"{self.acting:.3g}" if self.acting else "",
+            "acting": f"{self.runner:.3g}" if self.runner else "",
             "flops": f"{flops:.3g}",
             "petaflop_s_days": f"{flops / PETAFLOP_S_DAY:.3g}",
             "hours": few(hours),
@@ -97,7 +97,7 @@ def texts() -> Iterator[Case]:
             "width": width,
             "heads": heads,
         }
-        made = (GPT2 if kind == "gpt" else BERT) | sizes
+        made = (GPT2_LAYOUT if kind == "gpt" else BERT_LAYOUT) | sizes
         with torch.device("meta"):
             trunk = Transformer(**made)
         if size(trunk) > STEPPED:
@@ -120,15 +120,15 @@ def rewards(count: int = 10) -> Iterator[Case]:
     for name, scale in ((name, scale) for name, its in REWARD.items() for scale in its):
         paper = scaled(name, scale)
         try:
-            world = worlds.with_camera(paper.world) if name == "curl" else paper.world
-            acting, facts = reward.begun(replace(paper, worlds=1), Run("", 0), world)
+            env = envs.with_camera(paper.env) if name == "curl" else paper.env
+            runner, facts = reward.make_envs(replace(paper, num_envs=1), Run("", 0), env)
         except CaudexError as error:
             print(f"{name} {scale} is left out: {error}", flush=True)
             continue
-        learner, shown = paper.learner(facts), torch.from_numpy(acting.observations)
+        learner, shown = paper.learner(facts), torch.from_numpy(runner.observations)
         signal, seen = learner.signals["policy"], shown.repeat(count, *[1] * (shown.ndim - 1))
         actions, zeros = (
-            torch.from_numpy(np.stack([acting.world.action.sample() for _ in range(count)])),
+            torch.from_numpy(np.stack([runner.env.action.sample() for _ in range(count)])),
             torch.zeros(count),
         )
         with counting(learner) as counter, torch.no_grad():
@@ -137,14 +137,14 @@ def rewards(count: int = 10) -> Iterator[Case]:
             else:
                 features = learner.trunk(seen).pooled
                 signal.judge(features, signal.draw(features))
-        of_acting = counter.flops / count * paper.experience
+        of_acting = counter.flops / count * paper.total_steps
         if isinstance(paper, OnReplay):
             batch = Transition(seen, actions, zeros, seen.clone(), zeros, None, torch.arange(count))
-            size_of_batch, steps = paper.batch, (paper.experience - paper.start) // paper.every
+            size_of_batch, steps = paper.batch, (paper.total_steps - paper.learning_starts) // paper.every
         else:
             batch = Rollout(seen, actions, zeros, zeros, torch.randn(count), zeros)
-            size_of_batch = getattr(paper, "batch", paper.horizon * paper.worlds)
-            steps = paper.experience * getattr(paper, "epochs", 1) // size_of_batch
+            size_of_batch = getattr(paper, "batch", paper.horizon * paper.num_envs)
+            steps = paper.total_steps * getattr(paper, "epochs", 1) // size_of_batch
         if len(learner.signals) > 1:
             batch = with_views(type(batch))(*batch, seen, seen.clone(), torch.arange(count))
         each = stepped(learner, batch, count, by_trust_region if name == "trpo" else Learner.step)

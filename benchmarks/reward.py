@@ -1,4 +1,4 @@
-"""Steps of the world a second in training, beside Stable-Baselines3: same nets, batches, worlds and threads; results/reward.csv.
+"""Steps of the environment a second in training, beside Stable-Baselines3: same nets, batches, environments and threads; results/reward.csv.
 
     pip install stable-baselines3
     python benchmarks/reward.py            # about a quarter of an hour; on a machine that does nothing else
@@ -17,21 +17,22 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import torch
-from stable_baselines3 import DQN, PPO
+from stable_baselines3 import DQN as SB3DQN
+from stable_baselines3 import PPO as SB3PPO
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.fit import fit
 from caudex.core.run import Run
 from caudex.experience import Rollouts
 from caudex.systems.reward import shared as reward
-from caudex.systems.reward.dqn import Dqn
-from caudex.systems.reward.ppo import Ppo
+from caudex.systems.reward.dqn import DQN
+from caudex.systems.reward.ppo import PPO
 
 TURNS, COUNT, THREADS = 6, 8, (1, 2)
-PPO_WORLDS = {"CartPole-v1": 40_960, "Pendulum-v1": 40_960, "HalfCheetah-v5": 20_480, "MinAtar/Breakout-v1": 20_480}
+PPO_ENVS = {"CartPole-v1": 40_960, "Pendulum-v1": 40_960, "HalfCheetah-v5": 20_480, "MinAtar/Breakout-v1": 20_480}
 DQN_STEPS = 8_000
 
 
@@ -53,27 +54,27 @@ class Small(BaseFeaturesExtractor):
         return self.body(frames.permute(0, 3, 1, 2).contiguous().float())  # as their own trunk has it: faster
 
 
-def ours(world: str, steps: int) -> float:
+def ours(env: str, steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, 0)
         run.quiet = True
-        system = Ppo(world=world, experience=steps, worlds=COUNT)
-        acting, facts = reward.begun(system, run)
+        system = PPO(env=env, total_steps=steps, num_envs=COUNT)
+        runner, facts = reward.make_envs(system, run)
         learner = system.learner(facts)
-        source = Rollouts(acting, learner, "policy", system.horizon, system.batch, system.epochs, scaled=True)
+        source = Rollouts(runner, learner, "policy", system.horizon, system.batch, system.epochs, scaled=True)
         begun = time.perf_counter()
-        fit(learner, {"policy": source}, experience=steps)
-        return source.experience / (time.perf_counter() - begun)
+        fit(learner, {"policy": source}, samples=steps)
+        return source.samples_seen / (time.perf_counter() - begun)
 
 
-def theirs(world: str, steps: int) -> float:
-    made = DummyVecEnv([lambda: gymnasium.make(world) for _ in range(COUNT)])
+def theirs(env: str, steps: int) -> float:
+    made = DummyVecEnv([lambda: gymnasium.make(env) for _ in range(COUNT)])
     if len(made.observation_space.shape) == 3:
         policy = {"features_extractor_class": Small, "net_arch": [], "normalize_images": False}
     else:
         policy = {"net_arch": {"pi": [64, 64], "vf": [64, 64]}}
-    own = Ppo()
-    model = PPO(
+    own = PPO()
+    model = SB3PPO(
         "CnnPolicy" if len(made.observation_space.shape) == 3 else "MlpPolicy", made, n_steps=own.horizon, batch_size=own.batch,
         n_epochs=own.epochs, policy_kwargs=policy, device="cpu",
     )  # fmt: skip
@@ -82,22 +83,22 @@ def theirs(world: str, steps: int) -> float:
     return model.num_timesteps / (time.perf_counter() - begun)
 
 
-def our_dqn(world: str, steps: int) -> float:
+def our_dqn(env: str, steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, 0)
         run.quiet = True
-        system = Dqn(world=world, experience=steps, worlds=1, every=1, start=100)
-        acting, facts = reward.begun(system, run)
+        system = DQN(env=env, total_steps=steps, num_envs=1, every=1, learning_starts=100)
+        runner, facts = reward.make_envs(system, run)
         learner = system.learner(facts)
-        source = reward.remembered(system, acting, learner, run)
+        source = reward.replay_source(system, runner, learner, run)
         begun = time.perf_counter()
-        fit(learner, {"policy": source}, experience=steps)
-        return source.experience / (time.perf_counter() - begun)
+        fit(learner, {"policy": source}, samples=steps)
+        return source.samples_seen / (time.perf_counter() - begun)
 
 
-def their_dqn(world: str, steps: int) -> float:
-    model = DQN(
-        "MlpPolicy", gymnasium.make(world), learning_starts=100, batch_size=Dqn.batch, train_freq=1, gradient_steps=1,
+def their_dqn(env: str, steps: int) -> float:
+    model = SB3DQN(
+        "MlpPolicy", gymnasium.make(env), learning_starts=100, batch_size=DQN.batch, train_freq=1, gradient_steps=1,
         policy_kwargs={"net_arch": [128, 128]}, device="cpu",
     )  # fmt: skip
     begun = time.perf_counter()
@@ -106,26 +107,26 @@ def their_dqn(world: str, steps: int) -> float:
 
 
 def main() -> None:
-    worlds.register("MinAtar/Breakout-v1")
-    jobs = [("ppo", world, steps, ours, theirs) for world, steps in PPO_WORLDS.items()]
+    envs.register("MinAtar/Breakout-v1")
+    jobs = [("ppo", env, steps, ours, theirs) for env, steps in PPO_ENVS.items()]
     jobs.append(("dqn", "CartPole-v1", DQN_STEPS, our_dqn, their_dqn))
     rows = []
-    for name, world, steps, one, other in jobs:
+    for name, env, steps, one, other in jobs:
         speeds: dict[tuple, list[float]] = {}
         for _ in range(TURNS):
             for threads in THREADS:
                 torch.set_num_threads(threads)
                 for who, trained in {"ours": one, "theirs": other}.items():
-                    speeds.setdefault((who, threads), []).append(trained(world, steps))
+                    speeds.setdefault((who, threads), []).append(trained(env, steps))
         for threads in THREADS:
             mine, its = (speeds[who, threads][1:] for who in ("ours", "theirs"))
             ratios = np.array(mine) / np.array(its)
             middle = statistics.median(mine), statistics.median(its)
             figures = (middle[0] / middle[1], ratios.min(), ratios.max())
-            rows.append((name, world, threads, *map(round, middle), *(round(float(each), 2) for each in figures)))
+            rows.append((name, env, threads, *map(round, middle), *(round(float(each), 2) for each in figures)))
             print(*rows[-1], flush=True)
     with Path("results/reward.csv").open("w", newline="") as file:
-        header = ("system", "world", "threads", "steps/s", "stable-baselines3 steps/s", "ratio", "lowest", "highest")
+        header = ("system", "env", "threads", "steps/s", "stable-baselines3 steps/s", "ratio", "lowest", "highest")
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 

@@ -28,11 +28,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from caudex.core.fit import fit
 from caudex.envs.meta import trials
 from caudex.experience import Histories
-from caudex.systems.meta.rl2 import Rl2
+from caudex.systems.meta.rl2 import RL2
 
 TURNS = int(sys.argv[1]) if len(sys.argv) > 1 else 6
 THREADS, SIDE_BY_SIDE = (1, 2), (8, 100, 500)
-OURS = Rl2(arms=10, pulls=100)
+OURS = RL2(arms=10, pulls=100)
 
 
 class Bandit(gymnasium.Env):
@@ -53,18 +53,18 @@ class Bandit(gymnasium.Env):
 
 
 def ours() -> float:
-    world = trials.make("bandits", OURS.tasks, **OURS.given())
-    learner = OURS.learner({"shape": list(world.family.observation.shape), "actions": world.actions})
-    source = Histories(world, learner, "policy", OURS.batch, OURS.epochs, OURS.gamma, OURS.lam)
+    env = trials.make("bandits", OURS.tasks, **OURS.given())
+    learner = OURS.learner({"shape": list(env.family.observation.shape), "actions": env.actions})
+    source = Histories(env, learner, "policy", OURS.batch, OURS.epochs, OURS.gamma, OURS.gae_lambda)
     begun = time.perf_counter()
-    fit(learner, {"policy": source}, experience=OURS.tasks * OURS.pulls)  # one round
-    return source.experience / (time.perf_counter() - begun)
+    fit(learner, {"policy": source}, samples=OURS.tasks * OURS.pulls)  # one round
+    return source.samples_seen / (time.perf_counter() - begun)
 
 
 def theirs(count: int) -> float:
     model = RecurrentPPO(
         "MlpLstmPolicy", DummyVecEnv([Bandit] * count), OURS.lr, OURS.pulls, min(OURS.batch, count) * OURS.pulls, OURS.epochs,
-        OURS.gamma, OURS.lam, OURS.clip, device="cpu",
+        OURS.gamma, OURS.gae_lambda, OURS.clip, device="cpu",
         policy_kwargs={
             "lstm_hidden_size": OURS.width, "net_arch": [], "shared_lstm": True, "enable_critic_lstm": False,
         },

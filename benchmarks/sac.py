@@ -1,5 +1,5 @@
 """Steps a second of sac beside Stable-Baselines3's SAC on one thread, and beside its own updates alone; writes
-results/sac_speed.csv. Both have the same networks and batch, and one update to a step of the world.
+results/sac_speed.csv. Both have the same networks and batch, and one update to a step of the environment.
 
 python benchmarks/sac.py
 """
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import gymnasium
 import torch
-from stable_baselines3 import SAC
+from stable_baselines3 import SAC as SB3SAC
 from stable_baselines3.common.callbacks import BaseCallback
 
 from caudex.core.fit import fit
 from caudex.core.run import Run
 from caudex.systems.reward import shared as reward
-from caudex.systems.reward.sac import Sac
+from caudex.systems.reward.sac import SAC
 
 WORLD, STEPS, START, ROUNDS = "HalfCheetah-v5", 500, 200, 3
 
@@ -35,13 +35,13 @@ class Clock:
 
 def ours(seed: int, count: int) -> tuple[tuple, tuple]:
     """Rates of the whole, and of updates alone on one batch."""
-    settings = Sac(world=WORLD, worlds=count, start=START, lr=3e-4)
+    settings = SAC(env=WORLD, num_envs=count, learning_starts=START, lr=3e-4)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, seed)
         run.quiet = True
-        acting, facts = reward.begun(settings, run)
+        runner, facts = reward.make_envs(settings, run)
         learner = settings.learner(facts)
-        source = reward.remembered(settings, acting, learner, run)
+        source = reward.replay_source(settings, runner, learner, run)
         batch = next(source)
         fit(learner, {"policy": source}, steps=50)
         clock = Clock()
@@ -68,7 +68,7 @@ class Started(BaseCallback):
 def theirs(seed: int) -> tuple:
     environment, started = gymnasium.make(WORLD), Started()
     policy = {"net_arch": [256, 256]}
-    model = SAC("MlpPolicy", environment, batch_size=256, learning_starts=START, policy_kwargs=policy, seed=seed)
+    model = SB3SAC("MlpPolicy", environment, batch_size=256, learning_starts=START, policy_kwargs=policy, seed=seed)
     model.learn(STEPS + START + 50, callback=started)
     return started.clock.rates(STEPS)
 
@@ -78,7 +78,7 @@ def main() -> None:
     rows = []
     for seed in range(ROUNDS):
         (eight, updates), (one, _), peer = ours(seed, 8), ours(seed, 1), theirs(seed)
-        found = {"caudex": eight, "caudex, one world": one, "updates alone": updates, "stable-baselines3": peer}
+        found = {"caudex": eight, "caudex, one environment": one, "updates alone": updates, "stable-baselines3": peer}
         rows.append(found)
         print({name: [round(rate, 1) for rate in rates] for name, rates in found.items()}, flush=True)
     table = []

@@ -1,4 +1,4 @@
-"""Worlds of the DeepMind Control Suite on one core: steps a second as numbers and as pictures of 84 pixels, and pictures a
+"""Environments of the DeepMind Control Suite on one core: steps a second as numbers and as images of 84 pixels, and images a
 second, ours and those of dm_control's own renderer, which has shadows and smooth edges; seconds of this process. Writes
 results/suite.csv.
 
@@ -15,9 +15,9 @@ if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 import numpy as np
-from dm_control import suite  # with its own renderer, which our worlds leave out
+from dm_control import suite  # with its own renderer, which our environments leave out
 
-from caudex import envs as worlds
+from caudex import envs as envs
 
 TASKS = ("cartpole-swingup", "finger-spin", "reacher-easy", "cheetah-run", "walker-walk", "ball_in_cup-catch")
 
@@ -33,27 +33,27 @@ def rate(act) -> float:
     return times / spent
 
 
-def acting(world):
+def runner(env):
     """One step, at random; a new episode where one has ended."""
     draw, all_ = np.random.default_rng(0), np.ones(1, bool)
-    world.reset(np.zeros(1, np.int64), all_)
+    env.reset(np.zeros(1, np.int64), all_)
 
     def step():
-        found = world.step(draw.uniform(-1, 1, (1, *world.action.shape)).astype(np.float32))
+        found = env.step(draw.uniform(-1, 1, (1, *env.action.shape)).astype(np.float32))
         if found.truncated[0]:
-            world.reset(np.zeros(1, np.int64), all_)
+            env.reset(np.zeros(1, np.int64), all_)
 
     return step
 
 
 def measured(task: str) -> dict:
-    numbers, images = (worlds.make(f"{kind}/{task}-v0", 1) for kind in ("dm_control", "dm_pixels"))
-    row = {"task": task, "repeat": numbers.repeat, "steps/s": rate(acting(numbers))}
-    row["steps/s with pictures"] = rate(acting(images))
+    numbers, images = (envs.make(f"{kind}/{task}-v0", 1) for kind in ("dm_control", "dm_pixels"))
+    row = {"task": task, "repeat": numbers.repeat, "steps/s": rate(runner(numbers))}
+    row["steps/s with images"] = rate(runner(images))
     row["pictures/s"] = rate(lambda: images.small.paint(images.environments[0].physics))
     plain = suite.load(*task.split("-"))
     plain.reset()
-    row["dm_control's pictures/s"] = rate(lambda: plain.physics.render(84, 84, camera_id=0))
+    row["dm_control's images/s"] = rate(lambda: plain.physics.render(84, 84, camera_id=0))
     return {name: round(value) if isinstance(value, float) else value for name, value in row.items()}
 
 

@@ -22,31 +22,31 @@ from caudex.core.run import Run
 from caudex.core.system import finish, load, start
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Played
-from caudex.models.meta_agent import Agent
-from caudex.systems.meta.rl2 import Rl2
+from caudex.models.agent import Agent
+from caudex.systems.meta.rl2 import RL2
 
 FILE = Path("results/rl2.csv")
 COLUMNS = ("cell", "measure", "mean", "error", "tasks", "published", "minutes", "settings")
 SEED, TESTED, FEWER, TOGETHER = 0, 10_000, 2_000, 2_500
 
-TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "experience": 10_000_000}
-HUNDRED = {"pulls": 100, "experience": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
-MANY = {"pulls": 500, "tasks": 100, "experience": 80_000_000, "epochs": 1, "batch": 10, "lr": 0.015}
-MDPS = Rl2.scales["mdps"]
+TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "total_steps": 10_000_000}
+HUNDRED = {"pulls": 100, "total_steps": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
+MANY = {"pulls": 500, "tasks": 100, "total_steps": 80_000_000, "epochs": 1, "batch": 10, "lr": 0.015}
+MDPS = RL2.scales["mdps"]
 CELLS = {  # settings, and the paper's figure
     "bandits-10-5": (TEN | {"arms": 5}, 6.7),
     "bandits-10-10": (TEN | {"arms": 10}, 6.7),
     "bandits-10-50": (TEN | {"arms": 50}, 6.8),
     "bandits-100-5": (HUNDRED | {"arms": 5}, 78.7),
     "bandits-100-10": (HUNDRED | {"arms": 10}, 83.5),
-    "bandits-100-50": (HUNDRED | {"arms": 50, "experience": 160_000_000}, 84.9),
+    "bandits-100-50": (HUNDRED | {"arms": 50, "total_steps": 160_000_000}, 84.9),
     "bandits-500-5": (MANY | {"arms": 5}, 401.6),
     "bandits-500-10": (MANY | {"arms": 10}, 432.5),
     "bandits-500-50": (MANY | {"arms": 50}, 438.9),
     "mdps-10": (MDPS | {"episodes": 10}, 156.2),
-    "mdps-25": (MDPS | {"episodes": 25, "experience": 15_000_000, "tasks": 200, "batch": 10, "lr": 0.002}, 445.7),
-    "mazes-small": (Rl2.scales["mazes"], None),
-    "mazes-large": (Rl2.scales["mazes"], None),
+    "mdps-25": (MDPS | {"episodes": 25, "total_steps": 15_000_000, "tasks": 200, "batch": 10, "lr": 0.002}, 445.7),
+    "mazes-small": (RL2.scales["mazes"], None),
+    "mazes-large": (RL2.scales["mazes"], None),
 }
 IN_MAZES = {  # by the paper: steps of the trajectories that came to the target, how many did, and how many were no longer
     "mazes-small": (52.4, 39.1, 0.993, 0.996, 0.917),
@@ -57,8 +57,8 @@ IN_MAZES = {  # by the paper: steps of the trajectories that came to the target,
 def trained(folder: Path, settings: dict) -> tuple[Agent, Run]:
     """What is done is not done again."""
     run = Run(folder, SEED, Hardware(threads=1))
-    if not run.kept("finished"):
-        system = Rl2(seed=SEED, **settings)
+    if not run.read_json("finished"):
+        system = RL2(seed=SEED, **settings)
         start(system, run)
         finish(system.train(run), run)
     return load(folder), run
@@ -69,8 +69,8 @@ def tried(agent: Agent, count: int, **changed) -> Played:
     parts = []
     torch.manual_seed(0)
     for begin in range(0, count, TOGETHER):
-        world = agent.tasks(min(TOGETHER, count - begin), **changed)
-        parts.append(trials.play(world, agent.begin(), np.arange(begin, begin + world.count)))
+        env = agent.tasks(min(TOGETHER, count - begin), **changed)
+        parts.append(trials.play(env, agent.begin(), np.arange(begin, begin + env.count)))
     return Played(*map(np.concatenate, zip(*parts)))
 
 
@@ -90,7 +90,7 @@ def told(cell: str, folder: Path) -> list[dict]:
             ("episode 2 no longer than 1", second <= first),
         ]
         measures = [(*measure, figure) for measure, figure in zip(measures, IN_MAZES[cell])]
-    minutes = round(run.kept("compute")["seconds"] / 60, 1)
+    minutes = round(run.read_json("compute")["seconds"] / 60, 1)
     how = " ".join(f"--{name} {words_of(value)}" for name, value in (settings | {"seed": SEED, "threads": 1}).items())
     rows = []
     for measure, values, figure in measures:

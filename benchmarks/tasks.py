@@ -44,7 +44,7 @@ def alone(task: str, begun: str, seed: int) -> dict[str, float]:
         run.quiet = True
         start(system, run)
         system.train(run)
-        found = run.kept("results")
+        found = run.read_json("results")
     return {name: row["accuracy"] for name, row in found.items() if isinstance(row, dict)}
 
 

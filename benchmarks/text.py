@@ -22,7 +22,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from caudex.core.learner import Learner
 from caudex.data import TokenBatch
 from caudex.signals import NextToken
-from caudex.trunks import GPT2, Transformer
+from caudex.trunks import GPT2_LAYOUT, Transformer
 
 VOCABULARY, CONTEXT, BATCH, TURNS, STEPS = 2048, 128, 32, 7, 3
 SIZES = {"4 blocks of 128": (4, 128, 4), "6 blocks of 256": (6, 256, 8)}
@@ -70,7 +70,7 @@ def theirs_of(depth: int, width: int, heads: int) -> GPT2LMHeadModel:
 def trainers(depth: int, width: int, heads: int) -> dict:
     """For each way a function that takes one step on (tokens, targets)."""
     learner = Learner(
-        Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2),
+        Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2_LAYOUT),
         {"next-token": NextToken()},
         partial(AdamW, lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True),
     ).train()
@@ -98,7 +98,7 @@ def generators(depth: int, width: int, heads: int, batch: int, most: int) -> dic
     """For each way a function that adds `most` tokens to `batch` prompts, greedily, with its cache."""
     from caudex.models.language_model import chosen
 
-    trunk, head = Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2).eval(), NextToken()
+    trunk, head = Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2_LAYOUT).eval(), NextToken()
     head.build(trunk)
     theirs = theirs_of(depth, width, heads).eval()
     prompt = torch.randint(1, VOCABULARY, (batch, 16))

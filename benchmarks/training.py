@@ -1,4 +1,4 @@
-"""Pictures a second in training: caudex against a plain torch loop over a DataLoader with per-picture transforms.
+"""Images a second in training: caudex against a plain torch loop over a DataLoader with per-image transforms.
 
 The same network, optimiser, batch and kinds of noise, one after the other in the same process tree; writes
 results/training.csv.
@@ -29,7 +29,7 @@ COUNT, SIDE, BATCH, STEPS, REPEATS = 2048, 32, 128, 40, 5
 
 
 def transform(image: Image.Image) -> torch.Tensor:
-    """Two random operations a picture by Pillow, as people write them by hand."""
+    """Two random operations an image by Pillow, as people write them by hand."""
     for _ in range(2):
         sign = random.choice((-0.5, 0.5))
         kind = random.randrange(8)
@@ -55,7 +55,7 @@ def transform(image: Image.Image) -> torch.Tensor:
     )
 
 
-class PerPicture(Dataset):
+class PerImage(Dataset):
     def __init__(self, images, labels):
         self.images, self.labels = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in images], labels
 
@@ -70,7 +70,7 @@ def plain(images, labels, workers: int) -> float:
     net = nn.ModuleList([trunks.ResNet(3, 16, 1), nn.Linear(64, 10)])
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
     loader = DataLoader(
-        PerPicture(images, labels),
+        PerImage(images, labels),
         BATCH,
         shuffle=True,
         drop_last=True,
@@ -113,8 +113,8 @@ def main() -> None:
         rows.append(
             {
                 "peer": f"torch DataLoader, Pillow, {workers} workers",
-                "caudex_pictures_per_s": round(statistics.median(a for a, _ in pairs)),
-                "peer_pictures_per_s": round(statistics.median(b for _, b in pairs)),
+                "caudex_images_per_s": round(statistics.median(a for a, _ in pairs)),
+                "peer_images_per_s": round(statistics.median(b for _, b in pairs)),
                 "ratio_median": round(statistics.median(ratios), 2),
                 "ratio_min": round(min(ratios), 2),
                 "ratio_max": round(max(ratios), 2),

@@ -41,28 +41,28 @@ def rate(work, amount: int) -> int:
 def main() -> None:
     rows = []
     for name, settings, count in KINDS:
-        world, seeds, every = trials.make(name, count, **settings), np.arange(count), np.ones(count, bool)
-        actions = np.random.default_rng(0).integers(world.choices, size=(STEPS, count))
+        env, seeds, every = trials.make(name, count, **settings), np.arange(count), np.ones(count, bool)
+        actions = np.random.default_rng(0).integers(env.choices, size=(STEPS, count))
 
-        def steps(world=world, actions=actions):
+        def steps(env=env, actions=actions):
             for each in actions:
-                world.step(each)
+                env.step(each)
 
-        def draw(world=world, seeds=seeds, every=every):
-            world.reset(seeds, every)
+        def draw(env=env, seeds=seeds, every=every):
+            env.reset(seeds, every)
 
         drawn = rate(draw, count)
         told = " ".join(str(settings[key]) for key in ("arms", "size", "view") if key in settings)
         rows.append((name, told, count, rate(steps, STEPS * count), drawn))
         if settings.get("view") == "inside":
-            family = world.family
+            family = env.family
             camera, where = Camera(family.side, 32), (family.walls, family.place, family.turn, family.target)
 
             def look(camera=camera, where=where):
                 for _ in range(50):
                     camera.look(*where)
 
-            rows.append(("pictures alone", settings["size"], count, rate(look, 50 * count), ""))
+            rows.append(("images alone", settings["size"], count, rate(look, 50 * count), ""))
     columns = ("tasks", "settings", "side by side", "steps a second", "tasks drawn a second")
     with Path("results/trials.csv").open("w", newline="") as file:
         writer = csv.writer(file)

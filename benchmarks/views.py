@@ -1,7 +1,7 @@
-"""Views against a per-picture Pillow pipeline, alternately in one process: `python benchmarks/views.py`.
+"""Views against a per-image Pillow pipeline, alternately in one process: `python benchmarks/views.py`.
 
 A batch of 512 is what training sees in one call: `Batches` views several batches at once.
-Both start from uint8 pictures in memory and end in one float32 batch [B, 3, H, W]. Pillow gets what favours it: one
+Both start from uint8 images in memory and end in one float32 batch [B, 3, H, W]. Pillow gets what favours it: one
 conversion to float for the whole batch, cheap random numbers, zero padding for the crop. It runs in this one process;
 a loader with two workers would at best double its figures. Writes results/views.csv.
 """
@@ -30,7 +30,7 @@ normals = np.random.default_rng(0)
 
 
 def affine(image, xx=1.0, xy=0.0, yx=0.0, yy=1.0, right=0.0, down=0.0):
-    """The picture seen through an inverse map about its centre."""
+    """The image seen through an inverse map about its centre."""
     x, y = image.width / 2, image.height / 2
     moved = (xx, xy, x - xx * (x + right) - xy * (y + down), yx, yy, y - yx * (x + right) - yy * (y + down))
     return image.transform(image.size, AFFINE, moved, BILINEAR)
@@ -144,7 +144,7 @@ PAIRS = {
 
 
 def with_pillow(operation, images):
-    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W], one picture at a time."""
+    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W], one image at a time."""
     seen = np.stack([np.asarray(operation(Image.fromarray(image))) for image in images])
     return torch.from_numpy(seen).permute(0, 3, 1, 2).float().div_(255).contiguous()
 
@@ -187,7 +187,7 @@ def main():
             "ratio": round(statistics.median(ratios), 2), "least": round(min(ratios), 2), "most": round(max(ratios), 2),
         })  # fmt: skip
 
-    title = f"pictures a second, {settings.side} x {settings.side} RGB, batches of {settings.batch}"
+    title = f"images a second, {settings.side} x {settings.side} RGB, batches of {settings.batch}"
     table = Table("view", title=f"{title}, {settings.threads} threads against one Pillow process")
     for column in ("caudex", "Pillow", "ratio", "least", "most"):
         table.add_column(column, justify="right")

@@ -5,10 +5,10 @@ from functools import partial
 
 import torch
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.learner import Learner
 from caudex.core.optim.rmsprop import RMSprop
-from caudex.experience import Acting, Actors, Rollouts
+from caudex.experience import Actors, EnvRunner, Rollouts
 from caudex.signals.policy_gradient import ActorCritic
 from caudex.trunks import MLP, Normalised
 
@@ -23,8 +23,8 @@ def alone(seed, standardised=True):
         learner = Learner(
             trunk, {"policy": ActorCritic({"count": 2})}, partial(RMSprop, lr=0.01, decay=0.99, least=1e-5)
         )
-    acting = Acting(worlds.make("CartPole-v1", 1), seed)
-    return learner, Rollouts(acting, learner, "policy", STEPS, STEPS, 1, GAMMA, 1.0, observing=False)
+    runner = EnvRunner(envs.make("CartPole-v1", 1), seed)
+    return learner, Rollouts(runner, learner, "policy", STEPS, STEPS, 1, GAMMA, 1.0, observing=False)
 
 
 def main():

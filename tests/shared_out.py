@@ -16,7 +16,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.data import Batches, ImageSet, InMemoryImages
 from caudex.signals import Labels, Rotation
 from caudex.trunks import ResNet
@@ -28,13 +28,13 @@ class Likeness(Signal):
 
     def build(self, trunk):
         self.head = torch.nn.Linear(trunk.width, trunk.width)
-        self.slow = Shadow(trunk, decay=0.9)
+        self.target = Shadow(trunk, decay=0.9)
 
     def loss(self, trunk, batch):
-        if int(self.slow.updates) % 3 == 2:
+        if int(self.target.updates) % 3 == 2:
             return None
         images = batch.images
-        return Taught((self.head(trunk(images).pooled) - self.slow(images).pooled).square().mean())
+        return SignalOutput((self.head(trunk(images).pooled) - self.target(images).pooled).square().mean())
 
 
 def train(folder, processes, steps):
@@ -53,9 +53,9 @@ def train(folder, processes, steps):
         learner = Learner(trunk, signals, partial(AdamW, lr=1e-3), average=0.9)
     few, many = (Batches(images, size, stage.seed, RandAugment()) for size in (8, 12))
     fit(learner, {"labels": few, "rotation": many, "likeness": many}, steps=steps, run=stage)
-    done = stage.kept("finished")["step"]  # every process can read what the first one wrote
+    done = stage.read_json("finished")["step"]  # every process can read what the first one wrote
     run.write("weights.safetensors", safe_bytes(distinct(learner.state_dict())))
-    if run.leads:
+    if run.is_main_process:
         print(f"finished {done} with {run.compute.flops:.0f} operations, of {processes}")
 
 

@@ -21,10 +21,10 @@ from torch import nn
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.optim.rmsprop import RMSprop
-from caudex.core.run import Run, derived
-from caudex.experience import Acting, Actors, Rollouts
+from caudex.core.run import Run, derive_seed
+from caudex.experience import Actors, EnvRunner, Rollouts
 from caudex.signals.policy_gradient import ActorCritic
-from caudex.systems.reward.a3c import A3c, step
+from caudex.systems.reward.a3c import A3C, step
 from caudex.trunks import Identity
 
 TINY = ("--scale", "tiny", "--threads", "1")
@@ -70,23 +70,25 @@ def test_a_step_over_the_mean_is_that_over_the_sum_with_smaller_epsilon_and_norm
 def test_rewards_are_cut():
     learner = Learner(Identity(2), {"policy": ActorCritic({"count": 2})})
     plain, cut = (
-        Rollouts(Acting(Clock(3), 5, clipped=clipped), learner, "policy", 12, 36, 1, gamma=0.0, lam=1.0).collect()
+        Rollouts(
+            EnvRunner(Clock(3), 5, clipped=clipped), learner, "policy", 12, 36, 1, gamma=0.0, gae_lambda=1.0
+        ).collect()
         for clipped in (0.0, 2.0)
     )
     assert set(plain.returns.round(decimals=4).tolist()) == {1, 2, 3, 4}  # nothing later counts: returns are rewards
     torch.testing.assert_close(cut.returns, plain.returns.clamp(-2, 2))
 
 
-def by_the_paper(learner, acting) -> tuple:
+def by_the_paper(learner, runner) -> tuple:
     """Algorithm S3, from "repeat" to the bootstrap and back: gradients of the loss, which here is a mean over the steps."""
     signal, steps = learner.signals["policy"], []
     for _ in range(STEPS):
-        policy, value = signal.both(learner.trunk, torch.from_numpy(acting.observations))
+        policy, value = signal.both(learner.trunk, torch.from_numpy(runner.observations))
         action = policy.sample()
-        lived = acting.step(action.numpy())
+        lived = runner.step(action.numpy())
         assert not lived.begun.any()
         steps.append((policy.log_prob(action), policy.entropy(), value, lived.rewards.item()))
-    result = signal.worth(learner.trunk(torch.from_numpy(acting.observations)).pooled).detach()
+    result = signal.worth(learner.trunk(torch.from_numpy(runner.observations)).pooled).detach()
     loss = 0
     for log_prob, entropy, value, paid in reversed(steps):
         result = paid + GAMMA * result
@@ -97,17 +99,17 @@ def by_the_paper(learner, acting) -> tuple:
 def test_actors_tell_the_gradient_of_the_paper_at_the_weights_of_now():
     learner, _ = alone(0)
     with Actors(learner, alone, 1, seed=7) as actors:
-        _, source = alone(derived(7, "actor", 0, 0))
-        torch.manual_seed(derived(7, "actor", 0, 0))
+        _, source = alone(derive_seed(7, "actor", 0, 0))
+        torch.manual_seed(derive_seed(7, "actor", 0, 0))
         for given in range(3):
-            expected = by_the_paper(learner, source.acting)
+            expected = by_the_paper(learner, source.runner)
             found = next(actors)
             for one, other in zip(found.parts, expected, strict=True):
                 torch.testing.assert_close(one, other)
             assert learner.trunk.count.item() == approx(STEPS * (given + 1), rel=1e-3)  # told what the actor saw
             assert found.flops > 0
             step(learner, {"policy": found})
-    assert actors.experience == 3 * STEPS
+    assert actors.samples_seen == 3 * STEPS
     assert not multiprocessing.active_children()
 
 
@@ -135,18 +137,18 @@ def test_many_actors_take_turns_and_know_how_far_they_are_behind():
 def trained(folder, save_seconds=30.0, **settings):
     run = Run(folder, 7, Hardware(device="cpu", save_seconds=save_seconds))
     run.quiet = True
-    return A3c(seed=7, **settings).train(run), run
+    return A3C(seed=7, **settings).train(run), run
 
 
 def test_the_synchronous_form_learns():
-    _, run = trained("run", asynchronous=False, experience=16_000)
-    found = run.kept("results")
+    _, run = trained("run", asynchronous=False, total_steps=16_000)
+    found = run.read_json("results")
     assert found["policy"]["return"] > 100 > 50 > found["random"]["return"]
-    assert run.stage("training").kept("about")["resumes"] == "bit for bit"
+    assert run.stage("training").read_json("about")["resumes"] == "bit for bit"
 
 
 def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, monkeypatch):
-    settings = {"asynchronous": False, "experience": 500, "worlds": 2}
+    settings = {"asynchronous": False, "total_steps": 500, "num_envs": 2}
     whole, _ = trained("whole", **settings)
     loss, calls = ActorCritic.loss, []
 
@@ -169,11 +171,11 @@ def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, 
 
 
 def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
-    settings, taken = {"experience": 24_000, "actors": 2}, []
+    settings, gather_actions = {"total_steps": 24_000, "actors": 2}, []
 
     def dies(learner, batches):
-        taken.append(1)
-        if len(taken) == 20:
+        gather_actions.append(1)
+        if len(gather_actions) == 20:
             raise KeyboardInterrupt
         return step(learner, batches)
 
@@ -182,27 +184,27 @@ def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
         trained("run", 0.0, **settings)
     assert not multiprocessing.active_children()
     _, run = trained("run", **settings)
-    found, training = run.kept("results"), run.stage("training")
+    found, training = run.read_json("results"), run.stage("training")
     assert found["policy"]["return"] > 70 > 50 > found["random"]["return"]
     last = training.metrics()[-1]
-    assert len(taken) == 1 + 24_000 / 40 and last["experience"] == 24_000  # 19 steps stood in the checkpoint
+    assert len(gather_actions) == 1 + 24_000 / 40 and last["samples"] == 24_000  # 19 steps stood in the checkpoint
     assert last["actors/behind"] > 0 and last["flops"] > 0
-    assert "not bit for bit: gradients of several processes" in training.kept("about")["resumes"]
+    assert "not bit for bit: gradients of several processes" in training.read_json("about")["resumes"]
 
 
 def test_both_forms_are_counted_alike():
     costs = []
     for asynchronous in (True, False):
-        _, run = trained(f"run-{asynchronous}", asynchronous=asynchronous, actors=2, worlds=2, experience=200)
+        _, run = trained(f"run-{asynchronous}", asynchronous=asynchronous, actors=2, num_envs=2, total_steps=200)
         costs.append(run.stage("training").metrics()[-1]["flops"])
     assert costs[0] == costs[1] > 0
 
 
-@pytest.mark.parametrize("form", ["--asynchronous", "--no-asynchronous"])
+@pytest.mark.parametrize("number_format", ["--asynchronous", "--no-asynchronous"])
 def test_a_further_signal_stands_on_the_trunk(form, tmp_path):
     done(
-        "train", "a3c", "--world", "pixels/reacher", "--also", "bilinear-contrast:0.1", form, *TINY,
-        "--experience", "320", "--horizon", "5", "--run", tmp_path / "run",
+        "train", "a3c", "--env", "pixels/reacher", "--also", "bilinear-contrast:0.1", form, *TINY,
+        "--total-steps", "320", "--horizon", "5", "--run", tmp_path / "run",
     )  # fmt: skip
     rows = Run(tmp_path / "run" / "stages" / "training").metrics()
     assert {"policy/entropy", "bilinear-contrast/loss"} <= set(rows[-1])
@@ -244,7 +246,7 @@ gymnasium.register("Burning-v0", Burning)
 def test_an_actor_that_fails_stops_the_run_in_a_sentence(how, said, tmp_path):
     name = f"burning_{how[:2]}"
     (tmp_path / f"{name}.py").write_text(BURNING.replace("HOW", how))
-    words = ("train", "a3c", "--world", f"{name}:Burning-v0", *TINY, "--horizon", "5", "--save-seconds", "0")
+    words = ("train", "a3c", "--env", f"{name}:Burning-v0", *TINY, "--horizon", "5", "--save-seconds", "0")
     found = caudex(*words, "--run", tmp_path / "run")
     assert found.code == 2 and said in found.err and found.err.count("\n") == 1
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
@@ -285,5 +287,5 @@ def marked(mark: str) -> list[int]:
 def test_settings_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     where = ("--run", tmp_path / "run")
     refused("train", "a3c", "--actors", "0", *where, because="--actors 0 is out of range")
-    refused("train", "a3c", "--also", "contrast", *where, because="shows no pictures to compare")
+    refused("train", "a3c", "--also", "contrast", *where, because="shows no images to compare")
     refused("train", "a3c", "--device", "cpu", "--devices", "2", *where, because="take --devices 1, or --no-asynch")

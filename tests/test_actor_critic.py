@@ -19,20 +19,20 @@ from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.run import Run
-from caudex.envs import Outcome, World
-from caudex.experience import Acting, Replay
+from caudex.envs import Env, Outcome
+from caudex.experience import EnvRunner, Replay
 from caudex.signals.deterministic_policy import DeterministicPolicy
 from caudex.signals.policies import Bounds
 from caudex.signals.soft_actor_critic import SoftActorCritic, Squashed
-from caudex.systems.reward.ddpg import Ddpg
-from caudex.systems.reward.sac import Sac
+from caudex.systems.reward.ddpg import DDPG
+from caudex.systems.reward.sac import SAC
 from caudex.trunks import MLP, Identity
 
 ACTIONS = {"low": [-2.0, 0.0], "high": [2.0, 1.0]}
 BOTH = pytest.mark.parametrize("kind", [SoftActorCritic, DeterministicPolicy])
 
 
-class Line(World):
+class Line(Env):
     """A point that is pushed; the nearer it is to 0, the better. 20 steps; beyond 3 all is over."""
 
     name, exact = "Line", True
@@ -66,7 +66,7 @@ def batch(count=6, width=3, seed=0):
         observations=numbers(count, width),
         actions=torch.lerp(torch.tensor(ACTIONS["low"]), torch.tensor(ACTIONS["high"]), units),
         rewards=numbers(count),
-        after=numbers(count, width),
+        next_observations=numbers(count, width),
         discounts=torch.full((count,), 0.9),
     )
 
@@ -116,10 +116,10 @@ def test_far_out_the_density_is_no_infinity():
 
 def test_bounds_are_met_exactly_and_undone():
     bounds = Bounds({"low": [-0.4, 0.1], "high": [0.4, 1234.567]})
-    ends = bounds.world(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
+    ends = bounds.env(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
     assert torch.equal(ends, torch.stack([bounds.low, bounds.high]))
     units = torch.rand(100, 2) * 2 - 1
-    assert torch.allclose(bounds.unit(bounds.world(units)), units, atol=1e-5)
+    assert torch.allclose(bounds.unit(bounds.env(units)), units, atol=1e-5)
     wild = bounds.any(4000)
     assert wild.dtype == torch.float32
     assert (wild >= bounds.low).all()
@@ -147,13 +147,13 @@ def test_the_unit_of_actions_does_not_matter(kind):
 def remembered(kind):
     """A memory of the line with an episode that was lost and one whose time was up; gamma is a half."""
     mine = learner(kind, Identity(1), actions={"low": [-1.0], "high": [1.0]})
-    source = Replay(Acting(Line(2), 0), mine, "policy", 1000, 256, start=1, gamma=0.5)
+    source = Replay(EnvRunner(Line(2), 0), mine, "policy", 1000, 256, learning_starts=1, gamma=0.5)
     moves = np.array([[1.0], [0.0]], np.float32)
     mine.signals["policy"].explore = lambda *_: torch.from_numpy(moves)
-    mine.signals["policy"].wild = lambda _: torch.from_numpy(moves)
+    mine.signals["policy"].random_actions = lambda _: torch.from_numpy(moves)
     for _ in range(45):
         next(source)
-    del mine.signals["policy"].explore, mine.signals["policy"].wild
+    del mine.signals["policy"].explore, mine.signals["policy"].random_actions
     drawn = source.sample()
     lost = (drawn.observations + 0.5 * drawn.actions)[:, 0].abs() > 3
     return mine, SimpleNamespace(**drawn._asdict(), lost=lost)
@@ -164,9 +164,9 @@ def test_sac_bootstraps_from_a_time_limit_and_not_from_an_end():
     signal = mine.signals["policy"]
     lost, still = drawn.lost, drawn.actions[:, 0] == 0
     assert lost.any()
-    assert torch.equal(drawn.after[still], drawn.observations[still])  # also where the time was up
+    assert torch.equal(drawn.next_observations[still], drawn.observations[still])  # also where the time was up
     assert torch.equal(drawn.discounts, torch.where(lost, 0.0, 0.5))
-    for critic, value in zip(signal.slow.copy[2], (4.0, 3.0)):
+    for critic, value in zip(signal.target.copy[2], (4.0, 3.0)):
         constant(critic, value)
     constant(signal.policy, 0.2, -1.0)
     torch.manual_seed(3)
@@ -179,7 +179,7 @@ def test_sac_bootstraps_from_a_time_limit_and_not_from_an_end():
 def test_ddpg_bootstraps_from_a_time_limit_and_not_from_an_end():
     mine, drawn = remembered(DeterministicPolicy)
     signal, lost = mine.signals["policy"], drawn.lost
-    constant(signal.slow.copy[2], 4.0)
+    constant(signal.target.copy[2], 4.0)
     constant(signal.critic, 1.0)
     taught = mine({"policy": drawn})["policy"]
     errors = 1 - (drawn.rewards + torch.where(lost, 0.0, 0.5) * 4)
@@ -211,7 +211,7 @@ def test_each_part_moves_its_own_weights(kind):
     assert not any(each is not None for each in gradients(taught.metrics["critic"], signal.policy))
     assert all(each is not None for each in gradients(taught.loss, signal.policy))
     assert all(p.requires_grad for p in critics.parameters())
-    assert not any(p.requires_grad for p in signal.slow.parameters())
+    assert not any(p.requires_grad for p in signal.target.parameters())
 
 
 def test_the_policy_climbs_the_lower_critic_and_entropy():
@@ -246,10 +246,10 @@ def test_the_temperature_falls_where_the_policy_is_too_random_and_rises_where_it
 def test_slow_copies_follow_by_their_decay(kind):
     mine = learner(kind, decay=0.9)
     signal = mine.signals["policy"]
-    before = [p.clone() for p in signal.slow.parameters()]
+    before = [p.clone() for p in signal.target.parameters()]
     mine.step({"policy": batch()})
-    its = [p for module in signal.slow.followed[0] for p in module.parameters()]
-    for old, new, now in zip(before, its, signal.slow.parameters()):
+    its = [p for module in signal.target.followed[0] for p in module.parameters()]
+    for old, new, now in zip(before, its, signal.target.parameters()):
         assert not torch.equal(old, new)
         assert torch.allclose(now, 0.9 * old + 0.1 * new, atol=1e-6)
 
@@ -264,7 +264,7 @@ def test_settings_of_ddpg_stand_where_the_paper_has_them():
         assert last.weight.abs().max() > 2e-3
     constant(signal.policy, 0.0, 0.5)
     seen = torch.zeros(4000, 3)
-    assert torch.equal(signal.act(mine.trunk, seen[:1]), signal.bounds.world(torch.tensor([[0.0, 0.5]]).tanh()))
+    assert torch.equal(signal.act(mine.trunk, seen[:1]), signal.bounds.env(torch.tensor([[0.0, 0.5]]).tanh()))
     drawn = signal.explore(mine.trunk, seen, 0.5)
     assert torch.allclose(drawn.std(0), torch.tensor([0.2, 0.05]), rtol=0.1)  # a tenth of half the range
 
@@ -276,32 +276,34 @@ def test_settings_of_ddpg_stand_where_the_paper_has_them():
 def test_a_point_learns_to_stay_in_the_middle(kind):
     torch.manual_seed(0)
     mine = learner(kind, Identity(1), partial(Adam, lr=3e-3), {"low": [-5.0], "high": [5.0]})
-    acting = Acting(Line(4, scale=5.0), 0)
-    fit(mine, {"policy": Replay(acting, mine, "policy", 10_000, 64, start=200, every=2, gamma=0.9)}, steps=800)
+    runner = EnvRunner(Line(4, scale=5.0), 0)
+    fit(
+        mine, {"policy": Replay(runner, mine, "policy", 10_000, 64, learning_starts=200, every=2, gamma=0.9)}, steps=800
+    )
     signal = mine.signals["policy"]
 
     def earned(choose):
-        there = Acting(Line(20, scale=5.0), 1)
+        there = EnvRunner(Line(20, scale=5.0), 1)
         while len(there.ended) < 20:
             there.step(choose(there.observations))
         return np.mean([total for _, total, _ in there.ended])
 
     with torch.no_grad():
         own = earned(lambda seen: signal.act(mine.trunk, torch.from_numpy(seen)).numpy())
-    chance = earned(lambda seen: signal.wild(len(seen)).numpy())
+    chance = earned(lambda seen: signal.random_actions(len(seen)).numpy())
     assert own > -6  # from 1 away on average, in steps of a half
     assert chance < -20
 
 
-@pytest.mark.parametrize("system", [Sac, Ddpg])
+@pytest.mark.parametrize("system", [SAC, DDPG])
 def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path, monkeypatch):
     settings = {
-        "world": "Pendulum-v1",
-        "experience": 900,
-        "start": 200,
-        "worlds": 2,
+        "env": "Pendulum-v1",
+        "total_steps": 900,
+        "learning_starts": 200,
+        "num_envs": 2,
         "batch": 16,
-        "width": 8 if system is Sac else (8, 8),
+        "width": 8 if system is SAC else (8, 8),
         "every": 3,
     }
 
@@ -338,7 +340,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
 def test_a_world_of_a_few_actions_is_refused_in_one_sentence(name, tmp_path):
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end:
-        cli.main(["train", name, "--world", "CartPole-v1", "--run", str(tmp_path / "run")])
+        cli.main(["train", name, "--env", "CartPole-v1", "--run", str(tmp_path / "run")])
     assert end.value.code
     assert said.getvalue().strip() == (
         f"caudex: CartPole-v1 is acted in by choosing among 2 actions, {name} acts with numbers; take dqn or ppo."
@@ -346,8 +348,8 @@ def test_a_world_of_a_few_actions_is_refused_in_one_sentence(name, tmp_path):
 
 
 def test_settings_out_of_range_are_refused():
-    for settings in ({"width": 0}, {"decay": 2.0}, {"temperature": 0.0}, {"capacity": 1}, {"every": 0}):
+    for settings in ({"width": 0}, {"decay": 2.0}, {"temperature": 0.0}, {"buffer_size": 1}, {"every": 0}):
         with pytest.raises(CaudexError, match=f"--{next(iter(settings))}"):
-            Sac(**settings).check()
+            SAC(**settings).check()
     with pytest.raises(CaudexError, match="--width 400 0: each layer needs one unit"):
-        Ddpg(width=(400, 0)).check()
+        DDPG(width=(400, 0)).check()

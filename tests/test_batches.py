@@ -16,7 +16,7 @@ from caudex.views import Compose, Flip, Noise, RandAugment, Shift
 
 
 def numbered(count, prefix="set"):
-    """Pictures whose every pixel is their number."""
+    """Images whose every pixel is their number."""
     pixels = torch.arange(count, dtype=torch.uint8).view(-1, 1, 1, 1).expand(count, 1, 4, 4).contiguous()
     names = [f"{prefix}/{i}" for i in range(count)]
     return ImageSet(InMemoryImages(pixels, names), torch.arange(count) % 3, ("a", "b", "c"))
@@ -31,7 +31,7 @@ def test_an_epoch_shows_each_picture_once_and_the_next_in_another_order():
     first, second = (torch.cat([next(source).index for _ in range(3)]).tolist() for _ in range(2))
     assert sorted(first) == sorted(second) == list(range(12))
     assert first != second
-    assert source.experience == 24
+    assert source.samples_seen == 24
 
 
 @given(some.integers(1, 9), some.integers(1, 20), some.integers(0, 3))
@@ -110,7 +110,7 @@ def test_a_batch_that_no_machine_holds_is_refused(monkeypatch):
 
 
 def test_no_pictures_no_batches():
-    with pytest.raises(CaudexError, match="no pictures"):
+    with pytest.raises(CaudexError, match="no images"):
         Batches(numbered(0), 4)
 
 
@@ -123,7 +123,7 @@ def test_joined_sources_stand_one_after_the_other():
     assert batch.part.tolist() == [0, 0, 1, 1, 1, 1]
     assert batch.weights.tolist() == [3, 3, 1, 1, 1, 1]
     assert torch.equal((batch.images * 255).round()[:, 0, 0, 0], batch.index.float())
-    assert Join(few, many).experience == 6
+    assert Join(few, many).samples_seen == 6
 
 
 def test_joined_sources_resume_rest_and_end_together():
@@ -158,7 +158,7 @@ class Folder(list):
         for i in range(count):
             self.append(str(root / f"{i}.png"))
             if i in bad:
-                (root / f"{i}.png").write_text("no picture")
+                (root / f"{i}.png").write_text("no image")
             else:
                 Image.fromarray(np.full((4, 4), i, dtype=np.uint8)).save(self[-1])
 
@@ -224,6 +224,6 @@ def test_a_batch_of_nothing_is_passed_over(tmp_path):
 
 def test_too_many_unreadable_files_stop_training(tmp_path):
     source = Batches(streamed(Folder(tmp_path, 20, bad=(3, 4))), 4)
-    with pytest.raises(CaudexError, match="2 of 20 pictures cannot be read, for example"):
+    with pytest.raises(CaudexError, match="2 of 20 images cannot be read, for example"):
         for _ in range(5):
             next(source)

@@ -12,8 +12,8 @@ COUNT = 4000
 
 def earned(rule, arms, pulls, test=False):
     """Sums of rewards [COUNT, pulls]."""
-    world = trials.make("bandits", COUNT, arms=arms, pulls=pulls, test=test)
-    return play(world, bandits.Puller(rule, seed=arms), np.arange(COUNT)).returns.cumsum(1)
+    env = trials.make("bandits", COUNT, arms=arms, pulls=pulls, test=test)
+    return play(env, bandits.Puller(rule, seed=arms), np.arange(COUNT)).returns.cumsum(1)
 
 
 def agree(found, published, count=1000):
@@ -61,8 +61,8 @@ def test_rules_earn_what_was_published(arms, rows):
     ],
 )
 def test_at_random_one_earns_what_was_published(name, sizes, ends, published):
-    world = trials.make(name, 600, **sizes)
-    found = play(world, ways(world)["random"], np.arange(600)).returns.cumsum(1)
+    env = trials.make(name, 600, **sizes)
+    found = play(env, ways(env)["random"], np.arange(600)).returns.cumsum(1)
     for end, figure in zip(ends, published):
         agree(found[:, end], figure)
 
@@ -196,29 +196,29 @@ def test_a_posterior_is_that_of_normal_rewards_and_counted_moves():
     ],
 )
 def test_plans_earn_what_was_published_if_rewards_are_thought_to_be_0_beforehand(plan, published):
-    world = trials.make("tabular-mdps", 600, episodes=25)
-    found = play(world, Planner(plan, prior=0, seed=1), np.arange(600)).returns.cumsum(1)
+    env = trials.make("tabular-mdps", 600, episodes=25)
+    found = play(env, Planner(plan, prior=0, seed=1), np.arange(600)).returns.cumsum(1)
     agree(found[:, 9], published[0])
     agree(found[:, 24], published[1])
 
 
 def test_ways_know_how_large_the_tasks_are():
-    world, found = trials.make("tabular-mdps", 1000, states=3, actions=2, horizon=4, episodes=5), {}
-    for name, way in ways(world, 1).items():
-        found[name] = play(world, way, np.arange(1000)).returns.sum(1).mean()
+    env, found = trials.make("tabular-mdps", 1000, states=3, actions=2, horizon=4, episodes=5), {}
+    for name, way in ways(env, 1).items():
+        found[name] = play(env, way, np.arange(1000)).returns.sum(1).mean()
     assert found.pop("random") == pytest.approx(4 * 5, abs=0.8)  # rewards are 1 in the mean
     assert min(found.values()) > 24
 
 
 def test_to_know_the_tasks_or_how_they_are_drawn_is_worth_much():
-    world = trials.make("tabular-mdps", 400)
+    env = trials.make("tabular-mdps", 400)
     ways = {"informed": None, "prior 1": Planner(mdps.greedy, seed=1), "prior 0": Planner(mdps.greedy, prior=0, seed=1)}
-    world.reset(np.arange(400), np.ones(400, bool))
-    ways["informed"] = Planner(mdps.informed(world.family.means, world.family.transitions))
-    found = {name: play(world, way, np.arange(400)).returns.sum(1) for name, way in ways.items()}
+    env.reset(np.arange(400), np.ones(400, bool))
+    ways["informed"] = Planner(mdps.informed(env.family.means, env.family.transitions))
+    found = {name: play(env, way, np.arange(400)).returns.sum(1) for name, way in ways.items()}
     assert found["informed"].mean() > 1.3 * found["prior 1"].mean()
     assert found["prior 1"].mean() > found["prior 0"].mean() + 10
-    best = planned(world.family.means, world.family.transitions, 10)[:, 0, 0].max(-1)
+    best = planned(env.family.means, env.family.transitions, 10)[:, 0, 0].max(-1)
     assert found["informed"].mean() == pytest.approx(10 * best.mean(), rel=0.01)
 
 
@@ -227,21 +227,21 @@ def test_to_know_the_tasks_or_how_they_are_drawn_is_worth_much():
 
 @pytest.mark.parametrize("size, count", [("small", 40), ("large", 8)])
 def test_the_shortest_path_is_walked_and_a_second_search_is_no_search(size, count):
-    world = trials.make("mazes", count, size=size, view="above", test=True)
-    family, seeds = world.family, np.arange(count)
-    straight = play(world, mazes.ShortestPath(family), seeds)
-    world.reset(seeds, np.ones(count, bool))
+    env = trials.make("mazes", count, size=size, view="above", test=True)
+    family, seeds = env.family, np.arange(count)
+    straight = play(env, mazes.ShortestPath(family), seeds)
+    env.reset(seeds, np.ones(count, bool))
     assert np.array_equal(straight.lengths[:, 0], family.shortest()) and np.array_equal(*straight.lengths.T)
     assert np.allclose(straight.returns, 1 - 0.04 * straight.lengths)
-    counted = play(world, mazes.CountBased(family), seeds)
+    counted = play(env, mazes.CountBased(family), seeds)
     assert (counted.last > 0).all() and (counted.lengths[:, 1] <= counted.lengths[:, 0]).all()
     assert (counted.lengths >= straight.lengths).all()
     assert counted.lengths[:, 1].mean() < 0.5 * counted.lengths[:, 0].mean()
 
 
 def test_along_a_wall_one_gets_everywhere_unless_there_is_a_block_to_go_around():
-    world = trials.make("mazes", 1, view="above")
-    family, sample = world.family, world.family.sample
+    env = trials.make("mazes", 1, view="above")
+    family, sample = env.family, env.family.sample
 
     def fork(seeds, which):
         sample(seeds, which)
@@ -250,7 +250,7 @@ def test_along_a_wall_one_gets_everywhere_unless_there_is_a_block_to_go_around()
         family.start[:], family.course[:], family.target[:] = 11 + 1, 1, 9 * 11 + 5
 
     family.sample = fork
-    found = play(world, mazes.WallFollowing(family), np.zeros(1, int))
+    found = play(env, mazes.WallFollowing(family), np.zeros(1, int))
     # 8 to the east end, 2 to turn back, 4 to the fork, a turn to the left, 8 down
     assert found.lengths.tolist() == [[8 + 2 + 4 + 1 + 8] * 2]
     ring = trials.make("mazes", 1, view="above")
@@ -267,7 +267,7 @@ def test_along_a_wall_one_gets_everywhere_unless_there_is_a_block_to_go_around()
 
 
 def test_a_random_walk_seldom_arrives():
-    world = trials.make("mazes", 100, view="above", episodes=1)
-    found = play(world, ways(world)["random"], np.arange(100))
+    env = trials.make("mazes", 100, view="above", episodes=1)
+    found = play(env, ways(env)["random"], np.arange(100))
     assert 0.05 < (found.last > 0).mean() < 0.5
     assert (found.lengths[found.last < 0] == 250).all()

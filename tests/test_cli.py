@@ -171,8 +171,8 @@ def test_the_first_screens_come_at_once_and_without_torch(words):
 
 def test_list_shows_every_system_and_signal_and_what_to_take():
     said = done("list").out
-    acting = ("replay", "rollouts")  # what acts is added to nothing
-    for name in (*names.places("systems"), *(n for n in names.places("signals") if names.needs(n) not in acting)):
+    runner = ("replay", "rollouts")  # what acts is added to nothing
+    for name in (*names.places("systems"), *(n for n in names.places("signals") if names.needs(n) not in runner)):
         assert name in said
     assert "Take noisy-student" in " ".join(said.split())
     assert max(map(len, said.splitlines())) <= 80
@@ -217,7 +217,7 @@ def test_the_two_commands_of_the_readme():
     train = [*CAUDEX, "train", "noisy-student", *SMALL, "--rounds", "1", "--steps", "10", "--width", "4"]
     said = subprocess.run(train, capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == "runs/noisy-student-1"
-    assert said.stdout.startswith("10 classes; 100 labelled, 1,247 unlabelled, 450 test pictures of 16 x 16\n")
+    assert said.stdout.startswith("10 classes; 100 labelled, 1,247 unlabelled, 450 test images of 16 x 16\n")
     assert all(word in said.stdout for word in ("noisy-student", "supervised", "gain"))
     assert "Traceback" not in said.stderr
     run = Path("runs/noisy-student-1")
@@ -321,7 +321,7 @@ def test_skipped_pictures_are_counted_and_listed(album, tmp_path):
     whole = snap(root / "unlabelled", True, 101).read_bytes()
     (root / "unlabelled" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (root / "unlabelled" / "empty.png").touch()
-    (root / "unlabelled" / "text.png").write_text("this is no picture")
+    (root / "unlabelled" / "text.png").write_text("this is no image")
     said = done("train", "supervised", "--data", root, *QUICK)
     (line,) = [line for line in said.err.splitlines() if "left out" in line]
     assert "left out of the data: 3, the first is" in line and "3 unreadable ones left out" in said.out
@@ -418,7 +418,7 @@ def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
     refused("probe", "nowhere", because="nowhere is not a run folder")
     refused("probe", first, "--width", "6", because="has another network; add --width 4.")
     Run("films").save_settings("next-frame", {"data": "sprites"})
-    refused("probe", "films", because="did not learn from pictures; say on which to probe it")
+    refused("probe", "films", because="did not learn from images; say on which to probe it")
 
 
 def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
@@ -525,7 +525,7 @@ def test_two_processes_leave_one_run_and_say_so_once():
         [json.loads(row) for row in (run / "stages/supervised/metrics.jsonl").read_text().splitlines()]
         for run in (Path("runs/supervised-1"), done(*alone).run)
     )
-    for counted in ("step", "experience", "flops"):  # the batch was shared out, and nothing was written twice
+    for counted in ("step", "samples", "flops"):  # the batch was shared out, and nothing was written twice
         assert [row.get(counted) for row in pair] == [row.get(counted) for row in one]
     assert json.loads(Path("runs/supervised-1/results.json").read_text())["supervised"]["tested"] == 450
     broken = [*CAUDEX, *words, "--data", "nowhere/"]
@@ -569,7 +569,7 @@ TRAIN = ("train", "supervised", *SMALL)
         ("train supervised --batch 1000000000000", "is out of range; it must be between 2 and 1048576"),
         ("train gpt --batch 1000000000000", "is out of range; it must be between 1 and 1048576"),
         ("train supervised --labels-per-class -1", "--labels-per-class -1 is out of range"),
-        ("train supervised --labels-per-class 1000", "class '0' has 133 labelled pictures"),
+        ("train supervised --labels-per-class 1000", "class '0' has 133 labelled images"),
         ("train supervised --size 2", "give one from 4 to 4096"),
         ("train supervised --threads -1", "--threads -1 is out of range"),
         ("train supervised --save-seconds -1", "--save-seconds -1 is out of range"),
@@ -581,7 +581,7 @@ TRAIN = ("train", "supervised", *SMALL)
         ("train supervised --precision nonsense", "cannot compute with --precision nonsense"),
         ("train supervised --strategy nonsense", "cannot compute with --strategy nonsense"),
         ("train supervised --devices 2 --strategy ddp_spawn", "use ddp"),
-        ("train two-moons --also rotation", "it needs unlabelled pictures, which this system has not"),
+        ("train two-moons --also rotation", "it needs unlabelled images, which this system has not"),
         ("claim supervised --data nowhere/ --seeds 2", "nowhere/ is not there"),
         ("train supervised --also rotatoin", "Did you mean rotation?"),
         ("train supervised --also unknown:1", "'unknown' is not among the signals"),
@@ -599,7 +599,7 @@ TRAIN = ("train", "supervised", *SMALL)
         ("train supervised --also rotation rotation:2", "each signal can be added once"),
         ("train supervised --data digitz", "did you mean digits?"),
         ("train supervised --data nowhere/", "nowhere/ is not there"),
-        ("train supervised --labels few.csv", "goes with a folder of pictures"),
+        ("train supervised --labels few.csv", "goes with a folder of images"),
         ("train supervised --data hf:", "hf:"),
         ("claim supervised --over nonsense=1", "with a setting of supervised that is a number"),
         ("claim supervised --over widht=8", "Did you mean width?"),
@@ -617,7 +617,7 @@ TRAIN = ("train", "supervised", *SMALL)
         ("claim supervised --devices 2", "use --workers, not --devices"),
         ("claim nothing", "'nothing' is not among the systems"),
         ("predict", "usage: `caudex predict RUN FILES...`"),
-        ("predict nowhere", "say which pictures"),
+        ("predict nowhere", "say which images"),
         ("predict nowhere x.png", "nowhere is not a run folder"),
         ("report", "usage: `caudex report RUN`"),
         ("report nowhere", "nowhere is not a run folder"),
@@ -626,7 +626,7 @@ TRAIN = ("train", "supervised", *SMALL)
         ("export nowhere", "nowhere is not a run folder"),
         ("resume", "usage: `caudex resume RUN`"),
         ("resume nowhere", "nowhere is not a run folder"),
-        ("list systems", "say `caudex list`, or `caudex list worlds`"),
+        ("list systems", "say `caudex list`, or `caudex list envs`"),
         ("list --all", "no setting --all"),
     ],
 )
@@ -643,7 +643,7 @@ def test_a_folder_without_its_flag_is_understood(album):
     refused("train", "noisy-student", album, because=f"(--data {album}?)")
 
 
-# --- pictures and tables that are wrong ---------------------------------------------------------------------------
+# --- images and tables that are wrong ---------------------------------------------------------------------------
 
 
 def data_refused(*words, because: str) -> str:
@@ -652,16 +652,16 @@ def data_refused(*words, because: str) -> str:
 
 def test_folders_from_which_nobody_can_learn(tmp_path):
     Path("empty").mkdir()
-    data_refused("--data", "empty", because="empty has no picture")
+    data_refused("--data", "empty", because="empty has no image")
     root = photos(tmp_path / "photos", unlabelled=2)
     shutil.move(root / "labelled" / "dog", "dog")
     data_refused("--data", root, because="has one class, 'cat'; a classifier needs two")
     (root / "labelled" / "dog").mkdir()
-    data_refused("--data", root, because="dog has no picture")
+    data_refused("--data", root, because="dog has no image")
     Path(root / "labelled" / "dog" / "one.png").touch()
     data_refused("--data", root, because="cannot be read, more than 5%")
     shutil.rmtree(root / "labelled")
-    data_refused("--data", root, because="has pictures but no labels")
+    data_refused("--data", root, because="has images but no labels")
     Path("file.txt").write_text("a")
     data_refused("--data", "file.txt", because="file.txt is neither a folder")
 
@@ -687,7 +687,7 @@ def test_pictures_that_are_none(tmp_path, trained):
     for name, write in {
         "bomb.png": bomb,
         "dot.png": Image.new("L", (1, 1)).save,
-        "text.png": lambda path: path.write_text("no picture"),
+        "text.png": lambda path: path.write_text("no image"),
         "cut.jpg": lambda path: path.write_bytes((root / "labelled/cat/001.jpg").read_bytes()[:200]),
         "empty.webp": Path.touch,
     }.items():
@@ -826,8 +826,8 @@ def test_a_checkpoint_that_was_tampered_with(copy):
 def test_predicting_what_is_not_there(trained):
     refused("predict", trained, "gone.png", because="gone.png is not there")
     Path("empty").mkdir()
-    refused("predict", trained, "empty", because="empty has no picture")
-    refused("predict", trained, because="say which pictures")
+    refused("predict", trained, "empty", because="empty has no image")
+    refused("predict", trained, because="say which images")
     Image.new("L", (9, 9)).save("a.png")
     refused(
         "predict", trained, "a.png", "--csv", "nowhere/told.csv", because="there is no folder nowhere; make it first"

@@ -14,7 +14,7 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, Taught, accuracy, frozen
+from caudex.core.signal import Signal, SignalOutput, accuracy, frozen
 from caudex.core.trunk import Features, Trunk
 from caudex.data import Batch, Join
 from caudex.signals import Labels
@@ -71,7 +71,7 @@ class Critic(Signal):
             action, logp = self.policy(then)
             aim = batch.rewards + 0.5 * (self.target(torch.cat([then, action], 1)).squeeze(1) - 0.02 * logp)
         told = self.net(torch.cat([trunk(batch.observations).pooled, batch.actions], 1)).squeeze(1)
-        return Taught(F.mse_loss(told, aim))
+        return SignalOutput(F.mse_loss(told, aim))
 
 
 class Actor(Signal):
@@ -84,14 +84,14 @@ class Actor(Signal):
         action, logp = self.policy(state)
         with frozen(self.critic):
             value = self.critic.net(torch.cat([state, action], 1)).squeeze(1)
-        return Taught((0.02 * logp - value).mean())
+        return SignalOutput((0.02 * logp - value).mean())
 
 
 class Replay:
-    """Acts once a step with the policy it holds, in 32 worlds whose best action is half of what is seen."""
+    """Acts once a step with the policy it holds, in 32 environments whose best action is half of what is seen."""
 
     def __init__(self, policy):
-        self.policy, self.memory, self.state, self.experience = policy, [], torch.rand(32, 1) * 2 - 1, 0
+        self.policy, self.memory, self.state, self.samples_seen = policy, [], torch.rand(32, 1) * 2 - 1, 0
 
     @torch.no_grad()
     def __next__(self):
@@ -99,7 +99,7 @@ class Replay:
         then = torch.rand(32, 1) * 2 - 1
         reward = -((action - self.state / 2) ** 2).squeeze(1)
         self.memory.append(Transition(self.state, action, reward, then))
-        self.state, self.experience = then, self.experience + 32
+        self.state, self.samples_seen = then, self.samples_seen + 32
         drawn = [self.memory[i] for i in torch.randint(len(self.memory), (4,))]
         return Transition(*(torch.cat(part) for part in zip(*drawn)))
 
@@ -121,7 +121,7 @@ def test_an_actor_learns_from_its_critic_and_leaves_it_alone():
     learner.signals["actor"].loss(learner.trunk, next(replay)).loss.backward()
     assert all(p.grad is None for p in critic.net.parameters())
     assert all(p.grad is not None for p in policy.parameters())
-    assert replay.experience == 401 * 32
+    assert replay.samples_seen == 401 * 32
 
 
 # --- priorities flow back (Schaul et al. 2016) ---------------------------------------------------------------------
@@ -149,7 +149,7 @@ class Value(Signal):
 
     def loss(self, trunk, batch):
         errors = batch.labels - self.head(trunk(batch.images).pooled).squeeze(1)
-        return Taught(errors.square().mean(), {}, errors)
+        return SignalOutput(errors.square().mean(), {}, errors)
 
 
 def test_errors_flow_back_and_decide_what_is_drawn():
@@ -174,7 +174,7 @@ class Likeness(Signal):
         self.head = nn.Linear(trunk.width, trunk.width)
 
     def loss(self, trunk, batch):
-        return Taught(F.mse_loss(self.head(trunk(batch.images).pooled), self.shadow(batch.images).pooled))
+        return SignalOutput(F.mse_loss(self.head(trunk(batch.images).pooled), self.shadow(batch.images).pooled))
 
 
 def test_a_shadow_that_two_signals_share_moves_once_a_step():
@@ -246,7 +246,7 @@ class Policy(Signal):
     def loss(self, trunk, batch):
         seen, pulled, paid = batch
         logp = self.head(trunk(seen).layers["steps"]).log_softmax(2).gather(2, pulled.unsqueeze(2)).squeeze(2)
-        return Taught(-(logp * (paid - paid.mean(0))).mean())
+        return SignalOutput(-(logp * (paid - paid.mean(0))).mean())
 
 
 def test_memory_crosses_the_ends_of_episodes_within_a_trial():
@@ -315,7 +315,7 @@ class Arms(Signal):
     def loss(self, trunk, batch):
         arms, advantages = batch
         logp = self.logits.log_softmax(0)
-        return Taught(-((logp[arms] - logp[arms].detach()).exp() * advantages).mean())
+        return SignalOutput(-((logp[arms] - logp[arms].detach()).exp() * advantages).mean())
 
 
 def trust_region(learner, batches, bound=0.02):
@@ -334,7 +334,7 @@ def trust_region(learner, batches, bound=0.02):
         if kl <= bound:
             break
         step = step / 2
-    return {"arms": Taught(said.loss, {"kl": kl})}
+    return {"arms": SignalOutput(said.loss, {"kl": kl})}
 
 
 def test_a_trust_region_step_keeps_its_bound_and_finds_the_arm_that_pays(tmp_path):
@@ -389,17 +389,17 @@ class Domain(Signal):
 
     def loss(self, trunk, batch):
         logits = self.head(Reversed.apply(trunk(batch.images).pooled, self.strength))
-        return Taught(F.cross_entropy(logits, batch.part), {"accuracy": accuracy(logits, batch.part)})
+        return SignalOutput(F.cross_entropy(logits, batch.part), {"accuracy": accuracy(logits, batch.part)})
 
 
 class Site:
     """Two classes by the first coordinate; the second tells the site; only one site knows the labels."""
 
     def __init__(self, place, labelled):
-        self.place, self.labelled, self.experience = place, labelled, 0
+        self.place, self.labelled, self.samples_seen = place, labelled, 0
 
     def __next__(self):
-        self.experience += 64
+        self.samples_seen += 64
         labels = torch.randint(2, (64,))
         points = torch.stack([labels * 2.0 - 1, torch.full((64,), self.place)], 1) + 0.2 * torch.randn(64, 2)
         return Batch(points, labels if self.labelled else torch.full((64,), -1), torch.arange(64))
@@ -414,7 +414,7 @@ def test_domains_are_confused_and_labels_are_not(tmp_path, strength, domain):
     last = Run(tmp_path).metrics()[-3:]
     assert sum(row["domain/accuracy"] for row in last) / 3 == pytest.approx(domain, abs=0.1)
     assert all(row["labels/accuracy"] > 0.98 for row in last)
-    assert last[-1]["experience"] == 300 * 128
+    assert last[-1]["samples"] == 300 * 128
 
 
 # --- two heads, one encoding ----------------------------------------------------------------------------------------

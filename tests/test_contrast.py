@@ -49,7 +49,7 @@ def test_the_partner_is_told_from_all_others_of_both_views():
     # each sees its partner at 1 / 0.5 = 2 and two others at 0; itself it does not see
     assert taught.loss.item() == pytest.approx(math.log(math.e**2 + 2) - 2, rel=1e-6)
     assert taught.metrics["accuracy"] == 1 and taught.metrics["alignment"] == 0
-    assert signal.trivial() == pytest.approx(math.log(3))
+    assert signal.chance_loss() == pytest.approx(math.log(3))
 
 
 def test_a_picture_that_stands_in_the_batch_twice_is_not_its_own_negative():
@@ -76,7 +76,7 @@ def test_length_does_not_matter():
 def test_a_collapsed_trunk_is_as_good_as_guessing():
     signal, trunk = bare()
     taught = signal.loss(trunk, pair([RIGHT] * 5, [RIGHT] * 5))
-    assert taught.loss.item() == pytest.approx(signal.trivial()) == pytest.approx(math.log(9))
+    assert taught.loss.item() == pytest.approx(signal.chance_loss()) == pytest.approx(math.log(9))
     assert taught.metrics["uniformity"].item() == pytest.approx(0, abs=1e-6)
 
 
@@ -88,7 +88,7 @@ def test_spread_by_hand():
 
 
 class Noted(Trunk):
-    """Remembers how many pictures each pass had, and in which mode."""
+    """Remembers how many images each pass had, and in which mode."""
 
     def __init__(self):
         super().__init__()
@@ -148,7 +148,7 @@ def test_the_queue_holds_the_last_keys_and_the_step_does_not_see_its_own():
     assert signal.queue.tolist() == [RIGHT, RIGHT, [-1.0, 0.0], [-1.0, 0.0]]
     signal.loss(trunk, pair([UP, UP], [UP, UP]))
     assert signal.queue.tolist() == [UP, UP, [-1.0, 0.0], [-1.0, 0.0]]
-    signal.loss(trunk, pair([UP] * 3, [RIGHT] * 3))  # one picture more than before: it goes round the end
+    signal.loss(trunk, pair([UP] * 3, [RIGHT] * 3))  # one image more than before: it goes round the end
     assert signal.queue.tolist() == [RIGHT, UP, RIGHT, RIGHT]
 
 
@@ -166,13 +166,13 @@ def test_what_cannot_be_contrasted():
         bare()[0].loss(trunk, pair([UP], [UP]))
 
 
-def noisy_pictures():
+def noisy_images():
     pixels = torch.randint(0, 256, (32, 1, 8, 8), dtype=torch.uint8)
     return ImageSet(InMemoryImages(pixels, [""] * 32), torch.zeros(32, dtype=torch.long), ("a", "b"))
 
 
 def test_two_views_of_a_picture_differ_and_do_not_depend_on_the_batch():
-    images, view = noisy_pictures(), contrastive(mirror=False)
+    images, view = noisy_images(), contrastive(mirror=False)
     batch = next(Batches(images, 16, seed=1, view=view, pairs=True))
     assert (batch.images - batch.other).abs().mean() > 0.02
     half = Batches(images, 8, seed=1, view=view, pairs=True)
@@ -184,7 +184,7 @@ def test_two_views_of_a_picture_differ_and_do_not_depend_on_the_batch():
 
 
 def test_the_queue_survives_a_kill(tmp_path):
-    images = noisy_pictures()
+    images = noisy_images()
 
     def train(path, stop=None):
         run = Run(path, seed=2)

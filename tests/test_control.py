@@ -16,9 +16,9 @@ EACH = pytest.mark.parametrize("task", TASKS)
 
 
 def begun(task, seeds, pixels=False):
-    world = Control(task, len(seeds), pixels, size=24)
-    world.reset(np.asarray(seeds), np.ones(len(seeds), bool))
-    return world
+    env = Control(task, len(seeds), pixels, size=24)
+    env.reset(np.asarray(seeds), np.ones(len(seeds), bool))
+    return env
 
 
 def moved(task, rows, action, substeps):
@@ -125,7 +125,7 @@ def test_tolerance_is_one_within_and_a_tenth_at_the_margin():
     assert found == pytest.approx([1 / 37, 1, 1, 1, 0.1, 1 / 37])
 
 
-# what a world promises
+# what an environment promises
 
 
 @settings(max_examples=25, deadline=None)
@@ -157,60 +157,60 @@ def test_seeds_next_to_each_other_start_unlike():
 
 @EACH
 def test_episodes_are_cut_at_their_length_and_rewards_are_parts_of_one(task):
-    world = begun(task, range(3))
+    env = begun(task, range(3))
     noise = np.random.default_rng(0)
     for step in range(1, STEPS + 1):
-        found = world.step(noise.uniform(-1, 1, (3, world.task.actions)).astype(np.float32))
+        found = env.step(noise.uniform(-1, 1, (3, env.task.actions)).astype(np.float32))
         assert found.rewards.dtype == np.float64 and (found.rewards >= 0).all() and (found.rewards <= 1).all()
         assert not found.terminated.any() and (found.truncated == (step == STEPS)).all()
-        assert world.observation.contains(found.observations[0])
-        assert np.array_equal(found.observations, world.states)
-    assert len(world.names) == len(set(world.names)) == len(world.kinds) == world.states.shape[1]
-    assert set(world.kinds) <= {"position", "velocity", "contact", "target"} and set(world.hidden) <= set(world.names)
-    assert world.image().shape == (256, 256, 3)
+        assert env.observation.contains(found.observations[0])
+        assert np.array_equal(found.observations, env.states)
+    assert len(env.names) == len(set(env.names)) == len(env.kinds) == env.states.shape[1]
+    assert set(env.kinds) <= {"position", "velocity", "contact", "target"} and set(env.hidden) <= set(env.names)
+    assert env.image().shape == (256, 256, 3)
 
 
 def test_only_those_begin_anew_that_are_told_to():
-    world = begun("reacher", [1, 2, 3])
+    env = begun("reacher", [1, 2, 3])
     for _ in range(STEPS // 2):
-        before = world.step(np.ones((3, 2), np.float32)).observations
-    after = world.reset(np.array([7, 2, 8]), np.array([False, True, False]))
+        before = env.step(np.ones((3, 2), np.float32)).observations
+    after = env.reset(np.array([7, 2, 8]), np.array([False, True, False]))
     assert np.array_equal(after[[0, 2]], before[[0, 2]])
     assert np.array_equal(after[1], begun("reacher", [2]).states[0])
     for _ in range(STEPS // 2):
-        cut = world.step(np.zeros((3, 2), np.float32)).truncated
+        cut = env.step(np.zeros((3, 2), np.float32)).truncated
     assert cut.tolist() == [True, False, True]
 
 
-# what the pictures show
+# what the images show
 
 
 @EACH
 def test_the_picture_shows_what_is_not_hidden_and_nothing_else(task):
-    world = begun(task, [4], True)
+    env = begun(task, [4], True)
     if "glimpse" in task:
-        world.steps[:] = 10
+        env.steps[:] = 10
     if "band" in task:
-        world.body[:2] = 0
+        env.body[:2] = 0
     if "cloud" in task:
-        world.body[2:4] = [[0.0], [0.5]]
-    before = world.observed()
-    assert before.dtype == np.uint8 and before.shape == (1, 1, 24, 24) and np.array_equal(before, world.observed())
-    for row, (part, kind) in enumerate(world.task.parts.items()):
-        there = world.body.copy()
-        world.body[row] += 0.05
-        changed = not np.array_equal(world.observed(), before)
-        world.body = there
-        assert changed == (kind in ("position", "angle", "target") and part not in world.task.hidden), part
+        env.body[2:4] = [[0.0], [0.5]]
+    before = env.observed()
+    assert before.dtype == np.uint8 and before.shape == (1, 1, 24, 24) and np.array_equal(before, env.observed())
+    for row, (part, kind) in enumerate(env.task.parts.items()):
+        there = env.body.copy()
+        env.body[row] += 0.05
+        changed = not np.array_equal(env.observed(), before)
+        env.body = there
+        assert changed == (kind in ("position", "angle", "target") and part not in env.task.hidden), part
 
 
 def test_a_target_is_hidden_only_after_the_glimpses_and_a_ball_only_in_the_cloud():
     reacher, ball = begun("reacher-glimpse", [4], True), begun("keep-up-cloud", [4], True)
     ball.body[3] = -0.3
-    for world, row in ((reacher, 4), (ball, 2)):
-        before = world.observed()
-        world.body[row] *= -1
-        assert not np.array_equal(world.observed(), before)
+    for env, row in ((reacher, 4), (ball, 2)):
+        before = env.observed()
+        env.body[row] *= -1
+        assert not np.array_equal(env.observed(), before)
 
 
 def test_shapes_cover_their_areas_wherever_they_lie():
@@ -241,9 +241,9 @@ def test_an_unknown_task_names_the_nearest():
 
 
 def test_wrong_actions_and_no_environments_are_refused():
-    world = Control("reacher", 2)
+    env = Control("reacher", 2)
     for wrong in (np.zeros((2, 1)), np.full((2, 2), np.nan)):
         with pytest.raises(CaudexError, match=r"reacher takes finite actions \[2, 2\]"):
-            world.step(wrong)
+            env.step(wrong)
     with pytest.raises(CaudexError, match="at least 1"):
         Control("reacher", 0)

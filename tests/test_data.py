@@ -1,4 +1,4 @@
-"""Pictures from every format, each rule with a known answer; and each bad input with its sentence."""
+"""Images from every format, each rule with a known answer; and each bad input with its sentence."""
 
 import gzip
 import io
@@ -53,7 +53,7 @@ def names(images):
 
 
 def refused(words, *given, **options):
-    """The sentence with which the given pictures are refused; it has these words and is one line."""
+    """The sentence with which the given images are refused; it has these words and is one line."""
     with pytest.raises(CaudexError) as caught:
         data.load_images(*map(str, given), **options)
     sentence = str(caught.value)
@@ -203,7 +203,7 @@ def test_class_folders_alone_are_labelled_and_labels_can_be_put_away(tmp_path, n
 def test_what_is_hidden_or_no_picture_is_passed_over(tmp_path, noise):
     root = photos(tmp_path, noise, {"a": 1, "b": 1}, unlabelled=1)
     for name in ("labelled/notes.txt", "labelled/a/.DS_Store", "unlabelled/Thumbs.db", "unlabelled/._000.png"):
-        (root / name).write_text("no picture")
+        (root / name).write_text("no image")
     (root / "labelled/.git").mkdir()
     split = data.load_images(str(root))
     assert (len(split.labelled), len(split.unlabelled), split.skipped) == (2, 1, [])
@@ -238,7 +238,7 @@ def test_names_that_are_not_utf8_are_read(tmp_path, noise):
     "labelled, unlabelled, words",
     [
         ({"cat": 2}, 1, "labelled has one class, 'cat'; a classifier needs two. Add a folder"),
-        ({}, 3, "has pictures but no labels"),
+        ({}, 3, "has images but no labels"),
     ],
 )
 def test_too_few_classes(tmp_path, noise, labelled, unlabelled, words):
@@ -247,13 +247,13 @@ def test_too_few_classes(tmp_path, noise, labelled, unlabelled, words):
 
 def test_folders_from_which_nothing_can_be_learned(tmp_path, noise):
     refused("is not there", tmp_path / "none")
-    refused("has no picture", tmp_path)
+    refused("has no image", tmp_path)
     root = photos(tmp_path, noise, {"cat": 2, "dog": 2})
     (root / "labelled/emu").mkdir()
-    refused("labelled/emu has no picture", root)
+    refused("labelled/emu has no image", root)
     (root / "labelled/emu").rmdir()
     save(root / "labelled/stray.png", noise.integers(0, 256, (8, 8), dtype=np.uint8))
-    refused("1 pictures outside a class folder, the first is stray.png", root)
+    refused("1 images outside a class folder, the first is stray.png", root)
     (root / "labelled/stray.png").unlink()
     photos(root, noise, test={"emu": 1})
     refused("a class 'emu' that", root)
@@ -292,7 +292,7 @@ def test_a_labelled_picture_in_the_test_folder_is_refused(tmp_path, noise):
     root = photos(tmp_path, noise, {"a": 3, "b": 3}, test={"a": 2, "b": 2})
     twin = root / "test/b/twin.bmp"
     Image.open(root / "labelled/a/001.png").save(twin)  # the same pixels in another format
-    said = refused("1 labelled pictures also stand in the test", root)
+    said = refused("1 labelled images also stand in the test", root)
     assert str(twin) in said
     assert str(root / "labelled/a/001.png") in said
 
@@ -450,15 +450,15 @@ def test_npz_that_are_refused(tmp_path, noise):
         refused(words, path)
 
     with_arrays("has the arrays a, b", a=x, b=y)
-    with_arrays("x is float64, pictures are uint8", x=x / 255, y=y)
+    with_arrays("x is float64, images are uint8", x=x / 255, y=y)
     with_arrays("x is [4, 8]", x=x[:, 0], y=y)
     with_arrays("x is [4, 3, 8]", x=x[:, :3], y=y)
-    with_arrays("x has 4 pictures but y 3 labels", x=x, y=y[:3])
+    with_arrays("x has 4 images but y 3 labels", x=x, y=y[:3])
     with_arrays("y is float64", x=x, y=y / 1)
     with_arrays("one class, '1'", x=x, y=y * 0 + 1)
-    with_arrays("No picture is labelled", x=x, y=y * 0 - 1)
+    with_arrays("No image is labelled", x=x, y=y * 0 - 1)
     with_arrays("is not a readable .npz", x=x, y=np.array([0, 1, 2, None], dtype=object))
-    with_arrays("y_test has pictures without a label", x=x, y=y, x_test=x, y_test=y - 1)
+    with_arrays("y_test has images without a label", x=x, y=y, x_test=x, y_test=y - 1)
     path.write_bytes(b"PK\3\4 nonsense")
     refused("is not a readable .npz", path)
     path.write_bytes(b"")
@@ -524,7 +524,7 @@ def test_how_much_was_cut_away_is_told(tmp_path):
     told = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cut.tolist()))
     assert told == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
     said = data.read_images([str(tmp_path)], (1, 16, 16))[2]
-    assert said.startswith("2 of 4 pictures are far from square: over a third of each is cut away, most of ")
+    assert said.startswith("2 of 4 images are far from square: over a third of each is cut away, most of ")
     assert "long.png (95%); cut or pad them yourself" in said
     assert data.read_images([str(tmp_path / "labelled/p")], (1, 16, 16))[2] == ""
     np.savez(tmp_path / "wide.npz", x=noise[:, :40], y=np.arange(12) % 2)  # 40 high, 20 wide
@@ -593,14 +593,14 @@ def test_broken_pictures_are_left_out_and_told(tmp_path, noise, monkeypatch, lim
     assert reasons["zz-bomb.png"] == "over 89,478,485 pixels, a decompression bomb?"
     assert "truncated" in reasons["zz-cut.jpg"]
     assert reasons["zz-empty.png"] == "an empty file"
-    assert reasons["zz-text.png"] == "not a picture"
+    assert reasons["zz-text.png"] == "not an image"
     assert reasons["zz-tiny.png"] == "1 x 1 pixels; a side needs at least 4"
 
 
 def test_more_than_a_twentieth_broken_is_refused(tmp_path, noise):
     root = photos(tmp_path, noise, {"a": 40, "b": 40})
     spoil(root / "labelled/b", noise)
-    said = refused("5 of 85 pictures cannot be read, more than 5%; the first is", root)
+    said = refused("5 of 85 images cannot be read, more than 5%; the first is", root)
     assert "zz-bomb.png" in said
     for path in (root / "labelled").rglob("0*.png"):
         path.write_text("hello")
@@ -610,7 +610,7 @@ def test_more_than_a_twentieth_broken_is_refused(tmp_path, noise):
 def test_a_class_that_was_all_broken_is_refused(tmp_path, noise):
     root = photos(tmp_path, noise, {"a": 50, "b": 1})
     (root / "labelled/b/000.png").write_text("hello")
-    refused("Class 'b' has no readable labelled picture", root)
+    refused("Class 'b' has no readable labelled image", root)
 
 
 def test_a_bomb_that_pillow_only_warns_of_is_left_out(tmp_path, noise, monkeypatch, recwarn):
@@ -659,7 +659,7 @@ def test_a_stream_marks_what_it_cannot_read(tmp_path, noise, monkeypatch):
     many.fetch(slice(None))
     assert many.store.bad.sum() == 5
     (root / "unlabelled/005.png").unlink()
-    with pytest.raises(CaudexError, match="6 of 100 pictures cannot be read"):
+    with pytest.raises(CaudexError, match="6 of 100 images cannot be read"):
         many.fetch([5])
 
 
@@ -676,13 +676,13 @@ def test_read_takes_files_and_folders_in_order(tmp_path, noise):
     assert pixels.shape == (2, 1, 8, 8)
     assert torch.equal(pixels[0], pixels[1])
     assert np.array_equal(pixels[0], decode(str(first), (1, 8, 8)))
-    assert skipped == [(str(tmp_path / "more/a.png"), "not a picture")]
+    assert skipped == [(str(tmp_path / "more/a.png"), "not an image")]
 
 
 def test_read_refuses_what_is_not_there(tmp_path):
     with pytest.raises(CaudexError, match=r"none\.png is not there"):
         data.read_images([str(tmp_path / "none.png")], (1, 8, 8))
-    with pytest.raises(CaudexError, match="has no picture"):
+    with pytest.raises(CaudexError, match="has no image"):
         data.read_images([str(tmp_path)], (1, 8, 8))
 
 

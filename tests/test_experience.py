@@ -10,26 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.run import Run
-from caudex.envs import Outcome, World
-from caudex.experience import Acting, Priorities, Replay, Rollout, Rollouts, Scale, gae
+from caudex.envs import Env, Outcome
+from caudex.experience import EnvRunner, Priorities, Replay, Rollout, Rollouts, Scale, gae
 from caudex.models.agent import at_random, played
 from caudex.signals.policy_gradient import ActorCritic, ClippedPolicy, standardised
-from caudex.signals.q_learning import NoisyLinear, QLearning, projected, quiet
+from caudex.signals.q_learning import NoisyLinear, QLearning, project_distribution, quiet
 from caudex.systems.reward import shared as reward
-from caudex.systems.reward.dqn import Dqn
-from caudex.systems.reward.ppo import Ppo
+from caudex.systems.reward.dqn import DQN
+from caudex.systems.reward.ppo import PPO
 from caudex.trunks import Identity, Normalised
 
 
-class Clock(World):
+class Clock(Env):
     """Shows (episode's seed mod 100, steps so far). Even seeds die after 3 steps, odd ones are cut off after 4. The reward
-    is the number of the step, from 1. As pictures: a frame of 2x2 with the steps so far."""
+    is the number of the step, from 1. As images: a frame of 2x2 with the steps so far."""
 
     name, action = "clock", Discrete(2)
 
@@ -60,9 +60,9 @@ class Clock(World):
 def test_a_time_limit_bootstraps_and_a_death_does_not():
     # three steps; after the second the episode is cut (value of the true last observation: 4) and a new one begins
     rewards, values, after = [1, 1, 1], [0, 0, 0], [0, 4, 5]
-    cut = gae(rewards, values, after, [0, 0, 0], [0, 1, 0], gamma=0.5, lam=1.0)
+    cut = gae(rewards, values, after, [0, 0, 0], [0, 1, 0], gamma=0.5, gae_lambda=1.0)
     assert cut == approx([2.5, 3.0, 3.5])
-    dead = gae(rewards, values, after, [0, 1, 0], [0, 0, 0], gamma=0.5, lam=1.0)
+    dead = gae(rewards, values, after, [0, 1, 0], [0, 0, 0], gamma=0.5, gae_lambda=1.0)
     assert dead == approx([1.5, 1.0, 3.5])
 
 
@@ -96,66 +96,68 @@ def test_rewards_are_divided_by_the_deviation_of_their_discounted_sum():
 
 
 def test_an_episode_begins_where_one_has_ended_and_its_last_observation_is_told():
-    acting = Acting(Clock(3), seed=1)
-    seeds, lives = acting.observations[:, 0].copy(), []
+    runner = EnvRunner(Clock(3), seed=1)
+    seeds, lives = runner.observations[:, 0].copy(), []
     for step in range(1, 5):
-        lived = acting.step(np.zeros(3, np.int64))
+        lived = runner.step(np.zeros(3, np.int64))
         lives.append(lived)
         if not lived.begun.any():
-            assert (lived.after[:, 1] == step).all() and (acting.observations == lived.after).all()
+            assert (lived.next_observations[:, 1] == step).all() and (
+                runner.observations == lived.next_observations
+            ).all()
     for i, seed in enumerate(seeds):
         length = 3 if seed % 2 == 0 else 4
         end = lives[length - 1]
         assert end.terminated[i] == (length == 3) and end.truncated[i] == (length == 4) and end.begun[i]
-        assert tuple(end.after[i]) == (seed, length)
-    told = {place: (total, length) for place, total, length in acting.ended[:3]}
+        assert tuple(end.next_observations[i]) == (seed, length)
+    told = {place: (total, length) for place, total, length in runner.ended[:3]}
     assert all(total == length * (length + 1) / 2 for total, length in told.values())
 
 
 def test_the_first_frame_of_an_episode_fills_the_stack():
-    acting = Acting(Clock(1, images=True), seed=1, stack=3)
-    assert acting.shape == (3, 2, 2)
+    runner = EnvRunner(Clock(1, images=True), seed=1, stack=3)
+    assert runner.shape == (3, 2, 2)
     frames = []
     for _ in range(6):
-        frames.append(acting.observations[0, :, 0, 0].tolist())
-        lived = acting.step(np.zeros(1, np.int64))
-    assert lived.after.shape == (1, 3, 2, 2) and frames[:3] == [[0, 0, 0], [0, 0, 1], [0, 1, 2]]
+        frames.append(runner.observations[0, :, 0, 0].tolist())
+        lived = runner.step(np.zeros(1, np.int64))
+    assert lived.next_observations.shape == (1, 3, 2, 2) and frames[:3] == [[0, 0, 0], [0, 0, 1], [0, 1, 2]]
     assert [0, 0, 0] in frames[3:]
 
 
 @given(steps=st.integers(0, 11), count=st.integers(1, 4))
 def test_acting_goes_on_exactly(steps, count):
-    one, other = Acting(Clock(count), seed=3), Acting(Clock(count), seed=3)
+    one, other = EnvRunner(Clock(count), seed=3), EnvRunner(Clock(count), seed=3)
     for _ in range(steps):
         one.step(np.zeros(count, np.int64))
     other.load_state_dict(one.state_dict())
     for _ in range(6):
-        a, b = (acting.step(np.zeros(count, np.int64)) for acting in (one, other))
+        a, b = (runner.step(np.zeros(count, np.int64)) for runner in (one, other))
         assert all(np.array_equal(x, y) for x, y in zip(a, b))
     assert one.ended == other.ended
 
 
 def test_a_world_that_changed_or_has_other_numbers_is_refused():
-    state = Acting(Clock(2), seed=3).state_dict()
-    with pytest.raises(CaudexError, match="has 2 environments, not 3; worlds must be 2 again"):
-        Acting(Clock(3), seed=3).load_state_dict(state)
+    state = EnvRunner(Clock(2), seed=3).state_dict()
+    with pytest.raises(CaudexError, match="has 2 environments, not 3; environments must be 2 again"):
+        EnvRunner(Clock(3), seed=3).load_state_dict(state)
     with pytest.raises(CaudexError, match="it has changed, begin a new run"):
-        Acting(Clock(2, images=True), seed=3).load_state_dict(state)
-    other = Acting(Clock(2), seed=3)
-    other.world.spoiled = 0.5
+        EnvRunner(Clock(2, images=True), seed=3).load_state_dict(state)
+    other = EnvRunner(Clock(2), seed=3)
+    other.env.spoiled = 0.5
     with pytest.raises(CaudexError, match="does not repeat itself"):
         other.load_state_dict(state)
 
 
 def test_a_reward_that_is_no_number_stops_the_run_in_a_sentence():
-    acting = Acting(Clock(1), seed=3)
-    acting.world.spoiled = np.nan
+    runner = EnvRunner(Clock(1), seed=3)
+    runner.env.spoiled = np.nan
     with pytest.raises(CaudexError, match="no finite number after 1 steps"):
-        acting.step(np.zeros(1, np.int64))
+        runner.step(np.zeros(1, np.int64))
 
 
 def test_every_place_plays_the_same_number_of_episodes(monkeypatch):
-    monkeypatch.setattr(worlds, "make", lambda name, count, shown=False: Clock(count))
+    monkeypatch.setattr(envs, "make", lambda name, count, shown=False: Clock(count))
     found = played("clock", lambda seen: np.zeros(len(seen), np.int64), episodes=25, seed=0)
     assert len(found) == 25 and set(found) <= {6.0, 10.0}
     assert len(at_random("clock", 3, 0)) == 3
@@ -164,11 +166,11 @@ def test_every_place_plays_the_same_number_of_episodes(monkeypatch):
 
 
 def test_an_episode_that_is_cut_was_not_lost_and_the_next_one_begins():
-    acting = Acting(Clock(2), seed=3, most=2)
+    runner = EnvRunner(Clock(2), seed=3, most=2)
     for _ in range(2):
-        lived = acting.step(np.zeros(2, np.int64))
+        lived = runner.step(np.zeros(2, np.int64))
     assert lived.truncated.all() and lived.begun.all() and not lived.terminated.any()
-    assert acting.observations[:, 1].tolist() == [0, 0] and lived.after[:, 1].tolist() == [2, 2]
+    assert runner.observations[:, 1].tolist() == [0, 0] and lived.next_observations[:, 1].tolist() == [2, 2]
 
 
 # -- replay ---------------------------------------------------------------------------------------------------------
@@ -186,7 +188,7 @@ class Still:
     def children(self):
         return ()
 
-    def wild(self, count):
+    def random_actions(self, count):
         return torch.zeros(count, dtype=torch.int64)
 
     def explore(self, trunk, observations, progress):
@@ -194,8 +196,8 @@ class Still:
 
 
 def remembered(count=2, images=False, stack=1, **settings) -> Replay:
-    settings = {"capacity": 60, "batch": 64, "start": 20, "gamma": 0.5} | settings
-    return Replay(Acting(Clock(count, images), seed=5, stack=stack), Still(), "policy", **settings)
+    settings = {"buffer_size": 60, "batch": 64, "learning_starts": 20, "gamma": 0.5} | settings
+    return Replay(EnvRunner(Clock(count, images), seed=5, stack=stack), Still(), "policy", **settings)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -221,7 +223,7 @@ def test_a_stack_is_put_together_from_frames_that_are_kept_once():
     assert replay.memory.frames.shape == (30, 2, 1, 2, 2)
     for _ in range(40):
         batch = next(replay)
-    for seen, after in zip(batch.observations[:, :, 0, 0].tolist(), batch.after[:, :, 0, 0].tolist()):
+    for seen, after in zip(batch.observations[:, :, 0, 0].tolist(), batch.next_observations[:, :, 0, 0].tolist()):
         assert seen == [max(0, seen[-1] - 2), max(0, seen[-1] - 1), seen[-1]]
         assert after in ([seen[1], seen[2], seen[2] + 1], [0, 0, 0])  # behind a death stands what counts for nothing
 
@@ -229,10 +231,10 @@ def test_a_stack_is_put_together_from_frames_that_are_kept_once():
 def test_as_many_steps_are_lived_as_are_asked_for_each_batch():
     replay = remembered(every=4)
     next(replay)
-    before = replay.experience
+    before = replay.samples_seen
     for _ in range(30):
         next(replay)
-    assert replay.experience - before == approx(120, abs=4)
+    assert replay.samples_seen - before == approx(120, abs=4)
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.floats(0, 10)), min_size=1, max_size=30))
@@ -253,8 +255,8 @@ def test_the_tree_of_sums_is_like_a_plain_list(changes):
 
 
 def test_a_memory_that_does_not_fit_is_refused_before_anything_is_done():
-    with pytest.raises(CaudexError, match=r"--capacity 1,000,000,000,000,000 needs .* GiB of memory"):
-        remembered(capacity=10**15)
+    with pytest.raises(CaudexError, match=r"--buffer-size 1,000,000,000,000,000 needs .* GiB of memory"):
+        remembered(buffer_size=10**15)
 
 
 # -- signals --------------------------------------------------------------------------------------------------------
@@ -263,7 +265,7 @@ def test_a_memory_that_does_not_fit_is_refused_before_anything_is_done():
 def test_a_distribution_is_moved_by_hand():
     atoms = torch.linspace(-1, 1, 3)
     shares = torch.tensor([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]])
-    found = projected(shares, atoms, torch.tensor([0.25, 5.0]), torch.tensor([0.5, 0.0]))
+    found = project_distribution(shares, atoms, torch.tensor([0.25, 5.0]), torch.tensor([0.5, 0.0]))
     # atoms -1, 0, 1 become -0.25, 0.25, 0.75
     assert found[0].tolist() == approx([0.2 * 0.25, 0.2 * 0.75 + 0.3 * 0.75 + 0.5 * 0.25, 0.3 * 0.25 + 0.5 * 0.75])
     assert found[1].tolist() == approx([0, 0, 1])  # beyond the last atom, where nothing follows
@@ -272,7 +274,7 @@ def test_a_distribution_is_moved_by_hand():
 @given(st.integers(2, 11), st.floats(-0.5, 0.5), st.floats(0, 0.5))
 def test_moving_keeps_the_mean_where_no_edge_is_near(count, reward_, discount):
     shares, atoms = torch.softmax(torch.randn(4, count), 1), torch.linspace(-1, 1, count)
-    found = projected(shares, atoms, torch.full((4,), reward_), torch.full((4,), discount))
+    found = project_distribution(shares, atoms, torch.full((4,), reward_), torch.full((4,), discount))
     assert found.sum(1) == approx(np.ones(4), abs=1e-5)
     assert (found @ atoms).numpy() == approx((reward_ + discount * (shares @ atoms)).numpy(), abs=1e-5)
 
@@ -283,7 +285,7 @@ def test_double_takes_the_networks_choice_and_the_slow_copys_worth():
         signal = QLearning(2, double=double)
         learner = Learner(Identity(2), {"policy": signal})
         with torch.no_grad():
-            for layer, bias in ((signal.advantages[-1], [1.0, 0.0]), (signal.slow.copy[1][-1], [2.0, 5.0])):
+            for layer, bias in ((signal.advantages[-1], [1.0, 0.0]), (signal.target.copy[1][-1], [2.0, 5.0])):
                 layer.weight.zero_()
                 layer.bias.copy_(torch.tensor(bias))
         told = torch.where(batch.actions == 0, 1.0, 0.0)
@@ -292,7 +294,7 @@ def test_double_takes_the_networks_choice_and_the_slow_copys_worth():
 
 
 def test_duelling_advantages_have_no_mean():
-    signal = QLearning(3, duelling=True)
+    signal = QLearning(3, dueling=True)
     Learner(Identity(2), {"policy": signal})
     x = torch.randn(5, 2)
     means = signal.scores(x, signal.advantages, signal.state).mean(1)
@@ -368,7 +370,7 @@ def test_a_policy_tells_the_probability_of_what_it_draws(actions):
     policy = signal.both(learner.trunk, x)[0]
     assert -log_probs.mean().item() == approx(policy.entropy().mean().item(), rel=0.05)
     if "low" in actions:
-        bounded = signal.bounded(drawn * 10)
+        bounded = signal.clip_actions(drawn * 10)
         assert bounded.abs().amax(0).tolist() == approx([1, 2])
 
 
@@ -392,21 +394,29 @@ def killed_at(last):
 
 def parts(kind, folder):
     system = {
-        "ppo": Ppo(worlds=2, horizon=32, batch=16, epochs=2, experience=512),
-        "dqn": Dqn(
-            worlds=3, capacity=120, start=60, batch=8, experience=400, returns=2, priority=0.5, noisy=True, atoms=11
+        "ppo": PPO(num_envs=2, horizon=32, batch=16, epochs=2, total_steps=512),
+        "dqn": DQN(
+            num_envs=3,
+            buffer_size=120,
+            learning_starts=60,
+            batch=8,
+            total_steps=400,
+            returns=2,
+            priority=0.5,
+            noisy=True,
+            atoms=11,
         ),
     }[kind]
     run = Run(folder, 1, Hardware(device="cpu", save_seconds=0))
     run.quiet = True
-    acting, facts = reward.begun(system, run)
+    runner, facts = reward.make_envs(system, run)
     with run.seeded("weights"):
         learner = system.learner(facts)
     if kind == "ppo":
-        source = Rollouts(acting, learner, "policy", 32, 16, 2, scaled=True, seed=1)
+        source = Rollouts(runner, learner, "policy", 32, 16, 2, scaled=True, seed=1)
     else:
-        source = reward.remembered(system, acting, learner, run, steps=2, priority=0.5)
-    return learner, {"policy": source}, {"run": run.stage("training"), "experience": system.experience}
+        source = reward.replay_source(system, runner, learner, run, steps=2, priority=0.5)
+    return learner, {"policy": source}, {"run": run.stage("training"), "samples": system.total_steps}
 
 
 @pytest.mark.parametrize("kind", ["ppo", "dqn"])
@@ -429,26 +439,26 @@ def test_a_budget_of_experience_leaves_no_rollout_unused(tmp_path):
     fit(learner, sources, **further)
     rollouts, passes, batches = 512 // 64, 2, 64 // 16
     run = Run(tmp_path / "stages" / "training")
-    assert run.kept("finished")["step"] == rollouts * passes * batches
-    assert sources["policy"].acted == 512 == run.metrics()[-1]["experience"]
+    assert run.read_json("finished")["step"] == rollouts * passes * batches
+    assert sources["policy"].acted == 512 == run.metrics()[-1]["samples"]
 
 
 def test_acting_counts_in_the_operations(tmp_path):
-    system = Dqn(worlds=3, capacity=120, start=60, batch=8, experience=400)
+    system = DQN(num_envs=3, buffer_size=120, learning_starts=60, batch=8, total_steps=400)
     run = Run(tmp_path, 1)
     run.quiet = True
-    acting, facts = reward.begun(system, run)
-    source = reward.remembered(system, acting, learner := system.learner(facts), run)
-    fit(learner, {"policy": source}, experience=400, run=run.stage("training"))
+    runner, facts = reward.make_envs(system, run)
+    source = reward.replay_source(system, runner, learner := system.learner(facts), run)
+    fit(learner, {"policy": source}, samples=400, run=run.stage("training"))
     each = 2 * (4 * 128 + 128 * 128 + 128 * 2)
     last = run.stage("training").metrics()[-1]
-    assert source.flops == each * (last["experience"] - 60)  # before that it acts without looking
+    assert source.flops == each * (last["samples"] - 60)  # before that it acts without looking
     assert last["flops"] == source.flops + last["step"] * 8 * (3 + 1) * each  # the slow copy has no way back
 
 
 def test_acting_and_the_worth_of_what_came_last_are_counted():
     learner = Learner(Identity(2), {"policy": ActorCritic({"count": 2})})
-    source = Rollouts(Acting(Clock(2), 0), learner, "policy", 12, 24, 1)
+    source = Rollouts(EnvRunner(Clock(2), 0), learner, "policy", 12, 24, 1)
     whole = next(source)
     late = int(((whole.observations[:, 1] == 3) & (whole.observations[:, 0] % 2 == 1)).sum())
     draws, judges, worth = 2 * 2 * 2, 2 * 2 * 2 + 2 * 2, 2 * 2
@@ -465,10 +475,10 @@ class Lives(Clock):
 
 def test_a_lost_life_ends_what_is_learned_and_not_the_episode():
     learner = Learner(Identity(2), {"policy": QLearning(2)})
-    replay = Replay(acting := Acting(Lives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, steps=2)
+    replay = Replay(runner := EnvRunner(Lives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, steps=2)
     batch = next(replay)
     before, sums = batch.observations[:, 1], batch.rewards
-    assert acting.told()["episodes/length"] > 2 and acting.told() == {}
+    assert runner.told()["episodes/length"] > 2 and runner.told() == {}
     assert sums[before == 0].tolist() == approx([1 + 0.5 * 2] * int((before == 0).sum()))  # up to the loss
     assert sums[before == 1].tolist() == approx([2.0] * int((before == 1).sum()))
     assert (batch.discounts[before <= 1] == 0).all() and (batch.observations[before == 2, 1] == 2).all()

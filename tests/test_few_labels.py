@@ -46,7 +46,9 @@ def test_the_gain_is_paired_by_picture():
         def probabilities(self, test):
             return one_hot(self.told, 2)
 
-    test = ImageSet(InMemoryImages(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), "abcd"), torch.tensor([0, 0, 1, 1]), ("n", "y"))
+    test = ImageSet(
+        InMemoryImages(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), "abcd"), torch.tensor([0, 0, 1, 1]), ("n", "y")
+    )
     found = gain(Told([0, 0, 1, 0]), Told([0, 1, 0, 0]), test)  # right: 1 1 1 0 against 1 0 0 0
     half = 1.96 * (1 / 3) ** 0.5 / 2  # of 0 1 1 0: deviation sqrt(1/3)
     assert list(found.values()) == pytest.approx([0.5, 0.5 - half, 0.5 + half])
@@ -114,7 +116,7 @@ def test_students_are_noised_and_no_smaller_than_the_teacher():
         replace(system, growth=0.5).check()
 
 
-# -- off-topic pictures ----------------------------------------------------------------------------------------
+# -- off-topic images ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
@@ -138,10 +140,10 @@ def test_off_topic_pictures_are_noticed():
 def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     system = replace(scaled("noisy-student", "tiny"), seed=1)
     model, run = trained(system, tmp_path / "run")
-    results = run.kept("results")
+    results = run.read_json("results")
     assert {"teacher", "noisy-student", "supervised, same compute"} <= set(results)
     stages = {stage.name: Run(stage) for stage in (run.path / "stages").iterdir()}
-    spent = {name: stage.kept("finished")["flops"] for name, stage in stages.items()}
+    spent = {name: stage.read_json("finished")["flops"] for name, stage in stages.items()}
     method = sum(flops for name, flops in spent.items() if name != "supervised")
     assert spent["supervised"] == pytest.approx(method, rel=0.6)  # and the labelling, which is no stage
     assert spent["supervised"] >= method
@@ -156,7 +158,7 @@ def test_the_unlabelled_pictures_are_worth_something(tmp_path):
     # a reduced but real training: one label a class, one draw that was not used to choose settings
     system = NoisyStudent(labels_per_class=1, seed=2, rounds=3, steps=80, width=12, batch=60)
     _, run = trained(system, tmp_path)
-    results = run.kept("results")
+    results = run.read_json("results")
     assert results["noisy-student"]["accuracy"] > results["supervised, same compute"]["accuracy"] + 0.05
 
 

@@ -24,7 +24,7 @@ def photos(batch=4, side=16, seed=0):
 
 
 def colours(batch=4, side=16, seed=0):
-    """ab of random pictures, [B, 2, H, W]."""
+    """ab of random images, [B, 2, H, W]."""
     return to_lab(photos(batch, side, seed))[:, 1:]
 
 
@@ -122,7 +122,7 @@ def test_the_bins_are_the_squares_with_a_colour_in_them():
     known = set(map(tuple, centres.int().tolist()))
     assert len(known) == 261 and all(a % 10 == 0 and b % 10 == 0 for a, b in known)
     assert (0, 0) in known and (-90, 50) not in known
-    # sought from the other side: which points of Lab are the colour of some picture?
+    # sought from the other side: which points of Lab are the colour of some image?
     axis = torch.arange(-120.0, 120.1, 2.0) + 0.5
     points = torch.cartesian_prod(torch.arange(2, 100, 4.0), axis, axis).T[None, :, :, None]
     real = (to_lab(from_lab(points)) - points).abs().amax(1).flatten() < 0.05

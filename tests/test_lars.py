@@ -12,7 +12,7 @@ from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.optim.lars import LARS
 from caudex.core.optim.rmsprop import RMSprop
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.trunks import ResNet
 
 
@@ -81,13 +81,13 @@ def test_a_closure_is_called_with_gradients():
 
 
 class Small(Signal):
-    """What the head says of a picture shall be small."""
+    """What the head says of an image shall be small."""
 
     def build(self, trunk):
         self.head = nn.Linear(trunk.width, 1)
 
     def loss(self, trunk, batch):
-        return Taught(self.head(trunk(batch).pooled).square().mean(), {})
+        return SignalOutput(self.head(trunk(batch).pooled).square().mean(), {})
 
 
 def a_learner():

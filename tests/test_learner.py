@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
-from caudex.core.learner import Learner, Remembering, cosine
+from caudex.core.learner import CachedTrunk, Learner, cosine
 from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, Taught, frozen
+from caudex.core.signal import Signal, SignalOutput, frozen
 from caudex.signals import Labels
 from caudex.trunks import MLP, Identity
 
@@ -27,7 +27,7 @@ class Pull(Signal):
         return [{"params": [self.number]} | group for group in self.own]
 
     def loss(self, trunk, batch):
-        return Taught(self.slope * self.number.sum(), {"number": self.number.sum()}) if self.says else None
+        return SignalOutput(self.slope * self.number.sum(), {"number": self.number.sum()}) if self.says else None
 
 
 def learner(signals, optimizer=partial(SGD, lr=1.0), trunk=None, **settings):
@@ -205,20 +205,20 @@ class Keyed(Pull):
     def build(self, trunk):
         held = nn.Module()
         held.number = self.number
-        self.slow = Shadow(held, decay=0.5)
+        self.target = Shadow(held, decay=0.5)
 
 
 def test_the_average_follows_other_shadows_and_does_not_update_them():
     signal = Keyed()
     made = learner({"keyed": signal}, average=0.999)
-    assert made.shadows() == [signal.slow, made.average]
+    assert made.shadows() == [signal.target, made.average]
     steps(made, 2)
     # numbers -1, -2; its shadow -0.5, -1.25; the average's decays are 2/11 and 3/12
     average = made.average.copy[1]["keyed"]
-    assert signal.slow.copy.number.item() == -1.25
+    assert signal.target.copy.number.item() == -1.25
     assert average.number.item() == pytest.approx(9 / 11 * -1 / 4 + 3 / 4 * -2)
-    assert average.slow.copy.number.item() == pytest.approx(9 / 11 * -0.5 / 4 + 3 / 4 * -1.25)
-    assert int(average.slow.updates) == 2
+    assert average.target.copy.number.item() == pytest.approx(9 / 11 * -0.5 / 4 + 3 / 4 * -1.25)
+    assert int(average.target.updates) == 2
     assert made.averaged[1]["keyed"] is average
 
 
@@ -229,7 +229,7 @@ def test_shadows_move_also_when_no_signal_speaks():
     signal.says = False
     steps(made, 2)
     assert signal.number.item() == -1
-    assert signal.slow.copy.number.item() == -0.875
+    assert signal.target.copy.number.item() == -0.875
 
 
 # --- freezing and remembering --------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def test_what_is_frozen_thaws_after_an_error():
 
 def test_the_same_tensor_is_encoded_again_once_it_or_the_mode_has_changed():
     trunk = MLP(1, (2,), dropout=0.5)
-    seen, x = Remembering(trunk), torch.ones(64, 1)
+    seen, x = CachedTrunk(trunk), torch.ones(64, 1)
     first = seen(x)
     assert seen(x) is first
     trunk.eval()
@@ -268,7 +268,7 @@ def test_the_same_tensor_is_encoded_again_once_it_or_the_mode_has_changed():
 
 
 def test_dead_tensors_are_not_taken_for_new_ones():
-    trunk = Remembering(Identity(1))
+    trunk = CachedTrunk(Identity(1))
     told = [trunk(torch.full((1, 1), float(i))).pooled.item() for i in range(50)]
     assert told == list(range(50))
 
@@ -279,7 +279,7 @@ def test_observations_may_be_tuples_of_tensors():
             return super().forward(x[0] * x[1])
 
     pair = (torch.full((1, 1), 2.0), torch.full((1, 1), 3.0))
-    seen = Remembering(Pair(1))
+    seen = CachedTrunk(Pair(1))
     assert seen(pair).pooled.item() == 6
     assert seen(pair) is seen(pair)
 
@@ -338,7 +338,7 @@ class Towards(Signal):
         self.direction = torch.tensor(direction)
 
     def loss(self, trunk, batch):
-        return Taught((trunk.layers[0].weight.flatten() * self.direction).sum())
+        return SignalOutput((trunk.layers[0].weight.flatten() * self.direction).sum())
 
 
 def test_gradients_on_the_trunk_are_compared_when_asked_for():
@@ -348,12 +348,12 @@ def test_gradients_on_the_trunk_are_compared_when_asked_for():
         pulls["back"].weight = 2.0
         return Learner(MLP(2, (1,)), pulls, partial(SGD, lr=0.1), clip=None)
 
-    plain, asked = joined(), joined()
-    asked.measuring = True
+    plain, signal_from_spec = joined(), joined()
+    signal_from_spec.measuring = True
     batches = dict.fromkeys(("right", "back", "up"))
-    said, quiet = asked.step(batches), plain.step(batches)
+    said, quiet = signal_from_spec.step(batches), plain.step(batches)
     assert said["right"].metrics == {"gradient norm": 3}
     assert said["back"].metrics == {"gradient norm": 2, "cosine with right": -1}
     assert said["up"].metrics == {"gradient norm": 5, "cosine with right": 0, "cosine with back": 0}
     assert all(not each.metrics for each in quiet.values())
-    assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), asked.state_dict().values()))
+    assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), signal_from_spec.state_dict().values()))

@@ -1,4 +1,4 @@
-"""locomotion: stages of learning, the sheet of them, and what worlds tell of bodies that move."""
+"""locomotion: stages of learning, the sheet of them, and what environments tell of bodies that move."""
 
 from dataclasses import replace
 
@@ -11,19 +11,19 @@ from safetensors.torch import load_file
 from test_cli import refused
 from trained import quiet, trained
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.system import load, scaled
-from caudex.envs import Outcome, World
+from caudex.envs import Env, Outcome
 from caudex.evaluation.plots import episodes as filming
 from caudex.experience import Rollouts
-from caudex.models.agent import Episode, Player, acted
+from caudex.models.agent import Agent, Episode, acted
 
-TINY = replace(scaled("locomotion", "tiny"), worlds=4, experience=2560, seed=3)
+TINY = replace(scaled("locomotion", "tiny"), num_envs=4, total_steps=2560, seed=3)
 
 
-class Track(World):
+class Track(Env):
     """One step is one metre; those begun from even seeds fall at the third, the others have time for five."""
 
     name, observation, action = "track", Box(-1, 1, (1,)), Discrete(2)
@@ -46,21 +46,21 @@ class Track(World):
 
 
 def test_an_episode_is_told_as_it_ended_not_as_the_next_began(monkeypatch):
-    monkeypatch.setattr(worlds, "make", lambda name, count: Track(count))
+    monkeypatch.setattr(envs, "make", lambda name, count: Track(count))
     found = acted("track", lambda seen: np.zeros(len(seen), np.int64), 20, seed=0)
     assert set(found) == {Episode(0.0, 3, True, 3.0), Episode(0.0, 5, False, 5.0)}
 
 
 def test_a_body_tells_how_far_it_is_and_the_camera_goes_along():
-    world = worlds.make("Walker2d-v5", 1, shown=True)
-    world.reset(np.array([0]), np.ones(1, bool))
-    body, seen = world.environments[0].unwrapped, []
+    env = envs.make("Walker2d-v5", 1, shown=True)
+    env.reset(np.array([0]), np.ones(1, bool))
+    body, seen = env.environments[0].unwrapped, []
     for far in (0.0, 40.0):
         body.data.qpos[0] = far
-        outcome = world.step(np.zeros((1, 6), np.float32))
+        outcome = env.step(np.zeros((1, 6), np.float32))
         assert outcome.metres[0] == body.data.qpos[0] == pytest.approx(far, abs=0.1)
-        seen.append(world.image().max(2))
-    world.close()
+        seen.append(env.image().max(2))
+    env.close()
     floor, dark = 190, 150
     assert all((image < dark).sum() > 1000 for image in seen)  # the body
     assert all((image[-40:, :40] > floor - 40).all() for image in seen)
@@ -69,24 +69,24 @@ def test_a_body_tells_how_far_it_is_and_the_camera_goes_along():
 
 def test_five_stages_are_kept_shown_and_told(tmp_path):
     model, run = trained(TINY, tmp_path)
-    results = run.kept("results")
-    assert [stage["experience"] for stage in results["stages"]] == [0, 128, 512, 1280, 2560]
+    results = run.read_json("results")
+    assert [stage["steps"] for stage in results["stages"]] == [0, 128, 512, 1280, 2560]
     assert all(stage["falls"] == 10 and 10 < stage["steps"] < 400 for stage in results["stages"])  # none can stand yet
     with run.seeded("weights"):
-        untrained = Player(TINY.learner(run.kept("facts")), run.kept("facts")).state_dict()
+        untrained = Agent(TINY.learner(run.read_json("facts")), run.read_json("facts")).state_dict()
     first, last = (load_file(run.path / f"policies/{share}.safetensors") for share in "01")
     assert all(torch.equal(first[name], untrained[name]) for name in first)
     assert all(torch.equal(last[name], kept) for name, kept in load(tmp_path).state_dict().items())
     assert not torch.equal(first["signals.policy.policy.body.0.weight"], last["signals.policy.policy.body.0.weight"])
     sheet = np.asarray(Image.open(run.path / "figures" / "stages.png").convert("RGB")).astype(int)
     assert sheet.shape == (56 + 5 * (180 + 34), 250 + 8 * 186 + 6, 3)
-    for row in range(5):  # words at the left, then eight pictures with a body in each
+    for row in range(5):  # words at the left, then eight images with a body in each
         upper = 56 + row * 214
         assert (sheet[upper : upper + 180, :250].max(2) < 128).sum() > 500
         for column in range(8):
             x = 250 + column * 186
             assert (sheet[upper : upper + 180, x : x + 180].max(2) < 150).sum() > 100
-    assert [line[0] for line in TINY.tell(results)][1:3] == ["0 steps", "128 steps"]
+    assert [line[0] for line in TINY.result_rows(results)][1:3] == ["0 steps", "128 steps"]
     moments, episode, rate = model.moments(seed=1, most=4)
     assert len(moments) <= 8 and moments[-1].step < episode.steps and episode.fell and 0 < rate < 200
     assert filming.sheet([moment.image for moment in moments]).shape[1] == 6 * 160
@@ -96,7 +96,7 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
     def blind(self, *args, **further):
         raise CaudexError("there is no screen.")
 
-    monkeypatch.setattr(Player, "moments", blind)
+    monkeypatch.setattr(Agent, "moments", blind)
     _, whole = trained(TINY, tmp_path / "whole")
     assert not (whole.path / "figures" / "stages.png").exists()
     drawn = Rollouts.__next__
@@ -118,7 +118,7 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
             TINY.train(run)
     monkeypatch.setattr(Rollouts, "__next__", drawn)
     _, found = trained(TINY, tmp_path / "killed")
-    assert found.kept("results") == whole.kept("results")
+    assert found.read_json("results") == whole.read_json("results")
     assert found.stage("training").metrics() == whole.stage("training").metrics()
     for file in whole.path.glob("policies/*"):
         assert (found.path / "policies" / file.name).read_bytes() == file.read_bytes()
@@ -126,4 +126,4 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
 
 def test_a_world_without_metres_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    refused("train", "locomotion", "--world", "CartPole-v1", because="CartPole-v1 does not tell how far one got")
+    refused("train", "locomotion", "--env", "CartPole-v1", because="CartPole-v1 does not tell how far one got")

@@ -25,7 +25,7 @@ WITHOUT = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "c
 
 @pytest.fixture(scope="module")
 def coloured(tmp_path_factory):
-    """Two classes of coloured pictures: a bright disc, reddish, and a bar, bluish; 80 of each."""
+    """Two classes of coloured images: a bright disc, reddish, and a bar, bluish; 80 of each."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[:16, :16]
     images, labels = [], []
@@ -45,9 +45,9 @@ def coloured(tmp_path_factory):
 def test_every_system_trains_shows_and_loads_again(name, coloured, tmp_path):
     system = replace(scaled(name, "tiny"), data=coloured, steps=6, batch=16, width=4)
     model, run = trained(system, tmp_path / "run")
-    results = run.kept("results")
+    results = run.read_json("results")
     assert {"linear probe", "random trunk", "20 neighbours", "best layer", "spectrum"} <= set(results)
-    assert system.tell(results) and not [word for word in system.warn(results) if "measured" in word]
+    assert system.result_rows(results) and not [word for word in system.warn(results) if "measured" in word]
     drawn = {file.stem for file in (run.path / "figures").iterdir()}
     assert {"nearest", "map"} <= drawn and ("made" in drawn) == (name not in ("simclr", "moco"))
     again = load(run.path)
@@ -62,7 +62,7 @@ def test_a_random_trunk_that_is_better_is_named():
     results |= {"best layer": {"layer": "stage1", "random": 0.6, "accuracy": 0.9} | figures}
     results["spectrum"] = {"deviation": 0.5}
     assert "a random trunk's features are as good" in system.warn(results)[0]
-    assert [row[:2] for row in system.tell(results)[3:]] == [
+    assert [row[:2] for row in system.result_rows(results)[3:]] == [
         ("best layer on held-out labels, stage1", "90.0%"),
         ("random trunk, stage1", "60.0%"),
     ]
@@ -75,20 +75,20 @@ def test_a_random_trunk_that_is_better_is_named():
 def test_one_picture_is_nothing_to_learn_from(tmp_path):
     np.savez(tmp_path / "one.npz", x=np.zeros((1, 16, 16), dtype=np.uint8))
     system = replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"))
-    with pytest.raises(CaudexError, match="one picture"):
+    with pytest.raises(CaudexError, match="one image"):
         system.train(quiet(tmp_path / "run"))
 
 
 def test_contrast_learns_digits_without_their_labels(tmp_path):
     _, run = trained(replace(scaled("simclr", "tiny"), steps=60), tmp_path)
-    found = run.kept("results")
+    found = run.read_json("results")
     assert found["linear probe"]["accuracy"] > found["random trunk"]["accuracy"] + 0.05
     assert found["20 neighbours"]["accuracy"] > 0.9
     assert found["spectrum"]["effective rank"] > 4
     rows = run.stage("pretraining").metrics()
     assert {"evaluation/20 neighbours", "evaluation/effective rank"} <= set().union(*rows)
-    about = run.stage("pretraining").kept("about")
-    assert about["trivial"]["contrast"] == pytest.approx(np.log(63))  # two views of 32 pictures
+    about = run.stage("pretraining").read_json("about")
+    assert about["chance_loss"]["contrast"] == pytest.approx(np.log(63))  # two views of 32 images
 
 
 def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch):
@@ -128,8 +128,8 @@ def test_pictures_need_no_labels_at_all(coloured, tmp_path):
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(where / f"{i}.png")
     system = replace(scaled("rotation", "tiny"), data=str(folder), steps=3, batch=8, width=4)
     _, run = trained(system, tmp_path / "run")
-    results = run.kept("results")
-    assert "linear probe" not in results and run.kept("facts")["counts"]["unlabelled"] == 24
+    results = run.read_json("results")
+    assert "linear probe" not in results and run.read_json("facts")["counts"]["unlabelled"] == 24
     assert any("no labels to test with" in sentence for sentence in system.warn(results))
     with pytest.raises(CaudexError, match="there are no labels to probe with"):
         system.claim(quiet(tmp_path / "claim"))
@@ -147,7 +147,7 @@ def test_like_pictures_raise_the_alarm(tmp_path):
     np.savez(path, x=np.full((60, 16, 16), 90, dtype=np.uint8))
     system = replace(scaled("simclr", "tiny"), data=str(path), steps=3, batch=8, width=4)
     _, run = trained(system, tmp_path / "run")
-    assert any("collapsed" in sentence for sentence in system.warn(run.kept("results")))
+    assert any("collapsed" in sentence for sentence in system.warn(run.read_json("results")))
 
 
 # -- going on from it ------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_the_other_trunk_must_fit(begun, coloured, tmp_path):
         system.train(quiet(tmp_path / "run"))
     with pytest.raises(CaudexError, match=r"has another network; add --stride 2\."):
         replace(system, width=8, stride=1).train(quiet(tmp_path / "stride"))
-    with pytest.raises(CaudexError, match=r"--start .* learned from colour pictures, these are grey"):
+    with pytest.raises(CaudexError, match=r"--start .* learned from colour images, these are grey"):
         replace(system, width=8, data="digits").train(quiet(tmp_path / "grey"))
     with pytest.raises(CaudexError, match="is not a run folder"):
         replace(system, start=str(tmp_path)).train(quiet(tmp_path / "other"))
@@ -188,11 +188,11 @@ def test_the_other_trunk_must_fit(begun, coloured, tmp_path):
 def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
     system = replace(scaled("probe", "tiny"), data=coloured, start=begun, width=8, shares=(0.05, 0.051, 1.0), steps=5)
     model, run = trained(system, tmp_path / "run")
-    results = run.kept("results")
+    results = run.read_json("results")
     assert [row["layer"] for row in results["layers"]] == ["stage1", "stage2", "stage3", "pooled"]
     assert [row["labels"] for row in results["fine-tuning"]] == [6, 128]  # of 128 a twentieth, three of each class
     assert load(run.path).predict(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))[0][0] in model.classes
-    assert len(system.tell(results)) == 1 + 4 + 1 + 2 + 1
+    assert len(system.result_rows(results)) == 1 + 4 + 1 + 2 + 1
     with pytest.raises(CaudexError, match="--start is missing"):
         replace(system, start=None).train(quiet(tmp_path / "other"))
 
@@ -259,26 +259,28 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_
     }
     system = replace(scaled("labels-saved", "tiny"), data=coloured, batch=16, width=4, **small)
     _, run = trained(system, tmp_path / "run")
-    results = run.kept("results")
+    results = run.read_json("results")
     methods = ["supervised", "noisy-student", "rotation first"]
     methods += ["rotation first, then noisy-student", "with rotation:0.5"]
     assert list(dict.fromkeys(row["method"] for row in results["table"])) == methods
     cells = run.path / "stages" / "cells"
     # the same operations for all: steps that go beyond are the last
-    spent = {name: Run(cells / f"{name}, 2, 0").kept("cell")["flops"] for name in ("supervised", "with rotation:0.5")}
-    first = Run(cells / "rotation first, 2, 0").kept("cell")["flops"]
-    first += Run(run.path / "stages" / "rotation" / "stages" / "pretraining").kept("finished")["flops"]
+    spent = {
+        name: Run(cells / f"{name}, 2, 0").read_json("cell")["flops"] for name in ("supervised", "with rotation:0.5")
+    }
+    first = Run(cells / "rotation first, 2, 0").read_json("cell")["flops"]
+    first += Run(run.path / "stages" / "rotation" / "stages" / "pretraining").read_json("finished")["flops"]
     assert first == pytest.approx(spent["supervised"], rel=0.25)
     assert spent["with rotation:0.5"] == pytest.approx(spent["supervised"], rel=0.25)
     shutil.rmtree(cells / "supervised, 2, 1")
-    run.kept("results")
+    run.read_json("results")
     (run.path / "results.json").unlink()
     replace(system, counts=(50, 2), beside=("jigsaw",)).check()
     with pytest.raises(CaudexError, match="pixels, too few"):  # before anything is trained
         replace(system, beside=("jigsaw",), size=8).train(quiet(tmp_path / "tiny"))
     assert not (tmp_path / "tiny" / "stages").exists()
     system.train(quiet(run.path, system.seed))
-    assert run.kept("results") == results
+    assert run.read_json("results") == results
 
 
 # -- the publications' sizes -----------------------------------------------------------------------------------------
@@ -286,7 +288,7 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_
 
 @pytest.mark.parametrize("name", ["simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization"])
 def test_a_step_at_the_papers_width(name):
-    """The whole ResNet-50 and the paper's optimiser, on two small pictures."""
+    """The whole ResNet-50 and the paper's optimiser, on two small images."""
     system = replace(scaled(name, "paper"), batch=2, **({"queue": 4} if name == "moco" else {}))
     learner = system.learner({"shape": [3, 96, 96]})
     assert learner.trunk.width == 2048
@@ -313,12 +315,12 @@ def test_resnet50_learns_labels_too():
 def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
     system = replace(scaled("next-frame", "tiny"), steps=60)
     _, run = trained(system, tmp_path)
-    found = run.kept("results")["next frame"]
+    found = run.read_json("results")["next frame"]
     assert found["ratio"] < 0.95
     assert found["ratio"] == pytest.approx(found["squared error"] / found["of a copy"])
     assert (run.path / "figures" / "next-frames.png").exists()
     assert load(tmp_path).trunk.width == 32
-    assert not system.warn(run.kept("results"))
+    assert not system.warn(run.read_json("results"))
     still = {"next frame": {"squared error": 2e-6, "of a copy": 1e-6, "ratio": 2.0}}
     assert "hardly anything moves" in system.warn(still)[0]
 
@@ -326,10 +328,12 @@ def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
 def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
     system = replace(scaled("dense-heads", "tiny"), steps=4, scenes=40)
     _, run = trained(system, tmp_path)
-    found = run.kept("results")
+    found = run.read_json("results")
     assert set(found) == {"both heads", "a trunk each", "place alone"}
     assert all(set(each) == {"accuracy", "mean_iou", "relative_error"} for each in found.values())
-    spent = {name: run.stage(name).kept("finished")["flops"] for name in ("both", "segmentation-alone", "depth-alone")}
+    spent = {
+        name: run.stage(name).read_json("finished")["flops"] for name in ("both", "segmentation-alone", "depth-alone")
+    }
     assert spent["segmentation-alone"] + spent["depth-alone"] == pytest.approx(spent["both"], rel=0.6)
 
 
@@ -368,7 +372,7 @@ def test_settings_that_make_no_sense(name, settings, because):
 @pytest.mark.parametrize(
     ("name", "settings", "because"),
     [
-        ("colorization", {"data": "digits"}, "cannot learn colours from grey pictures"),
+        ("colorization", {"data": "digits"}, "cannot learn colours from grey images"),
         ("moco", {"also": ("contrast:0.5",)}, "--also contrast: this system teaches it already"),
         ("inpainting", {"mask": "left"}, "a mask 'left' is unknown"),
         ("jigsaw", {"grid": 3, "size": 12}, "try --size 18"),
@@ -391,7 +395,7 @@ def test_facts_of_unlabelled_pictures_name_no_class(tmp_path):
     path = tmp_path / "grey.npz"
     np.savez(path, x=np.zeros((5, 16, 16), dtype=np.uint8))
     facts = facts_of(data.load_images(str(path), need_labels=False))
-    assert facts["classes"] == [] and found(facts) == "5 unlabelled pictures of 16 x 16"
+    assert facts["classes"] == [] and found(facts) == "5 unlabelled images of 16 x 16"
 
 
 def test_what_was_held_out_before_is_the_test_again(coloured, begun):
@@ -407,4 +411,4 @@ def test_a_test_of_its_own_with_one_known_class_measures_nothing(tmp_path):
     labels = np.array([0] * 20)
     np.savez(tmp_path / "one.npz", x_train=images[:20], y_train=labels, x_test=images[20:], y_test=labels)
     _, run = trained(replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"), steps=2), tmp_path / "run")
-    assert "linear probe" not in run.kept("results")
+    assert "linear probe" not in run.read_json("results")

@@ -27,13 +27,13 @@ def noise(count=40, channels=1, side=8):
 
 
 def dark_and_bright(count=60):
-    """Pictures of two classes, taking turns."""
+    """Images of two classes, taking turns."""
     labels = torch.arange(count) % 2
     return of((noise(count) // 8 + 200 * labels.view(-1, 1, 1, 1)).byte(), labels)
 
 
 class Halves(Trunk):
-    """Its one map [B, 2, H, W] is the standardised picture, positive or negative; pooled is its mean."""
+    """Its one map [B, 2, H, W] is the standardised image, positive or negative; pooled is its mean."""
 
     def __init__(self):
         super().__init__()
@@ -189,12 +189,12 @@ def clusters(count=60, dimensions=5, classes=3):
 
 def test_what_a_plane_divides_is_told_without_an_error_whatever_its_units():
     known, labels = clusters()
-    asked, truth = clusters(30)
-    assert linear(known, labels, asked, truth) == 1.0
+    signal_from_spec, truth = clusters(30)
+    assert linear(known, labels, signal_from_spec, truth) == 1.0
     units = torch.tensor([1e-4, 1e-4, 1e-4, 1e4, 1e4])  # what tells nothing is large
-    assert linear(known * units + 5, labels, asked * units + 5, truth) == 1.0
-    assert linear(known, labels, asked, (truth + 1) % 3) == 0.0
-    assert linear(known, labels, asked, torch.zeros_like(truth)) == pytest.approx(1 / 3)
+    assert linear(known * units + 5, labels, signal_from_spec * units + 5, truth) == 1.0
+    assert linear(known, labels, signal_from_spec, (truth + 1) % 3) == 0.0
+    assert linear(known, labels, signal_from_spec, torch.zeros_like(truth)) == pytest.approx(1 / 3)
 
 
 def test_what_no_plane_divides_the_neighbours_tell():
@@ -207,11 +207,11 @@ def test_what_no_plane_divides_the_neighbours_tell():
 
 def test_neighbours_do_not_mind_the_length():
     known, labels = clusters()
-    asked, truth = clusters(30)
-    known[:, 3], asked[:, 3] = 1.0, 1.0
-    found = neighbours(known, labels, asked, truth)
-    lengths = [torch.rand(len(part), 1) * 100 + 0.01 for part in (known, asked)]
-    assert neighbours(known * lengths[0], labels, asked * lengths[1], truth) == found == 1.0
+    signal_from_spec, truth = clusters(30)
+    known[:, 3], signal_from_spec[:, 3] = 1.0, 1.0
+    found = neighbours(known, labels, signal_from_spec, truth)
+    lengths = [torch.rand(len(part), 1) * 100 + 0.01 for part in (known, signal_from_spec)]
+    assert neighbours(known * lengths[0], labels, signal_from_spec * lengths[1], truth) == found == 1.0
     # by distance the long one of the other class would be far away; by angle it is the nearest
     right, up = torch.tensor([[100.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
     assert neighbours(right, up, torch.tensor([[1.0, 0.2]]), torch.tensor([0]), count=1) == 1.0
@@ -222,10 +222,12 @@ def test_the_nearer_neighbour_weighs_more():
         angle = torch.deg2rad(torch.tensor(degrees))
         return torch.stack([angle.cos(), angle.sin()], 1)
 
-    known, labels, asked = towards(1.0, 30.0, -30.0), torch.tensor([0, 1, 1]), towards(0.0)
-    assert neighbours(known, labels, asked, torch.tensor([0]), count=3) == 1.0  # 57 against 1.9 and 1.9
-    assert neighbours(towards(20.0, 30.0, -30.0), labels, asked, torch.tensor([1]), count=3) == 1.0  # 2.9 against 3.9
-    assert neighbours(known, labels, asked, torch.tensor([0])) == 1.0  # of fewer than twenty, all
+    known, labels, signal_from_spec = towards(1.0, 30.0, -30.0), torch.tensor([0, 1, 1]), towards(0.0)
+    assert neighbours(known, labels, signal_from_spec, torch.tensor([0]), count=3) == 1.0  # 57 against 1.9 and 1.9
+    assert (
+        neighbours(towards(20.0, 30.0, -30.0), labels, signal_from_spec, torch.tensor([1]), count=3) == 1.0
+    )  # 2.9 against 3.9
+    assert neighbours(known, labels, signal_from_spec, torch.tensor([0])) == 1.0  # of fewer than twenty, all
 
 
 def test_a_probe_tells_of_each_layer_and_does_not_move_the_trunk():

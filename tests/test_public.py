@@ -80,8 +80,8 @@ def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tm
     model = Model(made, kind)
     assert found == kind
     assert imported(model, kind, weights_of(tmp_path / "theirs"), tmp_path) == []
-    asked = texts()
-    same(figures(model, kind, asked), figures(there, kind, asked))
+    signal_from_spec = texts()
+    same(figures(model, kind, signal_from_spec), figures(there, kind, signal_from_spec))
     with torch.no_grad():
         for weight in model.parameters():
             weight += 0.1 * torch.randn_like(weight)
@@ -89,8 +89,8 @@ def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tm
     folder.mkdir()
     save_file(exported(model, kind), folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config_of(kind, model.trunk, made)))
-    opened = type(there).from_pretrained(folder).eval()
-    same(figures(opened, kind, asked), figures(model, kind, asked))
+    open_run = type(there).from_pretrained(folder).eval()
+    same(figures(open_run, kind, signal_from_spec), figures(model, kind, signal_from_spec))
 
 
 def test_a_body_without_heads_says_which_signals_it_lacks(tmp_path):
@@ -175,9 +175,9 @@ def test_the_packaged_sentence_encoder_finds_the_similarities_that_transformers_
     sentences = ["That is a happy person", "That is a happy dog", "Today is a sunny day", "How do I get my money back?"]
     ours = encode(model_of(folder)[2], sentences)
     there = transformers.BertModel.from_pretrained(folder).eval()
-    asked = transformers.AutoTokenizer.from_pretrained(folder)(sentences, padding=True, return_tensors="pt")
+    signal_from_spec = transformers.AutoTokenizer.from_pretrained(folder)(sentences, padding=True, return_tensors="pt")
     with torch.no_grad():
-        tokens, seen = there(**asked).last_hidden_state, asked["attention_mask"][..., None]
+        tokens, seen = there(**signal_from_spec).last_hidden_state, signal_from_spec["attention_mask"][..., None]
     others = torch.nn.functional.normalize((tokens * seen).sum(1) / seen.sum(1), dim=1).numpy()  # as their page says
     np.testing.assert_allclose(ours @ ours.T, others @ others.T, atol=1e-4)
     near = (ours @ ours.T)[0]

@@ -12,14 +12,14 @@ from pytest import approx
 from test_cli import caudex, done, refused
 from test_experience import remembered
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex import load
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.system import scaled
 from caudex.evaluation.plots import episodes as filming
-from caudex.experience import Acting, Rollout, Transition, Viewed
+from caudex.experience import EnvRunner, Rollout, Transition, Viewed
 from caudex.signals import BilinearContrast
 from caudex.signals.policies import Categorical, Gaussian
 from caudex.signals.soft_actor_critic import SoftActorCritic
@@ -123,7 +123,7 @@ def pixels(batch=6):
 class Once:
     """A source of one batch, again and again."""
 
-    experience = 0
+    samples_seen = 0
 
     def __init__(self, batch):
         self.batch = batch
@@ -142,7 +142,7 @@ def curl(contrast=True):
 
 def test_each_picture_is_encoded_once_for_all_heads():
     learner, passes = curl(), {}
-    slow = [learner.signals[name].slow.copy[0] for name in ("policy", "contrast")]
+    slow = [learner.signals[name].target.copy[0] for name in ("policy", "contrast")]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():
         trunk.register_forward_hook(lambda *_, name=name: passes.update({name: passes.get(name, 0) + 1}))
     batch = next(Viewed(Once(pixels()), Moved(2), 0, instead=True))
@@ -173,7 +173,9 @@ def test_views_stand_beside_the_batch_or_in_its_place():
     assert beside.observations is batch.observations and beside.images.dtype == torch.uint8
     assert not torch.equal(beside.images, beside.other)
     instead = next(Viewed(Once(batch), Moved(2), 0, instead=True))
-    assert instead.observations is instead.images and not torch.equal(instead.after, batch.after)
+    assert instead.observations is instead.images and not torch.equal(
+        instead.next_observations, batch.next_observations
+    )
     assert torch.equal(instead.actions, batch.actions)
     same = next(Viewed(Once(batch), Moved(0), 0, instead=True))
     assert torch.equal(same.observations, batch.observations)
@@ -220,23 +222,21 @@ def test_a_trunk_for_frames_ends_as_it_is_asked_to():
      ("ppo", "mujoco"), ("trpo", "paper"), ("sac", "paper"), ("ddpg", "paper"), ("curl", "atari-100k"), ("curl", "dmcontrol-100k")],
 )  # fmt: skip
 def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
-    """Its world, networks and optimiser, with a memory that is full at once and few steps."""
-    system, few = scaled(name, scale), {"experience": 60}
+    """Its environment, networks and optimiser, with a memory that is full at once and few steps."""
+    system, few = scaled(name, scale), {"total_steps": 60}
     system.check()
-    if hasattr(system, "capacity"):
-        few |= {"capacity": 100, "start": 40, "batch": 4}
+    if hasattr(system, "buffer_size"):
+        few |= {"buffer_size": 100, "learning_starts": 40, "batch": 4}
     else:
-        few |= {"worlds": 2, "horizon": 16}
+        few |= {"num_envs": 2, "horizon": 16}
     monkeypatch.setattr(reward, "finish", lambda player, run: player)  # who knows nothing can play for long
     run = Run(tmp_path, 0)
     run.quiet = True
     player = replace(system, **few).train(run)
-    assert player.world.endswith(system.world.partition("/")[2]) and all(
-        p.isfinite().all() for p in player.parameters()
-    )
+    assert player.env.endswith(system.env.partition("/")[2]) and all(p.isfinite().all() for p in player.parameters())
     last = run.stage("training").metrics()[-1]
     assert last["step"] >= 1 and last["flops"] > 0
-    if system.world.startswith("ALE/"):
+    if system.env.startswith("ALE/"):
         assert player.shape == (4, 84, 84)
 
 
@@ -244,15 +244,15 @@ def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("system", "world", "further"),
+    ("system", "env", "further"),
     [
         ("ppo", "Pendulum-v1", ()), ("dqn", "MinAtar/Breakout-v1", ("--also", "contrast:0.1")),
         ("rainbow", "CartPole-v1", ()), ("trpo", "control/reacher", ()), ("curl", "pixels/pendulum-swingup", ()),
         ("curl", "MinAtar/Breakout-v1", ("--view", "moved")),
     ],
 )  # fmt: skip
-def test_a_system_trains_plays_and_is_filmed(system, world, further, tmp_path):
-    said = done("train", system, "--world", world, *TINY, "--experience", "700", *further, "--run", tmp_path / "run")
+def test_a_system_trains_plays_and_is_filmed(system, env, further, tmp_path):
+    said = done("train", system, "--env", env, *TINY, "--total-steps", "700", *further, "--run", tmp_path / "run")
     assert "random" in said.out
     assert np.asarray(Image.open(tmp_path / "run" / "figures" / "episode.png").convert("L")).std() > 1  # there is light
     film = tmp_path / "out.mp4"
@@ -267,17 +267,19 @@ def test_a_system_trains_plays_and_is_filmed(system, world, further, tmp_path):
 
 def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     where = ("--run", tmp_path / "run")
-    refused("train", "ppo", "--world", "HalfCheeta-v5", *where, because="Did you mean HalfCheetah-v5?")
-    refused("train", "ppo", "--world", "control/cartpole", *where, because="Did you mean cartpole-")
-    refused("train", "ppo", "--world", "Blackjack-v1", *where, because="known are vectors (Box), pictures")
-    refused("train", "ppo", "--also", "rotation", *where, because="it needs unlabelled pictures")
-    refused("train", "ppo", "--also", "contrast", *where, because="shows no pictures to compare")
-    refused("train", "ppo", "--worlds", "0", *where, because="--worlds 0 is out of range")
-    refused("train", "curl", "--world", "Pendulum-v1", *where, because="shows numbers, curl learns from pictures")
-    refused("train", "ppo", "--batch", "3000", *where, because="steps of --worlds 8 are 2,048")
-    refused("train", "ppo", "--horizon", "1000000", "--worlds", "4000", *where, because="--horizon 1,000,000 needs")
-    refused("train", "sac", "--experience", "900", *where, because="--start 1,000 steps at random leave nothing")
-    refused("train", "dqn", "--capacity", "1000000000000000", *where, because="GiB of memory")
+    refused("train", "ppo", "--env", "HalfCheeta-v5", *where, because="Did you mean HalfCheetah-v5?")
+    refused("train", "ppo", "--env", "control/cartpole", *where, because="Did you mean cartpole-")
+    refused("train", "ppo", "--env", "Blackjack-v1", *where, because="known are vectors (Box), images")
+    refused("train", "ppo", "--also", "rotation", *where, because="it needs unlabelled images")
+    refused("train", "ppo", "--also", "contrast", *where, because="shows no images to compare")
+    refused("train", "ppo", "--num-envs", "0", *where, because="--num-envs 0 is out of range")
+    refused("train", "curl", "--env", "Pendulum-v1", *where, because="shows numbers, curl learns from images")
+    refused("train", "ppo", "--batch", "3000", *where, because="steps of --num-envs 8 are 2,048")
+    refused("train", "ppo", "--horizon", "1000000", "--num-envs", "4000", *where, because="--horizon 1,000,000 needs")
+    refused(
+        "train", "sac", "--total-steps", "900", *where, because="--learning-starts 1,000 steps at random leave nothing"
+    )
+    refused("train", "dqn", "--buffer-size", "1000000000000000", *where, because="GiB of memory")
 
 
 @pytest.mark.parametrize(
@@ -289,14 +291,14 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     ],
 )  # fmt: skip
 def test_a_world_that_breaks_stops_the_run_and_leaves_its_checkpoint(how, said, tmp_path):
-    words = ("train", "ppo", "--world", f"Broken-{how}-v0", *TINY, "--horizon", "16", "--batch", "16", "--worlds", "2")
+    words = ("train", "ppo", "--env", f"Broken-{how}-v0", *TINY, "--horizon", "16", "--batch", "16", "--num-envs", "2")
     found = caudex(*words, "--save-seconds", "0", "--run", tmp_path / "run")
     assert found.code == 2 and said in found.err and "Traceback" not in found.err
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
 
 
 def test_a_world_that_takes_no_render_mode_has_no_pictures_and_is_learned_from(tmp_path):
-    done("train", "ppo", "--world", "Broken-well-v0", *TINY, "--experience", "200", "--run", tmp_path / "run")
+    done("train", "ppo", "--env", "Broken-well-v0", *TINY, "--total-steps", "200", "--run", tmp_path / "run")
     assert not (tmp_path / "run" / "figures" / "episode.png").exists()
 
 
@@ -306,27 +308,27 @@ def test_a_world_that_cannot_be_made_is_refused_in_a_sentence():
 
     gymnasium.register("Unmade-v0", fails)
     with pytest.raises(CaudexError, match=r"Unmade-v0 cannot be made: FileNotFoundError: no map\.$"):
-        worlds.make("Unmade-v0", 1)
+        envs.make("Unmade-v0", 1)
 
 
 def test_an_episode_that_need_not_end_is_cut_where_policies_are_compared():
     gymnasium.register("Well-limited-v0", lambda: Broken("well"), max_episode_steps=30)
-    assert worlds.make("Broken-well-v0", 1).longest == 10_000
-    assert worlds.make("Well-limited-v0", 1).longest == 0
+    assert envs.make("Broken-well-v0", 1).longest == 10_000
+    assert envs.make("Well-limited-v0", 1).longest == 0
 
 
 def test_play_says_what_it_cannot_do(tmp_path):
-    done("train", "ppo", *TINY, "--experience", "200", "--run", tmp_path / "run")
+    done("train", "ppo", *TINY, "--total-steps", "200", "--run", tmp_path / "run")
     run = tmp_path / "run"
     refused("play", run, "--episodes", "0", because="--episodes 0 is out of range")
     refused("play", run, "--video", "out.avi", because="give a file that ends in .mp4")
     refused("play", run, "--video", tmp_path / "no" / "out.mp4", because="make it first")
     refused("play", tmp_path, because="settings.yaml")
-    refused("play", run, "--world", "Pendulum-v1", because="Pendulum-v1")
+    refused("play", run, "--env", "Pendulum-v1", because="Pendulum-v1")
 
 
 def test_names_of_worlds_are_known():
-    known = worlds.names()
+    known = envs.names()
     assert {
         "control/reacher",
         "pixels/reacher",
@@ -336,40 +338,40 @@ def test_names_of_worlds_are_known():
         "ALE/Pong-v5",
     } <= set(known)
     assert "CartPole-v0" not in known
-    with pytest.raises(CaudexError, match="is not a registered world"):
-        worlds.make("Nothing-v0", 1)
+    with pytest.raises(CaudexError, match="is not a registered environment"):
+        envs.make("Nothing-v0", 1)
 
 
 def test_atari_goes_on_exactly_and_tells_the_last_frame_of_a_game():
-    one, other = (Acting(worlds.make("ALE/Pong-v5", 2), 1, stack=4) for _ in range(2))
+    one, other = (EnvRunner(envs.make("ALE/Pong-v5", 2), 1, stack=4) for _ in range(2))
     draw = np.random.default_rng(0)
     for actions in draw.integers(0, 6, (50, 2)):
         one.step(actions)
     other.load_state_dict(one.state_dict())
     for actions in draw.integers(0, 6, (30, 2)):
-        assert np.array_equal(one.step(actions).after, other.step(actions).after)
+        assert np.array_equal(one.step(actions).next_observations, other.step(actions).next_observations)
     assert one.observations.shape == (2, 4, 84, 84) and len(np.unique(one.observations)) > 3
     with pytest.raises(CaudexError, match=r"Did you mean ALE/Pong-v5\?"):
-        worlds.make("ALE/Pomg-v5", 1)
+        envs.make("ALE/Pomg-v5", 1)
 
 
 def test_atari_of_2015_begins_with_idle_steps_and_tells_lost_lives():
-    one, other = (Acting(worlds.make("ALE/Breakout-v4", 1), 1, stack=4) for _ in range(2))
+    one, other = (EnvRunner(envs.make("ALE/Breakout-v4", 1), 1, stack=4) for _ in range(2))
     draw, lost = np.random.default_rng(0), 0
     while not one.ended:
         lost += int(one.step(draw.integers(0, 4, 1)).terminated[0])
     assert lost == 5  # all lives of one game
     other.load_state_dict(one.state_dict())
     for actions in draw.integers(0, 4, (10, 1)):
-        assert np.array_equal(one.step(actions).after, other.step(actions).after)
+        assert np.array_equal(one.step(actions).next_observations, other.step(actions).next_observations)
     for version, kinds in (("v4", 3), ("v5", 1)):
-        world = worlds.make(f"ALE/Freeway-{version}", 3)
-        world.reset(np.arange(3), np.ones(3, bool))
+        env = envs.make(f"ALE/Freeway-{version}", 3)
+        env.reset(np.arange(3), np.ones(3, bool))
         for _ in range(20):
-            seen = world.step(np.zeros(3, np.int64)).observations
+            seen = env.step(np.zeros(3, np.int64)).observations
         assert len({frame.tobytes() for frame in seen}) == kinds  # the same seconds of waiting, or other ones
     with pytest.raises(CaudexError, match="is no game of ale-py"):
-        worlds.make("ALE/Pong-v3", 1)
+        envs.make("ALE/Pong-v3", 1)
 
 
 def test_a_world_of_ones_own_is_imported_from_where_one_works(tmp_path, monkeypatch):
@@ -378,12 +380,12 @@ def test_a_world_of_ones_own_is_imported_from_where_one_works(tmp_path, monkeypa
         "import gymnasium\nfrom gymnasium.envs.classic_control import CartPoleEnv\n"
         "gymnasium.register('MyBox-v0', CartPoleEnv, max_episode_steps=50)\n"
     )
-    world = worlds.make("mybox_for_test:MyBox-v0", 2)
-    assert world.reset(np.arange(2), np.ones(2, bool)).shape == (2, 4)
+    env = envs.make("mybox_for_test:MyBox-v0", 2)
+    assert env.reset(np.arange(2), np.ones(2, bool)).shape == (2, 4)
     with pytest.raises(CaudexError, match="there is no module nosuch; install it"):
-        worlds.make("nosuch:Foo-v0", 1)
-    with pytest.raises(CaudexError, match=r"'mybox_for_test:Other-v0' is not a registered world"):
-        worlds.make("mybox_for_test:Other-v0", 1)
+        envs.make("nosuch:Foo-v0", 1)
+    with pytest.raises(CaudexError, match=r"'mybox_for_test:Other-v0' is not a registered environment"):
+        envs.make("mybox_for_test:Other-v0", 1)
 
 
 def test_a_sheet_has_pictures_evenly_spread_in_time():

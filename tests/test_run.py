@@ -22,7 +22,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
-from caudex.core.run import Run, derived
+from caudex.core.run import Run, derive_seed
 from caudex.data import Batch
 from caudex.signals import Labels
 from caudex.trunks import MLP
@@ -78,13 +78,13 @@ def test_a_file_is_replaced_whole_or_stays(tmp_path, monkeypatch):
 
 def test_what_is_kept_comes_back(tmp_path):
     run = Run(tmp_path)
-    run.keep("facts", {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None})
-    assert run.kept("facts") == {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None}
+    run.write_json("facts", {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None})
+    assert run.read_json("facts") == {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None}
     assert "Käfer" in (tmp_path / "facts.json").read_text()
-    assert run.kept("results") is None
+    assert run.read_json("results") is None
     (tmp_path / "facts.json").write_text('{"classes": [')
     with pytest.raises(CaudexError, match=r"facts\.json is not readable JSON"):
-        run.kept("facts")
+        run.read_json("facts")
 
 
 def test_tables_and_figures(tmp_path):
@@ -129,13 +129,13 @@ def test_metrics_are_cut_back_and_lose_the_half_line_of_a_kill(tmp_path):
     run, logged = Run(tmp_path), [{}]
     for step in (1, 2, 3):
         run.log(step, {"loss": 1 / step})
-        run.clock(step, {"seconds": step})
+        run.log_timing(step, {"seconds": step})
         logged.append(run.logged())
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 4, "lo')
     assert [row["step"] for row in run.metrics()] == [1, 2, 3]
     for rows, left in ((3, 3), (1, 1), (3, 1), (0, 0)):  # nothing comes back
-        run.cut(logged[rows])
+        run.truncate_metrics(logged[rows])
         assert [row["step"] for row in run.metrics()] == [1, 2, 3][:left]
         assert [row["step"] for row in run.metrics("timing.jsonl")] == [1, 2, 3][:left]
     assert Run(tmp_path / "nothing").metrics() == []
@@ -151,7 +151,7 @@ def test_seeds_follow_from_names_and_not_from_order(tmp_path):
     assert Run(tmp_path, seed=4).stage("teacher").seed != teacher
     assert run.stage("a").stage("b").seed != run.stage("b").stage("a").seed
     assert run.stage("a").stage("b").path == tmp_path / "stages" / "a" / "stages" / "b"
-    assert 0 <= derived(0, "x") < 2**62
+    assert 0 <= derive_seed(0, "x") < 2**62
     torch.manual_seed(0)
     with run.seeded("weights"):
         one = torch.rand(3)
@@ -167,7 +167,7 @@ def test_stages_share_one_account(tmp_path):
     net = torch.nn.Linear(7, 5)
     with run.stage("a").counting(net), torch.no_grad():
         net(torch.randn(3, 7))
-    run.stage("b").stage("c").spend(90, 1800)
+    run.stage("b").stage("c").add_cost(90, 1800)
     assert run.compute.flops == 210 + 90
     assert run.compute.report()["cost"] == pytest.approx(1.0, rel=1e-2)
 
@@ -360,12 +360,12 @@ def test_training_on_a_full_disk_stops_with_a_sentence_and_goes_on_exactly(tmp_p
 
 
 def test_only_the_first_of_several_processes_writes(tmp_path, monkeypatch):
-    assert Run(tmp_path).leads
+    assert Run(tmp_path).is_main_process
     monkeypatch.setenv("LOCAL_RANK", "1")
     run = Run(tmp_path / "run", hardware=Hardware(devices=2))
-    assert not run.stage("a").leads
+    assert not run.stage("a").is_main_process
     run.save_settings("supervised", {})
     run.stage("a").log(1, {"loss": 1.0})
     run.save_checkpoint(1, WEIGHTS, {})
     assert not (tmp_path / "run").exists()
-    assert Run(tmp_path).leads  # one process alone, whatever started it
+    assert Run(tmp_path).is_main_process  # one process alone, whatever started it

@@ -221,7 +221,11 @@ def test_colour_does_not_tell_solids_apart():
         rows = torch.cat([place[torch.randperm(len(place))[:5_000]] for place in places])
         return rgb[rows].numpy(), kind[rows].numpy()
 
-    chance = LogisticRegression().fit(*pixels(load_scenes(400, side=24))).score(*pixels(load_scenes(400, side=24, first=TEST)))
+    chance = (
+        LogisticRegression()
+        .fit(*pixels(load_scenes(400, side=24)))
+        .score(*pixels(load_scenes(400, side=24, first=TEST)))
+    )
     assert chance < 1 / 3 + 0.05
 
 
@@ -244,7 +248,7 @@ def test_pictures_segments_and_depth_belong_together():
         assert torch.equal((batch.images * 255).round(), made.images[batch.index].float())
         assert torch.equal(batch.segments, made.segments[batch.index].long())
         assert torch.equal(batch.depth, made.depth[batch.index])
-    assert source.experience == 20
+    assert source.samples_seen == 20
 
 
 @pytest.mark.parametrize("before, ahead", [(0, 3), (5, 0), (9, 4)])
@@ -271,7 +275,7 @@ def said(signal, batch, answer):
 def test_segmentation_by_hand():
     segments = torch.tensor([[[0, 1], [1, 1]]])
     taught = said(Segmentation(3), {"segments": segments}, torch.zeros(1, 3, 2, 2))
-    assert taught.loss.item() == approx(math.log(3)) == approx(Segmentation(3).trivial())
+    assert taught.loss.item() == approx(math.log(3)) == approx(Segmentation(3).chance_loss())
     logits = torch.tensor([[[[9.0, 9], [0, 0]], [[0, 0], [9, 9]], [[0, 0], [0, 0]]]])  # says 0 0 / 1 1
     taught = said(Segmentation(3), {"segments": segments}, logits)
     least = math.log(1 + 2 * math.exp(-9))
@@ -286,18 +290,18 @@ def test_a_class_that_is_told_but_not_there_counts_as_wrong():
 
 
 def test_depth_by_hand():
-    # errors 0 and 1 in one picture: 1/2 - 1/2 * (1/2)^2; errors 2 and 2 in the other: 4 - 1/2 * 4
+    # errors 0 and 1 in one image: 1/2 - 1/2 * (1/2)^2; errors 2 and 2 in the other: 4 - 1/2 * 4
     told, true = torch.tensor([[[0.0, 1.0]], [[2.0, 2.0]]]), torch.zeros(2, 1, 2)
     assert scale_invariant(told, true).item() == approx((0.375 + 2) / 2)
     assert relative_error(torch.tensor([1.0, 6.0]), torch.tensor([2.0, 4.0])).item() == approx(0.5)
     depth = torch.tensor([[[1.0, math.e**2], [1, math.e**2]], [[math.e**2, 1], [1, 1]]])
     mean = depth.log().mean()
     taught = said(Depth(), {"depth": depth}, mean.expand(2, 1, 2, 2))
-    assert taught.loss.item() == approx(1) == approx(Depth().trivial())
+    assert taught.loss.item() == approx(1) == approx(Depth().chance_loss())
     taught = said(Depth(), {"depth": depth}, depth.log()[:, None])
     assert taught.loss.item() == approx(0)
     assert taught.metrics["relative_error"].item() == approx(0)
-    # twice too far everywhere counts half; the mean, 3/4, is wrong by 1/4 on average in one picture and in the other
+    # twice too far everywhere counts half; the mean, 3/4, is wrong by 1/4 on average in one image and in the other
     taught = said(Depth(), {"depth": depth}, (2 * depth).log()[:, None])
     left = ((0.75**2 + 1.25**2) / 2 - 0.25**2 / 2 + (3 * 0.75**2 + 1.25**2) / 4 - 0.25**2 / 2) / 2
     assert taught.loss.item() == approx(math.log(2) ** 2 / 2 / left, rel=1e-5)

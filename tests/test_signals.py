@@ -1,4 +1,4 @@
-"""Signals from pictures alone: nothing gives the answer away, and one who learned nothing has the trivial loss."""
+"""Signals from images alone: nothing gives the answer away, and one who learned nothing has the trivial loss."""
 
 import math
 from functools import partial
@@ -16,7 +16,7 @@ from torch.testing import assert_close
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.registry import find
-from caudex.core.signal import asked
+from caudex.core.signal import signal_from_spec
 from caudex.core.trunk import Features, Trunk
 from caudex.data import Batch
 from caudex.data.video.clips import Frames
@@ -27,7 +27,7 @@ from caudex.views import encode, from_lab, to_lab
 
 
 class Shown(Trunk):
-    """Remembers the pictures it is shown; its features are what `told` makes of them."""
+    """Remembers the images it is shown; its features are what `told` makes of them."""
 
     def __init__(self, told, width, channels=1):
         super().__init__()
@@ -109,7 +109,7 @@ each = pytest.mark.parametrize(
 
 
 def given_to(name, images):
-    """A batch of these pictures, or of windows of three of them, each a little darker than the one before."""
+    """A batch of these images, or of windows of three of them, each a little darker than the one before."""
     if name != "next-frame":
         return batch(images)
     return window(torch.stack([images, 0.9 * images, 0.8 * images], 1))
@@ -130,7 +130,7 @@ def test_the_trunk_learns_and_no_part_of_the_head_is_idle(name, make, channels):
 @each
 def test_a_name_finds_the_signal_and_the_trunks_other_kind_will_do(name, make, channels):
     found = find("signals", name)
-    assert isinstance(make(), found) and asked(f"{name}:0.5", {"shape": (channels, 20, 20)})[1].weight == 0.5
+    assert isinstance(make(), found) and signal_from_spec(f"{name}:0.5", {"shape": (channels, 20, 20)})[1].weight == 0.5
     signal, trunk = found(), Conv(channels, width=4, norm="group")
     signal.build(trunk)
     assert signal.loss(trunk, given_to(name, torch.rand(2, channels, 20, 20))).loss.isfinite()
@@ -173,7 +173,7 @@ def brighter_half(x):
 
 
 def upright(count=5, side=6):
-    """Pictures whose top half is brighter."""
+    """Images whose top half is brighter."""
     images = torch.rand(count, 1, side, side) * 0.3
     images[:, :, : side // 2] += 0.7
     return images
@@ -205,15 +205,15 @@ def test_one_who_cannot_tell_has_the_trivial_loss():
     signal, trunk = Rotation(), Shown(brighter_half, 4)
     signal.build(trunk)
     signal.head.load_state_dict({"weight": torch.zeros(4, 4), "bias": torch.zeros(4)})
-    assert signal.loss(trunk, batch(upright())).loss.item() == pytest.approx(signal.trivial()) == math.log(4)
-    # a picture that looks the same from all sides can only be guessed, by whatever head
+    assert signal.loss(trunk, batch(upright())).loss.item() == pytest.approx(signal.chance_loss()) == math.log(4)
+    # an image that looks the same from all sides can only be guessed, by whatever head
     signal.head.reset_parameters()
     assert signal.loss(trunk, batch(torch.rand(5, 1, 1, 1).expand(-1, -1, 6, 6))).loss >= math.log(4) - 1e-6
 
 
 def test_only_squares_can_be_turned():
     signal, trunk = built(Rotation())
-    with pytest.raises(CaudexError, match="pictures of 6 x 8 do not fit themselves when turned; crop them to squares"):
+    with pytest.raises(CaudexError, match="images of 6 x 8 do not fit themselves when turned; crop them to squares"):
         signal.loss(trunk, batch(torch.rand(2, 1, 6, 8)))
 
 
@@ -305,7 +305,7 @@ def test_a_head_that_says_the_same_of_every_puzzle_has_the_trivial_loss():
     nn.init.zeros_(signal.head[-1].weight)
     nn.init.zeros_(signal.head[-1].bias)
     said = signal.loss(trunk, batch(torch.rand(8, 1, 20, 20)))
-    assert said.loss.item() == pytest.approx(signal.trivial(), rel=1e-5) == math.log(100)
+    assert said.loss.item() == pytest.approx(signal.chance_loss(), rel=1e-5) == math.log(100)
 
 
 def test_behind_the_trunks_standardising_layer_stands_the_normalised_tile():
@@ -352,12 +352,12 @@ def test_a_grid_chosen_by_the_size_always_has_tiles(side):
 
 def test_what_stands_where_is_learned():
     row = torch.arange(16).view(-1, 1).expand(16, 16)
-    stripes = [row % 2, row.T % 2, (row + row.T) % 2, row // 2 % 2]  # one kind in each quarter of the picture
+    stripes = [row % 2, row.T % 2, (row + row.T) % 2, row // 2 % 2]  # one kind in each quarter of the image
     image = torch.where(row < 8, *(torch.where(row.T < 8, *pair) for pair in (stripes[:2], stripes[2:])))
     images = torch.stack([contrast * image + 0.1 for contrast in torch.linspace(0.2, 0.9, 32)])[:, None]
     signal, trunk = puzzle(2)
     said = taught(signal, trunk, batch(images), 50, 1e-2)
-    assert said.metrics["accuracy"] > 0.8 and said.loss < 0.2 * signal.trivial()  # one of 24 is right by chance
+    assert said.metrics["accuracy"] > 0.8 and said.loss < 0.2 * signal.chance_loss()  # one of 24 is right by chance
 
 
 # ------------------------------------------------------------------------------------------------ inpainting
@@ -384,7 +384,7 @@ def painter(answer, **settings):
 
 
 def mean_colour(images):
-    """What a trunk that has measured no pictures standardises by."""
+    """What a trunk that has measured no images standardises by."""
     return torch.full((1, images.shape[1], 1, 1), 0.5)
 
 
@@ -451,7 +451,7 @@ def test_leaving_the_mean_has_error_one_and_the_picture_itself_none(mask):
     for part, error in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):  # the way from the mean to the truth
         signal, trunk = painter(mean.lerp(images, part), mask=mask)
         assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(error, abs=1e-6)
-    assert signal.trivial() == 1
+    assert signal.chance_loss() == 1
 
 
 def test_the_error_counts_in_the_hole_alone_and_is_known_by_hand():
@@ -460,7 +460,7 @@ def test_the_error_counts_in_the_hole_alone_and_is_known_by_hand():
     fill = torch.rand(1, 1, 4, 4)
     fill[..., 1:3, 1:3] = 0.25
     signal, trunk = painter(fill, mask="centre")
-    trunk.eval()  # one picture has no batch statistics
+    trunk.eval()  # one image has no batch statistics
     wrong, left = 0.75**2 + 3 * 0.25**2, 4 * 0.5**2
     assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(wrong / left)
 
@@ -494,7 +494,7 @@ def test_the_adversarial_loss_by_hand():
     half = mean_colour(images).lerp(images, 0.5)  # half the way from the mean: error 1/4
     signal, trunk = painter(half, mask="centre", adversarial=0.25)
     nn.init.zeros_(signal.verdict.weight)
-    nn.init.constant_(signal.verdict.bias, 2.0)  # all pictures are true, says the critic
+    nn.init.constant_(signal.verdict.bias, 2.0)  # all images are true, says the critic
     said = signal.loss(trunk, batch(images))
     true, false = math.log1p(math.exp(-2)), math.log1p(math.exp(2))
     assert said.metrics["error"].item() == pytest.approx(0.25)
@@ -507,7 +507,7 @@ def test_a_critic_that_cannot_tell_and_a_fill_of_the_mean_have_the_trivial_loss(
     signal, trunk = painter(mean_colour(images).expand_as(images), mask="centre", adversarial=0.25)
     nn.init.zeros_(signal.verdict.weight)
     nn.init.zeros_(signal.verdict.bias)
-    assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(signal.trivial())
+    assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(signal.chance_loss())
 
 
 def test_without_an_adversary_there_is_no_critic():
@@ -515,10 +515,13 @@ def test_without_an_adversary_there_is_no_critic():
 
 
 def test_an_unknown_mask_is_refused():
-    for make in (lambda: Inpainting("middle"), lambda: asked("inpainting:middle", {})):
+    for make in (lambda: Inpainting("middle"), lambda: signal_from_spec("inpainting:middle", {})):
         with pytest.raises(CaudexError, match="a mask 'middle' is unknown; choose centre or random"):
             make()
-    assert asked("inpainting:centre:2", {})[1].mask == "centre" and asked("inpainting", {})[1].mask == "random"
+    assert (
+        signal_from_spec("inpainting:centre:2", {})[1].mask == "centre"
+        and signal_from_spec("inpainting", {})[1].mask == "random"
+    )
 
 
 # ------------------------------------------------------------------------------------------------ denoising
@@ -530,7 +533,7 @@ def test_leaving_the_noise_has_error_one_and_the_clean_picture_none(monkeypatch)
     for part, error in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):  # the way from the noise to the truth
         monkeypatch.setattr(signal, "clean", lambda trunk, noised, part=part: noised.lerp(images, part))
         assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(error, abs=1e-6)
-    assert signal.trivial() == 1
+    assert signal.chance_loss() == 1
 
 
 @pytest.mark.parametrize("std", [0.02, 0.1])
@@ -555,12 +558,12 @@ def test_the_trunk_sees_the_noised_picture_and_never_the_clean_one():
 
 
 def of_one_colour(lightness, a, b, side=8):
-    """A picture [1, 3, side, side]."""
+    """An image [1, 3, side, side]."""
     return from_lab(torch.tensor([lightness, a, b]).view(1, 3, 1, 1)).expand(-1, -1, side, side)
 
 
 def coloured(lightness, hue):
-    """Pictures of a lightness [B, 1, H, W] and one soft hue that is drawn for each pixel."""
+    """Images of a lightness [B, 1, H, W] and one soft hue that is drawn for each pixel."""
     angle = hue * torch.rand_like(lightness) * 2 * math.pi
     return from_lab(torch.cat([lightness, 20 * angle.cos(), 20 * angle.sin()], 1))
 
@@ -584,7 +587,7 @@ def test_what_the_trunk_sees_does_not_depend_on_the_colours():
 
 def test_grey_pictures_cannot_teach_colour():
     with pytest.raises(CaudexError, match="cannot learn colour"):  # by name, before anything is learned
-        asked("colorization", {"shape": (1, 20, 20)})[1].build(ResNet(1, 4, 1))
+        signal_from_spec("colorization", {"shape": (1, 20, 20)})[1].build(ResNet(1, 4, 1))
     signal, trunk = built(Colorization(), channels=3)
     with pytest.raises(CaudexError, match=r"shape \[2, 1, 8, 8\]|cannot learn colour"):
         signal.loss(trunk, batch(torch.rand(2, 1, 8, 8)))
@@ -594,7 +597,7 @@ def test_one_who_finds_all_colours_alike_has_ln_q_times_the_mean_rarity():
     signal, trunk = built(Colorization(), channels=3)
     silent(signal)
     count = len(signal.centres)
-    assert signal.trivial() == math.log(count)
+    assert signal.chance_loss() == math.log(count)
     said = signal.loss(trunk, batch(of_one_colour(60.0, 10.0, -20.0)))
     # the colour stands on a centre, its four neighbours two deviations off; each bin is seen a fiftieth anew
     near = 1 / (1 + 4 * math.exp(-2))
@@ -699,7 +702,7 @@ def test_a_head_that_adds_nothing_copies_the_last_frame_and_has_error_one():
     frames = torch.rand(4, 3, 3, 12, 12)
     assert torch.equal(signal.predict(trunk, frames[:, :-1]), frames[:, 1])
     said = signal.loss(trunk, window(frames))
-    assert said.loss.item() == 1 == signal.trivial()
+    assert said.loss.item() == 1 == signal.chance_loss()
     assert said.metrics["of a copy"].item() == pytest.approx((frames[:, 1] - frames[:, 2]).square().mean().item())
 
 

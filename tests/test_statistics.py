@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pytest import approx
 from test_cli import done, refused
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.registry import find
 from caudex.core.run import Run
 from caudex.core.system import start
@@ -28,7 +28,7 @@ def test_the_interquartile_mean_leaves_a_quarter_out_at_each_end():
 def test_the_interquartile_mean_lies_within_and_follows_the_scale(scores, factor, shift):
     whole = np.concatenate(scores)
     assert whole.min() - 1e-9 <= iqm(scores) <= whole.max() + 1e-9
-    assert iqm([factor * world + shift for world in scores]) == approx(factor * iqm(scores) + shift, abs=1e-6)
+    assert iqm([factor * env + shift for env in scores]) == approx(factor * iqm(scores) + shift, abs=1e-6)
 
 
 @given(scores)
@@ -69,7 +69,7 @@ def test_the_interval_holds_the_truth_about_95_times_of_100():
 def test_levels_are_those_that_were_published():
     assert normalised([227.8, 7127.7], *levels("ALE/Alien-v5")[:2]) == approx([0, 1])
     assert normalised(558.2, *levels("ALE/Alien-v5")[:2]) == approx(0.0479, abs=1e-4)
-    assert len(ATARI) == 26 and {f"ALE/{game}-v5" for game in ATARI} <= set(worlds.names())
+    assert len(ATARI) == 26 and {f"ALE/{game}-v5" for game in ATARI} <= set(envs.names())
     assert levels("pixels/reacher")[:2] == (None, 200) and levels("dm_pixels/cup-catch-v0/84")[:2] == (None, 1000)
     assert (
         levels("CartPole-v1")[:2] == (None, 475) and levels("Pendulum-v1") is None and levels("ALE/Tetris-v5") is None
@@ -79,13 +79,13 @@ def test_levels_are_those_that_were_published():
 # -- the command ----------------------------------------------------------------------------------------------------
 
 
-def lived(folder, system, world, seed, earned, random=0.0, **settings):
+def lived(folder, system, env, seed, earned, random=0.0, **settings):
     """A run that says it earned so much."""
     run = Run(folder / f"{system}-{len(list(folder.iterdir()))}", seed)
-    start(find("systems", system)(world=world, seed=seed, **settings), run)
-    run.keep("results", {"policy": {"return": earned}, "random": {"return": random}, "episodes": 20})
-    run.keep("compute", {"flops": 1e12, "seconds": 30.0})
-    run.keep("finished", {"step": 1})
+    start(find("systems", system)(env=env, seed=seed, **settings), run)
+    run.write_json("results", {"policy": {"return": earned}, "random": {"return": random}, "episodes": 20})
+    run.write_json("compute", {"flops": 1e12, "seconds": 30.0})
+    run.write_json("finished", {"step": 1})
     return run.path
 
 
@@ -111,7 +111,7 @@ def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
     assert found["ALE/Pong-v5"][0] == "-3.1 ± 0.0 (4)"
     assert found["IQM, normalised"][0] == "0.38"  # of four 0.25 and four 0.5 the middle: two of each
     assert found["its 95% interval"][0] == "0.38 to 0.38"
-    assert found["better than dqn"][1] == "50% (50% to 50%)"  # always in one world, never in the other
+    assert found["better than dqn"][1] == "50% (50% to 50%)"  # always in one environment, never in the other
     assert found["TFLOP"] == ["8", "8"] and (tmp_path / "profile.png").stat().st_size > 10_000
     refused("compare", *paths, "--figure", tmp_path / "profile.png", because="profile.png exists already")
     refused("compare", *paths, "--figure", tmp_path / "profile.jpg", because="ends in .png")
@@ -120,7 +120,7 @@ def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
 def test_settings_that_meet_in_a_world_stand_apart_and_others_together(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     plain = lived(tmp_path, "dqn", "CartPole-v1", 0, 200.0)
-    longer = lived(tmp_path, "dqn", "Pendulum-v1", 0, -500.0, experience=7000)
+    longer = lived(tmp_path, "dqn", "Pendulum-v1", 0, -500.0, total_steps=7000)
     found = cells(done("compare", plain, longer).out)
     assert found["results"] == ["dqn", "random"]
     assert found["IQM, normalised"] == ["0.42", "0.00"]
@@ -128,8 +128,8 @@ def test_settings_that_meet_in_a_world_stand_apart_and_others_together(tmp_path,
     lived(tmp_path, "dqn", "CartPole-v1", 0, 300.0, double=True)
     (lived(tmp_path, "dqn", "CartPole-v1", 1, 0.0) / "results.json").unlink()  # which is not finished yet
     found = cells(done("compare", *sorted(tmp_path.iterdir())).out)
-    assert found["results"] == ["dqn", "dqn --experience 7000", "dqn --double", "random"]
-    assert "IQM, normalised" not in found  # there is no world that all were in
+    assert found["results"] == ["dqn", "dqn --total-steps 7000", "dqn --double", "random"]
+    assert "IQM, normalised" not in found  # there is no environment that all were in
 
 
 def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeypatch):
@@ -140,15 +140,15 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
         evidence = {
             "statement": "",
             "figure": 80.0 + seed,
-            "against": {"sac from pictures": 40.0},
+            "against": {"sac from images": 40.0},
             "further": {"random": 10.0},
         }
-        run.keep("claim", {"claim": evidence, "seconds": 1.0})
+        run.write_json("claim", {"claim": evidence, "seconds": 1.0})
     whole = Run(tmp_path / "claim")
     start(find("systems", "curl")(), whole)
-    whole.keep("plan", {"seeds": 2})
-    whole.keep("claim", {"shown": False})
+    whole.write_json("plan", {"seeds": 2})
+    whole.write_json("claim", {"shown": False})
     other = lived(tmp_path, "curl", "pixels/hopper", 2, 90.0, 10.0)
     found = cells(done("compare", tmp_path / "claim", other).out)
-    assert found["results"] == ["curl", "sac from pictures", "random"]
+    assert found["results"] == ["curl", "sac from images", "random"]
     assert found["pixels/hopper"][0] == "83.7 ± 13.7 (3)"

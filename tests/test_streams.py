@@ -301,7 +301,7 @@ def test_an_epoch_predicts_each_token_at_most_once(length, more, seed):
             places = (batch.index[:, None] + torch.arange(length + 1)) % len(whole)
             assert torch.equal(batch.tokens - 1, places[:, :-1])
             assert torch.equal(batch.targets - 1, places[:, 1:])
-    assert source.experience == 2 * count * length
+    assert source.samples_seen == 2 * count * length
 
 
 def test_the_windows_of_another_epoch_begin_elsewhere():

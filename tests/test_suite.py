@@ -1,4 +1,4 @@
-"""Worlds of the DeepMind Control Suite: what dm_control itself says, what a camera sees, and runs that were killed."""
+"""Environments of the DeepMind Control Suite: what dm_control itself says, what a camera sees, and runs that were killed."""
 
 import subprocess
 import sys
@@ -10,32 +10,32 @@ from pytest import approx
 from test_cli import done, refused
 from test_experience import Killed, killed_at
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
 from caudex.envs.adapters import dm_control as suite
 from caudex.envs.adapters.dm_control import Suite
-from caudex.experience import Acting
+from caudex.experience import EnvRunner
 from caudex.systems.reward import shared as reward
-from caudex.systems.reward.sac import Sac
+from caudex.systems.reward.sac import SAC
 
 pytest.importorskip("dm_control", reason="it is not to be had for this Python")
 BOTH = np.ones(2, bool)
 
 
-def drawn(world, steps, seed=0):
+def drawn(env, steps, seed=0):
     draw = np.random.default_rng(seed)
-    shape = (steps, world.count, *world.action.shape)
-    return draw.uniform(world.action.low, world.action.high, shape).astype(np.float32)
+    shape = (steps, env.count, *env.action.shape)
+    return draw.uniform(env.action.low, env.action.high, shape).astype(np.float32)
 
 
-def lived(world, seeds, actions):
+def lived(env, seeds, actions):
     """All observations and rewards of one episode in each place."""
-    seen, rewards = [world.reset(np.array(seeds), BOTH)], []
+    seen, rewards = [env.reset(np.array(seeds), BOTH)], []
     for action in actions:
-        found = world.step(action)
+        found = env.step(action)
         seen.append(found.observations)
         rewards.append(found.rewards)
     return np.stack(seen), np.stack(rewards)
@@ -45,14 +45,14 @@ def lived(world, seeds, actions):
     ("task", "repeat"), [("cartpole-swingup-v0", 8), ("finger-turn_hard-v0", 2), ("fish-swim-v0", 4)]
 )
 def test_a_step_is_one_action_repeated_and_shows_all_that_the_task_tells(task, repeat):
-    world, environment = (
+    env, environment = (
         Suite(task, 2),
         suite.loaded(task).load(*task.removesuffix("-v0").split("-"), task_kwargs={"random": 7}),
     )
-    actions = drawn(world, 5)
-    seen, rewards = lived(world, [3, 7], actions)
+    actions = drawn(env, 5)
+    seen, rewards = lived(env, [3, 7], actions)
     found, total = environment.reset(), 0.0
-    assert seen.dtype == np.float32 and seen.shape[2:] == world.observation.shape
+    assert seen.dtype == np.float32 and seen.shape[2:] == env.observation.shape
     for when, action in enumerate(actions[:, 1]):
         told = np.concatenate([np.ravel(part) for part in found.observation.values()])
         assert seen[when, 1] == approx(told, rel=1e-6)
@@ -62,17 +62,17 @@ def test_a_step_is_one_action_repeated_and_shows_all_that_the_task_tells(task, r
 
 
 def test_the_end_of_the_time_is_no_end_and_an_end_is_one(monkeypatch):
-    world = Suite("cartpole-balance-v0", 2)
-    world.reset(np.arange(2), BOTH)
+    env = Suite("cartpole-balance-v0", 2)
+    env.reset(np.arange(2), BOTH)
     for _ in range(124):
-        found = world.step(np.zeros((2, 1), np.float32))
+        found = env.step(np.zeros((2, 1), np.float32))
         assert not (found.terminated | found.truncated).any()
-    found = world.step(np.zeros((2, 1), np.float32))  # 125 times 8 are 1,000
+    found = env.step(np.zeros((2, 1), np.float32))  # 125 times 8 are 1,000
     assert found.truncated.all() and not found.terminated.any()
-    world.reset(np.arange(2), BOTH)
-    task, looks = world.environments[1].task, iter(range(100))
+    env.reset(np.arange(2), BOTH)
+    task, looks = env.environments[1].task, iter(range(100))
     monkeypatch.setattr(task, "get_termination", lambda physics: 0.0 if next(looks) == 2 else None)
-    found = world.step(np.zeros((2, 1), np.float32))
+    found = env.step(np.zeros((2, 1), np.float32))
     assert found.terminated.tolist() == [False, True] and not found.truncated.any()
     assert found.rewards[1] == approx(found.rewards[0] * 3 / 8, rel=0.01)  # nothing is earned behind it
 
@@ -90,14 +90,14 @@ def test_the_same_seed_is_the_same_episode_in_any_place_and_after_any_other(task
 
 
 def test_a_picture_shows_where_the_cart_is_and_which_way_the_pole_points():
-    world = Suite("cartpole-swingup-v0", 2, pixels=True, size=84)
-    world.reset(np.arange(2), BOTH)
+    env = Suite("cartpole-swingup-v0", 2, pixels=True, size=84)
+    env.reset(np.arange(2), BOTH)
     places = {}
     for name, slide, hinge in (("left", -1.0, np.pi), ("right", 1.0, np.pi), ("up", 0.0, 0.0)):
-        physics = world.environments[1].physics
+        physics = env.environments[1].physics
         with physics.reset_context():
             physics.named.data.qpos["slider"], physics.named.data.qpos["hinge_1"] = slide, hinge
-        image = world.small.paint(physics).astype(int)
+        image = env.small.paint(physics).astype(int)
         rows, columns = np.nonzero(image[..., 0] > image[..., 2] + 30)  # cart and pole are yellow, all else is blue
         places[name] = rows.mean(), columns.mean()
     assert places["left"][1] < 30 and places["right"][1] > 54 and 40 < places["up"][1] < 44
@@ -105,20 +105,20 @@ def test_a_picture_shows_where_the_cart_is_and_which_way_the_pole_points():
 
 
 def test_each_environment_has_a_picture_of_its_own_and_there_is_one_for_people():
-    world, single = Suite("walker-walk-v0", 2, pixels=True), Suite("walker-walk-v0", 1, pixels=True)
-    seen = world.reset(np.array([3, 4]), BOTH)
-    assert seen.shape == (2, 3, 84, 84) == (2, *world.observation.shape) and seen.dtype == np.uint8
+    env, single = Suite("walker-walk-v0", 2, pixels=True), Suite("walker-walk-v0", 1, pixels=True)
+    seen = env.reset(np.array([3, 4]), BOTH)
+    assert seen.shape == (2, 3, 84, 84) == (2, *env.observation.shape) and seen.dtype == np.uint8
     assert np.array_equal(seen[1], single.reset(np.array([4]), BOTH[:1])[0]) and seen.std() > 10
-    image = world.image()
+    image = env.image()
     assert image.shape == (240, 320, 3) and image.std() > 10
     single.close()
-    assert np.array_equal(world.image(), image)  # what another let go of was its own
+    assert np.array_equal(env.image(), image)  # what another let go of was its own
 
 
 @pytest.mark.parametrize("kind", ["dm_control", "dm_pixels"])
 def test_acting_goes_on_exactly(kind):
-    one, other = (Acting(worlds.make(f"{kind}/ball_in_cup-catch-v0", 2), 1, stack=3) for _ in range(2))
-    actions = drawn(one.world, 12)
+    one, other = (EnvRunner(envs.make(f"{kind}/ball_in_cup-catch-v0", 2), 1, stack=3) for _ in range(2))
+    actions = drawn(one.env, 12)
     for action in actions[:8]:
         one.step(action)
     other.load_state_dict(one.state_dict())
@@ -128,14 +128,16 @@ def test_acting_goes_on_exactly(kind):
 
 def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
     def parts(folder):
-        system = Sac(world="dm_control/cartpole-swingup-v0", worlds=2, experience=300, start=240, batch=8, width=16)
+        system = SAC(
+            env="dm_control/cartpole-swingup-v0", num_envs=2, total_steps=300, learning_starts=240, batch=8, width=16
+        )
         run = Run(tmp_path / folder, 1, Hardware(device="cpu", save_seconds=0))
         run.quiet = True
-        acting, facts = reward.begun(system, run)
+        runner, facts = reward.make_envs(system, run)
         with run.seeded("weights"):
             learner = system.learner(facts)
-        source = reward.remembered(system, acting, learner, run)
-        return learner, {"policy": source}, {"run": run.stage("training"), "experience": system.experience}
+        source = reward.replay_source(system, runner, learner, run)
+        return learner, {"policy": source}, {"run": run.stage("training"), "samples": system.total_steps}
 
     learner, sources, further = parts("whole")
     whole = fit(learner, sources, **further).state_dict()
@@ -152,56 +154,68 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
 @pytest.mark.parametrize(
     ("system", "further", "sees"),
     [("sac", (), "dm_control/cartpole-swingup-v0: 5 numbers to see"),
-     ("curl", ("--size", "40"), "dm_pixels/cartpole-swingup-v0/40: pictures (9, 40, 40) to see")],
+     ("curl", ("--size", "40"), "dm_pixels/cartpole-swingup-v0/40: images (9, 40, 40) to see")],
 )  # fmt: skip
 def test_the_same_name_is_learned_from_numbers_and_from_pictures(system, further, sees, tmp_path, monkeypatch):
     monkeypatch.setattr(reward, "EPISODES", 2)
-    small = ("--scale", "tiny", "--threads", "1", "--experience", "80", "--start", "40", "--batch", "8", *further)
+    small = (
+        "--scale",
+        "tiny",
+        "--threads",
+        "1",
+        "--total-steps",
+        "80",
+        "--learning-starts",
+        "40",
+        "--batch",
+        "8",
+        *further,
+    )
     run = tmp_path / "run"
-    said = done("train", system, "--world", "dm_control/cartpole-swingup-v0", *small, "--run", run)
+    said = done("train", system, "--env", "dm_control/cartpole-swingup-v0", *small, "--run", run)
     assert sees in said.out and (run / "figures" / "episode.png").exists()
     done("play", run, "--episodes", "2", "--video", tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4").stat().st_size > 1000 and (tmp_path / "out.png").exists()
 
 
 def test_the_same_world_has_two_names():
-    assert worlds.with_camera("dm_control/walker-run-v0") == "dm_pixels/walker-run-v0"
-    assert worlds.with_camera("control/reacher", 64) == "pixels/reacher/64"
-    assert worlds.with_camera("pixels/reacher/64", 32) == "pixels/reacher/32"
-    assert worlds.with_camera("pixels/reacher/64") == "pixels/reacher/64"
-    assert worlds.with_camera("ALE/Pong-v5") == "ALE/Pong-v5"
-    assert worlds.without_camera("dm_pixels/walker-run-v0/64") == "dm_control/walker-run-v0"
-    assert worlds.without_camera("CartPole-v1") is None
-    assert worlds.make("pixels/reacher/30", 1).observation.shape == (1, 30, 30)
+    assert envs.with_camera("dm_control/walker-run-v0") == "dm_pixels/walker-run-v0"
+    assert envs.with_camera("control/reacher", 64) == "pixels/reacher/64"
+    assert envs.with_camera("pixels/reacher/64", 32) == "pixels/reacher/32"
+    assert envs.with_camera("pixels/reacher/64") == "pixels/reacher/64"
+    assert envs.with_camera("ALE/Pong-v5") == "ALE/Pong-v5"
+    assert envs.without_camera("dm_pixels/walker-run-v0/64") == "dm_control/walker-run-v0"
+    assert envs.without_camera("CartPole-v1") is None
+    assert envs.make("pixels/reacher/30", 1).observation.shape == (1, 30, 30)
 
 
 def test_all_tasks_are_listed_where_they_can_be_had(monkeypatch):
-    known = worlds.names()
+    known = envs.names()
     assert {"dm_control/humanoid-walk-v0", "dm_pixels/ball_in_cup-catch-v0"} <= set(known)
     assert len(suite.tasks()) == 48 and not any("lqr" in name or "escape" in name for name in known)
     monkeypatch.setitem(sys.modules, "dm_control", None)
-    assert suite.tasks() == [] and not any(name.startswith("dm_") for name in worlds.names())
+    assert suite.tasks() == [] and not any(name.startswith("dm_") for name in envs.names())
     with pytest.raises(
         CaudexError, match=r"dm_control/walker-run-v0 needs .* dm_control: pip install 'caudex\[control\]'"
     ):
-        worlds.make("dm_control/walker-run-v0", 1)
+        envs.make("dm_control/walker-run-v0", 1)
 
 
 def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, monkeypatch):
     where = ("--run", tmp_path / "run")
     refused(
-        "train", "sac", "--world", "dm_control/cartpole-swing-v0", *where, because="Did you mean cartpole-swingup-v0?"
+        "train", "sac", "--env", "dm_control/cartpole-swing-v0", *where, because="Did you mean cartpole-swingup-v0?"
     )
     refused(
-        "train", "sac", "--world", "dm_pixels/cartpole-swingup-v0/4", *where, because="pixels wide pictures are, from 8"
+        "train", "sac", "--env", "dm_pixels/cartpole-swingup-v0/4", *where, because="pixels wide images are, from 8"
     )
-    refused("train", "curl", "--world", "Pendulum-v1", "--size", "64", *where, because="--size 64: Pendulum-v1")
+    refused("train", "curl", "--env", "Pendulum-v1", "--size", "64", *where, because="--size 64: Pendulum-v1")
 
     def none():
         raise ImportError("Cannot initialize a EGL device display.")
 
     monkeypatch.setattr(suite, "opengl", none)
-    words = ("train", "curl", "--world", "dm_control/cartpole-swingup-v0")
+    words = ("train", "curl", "--env", "dm_control/cartpole-swingup-v0")
     refused(*words, *where, because="Debian: apt-get install libegl1 libgl1.")
 
 

@@ -1,4 +1,4 @@
-"""Worlds that do not come back: the run ends with a sentence, and nobody else is disturbed."""
+"""Environments that do not come back: the run ends with a sentence, and nobody else is disturbed."""
 
 import io
 import os
@@ -45,14 +45,14 @@ for how in ("loop", "lock"):
 @pytest.mark.parametrize(("how", "what"), [("loop", "steps"), ("lock", "begins an episode")])
 def test_a_world_that_hangs_ends_the_run_and_leaves_its_checkpoint(how, what, tmp_path):
     (tmp_path / "stuck.py").write_text(STUCK)
-    words = ("train", "ppo", "--world", f"stuck:Stuck-{how}-v0", "--scale", "tiny", "--threads", "1", "--worlds", "2")
-    words += ("--horizon", "16", "--batch", "16", "--experience", "2000", "--save-seconds", "0", "--run", "run")
+    words = ("train", "ppo", "--env", f"stuck:Stuck-{how}-v0", "--scale", "tiny", "--threads", "1", "--num-envs", "2")
+    words += ("--horizon", "16", "--batch", "16", "--total-steps", "2000", "--save-seconds", "0", "--run", "run")
     said = subprocess.run(
         [*CAUDEX, *words], cwd=tmp_path, env={**os.environ, "CAUDEX_PATIENCE": "1"}, capture_output=True, text=True
     )
     assert said.returncode == 1 and "Traceback" not in said.stderr
     last = said.stderr.splitlines()[-1]
-    assert last.startswith(f"caudex: the world stuck:Stuck-{how}-v0 has not come back for 1 s while it {what} (")
+    assert last.startswith(f"caudex: the environment stuck:Stuck-{how}-v0 has not come back for 1 s while it {what} (")
     assert f"{tmp_path / 'stuck.py'}, line " in last and "`caudex resume`" in last
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
 
@@ -110,11 +110,11 @@ def test_only_one_call_that_lasts_as_long_is_a_hanging_one(monkeypatch):
 
 
 def test_who_looks_at_it_in_a_debugger_is_left_alone():
-    asked, go = threading.Event(), threading.Event()
+    signal_from_spec, go = threading.Event(), threading.Event()
 
     class Person(io.StringIO):
         def readline(self, *size):
-            asked.set()
+            signal_from_spec.set()
             go.wait()
             return "continue\n"
 
@@ -124,7 +124,7 @@ def test_who_looks_at_it_in_a_debugger_is_left_alone():
     ]
     for thread in threads:
         thread.start()
-    asked.wait()
+    signal_from_spec.wait()
     told = [telling.debugged(thread.ident) for thread in threads]
     go.set()
     for thread in threads:

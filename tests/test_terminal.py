@@ -1,6 +1,7 @@
 """Tables and sentences fit the screen, or 80 columns where nobody watches."""
 
-from caudex.cli.terminal import show, tell, widths
+from caudex.cli.terminal import show, widths
+from caudex.experience.actors import tell
 from caudex.reports import claim_table
 
 SPREAD = {"figure": 0.8512, "interval": (0.84, 0.86), "gain": 0.1234, "gain_interval": (0.1, 0.15)}

@@ -304,17 +304,18 @@ def public(folder: Path, size: int) -> Path:
 def test_a_public_model_is_imported_generates_as_there_and_is_exported(gpt, tmp_path):
     done("export", gpt, "--to", tmp_path / "ours")
     there, own = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours").eval(), load(gpt)
-    asked = torch.tensor([own.tokenizer.encode("The cat sat")])
+    signal_from_spec = torch.tensor([own.tokenizer.encode("The cat sat")])
     assert (
-        transformers.AutoTokenizer.from_pretrained(tmp_path / "ours")("The cat sat")["input_ids"] == asked[0].tolist()
+        transformers.AutoTokenizer.from_pretrained(tmp_path / "ours")("The cat sat")["input_ids"]
+        == signal_from_spec[0].tolist()
     )
     with torch.no_grad():
-        logits = own.signals["next-token"].logits(own.trunk, own.trunk(asked).layers["tokens"])
-        torch.testing.assert_close(there(asked).logits, logits, atol=1e-4, rtol=0)
+        logits = own.signals["next-token"].logits(own.trunk, own.trunk(signal_from_spec).layers["tokens"])
+        torch.testing.assert_close(there(signal_from_spec).logits, logits, atol=1e-4, rtol=0)
     there.save_pretrained(tmp_path / "theirs")
     own.tokenizer.save(tmp_path / "theirs")
     model = load(done("import", tmp_path / "theirs", "--run", tmp_path / "run").run)
-    said = there.generate(asked, max_new_tokens=20, do_sample=False, pad_token_id=0)[0].tolist()
+    said = there.generate(signal_from_spec, max_new_tokens=20, do_sample=False, pad_token_id=0)[0].tolist()
     told = "".join(part for (part,) in model.generate("The cat sat", 20, temperature=0))
     assert own.tokenizer.decode(said, specials=False).startswith("The cat sat" + told)
     assert len(told) > 20

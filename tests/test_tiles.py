@@ -61,7 +61,7 @@ def test_without_corners_tiles_stand_in_the_middle():
     cut = tiles(image, 2, None, 2)
     assert torch.equal(cut[0, :, 0, 0, 0], torch.stack([image[0, 0, r, c] for r in (2, 8) for c in (2, 8)]))
     assert torch.equal(tiles(image, 1, None, 12)[:, 0], image)
-    # a whole division: the tiles make up the picture again
+    # a whole division: the tiles make up the image again
     rows = tiles(image, 3, None, 4).view(3, 3, 4, 4)
     assert torch.equal(rows.transpose(1, 2).reshape(12, 12), image[0, 0])
 
@@ -176,7 +176,7 @@ def test_the_inverse_order_puts_tiles_back(batch, pieces, seed):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: tiles(photos(), 3, None, 5), "a 3 x 3 grid on pictures of 12 x 12 has cells of 4 x 4"),
+        (lambda: tiles(photos(), 3, None, 5), "a 3 x 3 grid on images of 12 x 12 has cells of 4 x 4"),
         (lambda: tiles(photos(), 3, None, 5), "side 5; try side=3."),
         (lambda: tiles(photos(), 3, None, 0), "side 0"),
         (lambda: tiles(photos(), 13, None, 1), "try grid=1."),

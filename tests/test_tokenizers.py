@@ -171,7 +171,7 @@ def test_the_published_vocabulary_of_gpt2_cuts_as_transformers_does(tmp_path, mo
     ours = Tokenizer.load("gpt2")
     theirs = GPT2TokenizerFast(vocab=str(folder / "encoder.json"), merges=str(folder / "vocab.bpe"))
     assert ours.size == 50_257 and ours.end == 50_256 and len(theirs) == 50_257
-    assert ours.encode("Hello world") == [15496, 995]
+    assert ours.encode("Hello environment") == [15496, 995]
     for text in AWKWARD:
         assert ours.encode(text) == theirs(text)["input_ids"], text
         assert ours.decode(ours.encode(text)) == text

@@ -11,7 +11,6 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.run import Run
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.data import Batch
 from caudex.signals import Labels, Rotation
 from caudex.trunks import MLP, Conv, Identity
@@ -35,12 +34,12 @@ class Drawn:
     """Points drawn from torch's own generator; counts, may end and may be busy between its batches."""
 
     def __init__(self, last=math.inf, rests_every=1):
-        self.drawn, self.last, self.rests_every, self.experience = 0, last, rests_every, 0
+        self.drawn, self.last, self.rests_every, self.samples_seen = 0, last, rests_every, 0
 
     def __next__(self):
         if self.drawn == self.last:
             raise StopIteration
-        self.drawn, self.experience = self.drawn + 1, self.experience + 8
+        self.drawn, self.samples_seen = self.drawn + 1, self.samples_seen + 8
         points = torch.randn(8, 3)
         return Batch(points, (points[:, 0] > 0).long(), torch.arange(8))
 
@@ -49,10 +48,10 @@ class Drawn:
         return self.drawn % self.rests_every == 0
 
     def state_dict(self):
-        return {"drawn": self.drawn, "experience": self.experience}
+        return {"drawn": self.drawn, "samples_seen": self.samples_seen}
 
     def load_state_dict(self, state):
-        self.drawn, self.experience = state["drawn"], state["experience"]
+        self.drawn, self.samples_seen = state["drawn"], state["samples_seen"]
 
 
 class Says(Signal):
@@ -67,7 +66,9 @@ class Says(Signal):
         self.calls += 1
         self.seen.append(batch)
         value = self.losses(self.calls)
-        return None if value is None else Taught(self.number.sum() * 0 + value, {"calls": torch.tensor(self.calls)})
+        return (
+            None if value is None else SignalOutput(self.number.sum() * 0 + value, {"calls": torch.tensor(self.calls)})
+        )
 
 
 def says(losses=lambda n: 1.0, **settings):
@@ -95,16 +96,13 @@ def saving(folder, seconds=0.0, seed=0):
 
 
 def test_the_budget_that_is_used_up_first_counts():
-    def state(step, seconds, flops, experience=0):
-        return SimpleNamespace(step=step, seconds=seconds, flops=flops, experience=experience)
-
-    budget = Budget(steps=100, minutes=2, flops=1e6, experience=1000)
-    assert budget.used(state(50, 6, 1e5)) == 0.5
-    assert budget.used(state(1, 90, 1e5)) == 0.75
-    assert budget.used(state(1, 6, 9e5)) == 0.9
-    assert budget.used(state(1, 6, 1e5, 990)) == 0.99
-    assert budget.used(state(101, 6, 1e5)) == 1
-    assert Budget(steps=3).used(state(0, 1e9, 1e9)) == 0
+    budget = Budget(steps=100, minutes=2, flops=1e6, samples=1000)
+    assert budget.used(steps=50, seconds=6, flops=1e5, samples=0) == 0.5
+    assert budget.used(steps=1, seconds=90, flops=1e5, samples=0) == 0.75
+    assert budget.used(steps=1, seconds=6, flops=9e5, samples=0) == 0.9
+    assert budget.used(steps=1, seconds=6, flops=1e5, samples=990) == 0.99
+    assert budget.used(steps=101, seconds=6, flops=1e5, samples=0) == 1
+    assert Budget(steps=3).used(steps=0, seconds=1e9, flops=1e9, samples=0) == 0
 
 
 @pytest.mark.parametrize(
@@ -150,7 +148,7 @@ def test_minutes_are_a_budget():
 def test_a_source_that_ends_ends_training(tmp_path):
     learner = fit(says(), {"says": Drawn(last=7)}, steps=1000, run=saving(tmp_path))
     assert learner.signals["says"].calls == 7
-    assert Run(tmp_path).kept("finished")["step"] == 7
+    assert Run(tmp_path).read_json("finished")["step"] == 7
     again = fit(says(), {"says": Drawn(last=7)}, steps=1000, run=saving(tmp_path))
     assert again.signals["says"].calls == 0
 
@@ -210,7 +208,7 @@ def test_a_row_is_the_mean_since_the_last_row(tmp_path):
     assert [row["says/loss"] for row in rows] == [*(step - 24.5 for step in steps[:-1]), 510.5]
     assert [row["says/calls"] for row in rows] == [*(step - 24.5 for step in steps[:-1]), 510.5]
     assert [row["seldom/loss"] for row in rows] == [10] * 11
-    assert [row["experience"] for row in rows] == [8 * step for step in steps]
+    assert [row["samples"] for row in rows] == [8 * step for step in steps]
     assert [row["progress"] for row in rows] == [(step - 1) / 520 for step in steps]
     assert not any("never" in name for name in rows[0])
     clock = Run(tmp_path).metrics("timing.jsonl")
@@ -251,13 +249,13 @@ def test_the_learner_is_judged_once_each_share_is_used(tmp_path):
 
 def test_a_run_says_what_it_is(tmp_path):
     fit(points(), {"labels": Drawn()}, steps=3, run=saving(tmp_path))
-    about = Run(tmp_path).kept("about")
+    about = Run(tmp_path).read_json("about")
     assert about["parameters"] == {"trunk": 3 * 8 + 8, "labels": 8 * 2 + 2}
-    assert about["trivial"] == {"labels": math.log(2)}
+    assert about["chance_loss"] == {"labels": math.log(2)}
     assert about["budget"]["steps"] == 3
     assert about["resumes"] == "bit for bit"
     fit(points(), {"labels": Drawn()}, minutes=0.001, run=saving(tmp_path / "minutes"))
-    assert "not bit for bit" in Run(tmp_path / "minutes").kept("about")["resumes"]
+    assert "not bit for bit" in Run(tmp_path / "minutes").read_json("about")["resumes"]
 
 
 # --- what stops it -------------------------------------------------------------------------------------------------
@@ -300,7 +298,7 @@ class Root(Signal):
         self.number = nn.Parameter(torch.ones(1))
 
     def loss(self, trunk, batch):
-        return Taught((self.number * 0).sqrt().sum())
+        return SignalOutput((self.number * 0).sqrt().sum())
 
 
 def test_weights_that_are_no_numbers_are_never_saved_nor_returned(tmp_path):

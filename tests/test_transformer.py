@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 
 from caudex.core.compute import counting
 from caudex.core.errors import CaudexError
-from caudex.core.learner import Remembering
+from caudex.core.learner import CachedTrunk
 from caudex.signals import MaskedToken, NextSentence, NextToken
-from caudex.trunks import BERT, GPT2, MLP, Sequences, Transformer
+from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, MLP, Sequences, Transformer
 from caudex.trunks.transformer import rotated
 from caudex.views import Draw, hide
 
 
 def gpt(**settings) -> Transformer:
-    return Transformer(50, 16, 24, 2, 3, **GPT2, **settings).eval()
+    return Transformer(50, 16, 24, 2, 3, **GPT2_LAYOUT, **settings).eval()
 
 
 def bert() -> Transformer:
-    return Transformer(50, 16, 24, 2, 3, **BERT).eval()
+    return Transformer(50, 16, 24, 2, 3, **BERT_LAYOUT).eval()
 
 
 @pytest.mark.parametrize("rotary", [False, True])
@@ -71,7 +71,7 @@ def test_a_memory_gives_what_the_whole_text_gives(cuts, rotary):
 
 def test_weights_begin_as_published():
     depth, width = 8, 128
-    trunk = Transformer(500, 64, width, depth, 4, **GPT2)
+    trunk = Transformer(500, 64, width, depth, 4, **GPT2_LAYOUT)
     block = trunk.blocks[3]
     spread = {"words": trunk.words, "inner": block.attention.inner, "up": block.up}
     for name, layer in spread.items():
@@ -80,7 +80,7 @@ def test_weights_begin_as_published():
     for last in (block.attention.outer, block.down):
         assert last.weight.std().item() == pytest.approx(0.02 / math.sqrt(2 * depth), rel=0.03)
         assert last.bias.abs().max() == 0
-    assert Transformer(500, 64, width, depth, 4, **BERT).blocks[3].down.weight.std().item() == pytest.approx(
+    assert Transformer(500, 64, width, depth, 4, **BERT_LAYOUT).blocks[3].down.weight.std().item() == pytest.approx(
         0.02, rel=0.03
     )
 
@@ -117,8 +117,8 @@ def test_one_who_learned_nothing_is_told_by_chance_or_by_the_words_frequencies()
     trunk = gpt()
     for signal, level in [(NextToken(), math.log(50)), (NextToken(2.5), 2.5), (MaskedToken(), math.log(50))]:
         signal.build(trunk)
-        assert signal.trivial() == pytest.approx(level)
-    assert NextSentence().trivial() == pytest.approx(math.log(2))
+        assert signal.chance_loss() == pytest.approx(level)
+    assert NextSentence().chance_loss() == pytest.approx(math.log(2))
     with pytest.raises(CaudexError, match="MLP knows no tokens"):
         NextToken().build(MLP(3))
 
@@ -134,7 +134,7 @@ def test_both_heads_of_bert_share_one_pass_and_only_hidden_places_teach():
     hidden, order = MaskedToken(), NextSentence()
     hidden.build(trunk), order.build(trunk)
     tokens, targets = torch.randint(0, 50, (2, 9)), torch.full((2, 9), -1)
-    batch, seen = Pairs(tokens, targets), Remembering(trunk)
+    batch, seen = Pairs(tokens, targets), CachedTrunk(trunk)
     assert hidden.loss(seen, batch) is None  # nothing is hidden
     targets[0, 4] = 7
     said, other = hidden.loss(seen, batch), order.loss(seen, batch)

@@ -12,7 +12,7 @@ from caudex.envs.meta.maze_tiles import FLOOR, GRAIN, textures
 from caudex.envs.meta.task_family import TEST
 from caudex.envs.meta.trials import play, seen
 from caudex.evaluation.baselines import ways
-from caudex.experience import Acting, gae
+from caudex.experience import EnvRunner, gae
 
 NAMES = {
     "bandits": {"arms": 3, "pulls": 6},
@@ -30,15 +30,15 @@ def every(count):
 
 
 def test_what_came_before_is_seen_and_only_the_trials_end_is_an_end():
-    world = trials.make("tabular-mdps", 2, states=3, actions=2, horizon=2, episodes=2)
-    first = world.reset(np.arange(2), every(2))
+    env = trials.make("tabular-mdps", 2, states=3, actions=2, horizon=2, episodes=2)
+    first = env.reset(np.arange(2), every(2))
     assert np.array_equal(first, [[1, 0, 0, 0, 0, 0, 0]] * 2)  # state 0; no action, no reward, no end
     for step in range(1, 5):
-        shown, rewards, terminated, truncated, *_ = world.step(np.array([1, 0]))
+        shown, rewards, terminated, truncated, *_ = env.step(np.array([1, 0]))
         state, before = seen(shown, (3,))
         assert np.array_equal(before[:, :2], [[0, 1], [1, 0]])
         assert np.array_equal(before[:, 2], rewards.astype(np.float32))
-        assert (before[:, 3] == (step % 2 == 0)).all() and (world.ended == (step % 2 == 0)).all()
+        assert (before[:, 3] == (step % 2 == 0)).all() and (env.ended == (step % 2 == 0)).all()
         if step == 2:
             assert (state.argmax(1) == 0).all()  # the next episode has begun
         assert (terminated == (step == 4)).all() and not truncated.any()
@@ -60,12 +60,12 @@ def test_a_trial_follows_from_its_seed_and_actions_whoever_is_beside_it(name):
 
 @EACH
 def test_all_episodes_of_a_trial_have_one_task_and_no_test_has_it(name):
-    world = trials.make(name, 2, **NAMES[name])
+    env = trials.make(name, 2, **NAMES[name])
     of = {"bandits": "means", "tabular-mdps": "transitions", "mazes": "walls"}[name]
-    world.reset(np.arange(2), every(2))
-    task = getattr(world.family, of).copy()
-    while not world.step(np.zeros(2, int)).terminated.any():
-        assert np.array_equal(getattr(world.family, of), task)
+    env.reset(np.arange(2), every(2))
+    task = getattr(env.family, of).copy()
+    while not env.step(np.zeros(2, int)).terminated.any():
+        assert np.array_equal(getattr(env.family, of), task)
     assert not np.array_equal(task[0], task[1])
     tests = trials.make(name, 2, test=True, **NAMES[name])
     tests.reset(np.arange(2), every(2))
@@ -73,72 +73,74 @@ def test_all_episodes_of_a_trial_have_one_task_and_no_test_has_it(name):
 
 
 def test_rewards_count_through_the_ends_of_episodes_and_not_beyond_the_trial():
-    acting = Acting(trials.make("bandits", 4, arms=2, pulls=5), 0)
-    lived = [acting.step(np.zeros(4, int)) for _ in range(10)]
+    runner = EnvRunner(trials.make("bandits", 4, arms=2, pulls=5), 0)
+    lived = [runner.step(np.zeros(4, int)) for _ in range(10)]
     parts = [np.stack([getattr(each, part) for each in lived]) for part in ("rewards", "terminated", "truncated")]
     nothing = np.zeros((10, 4))
-    advantages = gae(parts[0], nothing, nothing, *parts[1:], gamma=1.0, lam=1.0)
+    advantages = gae(parts[0], nothing, nothing, *parts[1:], gamma=1.0, gae_lambda=1.0)
     assert np.array_equal(advantages[0], parts[0][:5].sum(0)) and np.array_equal(advantages[5], parts[0][5:].sum(0))
-    assert acting.told()["episodes/length"] == 5
+    assert runner.told()["episodes/length"] == 5
 
 
 @EACH
 def test_acting_in_trials_resumes_exactly(name):
-    world = trials.make(name, 3, **NAMES[name])
-    acting, chance = Acting(world, 1), np.random.default_rng(2)
+    env = trials.make(name, 3, **NAMES[name])
+    runner, chance = EnvRunner(env, 1), np.random.default_rng(2)
     for _ in range(11):
-        acting.step(chance.integers(world.choices, size=3))
-    again = Acting(trials.make(name, 3, **NAMES[name]), 1)
-    again.load_state_dict(acting.state_dict())
+        runner.step(chance.integers(env.choices, size=3))
+    again = EnvRunner(trials.make(name, 3, **NAMES[name]), 1)
+    again.load_state_dict(runner.state_dict())
     for _ in range(11):
-        actions = chance.integers(world.choices, size=3)
-        one, other = acting.step(actions), again.step(actions)
-        assert np.array_equal(one.after, other.after) and np.array_equal(one.rewards, other.rewards)
+        actions = chance.integers(env.choices, size=3)
+        one, other = runner.step(actions), again.step(actions)
+        assert np.array_equal(one.next_observations, other.next_observations) and np.array_equal(
+            one.rewards, other.rewards
+        )
 
 
 def test_a_picture_and_the_numbers_beside_it_come_back_whole():
-    world = trials.make("mazes", 3)
-    world.reset(np.arange(3), every(3))
-    found = world.step(np.array([0, 1, 2]))
+    env = trials.make("mazes", 3)
+    env.reset(np.arange(3), every(3))
+    found = env.step(np.array([0, 1, 2]))
     assert found.observations.dtype == np.uint8
-    shape = world.family.observation.shape
+    shape = env.family.observation.shape
     for observations in (found.observations, torch.from_numpy(found.observations)[None]):
         shown, before = seen(observations, shape)
-        assert np.array_equal(np.asarray(shown).reshape(3, *shape), world.family.seen())
+        assert np.array_equal(np.asarray(shown).reshape(3, *shape), env.family.seen())
         numbers = np.asarray(before).reshape(3, 5)
         assert np.array_equal(numbers[:, :3], np.eye(3)) and np.array_equal(numbers[:, 3], np.float32(found.rewards))
 
 
 def test_play_tells_each_episode_apart():
-    world = trials.make("bandits", 500, arms=1, pulls=3)
-    played = play(world, lambda observations: np.zeros(500, int), np.arange(500))
+    env = trials.make("bandits", 500, arms=1, pulls=3)
+    played = play(env, lambda observations: np.zeros(500, int), np.arange(500))
     assert (played.lengths == 1).all() and np.array_equal(played.returns, played.last)
-    world.reset(np.arange(500), every(500))
-    assert np.array_equal(played.returns[:, 0], world.step(np.zeros(500, int)).rewards)
+    env.reset(np.arange(500), every(500))
+    assert np.array_equal(played.returns[:, 0], env.step(np.zeros(500, int)).rewards)
 
 
 # bandits and tabular MDPs
 
 
 def test_arms_pay_as_often_as_they_are_said_to():
-    world = trials.make("bandits", 4000, arms=2, pulls=50)
-    world.reset(np.arange(4000), every(4000))
-    paid = sum(world.step(np.ones(4000, int)).rewards for _ in range(50))
-    means = world.family.means[:, 1]
+    env = trials.make("bandits", 4000, arms=2, pulls=50)
+    env.reset(np.arange(4000), every(4000))
+    paid = sum(env.step(np.ones(4000, int)).rewards for _ in range(50))
+    means = env.family.means[:, 1]
     assert abs(means.mean() - 1 / 2) < 0.015 and abs(means.var() - 1 / 12) < 0.004  # uniform
     wanted = 50 * means * (1 - means)
     assert ((paid - 50 * means) ** 2).sum() / wanted.sum() == pytest.approx(1, abs=0.07)  # binomial
 
 
 def test_mdps_are_as_published():
-    world = trials.make("tabular-mdps", 2000)
-    world.reset(np.arange(2000), every(2000))
-    family = world.family
+    env = trials.make("tabular-mdps", 2000)
+    env.reset(np.arange(2000), every(2000))
+    family = env.family
     assert family.transitions.shape == (2000, 10, 5, 10) and np.allclose(family.transitions.sum(-1), 1)
     assert family.transitions.var() == pytest.approx(9 / 1100, rel=0.02)  # flat Dirichlet: (K - 1) / (K^2 (K + 1))
     assert family.means.mean() == pytest.approx(1, abs=0.02) and family.means.std() == pytest.approx(1, abs=0.02)
     wanted, means = family.transitions[:, 0, 3], family.means[:, 0, 3]
-    found = world.step(np.full(2000, 3))
+    found = env.step(np.full(2000, 3))
     came = seen(found.observations, (10,)).shown
     assert np.abs((came - wanted).mean(0)).max() < 0.03
     assert (came * wanted).sum(1).mean() == pytest.approx((wanted**2).sum(1).mean(), abs=0.02)
@@ -164,9 +166,9 @@ def plain_search(walls, start, course, target):
 
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_every_room_can_be_reached_and_the_shortest_way_is_the_textbooks(size):
-    world = trials.make("mazes", 30, size=size)
-    world.reset(np.arange(30), every(30))
-    family = world.family
+    env = trials.make("mazes", 30, size=size)
+    env.reset(np.arange(30), every(30))
+    family = env.family
     wanted = [
         plain_search(family.walls[i], *(int(part[i]) for part in (family.start, family.course, family.target)))
         for i in range(30)
@@ -188,26 +190,26 @@ def test_no_test_has_a_layout_that_training_can_have_not_even_turned_or_mirrored
     for copies in (tests[:, ::-1], np.rot90(tests, 1, (1, 2)), tests.transpose(0, 2, 1)):
         assert halves(copies).all()
     assert len({layout.tobytes() for layout in np.concatenate([training, tests])}) == 600
-    world = trials.make("mazes", 300, test=True)
-    world.reset(seeds, every(300))
-    assert np.array_equal(world.family.walls > 0, layouts(seeds + TEST, 5, every(300)))
+    env = trials.make("mazes", 300, test=True)
+    env.reset(seeds, every(300))
+    assert np.array_equal(env.family.walls > 0, layouts(seeds + TEST, 5, every(300)))
 
 
 def test_rewards_of_a_maze():
-    world = trials.make("mazes", 200)
-    world.reset(np.arange(200), every(200))
-    family = world.family
+    env = trials.make("mazes", 200)
+    env.reset(np.arange(200), every(200))
+    family = env.family
     ahead = family.place + family.moves[family.turn]
     wall = family.walls.reshape(200, -1)[np.arange(200), ahead] > 0
     there = ahead == family.target
     before = family.place.copy()
-    found = world.step(np.zeros(200, int))
+    found = env.step(np.zeros(200, int))
     assert np.allclose(found.rewards, -0.04 - 0.001 * wall + there)
     assert np.array_equal(family.place, np.where(wall | there, before, ahead))  # at the ball it has begun anew
-    world.reset(np.arange(200), every(200))
+    env.reset(np.arange(200), every(200))
     for step in range(1, 251):
-        found = world.step(np.ones(200, int))
-        assert (world.ended == (step == 250)).all()
+        found = env.step(np.ones(200, int))
+        assert (env.ended == (step == 250)).all()
     assert np.allclose(found.rewards, -0.04)
 
 
@@ -254,9 +256,9 @@ def slow_pixel(walls, place, turn, row, column, size):
 
 
 def test_the_view_from_inside_is_that_of_rays_followed_step_by_step():
-    world, chance = trials.make("mazes", 20), np.random.default_rng(4)
-    world.reset(np.arange(20), every(20))
-    walls, size, off = world.family.walls, 32, []
+    env, chance = trials.make("mazes", 20), np.random.default_rng(4)
+    env.reset(np.arange(20), every(20))
+    walls, size, off = env.family.walls, 32, []
     places = np.array([chance.choice(np.flatnonzero(maze.reshape(-1) == 0)) for maze in walls])
     turns, hidden = chance.integers(4, size=20), np.zeros(20, int)  # a ball inside of a wall
     frames = Camera(11, size).look(walls, places, turns, hidden)
@@ -289,15 +291,15 @@ def test_a_ball_is_seen_where_no_wall_hides_it():
 
 
 def test_from_above_what_lies_ahead_is_up():
-    world = trials.make("mazes", 50, view="above")
-    shown = seen(world.reset(np.arange(50), every(50)), (3, 28, 28)).shown
-    family = world.family
+    env = trials.make("mazes", 50, view="above")
+    shown = seen(env.reset(np.arange(50), every(50)), (3, 28, 28)).shown
+    family = env.family
     ahead = family.walls.reshape(50, -1)[np.arange(50), family.place + family.moves[family.turn]] > 0
     floor = shown[:, :, 2 * 4 + 1, 3 * 4 + 1]  # within the tile before the middle
     grey = np.ptp(floor.astype(int), axis=1) < 20
     ball = family.place + family.moves[family.turn] == family.target
     assert np.array_equal(grey, ~ahead & ~ball)
-    left = seen(world.step(np.ones(50, int)).observations, (3, 28, 28)).shown
+    left = seen(env.step(np.ones(50, int)).observations, (3, 28, 28)).shown
     middle = np.s_[:, :, 12:16, 12:16]
     turned = np.rot90(shown, -1, (2, 3))
     turned[middle] = left[middle]  # the arrow stays
@@ -364,9 +366,9 @@ def here(tmp_path, monkeypatch):
 
 
 def test_tasks_of_a_function_of_ones_own(here):
-    world = trials.make("guessing:make_task", 3, episodes=2)
-    world.reset(np.arange(3), every(3))
-    ends = [world.step(np.array([0, 0, 0])) for _ in range(8)]
+    env = trials.make("guessing:make_task", 3, episodes=2)
+    env.reset(np.arange(3), every(3))
+    ends = [env.step(np.array([0, 0, 0])) for _ in range(8)]
     assert [each.terminated.tolist() for each in ends[:3]] == [[False] * 3, [True, False, False], [True, False, False]]
     assert ends[6].terminated.tolist() == [True, False, False] and ends[7].terminated.all()  # the others: 2 x 4 steps
     played = [play(trials.make("guessing:make_task", 3), lambda seen: np.zeros(3, int), np.arange(3)) for _ in range(2)]
@@ -380,9 +382,9 @@ def test_beside_them_is_one_who_acts_at_random(here):
 
 
 def test_an_episode_that_would_never_end_is_cut(here):
-    world = trials.make("guessing:endless", 1, episodes=2, limit=5)
-    world.reset(np.arange(1), every(1))
-    assert [bool(world.step(np.zeros(1, int)).terminated[0]) for _ in range(10)].index(True) == 9
+    env = trials.make("guessing:endless", 1, episodes=2, limit=5)
+    env.reset(np.arange(1), every(1))
+    assert [bool(env.step(np.zeros(1, int)).terminated[0]) for _ in range(10)].index(True) == 9
 
 
 @pytest.mark.parametrize(
@@ -411,22 +413,22 @@ def test_what_cannot_be_is_refused_with_one_sentence(here, name, settings, told)
 
 
 def test_a_task_that_differs_later_is_refused_then(here):
-    world = trials.make("guessing:late", 1)
+    env = trials.make("guessing:late", 1)
     with pytest.raises(CaudexError, match=r"actions Discrete\(3\) for seed 0 and Discrete\(4\) for seed 7"):
-        world.reset(np.array([7]), every(1))
+        env.reset(np.array([7]), every(1))
 
 
 def test_a_reward_that_is_no_number_is_refused(here):
-    world = trials.make("guessing:endlessly_rich", 1)
-    world.reset(np.zeros(1, int), every(1))
-    world.step(np.zeros(1, int))
+    env = trials.make("guessing:endlessly_rich", 1)
+    env.reset(np.zeros(1, int), every(1))
+    env.step(np.zeros(1, int))
     with pytest.raises(CaudexError, match=r"guessing:endlessly_rich gave a reward .* no finite number"):
-        world.step(np.ones(1, int))
+        env.step(np.ones(1, int))
 
 
 @pytest.mark.parametrize("actions", [[0, 3], [-1, 0], [0], [0.0, 1.0]])
 def test_actions_that_are_none_are_refused(actions):
-    world = trials.make("bandits", 2, arms=3)
-    world.reset(np.arange(2), every(2))
+    env = trials.make("bandits", 2, arms=3)
+    env.reset(np.arange(2), every(2))
     with pytest.raises(CaudexError, match="whole numbers from 0 to 2"):
-        world.step(np.array(actions))
+        env.step(np.array(actions))

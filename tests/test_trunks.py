@@ -1,4 +1,4 @@
-"""Trunks keep their contract: one vector an example, named intermediates, pictures as they come."""
+"""Trunks keep their contract: one vector an example, named intermediates, images as they come."""
 
 import pytest
 import torch

@@ -22,7 +22,7 @@ def trained(system, folder):
 
 def test_tiny_trains_draws_and_loads(tmp_path):
     model, run = trained(scaled("two-moons", "tiny"), tmp_path / "run")
-    assert set(run.kept("results")) == {"supervised", "label spreading", "noisy student"}
+    assert set(run.read_json("results")) == {"supervised", "label spreading", "noisy student"}
     assert (run.path / "figures/boundaries.png").read_bytes().startswith(b"\x89PNG")
     assert {folder.name for folder in (run.path / "stages").iterdir()} == {"supervised", "student-1", "student-2"}
     points = torch.randn(20, 2)
@@ -31,7 +31,7 @@ def test_tiny_trains_draws_and_loads(tmp_path):
 
 def test_students_follow_the_gap_where_the_supervised_net_does_not(tmp_path):
     _, run = trained(TwoMoons(seed=103, points=300, rounds=8, steps=100), tmp_path / "run")
-    right = run.kept("results")
+    right = run.read_json("results")
     assert right["noisy student"] > 0.97 > right["supervised"] + 0.04
     assert right["label spreading"] > 0.97
 
@@ -65,7 +65,7 @@ def test_jitter_follows_from_seed_and_number():
 
 def test_bad_settings_get_a_sentence_and_no_folder(tmp_path, capsys):
     for flags, words in {
-        "--also rotation": "it needs unlabelled pictures, which this system has not",
+        "--also rotation": "it needs unlabelled images, which this system has not",
         "--points 10": "between 20 and 5000",
         "--jitter -1": "--jitter -1 is out of range",
     }.items():

@@ -243,7 +243,7 @@ def test_an_epoch_shows_each_window_once_with_the_label_of_its_video():
         assert torch.equal(values[:, 0].div(10, rounding_mode="floor").long() % 2, batch.labels)
         assert torch.equal(batch.labels, source.windows.labels[batch.index])
     assert [batch.index.tolist() for batch in first] != [batch.index.tolist() for batch in second]
-    assert source.experience == 12
+    assert source.samples_seen == 12
 
 
 @given(some.integers(0, 12), some.integers(0, 12))
@@ -432,8 +432,8 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path):
     folder_of_frames(tmp_path / "good", [1, 2, 3])
     folder_of_frames(tmp_path / "single", [1])
     folder_of_frames(tmp_path / "short", [1, 2])
-    (folder_of_frames(tmp_path / "gap", [1, 2, 3, 4]) / "2.png").write_text("no picture")
-    (tmp_path / "text.gif").write_text("no picture")
+    (folder_of_frames(tmp_path / "gap", [1, 2, 3, 4]) / "2.png").write_text("no image")
+    (tmp_path / "text.gif").write_text("no image")
     (tmp_path / "text.mp4").write_text("no film")
     (tmp_path / "empty.avi").touch()
     save(tmp_path / "poster.png", grey(5))
@@ -448,8 +448,8 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path):
         "single": "it has one frame; a next frame needs at least two",
         "poster.png": "it has one frame; a next frame needs at least two",
         "short": "2 of 3 frames",
-        "gap": "2.png: not a picture",
-        "text.gif": "not a picture",
+        "gap": "2.png: not an image",
+        "text.gif": "not an image",
         "text.mp4": invalid,
         "empty.avi": invalid,
     }
@@ -462,7 +462,7 @@ def test_sound_alone_is_no_video(tmp_path):
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    refused("song.mp4 (no pictures in it, only sound)", tmp_path)
+    refused("song.mp4 (no images in it, only sound)", tmp_path)
 
 
 def test_bombs_are_refused(tmp_path, monkeypatch):
@@ -479,14 +479,14 @@ def test_no_video_has_a_next_frame(tmp_path):
     save(tmp_path / "a.gif", grey(1))
     said = refused("has no video of at least 3 frames", tmp_path)
     assert f"of 1 left out is {tmp_path / 'a.gif'} (it has one frame; a next frame needs at least two)" in said
-    assert "the frame pictures of a video go into a folder of its own" in said
-    (tmp_path / "a.gif").write_text("no picture")
-    refused("a.gif (not a picture)", tmp_path)
+    assert "the frame images of a video go into a folder of its own" in said
+    (tmp_path / "a.gif").write_text("no image")
+    refused("a.gif (not an image)", tmp_path)
     refused("sprites/0 (20 of 21 frames)", "sprites", frames=21)
 
 
 def test_folders_without_videos(tmp_path):
-    refused("has no video; looked for folders of frame pictures and for .gif, .webp, .png, .mp4", tmp_path)
+    refused("has no video; looked for folders of frame images and for .gif, .webp, .png, .mp4", tmp_path)
     (tmp_path / "emu").mkdir()
     refused("has no video", tmp_path)
     folder_of_frames(tmp_path / "cat/a", [1, 2, 3])

@@ -1,4 +1,4 @@
-"""Views: the same picture gets the same view in any batch, and each operation does what its name says."""
+"""Views: the same image gets the same view in any batch, and each operation does what its name says."""
 
 import math
 
@@ -47,7 +47,7 @@ IDENTITIES = [
 
 
 def photos(batch=12, channels=3, side=16, cells=4):
-    """Smooth random pictures, with the full range of values."""
+    """Smooth random images, with the full range of values."""
     noise = torch.rand(batch, channels, cells, cells, generator=torch.Generator().manual_seed(0))
     smooth = torch.nn.functional.interpolate(noise, size=(side, side), mode="bicubic").clamp(0, 1)
     return (smooth * 255).round().to(torch.uint8)
@@ -355,7 +355,7 @@ def test_one_operation_is_drawn_evenly_and_applied_alone():
     images = photos(500, side=8)
     alone = {name: RandAugment(number=1, magnitude=0.8, operations=(name,)) for name in names}
     seen = RandAugment(number=1, magnitude=0.8, operations=names)(images, draw(500))
-    # the sign of each picture is the same draw in all, so each picture must be what one of the operations makes of it
+    # the sign of each image is the same draw in all, so each image must be what one of the operations makes of it
     made = torch.stack([view(images, draw(500)) for view in alone.values()])  # [5, B, ...]
     by = (made - seen).abs().flatten(2).amax(2) < 1e-5  # [5, B]
     assert by.any(0).all()

@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 COMMANDS = {
-    "list": "the systems and the signals, and which to take; list worlds",
+    "list": "the systems and the signals, and which to take; list envs",
     "train": "SYSTEM [settings]: train, measure, report",
     "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
     "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
@@ -17,22 +17,22 @@ COMMANDS = {
     "resume": "RUN: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
-    "play": "RUN [--episodes 20] [--video out.mp4]: act in its world",
+    "play": "RUN [--episodes 20] [--video out.mp4]: act in its environment",
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
     "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
     "import": "FOLDER: a public GPT-2 or BERT becomes a run",
     "search": "TEXTS QUERY: find by meaning, and by words",
     "report": "RUN: write report.html, one file with all figures",
-    "compare": "RUN RUN...: results, cost, settings; over worlds and seeds",
+    "compare": "RUN RUN...: results, cost, settings; over environments and seeds",
     "export": "RUN [--to FOLDER]: ONNX and safetensors",
 }
 
 
 @dataclass
 class List:
-    what: Annotated[Positional[str], arg(metavar="[worlds]")] = ""
-    """worlds: what --world can be"""
+    what: Annotated[Positional[str], arg(metavar="[envs]")] = ""
+    """environments: what --env can be"""
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Predict:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
     files: Annotated[Positional[tuple[str, ...]], arg(metavar="FILES...")]
-    """pictures or texts, or folders of them"""
+    """images or texts, or folders of them"""
     csv: Path | None = None
     """write file,class,confidence there instead of a table"""
 
@@ -81,10 +81,10 @@ class Play:
     """the same seed begins the same episodes"""
     drawn: bool = False
     """draw actions by their probabilities, instead of the likeliest"""
-    world: str | None = None
-    """another world with the same observations and actions"""
+    env: str | None = None
+    """another environment with the same observations and actions"""
     video: Path | None = None
-    """film one episode there, as .mp4, and as a sheet of pictures beside it, as .png"""
+    """film one episode there, as .mp4, and as a sheet of images beside it, as .png"""
 
 
 @dataclass(kw_only=True)
@@ -97,7 +97,7 @@ class MetaTest:
     """the same seed has the same tasks"""
     likeliest: bool = False
     """take the likeliest action, instead of drawing by their probabilities"""
-    world: str | None = None
+    env: str | None = None
     """other tasks with the same observations and actions; sizes below that are not given are those it learned with"""
 
 
@@ -177,7 +177,7 @@ class Report:
 @dataclass
 class Compare:
     runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN RUN...")]
-    """run folders; those that learned from reward, and their claims, share a column where only worlds and seeds differ"""
+    """run folders; those that learned from reward, and their claims, share a column where only environments and seeds differ"""
     figure: Path | None = None
     """of those: draw their performance profiles there, as .png"""
 

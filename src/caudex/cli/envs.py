@@ -1,4 +1,4 @@
-"""Commands for worlds: play, meta-test."""
+"""Commands for environments: play, meta-test."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def play_(words: Sequence[str]) -> None:
     from caudex.core.disk import write
     from caudex.core.system import load
     from caudex.evaluation.plots import episodes as filming
-    from caudex.models.agent import Player
+    from caudex.models.agent import Agent
     from caudex.systems.reward.shared import summary, told
 
     player = load(flags.run)
-    if not isinstance(player, Player):
+    if not isinstance(player, Agent):
         raise CaudexError(
-            f"{flags.run} holds nothing that acts in a world; give a run of ppo or dqn, for example; one of rl2 is for "
+            f"{flags.run} holds nothing that acts in an environment; give a run of ppo or dqn, for example; one of rl2 is for "
             "`caudex meta-test`."
         )
-    found = summary(player.play(flags.episodes, flags.seed, not flags.drawn, flags.world))
+    found = summary(player.play(flags.episodes, flags.seed, not flags.drawn, flags.env))
     show([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *told(found))])
     if flags.video:
-        images, total, rate = player.watch(flags.seed, not flags.drawn, flags.world)
+        images, total, rate = player.watch(flags.seed, not flags.drawn, flags.env)
         filming.film(images, flags.video, rate)
         image = io.BytesIO()
         Image.fromarray(filming.sheet(images)).save(image, "png")
@@ -54,16 +54,16 @@ def meta_test_(words: Sequence[str]) -> None:
     from caudex.core.run import Run
     from caudex.core.system import load
     from caudex.evaluation.meta_test import maze_figure, regret, told, tried
-    from caudex.models.meta_agent import Agent
+    from caudex.models.meta_agent import MetaAgent
 
     agent = load(flags.run)
-    if not isinstance(agent, Agent):
+    if not isinstance(agent, MetaAgent):
         raise CaudexError(f"{flags.run} did not learn to learn; give a run of rl2.")
-    changed = flags.given() | ({"world": flags.world} if flags.world else {})
+    changed = flags.given() | ({"env": flags.env} if flags.env else {})
     found = tried(agent, flags.tasks, flags.seed, flags.likeliest, **changed)
-    world = agent.tasks(1, **changed)
-    show(told(world, found))
-    if world.name == "bandits":
+    env = agent.tasks(1, **changed)
+    show(told(env, found))
+    if env.name == "bandits":
         regret(Run(flags.run), agent, found, flags.seed, **changed)
-    if world.name == "mazes" and world.wanted > 1:
+    if env.name == "mazes" and env.wanted > 1:
         maze_figure(Run(flags.run), agent, found["rl2"], flags.seed, flags.likeliest, **changed)

@@ -72,7 +72,7 @@ def explained(command: str, name: str, kind: type) -> str:
     parts = [textwrap.fill(part, width) for part in inspect.getdoc(kind).split("\n\n")]
     examples = {"": "as it stands", " --scale tiny": "in seconds"}
     if {"data", "labels"} <= set(kind.__dataclass_fields__):
-        examples |= {" --data photos/": "your pictures", " --data photos/ --labels few.csv": "path,label"}
+        examples |= {" --data photos/": "your images", " --data photos/ --labels few.csv": "path,label"}
     if "column" in kind.__dataclass_fields__:
         examples |= {" --data texts/": "your texts"}
     if "second" in kind.__dataclass_fields__:
@@ -92,7 +92,7 @@ def explained(command: str, name: str, kind: type) -> str:
     ]
     if scales:
         parts.append("\n".join(["what the scales set:", *scales]))
-    if fitting := [signal for signal in names.places("signals") if names.needs(signal) in kind.feeds]:
+    if fitting := [signal for signal in names.places("signals") if names.needs(signal) in kind.accepts]:
         parts.append(textwrap.fill(f"what --also can add: {', '.join(fitting)}", width, subsequent_indent="  "))
     if kind.statement:
         parts.append(textwrap.fill(f"It claims that {kind.statement}; `caudex claim {name}` measures it.", width))

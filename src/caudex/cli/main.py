@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 
 from caudex.cli.commands import COMMANDS, Compare, Export, List, Predict, Report, Resume
 from caudex.cli.flags import parse, system_settings
-from caudex.cli.terminal import alone_in, leave, left_out, new_file, new_folder, show, tell
+from caudex.cli.terminal import alone_in, leave, left_out, new_file, new_folder, print_sentence, show
 from caudex.core import registry as names
 from caudex.core.errors import CaudexError
 from caudex.data.images.formats import image_files, read_images
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Exit code 0; 2 for what the user can mend, with one line on standard error; 130 after Ctrl-C. A world that hangs ends
+    """Exit code 0; 2 for what the user can mend, with one line on standard error; 130 after Ctrl-C. An environment that hangs ends
     the process with 1."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it warns of what is meant so
@@ -62,10 +62,10 @@ def command(name: str) -> Callable[[Sequence[str]], None]:
     name = name.replace("-", "_") + "_"
     if name in globals():
         return globals()[name]
-    from caudex.cli import envs as cli_worlds
+    from caudex.cli import envs as cli_envs
     from caudex.cli import texts as cli_texts
 
-    return getattr(cli_texts, name, None) or getattr(cli_worlds, name)
+    return getattr(cli_texts, name, None) or getattr(cli_envs, name)
 
 
 def usage() -> str:
@@ -74,7 +74,7 @@ def usage() -> str:
         "caudex: one trunk, many heads.\n"
         "Learn from few labels, and from every signal that costs none.\n\n"
         f"usage: caudex COMMAND ...\n\n{lines}\n\n"
-        "Begin with the digits that come with it, then with pictures of your own, in\n"
+        "Begin with the digits that come with it, then with images of your own, in\n"
         "photos/labelled/CLASS/ and photos/unlabelled/:\n"
         "  caudex train noisy-student\n"
         "  caudex train noisy-student --data photos/\n"
@@ -85,7 +85,7 @@ def usage() -> str:
 
 KINDS = {
     "few_labels": "images", "pretraining": "images", "dense": "images", "studies": "images", "text": "texts",
-    "reward": "a world", "meta": "tasks",
+    "reward": "an environment", "meta": "tasks",
 }  # fmt: skip
 """what the folders of systems learn from, where their names do not say it"""
 
@@ -95,12 +95,12 @@ def list_(words: Sequence[str]) -> None:
     from rich.table import Table
 
     flags = parse(List, words, "list")
-    if flags.what not in ("", "worlds"):
-        raise CaudexError(f"list {flags.what}: say `caudex list`, or `caudex list worlds`.")
+    if flags.what not in ("", "envs"):
+        raise CaudexError(f"list {flags.what}: say `caudex list`, or `caudex list envs`.")
     if flags.what:
-        from caudex import envs as worlds
+        from caudex import envs as envs
 
-        print(*worlds.names(), sep="\n")
+        print(*envs.names(), sep="\n")
         return
     systems = Table(
         "system",
@@ -122,7 +122,7 @@ def list_(words: Sequence[str]) -> None:
     console.print(systems)
     console.print(signals)
     console.print(
-        "Few labels and many unlabelled pictures? Take noisy-student. Only labels? Take supervised.", style="italic"
+        "Few labels and many unlabelled images? Take noisy-student. Only labels? Take supervised.", style="italic"
     )
 
 
@@ -148,7 +148,7 @@ def probe_(words: Sequence[str]) -> None:
         )
     other = any(word.split("=")[0] == "--data" for word in words)
     if not other and (found["system"] == "next-frame" or "data" not in known):
-        raise CaudexError(f"{words[0]} did not learn from pictures; say on which to probe it: --data FOLDER.")
+        raise CaudexError(f"{words[0]} did not learn from images; say on which to probe it: --data FOLDER.")
     kept = ("trunk", "width", "depth", "stride", "mirror", "seed", *([] if other else ("data", "labels", "size")))
     flags = [flag for name in kept if known.get(name) is not None for flag in _flag(name, known[name])]
     return train_(["probe", "--start", words[0], *flags, *words[1:]])
@@ -181,13 +181,13 @@ def claim_(words: Sequence[str]) -> None:
 
 def resume_(words: Sequence[str]) -> None:
     flags = parse(Resume, words, "resume")
-    from caudex.core.system import intact, opened, rebuilt
+    from caudex.core.system import is_complete, open_run, read_dataclass
     from caudex.evaluation.claim import Plan
 
-    system, run = opened(flags.run)
-    if run.kept("plan"):
-        carry_out_claim(system, run, rebuilt(Plan, run, "plan"))
-    elif intact(run):
+    system, run = open_run(flags.run)
+    if run.read_json("plan"):
+        carry_out_claim(system, run, read_dataclass(Plan, run, "plan"))
+    elif is_complete(run):
         raise CaudexError(
             f"{flags.run} is finished; there is nothing to resume. {flags.run / 'report.html'} shows what it found."
         )
@@ -200,7 +200,7 @@ def predict_(words: Sequence[str]) -> None:
     from caudex.core.system import load
 
     if not flags.files:
-        raise CaudexError(f"say which pictures or texts: caudex predict {flags.run} FILES..., files or folders.")
+        raise CaudexError(f"say which images or texts: caudex predict {flags.run} FILES..., files or folders.")
     new_file("--csv", flags.csv)
     model = load(flags.run)
     if not hasattr(model, "predict"):
@@ -244,17 +244,17 @@ def compare_(words: Sequence[str]) -> None:
         raise CaudexError("compare needs at least two run folders.")
     new_file("--figure", flags.figure, ".png")
     from caudex import reports
-    from caudex.core.system import opened
-    from caudex.systems.reward.shared import OnWorld
+    from caudex.core.system import open_run
+    from caudex.systems.reward.shared import OnEnv
 
-    runs = {path: opened(path) for path in flags.runs}
-    acted = reports.of_worlds([each for each in runs.values() if isinstance(each[0], OnWorld)])
+    runs = {path: open_run(path) for path in flags.runs}
+    acted = reports.of_envs([each for each in runs.values() if isinstance(each[0], OnEnv)])
     said = reports.judge(acted)
-    alone = [reports.of_run(path, *each) for path, each in runs.items() if not isinstance(each[0], OnWorld)]
+    alone = [reports.of_run(path, *each) for path, each in runs.items() if not isinstance(each[0], OnEnv)]
     for table in reports.comparison(alone + acted):
         show(table)
     for sentence in said:
-        tell(sentence)
+        print_sentence(sentence)
     if flags.figure:
         reports.draw(acted, flags.figure)
     for path, (_, run) in runs.items():
@@ -290,19 +290,19 @@ def carry_out(system, run, fresh: bool = False) -> None:
 
     with alone_in(run, fresh):
         run.hardware.check()
-        fabric_of(run.hardware)  # a device that is not there is found out before the pictures are read
+        fabric_of(run.hardware)  # a device that is not there is found out before the images are read
         if run.hardware.threads:
             import torch
 
             torch.set_num_threads(run.hardware.threads)
         start(system, run)
         finish(system.train(run), run)
-        if not run.leads:
+        if not run.is_main_process:
             return
-        results = run.kept("results", {})
-        show(system.tell(results))
+        results = run.read_json("results", {})
+        show(system.result_rows(results))
         for line in filter(None, (system.legend, str(run.compute))):
-            tell(line)
+            print_sentence(line)
         for line in (*left_out(run), *system.warn(results)):
             print(f"caudex: {line}", file=sys.stderr)
         write_report(run.path)
@@ -317,8 +317,8 @@ def carry_out_claim(system, run, plan, fresh: bool = False) -> None:
         run.hardware.check()
         found = measure(system, run, plan)
         show(claim_table(found))
-        tell(SPREAD)
-        tell(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
+        print_sentence(SPREAD)
+        print_sentence(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
         if plan.scale == "tiny":
             print(
                 "caudex: --scale tiny trains for seconds; it shows that all works, not what is gained.", file=sys.stderr

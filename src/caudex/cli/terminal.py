@@ -29,7 +29,7 @@ def leave(code: int, sentence: str) -> NoReturn:
 @contextlib.contextmanager
 def alone_in(run, fresh: bool) -> Iterator[None]:
     """No other process trains in this folder meanwhile, and a `fresh` one in which nothing was learned does not stay."""
-    if not run.leads:
+    if not run.is_main_process:
         yield
         return
     folder = locked(run.path)
@@ -88,7 +88,7 @@ def show(rows: Sequence[tuple]) -> None:
         console.print(table)
 
 
-def tell(sentence: str) -> None:
+def print_sentence(sentence: str) -> None:
     """On standard output, broken between words where the terminal ends, or after 80 columns."""
     width = shutil.get_terminal_size().columns
     print(textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False))
@@ -130,7 +130,7 @@ def new_folder(given: Path | None, name: str, hardware) -> Path:
     Further processes of the same run take the first one's."""
     from caudex.core.run import Run
 
-    if not Run("", hardware=hardware).leads:
+    if not Run("", hardware=hardware).is_main_process:
         if given is None and "CAUDEX_RUN" not in os.environ:
             raise CaudexError("say --run FOLDER, that the processes which were started together agree on it.")
         return given or Path(os.environ["CAUDEX_RUN"])

@@ -49,7 +49,7 @@ def fill_(words: Sequence[str]) -> None:
     if flags.then is not None:
         from caudex.core.run import Run
 
-        random = Run(flags.run).kept("results", {}).get("random", 0.5)  # a public BERT saw as many of both
+        random = Run(flags.run).read_json("results", {}).get("random", 0.5)  # a public BERT saw as many of both
         told = model.follows(flags.text, flags.then)
         print(f"it follows: {told:.1%}; one who has not read them would say {1 - random:.1%}")
         return

@@ -32,6 +32,6 @@ def interruptible() -> Iterator[list]:
 
 def say(run: Run, sentence: str) -> None:
     """A line on standard output, once in a run, from the first of several processes and not from a claim's."""
-    if not run.root.quiet and run.leads and sentence not in run.root.said:
+    if not run.root.quiet and run.is_main_process and sentence not in run.root.said:
         run.root.said.add(sentence)
         print(sentence, flush=True)

@@ -18,7 +18,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware, make_fabric
 from caudex.core.learner import Learner
 from caudex.core.progress import Progress
-from caudex.core.run import Run, derived
+from caudex.core.run import Run, derive_seed
 
 LOG_EVERY = 50  # steps from one row of metrics to the next
 AGREE_EVERY = 10  # steps from one look at the first process's clock to the next, where there are several processes
@@ -32,7 +32,7 @@ def fit(
     steps: int | None = None,
     minutes: float | None = None,
     flops: float | None = None,
-    experience: int | None = None,
+    samples: int | None = None,
     run: Run | None = None,
     evaluate: Callable[[Learner], dict[str, float]] | None = None,
     at: Sequence[float] = (),
@@ -48,33 +48,35 @@ def fit(
     (`at`); `step` replaces the gradient step (TRPO).
     Raises CaudexError for a signal without a source, and when a loss stops being a finite number.
     """
-    budget = Budget(steps, minutes, flops, experience)
+    budget = Budget(steps, minutes, flops, samples)
     at = at or [number / EVALUATIONS for number in range(1, EVALUATIONS + 1)]
     for name in learner.signals.keys() - sources.keys():
         raise CaudexError(f"signal '{name}' has no source; give fit one for each signal.")
     state = _State(learner, sources, run)
     hardware = run.hardware if run else Hardware()
     fabric = make_fabric(hardware)
-    if run and run.kept("finished") and run.checkpoints:
+    if run and run.read_json("finished") and run.checkpoints:
         state.load()
-        run.spend(state.flops, state.seconds)
+        run.add_cost(state.flops, state.seconds)
         return learner.to(fabric.device).eval()
     with (
         _attached(learner, fabric, hardware),
         torch.random.fork_rng(devices=_cuda(fabric.device)),
         interruptible() as interrupted,
-        Progress((run and run.name) or "training", silent=run is None or run.root.quiet or not run.leads) as progress,
+        Progress(
+            (run and run.name) or "training", silent=run is None or run.root.quiet or not run.is_main_process
+        ) as progress,
     ):
         state.load()
         progress.go_on(budget.used(*state.spent))
         if run:
-            run.cut(state.logged)
-            run.keep("about", _about(learner, state.sources, budget, fabric.device))
+            run.truncate_metrics(state.logged)
+            run.write_json("about", _about(learner, state.sources, budget, fabric.device))
         learner.train()
         started, saved = time.perf_counter() - state.seconds, state.seconds
         while (used := budget.used(*state.spent)) < 1:
             learner.progress = used
-            _seed(derived(run.seed if run else 0, "step", state.step, fabric.global_rank), fabric.device)
+            _seed(derive_seed(run.seed if run else 0, "step", state.step, fabric.global_rank), fabric.device)
             try:
                 batches = _next(sources, fabric.device)
             except StopIteration:
@@ -91,7 +93,7 @@ def fit(
                 )
             asked = 0.0
             if fabric.world_size == 1 or state.step % AGREE_EVERY == 0 or state.step < LOG_EVERY:
-                state.seconds, asked = _agreed(fabric, time.perf_counter() - started, len(interrupted))
+                state.seconds, asked = broadcast_first(fabric, time.perf_counter() - started, len(interrupted))
             reached = budget.used(*state.spent)
             looked = any(used < share <= reached for share in at)
             if state.step % LOG_EVERY == 0 or (looked and state.step < LOG_EVERY):
@@ -110,7 +112,7 @@ def fit(
         state.flush()
         if run:
             # some know their trivial loss only now
-            run.keep("about", _about(learner, state.sources, budget, fabric.device))
+            run.write_json("about", _about(learner, state.sources, budget, fabric.device))
         state.finish()
         fabric.barrier()  # what the first process wrote can be read by the others
     return learner.eval()
@@ -130,12 +132,12 @@ class _State:
 
     @property
     def spent(self) -> tuple[int, float, float, int]:
-        """What a budget counts: steps, seconds, FLOPs, experience."""
-        return self.step, self.seconds, self.flops, self.experience
+        """What a budget counts: steps, seconds, FLOPs, samples."""
+        return self.step, self.seconds, self.flops, self.samples_seen
 
     @property
-    def experience(self) -> int:
-        return sum(getattr(source, "experience", 0) for source in self.sources)
+    def samples_seen(self) -> int:
+        return sum(getattr(source, "samples_seen", 0) for source in self.sources)
 
     @property
     def flops(self) -> float:
@@ -162,7 +164,7 @@ class _State:
             tensors = [value for _, value in rows if isinstance(value, Tensor)]
             values = iter(torch.stack(tensors).tolist() if tensors else [])
             rows[:] = [(step, next(values) if isinstance(value, Tensor) else value) for step, value in rows]
-        self.pending = _gathered(self.pending)
+        self.pending = gather_metrics(self.pending)
         losses = ((name.removesuffix("/loss"), rows) for name, rows in self.pending.items() if name.endswith("/loss"))
         bad = [(step, name, value) for name, rows in losses for step, value in rows if not math.isfinite(value)]
         if bad:  # the first drags the others along
@@ -186,10 +188,10 @@ class _State:
         self.pending = {}
         for source in self.sources:
             self.latest |= getattr(source, "told", dict)()
-        counts = {"experience": self.experience, "flops": self.flops}
+        counts = {"samples": self.samples_seen, "flops": self.flops}
         self._write(self.latest | {"progress": self.learner.progress} | counts)
         if self.run:
-            self.run.clock(
+            self.run.log_timing(
                 self.step, {"seconds": round(self.seconds, 3), "steps_per_second": round(self.step / self.seconds, 3)}
             )
 
@@ -211,10 +213,10 @@ class _State:
         if not self.run:
             return
         self.run.log(self.step, row)
-        if self.run.leads:
+        if self.run.is_main_process:
             if self._board is None:
                 self._board = self.run.board(self.step)
-            with suppress(OSError):  # a disk that is full stops checkpoints, not the pictures of them
+            with suppress(OSError):  # a disk that is full stops checkpoints, not the images of them
                 for name, value in row.items():
                     self._board.add_scalar(name, value, self.step)
 
@@ -249,7 +251,7 @@ class _State:
             source.load_state_dict(saved)
         self.stepped, self.rate, self.seconds = state["flops"], state["rate"], state["seconds"]
         self.learner.progress, self.logged = state["progress"], state["logged"]
-        if self.run.leads:
+        if self.run.is_main_process:
             self.pending = {name: [tuple(row) for row in rows] for name, rows in state["pending"].items()}
 
     def finish(self) -> None:
@@ -257,8 +259,8 @@ class _State:
             self._board.close()
         self.save()
         if self.run:
-            self.run.spend(self.flops, self.seconds)
-            self.run.keep("finished", {"step": self.step, "flops": self.flops, "seconds": round(self.seconds, 3)})
+            self.run.add_cost(self.flops, self.seconds)
+            self.run.write_json("finished", {"step": self.step, "flops": self.flops, "seconds": round(self.seconds, 3)})
 
 
 def distinct(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -293,7 +295,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
                 values[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
-def _gathered(rows: dict[str, list]) -> dict[str, list]:
+def gather_metrics(rows: dict[str, list]) -> dict[str, list]:
     """The rows of all processes, in one order."""
     if not torch.distributed.is_initialized():
         return rows
@@ -303,7 +305,7 @@ def _gathered(rows: dict[str, list]) -> dict[str, list]:
     return {name: sorted(row for part in parts for row in part.get(name, [])) for name in names}
 
 
-def _agreed(fabric, *figures: float) -> list[float]:
+def broadcast_first(fabric, *figures: float) -> list[float]:
     """What the first process says: clocks differ, and all must stop at the same step."""
     if fabric.world_size == 1:
         return list(figures)
@@ -365,7 +367,7 @@ def _about(learner: Learner, sources: list, budget: Budget, device: torch.device
             name: sum(p.numel() for p in part.parameters())
             for name, part in {"trunk": learner.trunk, **learner.signals}.items()
         },
-        "trivial": {name: signal.trivial() for name, signal in learner.signals.items()},
+        "chance_loss": {name: signal.chance_loss() for name, signal in learner.signals.items()},
         "weights": {name: signal.weight for name, signal in learner.signals.items()},
         "budget": vars(budget),
         "resumes": f"to a result of the same kind, not bit for bit: {inexact[0]}" if inexact else "bit for bit",

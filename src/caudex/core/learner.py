@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from torch.optim import AdamW, Optimizer
 
 from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 
 
-class Remembering:
+class CachedTrunk:
     """The trunk as the signals of one step see it: the same tensor is encoded once.
 
     A pass is the same if tensor, gradient mode, train mode and frozenness are; with recurrent state it is never shared.
@@ -83,9 +83,9 @@ class Learner(nn.Module):
         """`fit` hands in what runs the passes on its devices; None is this module itself."""
         self._passes = (forward, backward)  # in a tuple: not a part of this module
 
-    def forward(self, batches: Mapping) -> dict[str, Taught]:
+    def forward(self, batches: Mapping) -> dict[str, SignalOutput]:
         """What all signals say that speak this step; `step` weighs their losses."""
-        trunk, taught = Remembering(self.trunk), {}
+        trunk, taught = CachedTrunk(self.trunk), {}
         for name, signal in self.signals.items():
             signal.progress = self.progress
             said = signal.loss(trunk, batches[name])
@@ -93,13 +93,13 @@ class Learner(nn.Module):
                 taught[name] = said
         return taught
 
-    def step(self, batches: Mapping) -> dict[str, Taught]:
+    def step(self, batches: Mapping) -> dict[str, SignalOutput]:
         """One sum of losses, one backward pass, one optimiser step, one update of each shadow."""
         taught = self.teach(batches)
         self.move()
         return taught
 
-    def teach(self, batches: Mapping) -> dict[str, Taught]:
+    def teach(self, batches: Mapping) -> dict[str, SignalOutput]:
         """The first half of a step: the gradients of all losses together, in the parameters."""
         for group in self.optimizer.param_groups:
             for weight in group["params"]:
@@ -122,7 +122,7 @@ class Learner(nn.Module):
         for shadow in self.following:
             shadow.update()
 
-    def _compared(self, taught: dict[str, Taught]) -> dict[str, Taught]:
+    def _compared(self, taught: dict[str, SignalOutput]) -> dict[str, SignalOutput]:
         """With the norm of each weighted loss's gradient on the trunk, and its cosine with those before it: below zero
         the signals pull the trunk apart. Of several processes the mean gradient counts."""
         weights = [p for p in self.trunk.parameters() if p.requires_grad]
@@ -146,11 +146,11 @@ class Learner(nn.Module):
         together = []
         for group in self.optimizer.param_groups:
             if group.get("clip"):
-                shorten(group["params"], group["clip"])
+                clip_grad_norm(group["params"], group["clip"])
             else:
                 together += group["params"]
         if self.clip:
-            shorten(together, self.clip)
+            clip_grad_norm(together, self.clip)
 
     def shadows(self) -> list[Shadow]:
         """Each distinct shadow once, however many signals hold it; a shadow's copy is not searched for further ones."""
@@ -176,7 +176,7 @@ def weighted(loss: Tensor, weight: float) -> Tensor:
     return loss if weight == 1 else weight * loss
 
 
-def shorten(weights: list[Tensor], most: float) -> None:
+def clip_grad_norm(weights: list[Tensor], most: float) -> None:
     """Scale the gradients of these weights so that all together are at most as long. torch's own sorts them by device first,
     which takes longer than the rest where the network is small."""
     gradients = [weight.grad for weight in weights if weight.grad is not None]

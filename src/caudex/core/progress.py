@@ -14,11 +14,11 @@ class Progress:
 
     def __init__(self, what: str, total: float = 1.0, slow: bool = False, silent: bool = False):
         self.what, self.total, self.done, self.earlier = what, max(total, 1e-9), 0.0, 0.0
-        self.slow, self.silent, self.bar = slow, silent, None
+        self.target, self.silent, self.bar = slow, silent, None
         self.shown = self.began = time.monotonic()
 
     def __enter__(self) -> Progress:
-        if self.slow and not self.silent and sys.stderr.isatty():
+        if self.target and not self.silent and sys.stderr.isatty():
             self._start()
         return self
 
@@ -37,7 +37,7 @@ class Progress:
     def show(self, share: float, note: Callable[[], str] = str) -> None:
         """The share that is done; `note` is asked for further words only when something is shown."""
         now, terminal = time.monotonic(), sys.stderr.isatty()
-        pause = (now - self.shown < (0.2 if terminal else 30) or now - self.began < 2) and not self.slow
+        pause = (now - self.shown < (0.2 if terminal else 30) or now - self.began < 2) and not self.target
         if self.silent or pause:
             return
         self.shown, said = now, note()

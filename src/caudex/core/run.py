@@ -1,7 +1,7 @@
 """The run folder: all of one training, readable without this package.
 
 settings.yaml   the system's name and settings (`format: 1`)
-facts.json      what training found out about its data (classes, picture shape), enough to rebuild the network
+facts.json      what training found out about its data (classes, image shape), enough to rebuild the network
 metrics.jsonl   one row every so many steps; timing.jsonl has all clock figures apart, so that metrics compare bit for bit
 checkpoints/    STEP/weights.safetensors, optimizer.safetensors, state.json with their hashes
 tables/*.csv, figures/*.png, claim.json, compute.json, finished.json, report.html
@@ -47,7 +47,7 @@ class Run:
     ):
         self.path, self.name = Path(path), name
         self.root: Run = parent.root if parent else self
-        self.seed = derived(seed, name) if name else seed
+        self.seed = derive_seed(seed, name) if name else seed
         self.hardware = hardware or Hardware()
         self.compute: Compute = parent.compute if parent else Compute(price=self.hardware.price)  # one account for all
         if parent is None:
@@ -59,7 +59,7 @@ class Run:
         return Run(self.path / "stages" / name, self.seed, self.hardware, self, name)
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process writes (the first of several, also before they know each other)."""
         if torch.distributed.is_initialized():
             return torch.distributed.get_rank() == 0
@@ -71,7 +71,7 @@ class Run:
 
     def write(self, name: str, content: str | bytes) -> None:
         """Whole or not at all."""
-        if self.leads:
+        if self.is_main_process:
             with self.writing(name):
                 write(self.path / name, content)
 
@@ -90,11 +90,11 @@ class Run:
                 f"could not write {what} ({error.strerror or error}){safe}. Make room and {way}."
             ) from None
 
-    def keep(self, name: str, value: Any) -> None:
+    def write_json(self, name: str, value: Any) -> None:
         """A JSON file of the run."""
         self.write(name + ".json", json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
-    def kept(self, name: str, default: Any = None) -> Any:
+    def read_json(self, name: str, default: Any = None) -> Any:
         file = self.path / (name + ".json")
         if not file.exists():
             return default
@@ -131,16 +131,16 @@ class Run:
         started = time.perf_counter()
         with counting(*modules) as counter:
             yield
-        self.spend(counter.flops, time.perf_counter() - started)
+        self.add_cost(counter.flops, time.perf_counter() - started)
 
     @contextmanager
     def seeded(self, what: str) -> Iterator[None]:
         """Random numbers that follow from the run's seed and `what`; the global generators stay as they were."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derived(self.seed, what))
+            torch.manual_seed(derive_seed(self.seed, what))
             yield
 
-    def spend(self, flops: float, seconds: float) -> None:
+    def add_cost(self, flops: float, seconds: float) -> None:
         self.compute.flops += flops
         self.compute.seconds += seconds
 
@@ -185,7 +185,7 @@ class Run:
 
     def save_checkpoint(self, step: int, weights: dict[str, Tensor], state: dict) -> None:
         """Written aside, flushed to disk, renamed; then older ones go. A failure leaves the last one as it was."""
-        if not self.leads:
+        if not self.is_main_process:
             return
         folder = self.path / "checkpoints"
         final, aside, before = folder / str(step), folder / f".{step}", folder / f".{step}.before"
@@ -242,11 +242,11 @@ class Run:
     def log(self, step: int, metrics: dict[str, float]) -> None:
         self._append("metrics.jsonl", {"step": step} | metrics)
 
-    def clock(self, step: int, figures: dict[str, float]) -> None:
+    def log_timing(self, step: int, figures: dict[str, float]) -> None:
         self._append("timing.jsonl", {"step": step} | figures)
 
     def _append(self, name: str, row: dict) -> None:
-        if self.leads:
+        if self.is_main_process:
             self.path.mkdir(parents=True, exist_ok=True)
             with self.writing(name), (self.path / name).open("a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -272,12 +272,12 @@ class Run:
         files = (self.path / name for name in ("metrics.jsonl", "timing.jsonl"))
         return {file.name: file.stat().st_size for file in files if file.exists()}
 
-    def cut(self, logged: Mapping[str, int]) -> None:
+    def truncate_metrics(self, logged: Mapping[str, int]) -> None:
         """Forget the metrics that came after so many bytes: they will come again."""
-        for name, size in self.logged().items() if self.leads else ():
+        for name, size in self.logged().items() if self.is_main_process else ():
             os.truncate(self.path / name, min(size, logged.get(name, 0)))
 
 
-def derived(seed: int, *names: object) -> int:
+def derive_seed(seed: int, *names: object) -> int:
     """A seed that depends on the seed and the names alone, in [0, 2**62)."""
     return int.from_bytes(hashlib.blake2b(repr((seed, *names)).encode(), digest_size=8).digest(), "little") >> 2

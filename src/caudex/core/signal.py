@@ -12,7 +12,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.registry import find
 
 
-class Taught(NamedTuple):
+class SignalOutput(NamedTuple):
     """What one signal says of one batch."""
 
     loss: Tensor  # a scalar
@@ -36,14 +36,14 @@ class Signal(nn.Module):
     """which of a system's sources feeds this signal when it is added by `--also`: labelled, unlabelled, pairs, frames"""
 
     @classmethod
-    def asked(cls, what: str | None, facts: dict) -> Signal:
+    def from_spec(cls, what: str | None, facts: dict) -> Signal:
         """Made from the command line's `NAME:what`; `facts` is what the system knows of its data."""
         if what is not None:
             raise CaudexError(f"--also {what!r} is neither a weight nor anything that this signal knows; say NAME:0.5.")
-        return cls(**cls.known(facts))
+        return cls(**cls.arguments_from(facts))
 
     @classmethod
-    def known(cls, facts: dict) -> dict:
+    def arguments_from(cls, facts: dict) -> dict:
         """Arguments that follow from `facts`; raises CaudexError where there is nothing to learn in such data."""
         return {}
 
@@ -54,16 +54,16 @@ class Signal(nn.Module):
         """Parameter groups with settings of their own (lr, betas, clip); all others are stepped with the trunk."""
         return []
 
-    def trivial(self) -> float | None:
+    def chance_loss(self) -> float | None:
         """The loss of one who learned nothing, drawn beside the curve (ln K for a K-way choice)."""
         return None
 
-    def loss(self, trunk: nn.Module, batch) -> Taught | None:
+    def loss(self, trunk: nn.Module, batch) -> SignalOutput | None:
         raise NotImplementedError
 
 
 LEAST = 1 / 255**2
-"""of a squared error that another is measured by: one step of 8 bits, lest a still film or a black picture count most"""
+"""of a squared error that another is measured by: one step of 8 bits, lest a still film or a black image count most"""
 
 
 @contextmanager
@@ -84,18 +84,18 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(1) == labels).float().mean()
 
 
-def asked(words: str, facts: dict) -> tuple[str, Signal]:
+def signal_from_spec(words: str, facts: dict) -> tuple[str, Signal]:
     """`rotation`, `rotation:0.5`, `labels:colour:0.5` to a name and a signal with its weight.
 
     Raises CaudexError as `meant` does, and where the data have no such thing.
     """
-    name, kind, what, weight = meant(words)
-    signal = kind.asked(what, facts)
+    name, kind, what, weight = parse_spec(words)
+    signal = kind.from_spec(what, facts)
     signal.weight = weight
     return name, signal
 
 
-def meant(words: str) -> tuple[str, type[Signal], str | None, float]:
+def parse_spec(words: str) -> tuple[str, type[Signal], str | None, float]:
     """Name, kind, what of it, and weight, as far as they are known before any data.
 
     Raises CaudexError for an unknown name or a weight that is not positive.

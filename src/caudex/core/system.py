@@ -14,19 +14,19 @@ from caudex.core.fit import distinct, restore
 from caudex.core.hardware import Hardware
 from caudex.core.registry import find, places
 from caudex.core.run import Run
-from caudex.core.signal import Signal, asked, meant
+from caudex.core.signal import Signal, parse_spec, signal_from_spec
 
 NEEDS = {
-    "labelled": "labelled pictures",
-    "unlabelled": "unlabelled pictures",
+    "labelled": "labelled images",
+    "unlabelled": "unlabelled images",
     "pairs": "pairs of views",
     "frames": "videos",
     "scenes": "scenes whose every pixel is known",
     "tokens": "running text",
     "sentences": "pairs of passages",
-    "rollouts": "a world to act in, and its reward",
+    "rollouts": "an environment to act in, and its reward",
     "histories": "trials of one task after the other, and a memory of each",
-    "replay": "a memory of what was lived through in a world",
+    "replay": "a memory of what was lived through in an environment",
 }
 """what the kinds of source are called; see `Signal.needs`"""
 
@@ -52,13 +52,13 @@ class System:
     """further signals on the same trunk, of those named above: NAME, NAME:WEIGHT or labels:COLUMN"""
 
     scales: ClassVar[dict[str, dict]] = {"laptop": {}}
-    feeds: ClassVar[tuple[str, ...]] = ()
+    accepts: ClassVar[tuple[str, ...]] = ()
     """the kinds of source that signals of `--also` can have here; see NEEDS"""
     statement: ClassVar[str] = ""
     """what the claim says, in one sentence"""
     measure: ClassVar[str] = "test accuracy"
     """what the claim's figure is"""
-    form: ClassVar[str] = ".2%"
+    number_format: ClassVar[str] = ".2%"
     """how that figure is written"""
     legend: ClassVar[str] = ""
     """how to read what `tell` tells, where its signs need it"""
@@ -72,9 +72,9 @@ class System:
     def claim(self, run: Run) -> Any:
         raise CaudexError(f"{type(self).__name__} makes no claim.")
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         """Rows for the screen and the report, header first, from what `train` kept in results.json."""
-        rows = [("", "accuracy", "95% interval", "corrupted pictures")]
+        rows = [("", "accuracy", "95% interval", "corrupted images")]
         for name, found in results.items():
             if isinstance(found, dict) and "accuracy" in found:
                 interval = f"{found['low']:.1%} to {found['high']:.1%} of {found['tested']:,}"
@@ -97,13 +97,13 @@ class System:
             return {"minutes": self.minutes and self.minutes * share, "flops": self.flops and self.flops * share}
         return {"steps": self.steps}
 
-    def further(self, facts: dict) -> dict[str, Signal]:
+    def extra_signals(self, facts: dict) -> dict[str, Signal]:
         """The signals that `--also` adds, by name."""
-        return dict(asked(words, facts) for words in self.also)
+        return dict(signal_from_spec(words, facts) for words in self.also)
 
     def joined(self, own: Mapping[str, Signal], facts: dict) -> dict[str, Signal]:
         """The system's own signals and those of `--also`."""
-        further = self.further(facts)
+        further = self.extra_signals(facts)
         for name in own.keys() & further.keys():
             raise CaudexError(f"--also {name}: this system teaches it already; leave it out.")
         return {**own, **further}
@@ -116,8 +116,8 @@ class System:
 
     def check(self) -> None:
         """Raises CaudexError for a setting out of its range; each system adds its own by `positive` and the like."""
-        inside(self, seed=(0, float("inf")))
-        can_join(self.also, self.feeds)
+        check_range(self, seed=(0, float("inf")))
+        can_join(self.also, self.accepts)
         for name, lowest in {"steps": 1, "minutes": 1e-9, "flops": 1}.items():
             value = getattr(self, name)
             if value is not None and not lowest <= value < float("inf"):
@@ -126,7 +126,7 @@ class System:
 
 def can_join(also: Sequence[str], feeds: Container[str]) -> None:
     """Raises CaudexError for signals of `--also` that are unknown, come twice, or find no source of their kind."""
-    signals = {name: kind for name, kind, *_ in map(meant, also)}
+    signals = {name: kind for name, kind, *_ in map(parse_spec, also)}
     for name, kind in signals.items():
         _fed(name, kind.needs, feeds)
     if len(signals) < len(also):
@@ -139,7 +139,7 @@ def _fed(name: str, needs: str, offered: Container[str]) -> None:
         raise CaudexError(f"--also {name}: it needs {what}, which this system has not; leave it out.")
 
 
-def inside(system: System, **ranges: tuple[float, float]) -> None:
+def check_range(system: System, **ranges: tuple[float, float]) -> None:
     """Raises CaudexError unless each named setting lies in its (lowest, highest)."""
     for name, (low, high) in ranges.items():
         value = getattr(system, name)
@@ -167,14 +167,14 @@ def start(system: System, run: Run) -> None:
     """Check the settings and write them down."""
     system.check()
     run.save_settings(name_of(system), {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(system).items()})
-    run.keep("hardware", asdict(run.hardware))
+    run.write_json("hardware", asdict(run.hardware))
 
 
-def opened(path: str | Path) -> tuple[System, Run]:
+def open_run(path: str | Path) -> tuple[System, Run]:
     """The system and run of a run folder. Only registered classes are named there; none of its content is executed."""
     run = Run(path)
     found = run.settings()
-    run = Run(path, hardware=rebuilt(Hardware, run, "hardware"))
+    run = Run(path, hardware=read_dataclass(Hardware, run, "hardware"))
     kind = find("systems", found["system"])
     known = {field.name for field in fields(kind)}
     unknown = sorted(set(found["settings"]) - known)
@@ -197,10 +197,10 @@ def opened(path: str | Path) -> tuple[System, Run]:
     return system, run
 
 
-def rebuilt(kind: type, run: Run, name: str) -> Any:
+def read_dataclass(kind: type, run: Run, name: str) -> Any:
     """The dataclass that the run keeps as NAME.json."""
     try:
-        return kind(**run.kept(name, {}))
+        return kind(**run.read_json(name, {}))
     except TypeError:
         raise CaudexError(
             f"{run.path}/{name}.json is not as caudex wrote it; restore it, or delete it for the defaults."
@@ -211,14 +211,14 @@ def finish(model: Any, run: Run) -> None:
     """Keep the weights, so that `load` needs no data and no stage's checkpoint, and the account of the run."""
     weights = safe_bytes(distinct(model.state_dict()))
     run.write("model.safetensors", weights)
-    run.keep("compute", run.compute.report())
-    run.keep("finished", run.compute.report() | {"model": sha256(weights).hexdigest()})
+    run.write_json("compute", run.compute.report())
+    run.write_json("finished", run.compute.report() | {"model": sha256(weights).hexdigest()})
 
 
-def intact(run: Run) -> bool:
+def is_complete(run: Run) -> bool:
     """Whether the run is finished, its weights are those that were written, and its facts are there."""
-    finished, file = run.kept("finished"), run.path / "model.safetensors"
-    if not finished or run.kept("facts") is None or not file.exists():
+    finished, file = run.read_json("finished"), run.path / "model.safetensors"
+    if not finished or run.read_json("facts") is None or not file.exists():
         return False
     return sha256(file.read_bytes()).hexdigest() == finished.get("model")
 
@@ -227,18 +227,18 @@ def load(path: str | Path) -> Any:
     """What `train` returned, from a run folder: an object with `.trunk`, `.signals` and its verbs."""
     from safetensors.torch import load as read
 
-    system, run = opened(path)
-    facts, file = run.kept("facts"), run.path / "model.safetensors"
-    if run.kept("plan"):
+    system, run = open_run(path)
+    facts, file = run.read_json("facts"), run.path / "model.safetensors"
+    if run.read_json("plan"):
         raise CaudexError(f"{path} is a claim, not a model; its runs are below {path}/stages.")
-    if not run.kept("finished"):
+    if not run.read_json("finished"):
         raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
     if facts is None:
         raise CaudexError(
             f"{path}/facts.json is gone; put it back, or `caudex resume {path}` writes it again from the data "
             "(an imported model is imported again)."
         )
-    if not intact(run):
+    if not is_complete(run):
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
     try:
         model = system.model(facts)

@@ -1,4 +1,4 @@
-"""What a world is: environments side by side that one acts in."""
+"""What an environment is: environments side by side that one acts in."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Outcome(NamedTuple):
     metres: np.ndarray | None = None  # float64 [N]: how far along x each body has come; NaN where it is not told
 
 
-class World:
+class Env:
     """`count` environments of one kind, stepped together; `observation` and `action` are Gymnasium spaces of one.
 
     Nothing begins anew by itself: `reset(seeds, which)` does it where `which` says so. An episode follows from its seed
-    and the actions in it, unless `exact` is False. Pictures are uint8 [C, H, W]: one frame; whoever acts stacks them.
+    and the actions in it, unless `exact` is False. Images are uint8 [C, H, W]: one frame; whoever acts stacks them.
     """
 
     name: str
@@ -37,7 +37,7 @@ class World:
     longest: int = 0
     """steps for which an episode is played where policies are compared; 0: to its end"""
     rate: float = 30
-    """pictures a second at which it is to be watched"""
+    """images a second at which it is to be watched"""
 
     @property
     def actions(self) -> dict:
@@ -73,6 +73,6 @@ def anything(action: Any, seed: int) -> Callable[[np.ndarray], np.ndarray]:
 def described(facts: dict) -> str:
     """What is seen and done where observations have this `shape` and these are the `actions`, in words."""
     shape, actions = facts["shape"], facts["actions"]
-    seen = f"pictures {tuple(shape)}" if len(shape) == 3 else f"{math.prod(shape)} numbers"
+    seen = f"images {tuple(shape)}" if len(shape) == 3 else f"{math.prod(shape)} numbers"
     acts = f"{actions['count']} actions" if "count" in actions else f"{len(actions['low'])} numbers to act with"
     return f"{seen} to see, {acts}"

@@ -1,18 +1,18 @@
-"""A world by its name."""
+"""An environment by its name."""
 
 from __future__ import annotations
 
 from caudex.core.errors import CaudexError
-from caudex.envs.env import World
+from caudex.envs.env import Env
 
 SEEN = {"control": "pixels", "dm_control": "dm_pixels"}
-"""kinds of worlds that show numbers, and the same worlds seen by a camera"""
+"""kinds of environments that show numbers, and the same environments seen by a camera"""
 
 
-def make(name: str, count: int, shown: bool = False) -> World:
+def make(name: str, count: int, shown: bool = False) -> Env:
     """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4;
-    control/TASK and pixels/TASK are our own, seen as numbers and as pictures, dm_control/TASK-v0 and dm_pixels/TASK-v0
-    those of the DeepMind Control Suite. Behind pictures may stand how many pixels wide they are: pixels/TASK/64.
+    control/TASK and pixels/TASK are our own, seen as numbers and as images, dm_control/TASK-v0 and dm_pixels/TASK-v0
+    those of the DeepMind Control Suite. Behind images may stand how many pixels wide they are: pixels/TASK/64.
 
     `shown`: the first can be looked at. Raises CaudexError for a name that is not known, a package that is missing.
     """
@@ -37,18 +37,18 @@ def make(name: str, count: int, shown: bool = False) -> World:
 
 
 def parts(name: str) -> tuple[str, str, int]:
-    """Kind, task, and width of the pictures, 0 where none is said. Raises CaudexError for a width that is no such."""
+    """Kind, task, and width of the images, 0 where none is said. Raises CaudexError for a width that is no such."""
     kind, _, task = name.partition("/")
     if kind not in SEEN.values():
         return kind, task, 0
     task, slash, size = task.partition("/")
     if slash and not (size.isdecimal() and 8 <= int(size) <= 1024):
-        raise CaudexError(f"{name}: behind the second / stands how many pixels wide pictures are, from 8 to 1024.")
+        raise CaudexError(f"{name}: behind the second / stands how many pixels wide images are, from 8 to 1024.")
     return kind, task, int(size or 0)
 
 
 def with_camera(name: str, size: int = 0) -> str:
-    """The name of the same world seen by a camera, in pictures `size` pixels wide; of a world without a camera its own.
+    """The name of the same environment seen by a camera, in images `size` pixels wide; of an environment without a camera its own.
     Raises CaudexError for a size where there is none."""
     kind, task, wide = parts(name)
     kind, size = SEEN.get(kind, kind), size or wide
@@ -60,7 +60,7 @@ def with_camera(name: str, size: int = 0) -> str:
 
 
 def without_camera(name: str) -> str | None:
-    """The name of the same world seen as numbers, where it has a camera."""
+    """The name of the same environment seen as numbers, where it has a camera."""
     kind, task, _ = parts(name)
     return next((f"{numbers}/{task}" for numbers, images in SEEN.items() if kind == images), None)
 
@@ -70,7 +70,7 @@ def register(name: str = "") -> None:
     try:
         import gymnasium
     except ImportError:
-        raise CaudexError("worlds need the package gymnasium: pip install 'caudex[control]'.") from None
+        raise CaudexError("environments need the package gymnasium: pip install 'caudex[control]'.") from None
     gymnasium.logger.min_level = gymnasium.logger.ERROR
     if name.startswith("MinAtar") or not name:
         try:

@@ -33,7 +33,7 @@ class telling:
         inside.pop(threading.get_ident(), None)
         if kind and issubclass(kind, (Exception, SystemExit)) and not issubclass(kind, CaudexError):
             raise CaudexError(
-                f"the world {self.name} failed while it {self.what}: {kind.__name__}: {str(error).rstrip('.')}; mend it; "
+                f"the environment {self.name} failed while it {self.what}: {kind.__name__}: {str(error).rstrip('.')}; mend it; "
                 "`caudex resume` goes on from a checkpoint, where there is one."
             ) from error
 
@@ -42,7 +42,7 @@ def check_finite(name: str, numbers: Iterable[np.ndarray], when: str = "") -> No
     """Raises CaudexError where a reward or an observation is no finite number."""
     if not all(np.isfinite(each).all() for each in numbers):
         raise CaudexError(
-            f"the world {name} gave a reward or an observation that is no finite number{when}; mend it; `caudex resume` goes "
+            f"the environment {name} gave a reward or an observation that is no finite number{when}; mend it; `caudex resume` goes "
             "on from a checkpoint, where there is one."
         )
 
@@ -100,7 +100,7 @@ def line(thread: int) -> str:
 
 def end(call: telling, seconds: float, where: str) -> None:
     sentence = (
-        f"caudex: the world {call.name} has not come back for {seconds:g} s while it {call.what}{where}; mend it, or set "
+        f"caudex: the environment {call.name} has not come back for {seconds:g} s while it {call.what}{where}; mend it, or set "
         "CAUDEX_PATIENCE to more seconds if it is only slow; `caudex resume` goes on from a checkpoint, where there is one.\n"
     )
     if os.isatty(2):  # a bar may stand in this line, and it has hidden the cursor

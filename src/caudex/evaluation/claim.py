@@ -13,7 +13,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.pool import carry_out
 from caudex.core.registry import nearest
 from caudex.core.run import Run
-from caudex.core.system import System, name_of, opened, start
+from caudex.core.system import System, name_of, open_run, start
 from caudex.evaluation.intervals import mean_interval
 
 
@@ -101,19 +101,19 @@ class Plan:
 
 def measure(system: System, run: Run, plan: Plan) -> dict:
     """Every seed and value, those already measured read back; writes claim.json and returns it."""
-    if run.kept("plan") and opened(run.path)[0] != system:
+    if run.read_json("plan") and open_run(run.path)[0] != system:
         raise CaudexError(
             f"{run.path} is a claim with other settings; choose another --run, or `caudex resume {run.path}`."
         )
     start(system, run)
-    run.keep("plan", asdict(plan))
+    run.write_json("plan", asdict(plan))
     name, values = plan.values(system)
     units = [(value, seed) for seed in range(plan.first_seed, plan.first_seed + plan.seeds) for value in values]
     jobs = []
     for value, seed in units:
         stage = run.path / "stages" / ("" if value is None else f"{name}={value:g}") / f"seed-{seed}"
         jobs.append((replace(system, seed=seed, **({name: value} if name else {})), stage, run.hardware))
-    results = [Run(path).kept("claim") for _, path, _ in jobs]
+    results = [Run(path).read_json("claim") for _, path, _ in jobs]
     waiting = [(*job, plan.workers) for job, result in zip(jobs, results) if result is None]
     measured = iter(carry_out(one, waiting, plan.workers))
     results = [next(measured) if result is None else result for result in results]
@@ -128,13 +128,13 @@ def measure(system: System, run: Run, plan: Plan) -> dict:
     claim = {
         "system": name_of(system),
         **whole,
-        "form": system.form,
+        "number_format": system.number_format,
         "scale": plan.scale,
         "seeds": list(range(plan.first_seed, plan.first_seed + plan.seeds)),
         "command": plan.command,
         "seconds": round(sum(result["seconds"] for result in results), 1),
     }
-    run.keep("claim", claim)
+    run.write_json("claim", claim)
     return claim
 
 
@@ -144,13 +144,13 @@ def one(system: System, path: Path, hardware: Hardware, workers: int) -> dict:
 
     run = Run(path, system.seed, hardware)
     run.quiet = True
-    if found := run.kept("claim"):
+    if found := run.read_json("claim"):
         return found
     torch.set_num_threads(hardware.threads or max(1, torch.get_num_threads() // workers))
     started = time.perf_counter()
     start(system, run)
     claim = system.claim(run)
-    run.keep("compute", run.compute.report())
+    run.write_json("compute", run.compute.report())
     found = {"claim": asdict(claim), "seconds": round(time.perf_counter() - started, 1)}
-    run.keep("claim", found)
+    run.write_json("claim", found)
     return found

@@ -51,7 +51,7 @@ def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[s
 
 
 def gain(one: Classifier, other: Classifier, test: ImageSet) -> dict[str, float]:
-    """By how much `one` is more often right, with its 95% interval, paired picture by picture; empty for less than two."""
+    """By how much `one` is more often right, with its 95% interval, paired image by image; empty for less than two."""
     if len(test) < 2:
         return {}
     right = [(net.probabilities(test).argmax(1) == test.labels).double() for net in (one, other)]
@@ -83,7 +83,7 @@ def draw_confusion(run: Run, counts: np.ndarray, classes: tuple[str, ...]) -> No
 
 
 def draw_images(run: Run, name: str, images: ImageSet, rows: Tensor, titles: list[str], columns: int = 4) -> None:
-    """A sheet of pictures with a line above each."""
+    """A sheet of images with a line above each."""
     if len(rows) == 0:
         return
     lines = -(-len(rows) // columns)

@@ -1,6 +1,6 @@
-"""What few runs tell: interquartile mean, intervals that draw the seeds of each world anew, performance profiles.
+"""What few runs tell: interquartile mean, intervals that draw the seeds of each environment anew, performance profiles.
 
-Scores are a list with the runs of each world, [..., seeds]; whatever stands before is kept, so that ten thousand draws are
+Scores are a list with the runs of each environment, [..., seeds]; whatever stands before is kept, so that ten thousand draws are
 one call. Source: Agarwal et al. 2021, section 4.
 """
 
@@ -15,7 +15,7 @@ from scipy import special
 Scores = Sequence[np.ndarray]
 
 LEAST = 4
-"""seeds of a world: with fewer, drawing them anew tells too little of what further ones would do"""
+"""seeds of an environment: with fewer, drawing them anew tells too little of what further ones would do"""
 
 
 def normalised(score, random: float, human: float):
@@ -24,7 +24,7 @@ def normalised(score, random: float, human: float):
 
 
 def iqm(scores: Scores) -> np.ndarray:
-    """Interquartile mean [...]: of the runs of all worlds together, without the lowest and the highest quarter, each
+    """Interquartile mean [...]: of the runs of all environments together, without the lowest and the highest quarter, each
     rounded down to whole runs."""
     together = np.sort(np.concatenate(scores, -1), -1)
     cut = together.shape[-1] // 4
@@ -32,34 +32,34 @@ def iqm(scores: Scores) -> np.ndarray:
 
 
 def profile(scores: Scores, levels: np.ndarray) -> np.ndarray:
-    """[..., levels]: which share of the runs is above each level, the mean over worlds (equation 3)."""
-    shares = [np.stack([(world > level).mean(-1) for level in levels], -1) for world in scores]
+    """[..., levels]: which share of the runs is above each level, the mean over environments (equation 3)."""
+    shares = [np.stack([(env > level).mean(-1) for level in levels], -1) for env in scores]
     return np.mean(shares, 0)
 
 
 def improvement(scores: Scores, others: Scores) -> np.ndarray:
-    """[...]: how probably a run is better than one of the others in the same world, the mean over worlds; where both are
+    """[...]: how probably a run is better than one of the others in the same environment, the mean over environments; where both are
     as good, it counts half."""
     signs = [np.sign(ours[..., :, None] - theirs[..., None, :]).mean((-2, -1)) for ours, theirs in zip(scores, others)]
     return (np.mean(signs, 0) + 1) / 2
 
 
 def resampled(statistic: Callable, *samples: Scores, draws: int = 10_000, seed: int = 0) -> np.ndarray:
-    """[draws, ...] of `statistic(*samples)`: the seeds of each world are drawn with replacement, by themselves."""
+    """[draws, ...] of `statistic(*samples)`: the seeds of each environment are drawn with replacement, by themselves."""
     generator = np.random.default_rng(seed)
     return statistic(
-        *([world[generator.integers(len(world), size=(draws, len(world)))] for world in scores] for scores in samples)
+        *([env[generator.integers(len(env), size=(draws, len(env)))] for env in scores] for scores in samples)
     )
 
 
 def interval(statistic: Callable, *samples: Scores, draws: int = 10_000, seed: int = 0) -> np.ndarray | None:
-    """95% interval [2, ...] of `statistic(*samples)`, or None where a world has fewer than `LEAST` seeds.
+    """95% interval [2, ...] of `statistic(*samples)`, or None where an environment has fewer than `LEAST` seeds.
 
     The quantiles are those of Hesterberg 2015 (the expanded percentile interval): drawing n of n seeds spreads by too
     little, and few seeds ask for Student's t. results/intervals.csv has how often the truth lies inside, beside the plain
     2.5% and 97.5% of Agarwal et al.
     """
-    counts = [len(world) for scores in samples for world in scores]
+    counts = [len(env) for scores in samples for env in scores]
     if min(counts) < LEAST:
         return None
     freedom = sum(counts) - len(counts)

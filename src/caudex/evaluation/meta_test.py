@@ -12,14 +12,14 @@ from caudex.envs.meta.trials import Played, Trials
 from caudex.evaluation.baselines import bandits, ways
 from caudex.evaluation.intervals import mean_interval
 from caudex.models.classifier import interval
-from caudex.models.meta_agent import Agent
+from caudex.models.meta_agent import MetaAgent
 
 EXACT = 12
 """pulls up to which the optimum of bandits is told"""
 
 
 def tried(
-    agent: Agent, tasks: int, seed: int, greedy: bool = False, together: int = 2500, **changed
+    agent: MetaAgent, tasks: int, seed: int, greedy: bool = False, together: int = 2500, **changed
 ) -> dict[str, Played]:
     """A trial of each of `tasks` new tasks, by the agent and by each classical way, [tasks, episodes]; `changed` settings as
     `Agent.tasks` takes them."""
@@ -27,30 +27,30 @@ def tried(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for some in np.array_split(trials.drawn(seed, tasks), -(-tasks // together)):
-            world = agent.tasks(len(some), **changed)
-            for name, act in {"rl2": agent.begin(greedy), **ways(world, seed + int(some[0]))}.items():
-                found.setdefault(name, []).append(trials.play(world, act, some))
-            world.close()
+            env = agent.tasks(len(some), **changed)
+            for name, act in {"rl2": agent.begin(greedy), **ways(env, seed + int(some[0]))}.items():
+                found.setdefault(name, []).append(trials.play(env, act, some))
+            env.close()
     return {name: Played(*map(np.concatenate, zip(*parts))) for name, parts in found.items()}
 
 
-def told(world: Trials, found: dict[str, Played]) -> list[tuple]:
+def told(env: Trials, found: dict[str, Played]) -> list[tuple]:
     """Rows for the screen, header first: what each way earned in a trial; where an episode can be long or short, also how
     often and how fast it came to its end."""
-    if world.family.limit == 1 or world.name == "tabular-mdps":
+    if env.family.limit == 1 or env.name == "tabular-mdps":
         rows = [("", "mean return", "95% interval")]
         for name, played in found.items():
             mean, low, high = mean_interval(played.returns.sum(1))
             rows.append((name, f"{mean:,.3f}", f"{low:,.3f} to {high:,.3f}"))
-        if world.name == "bandits" and world.wanted <= EXACT:
-            rows.append(("optimum", f"{bandits.optimum(world.choices, world.wanted):,.3f}", "exact"))
+        if env.name == "bandits" and env.wanted <= EXACT:
+            rows.append(("optimum", f"{bandits.optimum(env.choices, env.wanted):,.3f}", "exact"))
         return rows
-    failing = world.name == "mazes" and world.wanted > 1
-    rows = [("", "mean return", *(f"episode {number + 1}: ended, steps" for number in range(world.wanted)))]
+    failing = env.name == "mazes" and env.wanted > 1
+    rows = [("", "mean return", *(f"episode {number + 1}: ended, steps" for number in range(env.wanted)))]
     rows[0] += ("2nd longer, or not ended",) if failing else ()
     for name, played in found.items():
-        ends = [ended(lengths, world.family.limit) for lengths in played.lengths.T]
-        failed = (lost(world, played)[1],) if failing else ()
+        ends = [ended(lengths, env.family.limit) for lengths in played.lengths.T]
+        failed = (lost(env, played)[1],) if failing else ()
         rows.append((name, f"{played.returns.sum(1).mean():,.3f}", *ends, *failed))
     return rows
 
@@ -61,22 +61,22 @@ def ended(lengths: np.ndarray, limit: int) -> str:
     return f"{len(own) / len(lengths):.1%}" + (f", {own.mean():,.1f}" if len(own) else "")
 
 
-def lost(world: Trials, played: Played) -> tuple[np.ndarray, str]:
+def lost(env: Trials, played: Played) -> tuple[np.ndarray, str]:
     """Who did not learn where the ball is, bool [N]: the second episode was longer than the first, or did not end. And how
     often, with its interval."""
     first, second = played.lengths[:, 0], played.lengths[:, 1]
-    failed = (second > first) | (second >= world.family.limit)
+    failed = (second > first) | (second >= env.family.limit)
     low, high = interval(failed.mean(), len(failed))
     return failed, f"{failed.mean():.1%} ({low:.1%} to {high:.1%})"
 
 
-def regret(run: Run, agent: Agent, found: dict[str, Played], seed: int, **changed) -> None:
+def regret(run: Run, agent: MetaAgent, found: dict[str, Played], seed: int, **changed) -> None:
     """figures/regret.png: what was not earned, for each pull of a bandit or episode, since the best arm was not known."""
     tasks = len(found["rl2"].returns)
-    world = agent.tasks(tasks, **changed)
-    world.reset(trials.drawn(seed, tasks), np.ones(tasks, bool))
-    best = world.family.means.max(1).mean()
-    pulls = np.arange(1, world.wanted + 1)
+    env = agent.tasks(tasks, **changed)
+    env.reset(trials.drawn(seed, tasks), np.ones(tasks, bool))
+    best = env.family.means.max(1).mean()
+    pulls = np.arange(1, env.wanted + 1)
     figure = named("regret", changed)
     with run.figure(figure, width=6.4, height=4.2) as axis:
         for name, played in found.items():
@@ -84,7 +84,7 @@ def regret(run: Run, agent: Agent, found: dict[str, Played], seed: int, **change
             missed = best * pulls - played.returns.mean(0).cumsum()
             axis.plot(pulls, missed, label=name, linewidth=width, zorder=order)
         axis.set(xlabel="pulls", ylabel="regret: what the best arm would have paid more")
-        axis.set_title(f"{tasks:,} new bandits with {world.choices} arms", loc="left", size=10)
+        axis.set_title(f"{tasks:,} new bandits with {env.choices} arms", loc="left", size=10)
         axis.set_ylim(
             0, 1.6 * max(best * pulls[-1] - found[name].returns.sum(1).mean() for name in ("rl2", "thompson"))
         )
@@ -93,19 +93,19 @@ def regret(run: Run, agent: Agent, found: dict[str, Played], seed: int, **change
     say(run, f"{run.path / 'figures' / figure}.png: regret against pulls")
 
 
-def maze_figure(run: Run, agent: Agent, played: Played, seed: int, greedy: bool = False, **changed) -> None:
+def maze_figure(run: Run, agent: MetaAgent, played: Played, seed: int, greedy: bool = False, **changed) -> None:
     """figures/mazes.png: the ways of the first two episodes in some new mazes, and how long they were in all."""
-    world = agent.tasks(1, **changed)
-    failed, often = lost(world, played)
+    env = agent.tasks(1, **changed)
+    failed, often = lost(env, played)
     name = named("mazes", changed)
     with run.figure(name, columns=4, rows=2, width=3.0, height=3.1) as axes:
         *some, last = axes.flat
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for axis, task in zip(some, trials.drawn(seed, len(failed))):
-                draw_maze(axis, world, agent.begin(greedy), task)
+                draw_maze(axis, env, agent.begin(greedy), task)
         lengths = played.lengths[:, :2]
-        ends = 1, 1.25 * world.family.limit
+        ends = 1, 1.25 * env.family.limit
         last.plot(ends, ends, color="0.7", linewidth=1)
         for which, colour in ((~failed, "0.45"), (failed, "tab:red")):
             last.scatter(*lengths[which].T, s=6, alpha=0.5, color=colour, linewidths=0)
@@ -128,17 +128,17 @@ def maze_figure(run: Run, agent: Agent, played: Played, seed: int, greedy: bool 
     )
 
 
-def draw_maze(axis, world: Trials, act, task: int) -> None:
+def draw_maze(axis, env: Trials, act, task: int) -> None:
     """A new maze from above, and the ways that `act` takes through it in the first two episodes, with their steps: 250+ where
     these did not end at the ball."""
-    maze, steps = world.family, []
+    maze, steps = env.family, []
 
     def noting(observations):
-        steps.append((world.episodes[0], maze.place[0]))
+        steps.append((env.episodes[0], maze.place[0]))
         return act(observations)
 
-    played = trials.play(world, noting, np.array([task]))
-    (failed,), (lengths,) = lost(world, played)[0], played.lengths
+    played = trials.play(env, noting, np.array([task]))
+    (failed,), (lengths,) = lost(env, played)[0], played.lengths
     axis.imshow(maze.walls[0] > 0, cmap="Greys", vmin=0, vmax=2.2)
     told = []
     for episode, (colour, which) in enumerate((("tab:blue", "1st"), ("tab:orange", "2nd"))):

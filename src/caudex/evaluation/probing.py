@@ -45,7 +45,7 @@ def probe(
     """Linear accuracy of each layer's features, `pooled` last, from at most `most` labels.
 
     From at most `few` of them that of the nearest neighbours, and `held out`: the linear one on a fifth of these known
-    pictures, to choose a layer by.
+    images, to choose a layer by.
     """
     known = known.some(most)
     here, there, found = features(trunk, known), features(trunk, test), {}
@@ -75,4 +75,4 @@ def spectrum(vectors: Tensor) -> dict[str, float]:
 
 
 COLLAPSED = 0.02
-"""a `deviation` below it: nearly all pictures have the same features"""
+"""a `deviation` below it: nearly all images have the same features"""

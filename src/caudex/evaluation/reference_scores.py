@@ -42,13 +42,13 @@ ATARI = {
 """(random, human) of the 26 games of Atari 100k, from Laskin et al. 2020 (CURL), table 2"""
 
 
-def levels(world: str) -> Levels | None:
-    """Of a world by its name; None where nobody has said what is good.
+def levels(env: str) -> Levels | None:
+    """Of an environment by its name; None where nobody has said what is good.
 
     Atari: what is published. Our own tasks last 200 steps of at most 1, those of dm_control 1,000. Else what Gymnasium
     calls solved.
     """
-    kind, _, task = world.partition("/")
+    kind, _, task = env.partition("/")
     game = task.rpartition("-")[0]
     if kind == "ALE":
         return Levels(*ATARI[game], "a human, as published") if game in ATARI else None
@@ -58,6 +58,6 @@ def levels(world: str) -> Levels | None:
         return Levels(None, 1000.0, "the most there is")
     import gymnasium
 
-    spec = gymnasium.registry.get(world.rpartition(":")[2])
+    spec = gymnasium.registry.get(env.rpartition(":")[2])
     solved = spec and spec.reward_threshold
     return Levels(None, float(solved), "what Gymnasium calls solved") if solved is not None else None

@@ -21,12 +21,12 @@ from caudex.core.compute import counting
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.pool import with_parent
-from caudex.core.run import derived
-from caudex.core.signal import Taught
+from caudex.core.run import derive_seed
+from caudex.core.signal import SignalOutput
 from caudex.experience.runner import means
 
 SLOW = ("gymnasium", "torch._dynamo")
-"""to import, and imported by the first world and the first optimiser"""
+"""to import, and imported by the first environment and the first optimiser"""
 PATIENCE = 3.0
 """seconds in which actors may end what they are at"""
 
@@ -35,7 +35,7 @@ class Gradient(NamedTuple):
     """What an actor learned of its last steps."""
 
     parts: tuple[Tensor, ...]  # one for each of `learned(learner)`
-    taught: dict[str, Taught]  # plain figures
+    taught: dict[str, SignalOutput]  # plain figures
     flops: float  # what it cost
 
 
@@ -67,7 +67,7 @@ class Actors:
         self.actors: dict[Connection, Actor] = {}
         self.ready: list[Connection] = []  # their gradients have come
         self.used: Actor | None = None  # whose gradient was given last
-        self.experience, self.given = 0, 0  # steps in worlds, gradients
+        self.samples_seen, self.given = 0, 0  # steps in environments, gradients
         self.since: dict[Connection, int] = {}  # what was given when it took the weights
         self.behind: list[int] = []  # how many others had been given in between, since `told`
         self.ended: list[tuple[int, float, int]] = []  # episodes since `told`, as `Acting` has them
@@ -98,7 +98,7 @@ class Actors:
             raise found
         taught, flops, steps, ended, seen = found
         self.behind.append(self.given - self.since[pipe])
-        self.given, self.experience, self.ended = self.given + 1, self.experience + steps, self.ended + ended
+        self.given, self.samples_seen, self.ended = self.given + 1, self.samples_seen + steps, self.ended + ended
         if seen is not None:
             self.learner[0].trunk.observe(torch.from_numpy(seen).to(self.state[0].device))
         return Gradient(tuple(actor.gradients), taught, flops)
@@ -111,10 +111,10 @@ class Actors:
         return means(ended) | ({"actors/behind": float(np.mean(behind))} if behind else {})
 
     def state_dict(self) -> dict:
-        return {"experience": self.experience, "ended": [list(each) for each in self.ended]}
+        return {"samples_seen": self.samples_seen, "ended": [list(each) for each in self.ended]}
 
     def load_state_dict(self, state: dict) -> None:
-        self.experience, self.ended = state["experience"], [tuple(each) for each in state["ended"]]
+        self.samples_seen, self.ended = state["samples_seen"], [tuple(each) for each in state["ended"]]
 
     def close(self) -> None:
         """End all actors; one that acts on for long is killed."""
@@ -136,7 +136,7 @@ class Actors:
         for number in range(self.count):
             memory = context.RawArray("B", sum(map(room, alike)))
             ours, theirs = context.Pipe()
-            seed = derived(self.seed, "actor", number, self.experience)
+            seed = derive_seed(self.seed, "actor", number, self.samples_seen)
             process = context.Process(target=act, args=(self.make, seed, memory, theirs), name=f"actor {number}")
             process.start()
             theirs.close()  # so that its end is the end of the pipe
@@ -181,12 +181,12 @@ def act(make: Callable, seed: int, memory, pipe: Connection) -> None:
             flops = counter.flops if counter else flops  # every batch costs the same
             for gradient, parameter in zip(gradients, taught_ones):
                 gradient.zero_() if parameter.grad is None else gradient.copy_(parameter.grad)
-            ended = source.acting.ended.copy()
-            source.acting.ended.clear()
+            ended = source.runner.ended.copy()
+            source.runner.ended.clear()
             seen = batch.observations.numpy() if hasattr(learner.trunk, "observe") else None
             cost = flops + source.flops - acted
             tell(pipe, (plain(taught, measuring), cost, len(batch.observations), ended, seen))
-        source.acting.world.close()
+        source.runner.env.close()
     except CaudexError as error:
         tell(pipe, error)
     except Exception:
@@ -207,13 +207,13 @@ def tell(pipe: Connection, what: object) -> None:
 
 
 @torch.no_grad()
-def plain(taught: dict[str, Taught], measuring: bool) -> dict[str, Taught]:
+def plain(taught: dict[str, SignalOutput], measuring: bool) -> dict[str, SignalOutput]:
     """The same in figures that can be sent; those that cost something only where one is `measuring`."""
     figures = {}
     for name, said in taught.items():
         known = {what: value for what, value in said.metrics.items() if measuring or not callable(value)}
         metrics = {what: float(value() if callable(value) else value) for what, value in known.items()}
-        figures[name] = Taught(float(said.loss), metrics)
+        figures[name] = SignalOutput(float(said.loss), metrics)
     return figures
 
 

@@ -13,10 +13,10 @@ from caudex.views import Draw
 
 
 class Viewed:
-    """The batches of a source that acts, with two views of the observations, `pictures` and `other`, and `index`.
+    """The batches of a source that acts, with two views of the observations, `images` and `other`, and `index`.
 
     `instead`: the first view stands in place of the observations, and a view of `after` in place of that (Laskin et al.
-    2020, section 4.3): a signal on the observations and one on `pictures` then share one pass.
+    2020, section 4.3): a signal on the observations and one on `images` then share one pass.
     """
 
     def __init__(self, source, view: Callable[[Tensor, Draw], Tensor], seed: int, instead: bool = False):
@@ -32,7 +32,7 @@ class Viewed:
         self.drawn += 1
         images, other = (self.view(batch.observations, draw) for _ in range(2))
         if self.instead:
-            batch = batch._replace(observations=images, after=self.view(batch.after, draw))
+            batch = batch._replace(observations=images, next_observations=self.view(batch.next_observations, draw))
         return with_views(type(batch))(*batch, images, other, torch.arange(size, device=device))
 
     def __getattr__(self, name):

@@ -9,7 +9,7 @@ from safetensors.numpy import load, save
 
 from caudex.core.disk import write
 from caudex.core.errors import CaudexError
-from caudex.experience.frame_buffer import Memory
+from caudex.experience.frame_buffer import FrameBuffer
 
 
 class Segments:
@@ -18,9 +18,9 @@ class Segments:
     A file goes once neither the state that was saved last nor the one before it, which a kill may leave, needs it.
     """
 
-    def __init__(self, folder: Path, memory: Memory, size: int = 1 << 16):
+    def __init__(self, folder: Path, memory: FrameBuffer, size: int = 1 << 16):
         self.folder, self.memory = folder, memory
-        self.length, self.kept = max(1, size // memory.frames.shape[1]), set[str]()
+        self.length, self.read_json = max(1, size // memory.frames.shape[1]), set[str]()
 
     def save(self) -> dict:
         count, files = self.memory.count, []
@@ -31,13 +31,13 @@ class Segments:
             if not (self.folder / files[-1]).exists():
                 write(self.folder / files[-1], save(self.memory.block(begin, last)))
         for file in self.folder.glob("*.safetensors"):
-            if file.name not in self.kept | set(files):
+            if file.name not in self.read_json | set(files):
                 file.unlink()
-        self.kept = set(files)
+        self.read_json = set(files)
         return {"count": count, "files": files}
 
     def load(self, state: dict) -> None:
-        self.memory.count, self.kept = state["count"], set(state["files"])
+        self.memory.count, self.read_json = state["count"], set(state["files"])
         for name in state["files"]:
             try:
                 block = load((self.folder / name).read_bytes())

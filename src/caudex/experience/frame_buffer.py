@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from caudex.experience.runner import Acting, Lived
+from caudex.experience.runner import EnvRunner, StepResult
 
 
-class Memory:
+class FrameBuffer:
     """The last `rows` steps of N environments. Frames are kept once: a stack, and what came after, are put together when
     asked for. `finals` are the last observations of episodes whose time was up, which no later row shows."""
 
-    def __init__(self, acting: Acting, rows: int):
-        count, shape, kind = acting.world.count, acting.world.observation.shape, acting.observations.dtype
-        action = acting.world.action
-        self.rows, self.places, self.stack, self.channels, self.count = rows, count, acting.stack, shape[0], 0
+    def __init__(self, runner: EnvRunner, rows: int):
+        count, shape, kind = runner.env.count, runner.env.observation.shape, runner.observations.dtype
+        action = runner.env.action
+        self.rows, self.places, self.stack, self.channels, self.count = rows, count, runner.stack, shape[0], 0
         self.frames = np.zeros((rows, count, *shape), kind)
         self.actions = np.zeros((rows, count, *action.shape), action.dtype if action.shape else np.int64)
         self.rewards = np.zeros((rows, count), np.float32)
@@ -22,7 +22,7 @@ class Memory:
         self.ages = np.zeros((rows, count), np.int32)  # steps since the episode began
         self.finals: dict[int, dict[int, np.ndarray]] = {}  # by row and place
 
-    def add(self, before: np.ndarray, ages: np.ndarray, actions: np.ndarray, lived: Lived) -> int:
+    def add(self, before: np.ndarray, ages: np.ndarray, actions: np.ndarray, lived: StepResult) -> int:
         """One step of all; returns its row."""
         row = self.count % self.rows
         self.finals.pop(row, None)
@@ -30,7 +30,7 @@ class Memory:
         self.actions[row], self.rewards[row], self.ages[row] = actions, lived.rewards, ages
         self.terminated[row], self.truncated[row] = lived.terminated, lived.truncated
         for i in np.flatnonzero(lived.truncated):
-            self.finals.setdefault(row, {})[int(i)] = lived.after[i].copy()
+            self.finals.setdefault(row, {})[int(i)] = lived.next_observations[i].copy()
         self.count += 1
         return row
 

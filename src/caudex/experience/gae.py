@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def gae(rewards, values, next_values, terminated, truncated, gamma: float, lam: float) -> np.ndarray:
+def gae(rewards, values, next_values, terminated, truncated, gamma: float, gae_lambda: float) -> np.ndarray:
     """Advantages [T, ...] by generalised advantage estimation (Schulman et al. 2016, equation 16).
 
     `values` are of the observations before each step, `next_values` of those after it, of the same episode. The sum stops
@@ -14,7 +14,7 @@ def gae(rewards, values, next_values, terminated, truncated, gamma: float, lam: 
     rewards, values, next_values = (np.asarray(each, np.float32) for each in (rewards, values, next_values))
     terminated, truncated = np.asarray(terminated, bool), np.asarray(truncated, bool)
     errors = rewards + gamma * next_values * ~terminated - values
-    goes_on = gamma * lam * ~(terminated | truncated)
+    goes_on = gamma * gae_lambda * ~(terminated | truncated)
     advantages, running = np.empty_like(errors), np.zeros_like(errors[0])
     for t in reversed(range(len(errors))):
         running = errors[t] + goes_on[t] * running

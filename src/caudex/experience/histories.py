@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from caudex.core.compute import Passes
 from caudex.core.hardware import affordable
 from caudex.core.learner import Learner
-from caudex.core.run import derived
+from caudex.core.run import derive_seed
 from caudex.envs.meta.trials import Trials, drawn, seen
 from caudex.experience.gae import Scale, gae
 from caudex.trunks import Padded
@@ -78,7 +78,7 @@ class Within:
 
 
 class Histories:
-    """A trial of each of the world's tasks by the learner's signal `name`, then `epochs` passes of batches of whole trials.
+    """A trial of each of the environment's tasks by the learner's signal `name`, then `epochs` passes of batches of whole trials.
 
     Nothing is cut inside a trial: not the memory, not what a reward is worth later, not the advantage (Duan et al. 2016,
     section 2). Rewards count over the deviation of their discounted sum: in long trials values are large, and learning them
@@ -97,13 +97,13 @@ class Histories:
         batch: int,
         epochs: int,
         gamma: float = 0.99,
-        lam: float = 0.3,
+        gae_lambda: float = 0.3,
         seed: int = 0,
     ):
         longest, shown = trials.wanted * trials.family.limit, trials.observation
         affordable("--tasks", trials.count, 2.0 * trials.count * longest * np.prod(shown.shape) * shown.dtype.itemsize)
         self.trials, self.learner, self.name = trials, (learner,), name  # in a tuple: no part of this source
-        self.batch, self.epochs, self.gamma, self.lam, self.seed = batch, epochs, gamma, lam, seed
+        self.batch, self.epochs, self.gamma, self.gae_lambda, self.seed = batch, epochs, gamma, gae_lambda, seed
         self.rounds, self.acted, self.latest, self.waiting, self.ended, self.passes = 0, 0, 0, [], [], Passes()
         self.scale = Scale(trials.count, gamma)
 
@@ -113,7 +113,7 @@ class Histories:
         return self.passes.flops
 
     @property
-    def experience(self) -> int:
+    def samples_seen(self) -> int:
         """Steps that were learned from: a budget of them ends with a round's last batch, not with its first."""
         return self.acted - len(self.waiting) * self.latest // (self.epochs * -(-self.trials.count // self.batch))
 
@@ -124,7 +124,7 @@ class Histories:
         if not self.waiting:
             self.whole = self.collect()
             self.rounds += 1
-            draw = torch.Generator().manual_seed(derived(self.seed, "order", self.rounds))
+            draw = torch.Generator().manual_seed(derive_seed(self.seed, "order", self.rounds))
             for _ in range(self.epochs):
                 self.waiting += torch.randperm(self.trials.count, generator=draw).split(self.batch)
         return self.whole.of(self.waiting.pop(0).to(self.whole.actions.device))
@@ -139,7 +139,7 @@ class Histories:
         """A trial of each task."""
         (learner,), trials = self.learner, self.trials
         signal, trunk, device = learner.signals[self.name], Within(learner.trunk), next(learner.parameters()).device
-        seeds = drawn(derived(self.seed, "tasks", self.rounds), trials.count)
+        seeds = drawn(derive_seed(self.seed, "tasks", self.rounds), trials.count)
         live, lengths = np.ones(trials.count, bool), np.zeros(trials.count, np.int64)
         rows = torch.arange(trials.count, device=device)  # of the trials that go on, and of some that have ended
         shown, features, actions, rewards, ends = [], [], [], [], []
@@ -153,11 +153,11 @@ class Histories:
                 rows = rows[going]
             with self.passes.of(f"draw {len(actions)}", learner, len(rows)):  # to attend to more costs more
                 found = trunk(shown[-1].to(device)[rows]).pooled
-                chosen = signal.draw(found)
+                chosen = signal.sample(found)
             features.append(placed(found, rows, trials.count))
             actions.append(placed(chosen, rows, trials.count))
             lengths += live
-            found = trials.step(signal.bounded(actions[-1]).cpu().numpy())
+            found = trials.step(signal.clip_actions(actions[-1]).cpu().numpy())
             rewards.append(np.where(live, found.rewards, 0))
             ends.append(found.terminated)
             live &= ~found.terminated
@@ -167,12 +167,12 @@ class Histories:
         whole, features, actions = (torch.stack(each, 1).to(device) for each in (shown, features, actions))
         with self.passes.of("judge", learner, len(shown) * trials.count):
             own = signal.baseline and torch.cat([signal.baseline(part).pooled for part in whole.split(self.batch)])
-            log_probs, values = signal.judge(features, actions, own)  # [N, T]
+            log_probs, values = signal.evaluate_actions(features, actions, own)  # [N, T]
         learner.train()
         own, over, rewards = values.T.cpu().numpy(), np.stack(ends), np.stack(rewards)  # [T, N]
         after = np.concatenate([own[1:], own[:1]])  # the last is never asked for: the trial ends there
-        lam = self.lam + (1 - self.lam) * learner.progress
-        advantages = gae(self.scale(rewards, over), own, after, over, np.zeros_like(over), self.gamma, lam)
+        gae_lambda = self.gae_lambda + (1 - self.gae_lambda) * learner.progress
+        advantages = gae(self.scale(rewards, over), own, after, over, np.zeros_like(over), self.gamma, gae_lambda)
         advantages, earned = (torch.from_numpy(each).to(device, values.dtype).T for each in (advantages, rewards))
         self.ended.append(rewards.sum(0).mean())
         self.latest = int(lengths.sum())

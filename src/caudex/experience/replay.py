@@ -14,8 +14,8 @@ from caudex.core.compute import Passes
 from caudex.core.hardware import affordable
 from caudex.core.learner import Learner
 from caudex.experience.buffer_files import Segments
-from caudex.experience.frame_buffer import Memory
-from caudex.experience.runner import Acting
+from caudex.experience.frame_buffer import FrameBuffer
+from caudex.experience.runner import EnvRunner
 from caudex.experience.sum_tree import Priorities
 
 
@@ -25,37 +25,42 @@ class Transition(NamedTuple):
     observations: Tensor  # [B, ...]
     actions: Tensor  # int64 [B], or float32 [B, A]
     rewards: Tensor  # float32 [B]: of `steps` steps, discounted, or of those until the episode ended
-    after: Tensor  # [B, ...]: what was seen behind them
+    next_observations: Tensor  # [B, ...]: what was seen behind them
     discounts: Tensor  # float32 [B]: what `after` is worth; 0 where nothing could follow
     weights: Tensor | None  # float32 [B]: against the bias of priorities
     index: Tensor  # int64 [B]
 
 
 class Replay:
-    """Act by the learner's signal `name`, keep the last `capacity` steps, and give batches of them, one for each `every`
-    steps of the world once there are `start`.
+    """Act by the learner's signal `name`, keep the last `buffer_size` steps, and give batches of them, one for each `every`
+    steps of the environment once there are `start`.
 
     The signal tells `explore(trunk, observations, progress)`. `steps` rewards are added up before `after` counts.
     `priority` > 0 draws those more often whose error was large, to that power (Schaul et al. 2016, section 3.3).
     With a `folder` the memory lies there at each checkpoint, what was written once is not written again. Raises
-    CaudexError before acting if the machine's memory does not hold `capacity`.
+    CaudexError before acting if the machine's memory does not hold `buffer_size`.
     """
 
     def __init__(
-        self, acting: Acting, learner: Learner, name: str, capacity: int, batch: int, start: int, every: int = 1,
+        self, runner: EnvRunner, learner: Learner, name: str, buffer_size: int, batch: int, learning_starts: int, every: int = 1,
         gamma: float = 0.99, steps: int = 1, priority: float = 0.0, seed: int = 0,
         folder: Path | None = None,
     ):  # fmt: skip
-        count = acting.world.count
-        rows = max(capacity // count, steps + acting.stack + 2)
-        size = rows * count * int(np.prod(acting.world.observation.shape)) * acting.observations.itemsize
-        affordable("--capacity", capacity, size)
-        self.acting, self.learner, self.name = acting, (learner,), name  # in a tuple: no part of this source
-        self.memory, self.batch, self.start, self.every = Memory(acting, rows), batch, max(start, 1), every
+        count = runner.env.count
+        rows = max(buffer_size // count, steps + runner.stack + 2)
+        size = rows * count * int(np.prod(runner.env.observation.shape)) * runner.observations.itemsize
+        affordable("--buffer-size", buffer_size, size)
+        self.runner, self.learner, self.name = runner, (learner,), name  # in a tuple: no part of this source
+        self.memory, self.batch, self.learning_starts, self.every = (
+            FrameBuffer(runner, rows),
+            batch,
+            max(learning_starts, 1),
+            every,
+        )
         self.gamma, self.steps = gamma, steps
         self.priorities = Priorities(rows * count, priority) if priority else None
         self.generator, self.segments = np.random.default_rng(seed), folder and Segments(folder, self.memory)
-        self.experience, self.owed, self.drawn, self.passes = 0, 0.0, None, Passes()
+        self.samples_seen, self.owed, self.drawn, self.passes = 0, 0.0, None, Passes()
 
     @property
     def flops(self) -> float:
@@ -66,27 +71,27 @@ class Replay:
         return self
 
     def __next__(self) -> Transition:
-        while self.owed < 1 or self.experience < self.start or self._ready() < 1:
+        while self.owed < 1 or self.samples_seen < self.learning_starts or self._ready() < 1:
             self._act()
         self.owed -= 1
         return self.sample()
 
     @torch.inference_mode()
     def _act(self) -> None:
-        (learner,), acting = self.learner, self.acting
+        (learner,), runner = self.learner, self.runner
         device = next(learner.parameters()).device
-        before, ages = acting.observations, acting.lengths.copy()
+        before, ages = runner.observations, runner.lengths.copy()
         signal = learner.signals[self.name]
-        if self.experience < self.start:
-            actions = signal.wild(len(before)).numpy()
+        if self.samples_seen < self.learning_starts:
+            actions = signal.random_actions(len(before)).numpy()
         else:
             seen = torch.from_numpy(before).to(device)
             with self.passes.of("explore", learner, len(before)):
                 actions = signal.explore(learner.trunk, seen, learner.progress).cpu().numpy()
             self.owed += len(before) / self.every
-        lived = acting.step(actions)
+        lived = runner.step(actions)
         row = self.memory.add(before, ages, actions, lived)
-        self.experience += len(before)
+        self.samples_seen += len(before)
         if self.priorities:  # a row can be drawn once all that came after it is known
             self.priorities.put(self._slots(np.array([(row + self.memory.stack) % self.memory.rows])), 0.0)
             if self._ready():
@@ -99,11 +104,11 @@ class Replay:
         return min(self.memory.count, self.memory.rows - self.memory.stack) - self.steps
 
     def _slots(self, rows: np.ndarray) -> np.ndarray:
-        count = self.acting.world.count
+        count = self.runner.env.count
         return (rows[:, None] * count + np.arange(count)).ravel()
 
     def sample(self) -> Transition:
-        memory, count, weights = self.memory, self.acting.world.count, None
+        memory, count, weights = self.memory, self.runner.env.count, None
         if self.priorities:
             slots, chances = self.priorities.draw(self.generator, self.batch)
             power = 0.4 + 0.6 * self.learner[0].progress  # of the correction, up to the whole of it at the end
@@ -123,12 +128,12 @@ class Replay:
             self.priorities.put(self.drawn, errors.cpu().numpy())
 
     def told(self) -> dict[str, float]:
-        return self.acting.told()
+        return self.runner.told()
 
     def state_dict(self) -> dict:
         state = {
-            "acting": self.acting.state_dict(),
-            "experience": self.experience,
+            "acting": self.runner.state_dict(),
+            "samples_seen": self.samples_seen,
             "owed": self.owed,
             "flops": self.flops,
         }
@@ -142,8 +147,8 @@ class Replay:
         return state
 
     def load_state_dict(self, state: dict) -> None:
-        self.acting.load_state_dict(state["acting"])
-        self.experience, self.owed, self.passes.flops = state["experience"], state["owed"], state["flops"]
+        self.runner.load_state_dict(state["acting"])
+        self.samples_seen, self.owed, self.passes.flops = state["samples_seen"], state["owed"], state["flops"]
         self.generator.bit_generator.state = json.loads(state["generator"])
         self.segments.load(state["memory"])
         if self.priorities:

@@ -1,4 +1,4 @@
-"""On-policy batches: act for a while in every world, then learn from that alone."""
+"""On-policy batches: act for a while in every environment, then learn from that alone."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from caudex.core.compute import Passes
 from caudex.core.hardware import affordable
 from caudex.core.learner import Learner
 from caudex.experience.gae import Scale, gae
-from caudex.experience.runner import Acting
+from caudex.experience.runner import EnvRunner
 
 
 class Rollout(NamedTuple):
     """The observation stands first."""
 
     observations: Tensor  # [B, ...]
-    actions: Tensor  # int64 [B], or float32 [B, A], as drawn: not cut to the world's bounds
+    actions: Tensor  # int64 [B], or float32 [B, A], as drawn: not cut to the environment's bounds
     log_probs: Tensor  # [B], of these actions by the policy that took them
     values: Tensor  # [B], as it thought then
     advantages: Tensor  # [B]
@@ -35,9 +35,9 @@ class Rollout(NamedTuple):
 
 
 class Rollouts:
-    """Act for `horizon` steps in every world by the learner's signal `name`, then give `epochs` passes of shuffled batches.
+    """Act for `horizon` steps in every environment by the learner's signal `name`, then give `epochs` passes of shuffled batches.
 
-    The signal tells `draw(features)`, actions for what the trunk makes of what is seen; `bounded(actions)`, what the world
+    The signal tells `draw(features)`, actions for what the trunk makes of what is seen; `bounded(actions)`, what the environment
     takes; and, of a whole rollout at once, `judge(features, actions)`, log-probabilities and values, and `worth(features)`.
     Advantages by `gae`; `scaled` rewards are over the deviation of their discounted sum. Where the trunk has statistics of
     observations, they learn of each rollout after it was used, unless someone else tells them (`observing`).
@@ -45,24 +45,24 @@ class Rollouts:
 
     def __init__(
         self,
-        acting: Acting,
+        runner: EnvRunner,
         learner: Learner,
         name: str,
         horizon: int,
         batch: int,
         epochs: int,
         gamma: float = 0.99,
-        lam: float = 0.95,
+        gae_lambda: float = 0.95,
         scaled: bool = False,
         observing: bool = True,
         seed: int = 0,
     ):
-        self.acting, self.learner, self.name = acting, (learner,), name  # in a tuple: no part of this source
-        self.horizon, self.batch, self.epochs, self.gamma, self.lam = horizon, batch, epochs, gamma, lam
-        self.scale = Scale(acting.world.count, gamma) if scaled else None
+        self.runner, self.learner, self.name = runner, (learner,), name  # in a tuple: no part of this source
+        self.horizon, self.batch, self.epochs, self.gamma, self.gae_lambda = horizon, batch, epochs, gamma, gae_lambda
+        self.scale = Scale(runner.env.count, gamma) if scaled else None
         self.observe = getattr(learner.trunk, "observe", None) if observing else None
-        self.steps = horizon * acting.world.count
-        affordable("--horizon", horizon, 2.0 * horizon * acting.observations.nbytes)  # as it is filled, there are two
+        self.steps = horizon * runner.env.count
+        affordable("--horizon", horizon, 2.0 * horizon * runner.observations.nbytes)  # as it is filled, there are two
         self.batches = -(-self.steps // batch)
         self.generator = torch.Generator().manual_seed(seed)
         self.acted, self.whole, self.passes = 0, None, Passes()
@@ -74,7 +74,7 @@ class Rollouts:
         return self.passes.flops
 
     @property
-    def experience(self) -> int:
+    def samples_seen(self) -> int:
         """Steps that were learned from: a budget of them ends with a rollout's last batch, not with its first."""
         return self.acted - (len(self.waiting) + self.left * self.batches) * self.steps // (self.epochs * self.batches)
 
@@ -101,29 +101,31 @@ class Rollouts:
     @torch.inference_mode()
     def collect(self) -> Rollout:
         (learner,) = self.learner
-        trunk, signal, acting = learner.trunk, learner.signals[self.name], self.acting
+        trunk, signal, runner = learner.trunk, learner.signals[self.name], self.runner
         device = next(learner.parameters()).device
-        count, features, actions = acting.world.count, [], []
-        seen = np.empty((self.horizon, count, *acting.shape), acting.observations.dtype)
+        count, features, actions = runner.env.count, [], []
+        seen = np.empty((self.horizon, count, *runner.shape), runner.observations.dtype)
         rewards, next_values = np.empty((2, self.horizon, count))
         terminated, truncated = np.zeros((2, self.horizon, count), bool)
-        late = []  # (when, which worlds, what they showed) where only the time was up
+        late = []  # (when, which environments, what they showed) where only the time was up
         learner.eval()
         for t in range(self.horizon):
-            seen[t] = acting.observations
+            seen[t] = runner.observations
             with self.passes.of("draw", learner, count):
-                features.append(trunk(torch.from_numpy(acting.observations).to(device)).pooled)
-                actions.append(signal.draw(features[t]))
-            lived = acting.step(signal.bounded(actions[t]).cpu().numpy())
+                features.append(trunk(torch.from_numpy(runner.observations).to(device)).pooled)
+                actions.append(signal.sample(features[t]))
+            lived = runner.step(signal.clip_actions(actions[t]).cpu().numpy())
             rewards[t], terminated[t], truncated[t] = lived.rewards, lived.terminated, lived.truncated
             if lived.truncated.any():
-                late.append((t, lived.truncated, lived.after[lived.truncated]))
+                late.append((t, lived.truncated, lived.next_observations[lived.truncated]))
         features, actions = torch.stack(features), torch.stack(actions)
         with self.passes.of("judge", learner, self.horizon * count):
-            log_probs, values = signal.judge(features, actions)  # [T, N], at once: small batches pay for each pass
-        ends = np.concatenate([acting.observations, *(shown for _, _, shown in late)])
+            log_probs, values = signal.evaluate_actions(
+                features, actions
+            )  # [T, N], at once: small batches pay for each pass
+        ends = np.concatenate([runner.observations, *(shown for _, _, shown in late)])
         with self.passes.of("worth", learner, len(ends)):
-            told = signal.worth(trunk(torch.from_numpy(ends).to(device)).pooled).cpu().numpy()
+            told = signal.value(trunk(torch.from_numpy(ends).to(device)).pooled).cpu().numpy()
         own = values.cpu().numpy()
         next_values[:-1], next_values[-1] = own[1:], told[:count]
         told = told[count:]
@@ -132,7 +134,7 @@ class Rollouts:
         learner.train()
         if self.scale:
             rewards = self.scale(rewards, terminated | truncated)
-        advantages = gae(rewards, own, next_values, terminated, truncated, self.gamma, self.lam)
+        advantages = gae(rewards, own, next_values, terminated, truncated, self.gamma, self.gae_lambda)
         advantages = torch.from_numpy(advantages).to(device)
         self.acted += self.steps
         observations = torch.from_numpy(seen).to(device)
@@ -140,16 +142,16 @@ class Rollouts:
         return Rollout(*(part.flatten(0, 1) for part in parts))
 
     def told(self) -> dict[str, float]:
-        return self.acting.told()
+        return self.runner.told()
 
     def state_dict(self) -> dict:
-        state = {"acting": self.acting.state_dict(), "acted": self.acted, "flops": self.flops}
+        state = {"acting": self.runner.state_dict(), "acted": self.acted, "flops": self.flops}
         state["generator"] = self.generator.get_state()
         state["observed"] = self.whole.observations if self.whole is not None and self.observe else None
         return state | ({"scale": self.scale.state_dict()} if self.scale else {})
 
     def load_state_dict(self, state: dict) -> None:
-        self.acting.load_state_dict(state["acting"])
+        self.runner.load_state_dict(state["acting"])
         self.acted, self.left, self.waiting = state["acted"], 0, []
         self.passes.flops = state["flops"]
         self.generator.set_state(state["generator"])

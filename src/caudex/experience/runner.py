@@ -1,4 +1,4 @@
-"""Worlds that go on for ever: each episode begins when the last has ended, from a seed of its own."""
+"""Environments that go on for ever: each episode begins when the last has ended, from a seed of its own."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ import numpy as np
 import torch
 
 from caudex.core.errors import CaudexError
-from caudex.core.run import derived
-from caudex.envs import World
+from caudex.core.run import derive_seed
+from caudex.envs import Env
 from caudex.envs.watchdog import check_finite
 
 
-class Lived(NamedTuple):
+class StepResult(NamedTuple):
     """One step in N environments. `after` is what followed, also where the episode ended with it; `begun` where a new one
     began behind it, whose first observation is then in `Acting.observations`. A life that is lost is `terminated`, too."""
 
     rewards: np.ndarray  # float64 [N]
     terminated: np.ndarray  # bool [N]
     truncated: np.ndarray  # bool [N]
-    after: np.ndarray  # [N, ...]
+    next_observations: np.ndarray  # [N, ...]
     begun: np.ndarray  # bool [N]
     metres: np.ndarray | None  # float64 [N]: how far along x each body had come then; NaN where it is not told
 
 
-class Acting:
-    """`observations` [N, ...] is what is seen now, `step(actions)` goes on; of pictures the last `stack` frames are seen,
+class EnvRunner:
+    """`observations` [N, ...] is what is seen now, `step(actions)` goes on; of images the last `stack` frames are seen,
     the first of an episode repeated. Where `clipped` is no zero, rewards are handed out cut to it, and told as they are.
     `most`: the steps after which an episode is cut, where it is no zero.
 
     Resumes exactly: the running episodes are begun again from their seeds, their actions repeated, and what is seen at
-    the end compared. Raises CaudexError for a reward or an observation that is no finite number, and where a world that
+    the end compared. Raises CaudexError for a reward or an observation that is no finite number, and where an environment that
     is resumed shows something else.
     """
 
-    def __init__(self, world: World, seed: int, stack: int = 1, clipped: float = 0.0, most: int = 0):
-        self.world, self.seed, self.clipped, self.most = world, seed, clipped, most
-        self.stack = stack if len(world.observation.shape) == 3 else 1
-        count = world.count
+    def __init__(self, env: Env, seed: int, stack: int = 1, clipped: float = 0.0, most: int = 0):
+        self.env, self.seed, self.clipped, self.most = env, seed, clipped, most
+        self.stack = stack if len(env.observation.shape) == 3 else 1
+        count = env.count
         self.episodes = np.zeros(count, np.int64)  # begun before the running one, of each
         self.totals, self.lengths = np.zeros(count), np.zeros(count, np.int64)
         self.ended: list[tuple[int, float, int]] = []  # place, return and length of each episode since `told`
@@ -48,16 +48,16 @@ class Acting:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        first, *rest = self.world.observation.shape
+        first, *rest = self.env.observation.shape
         return (first * self.stack, *rest)
 
-    def step(self, actions: np.ndarray) -> Lived:
-        """int64 [N], or float32 [N, A] within the bounds of the world's actions."""
+    def step(self, actions: np.ndarray) -> StepResult:
+        """int64 [N], or float32 [N, A] within the bounds of the environment's actions."""
         for past, action in zip(self.past, actions):
             past.append(action)
-        found = self.world.step(actions)
+        found = self.env.step(actions)
         numbers = [found.rewards] + ([found.observations] if self.observations.dtype.kind == "f" else [])
-        check_finite(self.world.name, numbers, f" after {int(self.lengths.max()) + 1:,} steps of an episode")
+        check_finite(self.env.name, numbers, f" after {int(self.lengths.max()) + 1:,} steps of an episode")
         self.totals += found.rewards
         self.lengths += 1
         after = self.observations = self._behind(found.observations)
@@ -72,7 +72,7 @@ class Acting:
             self._begin_again(over)
         terminated = found.terminated if found.lost is None else found.terminated | found.lost
         rewards = np.clip(found.rewards, -self.clipped, self.clipped) if self.clipped else found.rewards
-        return Lived(rewards, terminated, truncated & ~terminated, after, over, found.metres)
+        return StepResult(rewards, terminated, truncated & ~terminated, after, over, found.metres)
 
     def told(self) -> dict[str, float]:
         """Mean return and length of the episodes that ended since it was last asked."""
@@ -88,13 +88,15 @@ class Acting:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        count, known = self.world.count, len(state["episodes"])
+        count, known = self.env.count, len(state["episodes"])
         if known != count:
-            raise CaudexError(f"the checkpoint has {known} environments, not {count}; worlds must be {known} again.")
+            raise CaudexError(
+                f"the checkpoint has {known} environments, not {count}; environments must be {known} again."
+            )
         shown = state["observations"].numpy()
         if shown.shape[1:] != self.shape:
             raise CaudexError(
-                f"the world {self.world.name} shows {self.shape} now, and {shown.shape[1:]} in the "
+                f"the environment {self.env.name} shows {self.shape} now, and {shown.shape[1:]} in the "
                 "checkpoint; it has changed, begin a new run."
             )
         self.episodes, self.ended = state["episodes"].numpy().copy(), [tuple(each) for each in state["ended"]]
@@ -110,15 +112,15 @@ class Acting:
                 actions = [
                     past[len(past) - longest + when] if on else self._idle() for past, on in zip(self.past, live)
                 ]
-                found = self.world.step(np.stack(actions))
+                found = self.env.step(np.stack(actions))
                 self.totals += np.where(live, found.rewards, 0)
                 self.observations = self._behind(found.observations)
                 if (over := (found.terminated | found.truncated) & ~live).any():
                     self._begin_again(over)
         if not np.array_equal(self.observations, shown):
-            if self.world.exact:
+            if self.env.exact:
                 raise CaudexError(
-                    f"the world {self.world.name} does not repeat itself: the same seeds and actions show something else "
+                    f"the environment {self.env.name} does not repeat itself: the same seeds and actions show something else "
                     "than in the checkpoint; begin a new run."
                 )
             self.episodes += 1
@@ -126,10 +128,10 @@ class Acting:
             self._begin_again(np.ones(count, bool))
 
     def _begin(self, which: np.ndarray) -> np.ndarray:
-        seeds = [derived(self.seed, "episode", i, int(number)) for i, number in enumerate(self.episodes)]
-        first = self.world.reset(np.array(seeds), which)
+        seeds = [derive_seed(self.seed, "episode", i, int(number)) for i, number in enumerate(self.episodes)]
+        first = self.env.reset(np.array(seeds), which)
         if first.dtype.kind == "f":
-            check_finite(self.world.name, [first[which]], " as an episode began")
+            check_finite(self.env.name, [first[which]], " as an episode began")
         return first
 
     def _begin_again(self, which: np.ndarray) -> None:
@@ -144,7 +146,7 @@ class Acting:
         return np.concatenate([self.observations[:, frames.shape[1] :], frames], 1)
 
     def _idle(self) -> np.ndarray:
-        space = self.world.action
+        space = self.env.action
         return np.zeros(space.shape, space.dtype) if space.shape else np.int64(0)
 
 

@@ -1,4 +1,4 @@
-"""What training in a world leaves: a trunk and a policy that plays."""
+"""What training in an environment leaves: a trunk and a policy that plays."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.progress import Progress
-from caudex.core.run import derived
-from caudex.experience import Acting, Lived
+from caudex.core.run import derive_seed
+from caudex.experience import EnvRunner, StepResult
 
 Choose = Callable[[np.ndarray], np.ndarray]
 
@@ -25,7 +25,7 @@ class Episode(NamedTuple):
     total: float  # the sum of its rewards
     steps: int
     fell: bool  # it ended before its time, as nothing could follow
-    metres: float  # how far along x the body came; NaN where the world does not tell
+    metres: float  # how far along x the body came; NaN where the environment does not tell
 
 
 class Moment(NamedTuple):
@@ -34,70 +34,70 @@ class Moment(NamedTuple):
     metres: float
 
 
-class Player(nn.Module):
+class Agent(nn.Module):
     """Observations to actions, by the signal `policy` of a learner. Uses the averaged weights where they are kept."""
 
     def __init__(self, learner: Learner, facts: dict):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.world, self.stack = facts["world"], facts["stack"]
+        self.env, self.stack = facts["env"], facts["stack"]
         self.shape, self.actions = tuple(facts["shape"]), facts["actions"]
 
     @torch.inference_mode()
     def act(self, observations: np.ndarray | Tensor, greedy: bool = True) -> np.ndarray:
-        """Actions for the world from observations [N, ...]; `greedy` takes the likeliest, else they are drawn."""
+        """Actions for the environment from observations [N, ...]; `greedy` takes the likeliest, else they are drawn."""
         seen = torch.as_tensor(observations, device=next(self.parameters()).device)
         return self.signals["policy"].act(self.trunk, seen, greedy).cpu().numpy()
 
     def play(
-        self, episodes: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None, silent: bool = False
+        self, episodes: int = 20, seed: int = 0, greedy: bool = True, env: str | None = None, silent: bool = False
     ) -> np.ndarray:
         """The return of each episode, [episodes]; the same seed begins the same episodes."""
-        return np.array([episode.total for episode in self.episodes(episodes, seed, greedy, world, silent)])
+        return np.array([episode.total for episode in self.episodes(episodes, seed, greedy, env, silent)])
 
     def episodes(
-        self, count: int = 20, seed: int = 0, greedy: bool = True, world: str | None = None, silent: bool = False
+        self, count: int = 20, seed: int = 0, greedy: bool = True, env: str | None = None, silent: bool = False
     ) -> list[Episode]:
         """What became of each; the same seed begins the same episodes."""
         self.eval()
-        if world:
-            self.knows(world)
+        if env:
+            self.knows(env)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return acted(world or self.world, lambda seen: self.act(seen, greedy), count, seed, self.stack, silent)
+            return acted(env or self.env, lambda seen: self.act(seen, greedy), count, seed, self.stack, silent)
 
-    def knows(self, world: str) -> None:
-        """Raises CaudexError for a world with other observations or actions than were learned with."""
-        here = worlds.make(world, 1)
-        shape, space = Acting(here, 0, self.stack).shape, here.action
+    def knows(self, env: str) -> None:
+        """Raises CaudexError for an environment with other observations or actions than were learned with."""
+        here = envs.make(env, 1)
+        shape, space = EnvRunner(here, 0, self.stack).shape, here.action
         here.close()
         known = self.actions.get("count") or (len(self.actions["low"]),)
         if shape != self.shape or (space.shape or int(space.n)) != known:
-            raise CaudexError(f"{world} has other observations or actions than {self.world}, where this was learned.")
+            raise CaudexError(f"{env} has other observations or actions than {self.env}, where this was learned.")
 
     def watch(
-        self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 0, steps: int = 10_000
+        self, seed: int = 0, greedy: bool = True, env: str | None = None, most: int = 0, steps: int = 10_000
     ) -> tuple[list[np.ndarray], float, float]:
-        """Pictures uint8 [H, W, 3] of one episode, the first `steps` of it; its return; how many steps a second are to be
-        watched. With `most`, no more than twice as many pictures, evenly spread in time."""
-        moments, episode, rate = self.moments(seed, greedy, world, most, steps)
+        """Images uint8 [H, W, 3] of one episode, the first `steps` of it; its return; how many steps a second are to be
+        watched. With `most`, no more than twice as many images, evenly spread in time."""
+        moments, episode, rate = self.moments(seed, greedy, env, most, steps)
         return [moment.image for moment in moments], episode.total, rate
 
     def moments(
-        self, seed: int = 0, greedy: bool = True, world: str | None = None, most: int = 0, steps: int = 10_000
+        self, seed: int = 0, greedy: bool = True, env: str | None = None, most: int = 0, steps: int = 10_000
     ) -> tuple[list[Moment], Episode, float]:
-        """Moments of one episode, or of its first `steps`; what became of it; the world's `rate`. With `most`, no more than
+        """Moments of one episode, or of its first `steps`; what became of it; the environment's `rate`. With `most`, no more than
         twice as many moments, evenly spread in time."""
         self.eval()
-        if world:
-            self.knows(world)
-        here = worlds.make(world or self.world, 1, shown=True)
-        acting, moments, every, total = Acting(here, derived(seed, "watch"), self.stack), [], 1, 0.0
+        if env:
+            self.knows(env)
+        here = envs.make(env or self.env, 1, shown=True)
+        runner, moments, every, total = EnvRunner(here, derive_seed(seed, "watch"), self.stack), [], 1, 0.0
         moments.append(Moment(here.image(), 0, 0.0))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for step in range(1, steps):
-                now = acting.step(self.act(acting.observations, greedy))
+                now = runner.step(self.act(runner.observations, greedy))
                 total += float(now.rewards[0])
                 episode = Episode(total, step, bool(now.terminated[0]), float(far(now)[0]))
                 if now.begun[0]:
@@ -111,42 +111,42 @@ class Player(nn.Module):
 
 
 def acted(
-    world: str, choose: Choose, count: int, seed: int, stack: int = 1, silent: bool = False, together: int = 10
+    env: str, choose: Choose, count: int, seed: int, stack: int = 1, silent: bool = False, together: int = 10
 ) -> list[Episode]:
     """`count` episodes of `choose`, observations [N, ...] to actions; each place plays the same number, lest the short
-    episodes count more. None is longer than `World.longest`."""
+    episodes count more. None is longer than `Environment.longest`."""
     places = min(count, together)
-    here = worlds.make(world, places)
-    acting, each = Acting(here, derived(seed, "play"), stack, most=here.longest), -(-count // places)
+    here = envs.make(env, places)
+    runner, each = EnvRunner(here, derive_seed(seed, "play"), stack, most=here.longest), -(-count // places)
     found: list[list[Episode]] = [[] for _ in range(places)]
     with Progress("playing", places * each, silent=silent) as progress:
         while min(map(len, found)) < each:
-            step = acting.step(choose(acting.observations))
-            for place, total, steps in acting.ended:
+            step = runner.step(choose(runner.observations))
+            for place, total, steps in runner.ended:
                 found[place].append(Episode(total, steps, bool(step.terminated[place]), far(step)[place]))
-            acting.ended.clear()
+            runner.ended.clear()
             progress.show(min(1.0, sum(min(len(some), each) for some in found) / progress.total))
     here.close()
     return [found[i % places][i // places] for i in range(count)]
 
 
-def far(step: Lived) -> np.ndarray:
+def far(step: StepResult) -> np.ndarray:
     """How far along x each body has come, [N]."""
     return np.full(len(step.rewards), np.nan) if step.metres is None else step.metres
 
 
-def played(world: str, choose: Choose, episodes: int, seed: int, stack: int = 1, silent: bool = False) -> np.ndarray:
+def played(env: str, choose: Choose, episodes: int, seed: int, stack: int = 1, silent: bool = False) -> np.ndarray:
     """Returns [episodes] of `choose`."""
-    return np.array([episode.total for episode in acted(world, choose, episodes, seed, stack, silent)])
+    return np.array([episode.total for episode in acted(env, choose, episodes, seed, stack, silent)])
 
 
-def at_random(world: str, episodes: int, seed: int, silent: bool = False) -> np.ndarray:
+def at_random(env: str, episodes: int, seed: int, silent: bool = False) -> np.ndarray:
     """Returns [episodes] of one who acts at random."""
-    return played(world, chance(world, seed), episodes, seed, silent=silent)
+    return played(env, chance(env, seed), episodes, seed, silent=silent)
 
 
-def chance(world: str, seed: int) -> Choose:
+def chance(env: str, seed: int) -> Choose:
     """All actions are as likely."""
-    here = worlds.make(world, 1)
+    here = envs.make(env, 1)
     here.close()
-    return worlds.anything(here.action, derived(seed, "random"))
+    return envs.anything(here.action, derive_seed(seed, "random"))

@@ -16,7 +16,7 @@ from caudex.views import CORRUPTIONS, Draw, corrupt
 
 
 class Classifier(nn.Module):
-    """Pictures [B, C, H, W], uint8 or float in [0, 1], to probabilities [B, K].
+    """Images [B, C, H, W], uint8 or float in [0, 1], to probabilities [B, K].
 
     Uses the averaged weights where the learner keeps them.
     """
@@ -31,7 +31,7 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def probabilities(self, images: ImageSet | Tensor, batch: int = 1000) -> Tensor:
-        """[N, K], in eval mode, on clean pictures."""
+        """[N, K], in eval mode, on clean images."""
         self.eval()
         fetch = images.fetch if isinstance(images, ImageSet) else images.__getitem__
         device = next(self.parameters()).device
@@ -39,17 +39,17 @@ class Classifier(nn.Module):
         return torch.cat(parts) if parts else torch.empty(0, len(self.classes))
 
     def predict(self, images: ImageSet | Tensor) -> list[tuple[str, float]]:
-        """(class, confidence) for each picture."""
+        """(class, confidence) for each image."""
         confidence, number = self.probabilities(images).max(1)
         return [(self.classes[k], c) for k, c in zip(number.tolist(), confidence.tolist())]
 
     def accuracy(self, images: ImageSet) -> float:
-        """Share of the labelled pictures that are told rightly; NaN where there are none."""
+        """Share of the labelled images that are told rightly; NaN where there are none."""
         return (self.probabilities(images).argmax(1) == images.labels).float().mean().item()
 
     @torch.no_grad()
     def corrupted(self, images: ImageSet, seed: int = 0) -> list[dict]:
-        """Accuracy by kind and severity (1 to 5) of corruption, on up to 2,000 of the pictures.
+        """Accuracy by kind and severity (1 to 5) of corruption, on up to 2,000 of the images.
 
         After Hendrycks and Dietterich 2019, section 3.
         """
@@ -67,7 +67,7 @@ class Classifier(nn.Module):
         return rows
 
     def export(self, folder: Path) -> list[Path]:
-        """model.onnx (pictures float [N, C, H, W] in [0, 1] to probabilities [N, K]) and model.safetensors."""
+        """model.onnx (images float [N, C, H, W] in [0, 1] to probabilities [N, K]) and model.safetensors."""
         return export(self, self.shape, folder, "probabilities")
 
 

@@ -1,4 +1,4 @@
-"""What training without labels leaves: a trunk that turns pictures into features, and the heads that taught it."""
+"""What training without labels leaves: a trunk that turns images into features, and the heads that taught it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from caudex.models.export import export
 
 
 class Encoder(nn.Module):
-    """Pictures [B, C, H, W], uint8 or float in [0, 1], to features [B, width].
+    """Images [B, C, H, W], uint8 or float in [0, 1], to features [B, width].
 
     Uses the averaged weights where the learner keeps them.
     """
@@ -31,17 +31,17 @@ class Encoder(nn.Module):
         return self.trunk(images).pooled
 
     def features(self, images: ImageSet | Tensor) -> dict[str, Tensor]:
-        """Of each layer, [N, D], on clean pictures: the pooled vector, and the channels' means of each map."""
+        """Of each layer, [N, D], on clean images: the pooled vector, and the channels' means of each map."""
         return features(self.trunk, images)
 
     def export(self, folder: Path) -> list[Path]:
-        """model.onnx (pictures float [N, C, H, W] in [0, 1] to features [N, width]) and model.safetensors."""
+        """model.onnx (images float [N, C, H, W] in [0, 1] to features [N, width]) and model.safetensors."""
         return export(self, self.shape, folder, "features")
 
 
 @torch.no_grad()
 def features(trunk: nn.Module, images: ImageSet | Tensor, batch: int = 1000) -> dict[str, Tensor]:
-    """What each layer of a trunk, in eval mode, makes of clean pictures: layer name to [N, D], `pooled` last.
+    """What each layer of a trunk, in eval mode, makes of clean images: layer name to [N, D], `pooled` last.
 
     Of a map the means of its positive and of its negative parts count: two numbers a channel.
     """
@@ -57,9 +57,9 @@ def features(trunk: nn.Module, images: ImageSet | Tensor, batch: int = 1000) -> 
 
 @torch.no_grad()
 def recalibrate(trunk: nn.Module, images: ImageSet | Tensor, sample: int = 2000) -> None:
-    """Batch normalisation's running statistics anew from clean pictures.
+    """Batch normalisation's running statistics anew from clean images.
 
-    Signals show a trunk turned, holed or scrambled pictures; it would meet whole ones with the statistics of those.
+    Signals show a trunk turned, holed or scrambled images; it would meet whole ones with the statistics of those.
     """
     norms = [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     before = [norm.momentum for norm in norms]
@@ -69,7 +69,7 @@ def recalibrate(trunk: nn.Module, images: ImageSet | Tensor, sample: int = 2000)
             norm.reset_running_stats()
             norm.train()
             norm.momentum = None  # a plain mean over the batches
-        for part in rows.chunk(max(1, len(rows) // 250)):  # none of a single picture
+        for part in rows.chunk(max(1, len(rows) // 250)):  # none of a single image
             trunk(_fetched(images, part).to(device))
         for norm, momentum in zip(norms, before):
             norm.momentum = momentum

@@ -12,7 +12,7 @@ from caudex.core.errors import CaudexError
 
 
 def export(module: nn.Module, shape: tuple[int, int, int], folder: Path, output: str) -> list[Path]:
-    """model.onnx (pictures float [N, C, H, W] in [0, 1] to `output` [N, ...]) and model.safetensors."""
+    """model.onnx (images float [N, C, H, W] in [0, 1] to `output` [N, ...]) and model.safetensors."""
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401

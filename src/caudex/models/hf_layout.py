@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
-from caudex.trunks import BERT, GPT2
+from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT
 
 NAMES = {
     "gpt2": {
@@ -70,7 +70,7 @@ def layout(config: Mapping, where: Path) -> tuple[str, dict]:
     try:
         if kind == "gpt2":
             sizes = [config[name] for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")]
-            hidden, eps, further = config.get("n_inner"), config["layer_norm_epsilon"], GPT2
+            hidden, eps, further = config.get("n_inner"), config["layer_norm_epsilon"], GPT2_LAYOUT
         else:
             names = (
                 "vocab_size",
@@ -81,7 +81,7 @@ def layout(config: Mapping, where: Path) -> tuple[str, dict]:
             )
             sizes = [config[name] for name in names]
             hidden, eps = config["intermediate_size"], config["layer_norm_eps"]
-            further = BERT | {"segments": config["type_vocab_size"]}
+            further = BERT_LAYOUT | {"segments": config["type_vocab_size"]}
     except KeyError as missing:
         raise CaudexError(f"{where} lacks {missing.args[0]!r}; it is no whole config.json of {kind}.") from None
     named = dict(zip(("vocabulary", "context", "width", "depth", "heads"), sizes))

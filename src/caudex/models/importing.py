@@ -55,8 +55,8 @@ def import_public(folder: Path, run: Run, convert: bool = False) -> Iterator[str
     """Write the run; what there is to say, line by line."""
     system, facts, model, lacking = model_of(folder, convert)
     start(system, run)
-    run.keep("facts", facts)
-    run.keep("results", {})
+    run.write_json("facts", facts)
+    run.write_json("results", {})
     finish(model, run)
     size = sum(parameter.numel() for parameter in model.parameters())
     yield f"{facts['kind']} with {size:,} parameters, {facts['trunk']['vocabulary']:,} tokens, context {facts['trunk']['context']:,}"

@@ -19,13 +19,13 @@ from caudex.experience import Within
 from caudex.trunks import Nature
 
 
-class Agent(nn.Module):
+class MetaAgent(nn.Module):
     """Observations of trials to actions, by the signal `policy` of a learner whose trunk has memory."""
 
     def __init__(self, learner: Learner, facts: dict):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.world, self.settings, self.facts = facts["world"], facts["settings"], facts
+        self.env, self.settings, self.facts = facts["env"], facts["settings"], facts
 
     def begin(self, greedy: bool = False) -> Callable[[np.ndarray], np.ndarray]:
         """What turns observations [N, ...] of trials that begin now into actions, and remembers."""
@@ -38,19 +38,19 @@ class Agent(nn.Module):
 
         return act
 
-    def tasks(self, count: int, world: str | None = None, **changed) -> Trials:
-        """New tasks, such that none of them was learned from, of another world or with other settings of it.
+    def tasks(self, count: int, env: str | None = None, **changed) -> Trials:
+        """New tasks, such that none of them was learned from, of another environment or with other settings of it.
 
         Raises CaudexError where these have other observations or actions than those learned from.
         """
-        world = world or self.world
-        made = trials.make(world, count, test=True, **(self.settings if world == self.world else {}) | changed)
+        env = env or self.env
+        made = trials.make(env, count, test=True, **(self.settings if env == self.env else {}) | changed)
         told = {"shape": list(made.family.observation.shape), "actions": made.actions}
         known = {name: self.facts[name] for name in told}
         if told != known:
             given = ", ".join(f"{name} {value}" for name, value in changed.items())
             raise CaudexError(
-                f"{world} with {given or 'these tasks'}: {described(told)}; the agent learned with {described(known)}. What "
+                f"{env} with {given or 'these tasks'}: {described(told)}; the agent learned with {described(known)}. What "
                 "it sees and does must stay; pulls, horizon, episodes, size and limit can change."
             )
         return made
@@ -67,7 +67,7 @@ class Agent(nn.Module):
 
 
 class Observed(Trunk):
-    """What a trial shows, [N, ...] of `shape`, and what came before, as one vector: pictures go through convolutions.
+    """What a trial shows, [N, ...] of `shape`, and what came before, as one vector: images go through convolutions.
 
     The first takes tiles of 4 x 4 pixels: a third of the time of two of 5 x 5 with stride 2, which are published.
     """

@@ -2,7 +2,17 @@
 
 from caudex.reports.comparison import comparison, of_run
 from caudex.reports.html import write_report
-from caudex.reports.returns import draw, judge, of_worlds
+from caudex.reports.returns import draw, judge, of_envs
 from caudex.reports.tables import SPREAD, claim_table, finished
 
-__all__ = ["SPREAD", "claim_table", "comparison", "draw", "finished", "judge", "of_run", "of_worlds", "write_report"]
+__all__ = [
+    "SPREAD",
+    "claim_table",
+    "comparison",
+    "draw",
+    "finished",
+    "judge",
+    "of_envs",
+    "of_run",
+    "write_report",
+]  # fmt: skip

@@ -13,7 +13,7 @@ from caudex.reports.tables import finished, spread
 
 @dataclass
 class Column:
-    """What was found, what it cost, and the settings; `returns` by world and seed, where reward was learned from."""
+    """What was found, what it cost, and the settings; `returns` by environment and seed, where reward was learned from."""
 
     name: str
     told: dict[str, str] = field(default_factory=dict)
@@ -37,17 +37,17 @@ def comparison(columns: Sequence[Column]) -> list[list[tuple]]:
 
 
 def of_run(path: Path, system: System, run: Run) -> Column:
-    results = run.kept("results")
-    header, *rows = (system.tell(results) if results else []) or [()]
+    results = run.read_json("results")
+    header, *rows = (system.result_rows(results) if results else []) or [()]
     told = {name: figure for name, figure, *_ in rows}
     if header and header[0]:  # a table whose columns are of one kind
         told = {f"{row[0]}, {header[0]} {column}": cell for row in rows for column, cell in zip(header[1:], row[1:])}
-    if "corrupted pictures" in header:
+    if "corrupted images" in header:
         told = {row[0]: f"{row[1]}, corrupted {row[-1]}" if row[-1] else row[1] for row in rows}
-    claim = run.kept("claim", {})
+    claim = run.read_json("claim", {})
     for part in claim.get("values", [claim] if claim else []):
         over = f", {claim['over']} {part['value']:g}".replace("_", "-") if "over" in claim else ""
-        told["the claim's figure" + over] = spread(part["figure"], part["interval"], claim.get("form", ".2%"))
+        told["the claim's figure" + over] = spread(part["figure"], part["interval"], claim.get("number_format", ".2%"))
     name = str(path) if finished(run) else f"{path} (not finished)"
     return Column(name, told, spent(run), {"system": name_of(system), **asdict(system)})
 
@@ -56,7 +56,7 @@ COST = {"TFLOP": "{:,.3g}", "seconds": "{:,.1f}"}
 
 
 def spent(run: Run) -> dict[str, float]:
-    compute = run.kept("compute")
+    compute = run.read_json("compute")
     return {"TFLOP": compute["flops"] / 1e12, "seconds": compute["seconds"]} if compute else {}
 
 

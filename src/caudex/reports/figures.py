@@ -55,7 +55,9 @@ def learning_curves(run: Run) -> None:
     if not panels:
         return
     trivial = {
-        name: level for fit in stages(run).values() for name, level in fit.kept("about", {}).get("trivial", {}).items()
+        name: level
+        for fit in stages(run).values()
+        for name, level in fit.read_json("about", {}).get("chance_loss", {}).items()
     }
     from matplotlib.ticker import PercentFormatter
 
@@ -82,7 +84,7 @@ def _titled(figure: str) -> str:
     figure = figure.removeprefix("evaluation/")
     if figure == "episodes/return":
         return "return of the episodes that ended"
-    return figure if figure in ("effective rank", "deviation") else f"test {figure}"  # those are of learned pictures
+    return figure if figure in ("effective rank", "deviation") else f"test {figure}"  # those are of learned images
 
 
 def corruptions(run: Run) -> None:
@@ -113,7 +115,7 @@ def corruptions(run: Run) -> None:
 def over(run: Run, claim: dict, measure: str) -> None:
     """The claim's figure and baselines against the varied setting, with 95% intervals."""
     name, parts = claim["over"], claim["values"]
-    most = 1.0 if claim.get("form", "%").endswith("%") else np.inf
+    most = 1.0 if claim.get("number_format", "%").endswith("%") else np.inf
     parameters = [part["further"].get("parameters", {}).get("figure") for part in parts]
     sized = name in ("width", "depth") and all(parameters)
     places = parameters if sized else [part["value"] for part in parts]
@@ -146,7 +148,7 @@ def profiles(file: Path, scores: Mapping[str, Scores]) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    every = np.concatenate([world for its in scores.values() for world in its])
+    every = np.concatenate([env for its in scores.values() for env in its])
     levels = np.linspace(min(0.0, every.min()) - 0.02, max(1.0, every.max()) + 0.02, 201)
     figure = Figure((6.5, 4.2 + 0.2 * len(scores)), dpi=120, layout="constrained")
     axis = figure.subplots()

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from caudex.core.compute import Compute
-from caudex.core.system import opened
+from caudex.core.system import open_run
 from caudex.reports import figures
 from caudex.reports.tables import SPREAD, claim_table, finished
 from caudex.systems.shared import found
@@ -17,17 +17,17 @@ CAPTIONS = {
     "labels-saved": "Accuracy against labels, a line for each method, with 95% intervals over draws of labels (of two draws: the draws). "
     "Black: labels alone. Dotted: a signal beside the labels.",
     "order": "What the frozen features of each signal are worth to a linear probe, beside a random trunk; the line: "
-    "a network taught by all labels. Intervals are those of the test pictures; one seed.",
-    "made": "What the signal makes of pictures: of held-out ones, where some are held out.",
-    "stages": "An episode of each stage of learning, from its beginning to its end; under each picture how far it was, at the left what became of it.",
+    "a network taught by all labels. Intervals are those of the test images; one seed.",
+    "made": "What the signal makes of images: of held-out ones, where some are held out.",
+    "stages": "An episode of each stage of learning, from its beginning to its end; under each image how far it was, at the left what became of it.",
     "next-frames": "What was seen, what was predicted, what came, and where they differ; videos that it did not learn from.",
-    "nearest": "Each row: a picture, and those whose features are nearest to its own.",
-    "map": "The features of the test pictures laid out on a plane by t-SNE; the classes only colour it.",
+    "nearest": "Each row: an image, and those whose features are nearest to its own.",
+    "map": "The features of the test images laid out on a plane by t-SNE; the classes only colour it.",
     "learning-curves": "Learning curves. Test accuracy is drawn for the reader; nothing is chosen by it. Dotted: the loss of one who learned nothing.",
-    "corruptions": "Accuracy on corrupted test pictures, from light (1) to severe (5).",
-    "confusion": "Confusion matrix: how many pictures of each true class (row) were told to be which (column).",
-    "most-sure": "Test pictures that the model is most sure of.",
-    "least-sure": "Test pictures that it is least sure of.",
+    "corruptions": "Accuracy on corrupted test images, from light (1) to severe (5).",
+    "confusion": "Confusion matrix: how many images of each true class (row) were told to be which (column).",
+    "most-sure": "Test images that the model is most sure of.",
+    "least-sure": "Test images that it is least sure of.",
     "sure-and-wrong": "Wrong, the surest first. Above each: what it is told to be and how surely, then what its label says. Some labels may be wrong.",
     "wrong-pseudo-labels": "Wrong pseudo-labels, the surest first, as the teacher of this round gave them.",
     "word-by-word": "What the network thinks of texts that were held out, as it reads on; above each, what its label says.",
@@ -47,7 +47,7 @@ WIDE = (
 )
 ROUNDS = {
     "learned": "pseudo-labels learned",
-    "distinct": "pictures behind them",
+    "distinct": "images behind them",
     "right": "right, where known",
     "student": "its student's accuracy",
 }
@@ -66,8 +66,8 @@ pre{white-space:pre-wrap;background:#f6f8fa;padding:.8rem;font-size:.85rem}
 
 def write_report(path: str | Path) -> Path:
     """Draw what can be drawn of a run folder and write its report.html; returns that file."""
-    system, run = opened(path)
-    claim, results, facts = run.kept("claim"), run.kept("results", {}), run.kept("facts", {})
+    system, run = open_run(path)
+    claim, results, facts = run.read_json("claim"), run.read_json("results", {}), run.read_json("facts", {})
     figures.learning_curves(run)
     figures.corruptions(run)
     name, kind = run.settings()["system"], type(system)
@@ -85,7 +85,7 @@ def write_report(path: str | Path) -> Path:
             figures.over(run, claim, system.measure)
     if results:
         parts += [f"<div class='note'>{escape(line)}</div>" for line in system.warn(results)]
-        parts.append("<h2>Results</h2>" + rows(system.tell(results)))
+        parts.append("<h2>Results</h2>" + rows(system.result_rows(results)))
         parts.append(f"<p>{escape(system.legend)}</p>" if system.legend else "")
     if not finished(run):
         way = f"<code>caudex resume {escape(str(path))}</code> goes on with it."
@@ -153,7 +153,7 @@ def images(folder: Path) -> str:
 
 
 def account(run) -> str:
-    kept = run.kept("compute")
+    kept = run.read_json("compute")
     if not kept:
         return ""
     compute = Compute(kept["flops"], kept["seconds"], kept["price_per_hour"])

@@ -1,4 +1,4 @@
-"""Runs that learned from reward, side by side: over worlds and seeds, as Agarwal et al. 2021 ask for."""
+"""Runs that learned from reward, side by side: over environments and seeds, as Agarwal et al. 2021 ask for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from caudex.core.errors import CaudexError
 from caudex.core.registry import find
 from caudex.core.run import Run
-from caudex.core.system import System, name_of, opened
+from caudex.core.system import System, name_of, open_run
 from caudex.evaluation import intervals as statistics
 from caudex.evaluation.intervals import LEAST, Scores, mean_interval
 from caudex.evaluation.reference_scores import levels
@@ -24,35 +24,33 @@ RANDOM = "random"
 
 
 class Part(NamedTuple):
-    """One system in one world with one seed; `returns` are its own, and of those that were measured beside it."""
+    """One system in one environment with one seed; `returns` are its own, and of those that were measured beside it."""
 
     name: str
     settings: dict
-    world: str
+    env: str
     seed: int
     returns: dict[str, float]
     cost: dict[str, float]
 
 
-def of_worlds(runs: Sequence[tuple[System, Run]]) -> list[Column]:
-    """A column for each system, whatever its worlds and seeds, or where it meets itself in a world, for each of its
+def of_envs(runs: Sequence[tuple[System, Run]]) -> list[Column]:
+    """A column for each system, whatever its environments and seeds, or where it meets itself in an environment, for each of its
     settings; then those that were measured beside it, at last acting at random."""
     parts = [part(*each) for pair in runs for each in seeds(*pair)]
-    several = {
-        a.name for a in parts for b in parts if (a.name, a.world) == (b.name, b.world) and a.settings != b.settings
-    }
+    several = {a.name for a in parts for b in parts if (a.name, a.env) == (b.name, b.env) and a.settings != b.settings}
     own: dict[tuple, Column] = {}
     beside: dict[tuple, Column] = {}
     for one in parts:
         key = (one.name, str(one.settings) if one.name in several else "")
         column = own.setdefault(key, Column(one.name, settings=dict(one.settings)))
-        column.settings |= {k: "by world" for k, v in one.settings.items() if column.settings[k] != v}
+        column.settings |= {k: "by environment" for k, v in one.settings.items() if column.settings[k] != v}
         for name, more in one.cost.items():
             column.cost[name] = column.cost.get(name, 0.0) + more
         for who, figure in one.returns.items():
             place = () if who == RANDOM else key
             it = column if who == one.name else beside.setdefault((who, *place), Column(who))
-            it.returns.setdefault(one.world, {})[one.seed] = figure
+            it.returns.setdefault(one.env, {})[one.seed] = figure
     for (name, apart), column in own.items():
         column.name = " ".join([name, *(chosen(name, column.settings, own) if apart else ())])
     for (who, *place), column in beside.items():
@@ -63,21 +61,21 @@ def of_worlds(runs: Sequence[tuple[System, Run]]) -> list[Column]:
 
 def seeds(system: System, run: Run) -> Iterator[tuple[System, Run]]:
     """Those of a claim that are measured, or the run itself."""
-    if not run.kept("plan"):
+    if not run.read_json("plan"):
         yield system, run
     for file in sorted(run.path.glob("stages/**/seed-*/claim.json")):
-        yield opened(file.parent)
+        yield open_run(file.parent)
 
 
 def part(system: System, run: Run) -> Part:
     name, settings = name_of(system), asdict(system)
-    world, seed = settings.pop("world"), settings.pop("seed")
-    claim, results = run.kept("claim", {}).get("claim"), run.kept("results")
+    env, seed = settings.pop("env"), settings.pop("seed")
+    claim, results = run.read_json("claim", {}).get("claim"), run.read_json("results")
     if claim:
         returns = {name: claim["figure"]} | claim["against"] | claim["further"]
     else:
         returns = {name: results["policy"]["return"], RANDOM: results[RANDOM]["return"]} if results else {}
-    return Part(name, {"system": name, **settings}, world, seed, returns, spent(run))
+    return Part(name, {"system": name, **settings}, env, seed, returns, spent(run))
 
 
 def chosen(name: str, settings: dict, own: Mapping[tuple, Column]) -> list[str]:
@@ -92,13 +90,13 @@ def chosen(name: str, settings: dict, own: Mapping[tuple, Column]) -> list[str]:
 
 
 def judge(columns: Sequence[Column]) -> list[str]:
-    """Write into the columns what they earned: means by world; over the worlds that all have, how probably each is better
+    """Write into the columns what they earned: means by environment; over the environments that all have, how probably each is better
     than the first, and of returns normalised by `levels` the interquartile mean. Returns sentences that say how to read it.
     """
     columns = [column for column in columns if column.returns]  # of the others nothing is finished
-    worlds = list(dict.fromkeys(world for column in columns for world in column.returns))
+    envs = list(dict.fromkeys(env for column in columns for env in column.returns))
     for column in columns:
-        column.told |= {world: mean(column.returns[world].values()) for world in worlds if world in column.returns}
+        column.told |= {env: mean(column.returns[env].values()) for env in envs if env in column.returns}
     shared, scales = comparable(columns)
     for column in columns:
         raw, normal = scores(column, shared), scores(column, shared, scales)
@@ -110,25 +108,25 @@ def judge(columns: Sequence[Column]) -> list[str]:
             better, sure = statistics.improvement(raw, first), statistics.interval(statistics.improvement, raw, first)
             interval = "" if sure is None else f" ({sure[0]:.0%} to {sure[1]:.0%})"
             column.told[f"better than {columns[0].name}"] = f"{better:.0%}{interval}"
-    return legend(columns, worlds, shared, scales)
+    return legend(columns, envs, shared, scales)
 
 
 def draw(columns: Sequence[Column], figure: Path) -> None:
-    """Performance profiles. Raises CaudexError where no world that all were in has a level."""
+    """Performance profiles. Raises CaudexError where no environment that all were in has a level."""
     columns = [column for column in columns if column.returns]
     shared, scales = comparable(columns)
     if not scales:
         raise CaudexError(
-            f"--figure {figure}: there is no world that all were in and that has a level to hold returns against."
+            f"--figure {figure}: there is no environment that all were in and that has a level to hold returns against."
         )
     profiles(figure, {column.name: scores(column, shared, scales) for column in columns})
 
 
 def comparable(columns: Sequence[Column]) -> tuple[list[str], dict[str, tuple[float, float]]]:
-    """The worlds that all were in, and what counts as 0 and as 1 in those of them that have a level."""
-    worlds = dict.fromkeys(world for column in columns for world in column.returns)
-    shared = [world for world in worlds if all(world in column.returns for column in columns)]
-    return shared, {world: scale for world in shared if (scale := between(world, columns))}
+    """The environments that all were in, and what counts as 0 and as 1 in those of them that have a level."""
+    envs = dict.fromkeys(env for column in columns for env in column.returns)
+    shared = [env for env in envs if all(env in column.returns for column in columns)]
+    return shared, {env: scale for env in shared if (scale := between(env, columns))}
 
 
 def mean(returns: Collection[float]) -> str:
@@ -136,21 +134,21 @@ def mean(returns: Collection[float]) -> str:
     return f"{spread(average, bounds if np.isfinite(bounds[0]) else None, ',.1f')} ({len(returns)})"
 
 
-def between(world: str, columns: Sequence[Column]) -> tuple[float, float] | None:
+def between(env: str, columns: Sequence[Column]) -> tuple[float, float] | None:
     """The returns that count as 0 and as 1."""
-    known = levels(world)
-    measured = [each for column in columns if column.name == RANDOM for each in column.returns[world].values()]
+    known = levels(env)
+    measured = [each for column in columns if column.name == RANDOM for each in column.returns[env].values()]
     if known is None or (known.random is None and not measured):
         return None
     return (float(np.mean(measured)) if known.random is None else known.random), known.good
 
 
-def scores(column: Column, worlds: Sequence[str], scales: Mapping[str, tuple[float, float]] | None = None) -> Scores:
-    """Returns of each world, [seeds]; with `scales` of those alone that have one, normalised by it."""
-    own = {world: np.array(list(column.returns[world].values())) for world in worlds}
+def scores(column: Column, envs: Sequence[str], scales: Mapping[str, tuple[float, float]] | None = None) -> Scores:
+    """Returns of each environment, [seeds]; with `scales` of those alone that have one, normalised by it."""
+    own = {env: np.array(list(column.returns[env].values())) for env in envs}
     if scales is None:
         return list(own.values())
-    return [statistics.normalised(own[world], *scale) for world, scale in scales.items()]
+    return [statistics.normalised(own[env], *scale) for env, scale in scales.items()]
 
 
 def within(normal: Scores) -> str:
@@ -162,24 +160,24 @@ def within(normal: Scores) -> str:
     )
 
 
-def legend(columns: Sequence[Column], worlds: Sequence[str], shared: Sequence[str], scales: Mapping) -> list[str]:
-    if not worlds:
+def legend(columns: Sequence[Column], envs: Sequence[str], shared: Sequence[str], scales: Mapping) -> list[str]:
+    if not envs:
         return []
     said = ["Mean return ± half its 95% interval by Student's t over the seeds, whose number stands in brackets."]
     if scales:
-        good = " or ".join(dict.fromkeys(levels(world).what for world in scales))
+        good = " or ".join(dict.fromkeys(levels(env).what for env in scales))
         said.append(
-            f"IQM: the mean of the middle half of all runs in {len(scales)} world{'s' * (len(scales) > 1)}, returns "
-            f"normalised so that 0 is acting at random and 1 is {good}; the interval draws the seeds of each world anew, and "
+            f"IQM: the mean of the middle half of all runs in {len(scales)} environment{'s' * (len(scales) > 1)}, returns "
+            f"normalised so that 0 is acting at random and 1 is {good}; the interval draws the seeds of each environment anew, and "
             f"needs {LEAST} of them (Agarwal et al. 2021)."
         )
     if len(columns) > 1 and shared:
         said.append(
-            f"Better than {columns[0].name}: how probably one run earns more than one of these, in the same world."
+            f"Better than {columns[0].name}: how probably one run earns more than one of these, in the same environment."
         )
-    for world in worlds:
-        if world not in shared:
-            said.append(f"{world} counts in none of the figures over worlds: not all were in it.")
-        elif world not in scales:
-            said.append(f"{world} does not count in the IQM: nobody has published what is good there.")
+    for env in envs:
+        if env not in shared:
+            said.append(f"{env} counts in none of the figures over environments: not all were in it.")
+        elif env not in scales:
+            said.append(f"{env} does not count in the IQM: nobody has published what is good there.")
     return said

@@ -12,7 +12,7 @@ SPREAD = "± is half the 95% interval over the seeds; gains are paired by seed."
 def claim_table(claim: dict) -> list[tuple]:
     """Figure and baselines with intervals, one row for each value of the varied setting and each baseline; behind these
     what was measured beside them."""
-    over, form = claim.get("over", "").replace("_", " "), claim.get("form", ".2%")
+    over, form = claim.get("over", "").replace("_", " "), claim.get("number_format", ".2%")
     rows = [((over,) if over else ()) + (claim["system"], "against", "baseline", "gain")]
     for part in claim.get("values", [claim]):
         head = ((f"{part['value']:g}",) if over else ()) + (spread(part["figure"], part["interval"], form),)
@@ -32,4 +32,4 @@ def spread(mean: float, interval: Sequence[float] | None, form: str = ".2%") -> 
 
 def finished(run: Run) -> bool:
     """Whether a training, or a claim, came to its end."""
-    return bool(run.kept("finished") or run.kept("claim"))
+    return bool(run.read_json("finished") or run.read_json("claim"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from caudex.core.signal import Signal, Taught, accuracy, frozen
+from caudex.core.signal import Signal, SignalOutput, accuracy, frozen
 from caudex.signals.bilinear_contrast import BilinearContrast
 from caudex.signals.colorization import Colorization
 from caudex.signals.contrast import Contrast
@@ -20,6 +20,7 @@ from caudex.signals.rotation import Rotation
 from caudex.signals.segmentation import Segmentation
 
 __all__ = [
-    "BilinearContrast", "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels", "MaskedToken", "NextFrame",
-    "NextSentence", "NextToken", "Regression", "Rotation", "Segmentation", "Signal", "Taught", "accuracy", "asked", "frozen", "meant",
+    "BilinearContrast", "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels",
+    "MaskedToken", "NextFrame", "NextSentence", "NextToken", "Regression", "Rotation", "Segmentation", "Signal",
+    "SignalOutput", "accuracy", "frozen",
 ]  # fmt: skip

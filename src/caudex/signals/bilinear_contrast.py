@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
 from caudex.signals.policies import summary
 
@@ -31,7 +31,7 @@ class BilinearContrast(Signal):
     ):
         super().__init__()
         self.momentum, self.bilinear, self.temperature, self.features = momentum, bilinear, temperature, features
-        self.slow: Shadow | None = None
+        self.target: Shadow | None = None
 
     def build(self, trunk):
         width = width_of(trunk)
@@ -39,12 +39,12 @@ class BilinearContrast(Signal):
         width = self.features or width
         self.similarity = nn.Parameter(torch.rand(width, width)) if self.bilinear else None
         if self.momentum is not None:
-            self.slow = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
+            self.target = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
 
     def loss(self, trunk, batch):
         queries = self.head(trunk(batch.images).pooled)  # [B, W]; the pass is shared with whoever sees the same view
         with torch.no_grad():
-            slow_trunk, slow_head = self.slow.copy if self.slow else (trunk, self.head)
+            slow_trunk, slow_head = self.target.copy if self.target else (trunk, self.head)
             keys = slow_head(slow_trunk(batch.other).pooled)
         if self.bilinear:
             queries, factor = queries @ self.similarity, 1.0
@@ -52,4 +52,4 @@ class BilinearContrast(Signal):
             queries, keys, factor = F.normalize(queries, dim=1), F.normalize(keys, dim=1), 1 / self.temperature
         scores = factor * queries @ keys.T  # [B, B]
         partner = torch.arange(len(queries), device=queries.device)
-        return Taught(F.cross_entropy(scores, partner), {"accuracy": lambda: accuracy(scores, partner)})
+        return SignalOutput(F.cross_entropy(scores, partner), {"accuracy": lambda: accuracy(scores, partner)})

@@ -1,4 +1,4 @@
-"""Colorization: which colours had the grey picture?"""
+"""Colorization: which colours had the grey image?"""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.trunks import Decoder, channels_of
 from caudex.views import bins, decode, encode, grey_of, to_lab
 
 
 class Colorization(Signal):
-    """Which colours had the grey picture? Tell the colour of each pixel from lightness alone, as a choice among bins.
+    """Which colours had the grey image? Tell the colour of each pixel from lightness alone, as a choice among bins.
 
     A pixel's target is spread over its five nearest bins of the ab plane; rare colours weigh more, by how often the
     bins were seen so far. A choice, not a mean, for the mean of possible colours is grey.
-    Source: Zhang et al. 2016, equations 2 to 4 and section 2.2. Raises CaudexError for a trunk of grey pictures.
+    Source: Zhang et al. 2016, equations 2 to 4 and section 2.2. Raises CaudexError for a trunk of grey images.
     """
 
     def __init__(self, rebalance: float = 0.5):
@@ -30,15 +30,15 @@ class Colorization(Signal):
 
     def build(self, trunk):
         if channels_of(trunk) != 3:
-            raise CaudexError("colorization cannot learn colours from grey pictures; give pictures in colour.")
+            raise CaudexError("colorization cannot learn colours from grey images; give images in colour.")
         self.head = Decoder(trunk, len(self.centres))
 
-    def trivial(self):
+    def chance_loss(self):
         return math.log(len(self.centres))
 
     def loss(self, trunk, batch):
         lab = to_lab(batch.images)
-        logits = self.logits(trunk, lab[:, :1])  # [B, Q, h, w], coarser than the picture
+        logits = self.logits(trunk, lab[:, :1])  # [B, Q, h, w], coarser than the image
         colours = F.adaptive_avg_pool2d(lab[:, 1:], logits.shape[2:])
         nearest, weights = encode(colours, self.centres)  # [B, 5, h, w]
         if self.training:
@@ -46,10 +46,10 @@ class Colorization(Signal):
         rare = self.rarity()[nearest[:, 0]]  # [B, h, w], of the nearest bin
         told = F.log_softmax(logits.movedim(1, -1), -1)  # [B, h, w, Q], as it lies in memory
         errors = -(told.gather(-1, nearest.movedim(1, -1)) * weights.movedim(1, -1)).sum(-1)
-        return Taught((errors * rare).mean(), {"error in ab": self.error(logits, colours)})
+        return SignalOutput((errors * rare).mean(), {"error in ab": self.error(logits, colours)})
 
     def logits(self, trunk, lightness: Tensor) -> Tensor:
-        """[B, Q, h, w] of lightness [B, 1, H, W]; h and w are half of the picture's: colours need no more detail."""
+        """[B, Q, h, w] of lightness [B, 1, H, W]; h and w are half of the image's: colours need no more detail."""
         features = trunk(grey_of(lightness))
         return self.head(features, tuple(-(-side // 2) for side in lightness.shape[2:]))
 
@@ -70,6 +70,6 @@ class Colorization(Signal):
 
     @torch.no_grad()
     def error(self, logits: Tensor, colours: Tensor) -> Tensor:
-        """Squared distance from the true colours over that of grey: 1 for one who leaves the picture grey."""
+        """Squared distance from the true colours over that of grey: 1 for one who leaves the image grey."""
         best = self.centres[logits.argmax(1)].permute(0, 3, 1, 2)  # [B, 2, h, w]; the annealed mean costs too much here
         return (best - colours).square().mean() / colours.square().mean().clamp_min(1e-8)

@@ -1,4 +1,4 @@
-"""Contrast: two views of one picture belong together, views of others apart."""
+"""Contrast: two views of one image belong together, views of others apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
 from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
 
 GROUP = 16
@@ -18,14 +18,14 @@ GROUP = 16
 
 
 class Contrast(Signal):
-    """Two views of one picture belong together, views of others apart.
+    """Two views of one image belong together, views of others apart.
 
     Without a queue, both views go through the trunk in one pass, so that batch statistics tell them apart nowhere,
-    and the other 2B - 2 pictures of the batch are the negatives of each (Chen et al. 2020, equation 1, algorithm 1).
+    and the other 2B - 2 images of the batch are the negatives of each (Chen et al. 2020, equation 1, algorithm 1).
     With one, keys come from a slow copy of trunk and head, and the last `queue` keys are the negatives (He et al.
     2020, equation 1, algorithm 1). Keys are normalised in small groups of a shuffled batch, as if each group were on
     a device of its own, so that batch statistics do not tell which key belongs to a query (section 3.3, shuffling BN).
-    `hidden=0` is the linear head of MoCo's first version. Batches hold two views, `pictures` and `other`.
+    `hidden=0` is the linear head of MoCo's first version. Batches hold two views, `images` and `other`.
     """
 
     needs = "pairs"
@@ -57,34 +57,34 @@ class Contrast(Signal):
             self.register_buffer("place", torch.zeros((), dtype=torch.int64))
             self.keys = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
 
-    def trivial(self):
+    def chance_loss(self):
         return None if self.choices is None else math.log(int(self.choices))
 
     def loss(self, trunk, batch):
         if len(batch.images) < 2:
-            raise CaudexError("contrast needs other pictures to tell one from; a batch of 1 has none, try --batch 128.")
+            raise CaudexError("contrast needs other images to tell one from; a batch of 1 has none, try --batch 128.")
         views = (batch.images, batch.other)
         if self.keys:
             scores, partner, pairs = self._against_queue(trunk, *views)
         else:
             scores, partner, pairs = self._within_batch(trunk, *views, batch.index)
         self.choices = (scores[0] > -torch.inf).sum()
-        return Taught(
+        return SignalOutput(
             F.cross_entropy(scores / self.temperature, partner),
             {"accuracy": accuracy(scores, partner), **spread(*pairs)},
         )
 
     def _within_batch(self, trunk, one: Tensor, other: Tensor, index: Tensor):
-        both = projected(trunk, self.head, torch.cat([one, other]))  # [2B, D]
+        both = project_distribution(trunk, self.head, torch.cat([one, other]))  # [2B, D]
         rows = torch.arange(len(both), device=both.device)
         partner = rows.roll(len(one))  # view i of one stands at B + i
         index = torch.cat([index, index]).to(both.device)
-        same = index[:, None] == index  # oneself; in a small set a picture may stand in a batch more than once
+        same = index[:, None] == index  # oneself; in a small set an image may stand in a batch more than once
         same[rows, partner] = False
         return (both @ both.T).masked_fill(same, -torch.inf), partner, both.chunk(2)
 
     def _against_queue(self, trunk, one: Tensor, other: Tensor):
-        queries = projected(trunk, self.head, one)  # [B, D]
+        queries = project_distribution(trunk, self.head, one)  # [B, D]
         with torch.no_grad():
             keys = self._keys(other)  # [B, D]
         same = (queries * keys).sum(1, keepdim=True)  # [B, 1]
@@ -96,7 +96,7 @@ class Contrast(Signal):
         order = torch.randperm(len(other), device=other.device)
         trunk, head = self.keys.copy.train()  # its running statistics are the trunk's again after the step
         groups = other[order].tensor_split(min(len(other) // 2, max(2, len(other) // GROUP)))
-        return torch.cat([projected(trunk, head, group) for group in groups])[order.argsort()]
+        return torch.cat([project_distribution(trunk, head, group) for group in groups])[order.argsort()]
 
     def _enqueue(self, keys: Tensor) -> None:
         count, size = len(self.queue), len(keys)
@@ -108,8 +108,8 @@ class Contrast(Signal):
         self.place.copy_((self.place + size) % count)
 
 
-def projected(trunk, head: nn.Module, images: Tensor) -> Tensor:
-    """What trunk and head make of pictures, on the unit sphere: [B, D]."""
+def project_distribution(trunk, head: nn.Module, images: Tensor) -> Tensor:
+    """What trunk and head make of images, on the unit sphere: [B, D]."""
     return F.normalize(head(trunk(images).pooled), dim=1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caudex.core.signal import LEAST, Signal, Taught
+from caudex.core.signal import LEAST, Signal, SignalOutput
 from caudex.trunks import Decoder, channels_of
 
 
@@ -23,17 +23,17 @@ class Denoising(Signal):
     def build(self, trunk):
         self.head = Decoder(trunk, channels_of(trunk))
 
-    def trivial(self):
+    def chance_loss(self):
         return 1.0
 
     def loss(self, trunk, batch):
         noised = self.noised(batch.images)
         left = (noised - batch.images).square().mean().clamp_min(LEAST)
-        return Taught((self.clean(trunk, noised) - batch.images).square().mean() / left)
+        return SignalOutput((self.clean(trunk, noised) - batch.images).square().mean() / left)
 
     def noised(self, images: Tensor) -> Tensor:
         return (images + self.std * torch.randn_like(images)).clamp(0, 1)
 
     def clean(self, trunk, noised: Tensor) -> Tensor:
-        """Pictures without their noise, [B, C, H, W]."""
+        """Images without their noise, [B, C, H, W]."""
         return self.head(trunk(noised), noised.shape[2:])

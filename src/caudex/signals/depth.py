@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.trunks import Decoder
 
 ABSOLUTE = 0.5  # lambda of the equation: at 1 only ratios of depths count, at 0 a scale that is wrong counts in full
@@ -14,7 +14,7 @@ class Depth(Signal):
     """How far away is what each pixel shows?
 
     The loss is the squared error of the logarithm of `batch.depth` [B, H, W], in metres; an error that all pixels of a
-    picture share, a wrong scale, counts half. It is 1 for one who says the batch's mean logarithm everywhere.
+    image share, a wrong scale, counts half. It is 1 for one who says the batch's mean logarithm everywhere.
     Source: Eigen et al. 2014, equation 4.
     """
 
@@ -23,22 +23,22 @@ class Depth(Signal):
     def build(self, trunk):
         self.head = Decoder(trunk, 1, skips=True)
 
-    def trivial(self):
+    def chance_loss(self):
         return 1.0
 
     def log_depth(self, trunk, images: Tensor) -> Tensor:
-        """Logarithms of metres [B, H, W] from pictures [B, C, H, W]."""
+        """Logarithms of metres [B, H, W] from images [B, C, H, W]."""
         return self.head(trunk(images), images.shape[2:]).squeeze(1)
 
     def loss(self, trunk, batch):
         told, true = self.log_depth(trunk, batch.images), batch.depth.log()
         left = scale_invariant(true.mean(), true).clamp_min(1e-8)
         metrics = {"relative_error": relative_error(told.detach().exp(), batch.depth)}
-        return Taught(scale_invariant(told, true) / left, metrics)
+        return SignalOutput(scale_invariant(told, true) / left, metrics)
 
 
 def scale_invariant(told: Tensor, true: Tensor) -> Tensor:
-    """Equation 4, the mean over pictures, of logarithms [B, H, W]."""
+    """Equation 4, the mean over images, of logarithms [B, H, W]."""
     errors = (told - true).flatten(1)
     return (errors.square().mean(1) - ABSOLUTE * errors.mean(1).square()).mean()
 

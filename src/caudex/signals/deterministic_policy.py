@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, Taught, frozen
+from caudex.core.signal import Signal, SignalOutput, frozen
 from caudex.core.trunk import width_of
 from caudex.signals.policies import Bounds, layers
 
@@ -41,7 +41,7 @@ class DeterministicPolicy(Signal):
         for last in (self.policy[0][-1], self.critic.rest[-1]):
             nn.init.uniform_(last.weight, -3e-3, 3e-3)
             nn.init.uniform_(last.bias, -3e-3, 3e-3)
-        self.slow = Shadow(nn.ModuleList([trunk, self.policy, self.critic]), self.decay)
+        self.target = Shadow(nn.ModuleList([trunk, self.policy, self.critic]), self.decay)
 
     def groups(self):
         own = {"lr": self.rate} if self.rate else {}
@@ -53,8 +53,8 @@ class DeterministicPolicy(Signal):
     def loss(self, trunk, batch):
         features = trunk(batch.observations).pooled
         with torch.no_grad():
-            slow_trunk, slow_policy, slow_critic = self.slow.copy
-            after = slow_trunk(batch.after).pooled
+            slow_trunk, slow_policy, slow_critic = self.target.copy
+            after = slow_trunk(batch.next_observations).pooled
             targets = batch.rewards + batch.discounts * slow_critic(after, slow_policy(after))
         told = self.critic(features, self.bounds.unit(batch.actions))  # [B]
         critic = F.mse_loss(told, targets)
@@ -62,20 +62,20 @@ class DeterministicPolicy(Signal):
         still = features.detach()
         with frozen(self.critic):
             actor = -self.critic(still, self.policy(still)).mean()
-        return Taught(critic + actor, {"critic": critic, "value": told.detach().mean()})
+        return SignalOutput(critic + actor, {"critic": critic, "value": told.detach().mean()})
 
     def act(self, trunk: nn.Module, observations: Tensor, greedy: bool = True) -> Tensor:
-        """Actions [B, A] for the world: the policy's, or near them."""
+        """Actions [B, A] for the environment: the policy's, or near them."""
         actions = self.policy(trunk(observations).pooled)
         if not greedy:
             actions = (actions + self.noise * torch.randn_like(actions)).clamp(-1, 1)
-        return self.bounds.world(actions)
+        return self.bounds.env(actions)
 
     def explore(self, trunk: nn.Module, observations: Tensor, progress: float) -> Tensor:
         """Actions [B, A] for learning."""
         return self.act(trunk, observations, greedy=False)
 
-    def wild(self, count: int) -> Tensor:
+    def random_actions(self, count: int) -> Tensor:
         """Any actions [count, A], before learning begins."""
         return self.bounds.any(count)
 

@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
-from caudex.core.signal import LEAST, Signal, Taught, frozen
+from caudex.core.signal import LEAST, Signal, SignalOutput, frozen
 from caudex.trunks import Conv, Decoder, channels_of
 
 MASKS = ("centre", "random")
 
 
 class Inpainting(Signal):
-    """What stands in the hole? Fill in a part of the picture that was taken out.
+    """What stands in the hole? Fill in a part of the image that was taken out.
 
     The hole is filled with the mean colour that the trunk standardises by; the error counts in the hole alone, and is
     1 for one who leaves that colour. `mask="centre"` takes out the middle square of half the side, `"random"` a
     rectangle of up to a quarter of the area anywhere, which teaches better features, since no border can be learned.
-    With `adversarial`, a critic learns to tell fills from pictures, and the fill to deceive it: sharp instead of grey.
+    With `adversarial`, a critic learns to tell fills from images, and the fill to deceive it: sharp instead of grey.
     Source: Pathak et al. 2016, equations 1 to 3, where `adversarial` is 0.001.
     """
 
@@ -32,7 +32,7 @@ class Inpainting(Signal):
         self.mask, self.adversarial = mask, adversarial
 
     @classmethod
-    def asked(cls, what, facts):
+    def from_spec(cls, what, facts):
         return cls(what or "random")
 
     def build(self, trunk):
@@ -42,7 +42,7 @@ class Inpainting(Signal):
             self.critic = Conv(channels, width=8, norm="group")
             self.verdict = nn.Linear(self.critic.width, 1)
 
-    def trivial(self):
+    def chance_loss(self):
         return 1 - self.adversarial + (self.adversarial + 2) * math.log(2) if self.adversarial else 1.0
 
     def loss(self, trunk, batch):
@@ -52,16 +52,16 @@ class Inpainting(Signal):
         left = ((mean - images).square() * hole).mean().clamp_min(LEAST)
         error = ((fill - images).square() * hole).mean() / left
         if not self.adversarial:
-            return Taught(error)
+            return SignalOutput(error)
         filled = torch.where(hole, fill, images)
         with frozen(self.critic), frozen(self.verdict):
             deceived = F.softplus(-self.judge(filled)).mean()
         told = F.softplus(-self.judge(images)).mean() + F.softplus(self.judge(filled.detach())).mean()
         loss = (1 - self.adversarial) * error + self.adversarial * deceived + told
-        return Taught(loss, {"error": error, "critic": told})
+        return SignalOutput(loss, {"error": error, "critic": told})
 
     def fill(self, trunk, holed: Tensor) -> Tensor:
-        """What the pictures [B, C, H, W] with a hole should be: [B, C, H, W], everywhere."""
+        """What the images [B, C, H, W] with a hole should be: [B, C, H, W], everywhere."""
         return self.head(trunk(holed), holed.shape[2:])
 
     def judge(self, images: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
-from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
 from caudex.trunks import channels_of
 from caudex.views import arranged, normalised, permutations, tiles
@@ -20,7 +20,7 @@ GOOD_TILE = 12
 
 
 class Jigsaw(Signal):
-    """In which order do the tiles belong? Tell which of `orders` permutations shuffled the tiles of a picture.
+    """In which order do the tiles belong? Tell which of `orders` permutations shuffled the tiles of an image.
 
     Each tile is cut with a gap and jitter from its cell, normalised on its own, and encoded on its own; the head sees
     the features of all in the shuffled order. The orders differ from each other in as many places as can be.
@@ -32,7 +32,7 @@ class Jigsaw(Signal):
         self.grid, self.orders = grid, orders
 
     @classmethod
-    def known(cls, facts):
+    def arguments_from(cls, facts):
         return {"grid": grid_for(min(facts["shape"][1:]))}
 
     def build(self, trunk):
@@ -45,13 +45,13 @@ class Jigsaw(Signal):
             nn.Linear(pieces * width_of(trunk), 256), nn.ReLU(inplace=True), nn.Linear(256, self.orders)
         )
 
-    def trivial(self):
+    def chance_loss(self):
         return math.log(self.orders)
 
     def loss(self, trunk, batch):
         number = torch.randint(self.orders, (len(batch.images),), device=batch.images.device)  # [B]
         logits = self.told(trunk, self.shuffled(batch.images, number))
-        return Taught(F.cross_entropy(logits, number), {"accuracy": accuracy(logits, number)})
+        return SignalOutput(F.cross_entropy(logits, number), {"accuracy": accuracy(logits, number)})
 
     def shuffled(self, images: Tensor, number: Tensor) -> Tensor:
         """Tiles [B, P, C, s, s] in the order of the permutations [B], each of mean 0 and deviation 1."""
@@ -59,7 +59,7 @@ class Jigsaw(Signal):
         side = cell - max(2, round(cell * 11 / 75))  # 64 of 75 pixels in the paper
         if side < SMALLEST_TILE:
             raise CaudexError(
-                f"pictures of {images.shape[2]} x {images.shape[3]} give tiles of {side} pixels, too few to see "
+                f"images of {images.shape[2]} x {images.shape[3]} give tiles of {side} pixels, too few to see "
                 f"anything; try --size {self.grid * (SMALLEST_TILE + 2)} or larger."
             )
         cells = torch.tensor([length // self.grid for length in images.shape[2:]], device=images.device)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.core.trunk import width_of
 
 
@@ -19,7 +19,7 @@ class Labels(Signal):
     Labels are class numbers [B] (-1: nobody labelled it) or probabilities [B, K].
     Probabilities are a teacher's soft labels (Xie et al. 2020, section 2); a row of zeros counts for nothing.
     `smoothing` takes that much from a hard label and shares it out (Szegedy et al. 2016, section 7).
-    `column` names another column of labels of the same pictures.
+    `column` names another column of labels of the same images.
     """
 
     needs = "labelled"
@@ -29,7 +29,7 @@ class Labels(Signal):
         self.classes, self.smoothing, self.column = classes, smoothing, column
 
     @classmethod
-    def asked(cls, what, facts):
+    def from_spec(cls, what, facts):
         columns = facts.get("columns", {})
         if what not in columns:
             known = ", ".join(f"labels:{name}" for name in columns) or "none in this data"
@@ -39,7 +39,7 @@ class Labels(Signal):
     def build(self, trunk):
         self.head = nn.Linear(width_of(trunk), self.classes)
 
-    def trivial(self):
+    def chance_loss(self):
         return math.log(self.classes)
 
     def logits(self, trunk, observations):
@@ -58,7 +58,7 @@ class Labels(Signal):
         errors = F.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)  # [B]
         weights = known if batch.weights is None else known * batch.weights  # [B]
         right = (logits.detach().argmax(1) == (labels if hard else labels.argmax(1))) & known
-        return Taught((errors * weights).sum() / count, {"accuracy": right.sum() / count})
+        return SignalOutput((errors * weights).sum() / count, {"accuracy": right.sum() / count})
 
 
 @torch.no_grad()

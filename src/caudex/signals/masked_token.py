@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
 from caudex.trunks import Tied, vocabulary_of
 
@@ -35,7 +35,7 @@ class MaskedToken(Signal):
         nn.init.zeros_(self.dense.bias)
         self.bias = nn.Parameter(torch.zeros(self.vocabulary))
 
-    def trivial(self):
+    def chance_loss(self):
         return math.log(self.vocabulary) if self.unigram is None else self.unigram
 
     def logits(self, trunk: nn.Module, tokens: Tensor) -> Tensor:
@@ -48,4 +48,4 @@ class MaskedToken(Signal):
             return None
         logits = self.logits(trunk, trunk(batch.texts).layers["tokens"][hidden])  # [M, V], of the hidden ones alone
         targets = batch.targets[hidden]
-        return Taught(F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)})
+        return SignalOutput(F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)})

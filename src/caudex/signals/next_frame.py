@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
-from caudex.core.signal import LEAST, Signal, Taught
+from caudex.core.signal import LEAST, Signal, SignalOutput
 from caudex.core.trunk import Features
 from caudex.trunks import Decoder, channels_of
 
@@ -13,7 +13,7 @@ from caudex.trunks import Decoder, channels_of
 class NextFrame(Signal):
     """What happens next? Predict the last frame of a window from those before it.
 
-    The trunk encodes each frame on its own, so that it serves single pictures too; the head sees how the maps change
+    The trunk encodes each frame on its own, so that it serves single images too; the head sees how the maps change
     and predicts what is added to the frame before. The error is 1 for one who copies that frame.
     Source: the squared error of Mathieu et al. 2016, equation 2, with p = 2. Batches hold `frames` [B, T, C, H, W].
     """
@@ -30,7 +30,7 @@ class NextFrame(Signal):
         )
         self.head = Decoder(trunk, channels_of(trunk), skips=True)
 
-    def trivial(self):
+    def chance_loss(self):
         return 1.0
 
     def loss(self, trunk, batch):
@@ -39,7 +39,7 @@ class NextFrame(Signal):
             raise CaudexError(f"windows of {self.before + 1} frames are needed, not {before.shape[1] + 1}.")
         copied = (before[:, -1] - true).square().mean().clamp_min(LEAST)
         error = (self.predict(trunk, before) - true).square().mean()
-        return Taught(error / copied, {"squared error": error, "of a copy": copied})
+        return SignalOutput(error / copied, {"squared error": error, "of a copy": copied})
 
     def predict(self, trunk, before: Tensor) -> Tensor:
         """The next frame [B, C, H, W] of frames [B, T, C, H, W]."""

@@ -7,7 +7,7 @@ import math
 from torch import nn
 from torch.nn import functional as F
 
-from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
 
 
@@ -24,9 +24,11 @@ class NextSentence(Signal):
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
 
-    def trivial(self):
+    def chance_loss(self):
         return math.log(2)
 
     def loss(self, trunk, batch):
         logits = self.head(trunk(batch.texts).pooled)  # [B, 2]: it follows; it is random
-        return Taught(F.cross_entropy(logits, batch.random.long()), {"accuracy": accuracy(logits, batch.random.long())})
+        return SignalOutput(
+            F.cross_entropy(logits, batch.random.long()), {"accuracy": accuracy(logits, batch.random.long())}
+        )

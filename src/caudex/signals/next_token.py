@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.trunks import Tied, vocabulary_of
 
 
@@ -27,7 +27,7 @@ class NextToken(Signal):
     def build(self, trunk):
         self.vocabulary, self.head = vocabulary_of(trunk), Tied()
 
-    def trivial(self):
+    def chance_loss(self):
         return math.log(self.vocabulary) if self.unigram is None else self.unigram
 
     def logits(self, trunk: nn.Module, tokens: Tensor) -> Tensor:
@@ -37,4 +37,4 @@ class NextToken(Signal):
     def loss(self, trunk, batch):
         logits = self.logits(trunk, trunk(batch.tokens).layers["tokens"]).flatten(0, 1)  # [B * T, V]
         targets = batch.targets.flatten()
-        return Taught(F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)})
+        return SignalOutput(F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)})

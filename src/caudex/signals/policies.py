@@ -79,13 +79,13 @@ class Policy(nn.Module):
         made = self.body(features)
         return Categorical(F.log_softmax(made, -1)) if self.count else Gaussian(made, self.log_deviation)
 
-    def bounded(self, actions: Tensor) -> Tensor:
-        """What the world takes of what was drawn."""
+    def clip_actions(self, actions: Tensor) -> Tensor:
+        """What the environment takes of what was drawn."""
         return actions if self.count else actions.clamp(self.low, self.high)
 
 
 class Bounds(nn.Module):
-    """Numbers between -1 and 1 to the actions of a world, {"low": [A], "high": [A]}, and back."""
+    """Numbers between -1 and 1 to the actions of an environment, {"low": [A], "high": [A]}, and back."""
 
     def __init__(self, actions: Mapping):
         super().__init__()
@@ -93,14 +93,14 @@ class Bounds(nn.Module):
         self.register_buffer("low", torch.tensor(actions["low"]), persistent=False)
         self.register_buffer("high", torch.tensor(actions["high"]), persistent=False)
 
-    def world(self, unit: Tensor) -> Tensor:
+    def env(self, unit: Tensor) -> Tensor:
         return torch.lerp(self.low, self.high, (unit + 1) / 2)  # exact at both ends, lest rounding leave the bounds
 
     def unit(self, actions: Tensor) -> Tensor:
         return (actions - self.low) * (2 / (self.high - self.low)) - 1
 
     def any(self, count: int) -> Tensor:
-        """[count, A]: all of the world's actions are as likely."""
+        """[count, A]: all of the environment's actions are as likely."""
         return torch.lerp(self.low, self.high, torch.rand(count, self.count, device=self.low.device))
 
 

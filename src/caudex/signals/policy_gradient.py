@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.core.trunk import width_of
 from caudex.signals.policies import Policy, tanh_layers
 
@@ -44,32 +44,32 @@ class ActorCritic(Signal):
         gain = (batch.advantages * policy.log_prob(batch.actions)).mean()
         error, entropy = F.mse_loss(values, batch.returns), policy.entropy().mean()
         figures = {"entropy": entropy, "explained": lambda: explained(values, batch.returns)}
-        return Taught(self.value * error - gain - self.entropy * entropy, figures)
+        return SignalOutput(self.value * error - gain - self.entropy * entropy, figures)
 
     def both(self, trunk: nn.Module, observations: Tensor):
         """The distribution over actions, and values [B]."""
         own = self.baseline and self.baseline(observations).pooled
         features = trunk(observations).pooled
-        return self.policy(features), self.worth(features if own is None else own)
+        return self.policy(features), self.value(features if own is None else own)
 
-    def draw(self, features: Tensor) -> Tensor:
+    def sample(self, features: Tensor) -> Tensor:
         """Actions as drawn, [B] or [B, A]."""
         return self.policy(features).sample()
 
-    def judge(self, features: Tensor, actions: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def evaluate_actions(self, features: Tensor, actions: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log-probabilities [B] of actions as drawn, values [B]; `own` are the baseline's features, where there is one."""
-        return self.policy(features).log_prob(actions), self.worth(features if own is None else own)
+        return self.policy(features).log_prob(actions), self.value(features if own is None else own)
 
-    def worth(self, features: Tensor) -> Tensor:
+    def value(self, features: Tensor) -> Tensor:
         return self.worth_head(features).squeeze(-1)
 
-    def bounded(self, actions: Tensor) -> Tensor:
-        return self.policy.bounded(actions)
+    def clip_actions(self, actions: Tensor) -> Tensor:
+        return self.policy.clip_actions(actions)
 
     def act(self, trunk: nn.Module, observations: Tensor, greedy: bool = True) -> Tensor:
-        """Actions for the world: the likeliest, or drawn."""
+        """Actions for the environment: the likeliest, or drawn."""
         policy = self.policy(trunk(observations).pooled)
-        return self.policy.bounded(policy.mode() if greedy else policy.sample())
+        return self.policy.clip_actions(policy.mode() if greedy else policy.sample())
 
 
 class ClippedPolicy(ActorCritic):
@@ -109,7 +109,7 @@ class ClippedPolicy(ActorCritic):
             "clipped": lambda: (ratio != kept).float().mean(),
             "explained": lambda: explained(values, batch.returns),
         }
-        return Taught(loss, figures)
+        return SignalOutput(loss, figures)
 
 
 def standardised(advantages: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.core.trunk import width_of
 from caudex.signals.policies import layers
 
@@ -29,81 +29,90 @@ class QLearning(Signal):
     needs = "replay"
 
     def __init__(
-        self, actions: int, hidden: Sequence[int] = (), double: bool = False, duelling: bool = False, noisy: bool = False,
-        atoms: int = 1, span: float = 10.0, every: int = 500, explore: float = 0.05, exploring: float = 0.3,
+        self, actions: int, hidden: Sequence[int] = (), double: bool = False, dueling: bool = False, noisy: bool = False,
+        atoms: int = 1, span: float = 10.0, every: int = 500, explore: float = 0.05, exploration_fraction: float = 0.3,
         deviation: float = 0.5,
     ):  # fmt: skip
         super().__init__()
-        self.actions, self.hidden, self.double, self.duelling, self.noisy = actions, hidden, double, duelling, noisy
-        self.every, self.explore_last, self.exploring, self.deviation = every, explore, exploring, deviation
+        self.actions, self.hidden, self.double, self.dueling, self.noisy = actions, hidden, double, dueling, noisy
+        self.every, self.final_epsilon, self.exploration_fraction, self.deviation = (
+            every,
+            explore,
+            exploration_fraction,
+            deviation,
+        )
         self.register_buffer("atoms", torch.linspace(-span, span, atoms) if atoms > 1 else torch.ones(1))
 
     def build(self, trunk):
         count = len(self.atoms)
         linear = partial(NoisyLinear, deviation=self.deviation) if self.noisy else nn.Linear
         self.advantages = layers(width_of(trunk), self.actions * count, self.hidden, linear)
-        self.state = layers(width_of(trunk), count, self.hidden, linear) if self.duelling else None
-        self.slow = Shadow(
-            nn.ModuleList([trunk, self.advantages, *([self.state] if self.duelling else [])]), 0.0, self.every
+        self.state = layers(width_of(trunk), count, self.hidden, linear) if self.dueling else None
+        self.target = Shadow(
+            nn.ModuleList([trunk, self.advantages, *([self.state] if self.dueling else [])]), 0.0, self.every
         )
 
     def loss(self, trunk, batch):
-        scores = self.scores(trunk(batch.observations).pooled, self.advantages, self.state)  # [B, K, atoms]
-        told = taken(scores, batch.actions)  # [B, atoms]
+        scores = self.q_logits(trunk(batch.observations).pooled, self.advantages, self.state)  # [B, K, atoms]
+        told = gather_actions(scores, batch.actions)  # [B, atoms]
         with torch.no_grad():
-            slow_trunk, *slow_heads = self.slow.copy
-            after = self.scores(slow_trunk(batch.after).pooled, *slow_heads)
-            chosen = self.scores(trunk(batch.after).pooled, self.advantages, self.state) if self.double else after
-            after = taken(after, self.means(chosen).argmax(1))  # [B, atoms]
+            slow_trunk, *slow_heads = self.target.copy
+            after = self.q_logits(slow_trunk(batch.next_observations).pooled, *slow_heads)
+            chosen = (
+                self.q_logits(trunk(batch.next_observations).pooled, self.advantages, self.state)
+                if self.double
+                else after
+            )
+            after = gather_actions(after, self.q_values(chosen).argmax(1))  # [B, atoms]
         if len(self.atoms) == 1:
             targets = batch.rewards + batch.discounts * after.squeeze(1)
             errors = F.smooth_l1_loss(told.squeeze(1), targets, reduction="none")
             examples = (told.squeeze(1) - targets).detach().abs()
         else:
-            targets = projected(after.softmax(1), self.atoms, batch.rewards, batch.discounts)
+            targets = project_distribution(after.softmax(1), self.atoms, batch.rewards, batch.discounts)
             errors = F.cross_entropy(told, targets, reduction="none")
             examples = errors.detach()
         loss = errors.mean() if batch.weights is None else (errors * batch.weights).mean()
-        return Taught(loss, {"value": lambda: self.means(scores).amax(1).mean()}, examples)
+        return SignalOutput(loss, {"value": lambda: self.q_values(scores).amax(1).mean()}, examples)
 
-    def scores(self, features: Tensor, advantages: nn.Module, state: nn.Module | None = None) -> Tensor:
+    def q_logits(self, features: Tensor, advantages: nn.Module, state: nn.Module | None = None) -> Tensor:
         """[B, K, atoms]: worth, or logits of a distribution over worths."""
         made = advantages(features).view(len(features), self.actions, -1)
         if state is None:
             return made
         return state(features).unsqueeze(1) + made - made.mean(1, keepdim=True)
 
-    def means(self, scores: Tensor) -> Tensor:
+    def q_values(self, scores: Tensor) -> Tensor:
         """[B, K]"""
         return scores.squeeze(2) if len(self.atoms) == 1 else scores.softmax(2) @ self.atoms
 
     def act(self, trunk: nn.Module, observations: Tensor, greedy: bool = True) -> Tensor:
         """The best actions int64 [B], without noise; or, of a twentieth, any."""
         with quiet(self):
-            best = self.means(self.scores(trunk(observations).pooled, self.advantages, self.state)).argmax(1)
-        return best if greedy else self.shaken(best, 0.05)
+            best = self.q_values(self.q_logits(trunk(observations).pooled, self.advantages, self.state)).argmax(1)
+        return best if greedy else self.epsilon_greedy(best, 0.05)
 
     def explore(self, trunk: nn.Module, observations: Tensor, progress: float) -> Tensor:
         """Actions int64 [B] for learning."""
-        best = self.means(self.scores(trunk(observations).pooled, self.advantages, self.state)).argmax(1)
-        chance = 1 + (self.explore_last - 1) * min(1.0, progress / self.exploring)
-        return best if self.noisy else self.shaken(best, chance)
+        best = self.q_values(self.q_logits(trunk(observations).pooled, self.advantages, self.state)).argmax(1)
+        chance = 1 + (self.final_epsilon - 1) * min(1.0, progress / self.exploration_fraction)
+        return best if self.noisy else self.epsilon_greedy(best, chance)
 
-    def wild(self, count: int) -> Tensor:
+    def random_actions(self, count: int) -> Tensor:
         """Any actions int64 [count], before learning begins."""
         return torch.randint(self.actions, (count,))
 
-    def shaken(self, actions: Tensor, chance: float) -> Tensor:
+    def epsilon_greedy(self, actions: Tensor, chance: float) -> Tensor:
         wild = torch.rand(len(actions), device=actions.device) < chance
         return torch.where(wild, torch.randint_like(actions, self.actions), actions)
 
 
-def taken(scores: Tensor, actions: Tensor) -> Tensor:
+def gather_actions(scores: Tensor, actions: Tensor) -> Tensor:
     """[B, K, atoms] and [B] to [B, atoms]. An index like scores[rows, actions] takes twice as long, and its gradient too."""
     return scores.gather(1, actions.view(-1, 1, 1).expand(-1, 1, scores.shape[2])).squeeze(1)
 
 
-def projected(shares: Tensor, atoms: Tensor, rewards: Tensor, discounts: Tensor) -> Tensor:
+def project_distribution(shares: Tensor, atoms: Tensor, rewards: Tensor, discounts: Tensor) -> Tensor:
     """The distribution `shares` [B, atoms] over returns, moved by rewards [B] and discounts [B], back on the atoms.
 
     Source: Bellemare et al. 2017, algorithm 1.

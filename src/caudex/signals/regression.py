@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.core.trunk import width_of
 
 
@@ -25,11 +25,11 @@ class Regression(Signal):
     def build(self, trunk):
         self.head = nn.Linear(width_of(trunk), len(self.mean))
 
-    def trivial(self):
+    def chance_loss(self):
         return 1.0
 
     def loss(self, trunk, batch):
-        return Taught(self.errors(trunk, batch.observations, batch.numbers).mean(), {})
+        return SignalOutput(self.errors(trunk, batch.observations, batch.numbers).mean(), {})
 
     def errors(self, trunk: nn.Module, observations: Tensor, numbers: Tensor) -> Tensor:
         """[B, S]: squared, over the variance."""

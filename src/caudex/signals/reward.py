@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from caudex.core.signal import Signal, Taught
+from caudex.core.signal import Signal, SignalOutput
 from caudex.core.trunk import width_of
 from caudex.signals.outcomes import Outcome, over_variance
 
@@ -23,15 +23,15 @@ class Reward(Signal):
         self.actions = actions
 
     @classmethod
-    def known(cls, facts):
+    def arguments_from(cls, facts):
         return {"actions": facts["actions"]}
 
     def build(self, trunk):
         self.head = Outcome(width_of(trunk), self.actions, 1)
 
-    def trivial(self):
+    def chance_loss(self):
         return 1.0
 
     def loss(self, trunk, batch):
         told = self.head(trunk(batch.observations).pooled, batch.actions).squeeze(-1)
-        return Taught(over_variance(told, batch.rewards))
+        return SignalOutput(over_variance(told, batch.rewards))

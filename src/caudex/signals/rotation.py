@@ -1,4 +1,4 @@
-"""Rotation: which way up is the picture?"""
+"""Rotation: which way up is the image?"""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import math
 from torch import nn
 from torch.nn import functional as F
 
-from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
 from caudex.views import all_four_rotations
 
 
 class Rotation(Signal):
-    """Which way up is it? Tell by how many quarter turns a picture was turned.
+    """Which way up is it? Tell by how many quarter turns an image was turned.
 
-    All four turns of each picture stand in one batch, exact quarter turns.
+    All four turns of each image stand in one batch, exact quarter turns.
     Source: Gidaris et al. 2018, equations 2 and 3.
     """
 
     def build(self, trunk):
         self.head = nn.Linear(width_of(trunk), 4)
 
-    def trivial(self):
+    def chance_loss(self):
         return math.log(4)
 
     def loss(self, trunk, batch):
         turned, quarters = all_four_rotations(batch.images)  # [4B, C, H, W], [4B]
         logits = self.head(trunk(turned).pooled)
-        return Taught(F.cross_entropy(logits, quarters), {"accuracy": accuracy(logits, quarters)})
+        return SignalOutput(F.cross_entropy(logits, quarters), {"accuracy": accuracy(logits, quarters)})

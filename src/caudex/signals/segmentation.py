@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caudex.core.signal import Signal, Taught, accuracy
+from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.trunks import Decoder
 
 
@@ -29,11 +29,11 @@ class Segmentation(Signal):
     def build(self, trunk):
         self.head = Decoder(trunk, self.classes, skips=True)
 
-    def trivial(self):
+    def chance_loss(self):
         return math.log(self.classes)
 
     def logits(self, trunk, images: Tensor) -> Tensor:
-        """[B, K, H, W] from pictures [B, C, H, W]."""
+        """[B, K, H, W] from images [B, C, H, W]."""
         return self.head(trunk(images), images.shape[2:])
 
     def loss(self, trunk, batch):
@@ -42,7 +42,7 @@ class Segmentation(Signal):
             "accuracy": accuracy(logits.detach(), batch.segments),
             "mean_iou": mean_iou(logits.detach().argmax(1), batch.segments, self.classes),
         }
-        return Taught(F.cross_entropy(logits, batch.segments), metrics)
+        return SignalOutput(F.cross_entropy(logits, batch.segments), metrics)
 
 
 def mean_iou(told: Tensor, segments: Tensor, classes: int) -> Tensor:

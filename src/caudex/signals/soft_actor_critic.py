@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, Taught, frozen
+from caudex.core.signal import Signal, SignalOutput, frozen
 from caudex.core.trunk import width_of
 from caudex.signals.policies import Bounds, layers, summary
 
@@ -22,7 +22,7 @@ class SoftActorCritic(Signal):
     The critics learn from the reward and what slow copies of them, the lower of both, think of an action drawn after it.
     The policy follows the critics, which stand still for it; it does not move the trunk. The temperature holds the entropy
     at -A. `hidden` layers with ReLU in each; with `features`, where the trunk is convolutions, policy and critics each begin
-    with a linear map to so many numbers, normalised. Inside, actions lie between -1 and 1: the units of a world do not matter.
+    with a linear map to so many numbers, normalised. Inside, actions lie between -1 and 1: the units of an environment do not matter.
     Source: Haarnoja et al. 2018b, sections 4.2 and 5, algorithm 1; there the critics take their step before the policy's
     loss, here all losses see the weights before the step.
     """
@@ -46,7 +46,7 @@ class SoftActorCritic(Signal):
         self.policy = nn.Sequential(summary(width_of(trunk), self.features), layers(width, 2 * count, self.hidden))
         self.seen = summary(width_of(trunk), self.features)  # by both critics
         self.critics = nn.ModuleList(layers(width + count, 1, self.hidden) for _ in range(2))
-        self.slow = Shadow(nn.ModuleList([trunk, self.seen, self.critics]), self.decay)
+        self.target = Shadow(nn.ModuleList([trunk, self.seen, self.critics]), self.decay)
 
     def loss(self, trunk, batch):
         features = trunk(batch.observations).pooled
@@ -63,14 +63,14 @@ class SoftActorCritic(Signal):
         entropy = -log_probs.detach().mean()
         cooling = self.log_temperature * (entropy + self.bounds.count)  # too random: colder
         figures = {"critic": critic, "value": told.detach().mean(), "entropy": entropy, "temperature": temperature}
-        return Taught(critic + actor + cooling, figures)
+        return SignalOutput(critic + actor + cooling, figures)
 
     @torch.no_grad()
     def targets(self, trunk: nn.Module, batch, temperature: Tensor) -> Tensor:
         """[B]: the reward, and what the slow critics think of an action after it, with its entropy."""
-        actions, log_probs = self.policy_of(trunk(batch.after).pooled).sample()
-        slow_trunk, slow_seen, slow_critics = self.slow.copy
-        worth = worths(slow_critics, slow_seen(slow_trunk(batch.after).pooled), actions).amin(0)
+        actions, log_probs = self.policy_of(trunk(batch.next_observations).pooled).sample()
+        slow_trunk, slow_seen, slow_critics = self.target.copy
+        worth = worths(slow_critics, slow_seen(slow_trunk(batch.next_observations).pooled), actions).amin(0)
         return batch.rewards + batch.discounts * (worth - temperature * log_probs)
 
     def policy_of(self, features: Tensor) -> Squashed:
@@ -78,15 +78,15 @@ class SoftActorCritic(Signal):
         return Squashed(mean, log_deviation.clamp(-20, 2))
 
     def act(self, trunk: nn.Module, observations: Tensor, greedy: bool = True) -> Tensor:
-        """Actions [B, A] for the world: the middle of the policy, or drawn."""
+        """Actions [B, A] for the environment: the middle of the policy, or drawn."""
         policy = self.policy_of(trunk(observations).pooled)
-        return self.bounds.world(policy.mode() if greedy else policy.sample()[0])
+        return self.bounds.env(policy.mode() if greedy else policy.sample()[0])
 
     def explore(self, trunk: nn.Module, observations: Tensor, progress: float) -> Tensor:
         """Actions [B, A] for learning."""
         return self.act(trunk, observations, greedy=False)
 
-    def wild(self, count: int) -> Tensor:
+    def random_actions(self, count: int) -> Tensor:
         """Any actions [count, A], before learning begins."""
         return self.bounds.any(count)
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from caudex.core.learner import Learner
-from caudex.core.signal import Taught
+from caudex.core.signal import SignalOutput
 from caudex.signals.policy_gradient import ActorCritic, explained, standardised
 from caudex.trunks import chosen, twice_differentiable
 
@@ -38,8 +38,8 @@ class TrustRegion(ActorCritic):
 
     def loss(self, trunk, batch):
         seen = batch.observations
-        values = self.worth(self.baseline(seen).pooled if self.baseline else trunk(seen).pooled.detach())
-        return Taught(F.mse_loss(values, batch.returns), {"explained": lambda: explained(values, batch.returns)})
+        values = self.value(self.baseline(seen).pooled if self.baseline else trunk(seen).pooled.detach())
+        return SignalOutput(F.mse_loss(values, batch.returns), {"explained": lambda: explained(values, batch.returns)})
 
     def improve(self, trunk: nn.Module, batch) -> dict[str, Tensor]:
         """One step of the policy, and of the trunk with it; figures of it."""
@@ -94,7 +94,7 @@ def solved(product: Callable[[Tensor], Tensor], right: Tensor, rounds: int, leas
     return x
 
 
-def by_trust_region(learner: Learner, batches: Mapping, epochs: int = 5, batch: int = 128) -> dict[str, Taught]:
+def by_trust_region(learner: Learner, batches: Mapping, epochs: int = 5, batch: int = 128) -> dict[str, SignalOutput]:
     """The policy's step on all that was lived through, then passes for the value, in batches of so many examples: what `fit`
     takes instead of a gradient step."""
     signal, whole = learner.signals["policy"], batches["policy"]

@@ -11,7 +11,7 @@ from caudex import trunks
 from caudex.core.console import say
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
-from caudex.core.system import inside
+from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.data import Split
 from caudex.data.images.decode import far_off
@@ -21,20 +21,20 @@ TRUNKS = ("small", "resnet50")
 
 @dataclass
 class ImageSystem:
-    """The settings of systems that learn from pictures: fields only, so that what a system does stands in its file."""
+    """The settings of systems that learn from images: fields only, so that what a system does stands in its file."""
 
     data: str = "digits"
     """digits, patches, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
     labels: str | None = None
-    """a CSV file path,label for the pictures of the folder; what it does not name is unlabelled"""
+    """a CSV file path,label for the images of the folder; what it does not name is unlabelled"""
     size: int = 0
-    """side of the pictures in pixels; 0 chooses, from 16 to 64"""
+    """side of the images in pixels; 0 chooses, from 16 to 64"""
     batch: int = 80
-    """pictures a step"""
+    """images a step"""
     mirror: bool | None = None
-    """also mirror pictures at random; default: colour pictures only"""
+    """also mirror images at random; default: colour images only"""
     trunk: str = "small"
-    """small: a residual net of three stages; resnet50: the publications' (He et al. 2016), for large pictures"""
+    """small: a residual net of three stages; resnet50: the publications' (He et al. 2016), for large images"""
     width: int = 16
     """channels of the first stage; 64 in the published resnet50"""
     depth: int = 1
@@ -48,7 +48,7 @@ class ImageSystem:
     average: float = 0.99
     """decay of the averaged weights that label and predict"""
 
-    feeds: ClassVar = ("labelled", "unlabelled", "pairs")
+    accepts: ClassVar = ("labelled", "unlabelled", "pairs")
 
 
 def facts_of(split: Split) -> dict:
@@ -59,10 +59,10 @@ def facts_of(split: Split) -> dict:
     return {"classes": list(split.labelled.classes), "shape": shape, "columns": columns, "counts": counts}
 
 
-def noted(run: Run, split: Split) -> dict:
-    """The facts of the split, kept; what could not be read; and a word on pictures of which much was cut away."""
+def record_facts(run: Run, split: Split) -> dict:
+    """The facts of the split, kept; what could not be read; and a word on images of which much was cut away."""
     facts = facts_of(split)
-    run.keep("facts", facts)
+    run.write_json("facts", facts)
     run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
     parts = (split.labelled, split.unlabelled, split.test)
     names = (part.name(i) for part in parts for i in range(len(part)))
@@ -75,11 +75,11 @@ def found(facts: dict) -> str:
     """What there is to learn from, in words."""
     counts = ", ".join(f"{count:,} {part}" for part, count in facts["counts"].items() if count or facts["classes"])
     classes = f"{len(facts['classes'])} classes; " if facts["classes"] else ""
-    return f"{classes}{counts} pictures of {facts['shape'][1]} x {facts['shape'][2]}"
+    return f"{classes}{counts} images of {facts['shape'][1]} x {facts['shape'][2]}"
 
 
 def mirrored(settings: ImageSystem, facts: dict) -> bool:
-    """Whether pictures may be mirrored: where it is asked for, or they are in colour."""
+    """Whether images may be mirrored: where it is asked for, or they are in colour."""
     return facts["shape"][0] == 3 if settings.mirror is None else settings.mirror
 
 
@@ -94,7 +94,7 @@ def network(
 
 
 def check_network(settings: ImageSystem) -> None:
-    inside(settings, batch=(2, 1 << 20), width=(4, 4096), depth=(1, 100), stride=(1, 4))
-    inside(settings, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
+    check_range(settings, batch=(2, 1 << 20), width=(4, 4096), depth=(1, 100), stride=(1, 4))
+    check_range(settings, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
     if settings.trunk not in TRUNKS:
         raise CaudexError(f"--trunk {settings.trunk} is unknown; choose {' or '.join(TRUNKS)}.")

@@ -11,10 +11,11 @@ from caudex.trunks.normalised import Normalised
 from caudex.trunks.recurrent import Causal, Padded, Recurrent, chosen
 from caudex.trunks.resnet import ResNet
 from caudex.trunks.resnet50 import ResNet50
-from caudex.trunks.transformer import BERT, GPT2, Memory, Sequences, Transformer, mean_of
+from caudex.trunks.transformer import BERT_LAYOUT, GPT2_LAYOUT, Memory, Sequences, Transformer, mean_of
 
 __all__ = [
-    "BERT", "GPT2", "GRU", "MLP", "Causal", "Conv", "Decoder", "Features", "Identity", "Memory", "Nature", "Normalised", "Padded",
-    "Recurrent", "ResNet", "ResNet50", "Sequences", "Standardise", "StochasticDepth", "Tied", "Transformer", "Trunk", "Wrapped",
-    "channels_of", "chosen", "mean_of", "twice_differentiable", "vocabulary_of", "width_of",
+    "BERT_LAYOUT", "GPT2_LAYOUT", "GRU", "MLP", "Causal", "Conv", "Decoder", "Features", "Identity", "Memory", "Nature",
+    "Normalised", "Padded", "Recurrent", "ResNet", "ResNet50", "Sequences", "Standardise", "StochasticDepth", "Tied",
+    "Transformer", "Trunk", "Wrapped", "channels_of", "chosen", "mean_of", "twice_differentiable", "vocabulary_of",
+    "width_of",
 ]  # fmt: skip

@@ -13,9 +13,9 @@ from caudex.trunks.layers import Standardise, conv_flops, normalisation
 
 
 class Conv(Trunk):
-    """Stages of two 3x3 convolutions; each stage but the first halves the picture and doubles the channels.
+    """Stages of two 3x3 convolutions; each stage but the first halves the image and doubles the channels.
 
-    Pictures [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, width * 2 ** (stages - 1)].
+    Images [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, width * 2 ** (stages - 1)].
     """
 
     def __init__(self, channels: int = 1, width: int = 32, stages: int = 3, dropout: float = 0.0, norm: str = "batch"):

@@ -1,4 +1,4 @@
-"""From a trunk's maps back to pixels: the head of everything that fills, colours, cleans or predicts pictures."""
+"""From a trunk's maps back to pixels: the head of everything that fills, colours, cleans or predicts images."""
 
 from __future__ import annotations
 

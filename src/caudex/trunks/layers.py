@@ -22,7 +22,7 @@ def twice_differentiable() -> Iterator[None]:
 
 
 class Standardise(nn.Module):
-    """uint8 pictures, or floats in [0, 1], to zero mean and unit deviation per channel."""
+    """uint8 images, or floats in [0, 1], to zero mean and unit deviation per channel."""
 
     def __init__(self, channels: int, mean: float = 0.5, deviation: float = 0.25):
         super().__init__()
@@ -30,7 +30,7 @@ class Standardise(nn.Module):
         self.register_buffer("deviation", torch.full((channels, 1, 1), float(deviation)))
 
     def measure(self, images: Tensor) -> None:
-        """Take mean and deviation from pictures, uint8 [N, C, H, W]."""
+        """Take mean and deviation from images, uint8 [N, C, H, W]."""
         values = images.float().div(255)
         self.mean.copy_(values.mean((0, 2, 3)).view(-1, 1, 1))
         self.deviation.copy_(values.std((0, 2, 3)).clamp_min(0.02).view(-1, 1, 1))
@@ -65,12 +65,10 @@ def normalisation(kind: str, channels: int) -> nn.Module:
 
 
 def channels_of(trunk: nn.Module) -> int:
-    """How many channels the pictures of a trunk have, or a sentence that says which trunks know."""
+    """How many channels the images of a trunk have, or a sentence that says which trunks know."""
     standardise = getattr(trunk, "standardise", None)
     if standardise is None:
-        raise CaudexError(
-            f"{type(trunk).__name__} knows no pictures; this signal needs a trunk such as ResNet or Conv."
-        )
+        raise CaudexError(f"{type(trunk).__name__} knows no images; this signal needs a trunk such as ResNet or Conv.")
     return len(standardise.mean)
 
 

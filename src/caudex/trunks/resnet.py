@@ -1,4 +1,4 @@
-"""Residual networks with the 3x3 stem that small pictures need (He et al. 2016; Zagoruyko and Komodakis 2016)."""
+"""Residual networks with the 3x3 stem that small images need (He et al. 2016; Zagoruyko and Komodakis 2016)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ResNet(Trunk):
 
     `survival` is the chance that the last block's branch is kept; it falls to it linearly from one at the first
     block (Huang et al. 2016, section 3). `stride` of the stem: 2 is four times cheaper.
-    Pictures [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 4 * width].
+    Images [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 4 * width].
     """
 
     def __init__(

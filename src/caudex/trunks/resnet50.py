@@ -1,4 +1,4 @@
-"""ResNet-50 and its wide and deep kin: the trunk of most publications on pictures (He et al. 2016a, table 1)."""
+"""ResNet-50 and its wide and deep kin: the trunk of most publications on images (He et al. 2016a, table 1)."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class ResNet50(Trunk):
     """`depths` blocks in each stage; 256 * `multiplier` channels in the first, doubled in each next.
 
     `multiplier` 2 and 4 are SimCLR's wide networks (Chen et al. 2020, table 6); `depths` (3, 4, 23, 3) is ResNet-101.
-    `small`, for pictures of about 32 pixels: a 3x3 stem that keeps their size, no max-pooling (same, appendix B.9).
-    Pictures [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 2048 * multiplier].
+    `small`, for images of about 32 pixels: a 3x3 stem that keeps their size, no max-pooling (same, appendix B.9).
+    Images [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 2048 * multiplier].
     """
 
     def __init__(

@@ -119,9 +119,9 @@ class Block(nn.Module):
         return self.down(F.gelu(self.up(x), approximate=self.gelu))
 
 
-GPT2 = {"causal": True, "pre": True, "gelu": "tanh", "eps": 1e-5}
+GPT2_LAYOUT = {"causal": True, "pre": True, "gelu": "tanh", "eps": 1e-5}
 """Radford et al. 2019, section 2.3, and the released code"""
-BERT = {"causal": False, "pre": False, "gelu": "none", "eps": 1e-12, "segments": 2}
+BERT_LAYOUT = {"causal": False, "pre": False, "gelu": "none", "eps": 1e-12, "segments": 2}
 """Devlin et al. 2019, section 3, and the released code"""
 
 

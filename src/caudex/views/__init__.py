@@ -1,7 +1,7 @@
-"""Batched random views of pictures: tensors in, tensors out.
+"""Batched random views of images: tensors in, tensors out.
 
-A view is any callable `view(pictures, draw)`: pictures are uint8 or float in [0, 1], [B, C, H, W] with one or three
-channels; it returns new float32 pictures in [0, 1]. What it does to each picture hangs on `draw` alone.
+A view is any callable `view(images, draw)`: images are uint8 or float in [0, 1], [B, C, H, W] with one or three
+channels; it returns new float32 images in [0, 1]. What it does to each image hangs on `draw` alone.
 """
 
 from caudex.views.augment import (  # fmt: skip
@@ -35,6 +35,6 @@ __all__ = [
     "CORRUPTIONS", "FILLS", "MOTIONS", "OPERATIONS", "Blur", "Colour", "Compose", "Crop", "Cutout", "Draw", "Flip",
     "Grey", "Moved", "Noise", "RandAugment", "ResizedCrop", "Rotate", "Scale", "Shear", "Shift", "all_four_rotations",
     "arranged", "as_float", "autocontrast", "bins", "contrastive", "corrupt", "cutout", "decode", "encode", "focus",
-    "from_lab", "grey_of", "hide", "noise", "normalised", "permutations", "posterize", "quarter_turns", "solarize", "tiles",
-    "to_lab", "tone", "warp",
+    "from_lab", "grey_of", "hide", "noise", "normalised", "permutations", "posterize", "quarter_turns", "solarize",
+    "tiles", "to_lab", "tone", "warp",
 ]  # fmt: skip

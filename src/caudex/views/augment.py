@@ -1,4 +1,4 @@
-"""Random views with their settings: each picture draws its own."""
+"""Random views with their settings: each image draws its own."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ _SETTINGS = {  # what a setting may be, what it is, and one that is good
     "magnitude": (_SHARE, "lies between 0 and 1", 0.5),
     "operations": (lambda value: value and set(value) <= set(OPERATIONS), f"are some of {', '.join(OPERATIONS)}",
                    ("rotate", "contrast")),
-    "views": (lambda value: all(map(callable, value)), "are callables (pictures, draw)", "(Crop(4), Flip())"),
+    "views": (lambda value: all(map(callable, value)), "are callables (images, draw)", "(Crop(4), Flip())"),
 }  # fmt: skip
 
 
 class _View:
-    """Checks its settings, and hands `see` float32 pictures that it may write into."""
+    """Checks its settings, and hands `see` float32 images that it may write into."""
 
     def __post_init__(self):
         for name, value in vars(self).items():
@@ -69,9 +69,7 @@ class _View:
 
     def __call__(self, images: Tensor, draw: Draw) -> Tensor:
         images = fresh(images)
-        return (
-            self.see(images, draw).clamp_(0, 1) if len(images) else images
-        )  # interpolation may exceed 1 by 1e-7
+        return self.see(images, draw).clamp_(0, 1) if len(images) else images  # interpolation may exceed 1 by 1e-7
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Compose(_View):
 
 @dataclass(frozen=True)
 class Crop(_View):
-    """A crop of the picture's own size out of the picture padded by its reflection (He et al. 2016, section 4.2)."""
+    """A crop of the image's own size out of the image padded by its reflection (He et al. 2016, section 4.2)."""
 
     padding: int = 4
 
@@ -96,7 +94,7 @@ class Crop(_View):
         sides = images.shape[2:]
         if self.padding >= min(sides):
             raise CaudexError(
-                f"Crop(padding={self.padding}): padding reflects more than a picture of {sides[0]} x {sides[1]} holds; "
+                f"Crop(padding={self.padding}): padding reflects more than an image of {sides[0]} x {sides[1]} holds; "
                 f"try padding={min(sides) // 8}."
             )
         moves = draw.integers(2 * self.padding + 1, 2) - self.padding
@@ -189,7 +187,7 @@ class Shear(_View):
 class Colour(_View):
     """SimCLR's colour jitter with chance p: each strength is how far its amount in `tone` may go either way.
 
-    The defaults are the paper's strength 0.5, for small pictures (Chen et al. 2020, appendix B.9).
+    The defaults are the paper's strength 0.5, for small images (Chen et al. 2020, appendix B.9).
     """
 
     brightness: float = 0.4
@@ -255,7 +253,7 @@ class Cutout(_View):
 
 @dataclass(frozen=True)
 class RandAugment(_View):
-    """`number` random operations a picture, all of one magnitude (Cubuk et al. 2020, section 3).
+    """`number` random operations an image, all of one magnitude (Cubuk et al. 2020, section 3).
 
     The paper's operations but for equalize, with scale, blur, noise and cutout besides.
     """
@@ -274,7 +272,7 @@ class RandAugment(_View):
         signs = torch.where(draw.uniform(self.number) < 0.5, self.magnitude, -self.magnitude)
         for choice, sign in zip(choices.unbind(1), signs.unbind(1)):
             drawn = owner[choice]
-            order = drawn.argsort()  # side by side, the pictures of a family are a slice
+            order = drawn.argsort()  # side by side, the images of a family are a slice
             images, choice = images.index_select(0, order), choice[order]
             amount = sign[order] * reach[choice]
             amounts = reach.new_zeros(len(known), len(choice)).scatter_(0, choice[None], amount[None]).unbind()
@@ -296,7 +294,7 @@ def contrastive(crop: float = 0.3, colour: float = 0.5, mirror: bool = True) -> 
     """SimCLR's views: a part of at least `crop` of the area, mirrored, jittered in colour by `colour`, at times grey.
 
     Without the jitter the histogram alone tells which two belong together (Chen et al. 2020, section 3.1, appendix A);
-    blur is left out, as there for small pictures.
+    blur is left out, as there for small images.
     """
     strength = 0.8 * colour
     jitter = Colour(strength, strength, strength, 0.2 * colour)

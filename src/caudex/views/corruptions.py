@@ -1,4 +1,4 @@
-"""Pictures made worse on purpose, to measure robustness."""
+"""Images made worse on purpose, to measure robustness."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CORRUPTIONS = tuple(_DAMAGE)
 
 
 def corrupt(images: Tensor, kind: str, severity: int, draw: Draw) -> Tensor:
-    """Pictures made worse on purpose, to measure robustness (after Hendrycks and Dietterich 2019, section 3).
+    """Images made worse on purpose, to measure robustness (after Hendrycks and Dietterich 2019, section 3).
 
     Strengths are relative to the side, so that they mean the same on small digits and on photos; shift and rotation
     go either way.

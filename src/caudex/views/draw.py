@@ -1,4 +1,4 @@
-"""Random numbers for pictures: a pure function of (seed, epoch, index)."""
+"""Random numbers for images: a pure function of (seed, epoch, index)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from caudex.core.errors import CaudexError
 
 
 def as_float(images: Tensor) -> Tensor:
-    """uint8 pictures become float32 in [0, 1]; floats pass through."""
+    """uint8 images become float32 in [0, 1]; floats pass through."""
     if images.dtype == torch.uint8:
         return images.float().mul_(1 / 255)
     if not images.is_floating_point():
-        raise CaudexError(f"pictures of {images.dtype} have no known range; give uint8, or floats in [0, 1].")
+        raise CaudexError(f"images of {images.dtype} have no known range; give uint8, or floats in [0, 1].")
     return images
 
 
@@ -39,10 +39,10 @@ def _mix(words: Tensor) -> Tensor:
 
 
 class Draw:
-    """Random numbers for the pictures of a batch: a pure function of (seed, epoch, index of the picture).
+    """Random numbers for the images of a batch: a pure function of (seed, epoch, index of the image).
 
-    So neither the batch's composition nor its order nor the workers change a picture's view. Each call enters the
-    hash, hence successive calls are independent; a view makes the same calls whatever the pictures.
+    So neither the batch's composition nor its order nor the workers change an image's view. Each call enters the
+    hash, hence successive calls are independent; a view makes the same calls whatever the images.
     """
 
     def __init__(self, seed: int, epoch: int | Tensor, index: Tensor):
@@ -52,7 +52,7 @@ class Draw:
         self.calls = 0
 
     def of(self, rows: Tensor | slice) -> Draw:
-        """The draws for some of the pictures: a stream of its own, independent of what is drawn here."""
+        """The draws for some of the images: a stream of its own, independent of what is drawn here."""
         child = object.__new__(Draw)
         child.keys, child.calls = _mix(self._start()[rows]), 0
         return child

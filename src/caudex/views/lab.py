@@ -20,8 +20,8 @@ _KNEE = 6 / 29  # below it Lab's cube root gives way to its tangent
 
 
 def to_lab(images: Tensor) -> Tensor:
-    """sRGB pictures to L in [0, 100], a and b, [B, 3, H, W]: white is D65 (CIE 15:2004, section 8.2.1)."""
-    _require(images, 3, "sRGB pictures")
+    """sRGB images to L in [0, 100], a and b, [B, 3, H, W]: white is D65 (CIE 15:2004, section 8.2.1)."""
+    _require(images, 3, "sRGB images")
     images = as_float(images)
     linear = torch.where(images <= 0.04045, images / 12.92, ((images + 0.055) / 1.055).pow(2.4))
     shares = _mixed(_TO_XYZ, linear)
@@ -34,14 +34,14 @@ def to_lab(images: Tensor) -> Tensor:
 
 def from_lab(lab: Tensor) -> Tensor:
     """The inverse of `to_lab`; colours that sRGB cannot show are clamped to [0, 1] in each channel."""
-    _require(lab, 3, "Lab pictures")
+    _require(lab, 3, "Lab images")
     lightness, a, b = lab.unbind(1)
     y = (lightness + 16) / 116
     return _encoded(_mixed(_FROM_XYZ, _cubed(torch.stack([y + a / 500, y, y - b / 200], 1))))
 
 
 def grey_of(lightness: Tensor) -> Tensor:
-    """The grey pictures [B, 3, H, W] of a lightness [B, 1, H, W]: three equal channels, nothing left of a and b."""
+    """The grey images [B, 3, H, W] of a lightness [B, 1, H, W]: three equal channels, nothing left of a and b."""
     _require(lightness, 1, "a lightness")
     return _encoded(_cubed((lightness + 16) / 116)).repeat(1, 3, 1, 1)
 

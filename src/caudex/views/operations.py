@@ -1,4 +1,4 @@
-"""What can be done to pictures. Amounts are [B], one a picture; where an amount is 0, nothing happens."""
+"""What can be done to images. Amounts are [B], one an image; where an amount is 0, nothing happens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from caudex.views.draw import Draw, as_float
 
 def fresh(images: Tensor) -> Tensor:
     if images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise CaudexError(f"pictures of shape {list(images.shape)} cannot be viewed; give [B, 1 or 3, H, W].")
+        raise CaudexError(f"images of shape {list(images.shape)} cannot be viewed; give [B, 1 or 3, H, W].")
     floats = as_float(images).to(torch.float32).contiguous()
     return floats.clone() if floats.data_ptr() == images.data_ptr() else floats
 
@@ -32,7 +32,7 @@ FILLS = {"border": "border", "reflect": "reflection", "black": "zeros"}
 
 
 def warp(images: Tensor, draw: Draw | None = None, fill: str = "border", **motions: Tensor) -> Tensor:
-    """Each picture moved by its own affine map about its centre, bilinear, in one `grid_sample`.
+    """Each image moved by its own affine map about its centre, bilinear, in one `grid_sample`.
 
     It is scaled first (by exp(scale + stretch) across, exp(scale - stretch) down), then sheared (slopes), turned
     (degrees, counter-clockwise) and shifted (shares of the side, right and down). `fill` says what comes in.
@@ -66,7 +66,7 @@ def tone(images: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tensor:
     """Brightness, contrast, saturation (each times 1 + amount) and hue (turned by that share of the circle, in YIQ).
 
     In this order and, as in SimCLR, clamped only at the end (Chen et al. 2020, appendix A). So all four are one
-    linear map: matrix @ ((1 + contrast) * picture - contrast * its mean).
+    linear map: matrix @ ((1 + contrast) * image - contrast * its mean).
     """
     none = images.new_zeros(len(images))
     names = ("brightness", "contrast", "saturation", "hue")

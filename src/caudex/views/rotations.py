@@ -12,11 +12,11 @@ from caudex.views.operations import rows_of
 def _require_square(images: Tensor) -> None:
     height, width = images.shape[-2:]
     if height != width:
-        raise CaudexError(f"pictures of {height} x {width} do not fit themselves when turned; crop them to squares.")
+        raise CaudexError(f"images of {height} x {width} do not fit themselves when turned; crop them to squares.")
 
 
 def quarter_turns(images: Tensor, quarters: Tensor) -> Tensor:
-    """Each picture turned counter-clockwise by its own number of quarters, exactly; the dtype stays."""
+    """Each image turned counter-clockwise by its own number of quarters, exactly; the dtype stays."""
     _require_square(images)
     turned = images.clone()
     for quarter in (1, 2, 3):

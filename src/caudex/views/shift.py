@@ -1,4 +1,4 @@
-"""Views of frames of games and robots: any number of channels, for a stack of frames is one picture."""
+"""Views of frames of games and robots: any number of channels, for a stack of frames is one image."""
 
 from __future__ import annotations
 

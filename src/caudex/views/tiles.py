@@ -1,4 +1,4 @@
-"""Tiles of pictures, and the orders to shuffle them into (for jigsaw puzzles)."""
+"""Tiles of images, and the orders to shuffle them into (for jigsaw puzzles)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tiles(images: Tensor, grid: int, corners: Tensor | None, side: int) -> Tenso
     if not 1 <= side <= min(cells):
         instead = f"side={max(1, min(cells) * 6 // 7)}" if min(cells) else "grid=1"
         raise CaudexError(
-            f"a {grid} x {grid} grid on pictures of {height} x {width} has cells of {cells[0]} x {cells[1]}, "
+            f"a {grid} x {grid} grid on images of {height} x {width} has cells of {cells[0]} x {cells[1]}, "
             f"which hold no tile of side {side}; try {instead}."
         )
     device = images.device

@@ -1,4 +1,4 @@
-"""Pictures that come as arrays: scikit-learn's digits, idx files, .npz."""
+"""Images that come as arrays: scikit-learn's digits, idx files, .npz."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _idx_pair(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     images = _read_idx(folder, f"{part}-images-idx3-ubyte", 3)
     labels = _read_idx(folder, f"{part}-labels-idx1-ubyte", 1)
     if len(images) != len(labels):
-        raise CaudexError(f"{folder}: {len(images):,} {part} pictures, {len(labels):,} labels; one file is wrong.")
+        raise CaudexError(f"{folder}: {len(images):,} {part} images, {len(labels):,} labels; one file is wrong.")
     return images, labels
 
 
@@ -121,7 +121,7 @@ def opened(path: Path) -> dict[str, np.ndarray]:
 
 
 def npz(path: Path, need_labels: bool = True) -> Found:
-    """An .npz: uint8 pictures [N, H, W] or [N, H, W, C] called pictures, images or x; labels, numbers or words, called
+    """An .npz: uint8 images [N, H, W] or [N, H, W, C] called images, images or x; labels, numbers or words, called
     labels or y, -1 or '' where nobody has labelled; each also with _train, and with _test for a test of its own;
     perhaps `classes`, what the label numbers mean. CaudexError for anything else."""
     arrays = opened(path)
@@ -129,21 +129,21 @@ def npz(path: Path, need_labels: bool = True) -> Found:
     if x and not y and not need_labels:
         y, arrays["y"] = "y", np.full(len(arrays[x]), -1)
     if not x or not y:
-        raise CaudexError(f"{path} has the arrays {', '.join(arrays)}; it needs x and y, or pictures and labels.")
+        raise CaudexError(f"{path} has the arrays {', '.join(arrays)}; it needs x and y, or images and labels.")
     pixels, labels, test = _pixels(path, x, arrays[x]), _flat(path, x, arrays[x], y, arrays[y]), None
     count = len(labels)
     x, y = _called(arrays, IMAGES, "test", alone=False), _called(arrays, LABELS, "test", alone=False)
     if x and y:
         pixels_of_test = _pixels(path, x, arrays[x])
         if pixels_of_test.shape[1:] != pixels.shape[1:]:
-            raise CaudexError(f"{path}: {x} has pictures of {arrays[x].shape[1:]}, unlike those to train on.")
+            raise CaudexError(f"{path}: {x} has images of {arrays[x].shape[1:]}, unlike those to train on.")
         pixels = np.concatenate([pixels, pixels_of_test])
         labels = np.concatenate([labels, _flat(path, x, arrays[x], y, arrays[y])])
         test = torch.arange(count, len(labels))
     classes, labels = _classes(labels, [str(name) for name in arrays.get("classes", np.array([])).ravel()])
     labels = torch.from_numpy(labels)
     if test is not None and (labels[test] < 0).any():
-        raise CaudexError(f"{path}: {y} has pictures without a label; a test needs them all.")
+        raise CaudexError(f"{path}: {y} has images without a label; a test needs them all.")
     store = InMemoryImages(torch.from_numpy(pixels), Numbered(path.name, len(labels), count))
     return Found(ImageSet(store, labels, classes), test)
 
@@ -169,11 +169,11 @@ def _pixels(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype != np.uint8:
         shares = array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1
         way = "(x * 255).round().astype('uint8')" if shares else "x.astype('uint8')"
-        raise CaudexError(f"{path}: {name} is {array.dtype}, pictures are uint8 from 0 to 255: {way}.")
+        raise CaudexError(f"{path}: {name} is {array.dtype}, images are uint8 from 0 to 255: {way}.")
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3, 4) or min(array.shape[:3], default=0) < 1:
-        raise CaudexError(f"{path}: {name} is {given}; pictures are [N, H, W] or [N, H, W, 1 | 3 | 4].")
+        raise CaudexError(f"{path}: {name} is {given}; images are [N, H, W] or [N, H, W, 1 | 3 | 4].")
     if min(array.shape[1:3]) < SMALLEST_SIDE:
         raise CaudexError(f"{path}: {name} is {given}; a side needs at least {SMALLEST_SIDE} pixels.")
     if array.shape[3] == 4:  # see-through parts on white
@@ -183,13 +183,13 @@ def _pixels(path: Path, name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _flat(path: Path, x: str, images: np.ndarray, y: str, labels: np.ndarray) -> np.ndarray:
-    """Labels [N], whole numbers or words, one for each picture."""
+    """Labels [N], whole numbers or words, one for each image."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "iuU":
         raise CaudexError(f"{path}: {y} is {labels.dtype} {list(labels.shape)}; labels are [N] whole numbers or words.")
     if len(labels) != len(images):
-        raise CaudexError(f"{path}: {x} has {len(images):,} pictures but {y} {len(labels):,} labels.")
+        raise CaudexError(f"{path}: {x} has {len(images):,} images but {y} {len(labels):,} labels.")
     return labels
 
 

@@ -1,4 +1,4 @@
-"""Sources over pictures that exist: shuffled, viewed, resumed exactly."""
+"""Sources over images that exist: shuffled, viewed, resumed exactly."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Batch(NamedTuple):
     weights: Tensor | None = None  # [B]
     columns: dict[str, Tensor] = {}  # noqa: RUF012 - further labels [B] by name; never mutated
     part: Tensor | None = None  # [B] which of the joined sources it came from
-    other: Tensor | None = None  # float [B, C, H, W] a second view of each picture
+    other: Tensor | None = None  # float [B, C, H, W] a second view of each image
 
 
 class Batches:
-    """Endless shuffled batches of `size` pictures, each seen through `view` as (seed, epoch, index) say.
+    """Endless shuffled batches of `size` images, each seen through `view` as (seed, epoch, index) say.
 
     `labels` replaces the set's own: probabilities [N, K] (a teacher's) or class numbers [N].
     Of several processes each gets its part of every batch. A set smaller than `size` is gone through as often as
     a batch needs, so that batches are full. Files are decoded ahead; those that cannot be read are left out.
-    `pairs` makes a second view of each picture, `batch.other`.
+    `pairs` makes a second view of each image, `batch.other`.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Batches:
         pairs: bool = False,
     ):
         if len(images) == 0:
-            raise CaudexError("there are no pictures to make batches of; give a folder that has some.")
+            raise CaudexError("there are no images to make batches of; give a folder that has some.")
         must_fit(size, 4 * (1 + pairs) * math.prod(images.shape))
         self.images, self.size, self.seed, self.view = images, size, seed, view
         self.labels = images.labels if labels is None else labels
         self.weights, self.pairs = weights, pairs
-        self.drawn = 0  # pictures so far; the whole state
+        self.drawn = 0  # images so far; the whole state
         self._orders: dict[int, np.ndarray] = {}
         self._viewed: dict[int, tuple[Tensor, ...]] = {}  # by what `drawn` was before
         self._pool: ThreadPoolExecutor | None = None
@@ -77,7 +77,7 @@ class Batches:
         return self._batch(index[readable], *self._seen(index[readable], epochs[readable], images[readable]))
 
     def _viewed_ahead(self, begin: int) -> tuple[Tensor, ...]:
-        """Several batches are viewed in one call, which costs more than its pictures do when those are small.
+        """Several batches are viewed in one call, which costs more than its images do when those are small.
 
         Which ones stand together follows from `drawn` alone, so that a resumed training makes the same calls.
         """
@@ -102,7 +102,7 @@ class Batches:
         return index, epochs, images.result()
 
     def _places(self, drawn: int) -> tuple[Tensor, Tensor]:
-        """Which pictures, and in which epoch each, of the batch that begins there."""
+        """Which images, and in which epoch each, of the batch that begins there."""
         places = mine(np.arange(drawn, drawn + self.size))
         epochs, rest = np.divmod(places, len(self.images))
         index = np.concatenate([self._order(epoch)[rest[epochs == epoch]] for epoch in np.unique(epochs)])
@@ -115,7 +115,7 @@ class Batches:
         return self._orders[epoch]
 
     def _seen(self, index: Tensor, epochs: Tensor, images: Tensor) -> tuple[Tensor, ...]:
-        """One view of each picture, or two: successive calls of one draw are independent."""
+        """One view of each image, or two: successive calls of one draw are independent."""
         draw, view = Draw(self.seed, epochs, index), self.view or (lambda images, draw: as_float(images))
         return tuple(view(images, draw) for _ in range(1 + self.pairs))
 
@@ -125,7 +125,7 @@ class Batches:
         return Batch(images, self.labels[index], index, weights, columns, other=other)
 
     @property
-    def experience(self) -> int:
+    def samples_seen(self) -> int:
         return self.drawn
 
     def state_dict(self) -> dict:
@@ -142,7 +142,7 @@ class Batches:
 class Join:
     """One source out of several: their batches stand one after the other, `part` says whose each example is.
 
-    For one signal that must see both at once: domain confusion, or labelled and pseudo-labelled pictures under the
+    For one signal that must see both at once: domain confusion, or labelled and pseudo-labelled images under the
     same batch statistics.
     """
 
@@ -167,8 +167,8 @@ class Join:
         return type(drawn[0])(*whole, weights, columns, part)
 
     @property
-    def experience(self) -> int:
-        return sum(getattr(source, "experience", 0) for source in self.sources)
+    def samples_seen(self) -> int:
+        return sum(getattr(source, "samples_seen", 0) for source in self.sources)
 
     @property
     def resting(self) -> bool:

@@ -1,4 +1,4 @@
-"""Labels in a table: path,label and perhaps further label columns; pictures that it does not name are unlabelled."""
+"""Labels in a table: path,label and perhaps further label columns; images that it does not name are unlabelled."""
 
 # compares paths as bytes, which pathlib would slow down
 # ruff: noqa: PTH100, PTH113, PTH118
@@ -20,9 +20,9 @@ from caudex.data.images.splits import Found
 
 
 def table(path: Path, root: Path, size: int) -> Found:
-    """The pictures below `root` with the labels of the table `path`, whose paths start at root or beside the table.
+    """The images below `root` with the labels of the table `path`, whose paths start at root or beside the table.
 
-    root/test/<class>/ is the test set, unless the table names pictures in it. CaudexError for a table that is not
+    root/test/<class>/ is the test set, unless the table names images in it. CaudexError for a table that is not
     UTF-8, lacks columns, contradicts itself or names files that are not there.
     """
     columns, lines = read_table(path)
@@ -50,7 +50,7 @@ def table(path: Path, root: Path, size: int) -> Found:
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
-    """The names of the label columns, and (line number, path, labels) of each line that names a picture."""
+    """The names of the label columns, and (line number, path, labels) of each line that names an image."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -98,7 +98,7 @@ def _names_in(lines, table: Path, root: Path, folder: str) -> bool:
 
 
 def _rows(lines, table: Path, root: Path, paths: Paths) -> list[int]:
-    """The row of each line's picture; files outside root are appended to the paths."""
+    """The row of each line's image; files outside root are appended to the paths."""
     candidates = [_candidates(name, table, root) for _, name, _ in lines]
     wanted = {each for both in candidates for each in both}
     known = {path: row for row in range(len(paths)) if (path := paths.below(row)) in wanted}

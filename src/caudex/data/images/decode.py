@@ -1,4 +1,4 @@
-"""From a picture file to pixels: upright, on white, grey or colour, of one size."""
+"""From an image file to pixels: upright, on white, grey or colour, of one size."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ UNREADABLE_AT_MOST = 0.05
 SMALLEST_SIDE = 4
 LEAST_CHOSEN = 16  # what is smaller is enlarged: digits of 8 x 8 are learned better so (docs/noisy-student.md)
 SAMPLE = 64
-MUCH = 1 / 3 + 1e-6  # of a picture; photographs are up to half as long again as they are high
+MUCH = 1 / 3 + 1e-6  # of an image; photographs are up to half as long again as they are high
 CHUNK = 32
 
 
 class Unreadable(Exception):
-    """A picture that is left out, and why."""
+    """An image that is left out, and why."""
 
 
 def decode(source: str | Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
-    """uint8 [C, H, W] of a path or a PIL picture: shrunk until it just covers H x W, then cut at the centre.
+    """uint8 [C, H, W] of a path or a PIL image: shrunk until it just covers H x W, then cut at the centre.
 
     Raises Unreadable with the reason.
     """
@@ -42,7 +42,7 @@ def decode(source: str | Image.Image, shape: tuple[int, int, int]) -> np.ndarray
 
 
 def fitted(source: str | Image.Image, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
-    """What `decode` returns, and the share of the picture that was cut away."""
+    """What `decode` returns, and the share of the image that was cut away."""
     channels, height, width = shape
     with opened(source) as image:
         if image.format in ("JPEG", "MPO"):  # decodes at 1/2, 1/4, 1/8 where that is still twice the wanted size
@@ -55,13 +55,13 @@ def fitted(source: str | Image.Image, shape: tuple[int, int, int]) -> tuple[np.n
 
 
 def share_cut(size: tuple[int, int], wanted: tuple[int, int]) -> float:
-    """The share of a picture of this width and height that does not fit into another form: 0.5 of 2 x 1 in a square."""
+    """The share of an image of this width and height that does not fit into another form: 0.5 of 2 x 1 in a square."""
     form = size[0] * wanted[1] / (size[1] * wanted[0])
     return 1 - min(form, 1 / form)
 
 
 def far_off(names: Iterable[str], cut: Tensor, shape: tuple[int, int, int]) -> str:
-    """A sentence on pictures of which much was cut away, [N]; "" where there are none."""
+    """A sentence on images of which much was cut away, [N]; "" where there are none."""
     _, height, width = shape
     count = int((cut > MUCH).sum())
     if not count:
@@ -69,7 +69,7 @@ def far_off(names: Iterable[str], cut: Tensor, shape: tuple[int, int, int]) -> s
     form = "square" if height == width else f"the form {width} x {height}"
     most = next(islice(names, int(cut.argmax()), None))
     return (
-        f"{count:,} of {len(cut):,} pictures are far from {form}: over a third of each is cut away, most of "
+        f"{count:,} of {len(cut):,} images are far from {form}: over a third of each is cut away, most of "
         f"{most} ({cut.max():.0%}); cut or pad them yourself if that matters"
     )
 
@@ -77,7 +77,7 @@ def far_off(names: Iterable[str], cut: Tensor, shape: tuple[int, int, int]) -> s
 def decode_many(
     names: Sequence[str], rows: Iterable[int], shape: tuple[int, int, int], progress: bool = False
 ) -> tuple[Tensor, list[tuple[int, str]], Tensor]:
-    """The pictures `rows` of `names`: uint8 [B, C, H, W], (place among rows, reason) of the unreadable, left zero, and
+    """The images `rows` of `names`: uint8 [B, C, H, W], (place among rows, reason) of the unreadable, left zero, and
     the share of each that was cut away, [B].
 
     Decodes on several threads, as Pillow lets go of the interpreter; on one inside a DataLoader's worker process.
@@ -102,7 +102,7 @@ def decode_many(
         else:
             pool = ThreadPoolExecutor(torch.get_num_threads())
             try:
-                for _ in track(pool.map(fill, starts), "reading pictures", len(starts), silent=not progress):
+                for _ in track(pool.map(fill, starts), "reading images", len(starts), silent=not progress):
                     pass
             finally:
                 pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for all the others
@@ -129,7 +129,7 @@ def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
             grey = grey and _is_grey(plain)
     if not sizes:
         name, reason = unreadable[0]
-        raise CaudexError(f"None of {len(unreadable):,} pictures tried can be read; the first is {name} ({reason}).")
+        raise CaudexError(f"None of {len(unreadable):,} images tried can be read; the first is {name} ({reason}).")
     if not size:
         width, height = sizes[0]
         shared = width == height <= 64 and len(set(sizes)) == 1
@@ -140,7 +140,7 @@ def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
 
 @contextmanager
 def opened(source: str | Image.Image):
-    """The picture of a source, looked at before its pixels are decoded; whatever goes wrong inside is Unreadable."""
+    """The image of a source, looked at before its pixels are decoded; whatever goes wrong inside is Unreadable."""
     try:
         if not isinstance(source, Image.Image):
             if Path(source).stat().st_size == 0:
@@ -156,7 +156,7 @@ def opened(source: str | Image.Image):
     except Unreadable:
         raise
     except Image.UnidentifiedImageError:
-        raise Unreadable("not a picture") from None
+        raise Unreadable("not an image") from None
     except Image.DecompressionBombError:
         raise Unreadable(f"over {Image.MAX_IMAGE_PIXELS:,} pixels, a decompression bomb?") from None
     except Exception as error:  # Pillow's readers raise nearly every kind on broken files

@@ -1,4 +1,4 @@
-"""Folders of pictures: labelled/<class>/, unlabelled/, test/<class>/, or nothing but one folder a class."""
+"""Folders of images: labelled/<class>/, unlabelled/, test/<class>/, or nothing but one folder a class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from caudex.data.images.splits import Found
 def folder(root: Path, size: int, need_labels: bool = True) -> Found:
     """root/labelled/<class>/**, root/unlabelled/**, root/test/<class>/**; without labelled/, every other folder in
     root is a class. Raises CaudexError on anything from which nobody could learn to tell classes apart; but without
-    `need_labels`, pictures that lie in root itself are unlabelled, and so is all below it."""
+    `need_labels`, images that lie in root itself are unlabelled, and so is all below it."""
     labelled, unlabelled = role(root, "labelled", "labeled"), role(root, "unlabelled", "unlabeled")
     test = role(root, "test")
     home = root / labelled if labelled else root
@@ -61,7 +61,7 @@ def role(root: Path, *names: str) -> str:
 
 
 def add_test(paths: Paths, root: Path, test: str, classes: list[str], home: Path) -> list[tuple[str, int]]:
-    """Appends the pictures of root/test/<class>/: (class, count) for each. CaudexError for a class nobody learns."""
+    """Appends the images of root/test/<class>/: (class, count) for each. CaudexError for a class nobody learns."""
     _no_strays(root / test)
     added = [(name, paths.add(below(root, str(Path(test, name))))) for name in folders_in(root / test)]
     for name, count in added:
@@ -75,17 +75,17 @@ def add_test(paths: Paths, root: Path, test: str, classes: list[str], home: Path
 def _no_strays(home: Path) -> None:
     if strays := images_in(home):
         raise CaudexError(
-            f"{home} has {len(strays):,} pictures outside a class folder, the first is {strays[0]}. "
+            f"{home} has {len(strays):,} images outside a class folder, the first is {strays[0]}. "
             f"Move them to {home}/<class>/."
         )
 
 
 def _can_teach(root: Path, home: Path, classes: list[str], counts: list[int]) -> None:
     if not sum(counts) and next(below(root), None) is None:
-        raise CaudexError(f"{root} has no picture; looked for {', '.join(SUFFIXES)} in it and in its folders.")
+        raise CaudexError(f"{root} has no image; looked for {', '.join(SUFFIXES)} in it and in its folders.")
     if not classes:
         raise CaudexError(
-            f"{root} has pictures but no labels. Put some into {root}/labelled/<class>/, "
+            f"{root} has images but no labels. Put some into {root}/labelled/<class>/, "
             f"or name them in a table: --labels few.csv (path,label)."
         )
     if len(classes) == 1:
@@ -94,4 +94,4 @@ def _can_teach(root: Path, home: Path, classes: list[str], counts: list[int]) ->
         )
     for name, count in zip(classes, counts):
         if not count:
-            raise CaudexError(f"{home / name} has no picture. Add some, or remove the folder.")
+            raise CaudexError(f"{home / name} has no image. Add some, or remove the folder.")

@@ -1,4 +1,4 @@
-"""From a word or a path to pictures: which reader a spec means."""
+"""From a word or a path to images: which reader a spec means."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def load_images(
     need_labels: bool = True,
     draw: int | None = None,
 ) -> Split:
-    """The labelled, the unlabelled and the test pictures of `spec`.
+    """The labelled, the unlabelled and the test images of `spec`.
 
     `spec` is digits, patches, fashion-mnist, hf:NAME, a folder (labelled/<class>/, unlabelled/, test/<class>/; or one folder a
-    class; or idx files), an .npz or a .csv (path,label). `labels` is such a .csv for the pictures of a folder; what it
+    class; or idx files), an .npz or a .csv (path,label). `labels` is such a .csv for the images of a folder; what it
     does not name is unlabelled. `labels_per_class` keeps that many labels a class, drawn by `draw` (else `seed`), and
-    hides the others; None keeps all. `size` is the side of the square pictures; 0 takes what suits the files, at least 16. Without a test of
+    hides the others; None keeps all. `size` is the side of the square images; 0 takes what suits the files, at least 16. Without a test of
     its own, `test_share` of the labelled is held out, drawn by `seed`; nothing where a class has fewer than five.
-    Without `need_labels` there may be none at all: pictures for signals that need none.
+    Without `need_labels` there may be none at all: images for signals that need none.
     Raises CaudexError on whatever a user can mend.
     """
     if labels_per_class is not None and labels_per_class < 1:
@@ -57,7 +57,7 @@ def load_images(
 
 
 def read_images(paths: Iterable[str], shape: tuple[int, int, int]) -> tuple[Tensor, list[tuple[str, str]], str]:
-    """The pictures of files and folders as a model wants them: uint8 [N, C, H, W], in the order of `image_files(paths)`
+    """The images of files and folders as a model wants them: uint8 [N, C, H, W], in the order of `image_files(paths)`
     without those that cannot be read, which come second as (path, reason); then a sentence where much of some was cut
     away. CaudexError as in `files`."""
     names = image_files(paths)
@@ -68,8 +68,8 @@ def read_images(paths: Iterable[str], shape: tuple[int, int, int]) -> tuple[Tens
 
 
 def image_files(paths: Iterable[str]) -> list[str]:
-    """Each file itself, and for each folder the pictures in it and below, by name. CaudexError for a path that is not
-    there, or if there is no picture at all."""
+    """Each file itself, and for each folder the images in it and below, by name. CaudexError for a path that is not
+    there, or if there is no image at all."""
     paths, names = list(paths), []
     for path in paths:
         if Path(path).is_dir():
@@ -77,16 +77,16 @@ def image_files(paths: Iterable[str]) -> list[str]:
         elif Path(path).exists():
             names.append(str(path))
         else:
-            raise CaudexError(f"{path} is not there; give files or folders of pictures.")
+            raise CaudexError(f"{path} is not there; give files or folders of images.")
     if not names:
-        raise CaudexError(f"{', '.join(map(str, paths))} has no picture; looked for {', '.join(SUFFIXES)}.")
+        raise CaudexError(f"{', '.join(map(str, paths))} has no image; looked for {', '.join(SUFFIXES)}.")
     return names
 
 
 def _found(spec: str, labels: str | None, size: int, need_labels: bool) -> Found:
     path = Path(spec).expanduser()
     if labels is not None and not path.is_dir():
-        raise CaudexError(f"A table of labels ({labels}) goes with a folder of pictures, but {spec!r} is not a folder.")
+        raise CaudexError(f"A table of labels ({labels}) goes with a folder of images, but {spec!r} is not a folder.")
     if labels is not None:
         return table(Path(labels).expanduser(), path, size)
     if spec in SETS:
@@ -117,9 +117,9 @@ def _of_size(found: Found, size: int) -> Found:
 
 def _unknown(spec: str, path: Path) -> str:
     if path.exists():
-        return f"{spec} is neither a folder, nor an .npz, nor a .csv; put the pictures into a folder."
+        return f"{spec} is neither a folder, nor an .npz, nor a .csv; put the images into a folder."
     if path.suffix or len(path.parts) > 1 or spec.endswith(os.sep):
-        return f"{spec} is not there; give a folder of pictures, an .npz, a .csv, or one of: {KNOWN}."
+        return f"{spec} is not there; give a folder of images, an .npz, a .csv, or one of: {KNOWN}."
     near = difflib.get_close_matches(spec.lower(), SETS, 1)
     meant = f"; did you mean {near[0]}? known:" if near else "; known:"
     return f"{spec!r} is neither a folder nor a known set{meant} {KNOWN}."

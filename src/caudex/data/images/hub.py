@@ -32,9 +32,9 @@ def hub(name: str, size: int) -> Found:
 
 
 def of_splits(splits: Mapping, name: str, size: int) -> Found:
-    """The pictures of a `DatasetDict`: its Image column, its ClassLabel columns (the one called label first).
+    """The images of a `DatasetDict`: its Image column, its ClassLabel columns (the one called label first).
 
-    The test is the first of test, validation, valid whose pictures all have a label; a split called unlabelled counts.
+    The test is the first of test, validation, valid whose images all have a label; a split called unlabelled counts.
     """
     train = next((each for each in TRAINING if each in splits), next(iter(splits)))
     features = splits[train].features
@@ -48,7 +48,7 @@ def of_splits(splits: Mapping, name: str, size: int) -> Found:
     parts = [train, *(each for each in UNLABELLED if each in splits), *([test] if test else [])]
     rows = HubRows(name, [splits[part] for part in parts], parts, image)
     if not len(rows):
-        raise CaudexError(f"{name} has no picture in its splits {', '.join(splits)}.")
+        raise CaudexError(f"{name} has no image in its splits {', '.join(splits)}.")
     store, readable, skipped = load(rows, size)
     labels = {}
     for column in columns:
@@ -60,7 +60,7 @@ def of_splits(splits: Mapping, name: str, size: int) -> Found:
 
 
 class HubRows:
-    """Names and pictures of several splits, one after the other."""
+    """Names and images of several splits, one after the other."""
 
     def __init__(self, name: str, splits: list, parts: list[str], image: str):
         self.name, self.splits, self.parts, self.image = name, splits, parts, image

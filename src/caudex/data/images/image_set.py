@@ -1,4 +1,4 @@
-"""What a set of pictures is: a store of pixels, and labels for some of them."""
+"""What a set of images is: a store of pixels, and labels for some of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from caudex.data.sampling import evenly
 
 @dataclass(frozen=True)
 class Numbered:
-    """Names of pictures that have only a number: `digits/17`, and `digits/test-3` from row `training` on."""
+    """Names of images that have only a number: `digits/17`, and `digits/test-3` from row `training` on."""
 
     prefix: str
     count: int
@@ -32,7 +32,7 @@ class Numbered:
 
 @dataclass(frozen=True, eq=False)
 class InMemoryImages:
-    """Pictures that lie in memory: `pictures` is uint8 [N, C, H, W], `names[row]` what each is called, `cut[row]` the
+    """Images that lie in memory: `images` is uint8 [N, C, H, W], `names[row]` what each is called, `cut[row]` the
     share of it that was cut away to make it fit (None: nothing)."""
 
     images: Tensor
@@ -53,11 +53,11 @@ class InMemoryImages:
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """Pictures that are decoded when asked for, because together they do not fit into memory.
+    """Images that are decoded when asked for, because together they do not fit into memory.
 
-    `names[row]` is a path (or, where `names` has a method `open(row)`, what that returns: a PIL picture). One that
+    `names[row]` is a path (or, where `names` has a method `open(row)`, what that returns: a PIL image). One that
     cannot be read comes back as zeros and is marked in `bad` (uint8 [N]). A worker process marks only its own copy
-    of `bad`, so let it send `Pictures.readable(index)` along with the batch.
+    of `bad`, so let it send `Images.readable(index)` along with the batch.
     """
 
     names: Sequence[str]
@@ -72,14 +72,14 @@ class Files:
         return len(self.names)
 
     def fetch(self, rows: Tensor) -> Tensor:
-        """uint8 [B, C, H, W]. CaudexError once more than 5% of all pictures turned out to be unreadable."""
+        """uint8 [B, C, H, W]. CaudexError once more than 5% of all images turned out to be unreadable."""
         images, skipped, _ = decode_many(self.names, rows, self.shape)
         for place, _ in skipped:
             self.bad[rows[place]] = 1
         if skipped and self.bad.sum() > UNREADABLE_AT_MOST * len(self):
             place, reason = skipped[-1]
             raise CaudexError(
-                f"{self.bad.sum():,} of {len(self):,} pictures cannot be read, for example "
+                f"{self.bad.sum():,} of {len(self):,} images cannot be read, for example "
                 f"{self.names[int(rows[place])]} ({reason}). Mend or remove them."
             )
         return images
@@ -90,11 +90,11 @@ Store = InMemoryImages | Files
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """A set of pictures of one size, in memory or decoded on demand.
+    """A set of images of one size, in memory or decoded on demand.
 
     `labels` is int64 [N], -1 where nobody has labelled. `columns` holds further label columns: name -> (int64 [N],
-    class names). `hidden` are the true labels of pictures whose label was put away, for reports only: never train
-    on them. `rows` says which pictures of the store these are (None: all, in order), so that a subset costs no copy.
+    class names). `hidden` are the true labels of images whose label was put away, for reports only: never train
+    on them. `rows` says which images of the store these are (None: all, in order), so that a subset costs no copy.
     """
 
     store: Store
@@ -123,22 +123,22 @@ class ImageSet:
         return torch.zeros(len(self)) if cut is None else cut[self._rows(slice(None))]
 
     def fetch(self, index) -> Tensor:
-        """uint8 [B, C, H, W] of the pictures at `index`: whole numbers, a mask or a slice."""
+        """uint8 [B, C, H, W] of the images at `index`: whole numbers, a mask or a slice."""
         return self.store.fetch(self._rows(index))
 
     def readable(self, index) -> Tensor:
-        """bool [B]: False where a picture fetched before could not be read and is only zeros."""
+        """bool [B]: False where an image fetched before could not be read and is only zeros."""
         rows = self._rows(index)
         if self.in_memory:
             return torch.ones(len(rows), dtype=torch.bool)
         return torch.from_numpy(self.store.bad)[rows] == 0
 
     def name(self, i: int) -> str:
-        """The path of picture `i`, or a name like `digits/17`."""
+        """The path of image `i`, or a name like `digits/17`."""
         return self.store.names[int(self._rows([i])[0])]
 
     def take(self, index) -> ImageSet:
-        """The pictures at `index` as a set of their own; no picture is copied."""
+        """The images at `index` as a set of their own; no image is copied."""
         index = self._index(index)
         return replace(
             self,
@@ -153,7 +153,7 @@ class ImageSet:
         return self.take(evenly(len(self), most))
 
     def unlabelled(self) -> ImageSet:
-        """The same pictures with every label put away into `hidden`."""
+        """The same images with every label put away into `hidden`."""
         nobody = torch.full_like(self.labels, -1)
         return replace(
             self,
@@ -163,7 +163,7 @@ class ImageSet:
         )
 
     def hashes(self) -> list[bytes]:
-        """A fingerprint (16 bytes) of the pixels of each picture; equal fingerprints are equal pictures."""
+        """A fingerprint (16 bytes) of the pixels of each image; equal fingerprints are equal images."""
         parts = torch.arange(len(self)).split(4096)
         pixels = (self.fetch(part).flatten(1).numpy() for part in parts)
         return [blake2b(image, digest_size=16).digest() for part in pixels for image in part]
@@ -181,8 +181,8 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What `pictures` returns: the labelled, the unlabelled, those held out for the test, (path, reason) of those left
-    out, and `every` picture that is not held out, without labels. `test` is empty where too few are labelled to hold
+    """What `images` returns: the labelled, the unlabelled, those held out for the test, (path, reason) of those left
+    out, and `every` image that is not held out, without labels. `test` is empty where too few are labelled to hold
     any out: then nothing is measured, and one says so."""
 
     labelled: ImageSet

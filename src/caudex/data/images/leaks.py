@@ -1,4 +1,4 @@
-"""Pictures that stand in the training set and in the test."""
+"""Images that stand in the training set and in the test."""
 
 # a million files are looked at, which pathlib would slow down
 # ruff: noqa: PTH116, PTH123
@@ -16,7 +16,7 @@ from caudex.data.images.paths import Paths
 
 
 def twins(images: ImageSet, training: Tensor, test: Tensor) -> list[tuple[int, int]]:
-    """(place in training, place in test) of equal pictures.
+    """(place in training, place in test) of equal images.
 
     In memory equal pixels count, after resizing. Files decoded on demand are equal where their bytes are, and only
     files as long as one of the test are read. A hub's data set that does not fit into memory is not searched.

@@ -31,7 +31,7 @@ def load(names: Sequence[str], size: int) -> tuple[Store, Tensor, list[tuple[str
 
 def settle(images: ImageSet) -> tuple[ImageSet, list[tuple[str, str]]]:
     """A set that is decoded on demand, such as the few labelled of many, brought into memory if it fits; and
-    (path, reason) of pictures that turned out to be unreadable and were dropped."""
+    (path, reason) of images that turned out to be unreadable and were dropped."""
     if images.in_memory or len(images) * math.prod(images.shape) > MEMORY_LIMIT:
         return images, []
     store, rows = images.store, images.rows
@@ -47,7 +47,7 @@ def _decoded(names: Sequence[str], rows: Tensor, shape: tuple[int, int, int]):
     if len(skipped) > UNREADABLE_AT_MOST * len(names):
         path, reason = skipped[0]
         raise CaudexError(
-            f"{len(skipped):,} of {len(names):,} pictures cannot be read, more than {UNREADABLE_AT_MOST:.0%}; "
+            f"{len(skipped):,} of {len(names):,} images cannot be read, more than {UNREADABLE_AT_MOST:.0%}; "
             f"the first is {path} ({reason}). Mend or remove them."
         )
     readable = torch.ones(len(rows), dtype=torch.bool)

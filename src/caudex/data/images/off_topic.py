@@ -1,4 +1,4 @@
-"""Unlabelled pictures of other things: to make some for study, and to notice them."""
+"""Unlabelled images of other things: to make some for study, and to notice them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from caudex.data.sampling import evenly
 
 
 def with_off_topic(split: Split, share: float, seed: int) -> Split:
-    """The task of telling the first half of the classes; `share` of the unlabelled are pictures of the other half.
+    """The task of telling the first half of the classes; `share` of the unlabelled are images of the other half.
 
-    The number of unlabelled pictures is the same for every share. Needs a set whose hidden labels are known.
+    The number of unlabelled images is the same for every share. Needs a set whose hidden labels are known.
     """
     hidden = split.unlabelled.hidden
     if hidden is None or (hidden < 0).any():
@@ -38,11 +38,11 @@ def with_off_topic(split: Split, share: float, seed: int) -> Split:
 
 
 def off_topic_share(labelled: ImageSet, unlabelled: ImageSet, sample: int = 2000) -> float:
-    """An estimate in [0, 1] of how many unlabelled pictures are unlike every labelled one.
+    """An estimate in [0, 1] of how many unlabelled images are unlike every labelled one.
 
-    A picture is unlike when its nearest labelled picture is farther than 95% of the labelled are from their own
-    nearest; distances between pictures shrunk to at most 8x8 and brought to the same brightness and contrast.
-    NaN with fewer than ten labelled pictures or none unlabelled.
+    An image is unlike when its nearest labelled image is farther than 95% of the labelled are from their own
+    nearest; distances between images shrunk to at most 8x8 and brought to the same brightness and contrast.
+    NaN with fewer than ten labelled images or none unlabelled.
     """
     if len(labelled) < 10 or len(unlabelled) == 0:
         return float("nan")

@@ -1,4 +1,4 @@
-"""Finding picture files: a million paths in one buffer."""
+"""Finding image files: a million paths in one buffer."""
 
 # a million paths stay bytes, which pathlib would slow down
 # ruff: noqa: PTH116, PTH118
@@ -49,7 +49,7 @@ class Paths:
 
 
 def below(root: str | Path, inside: str = "", leave_out: Iterable[str] = ()) -> Iterator[bytes]:
-    """Paths, relative to root, of all pictures in root/inside and deeper, by name; `leave_out` are folders in inside.
+    """Paths, relative to root, of all images in root/inside and deeper, by name; `leave_out` are folders in inside.
 
     Links to folders are followed, but no folder is entered twice, so that loops end.
     """
@@ -76,7 +76,7 @@ def folders_in(folder: str | Path) -> list[str]:
 
 
 def images_in(folder: str | Path) -> list[str]:
-    """Names of the picture files in a folder itself, sorted; hidden ones do not count."""
+    """Names of the image files in a folder itself, sorted; hidden ones do not count."""
     return sorted(os.fsdecode(name) for name in _listed(os.fsencode(folder))[1])
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.core.run import derived
+from caudex.core.run import derive_seed
 from caudex.data.images.batches import Batches
 from caudex.data.images.decode import SMALLEST_SIDE
 from caudex.data.images.image_set import ImageSet, InMemoryImages, Numbered
@@ -56,7 +56,7 @@ class Layout(NamedTuple):
 
 
 class SceneBatches(Batches):
-    """Endless shuffled batches of `size` scenes of a set, as `Batches` makes them of pictures."""
+    """Endless shuffled batches of `size` scenes of a set, as `Batches` makes them of images."""
 
     def __init__(self, scenes: Scenes, size: int, seed: int = 0):
         count = len(scenes.images)
@@ -82,7 +82,7 @@ def load_scenes(count: int, side: int = 48, seed: int = 0, first: int = 0) -> Sc
             f"{SMALLEST_SIDE} x {SMALLEST_SIDE}."
         )
     numbers = torch.arange(first, first + count).split(PART)
-    parts = [_render(Draw(derived(seed, "scenes"), 0, part), side) for part in numbers]
+    parts = [_render(Draw(derive_seed(seed, "scenes"), 0, part), side) for part in numbers]
     return Scenes(*map(torch.cat, zip(*parts)))
 
 

@@ -1,4 +1,4 @@
-"""Which pictures are labelled, which are not, and which are held out for the test."""
+"""Which images are labelled, which are not, and which are held out for the test."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ FEWEST_TO_HOLD_OUT = 5
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a reader hands over: all pictures with all labels, the rows of a given test set, and what was left out.
+    """What a reader hands over: all images with all labels, the rows of a given test set, and what was left out.
 
-    `leaks`: what becomes of a training picture that also stands in the given test. "keep" for published sets, whose
+    `leaks`: what becomes of a training image that also stands in the given test. "keep" for published sets, whose
     figures everybody measures so; "raise" for a folder of the user, unless nobody labelled it; else "drop".
     """
 
@@ -59,7 +59,7 @@ def shares(counts: Sequence[int], total: int) -> list[int]:
 
 
 def per_class(labels: Tensor, classes: Sequence[str]) -> list[int]:
-    """How many pictures each class has."""
+    """How many images each class has."""
     return torch.bincount(labels[labels >= 0], minlength=len(classes)).tolist()
 
 
@@ -73,7 +73,7 @@ def divide(
     """
     everything, test, leaks = found.everything, found.test, found.leaks
     can_teach = _can_teach if need_labels else lambda labels, classes: None
-    if not need_labels and len(everything.classes) < 2:  # one folder of pictures is no class
+    if not need_labels and len(everything.classes) < 2:  # one folder of images is no class
         everything = replace(everything.unlabelled(), classes=())
     can_teach(everything.labels, everything.classes)
     if test is None:
@@ -85,7 +85,7 @@ def divide(
     if dropped and training.sum() < 2:
         (name, reason), *_ = dropped
         raise CaudexError(
-            f"No two pictures are left to learn from: {name} is {reason}, and so on. Give some that differ."
+            f"No two images are left to learn from: {name} is {reason}, and so on. Give some that differ."
         )
     can_teach(everything.labels[labelled], everything.classes)
     if labels_per_class is not None:
@@ -102,15 +102,15 @@ def divide(
 def _can_teach(labels: Tensor, classes: Sequence[str]) -> None:
     counts = per_class(labels, classes)
     if not sum(counts):
-        raise CaudexError("No picture is labelled; a classifier needs some of at least two classes.")
+        raise CaudexError("No image is labelled; a classifier needs some of at least two classes.")
     if len(classes) < 2:
         raise CaudexError(f"There is one class, {classes[0]!r}; a classifier needs two.")
     if not all(counts):
-        raise CaudexError(f"Class {classes[counts.index(0)]!r} has no readable labelled picture left; add some.")
+        raise CaudexError(f"Class {classes[counts.index(0)]!r} has no readable labelled image left; add some.")
 
 
 def _held_out(everything: ImageSet, seed: int, share: float) -> Tensor:
-    """At least one picture a class, and never all; none at all where a class has fewer than five."""
+    """At least one image a class, and never all; none at all where a class has fewer than five."""
     counts = per_class(everything.labels, everything.classes)
     if min(counts, default=0) < FEWEST_TO_HOLD_OUT or not share:
         return torch.zeros(0, dtype=torch.int64)
@@ -119,7 +119,7 @@ def _held_out(everything: ImageSet, seed: int, share: float) -> Tensor:
 
 
 def _without_leaks(everything: ImageSet, training: Tensor, test: Tensor, leaks: str) -> list[tuple[str, str]]:
-    """Takes the pictures of the test out of `training` (bool [N], changed in place): (path, reason) of each."""
+    """Takes the images of the test out of `training` (bool [N], changed in place): (path, reason) of each."""
     if leaks == "keep" or not len(test):
         return []
     pairs = twins(everything, training.nonzero().flatten(), test)
@@ -127,7 +127,7 @@ def _without_leaks(everything: ImageSet, training: Tensor, test: Tensor, leaks: 
     if taught and leaks == "raise":
         one, other = (everything.name(place) for place in taught[0])
         raise CaudexError(
-            f"{len(taught):,} labelled pictures also stand in the test, for example {one} as {other}. "
+            f"{len(taught):,} labelled images also stand in the test, for example {one} as {other}. "
             "Remove them from one of the two, else the test measures memory."
         )
     training[[place for place, _ in pairs]] = False
@@ -139,7 +139,7 @@ def _drawn(everything: ImageSet, labelled: Tensor, wanted: int, seed: int) -> Te
     for name, count in zip(everything.classes, per_class(labels, everything.classes)):
         if wanted > count:
             raise CaudexError(
-                f"{wanted:,} labels a class cannot be kept: class {name!r} has {count:,} labelled pictures to draw "
+                f"{wanted:,} labels a class cannot be kept: class {name!r} has {count:,} labelled images to draw "
                 f"from. Choose between 1 and {count:,}."
             )
     return stratified(labels, [wanted] * len(everything.classes), seed, "label draw")

@@ -59,8 +59,8 @@ class HiddenBatches:
         return HiddenBatch(texts._replace(tokens=hidden), targets, random, batch.index)
 
     @property
-    def experience(self) -> int:
-        return self.source.experience
+    def samples_seen(self) -> int:
+        return self.source.samples_seen
 
     def state_dict(self) -> dict:
         return self.source.state_dict()

@@ -126,7 +126,7 @@ class PairBatches:
         return 1 + np.flatnonzero(ends[:-1] & ~ends[1:])
 
     @property
-    def experience(self) -> int:
+    def samples_seen(self) -> int:
         """Tokens that were seen, padding included."""
         return self.passages.drawn * self.length
 

@@ -40,7 +40,7 @@ class TextBatches:
         return TextBatch(padded([self.rows[i] for i in index.tolist()]), self.labels[index], index)
 
     @property
-    def experience(self) -> int:
+    def samples_seen(self) -> int:
         return self.shuffle.drawn
 
     def state_dict(self) -> dict:

@@ -49,7 +49,7 @@ class TokenBatches:
         return TokenBatch(tokens[:, :-1], tokens[:, 1:], torch.from_numpy(begins))
 
     @property
-    def experience(self) -> int:
+    def samples_seen(self) -> int:
         """Tokens that were predicted."""
         return self.windows.drawn * self.length
 

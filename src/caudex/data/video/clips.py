@@ -64,7 +64,7 @@ class Clips:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """The windows of a set of videos, video by video; what `Batches` takes for pictures, [T, C, H, W] each."""
+    """The windows of a set of videos, video by video; what `Batches` takes for images, [T, C, H, W] each."""
 
     clips: Clips
     length: int
@@ -111,7 +111,7 @@ class Frames(NamedTuple):
 
 
 class ClipBatches:
-    """Endless shuffled batches of `size` windows (`Clips.windows`), as `Batches` are of pictures."""
+    """Endless shuffled batches of `size` windows (`Clips.windows`), as `Batches` are of images."""
 
     def __init__(self, clips: Clips, size: int, seed: int = 0, frames: int = 3, step: int = 1):
         self.windows = clips.windows(frames, step)
@@ -130,8 +130,8 @@ class ClipBatches:
         return Frames(batch.images, batch.labels, batch.index)
 
     @property
-    def experience(self) -> int:
-        return self.batches.experience
+    def samples_seen(self) -> int:
+        return self.batches.samples_seen
 
     def state_dict(self) -> dict:
         return self.batches.state_dict()

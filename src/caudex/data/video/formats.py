@@ -28,7 +28,7 @@ def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, tes
     """The videos of `spec` that have at least `frames` frames: those to train on and, held out whole, those to test on.
 
     `spec` is sprites (drawn by `seed`), an .npz (uint8 `videos` or `x`, [N, T, H, W] or [N, T, H, W, C]), or a folder
-    of videos: .gif, animated .webp and .png, .mp4 .avi .mov .mkv .webm, or folders of frame pictures, frame2 before
+    of videos: .gif, animated .webp and .png, .mp4 .avi .mov .mkv .webm, or folders of frame images, frame2 before
     frame10. If they lie one level deeper, in class folders, these are their labels. `size` is the side of the square
     frames; 0 takes what suits the files, at least 16. `test_share` of the videos is held out, drawn by `seed`, of each
     class in proportion. Raises CaudexError on whatever a user can mend.
@@ -47,7 +47,7 @@ def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, tes
         name, reason = skipped[0]
         raise CaudexError(
             f"{spec} has no video of at least {frames} frames; the first of {len(skipped):,} left out is {name} "
-            f"({reason}). Give longer ones; the frame pictures of a video go into a folder of its own."
+            f"({reason}). Give longer ones; the frame images of a video go into a folder of its own."
         )
     test = _held_out(clips.labels, seed, test_share)
     training = torch.ones(len(clips), dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Folders of videos: .gif and films, or folders of frame pictures; into memory, at one size."""
+"""Folders of videos: .gif and films, or folders of frame images; into memory, at one size."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _listed(root: Path) -> tuple[list[Path], list[int], list[str]]:
     deeper = [_videos_in(folder)[0] for folder in folders]
     if not alone and not any(deeper):
         raise CaudexError(
-            f"{root} has no video; looked for folders of frame pictures and for {', '.join(ANIMATED + FILMS)} in it "
+            f"{root} has no video; looked for folders of frame images and for {', '.join(ANIMATED + FILMS)} in it "
             "and in its folders."
         )
     if not any(deeper):
@@ -198,7 +198,7 @@ def _first(path: Path) -> str | Image.Image:
 
 
 def _frames(path: Path, side: int | None = None) -> Iterator[str | Image.Image]:
-    """The frames of a video in order: paths of pictures, or PIL pictures. Where they will be cut to `side`, those of a
+    """The frames of a video in order: paths of images, or PIL images. Where they will be cut to `side`, those of a
     film come in twice that: the rest of an HD frame costs most of the time. Raises Unreadable with the reason."""
     if path.is_dir():
         yield from map(str, _stills(_entries(path)))
@@ -217,7 +217,7 @@ def _film(path: Path, side: int | None) -> Iterator[Image.Image]:
         with av.open(str(path), options={"format_whitelist": DEMUXERS}) as container:
             stream = next(iter(container.streams.video), None)
             if stream is None:
-                raise Unreadable("no pictures in it, only sound")
+                raise Unreadable("no images in it, only sound")
             if Image.MAX_IMAGE_PIXELS and stream.width * stream.height > Image.MAX_IMAGE_PIXELS:
                 raise Unreadable(f"over {Image.MAX_IMAGE_PIXELS:,} pixels a frame, a decompression bomb?")
             for frame in container.decode(stream):

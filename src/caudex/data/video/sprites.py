@@ -12,11 +12,11 @@ from torch.nn.functional import interpolate
 from caudex.core.errors import CaudexError
 
 KINDS = ("square", "disc", "triangle", "cross")
-GRAIN = 6  # the ground is a picture of 6 x 6, drawn large
+GRAIN = 6  # the ground is an image of 6 x 6, drawn large
 
 
 class Scene(NamedTuple):
-    """All that a clip shows. Lengths are parts of the picture's side, so that a larger picture shows the same."""
+    """All that a clip shows. Lengths are parts of the image's side, so that a larger image shows the same."""
 
     kinds: np.ndarray  # [S] places in KINDS
     radii: np.ndarray  # [S] half the side of the square around each sprite

@@ -6,10 +6,10 @@ import numpy as np
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import nearest
-from caudex.envs.env import Outcome, World
+from caudex.envs.env import Env, Outcome
 
 
-class Atari(World):
+class Atari(Env):
     """`count` games ALE/NAME-v5 or -v4: grey frames uint8 [1, 84, 84], the maximum of the last two of four for each action.
 
     v5 (Machado et al. 2018, section 5): an action is repeated by chance one time in four. v4 (Mnih et al. 2015): nothing
@@ -26,7 +26,7 @@ class Atari(World):
         if not known:
             raise CaudexError(f"{name} needs the package ale-py: pip install 'caudex[control]'.")
         if newest not in known:
-            raise CaudexError(f"{name!r} is no game of ale-py.{nearest(name, known)} `caudex list worlds` shows all.")
+            raise CaudexError(f"{name!r} is no game of ale-py.{nearest(name, known)} `caudex list envs` shows all.")
         import ale_py
 
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)

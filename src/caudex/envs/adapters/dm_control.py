@@ -12,21 +12,21 @@ import numpy as np
 
 from caudex.core.errors import CaudexError, reason
 from caudex.core.registry import nearest
-from caudex.envs.env import Outcome, World
+from caudex.envs.env import Env, Outcome
 from caudex.envs.watchdog import telling, watch
 
 REPEATS = {"cartpole": 8, "finger": 2, "walker": 2}
 """steps of the simulator to an action (Laskin et al. 2020, table 1); of all others 4, as cheetah, reacher and ball in cup"""
 CAMERAS = {"quadruped": 2, "dog-fetch-v0": 2}
 """which of the model's cameras looks; of all others the first, which would be in the ball that the dog fetches"""
-LARGE = (240, 320)  # height and width of a picture for people
+LARGE = (240, 320)  # height and width of an image for people
 
 
-class Suite(World):
+class Suite(Env):
     """`count` environments of DOMAIN-TASK-v0. A step is one action, which the simulator repeats as published, the rewards
     added up; an episode is cut after 1,000 steps of the simulator.
 
-    Observations: float32 [S], all that the task tells, in its order; with `pixels` a picture, uint8 [3, size, size].
+    Observations: float32 [S], all that the task tells, in its order; with `pixels` an image, uint8 [3, size, size].
     Actions: float32 [A]. Raises CaudexError for an unknown task, a missing package, and where nothing can be painted.
     """
 
@@ -35,9 +35,7 @@ class Suite(World):
         self.name, self.count, self.task = f"{'dm_pixels' if pixels else 'dm_control'}/{task}", count, task
         suite, known = loaded(self.name), tasks()
         if task not in known:
-            raise CaudexError(
-                f"{task!r} is no task of dm_control.{nearest(task, known)} `caudex list worlds` shows all."
-            )
+            raise CaudexError(f"{task!r} is no task of dm_control.{nearest(task, known)} `caudex list envs` shows all.")
         from gymnasium.spaces import Box
 
         self.domain, _, part = task.removesuffix("-v0").partition("-")

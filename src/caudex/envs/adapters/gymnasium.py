@@ -13,17 +13,17 @@ import numpy as np
 from caudex.core.errors import CaudexError
 from caudex.core.registry import nearest
 from caudex.envs.adapters.mujoco_visuals import to_be_seen
-from caudex.envs.env import Outcome, World
+from caudex.envs.env import Env, Outcome
 from caudex.envs.watchdog import telling, watch
 
 LONGEST = 10_000
 """steps after which an episode without a limit of time is cut where policies are compared; it might never end"""
 
 
-class Separate(World):
+class Separate(Env):
     """`count` environments that `gymnasium.make` knows by `name`; with `shown`, the first can be looked at.
 
-    Observations: vectors as float32, pictures [H, W, C] as uint8 [C, H, W] (of true and false 0 and 255), numbers of a
+    Observations: vectors as float32, images [H, W, C] as uint8 [C, H, W] (of true and false 0 and 255), numbers of a
     `Discrete` space one-hot. Raises CaudexError for an unknown name, a missing package, and spaces of other kinds.
     """
 
@@ -73,7 +73,7 @@ class Separate(World):
 
 
 def made(name: str, shown: bool):
-    """One environment. What Gymnasium would check at each step is left out: it costs more than small worlds."""
+    """One environment. What Gymnasium would check at each step is left out: it costs more than small environments."""
     import gymnasium
 
     without_screen(shown)
@@ -85,9 +85,7 @@ def made(name: str, shown: bool):
         spec = gymnasium.spec(rest)
         spec.order_enforce, spec.disable_env_checker = False, True
         if shown:
-            with contextlib.suppress(
-                TypeError
-            ):  # where it takes no render_mode it is made without, and has no pictures
+            with contextlib.suppress(TypeError):  # where it takes no render_mode it is made without, and has no images
                 return gymnasium.make(spec, render_mode="rgb_array")
         return gymnasium.make(spec)
     except gymnasium.error.DependencyNotInstalled as error:
@@ -99,7 +97,7 @@ def made(name: str, shown: bool):
     except gymnasium.error.UnregisteredEnv:
         known = [spec.id for spec in gymnasium.registry.values()]
         raise CaudexError(
-            f"{name!r} is not a registered world.{nearest(name, known)} `caudex list worlds` shows all; one of your own is "
+            f"{name!r} is not a registered environment.{nearest(name, known)} `caudex list envs` shows all; one of your own is "
             "module:NAME."
         ) from None
     except gymnasium.error.Error as error:
@@ -119,7 +117,7 @@ def limit_of(environment) -> int:
 
 
 def look_here() -> None:
-    """Let modules be found that lie where one works, as worlds of one's own do."""
+    """Let modules be found that lie where one works, as environments of one's own do."""
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109
         sys.path.append(os.getcwd())  # noqa: PTH109
 
@@ -145,7 +143,7 @@ def converter(name: str, space):
         seen = turned(observation)
         if seen.shape != shown.shape:
             raise CaudexError(
-                f"the world {name} showed an observation of shape {seen.shape}, but its observation_space says {shown.shape}; "
+                f"the environment {name} showed an observation of shape {seen.shape}, but its observation_space says {shown.shape}; "
                 "mend it (reset gives an observation and a dict); `caudex resume` goes on from a checkpoint, where there is one."
             )
         return seen
@@ -167,7 +165,7 @@ def handed_out(name: str, space):
         scale = 255 if space.dtype == bool else 1
         return Box(0, 255, shape, np.uint8), lambda image: channels_first(image, scale)
     raise CaudexError(
-        f"the world {name} has observations {space}; known are vectors (Box), pictures (Box of uint8 or bool) and Discrete."
+        f"the environment {name} has observations {space}; known are vectors (Box), images (Box of uint8 or bool) and Discrete."
     )
 
 
@@ -188,5 +186,5 @@ def check_actions(name: str, space) -> None:
     bounded = isinstance(space, Box) and len(space.shape) == 1 and space.is_bounded()
     if not (bounded or isinstance(space, Discrete)) or getattr(space, "start", 0):
         raise CaudexError(
-            f"the world {name} has actions {space}; known are Discrete from 0 and bounded vectors (Box), as in Pendulum-v1."
+            f"the environment {name} has actions {space}; known are Discrete from 0 and bounded vectors (Box), as in Pendulum-v1."
         )

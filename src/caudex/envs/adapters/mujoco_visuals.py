@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 def to_be_seen(body) -> None:
-    """Gymnasium's own bodies run out of the picture (its release 1.4 leaves the camera behind), and are lost on a floor of
-    black and white: the camera goes along, on a pale floor under a white sky. Others' worlds look as they were made."""
+    """Gymnasium's own bodies run out of the image (its release 1.4 leaves the camera behind), and are lost on a floor of
+    black and white: the camera goes along, on a pale floor under a white sky. Others' environments look as they were made."""
     if not type(body).__module__.startswith("gymnasium.envs.mujoco"):
         return
     import mujoco

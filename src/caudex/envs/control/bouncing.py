@@ -120,7 +120,7 @@ class KeepUp(Task):
 class Hopper(Task):
     """Run by hopping on one springy leg without mass (Raibert 1986): one action sets its angle in flight, one its thrust.
 
-    The picture goes along; stripes on the ground show how far it has come.
+    The image goes along; stripes on the ground show how far it has come.
     """
 
     parts: ClassVar = (

@@ -1,7 +1,7 @@
-"""Simple shapes drawn into many small pictures at once.
+"""Simple shapes drawn into many small images at once.
 
-The picture shows x and y from -1 to 1, y upwards. A pixel that an outline crosses is covered in part, so that less than
-a pixel of motion shows. Numbers of a shape are one for all pictures, or an array [N] of one each.
+The image shows x and y from -1 to 1, y upwards. A pixel that an outline crosses is covered in part, so that less than
+a pixel of motion shows. Numbers of a shape are one for all images, or an array [N] of one each.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Box(NamedTuple):
 
 
 class Canvas:
-    """`count` pictures of `size` x `size` with 1 channel (grey) or 3; it keeps its arrays from one painting to the next."""
+    """`count` images of `size` x `size` with 1 channel (grey) or 3; it keeps its arrays from one painting to the next."""
 
     def __init__(self, count: int, size: int, channels: int):
         self.half, self.channels = size / 2, channels

@@ -26,7 +26,7 @@ class Task:
     """The physics, the reward and the drawing of one task.
 
     `parts`: each row of the body and its kind: "position", "velocity", "contact", "target", or "angle", a position that
-    is observed as cosine and sine. `hidden`: the parts that the picture never shows, or not always.
+    is observed as cosine and sine. `hidden`: the parts that the image never shows, or not always.
     """
 
     parts: dict[str, str]

@@ -1,7 +1,7 @@
-"""A fast control suite of our own: small bodies with known state, seen as numbers or as pictures of few pixels.
+"""A fast control suite of our own: small bodies with known state, seen as numbers or as images of few pixels.
 
-The four steps of physics in a step of the world, and the pictures, are of all environments at once, so that learning
-from pictures can be shown on two cores. In the manner of the DeepMind Control Suite (Tassa et al. 2018); no task is its.
+The four steps of physics in a step of the environment, and the images, are of all environments at once, so that learning
+from images can be shown on two cores. In the manner of the DeepMind Control Suite (Tassa et al. 2018); no task is its.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from caudex.envs.control.bouncing import Catch, Hopper, KeepUp
 from caudex.envs.control.drawing import Canvas
 from caudex.envs.control.mechanics import Acrobot, CartPole, Pendulum, Reacher, Task
 from caudex.envs.control.tabletop import PointMass, Push, Spinner
-from caudex.envs.env import Outcome, World
+from caudex.envs.env import Env, Outcome
 from caudex.envs.random_streams import chances
 
 TASKS: dict[str, Task] = {
@@ -29,7 +29,7 @@ TASKS: dict[str, Task] = {
     "catch": Catch(),
     "keep-up": KeepUp(),
     "hopper": Hopper(),
-    # the picture, or a few of them, do not show all that one must know
+    # the image, or a few of them, do not show all that one must know
     "point-mass-drift": PointMass(drift=2.0),
     "reacher-glimpse": Reacher(glimpses=10),
     "cartpole-band": CartPole(up=True, dark=True),
@@ -37,13 +37,13 @@ TASKS: dict[str, Task] = {
 }
 SUBSTEPS = 4
 STEPS = 200  # of an episode
-LARGE = 256  # pixels of a picture for people
+LARGE = 256  # pixels of an image for people
 
 
-class Control(World):
+class Control(Env):
     """`count` environments of one task; an episode is cut after 200 steps and never ends otherwise.
 
-    Observations: the true state, float32 [S], or with `pixels` one grey picture, uint8 [1, size, size]. Actions:
+    Observations: the true state, float32 [S], or with `pixels` one grey image, uint8 [1, size, size]. Actions:
     float32 [A] in [-1, 1]; what is beyond is cut to that. Rewards are in [0, 1]. Raises CaudexError for an unknown task.
     """
 
@@ -53,11 +53,11 @@ class Control(World):
                 f"{task!r} is not among the control tasks.{nearest(task, TASKS)} Known: {', '.join(TASKS)}."
             )
         if min(count, size) < 1:
-            raise CaudexError(f"{count} environments with pictures {size} pixels wide; each number must be at least 1.")
+            raise CaudexError(f"{count} environments with images {size} pixels wide; each number must be at least 1.")
         try:
             from gymnasium.spaces import Box
         except ImportError:
-            raise CaudexError("worlds need the package gymnasium: pip install 'caudex[control]'.") from None
+            raise CaudexError("environments need the package gymnasium: pip install 'caudex[control]'.") from None
         self.name = f"{'pixels' if pixels else 'control'}/{task}"
         self.count, self.task = count, TASKS[task]
         self.names, self.kinds, self.hidden = described(self.task)
@@ -91,7 +91,7 @@ class Control(World):
 
     @property
     def states(self) -> np.ndarray:
-        """float32 [N, S]: the true state, also where pictures are observed; `names` and `kinds` say what is in it."""
+        """float32 [N, S]: the true state, also where images are observed; `names` and `kinds` say what is in it."""
         rows = []
         for row, kind in zip(self.body, self.task.parts.values()):
             rows += [np.cos(row), np.sin(row)] if kind == "angle" else [row]
@@ -106,7 +106,7 @@ class Control(World):
 
 
 def described(task: Task) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Names and kinds of the state's components, and the names of those that the picture does not always show."""
+    """Names and kinds of the state's components, and the names of those that the image does not always show."""
     parts = []
     for part, kind in task.parts.items():
         ends = [("_cos", "position"), ("_sin", "position")] if kind == "angle" else [("", kind)]

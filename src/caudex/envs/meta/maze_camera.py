@@ -1,4 +1,4 @@
-"""Mazes of square tiles seen from inside, many at once, by casting a ray for each column of a picture.
+"""Mazes of square tiles seen from inside, many at once, by casting a ray for each column of an image.
 
 One stands in the middle of a tile and looks north, east, south or west. So what a column shows follows from how far along
 its ray the first wall stands and what that wall is made of, and all columns there can be are painted once.
@@ -19,10 +19,10 @@ SHARP = 4
 
 
 class Camera:
-    """Pictures uint8 [N, 3, size, size] with a view of 90 degrees, in mazes of `side` x `side` tiles.
+    """Images uint8 [N, 3, size, size] with a view of 90 degrees, in mazes of `side` x `side` tiles.
 
     With depth measured along the line of sight and the eye at (0, 0), a ray goes through (depth, slope * depth).
-    `beforehand`: paint every column before the first picture, instead of those that a picture needs.
+    `beforehand`: paint every column before the first image, instead of those that an image needs.
     """
 
     def __init__(self, side: int, size: int, beforehand: bool = True):
@@ -65,7 +65,7 @@ class Camera:
         return kinds.reshape(-1, self.size), hits.reshape(-1, self.size)
 
     def paint(self, which: np.ndarray) -> np.ndarray:
-        """uint8 [M, 3 size]: columns, numbered (texture * K + crossing at which its wall is met) * size + place in the picture."""
+        """uint8 [M, 3 size]: columns, numbered (texture * K + crossing at which its wall is met) * size + place in the image."""
         rest, column = np.divmod(which.reshape(-1), self.size)
         texture, k = np.divmod(rest, self.depths.shape[1])
         fine = (2 * np.arange(SHARP) + 1) / SHARP - 1

@@ -25,7 +25,7 @@ class Size(NamedTuple):
 SIZES = {"small": Size(5, 250), "large": Size(9, 1000)}
 VIEWS = ("inside", "above")
 PIXELS, REACH, TILE = 32, 3, 4
-"""of a picture from inside; from above: tiles seen in each direction, and pixels of one"""
+"""of an image from inside; from above: tiles seen in each direction, and pixels of one"""
 BRICKS = 0.55
 """share of the walls that are of bricks; the others are landmarks"""
 

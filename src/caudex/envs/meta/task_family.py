@@ -16,7 +16,7 @@ class Family:
     """Tasks of one kind, `count` of them at hand, an episode of each under way; all are stepped together.
 
     A task follows from its seed alone, and what happens in it from the seed and all actions since. `limit`: steps after
-    which an episode is cut, by the trial. Spaces are Gymnasium's, of one task; pictures are uint8 [C, H, W].
+    which an episode is cut, by the trial. Spaces are Gymnasium's, of one task; images are uint8 [C, H, W].
     """
 
     name: str
@@ -50,5 +50,5 @@ def spaces():
     try:
         from gymnasium import spaces
     except ImportError:
-        raise CaudexError("worlds need the package gymnasium: pip install 'caudex[control]'.") from None
+        raise CaudexError("environments need the package gymnasium: pip install 'caudex[control]'.") from None
     return spaces

@@ -12,7 +12,7 @@ import numpy as np
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import nearest
-from caudex.envs.env import Outcome, World
+from caudex.envs.env import Env, Outcome
 from caudex.envs.meta.task_family import TEST, Family, spaces
 
 
@@ -20,7 +20,7 @@ from caudex.envs.meta.task_family import TEST, Family, spaces
 class Sizes:
     """Which tasks, how large, and how many episodes of one follow each other; what is None is as the tasks have it."""
 
-    world: str | None = None
+    env: str | None = None
     """bandits, tabular-mdps, mazes, or module:function, which makes a Gymnasium environment of a seed"""
     arms: int | None = None
     """of bandits: 5"""
@@ -42,12 +42,12 @@ class Sizes:
     """steps after which an episode of module:function is cut; without it, its own"""
 
     def given(self) -> dict:
-        """Those that are not None, but the world: settings of `make`."""
-        names = (part.name for part in fields(Sizes) if part.name != "world")
+        """Those that are not None, but the environment: settings of `make`."""
+        names = (part.name for part in fields(Sizes) if part.name != "env")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
-class Trials(World):
+class Trials(Env):
     """A trial of each task of a family, as one long episode: `episodes` of the same task, begun one behind the other.
 
     Beside what the task shows one sees what came before: the last action (one-hot where it is one of a few), its reward,
@@ -66,7 +66,7 @@ class Trials(World):
         self.choices = 0 if self.action.shape else int(self.action.n)
         numbers = (self.choices or self.action.shape[0]) + 2
         self.size = math.prod(family.observation.shape)
-        self.bytes = len(family.observation.shape) == 3  # of a picture, and of the numbers behind it
+        self.bytes = len(family.observation.shape) == 3  # of an image, and of the numbers behind it
         shape = (self.size + (4 if self.bytes else 1) * numbers,)
         self.observation = (
             spaces().Box(0, 255, shape, np.uint8) if self.bytes else spaces().Box(-np.inf, np.inf, shape, np.float32)
@@ -126,14 +126,14 @@ class Trials(World):
 class Seen(NamedTuple):
     """What an observation of `Trials` holds."""
 
-    shown: Any  # [..., *shape], by the task: float32, or a uint8 picture
+    shown: Any  # [..., *shape], by the task: float32, or a uint8 image
     before: Any  # float32 [..., A + 2]: the last action, its reward, whether it ended an episode
 
 
 def seen(observations: Any, shape: tuple[int, ...]) -> Seen:
     """Observations of `Trials`, arrays or tensors [..., D], taken apart; `shape` is that of what the task shows.
 
-    A picture and the numbers travel as bytes in one array, which worlds, sources and checkpoints know how to keep.
+    An image and the numbers travel as bytes in one array, which environments, sources and checkpoints know how to keep.
     """
     size = math.prod(shape)
     shown, before = observations[..., :size], observations[..., size:]

@@ -1,4 +1,4 @@
-"""Ways through mazes that learned nothing in other mazes. They see no pictures: each is told what its docstring says."""
+"""Ways through mazes that learned nothing in other mazes. They see no images: each is told what its docstring says."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from caudex.data import ImageSet, LabelledTexts, Split
 
 
 def svm(split: Split) -> float:
-    """Accuracy of a support vector machine on the pixels of the labelled pictures."""
+    """Accuracy of a support vector machine on the pixels of the labelled images."""
     return _accuracy(SVC(gamma="scale").fit(_pixels(split.labelled), split.labelled.labels.numpy()), split)
 
 

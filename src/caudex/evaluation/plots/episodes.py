@@ -1,4 +1,4 @@
-"""Pictures of an episode, as a film and as a sheet."""
+"""Images of an episode, as a film and as a sheet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from caudex.core.errors import CaudexError
 
 
 def film(images: Sequence[np.ndarray], file: Path, rate: float = 30) -> None:
-    """Pictures uint8 [H, W, 3], `rate` of them a second, as H.264 in an .mp4. Raises CaudexError where PyAV is missing."""
+    """Images uint8 [H, W, 3], `rate` of them a second, as H.264 in an .mp4. Raises CaudexError where PyAV is missing."""
     try:
         import av
     except ImportError:
@@ -33,12 +33,10 @@ def film(images: Sequence[np.ndarray], file: Path, rate: float = 30) -> None:
 
 
 def sheet(images: Sequence[np.ndarray], columns: int = 6, rows: int = 2, width: int = 160) -> np.ndarray:
-    """Some of the pictures, evenly spread in time, the first at the upper left: uint8 [H, W, 3]."""
+    """Some of the images, evenly spread in time, the first at the upper left: uint8 [H, W, 3]."""
     places = np.linspace(0, len(images) - 1, min(columns * rows, len(images))).round().astype(int)
     small = [
-        np.asarray(
-            Image.fromarray(images[i]).resize((width, round(width * images[i].shape[0] / images[i].shape[1])))
-        )
+        np.asarray(Image.fromarray(images[i]).resize((width, round(width * images[i].shape[0] / images[i].shape[1]))))
         for i in places
     ]
     blank = np.full_like(small[0], 255)

@@ -1,4 +1,4 @@
-"""Sheets of pictures: what a signal makes of them, which lie near each other, and a map of all."""
+"""Sheets of images: what a signal makes of them, which lie near each other, and a map of all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from caudex.data.sampling import evenly
 
 
 def sheet(run: Run, name: str, rows: Mapping[str, Tensor]) -> None:
-    """A row of pictures [N, C, H, W], floats in [0, 1], for each name; equally many in each."""
+    """A row of images [N, C, H, W], floats in [0, 1], for each name; equally many in each."""
     count = len(next(iter(rows.values())))
     with run.figure(name, count, len(rows), width=1.1, height=1.2) as axes:
         for line, (title, images) in zip(np.reshape(axes, (len(rows), count)), rows.items()):
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """Some lines of words, and square pictures beside them, each with a caption."""
+    """Some lines of words, and square images beside them, each with a caption."""
 
     lines: Sequence[Line]
     images: Sequence[np.ndarray]  # uint8 [H, W, 3]
@@ -45,7 +45,7 @@ class Strip(NamedTuple):
 
 
 def strips(run: Run, name: str, title: str, rows: Sequence[Strip], side: int = 180, left: int = 250) -> None:
-    """figures/NAME.png: the rows below each other; `side` of a picture and width of the words in pixels."""
+    """figures/NAME.png: the rows below each other; `side` of an image and width of the words in pixels."""
     gap, top, below = 6, 56, 34
     width = left + max(len(row.images) for row in rows) * (side + gap) + gap
     height = top + len(rows) * (side + below)
@@ -67,7 +67,7 @@ def strips(run: Run, name: str, title: str, rows: Sequence[Strip], side: int = 1
 
 
 def nearest(run: Run, images: ImageSet, features: Tensor, count: int = 7) -> None:
-    """The pictures whose features [N, D] are nearest to those of a few, by cosine: each row begins with the one asked."""
+    """The images whose features [N, D] are nearest to those of a few, by cosine: each row begins with the one asked."""
     unit = F.normalize(features, dim=1)
     asked = evenly(len(unit), 6)
     found = (unit[asked] @ unit.T).topk(min(1 + count, len(unit)), dim=1).indices  # [A, 1 + count], oneself first

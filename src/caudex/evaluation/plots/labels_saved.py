@@ -1,4 +1,4 @@
-"""What a panel of methods, numbers of labels and draws of them says: a table, two pictures."""
+"""What a panel of methods, numbers of labels and draws of them says: a table, two images."""
 
 from __future__ import annotations
 

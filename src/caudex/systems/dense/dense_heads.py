@@ -16,7 +16,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine
 from caudex.core.run import Run
-from caudex.core.system import System, inside
+from caudex.core.system import System, check_range
 from caudex.data import SEGMENTS, SceneBatches, Scenes
 from caudex.data.images.scenes import FAR, TEST, load_scenes
 from caudex.evaluation.claim import Claim
@@ -41,7 +41,7 @@ class DenseHeads(System):
     scenes: int = 2000
     """scenes to learn from"""
     size: int = 48
-    """side of the pictures"""
+    """side of the images"""
     batch: int = 16
     """scenes a step"""
     width: int = 16
@@ -61,7 +61,7 @@ class DenseHeads(System):
 
     def train(self, run: Run) -> Encoder:
         facts = {"shape": [3, self.size, self.size]}
-        run.keep("facts", facts)
+        run.write_json("facts", facts)
         known, test = load_scenes(self.scenes, self.size, self.seed), load_scenes(300, self.size, self.seed, first=TEST)
         before = run.compute.flops
         made = self.taught(run.stage("both"), known, tuple(TASKS), **self.budget(1 / 2))
@@ -72,7 +72,7 @@ class DenseHeads(System):
             alone = self.taught(run.stage(f"{task}-alone"), known, (task,), flops=half)
             results["a trunk each"] |= measured(alone, test)
         results["place alone"] = by_place(known, test)
-        run.keep("results", results)
+        run.write_json("results", results)
         model = Encoder(made, facts)
         draw(run, model, test)
         return model
@@ -92,7 +92,7 @@ class DenseHeads(System):
     def model(self, facts: dict) -> Encoder:
         return Encoder(self.learner(facts), facts)
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         rows = [("", "pixels right", "mean intersection over union", "relative error of depth")]
         for name, found in results.items():
             rows.append(
@@ -102,7 +102,7 @@ class DenseHeads(System):
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        results = run.kept("results")
+        results = run.read_json("results")
         figures = {name: found["mean_iou"] for name, found in results.items()}
         errors = {f"relative error of depth, {name}": found["relative_error"] for name, found in results.items()}
         return Claim(self.statement, figures.pop("both heads"), figures, errors)
@@ -111,13 +111,13 @@ class DenseHeads(System):
         if self.also:
             raise CaudexError(f"--also {' '.join(self.also)}: dense-heads has its two heads alone; leave it out.")
         super().check()
-        inside(self, scenes=(2, 1_000_000), size=(8, 1024), batch=(2, 4096), width=(4, 4096), depth=(1, 100))
-        inside(self, stride=(1, 4), lr=(1e-8, 10), average=(0, 0.99999))
+        check_range(self, scenes=(2, 1_000_000), size=(8, 1024), batch=(2, 4096), width=(4, 4096), depth=(1, 100))
+        check_range(self, stride=(1, 4), lr=(1e-8, 10), average=(0, 0.99999))
 
 
 @torch.no_grad()
 def told(trunk, signals, images: Tensor) -> dict[str, Tensor]:
-    """What the heads say of pictures: classes [N, H, W] and metres [N, H, W]."""
+    """What the heads say of images: classes [N, H, W] and metres [N, H, W]."""
     said, parts = {}, images.to(trunk.standardise.mean.device).split(50)
     if "segmentation" in signals:
         said["segments"] = torch.cat([signals["segmentation"].logits(trunk, part).argmax(1).cpu() for part in parts])
@@ -141,7 +141,7 @@ def figures(said: dict[str, Tensor], test: Scenes) -> dict[str, float]:
 
 
 def by_place(known: Scenes, test: Scenes) -> dict[str, float]:
-    """Of one who looks at no picture: at each place the commonest class and the mean logarithm of the depth."""
+    """Of one who looks at no image: at each place the commonest class and the mean logarithm of the depth."""
     counts = torch.stack([(known.segments == k).sum(0) for k in range(len(SEGMENTS))])
     said = {"segments": counts.argmax(0).expand_as(test.segments), "depth": known.depth.log().mean(0).exp()}
     return figures(said, test)

@@ -1,4 +1,4 @@
-"""noisy-student: a teacher labels the unlabelled pictures, a noised student learns from both and is the next teacher."""
+"""noisy-student: a teacher labels the unlabelled images, a noised student learns from both and is the next teacher."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
-from caudex.core.system import System, inside
+from caudex.core.system import System, check_range
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.evaluation.baselines.sklearn import label_spreading, self_training
 from caudex.evaluation.claim import Claim
@@ -21,14 +21,14 @@ from caudex.models.classifier import Classifier
 from caudex.signals.labels import one_hot
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import facts_of, noted
+from caudex.systems.shared import facts_of, record_facts
 
 
 @dataclass
 class NoisyStudent(FewLabels, System):
-    """Few labelled and many unlabelled pictures: teachers label, noised students learn (Xie et al. 2020).
+    """Few labelled and many unlabelled images: teachers label, noised students learn (Xie et al. 2020).
 
-    Trains a teacher on the labelled pictures, then `rounds` students on labelled and pseudo-labelled ones together,
+    Trains a teacher on the labelled images, then `rounds` students on labelled and pseudo-labelled ones together,
     and a supervised network with the same noise and the same compute, so that the gain is seen.
     laptop: a minute on one thread; digits with 1, 4, 10, 25 labels a class, 20 draws: 89.3, 96.9, 98.2, 99.1%
     (supervised 71.4, 92.1, 96.9, 98.8%).
@@ -38,15 +38,15 @@ class NoisyStudent(FewLabels, System):
     """students, each the teacher of the next"""
     steps: int = 300
     ratio: float = 4.0
-    """pseudo-labelled pictures for each labelled one in a batch; each picture weighs the same (the released code)"""
+    """pseudo-labelled images for each labelled one in a batch; each image weighs the same (the released code)"""
     first_share: float = 0.02
-    """the surest share of the pictures that the first student learns from; it grows evenly from student to student"""
+    """the surest share of the images that the first student learns from; it grows evenly from student to student"""
     last_share: float = 1.0
     """the share that the last student learns from"""
     threshold: float = 0.0
-    """pictures that the teacher is less sure of are left out (0.3 in the paper)"""
+    """images that the teacher is less sure of are left out (0.3 in the paper)"""
     soft: bool = False
-    """learn the teacher's probabilities rather than its choice; better where unlabelled pictures may be of other things"""
+    """learn the teacher's probabilities rather than its choice; better where unlabelled images may be of other things"""
     balance: bool = True
     """as many of each class as its share of the labels says: the surest are kept, too few are repeated"""
     growth: float = 1.0
@@ -56,7 +56,7 @@ class NoisyStudent(FewLabels, System):
     ablation: bool = True
     """in a claim, also measure the students without noise"""
     off_topic: float | None = None
-    """for study: learn the first half of the classes, with this share of the unlabelled pictures from the others"""
+    """for study: learn the first half of the classes, with this share of the unlabelled images from the others"""
 
     scales: ClassVar = {
         "tiny": {"rounds": 2, "steps": 20, "width": 8, "batch": 40},
@@ -66,13 +66,13 @@ class NoisyStudent(FewLabels, System):
             "first_share": 1.0, "labels_per_class": None, "average": 0.9999,
         },
     }  # fmt: skip
-    statement: ClassVar = "unlabelled pictures, labelled by a teacher, make a noised student better than labels alone"
+    statement: ClassVar = "unlabelled images, labelled by a teacher, make a noised student better than labels alone"
 
     def train(self, run: Run) -> Classifier:
         split = self.split()
-        facts = noted(run, split)
+        facts = record_facts(run, split)
         if len(split.unlabelled) == 0:
-            raise CaudexError(f"{self.data} has no unlabelled pictures; add some, or use `caudex train supervised`.")
+            raise CaudexError(f"{self.data} has no unlabelled images; add some, or use `caudex train supervised`.")
         results = {"off_topic": off_topic_share(split.labelled, split.unlabelled), "classes": len(facts["classes"])}
         before = run.compute.flops
         teacher, net, rounds = self.teachers(run, split)
@@ -86,7 +86,7 @@ class NoisyStudent(FewLabels, System):
             equal = self.network(stage, split, self.rounds, self.labelled(run, split, self.batch), flops=spent)
             results["supervised, same compute"] = examine(stage, equal, split, "supervised")
             results["gain"] = gain(net, equal, split.test)
-        run.keep("results", results)
+        run.write_json("results", results)
         return net
 
     def classifier(self, run: Run, split: Split) -> Classifier:
@@ -133,14 +133,14 @@ class NoisyStudent(FewLabels, System):
         return Classifier(self.learner(facts, self.rounds), facts)
 
     def labelled_of_a_batch(self, labelled: int, pseudo: int) -> int:
-        """Every picture is seen as often, but the labelled at least once for `ratio` others."""
+        """Every image is seen as often, but the labelled at least once for `ratio` others."""
         share = max(labelled / (labelled + pseudo), 1 / (1 + self.ratio))
         return min(self.batch - 1, max(1, round(self.batch * share)))
 
     def pseudo_labels(self, run: Run, number: int, teacher: Classifier, split: Split) -> tuple[Tensor, Tensor, float]:
         """Rows of the unlabelled set [M], what the teacher says of them [M, K], and how many are right, where known.
 
-        The teacher sees clean pictures in eval mode; its class shares are first brought to those of the labels.
+        The teacher sees clean images in eval mode; its class shares are first brought to those of the labels.
         """
         with run.counting(teacher):
             told = teacher.probabilities(split.unlabelled)  # [N, K]
@@ -155,7 +155,7 @@ class NoisyStudent(FewLabels, System):
         )
         if len(chosen) == 0:
             raise CaudexError(
-                f"the teacher is less than {self.threshold:.0%} sure of every unlabelled picture; lower --threshold."
+                f"the teacher is less than {self.threshold:.0%} sure of every unlabelled image; lower --threshold."
             )
         right = float("nan")
         if (hidden := split.unlabelled.hidden) is not None and (hidden[chosen] >= 0).any():
@@ -178,7 +178,7 @@ class NoisyStudent(FewLabels, System):
             if alone["low"] < chance + 0.1 * (1 - chance):
                 said.append(
                     f"even labels alone are close to guessing ({chance:.0%}), so a teacher has little to tell; label more "
-                    "pictures, or try a larger --size."
+                    "images, or try a larger --size."
                 )
             if results["gain"].get("low", 0) <= 0:
                 said.append(
@@ -186,7 +186,7 @@ class NoisyStudent(FewLabels, System):
                 )
         if results["off_topic"] > 0.2:
             said.append(
-                f"about {results['off_topic']:.0%} of the unlabelled pictures look unlike every labelled one; pictures of other "
+                f"about {results['off_topic']:.0%} of the unlabelled images look unlike every labelled one; images of other "
                 "things are forced into your classes. Remove them, or try --threshold 0.9 --no-balance."
             )
         return said
@@ -195,7 +195,7 @@ class NoisyStudent(FewLabels, System):
         split = self.split()
         few_labels.testable(split)
         replace(self, baseline=True).train(run)
-        found = run.kept("results")
+        found = run.read_json("results")
         against = {"supervised": found["supervised, same compute"]["accuracy"]}
         if self.ablation:
             quiet = replace(self, magnitude=0.0, dropout=0.0, survival=1.0, mirror=False, baseline=False)
@@ -217,8 +217,8 @@ class NoisyStudent(FewLabels, System):
     def check(self) -> None:
         super().check()
         few_labels.check(self)
-        inside(self, rounds=(1, 100), ratio=(0.1, 1000), first_share=(0.001, 1), last_share=(0.001, 1))
-        inside(self, threshold=(0, 0.999), growth=(1, 16), off_topic=(0, 1))
+        check_range(self, rounds=(1, 100), ratio=(0.1, 1000), first_share=(0.001, 1), last_share=(0.001, 1))
+        check_range(self, threshold=(0, 0.999), growth=(1, 16), off_topic=(0, 1))
 
 
 def aligned(told: Tensor, wanted: Tensor, passes: int = 10) -> Tensor:

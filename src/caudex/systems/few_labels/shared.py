@@ -1,4 +1,4 @@
-"""What the systems that learn from few labelled pictures share."""
+"""What the systems that learn from few labelled images share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit, restore
 from caudex.core.learner import Learner, cosine
 from caudex.core.run import Run
-from caudex.core.system import inside, load, opened
+from caudex.core.system import check_range, load, open_run
 from caudex.core.trunk import Trunk
 from caudex.data import Batches, Join, Split
 from caudex.models.classifier import Classifier
@@ -31,7 +31,7 @@ class FewLabels(ImageSystem):
     draw: int | None = None
     """seed of the draw of these labels, if it is to be another than --seed"""
     magnitude: float = 0.4
-    """strength of RandAugment, 0 to 1, two operations a picture"""
+    """strength of RandAugment, 0 to 1, two operations an image"""
     dropout: float = 0.4
     """share of the features left out while learning"""
     survival: float = 0.8
@@ -41,7 +41,7 @@ class FewLabels(ImageSystem):
 
 
 def split(settings: FewLabels) -> Split:
-    """The pictures that the settings name; of a packaged set ten labels a class are kept unless they say otherwise.
+    """The images that the settings name; of a packaged set ten labels a class are kept unless they say otherwise.
 
     What the run to begin with held out is the test here too, else it would have learned from the test.
     """
@@ -49,7 +49,7 @@ def split(settings: FewLabels) -> Split:
     if per_class is None and settings.data in data.PACKAGED:
         per_class = 10
     while start:
-        begun = opened(start)[0]
+        begun = open_run(start)[0]
         seed, start = begun.seed, getattr(begun, "start", None)
     draw = settings.seed if settings.draw is None else settings.draw
     named = {"labels": settings.labels, "size": settings.size, "seed": seed, "draw": draw}
@@ -60,7 +60,7 @@ def testable(split: Split) -> None:
     """Raises CaudexError where nothing was held out, so that no claim can be measured."""
     if len(split.test) == 0:
         raise CaudexError(
-            "there are no pictures to test on; label at least five of each class, or add a folder test/CLASS/."
+            "there are no images to test on; label at least five of each class, or add a folder test/CLASS/."
         )
 
 
@@ -79,7 +79,7 @@ def learner(settings: FewLabels, facts: dict, width: int | None = None) -> Learn
 
 
 def from_labels(run: Run, settings: FewLabels, split: Split, budget: dict) -> Classifier:
-    """A new network, taught by the labelled pictures and the signals of `--also`."""
+    """A new network, taught by the labelled images and the signals of `--also`."""
     facts = facts_of(split)
     with run.seeded("weights"):
         made = learner(settings, facts)
@@ -90,7 +90,7 @@ def from_labels(run: Run, settings: FewLabels, split: Split, budget: dict) -> Cl
 def teach(
     run: Run, settings: FewLabels, split: Split, made: Learner, labelled: Batches | Join, budget: dict
 ) -> Classifier:
-    """Fit the learner: labels from `labelled`, the further signals from labelled or unlabelled pictures as they need."""
+    """Fit the learner: labels from `labelled`, the further signals from labelled or unlabelled images as they need."""
     facts = facts_of(split)
     out = f", {len(split.skipped):,} unreadable ones left out" if split.skipped else ""
     say(run, f"{found(facts)}{out}")
@@ -109,7 +109,7 @@ def teach(
     curve = split.test.some(1000)
 
     def classifier(learner: Learner) -> Classifier:
-        if further:  # turned and holed pictures went through the trunk too
+        if further:  # turned and holed images went through the trunk too
             recalibrate(learner.averaged[0], every)
         return Classifier(learner, facts)
 
@@ -119,14 +119,14 @@ def teach(
 
 def begin(trunk: Trunk, settings: FewLabels) -> None:
     """Take over the weights of the trunk of another run. Raises CaudexError where that is of another size."""
-    start, there = settings.start, opened(settings.start)[0]
+    start, there = settings.start, open_run(settings.start)[0]
     weights = load(start).trunk.state_dict()
     if "standardise.mean" not in weights:
-        raise CaudexError(f"--start {start} holds no trunk for pictures; begin with a run that learned from some.")
+        raise CaudexError(f"--start {start} holds no trunk for images; begin with a run that learned from some.")
     if (its := len(weights["standardise.mean"])) != (own := len(trunk.standardise.mean)):
         kinds = {1: "grey", 3: "colour"}
         raise CaudexError(
-            f"--start {start} learned from {kinds[its]} pictures, these are {kinds[own]}; begin with a run on such."
+            f"--start {start} learned from {kinds[its]} images, these are {kinds[own]}; begin with a run on such."
         )
     names = [name for name in ("trunk", "width", "depth", "stride") if hasattr(there, name)]
     if other := [name for name in names if getattr(there, name) != getattr(settings, name)]:
@@ -139,7 +139,7 @@ def check(settings: FewLabels) -> None:
     """Raises CaudexError for a setting out of range."""
     check_network(settings)
     endless = float("inf")
-    inside(settings, labels_per_class=(0, endless), draw=(0, endless), magnitude=(0, 1))
-    inside(settings, dropout=(0, 0.9), survival=(0.1, 1))
+    check_range(settings, labels_per_class=(0, endless), draw=(0, endless), magnitude=(0, 1))
+    check_range(settings, dropout=(0, 0.9), survival=(0.1, 1))
     if settings.trunk == "resnet50" and (settings.dropout, settings.survival) != (0, 1):
         raise CaudexError("--trunk resnet50 has neither dropout nor stochastic depth; add --dropout 0 --survival 1.")

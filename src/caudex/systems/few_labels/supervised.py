@@ -1,4 +1,4 @@
-"""supervised: the labelled pictures alone."""
+"""supervised: the labelled images alone."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from caudex.evaluation.classification import examine
 from caudex.models.classifier import Classifier
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import facts_of, noted
+from caudex.systems.shared import facts_of, record_facts
 
 
 @dataclass
 class Supervised(FewLabels, System):
-    """The labelled pictures alone, well noised: the baseline that everything is held against."""
+    """The labelled images alone, well noised: the baseline that everything is held against."""
 
     scales: ClassVar = {
         "tiny": {"steps": 40, "width": 8},
@@ -33,13 +33,13 @@ class Supervised(FewLabels, System):
             "stride": 2,
         },
     }
-    statement: ClassVar = "a well noised network makes more of few labelled pictures than a support vector machine"
+    statement: ClassVar = "a well noised network makes more of few labelled images than a support vector machine"
 
     def train(self, run: Run) -> Classifier:
         split = few_labels.split(self)
-        noted(run, split)
+        record_facts(run, split)
         net = self.classifier(run, split)
-        run.keep("results", {"supervised": examine(run, net, split, "supervised")})
+        run.write_json("results", {"supervised": examine(run, net, split, "supervised")})
         return net
 
     def classifier(self, run: Run, split: Split) -> Classifier:

@@ -13,7 +13,7 @@ from caudex.evaluation.classification import examine, gain
 from caudex.models.classifier import Classifier
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import noted
+from caudex.systems.shared import record_facts
 
 
 @dataclass
@@ -45,14 +45,14 @@ class TwoHeads(FewLabels, System):
 
     def train(self, run: Run) -> Classifier:
         split = few_labels.split(self)
-        noted(run, split)
+        record_facts(run, split)
         before = run.compute.flops
         net = self.network(run.stage("two-heads"), split, **self.budget(1 / 2))
         spent, alone = run.compute.flops - before, replace(self, also=())
         results = {"two-heads": examine(run, net, split, "two-heads")}
         equal = alone.network(run.stage("labels-alone"), split, flops=spent)
         results["labels alone, same compute"] = examine(run.stage("labels-alone"), equal, split, "labels-alone")
-        run.keep("results", results | {"gain": gain(net, equal, split.test)})
+        run.write_json("results", results | {"gain": gain(net, equal, split.test)})
         return net
 
     def network(self, run: Run, split: Split, **budget) -> Classifier:
@@ -64,7 +64,7 @@ class TwoHeads(FewLabels, System):
     def claim(self, run: Run) -> Claim:
         few_labels.testable(few_labels.split(self))
         self.train(run)
-        found = run.kept("results")
+        found = run.read_json("results")
         joint, alone = found["two-heads"], found["labels alone, same compute"]
         further = {"corrupted": joint["corrupted"], "corrupted, labels alone": alone["corrupted"]}
         return Claim(self.statement, joint["accuracy"], {"labels alone": alone["accuracy"]}, further)

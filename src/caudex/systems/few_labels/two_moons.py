@@ -16,8 +16,8 @@ from torch.optim import AdamW
 
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine
-from caudex.core.run import Run, derived
-from caudex.core.system import System, inside
+from caudex.core.run import Run, derive_seed
+from caudex.core.system import System, check_range
 from caudex.core.trunk import Features, Trunk
 from caudex.evaluation.claim import Claim
 from caudex.signals import Labels
@@ -64,7 +64,7 @@ class TwoMoons(System):
 
     def train(self, run: Run) -> Learner:
         points, labels, test, truth = self.moons()
-        run.keep("facts", {})
+        run.write_json("facts", {})
         known, labelled = one_hot(labels, 2), labels >= 0
         student = supervised = self.network(run.stage("supervised"), points[labelled], known[labelled])
         for number in range(1, self.rounds + 1):
@@ -79,13 +79,13 @@ class TwoMoons(System):
             "noisy student": lambda x: probabilities(student, x)[:, 1],
         }
         right = {name: ((f(test) > 0.5) == truth).double().mean().item() for name, f in tell.items()}
-        run.keep("results", right)
+        run.write_json("results", right)
         self.draw(run, tell, right, points, labels)
         return student
 
     def moons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Points [N, 2] and labels [N], -1 for unknown; points [N, 2] and their moons [N] for the test."""
-        seeds = [derived(self.seed, part) % 2**32 for part in ("train", "test")]
+        seeds = [derive_seed(self.seed, part) % 2**32 for part in ("train", "test")]
         drawn = [make_moons(self.points, noise=self.spread, random_state=seed) for seed in seeds]
         (points, moons), (test, truth) = [(torch.tensor(x, dtype=torch.float32), torch.tensor(y)) for x, y in drawn]
         generator = np.random.default_rng([self.seed, 2])
@@ -117,18 +117,18 @@ class TwoMoons(System):
                 axis.set(xticks=[], yticks=[])
                 axis.set_title(f"{name}: {right[name]:.1%}", fontsize=15)
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         return [("", "accuracy"), *((name, f"{value:.1%}") for name, value in results.items())]
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        right = run.kept("results")
+        right = run.read_json("results")
         return Claim(self.statement, right.pop("noisy student"), right)
 
     def check(self) -> None:
         super().check()
-        inside(self, points=(20, 5_000), labels_per_moon=(1, self.points // 2), spread=(0, 10), rounds=(1, 100))
-        inside(self, jitter=(0, 10), length=(1e-3, 1e3), lr=(1e-8, 10))
+        check_range(self, points=(20, 5_000), labels_per_moon=(1, self.points // 2), spread=(0, 10), rounds=(1, 100))
+        check_range(self, jitter=(0, 10), length=(1e-3, 1e3), lr=(1e-8, 10))
 
 
 class Waves(Trunk):
@@ -158,7 +158,7 @@ class Jittered:
         self.points, self.labels, self.jitter, self.seed, self.size, self.drawn = points, labels, jitter, seed, size, 0
 
     def __next__(self) -> Points:
-        generator = torch.Generator().manual_seed(derived(self.seed, self.drawn))
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, self.drawn))
         rows = torch.randint(len(self.points), (self.size,), generator=generator)
         self.drawn += 1
         moved = self.points[rows] + self.jitter * torch.randn(self.size, 2, generator=generator)

@@ -11,14 +11,14 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
-from caudex.core.system import System, inside
+from caudex.core.system import System, check_range
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Sizes
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.intervals import mean_interval
 from caudex.evaluation.meta_test import tried
 from caudex.experience import Histories
-from caudex.models.meta_agent import Agent, Observed
+from caudex.models.meta_agent import MetaAgent, Observed
 from caudex.signals.policy_gradient import ClippedPolicy
 from caudex.signals.trust_region import TrustRegion, by_trust_region
 from caudex.trunks import GRU, Causal, Recurrent
@@ -31,7 +31,7 @@ MEMORIES = {"gru": GRU, "transformer": Causal}
 
 
 @dataclass
-class Rl2(Sizes, System):
+class RL2(Sizes, System):
     """A family of tasks, and the reward in each: an agent with memory that learns how to learn them (Duan et al. 2016).
 
     It acts in task after task, and learns from whole trials by proximal policy optimisation, or within a trust region; what
@@ -39,9 +39,9 @@ class Rl2(Sizes, System):
     the classical ways.
     """
 
-    world: str = "bandits"
-    experience: int = 20_000_000
-    """steps in the world, of all tasks together"""
+    env: str = "bandits"
+    total_steps: int = 20_000_000
+    """steps in the environment, of all tasks together"""
     steps: int | None = None
     """stop after so many optimiser steps, where that comes first"""
     tasks: int = 500
@@ -60,7 +60,7 @@ class Rl2(Sizes, System):
     """how the policy is moved: ppo by small steps, trpo by one step a round, within a trust region"""
     gamma: float = 0.99
     """what a reward is worth one step later, also in the next episode"""
-    lam: float = 0.8
+    gae_lambda: float = 0.8
     """lambda of generalised advantage estimation, at first; it rises to 1 as training goes"""
     clip: float = 0.2
     """how far an action's probability may change, as a share"""
@@ -72,38 +72,38 @@ class Rl2(Sizes, System):
     """learning rate; by trpo, of the value"""
 
     scales: ClassVar = {
-        "tiny": {"experience": 20_000, "tasks": 100, "batch": 50, "width": 16},
+        "tiny": {"total_steps": 20_000, "tasks": 100, "batch": 50, "width": 16},
         "mdps": {
-            "world": "tabular-mdps", "experience": 12_000_000, "memory": "transformer", "lam": 0.5, "lr": 0.003,
+            "env": "tabular-mdps", "total_steps": 12_000_000, "memory": "transformer", "gae_lambda": 0.5, "lr": 0.003,
             "also": ("reward:1",),
         },
         "mazes": {
-            "world": "mazes", "experience": 24_000_000, "tasks": 128, "batch": 16, "width": 192, "lam": 0.95, "entropy": 0.03,
+            "env": "mazes", "total_steps": 24_000_000, "tasks": 128, "batch": 16, "width": 192, "gae_lambda": 0.95, "entropy": 0.03,
             "lr": 0.002,
         },
     }  # fmt: skip
-    feeds: ClassVar = ("histories",)
-    form: ClassVar = ",.2f"
+    accepts: ClassVar = ("histories",)
+    number_format: ClassVar = ",.2f"
     measure: ClassVar = "mean return of a trial"
     statement: ClassVar = "in tasks that are new, who learned to learn earns what the best classical way earns, or more"
 
-    def train(self, run: Run) -> Agent:
+    def train(self, run: Run) -> MetaAgent:
         sizes = self.given()
-        here = trials.make(self.world, self.tasks, **sizes)
+        here = trials.make(self.env, self.tasks, **sizes)
         shape = list(here.family.observation.shape)
-        facts = {"world": self.world, "settings": sizes, "shape": shape, "actions": here.actions}
+        facts = {"env": self.env, "settings": sizes, "shape": shape, "actions": here.actions}
         with run.seeded("weights"):
             learner = self.learner(facts)
         batch, epochs, step = self.batch, self.epochs, Learner.step
         if self.by == "trpo":  # a step of the policy on the whole round, then those passes for the value
             batch, epochs, step = self.tasks, 1, partial(by_trust_region, epochs=epochs, batch=batch)
-        source = Histories(here, learner, "policy", batch, epochs, self.gamma, self.lam, run.seed)
-        run.keep("facts", facts)
+        source = Histories(here, learner, "policy", batch, epochs, self.gamma, self.gae_lambda, run.seed)
+        run.write_json("facts", facts)
         sources = dict.fromkeys(learner.signals, source)
         fit(learner, sources, **self.budget(1.0), run=run.stage("training"), step=step)
-        agent = Agent(learner, facts)
+        agent = MetaAgent(learner, facts)
         found = agent.play(TESTED, run.seed).returns.sum(1)
-        run.keep("results", {"rl2": dict(zip(("return", "low", "high"), mean_interval(found))), "tasks": TESTED})
+        run.write_json("results", {"rl2": dict(zip(("return", "low", "high"), mean_interval(found))), "tasks": TESTED})
         return agent
 
     def learner(self, facts: dict) -> Learner:
@@ -121,12 +121,12 @@ class Rl2(Sizes, System):
         return Recurrent(Observed(tuple(facts["shape"]), before), self.width, MEMORIES[self.memory])
 
     def budget(self, share: float) -> dict:
-        return super().budget(share) | {"experience": self.experience}
+        return super().budget(share) | {"samples": self.total_steps}
 
-    def model(self, facts: dict) -> Agent:
-        return Agent(self.learner(facts), facts)
+    def model(self, facts: dict) -> MetaAgent:
+        return MetaAgent(self.learner(facts), facts)
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         found = results["rl2"]
         interval = f"{found['low']:,.3f} to {found['high']:,.3f}"
         return [
@@ -138,19 +138,21 @@ class Rl2(Sizes, System):
         """What it earns in new tasks, against the best of the classical ways that are told no more than it is."""
         earned = {name: each.returns.sum(1).mean() for name, each in tried(self.train(run), CLAIMED, run.seed).items()}
         own, further = earned.pop("rl2"), {}
-        if self.world == "mazes":  # these see the maze from above, or where one stands
+        if self.env == "mazes":  # these see the maze from above, or where one stands
             further = {name: earned.pop(name) for name in ("wall following", "count-based", "shortest path")}
         return Claim(self.statement, own, {"the best classical way": max(earned.values())}, further | earned)
 
     def check(self) -> None:
         super().check()
         endless = float("inf")
-        inside(
-            self, experience=(1, endless), tasks=(1, 1 << 20), batch=(1, 1 << 20), epochs=(1, 1000), width=(1, 1 << 14)
+        check_range(
+            self, total_steps=(1, endless), tasks=(1, 1 << 20), batch=(1, 1 << 20), epochs=(1, 1000), width=(1, 1 << 14)
         )
         sizes = ("arms", "pulls", "states", "actions", "horizon", "episodes", "limit")
-        inside(self, **dict.fromkeys(sizes, (1, endless)))
-        inside(self, gamma=(0, 1), lam=(0, 1), clip=(1e-3, 10), region=(1e-9, 10), entropy=(0, 10), lr=(1e-8, 10))
+        check_range(self, **dict.fromkeys(sizes, (1, endless)))
+        check_range(
+            self, gamma=(0, 1), gae_lambda=(0, 1), clip=(1e-3, 10), region=(1e-9, 10), entropy=(0, 10), lr=(1e-8, 10)
+        )
         if self.batch > self.tasks:
             raise CaudexError(
                 f"--batch {self.batch:,} is more than the trials of a round, one of each of --tasks {self.tasks:,}; give a lower --batch."

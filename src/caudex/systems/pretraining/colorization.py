@@ -1,4 +1,4 @@
-"""colorization: which colours had the grey picture?"""
+"""colorization: which colours had the grey image?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from caudex import signals
 from caudex.core.signal import Signal
-from caudex.core.system import inside
+from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.systems.pretraining.shared import Pretraining
 from caudex.views import from_lab, grey_of, to_lab
@@ -19,13 +19,13 @@ from caudex.views import from_lab, grey_of, to_lab
 
 @dataclass
 class Colorization(Pretraining):
-    """Unlabelled pictures alone: tell the colours of grey ones (Zhang et al. 2016).
+    """Unlabelled images alone: tell the colours of grey ones (Zhang et al. 2016).
 
-    It needs pictures in colour.
+    It needs images in colour.
     """
 
     data: str = "patches"
-    """patches (of two photographs), a folder of pictures in colour, an .npz, a .csv or hf:NAME"""
+    """patches (of two photographs), a folder of images in colour, an .npz, a .csv or hf:NAME"""
     crop: float = 0.6
     rebalance: float = 0.5
     """how much rare colours count: 1 is not at all, towards 0 is more"""
@@ -36,7 +36,7 @@ class Colorization(Pretraining):
             "data": "imagenet/", "size": 224, "batch": 40, "steps": 450_000, "trunk": "resnet50", "width": 64, "lr": 3e-5,
         },
     }  # fmt: skip
-    statement: ClassVar = "telling colours teaches features of what pictures show"
+    statement: ClassVar = "telling colours teaches features of what images show"
 
     def signals(self, facts: dict) -> dict[str, Signal]:
         return {"colorization": signals.Colorization(self.rebalance)}
@@ -50,4 +50,4 @@ class Colorization(Pretraining):
 
     def check(self) -> None:
         super().check()
-        inside(self, rebalance=(0.01, 1))
+        check_range(self, rebalance=(0.01, 1))

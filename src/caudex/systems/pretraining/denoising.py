@@ -10,21 +10,21 @@ from torch import Tensor
 
 from caudex import signals
 from caudex.core.signal import Signal
-from caudex.core.system import inside
+from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.systems.pretraining.shared import Pretraining
 
 
 @dataclass
 class Denoising(Pretraining):
-    """Unlabelled pictures alone: take noise away again (Vincent et al. 2008)."""
+    """Unlabelled images alone: take noise away again (Vincent et al. 2008)."""
 
     crop: float = 0.6
     noise: float = 0.3
     """deviation of the noise on values in [0, 1]"""
 
     scales: ClassVar = {"tiny": {"steps": 30, "width": 8, "batch": 32}}
-    statement: ClassVar = "taking noise away teaches features of what pictures show"
+    statement: ClassVar = "taking noise away teaches features of what images show"
 
     def signals(self, facts: dict) -> dict[str, Signal]:
         return {"denoising": signals.Denoising(self.noise)}
@@ -37,4 +37,4 @@ class Denoising(Pretraining):
 
     def check(self) -> None:
         super().check()
-        inside(self, noise=(0.01, 2))
+        check_range(self, noise=(0.01, 2))

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from caudex import signals
 from caudex.core.errors import CaudexError
 from caudex.core.signal import Signal
-from caudex.core.system import inside
+from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.signals.jigsaw import grid_for
 from caudex.systems.pretraining.shared import Pretraining
@@ -21,7 +21,7 @@ from caudex.views import arranged
 
 @dataclass
 class Jigsaw(Pretraining):
-    """Unlabelled pictures alone: put shuffled tiles back in order (Noroozi and Favaro 2016).
+    """Unlabelled images alone: put shuffled tiles back in order (Noroozi and Favaro 2016).
 
     Fashion-MNIST, four minutes, 5 seeds: linear probe 83.1 +- 0.5% (random trunk 76.0 +- 1.4); docs/jigsaw.md.
     """
@@ -29,7 +29,7 @@ class Jigsaw(Pretraining):
     batch: int = 64
     crop: float = 0.6
     grid: int = 0
-    """tiles along each side, 2 or 3; 0 chooses by the size of the pictures"""
+    """tiles along each side, 2 or 3; 0 chooses by the size of the images"""
     orders: int = 0
     """orders to tell apart; 0 is 100, or all 24 of a 2 x 2 grid"""
 
@@ -40,7 +40,7 @@ class Jigsaw(Pretraining):
             "lr": 0.01, "decay": 5e-4,
         },
     }  # fmt: skip
-    statement: ClassVar = "putting tiles back teaches features of what pictures show"
+    statement: ClassVar = "putting tiles back teaches features of what images show"
 
     def signals(self, facts: dict) -> dict[str, Signal]:
         grid = self.grid or grid_for(min(facts["shape"][1:]))
@@ -57,14 +57,14 @@ class Jigsaw(Pretraining):
 
     def check(self) -> None:
         super().check()
-        inside(self, grid=(0, 3), orders=(0, 5000))
+        check_range(self, grid=(0, 3), orders=(0, 5000))
         for name in ("grid", "orders"):
             if getattr(self, name) == 1:
                 raise CaudexError(f"--{name} 1 leaves nothing to tell; give 2 at least, or 0 to choose.")
 
 
 def laid(tiles: Tensor, grid: int) -> Tensor:
-    """Normalised tiles [B, P, C, s, s] as pictures, with gaps between them."""
+    """Normalised tiles [B, P, C, s, s] as images, with gaps between them."""
     batch, _, channels, side, _ = tiles.shape
     spaced = F.pad(tiles / 6 + 0.5, (0, 1, 0, 1), value=1.0).unflatten(1, (grid, grid))
     return spaced.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, grid * (side + 1), grid * (side + 1))

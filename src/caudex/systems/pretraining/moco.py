@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from caudex.core.errors import CaudexError
 from caudex.core.signal import Signal
-from caudex.core.system import inside
+from caudex.core.system import check_range
 from caudex.signals import Contrast
 from caudex.systems.pretraining.shared import Pretraining
 
 
 @dataclass
 class MoCo(Pretraining):
-    """Unlabelled pictures alone: contrast against a queue of keys from a slow copy (He et al. 2020).
+    """Unlabelled images alone: contrast against a queue of keys from a slow copy (He et al. 2020).
 
     The negatives do not come from the batch, so small batches will do.
     Fashion-MNIST, four minutes, 5 seeds: linear probe 85.7 +- 0.6% (random trunk 76.0 +- 1.4); docs/moco.md.
@@ -47,7 +47,7 @@ class MoCo(Pretraining):
 
     def check(self) -> None:
         super().check()
-        inside(
+        check_range(
             self,
             temperature=(0.01, 10),
             momentum=(0, 1),

@@ -18,7 +18,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine
 from caudex.core.run import Run
-from caudex.core.system import System, inside
+from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import ClipBatches, ClipSplit
 from caudex.data.sampling import evenly
@@ -62,7 +62,7 @@ class NextFrame(System):
     """decay of the averaged weights that predict"""
 
     scales: ClassVar = {"tiny": {"steps": 30, "width": 8, "batch": 16}}
-    feeds: ClassVar = ("frames",)
+    accepts: ClassVar = ("frames",)
     measure: ClassVar = "share of a copy's squared error that is avoided"
     statement: ClassVar = "what comes next in a video is told better than by copying its last frame"
 
@@ -72,7 +72,7 @@ class NextFrame(System):
             out = "".join(f" Left out: {file}, {reason}." for file, reason in clips.skipped[:1])
             raise CaudexError(f"{self.data} has one video of use; a second one is needed to test on.{out}")
         facts = {"shape": list(clips.train.shape)}
-        run.keep("facts", facts)
+        run.write_json("facts", facts)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in clips.skipped])
         side = facts["shape"][1]
         say(run, f"{len(clips.train):,} videos to learn from, {len(clips.test):,} to test on, {side} x {side}")
@@ -83,14 +83,14 @@ class NextFrame(System):
         random = deepcopy(made.trunk)  # as it was before it learned
         source = ClipBatches(clips.train, self.batch, run.seed, self.before + 1, self.apart)
         test = self.windows(clips)
-        sources = {"next-frame": source} | self.feed(self.further(facts), frames=source)
+        sources = {"next-frame": source} | self.feed(self.extra_signals(facts), frames=source)
         fit(made, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=lambda made: _errors(made, test))
         model = Encoder(made, facts)
         with run.counting(model):
             results = {"next frame": _errors(made, test), "tested": len(test)}
             results |= self.probes(clips, model.trunk, random)
         self.draw(run, model, test)
-        run.keep("results", results)
+        run.write_json("results", results)
         return model
 
     def learner(self, facts: dict) -> Learner:
@@ -136,7 +136,7 @@ class NextFrame(System):
                     if row == 0:
                         axis.set_title(name, size=9)
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         found = results["next frame"]
         rows = [("", "figure"), ("squared error", f"{found['squared error']:.5f}")]
         rows += [("of copying the last frame", f"{found['of a copy']:.5f}"), ("ratio", f"{found['ratio']:.2f}")]
@@ -146,7 +146,7 @@ class NextFrame(System):
     def claim(self, run: Run) -> Claim:
         """The share of a copy's squared error that is avoided."""
         self.train(run)
-        results = run.kept("results")
+        results = run.read_json("results")
         found = results["next frame"]
         further = {name: results[name] for name in ("linear probe", "random trunk") if name in results}
         further |= {name: found[name] for name in ("squared error", "of a copy")}
@@ -160,8 +160,8 @@ class NextFrame(System):
 
     def check(self) -> None:
         super().check()
-        inside(self, batch=(2, 1 << 20), before=(1, 16), apart=(1, 1000), width=(4, 4096), depth=(1, 100))
-        inside(self, stride=(1, 4), lr=(1e-8, 10), average=(0, 0.99999))
+        check_range(self, batch=(2, 1 << 20), before=(1, 16), apart=(1, 1000), width=(4, 4096), depth=(1, 100))
+        check_range(self, stride=(1, 4), lr=(1e-8, 10), average=(0, 0.99999))
 
 
 @torch.no_grad()

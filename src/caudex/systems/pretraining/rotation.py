@@ -1,4 +1,4 @@
-"""rotation: which way up is the picture?"""
+"""rotation: which way up is the image?"""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from caudex.views import quarter_turns
 
 @dataclass
 class Rotation(Pretraining):
-    """Unlabelled pictures alone: tell by how many quarters each was turned (Gidaris et al. 2018).
+    """Unlabelled images alone: tell by how many quarters each was turned (Gidaris et al. 2018).
 
     Fashion-MNIST, four minutes, 5 seeds: linear probe 85.0 +- 0.2% (random trunk 76.0 +- 1.4); docs/rotation.md.
     """
 
     batch: int = 32
-    """pictures a step; each stands in it four times"""
+    """images a step; each stands in it four times"""
     crop: float = 0.6
 
     scales: ClassVar = {
@@ -34,7 +34,7 @@ class Rotation(Pretraining):
             "decay": 5e-4,
         },
     }  # fmt: skip
-    statement: ClassVar = "telling which way up pictures are teaches features of what they show"
+    statement: ClassVar = "telling which way up images are teaches features of what they show"
 
     def signals(self, facts: dict) -> dict[str, Signal]:
         return {"rotation": signals.Rotation()}

@@ -1,4 +1,4 @@
-"""What the systems that learn from pictures without labels share."""
+"""What the systems that learn from images without labels share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from caudex.core.learner import Learner, cosine
 from caudex.core.optim.lars import LARS
 from caudex.core.run import Run
 from caudex.core.signal import Signal
-from caudex.core.system import System, inside
+from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import Batches, Split
 from caudex.evaluation.claim import Claim
@@ -27,7 +27,7 @@ from caudex.evaluation.plots.image_sheets import charted, nearest, sheet
 from caudex.evaluation.probing import COLLAPSED, neighbours, probe, spectrum
 from caudex.models.encoder import Encoder, features, recalibrate
 from caudex.signals import Labels
-from caudex.systems.shared import ImageSystem, check_network, facts_of, found, mirrored, network, noted
+from caudex.systems.shared import ImageSystem, check_network, facts_of, found, mirrored, network, record_facts
 
 OPTIMIZERS = {"adamw": partial(AdamW, fused=True), "sgd": partial(SGD, momentum=0.9, fused=True), "lars": LARS}
 
@@ -36,12 +36,12 @@ OPTIMIZERS = {"adamw": partial(AdamW, fused=True), "sgd": partial(SGD, momentum=
 class Pretraining(ImageSystem, System):
     """A system that learns without labels; labels, where there are some, only measure. Each brings its own `signals`.
 
-    `show` says what these make of a few pictures, floats in [0, 1]: rows of a sheet, by name.
+    `show` says what these make of a few images, floats in [0, 1]: rows of a sheet, by name.
     """
 
     batch: int = 128
     crop: float = 0.4
-    """least area of the random crops, as a share of the picture's"""
+    """least area of the random crops, as a share of the image's"""
     colour: float = 0.5
     """strength of the colour jitter where two views are made"""
     optimizer: str = "adamw"
@@ -59,15 +59,15 @@ class Pretraining(ImageSystem, System):
         return learner(self, facts, self.joined(self.signals(facts), facts))
 
     def train(self, run: Run) -> Encoder:
-        """Fit the system's learner to every picture that is not held out, then probe its layers and a random trunk's."""
+        """Fit the system's learner to every image that is not held out, then probe its layers and a random trunk's."""
         images = split(self)
-        facts = noted(run, images)
+        facts = record_facts(run, images)
         say(run, found(facts))
         with run.seeded("weights"):
             made = self.learner(facts)
         every = images.every
         if len(every) < 2:
-            raise CaudexError(f"{self.data} has one picture to learn from; two are the least, thousands are better.")
+            raise CaudexError(f"{self.data} has one image to learn from; two are the least, thousands are better.")
         made.trunk.standardise.measure(every.some(2000).fetch(slice(None)))
         random = deepcopy(made.trunk)  # as it was before it learned
         seen, two = mild(self, facts), views.contrastive(self.crop, self.colour, mirrored(self, facts))
@@ -82,7 +82,7 @@ class Pretraining(ImageSystem, System):
         model = Encoder(made, facts)
         recalibrate(model.trunk, every)
         recalibrate(random, every)
-        run.keep("results", measured(run, model.trunk, random, images))
+        run.write_json("results", measured(run, model.trunk, random, images))
         draw(self, run, model, images)
         return model
 
@@ -97,7 +97,7 @@ class Pretraining(ImageSystem, System):
                 "there are no labels to probe with; label at least five of each of two classes, or add a folder test/CLASS/."
             )
         self.train(run)
-        found, best = run.kept("results"), run.kept("results")["best layer"]
+        found, best = run.read_json("results"), run.read_json("results")["best layer"]
         against = {"random trunk": found["random trunk"]["accuracy"]}
         further = {
             "20 neighbours": found["20 neighbours"]["accuracy"],
@@ -107,21 +107,21 @@ class Pretraining(ImageSystem, System):
             "parameters": found["parameters"],
         }
         if self.all_labels:
-            spent = run.stage("pretraining").kept("finished")["flops"]
+            spent = run.stage("pretraining").read_json("finished")["flops"]
             taught = taught_by_labels(self, run.stage("all-labels"), images, spent)
             its = probe(taught, images.labelled, images.test)
             against["all labels"] = its["pooled"]["linear"]
             further["best layer, all labels"] = its[chosen(its)]["linear"]
         return Claim(self.statement, found["linear probe"]["accuracy"], against, further)
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         """As of every system; the best layer is named, beside the same one of the random trunk."""
         found = {}
         for name, row in results.items():
             found |= {f"best layer on held-out labels, {row['layer']}" if name == "best layer" else name: row}
             if name == "best layer":
                 found[f"random trunk, {row['layer']}"] = with_interval(row["random"], row["tested"])
-        return super().tell(found)
+        return super().result_rows(found)
 
     def warn(self, results: dict) -> list[str]:
         said = []
@@ -136,7 +136,7 @@ class Pretraining(ImageSystem, System):
             )
         if results["spectrum"]["deviation"] < COLLAPSED:
             said.append(
-                "the features have collapsed: nearly all pictures have the same. Are the pictures alike? Else try a lower --lr."
+                "the features have collapsed: nearly all images have the same. Are the images alike? Else try a lower --lr."
             )
         if "linear probe" not in results:
             said.append("no labels to test with (two classes need five each), so what was learned is not measured.")
@@ -145,7 +145,7 @@ class Pretraining(ImageSystem, System):
     def check(self) -> None:
         super().check()
         check_network(self)
-        inside(self, crop=(0.05, 1), colour=(0, 1))
+        check_range(self, crop=(0.05, 1), colour=(0, 1))
         if self.optimizer not in OPTIMIZERS:
             raise CaudexError(f"--optimizer {self.optimizer} is unknown; choose {', '.join(OPTIMIZERS)}.")
 
@@ -168,16 +168,16 @@ def learner(settings: Pretraining, facts: dict, signals: Mapping[str, Signal]) -
 
 
 def mild(settings: Pretraining, facts: dict) -> views.Compose:
-    """Crops, and mirroring: for signals that change pictures in their own way."""
+    """Crops, and mirroring: for signals that change images in their own way."""
     return views.Compose((views.ResizedCrop((settings.crop, 1.0)), *[views.Flip()] * mirrored(settings, facts)))
 
 
 def draw(settings: Pretraining, run: Run, model: Encoder, images: Split) -> None:
-    """What the signals make of held-out pictures, which of them look alike to the trunk, and a map of them."""
+    """What the signals make of held-out images, which of them look alike to the trunk, and a map of them."""
     seen = (images.test if len(images.test) > 1 else images.every).some(600)
     made = features(model.trunk, seen)["pooled"]
     with run.seeded("shown"):
-        learned = deepcopy(model).cpu().train()  # turned and holed pictures want the batch statistics of such
+        learned = deepcopy(model).cpu().train()  # turned and holed images want the batch statistics of such
         if rows := settings.show(learned, seen.some(8).fetch(slice(None)).float() / 255):
             sheet(run, "made", rows)
     nearest(run, seen, made)
@@ -206,7 +206,7 @@ def measured(run: Run, taught: Trunk, random: Trunk, images: Split) -> dict:
     results |= {"spectrum": spectrum(features(taught, images.every.some(2000))["pooled"])}
     if len(images.test) == 0:
         return results
-    say(run, f"probing each layer, and those of a random trunk, on {len(images.test):,} test pictures")
+    say(run, f"probing each layer, and those of a random trunk, on {len(images.test):,} test images")
     with run.counting(taught, random):
         own, its = (probe(each, images.labelled, images.test) for each in (taught, random))
     run.table("layers", [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own])

@@ -1,4 +1,4 @@
-"""simclr: two views of a picture belong together, views of others apart."""
+"""simclr: two views of an image belong together, views of others apart."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from caudex.core.signal import Signal
-from caudex.core.system import inside
+from caudex.core.system import check_range
 from caudex.signals import Contrast
 from caudex.systems.pretraining.shared import Pretraining
 
 
 @dataclass
 class SimCLR(Pretraining):
-    """Unlabelled pictures alone: two views of one belong together, all others apart (Chen et al. 2020).
+    """Unlabelled images alone: two views of one belong together, all others apart (Chen et al. 2020).
 
     Trains a trunk whose features suit few labels; go on with `caudex probe RUN`, or `caudex train supervised
     --start RUN`.
@@ -35,11 +35,11 @@ class SimCLR(Pretraining):
             "crop": 0.08, "colour": 1.0, "lr": 4.8, "decay": 1e-6, "optimizer": "lars",
         },
     }  # fmt: skip
-    statement: ClassVar = "pairs of views teach features of pictures that nobody labelled"
+    statement: ClassVar = "pairs of views teach features of images that nobody labelled"
 
     def signals(self, facts: dict) -> dict[str, Signal]:
         return {"contrast": Contrast(self.dimensions, self.hidden, self.temperature)}
 
     def check(self) -> None:
         super().check()
-        inside(self, temperature=(0.01, 10), hidden=(1, 65_536), dimensions=(2, 65_536))
+        check_range(self, temperature=(0.01, 10), hidden=(1, 65_536), dimensions=(2, 65_536))

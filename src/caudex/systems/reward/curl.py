@@ -1,4 +1,4 @@
-"""curl: learn to act from pictures, with contrast on the same trunk."""
+"""curl: learn to act from images, with contrast on the same trunk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
@@ -14,11 +14,11 @@ from caudex.core.optim.adam import Adam
 from caudex.core.registry import find
 from caudex.core.run import Run
 from caudex.core.signal import Signal
-from caudex.core.system import System, inside
+from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.evaluation.claim import Claim
 from caudex.experience import Viewed
-from caudex.models.agent import Player
+from caudex.models.agent import Agent
 from caudex.signals import BilinearContrast
 from caudex.signals.q_learning import QLearning
 from caudex.signals.soft_actor_critic import SoftActorCritic
@@ -32,25 +32,25 @@ LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
 """(channels, kernel, stride) for robots in frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
 PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 VIEWS = {"moved": None, "blurred": Blur((0.1, 2.0), 1.0), "noisy": Noise(0.1), "cut": Cutout(0.3)}
-SHARED = ("experience", "batch", "lr", "width", "temperature", "seed", "every", "start", "returns")
+SHARED = ("total_steps", "batch", "lr", "width", "temperature", "seed", "every", "learning_starts", "n_step")
 """settings of curl that SAC from the state is given, too"""
-DMCONTROL = {"world": "dm_control/cartpole-swingup-v0", "batch": 512, "width": 1024, "moved": 8, "returns": 1}
+DMCONTROL = {"env": "dm_control/cartpole-swingup-v0", "batch": 512, "width": 1024, "moved": 8, "n_step": 1}
 """100,000 steps of the simulator are 12,500 of the agent there: eight to an action"""
 
 
 @dataclass
-class Curl(OnReplay, System):
+class CURL(OnReplay, System):
     """A robot or a game seen by a camera, and its reward: SAC or Rainbow, and contrast of what was seen, on one trunk
     (Laskin et al. 2020).
 
-    Each picture is encoded once for all heads. `caudex play RUN --video out.mp4` shows what it learned.
+    Each image is encoded once for all heads. `caudex play RUN --video out.mp4` shows what it learned.
     """
 
-    world: str = "pixels/hopper"
+    env: str = "pixels/hopper"
     size: int = 0
-    """pixels of a picture's side, of worlds that a camera sees; 0: 48, and 84 of dm_control"""
-    experience: int = 15_000
-    worlds: int = 1
+    """pixels of an image's side, of environments that a camera sees; 0: 48, and 84 of dm_control"""
+    total_steps: int = 15_000
+    num_envs: int = 1
     stack: int = 3
     batch: int = 64
     every: int = 1
@@ -62,48 +62,48 @@ class Curl(OnReplay, System):
     view: Literal["moved", "blurred", "noisy", "cut"] = "moved"
     """what two views of the same frames differ in: their place, sharpness, noise, or a hidden square"""
     moved: int = 4
-    """with --view moved: pixels, at most, and a twelfth of the side; 0 leaves pictures as they are"""
+    """with --view moved: pixels, at most, and a twelfth of the side; 0 leaves images as they are"""
     bilinear: bool = True
     """the similarity is learned; else it is the cosine"""
     momentum: float = 0.975
     """of the slow copy that makes the keys; 0 takes them from the trunk itself"""
     features: int = 50
-    """numbers that stand for a picture, of each head by itself"""
+    """numbers that stand for an image, of each head by itself"""
     width: int = 256
     """units of each of the two layers of policy and critics; of the one layer of Rainbow's heads"""
-    returns: int = 3
+    n_step: int = 3
     """rewards that are added up before the slow copy tells what follows"""
-    renew: int = 2000
+    target_interval: int = 2000
     """for games: optimiser steps from one slow copy to the next"""
 
     scales: ClassVar = {
-        "tiny": {"experience": 600, "start": 200, "batch": 16, "width": 32},
-        "dmcontrol-100k": DMCONTROL | {"experience": 12_500},
-        "dmcontrol-500k": DMCONTROL | {"experience": 62_500},
+        "tiny": {"total_steps": 600, "learning_starts": 200, "batch": 16, "width": 32},
+        "dmcontrol-100k": DMCONTROL | {"total_steps": 12_500},
+        "dmcontrol-500k": DMCONTROL | {"total_steps": 62_500},
         "atari-100k": {
-            "world": "ALE/Breakout-v4", "experience": 100_000, "stack": 4, "batch": 32, "start": 1600, "lr": 1e-4, "width": 256,
-            "returns": 20, "renew": 2000, "momentum": 0.999, "features": 128,
+            "env": "ALE/Breakout-v4", "total_steps": 100_000, "stack": 4, "batch": 32, "learning_starts": 1600, "lr": 1e-4, "width": 256,
+            "n_step": 20, "target_interval": 2000, "momentum": 0.999, "features": 128,
         },
     }  # fmt: skip
-    statement: ClassVar = "with contrast on its trunk, learning from pictures comes nearer to learning from the state"
+    statement: ClassVar = "with contrast on its trunk, learning from images comes nearer to learning from the state"
 
-    def train(self, run: Run) -> Player:
-        acting, facts = reward.begun(self, run, worlds.with_camera(self.world, self.size))
+    def train(self, run: Run) -> Agent:
+        runner, facts = reward.make_envs(self, run, envs.with_camera(self.env, self.size))
         if len(facts["shape"]) < 3:
             raise CaudexError(
-                f"{self.world} shows numbers, curl learns from pictures; take sac, or a world of pixels/."
+                f"{self.env} shows numbers, curl learns from images; take sac, or an environment of pixels/."
             )
         with run.seeded("weights"):
             learner = self.learner(facts)
         game = "count" in facts["actions"]
         priority = {"priority": 0.5} if game else {}
-        replay = reward.remembered(self, acting, learner, run, steps=self.returns, **priority)
+        replay = reward.replay_source(self, runner, learner, run, steps=self.n_step, **priority)
         side = min(facts["shape"][1:])
         view = VIEWS[self.view] or Moved(min(self.moved, max(1, side // 12)))
         source = Viewed(replay, view, run.seed, instead=True)
-        reward.keep(run, facts)
+        reward.record_facts(run, facts)
         fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))
-        return reward.finish(Player(learner, facts), run)
+        return reward.finish(Agent(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:
         signals = {"policy": self.policy(facts["actions"])}
@@ -116,7 +116,7 @@ class Curl(OnReplay, System):
     def policy(self, actions: dict) -> Signal:
         """SAC for robots; where one chooses among actions, all of Rainbow."""
         if "count" in actions:
-            return QLearning(actions["count"], (self.width,), True, True, True, atoms=51, every=self.renew)
+            return QLearning(actions["count"], (self.width,), True, True, True, atoms=51, every=self.target_interval)
         return SoftActorCritic(actions, (self.width, self.width), self.temperature, features=self.features)
 
     def trunk(self, shape: tuple[int, int, int], game: bool) -> Trunk:
@@ -125,26 +125,26 @@ class Curl(OnReplay, System):
         return Nature(shape, 0, layers)
 
     def claim(self, run: Run) -> Claim:
-        """Against SAC or Rainbow from the same pictures, with the same network and steps; beside it SAC from the state."""
+        """Against SAC or Rainbow from the same images, with the same network and steps; beside it SAC from the state."""
         self.train(run)
         plain = replace(self, contrast=0.0, view="moved", moved=0)
         plain.train(run.stage("pictures"))
-        earned = {"curl": run, "without contrast, from pictures as they are": run.stage("pictures")}
-        if numbers := worlds.without_camera(worlds.with_camera(self.world)):
+        earned = {"curl": run, "without contrast, from images as they are": run.stage("pictures")}
+        if numbers := envs.without_camera(envs.with_camera(self.env)):
             shared = {name: getattr(self, name) for name in SHARED}
-            state = find("systems", "sac")(world=numbers, worlds=1, **shared)
+            state = find("systems", "sac")(env=numbers, num_envs=1, **shared)
             state.train(run.stage("state"))
             earned["sac from the state"] = run.stage("state")
-        found = {name: each.kept("results")["policy"]["return"] for name, each in earned.items()}
-        further = {"random": run.kept("results")["random"]["return"]}
-        further |= {name: found.pop(name) for name in ("sac from the state",) if name in found}
-        return Claim(self.statement, found.pop("curl"), found, further)
+        found = {name: each.read_json("results")["policy"]["return"] for name, each in earned.items()}
+        extra_signals = {"random": run.read_json("results")["random"]["return"]}
+        extra_signals |= {name: found.pop(name) for name in ("sac from the state",) if name in found}
+        return Claim(self.statement, found.pop("curl"), found, extra_signals)
 
     def check(self) -> None:
         super().check()
         reward.check(self)
         reward.check_replay(self)
-        inside(
+        check_range(
             self, temperature=(1e-6, 1e6), contrast=(0, 1e6), moved=(0, 1000), momentum=(0, 1), features=(1, 1 << 16)
         )
-        inside(self, width=(1, 1 << 16), renew=(1, float("inf")), returns=(1, 1000))
+        check_range(self, width=(1, 1 << 16), target_interval=(1, float("inf")), n_step=(1, 1000))

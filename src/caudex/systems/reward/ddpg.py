@@ -11,23 +11,23 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
-from caudex.core.system import System, inside
-from caudex.models.agent import Player
+from caudex.core.system import System, check_range
+from caudex.models.agent import Agent
 from caudex.signals.deterministic_policy import DeterministicPolicy
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnReplay
 
 
 @dataclass
-class Ddpg(OnReplay, System):
+class DDPG(OnReplay, System):
     """A robot and its reward: deep deterministic policy gradient (Lillicrap et al. 2016), the simplest; sac is steadier.
 
     `caudex play RUN` plays what it learned; `--video out.mp4` shows it.
     """
 
-    world: str = "Pendulum-v1"
-    experience: int = 20_000
-    capacity: int = 1_000_000
+    env: str = "Pendulum-v1"
+    total_steps: int = 20_000
+    buffer_size: int = 1_000_000
     every: int = 1
     lr: float = 1e-3
     actor_lr: float = 1e-4
@@ -42,29 +42,29 @@ class Ddpg(OnReplay, System):
     """weight decay of the critic"""
 
     scales: ClassVar = {
-        "tiny": {"experience": 1500, "start": 500, "width": (32, 32)},
-        "paper": {"world": "HalfCheetah-v5", "experience": 2_500_000, "worlds": 1, "width": (400, 300), "noise": 0.2},
+        "tiny": {"total_steps": 1500, "learning_starts": 500, "width": (32, 32)},
+        "paper": {"env": "HalfCheetah-v5", "total_steps": 2_500_000, "num_envs": 1, "width": (400, 300), "noise": 0.2},
     }
 
-    def train(self, run: Run) -> Player:
-        acting, facts = reward.begun(self, run)
+    def train(self, run: Run) -> Agent:
+        runner, facts = reward.make_envs(self, run)
         reward.by_numbers("ddpg", facts)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        source = reward.remembered(self, acting, learner, run)
-        reward.keep(run, facts)
+        source = reward.replay_source(self, runner, learner, run)
+        reward.record_facts(run, facts)
         fit(learner, reward.sources(learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
-        return reward.finish(Player(learner, facts), run)
+        return reward.finish(Agent(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:
         policy = DeterministicPolicy(facts["actions"], self.width, self.noise, self.decay, self.decaying, self.actor_lr)
-        signals = reward.further(self, {"policy": policy}, facts)
+        signals = reward.all_signals(self, {"policy": policy}, facts)
         return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), clip=None)
 
     def check(self) -> None:
         super().check()
         reward.check(self)
         reward.check_replay(self)
-        inside(self, actor_lr=(1e-8, 10), noise=(0, 10), decay=(0, 1), decaying=(0, 1))
+        check_range(self, actor_lr=(1e-8, 10), noise=(0, 10), decay=(0, 1), decaying=(0, 1))
         if min(self.width) < 1:
             raise CaudexError(f"--width {self.width[0]} {self.width[1]}: each layer needs one unit at least.")

@@ -8,14 +8,14 @@ from typing import ClassVar
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.system import System
-from caudex.models.agent import Player
+from caudex.models.agent import Agent
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnValues
 
 
 @dataclass
-class DoubleDqn(OnValues, System):
-    """A world with a few actions: Q-learning that does not think too well of what it chooses (van Hasselt et al. 2016).
+class DoubleDQN(OnValues, System):
+    """An environment with a few actions: Q-learning that does not think too well of what it chooses (van Hasselt et al. 2016).
 
     The action that comes after is chosen by the network itself, and the slow copy tells its worth.
     """
@@ -23,11 +23,11 @@ class DoubleDqn(OnValues, System):
     double: bool = True
 
     scales: ClassVar = {
-        "tiny": {"experience": 1500, "start": 500, "exploring": 0.5},
+        "tiny": {"total_steps": 1500, "learning_starts": 500, "exploration_fraction": 0.5},
         "paper": reward.ATARI,
     }
 
-    def train(self, run: Run) -> Player:
+    def train(self, run: Run) -> Agent:
         return reward.by_values(self, run)
 
     def learner(self, facts: dict) -> Learner:

@@ -18,7 +18,7 @@ from caudex.core.run import Run
 from caudex.core.system import System
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_sheets import GREEN, GREY, RED, Line, Strip, strips
-from caudex.models.agent import Episode, Player, acted, chance
+from caudex.models.agent import Agent, Episode, acted, chance
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnRollouts
 
@@ -27,7 +27,7 @@ STAGES = (0.0, 0.05, 0.2, 0.5, 1.0)
 EPISODES = 10
 """of each stage, and at random"""
 FRAMES = 8
-"""pictures of each stage"""
+"""images of each stage"""
 
 
 @dataclass
@@ -38,53 +38,53 @@ class Locomotion(OnRollouts, System):
     got, and `figures/stages.png` shows an episode of each. `caudex play RUN --video out.mp4` films the last.
     """
 
-    world: str = "Walker2d-v5"
+    env: str = "Walker2d-v5"
     """a body that tells how far it got: Walker2d-v5, Hopper-v5, Ant-v5, HalfCheetah-v5, Humanoid-v5, Swimmer-v5"""
-    experience: int = 1_000_000
+    total_steps: int = 1_000_000
 
-    feeds: ClassVar = ()
+    accepts: ClassVar = ()
     measure: ClassVar = "metres in an episode"
     statement: ClassVar = (
         "falls at first, then runs: the last policy goes farther than the first, and than acting at random"
     )
     legend: ClassVar = f"Means of {EPISODES} episodes by the likeliest action; metres along x."
-    scales: ClassVar = {"tiny": {"experience": 5120, "horizon": 32, "batch": 128, "epochs": 2}}
+    scales: ClassVar = {"tiny": {"total_steps": 5120, "horizon": 32, "batch": 128, "epochs": 2}}
 
-    def train(self, run: Run) -> Player:
-        acting, facts = reward.begun(self, run)
-        by_chance = summary(acted(self.world, chance(self.world, run.seed), EPISODES, run.seed))
+    def train(self, run: Run) -> Agent:
+        runner, facts = reward.make_envs(self, run)
+        by_chance = summary(acted(self.env, chance(self.env, run.seed), EPISODES, run.seed))
         if np.isnan(by_chance["metres"]):
-            raise CaudexError(
-                f"{self.world} does not tell how far one got (x_position); take Walker2d-v5, or train ppo."
-            )
+            raise CaudexError(f"{self.env} does not tell how far one got (x_position); take Walker2d-v5, or train ppo.")
         with run.seeded("weights"):
             learner = self.learner(facts)
-        source = reward.rollouts(self, acting, learner, run)
-        reward.keep(run, facts)
+        source = reward.rollouts(self, runner, learner, run)
+        reward.record_facts(run, facts)
 
         def stage(made: Learner) -> dict:
             share = max(share for share in STAGES if share <= made.progress)
-            run.write(f"policies/{share:g}.safetensors", safe_bytes(distinct(Player(made, facts).state_dict())))
-            run.keep(f"policies/{share:g}", {"experience": source.experience})
+            run.write(f"policies/{share:g}.safetensors", safe_bytes(distinct(Agent(made, facts).state_dict())))
+            run.write_json(f"policies/{share:g}", {"steps": source.samples_seen})
             return {}
 
         stage(learner)
         fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), evaluate=stage, at=STAGES)
         return self.shown(run, facts, by_chance)
 
-    def shown(self, run: Run, facts: dict, by_chance: dict) -> Player:
+    def shown(self, run: Run, facts: dict, by_chance: dict) -> Agent:
         """Each stage's policy plays, is filmed, and stands in the table; returns the last."""
         stages, films = [], []
         for share in STAGES:
-            if about := run.kept(f"policies/{share:g}"):  # of a very short training some shares are passed in one step
+            if about := run.read_json(
+                f"policies/{share:g}"
+            ):  # of a very short training some shares are passed in one step
                 player = self.model(facts)
                 restore(player, load((run.path / f"policies/{share:g}.safetensors").read_bytes()))
                 stages.append(about | summary(player.episodes(EPISODES, run.seed)))
                 films.append(strip(player, run, stages[-1]))
         run.table("stages", stages)
-        run.keep("results", {"stages": stages, "random": by_chance, "episodes": EPISODES})
+        run.write_json("results", {"stages": stages, "random": by_chance, "episodes": EPISODES})
         if all(films):
-            strips(run, "stages", f"{self.world}, from trial and error", films)
+            strips(run, "stages", f"{self.env}, from trial and error", films)
         return player
 
     def learner(self, facts: dict) -> Learner:
@@ -95,8 +95,8 @@ class Locomotion(OnRollouts, System):
         reward.check(self)
         reward.check_rollouts(self)
 
-    def tell(self, results: dict) -> list[tuple]:
-        rows = [(f"{stage['experience']:,} steps", stage) for stage in results["stages"]]
+    def result_rows(self, results: dict) -> list[tuple]:
+        rows = [(f"{stage['steps']:,} steps", stage) for stage in results["stages"]]
         header = ("after", "return", "steps", "metres", f"falls of {results['episodes']}")
         return [header, *((name, *told(found)) for name, found in [*rows, ("acting at random", results["random"])])]
 
@@ -104,12 +104,12 @@ class Locomotion(OnRollouts, System):
         last, rival = results["stages"][-1]["metres"], farther(results)
         if last > rival:
             return []
-        return [f"it has not learned to run: {last:.1f} m, {rival:.1f} m without learning; give more --experience."]
+        return [f"it has not learned to run: {last:.1f} m, {rival:.1f} m without learning; give more --total-steps."]
 
     def claim(self, run: Run) -> Claim:
         """How far the last policy got, against the first and acting at random, whichever got farther."""
         self.train(run)
-        results = run.kept("results")
+        results = run.read_json("results")
         first, last = results["stages"][0], results["stages"][-1]
         further = {"metres of the first policy": first["metres"], "metres at random": results["random"]["metres"]}
         further |= {"falls of 10, the first": first["falls"], "falls of 10, the last": last["falls"]}
@@ -135,17 +135,17 @@ def metres(far: float) -> str:
     return f"{round(far, 1) + 0:.1f}"  # no -0.0
 
 
-def strip(player: Player, run: Run, about: dict) -> Strip | None:
-    """Pictures of an episode, evenly spread, and what became of it; None where the world cannot be painted."""
+def strip(player: Agent, run: Run, about: dict) -> Strip | None:
+    """Images of an episode, evenly spread, and what became of it; None where the environment cannot be painted."""
     try:
         moments, episode, _ = player.moments(run.seed, most=3 * FRAMES)  # more than are shown, lest they lie unevenly
     except CaudexError as error:
-        say(run, f"no pictures of the stages: {error}")
+        say(run, f"no images of the stages: {error}")
         return None
     places = np.linspace(0, len(moments) - 1, min(FRAMES, len(moments))).round().astype(int)
     colour, end = (RED, "fell after") if episode.fell else (GREEN, "no fall in")
     words = (
-        Line(f"after {about['experience']:,} steps", weight="bold"),
+        Line(f"after {about['steps']:,} steps", weight="bold"),
         Line(f"{metres(episode.metres)} m", 20, colour),
         Line(f"{end} {episode.steps:,} steps", colour=colour),
         Line(f"return {episode.total:,.0f}", colour=GREY),

@@ -9,37 +9,37 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.system import System
-from caudex.models.agent import Player
+from caudex.models.agent import Agent
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnRollouts
 
 
 @dataclass
-class Ppo(OnRollouts, System):
-    """A world and its reward alone: proximal policy optimisation (Schulman et al. 2017), for games and for robots.
+class PPO(OnRollouts, System):
+    """An environment and its reward alone: proximal policy optimisation (Schulman et al. 2017), for games and for robots.
 
     `caudex play RUN` plays what it learned; `--video out.mp4` shows it.
     """
 
     scales: ClassVar = {
-        "tiny": {"experience": 1024, "horizon": 64, "batch": 64},
+        "tiny": {"total_steps": 1024, "horizon": 64, "batch": 64},
         "paper": {
-            "world": "ALE/Breakout-v4", "experience": 10_000_000, "worlds": 8, "horizon": 128, "batch": 256, "epochs": 3,
+            "env": "ALE/Breakout-v4", "total_steps": 10_000_000, "num_envs": 8, "horizon": 128, "batch": 256, "epochs": 3,
             "lr": 2.5e-4, "clip": 0.1, "entropy": 0.01,
         },
         "mujoco": {
-            "world": "HalfCheetah-v5", "experience": 1_000_000, "worlds": 1, "horizon": 2048, "batch": 64, "epochs": 10, "lr": 3e-4,
+            "env": "HalfCheetah-v5", "total_steps": 1_000_000, "num_envs": 1, "horizon": 2048, "batch": 64, "epochs": 10, "lr": 3e-4,
         },
     }  # fmt: skip
 
-    def train(self, run: Run) -> Player:
-        acting, facts = reward.begun(self, run)
+    def train(self, run: Run) -> Agent:
+        runner, facts = reward.make_envs(self, run)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        source = reward.rollouts(self, acting, learner, run)
-        reward.keep(run, facts)
+        source = reward.rollouts(self, runner, learner, run)
+        reward.record_facts(run, facts)
         fit(learner, reward.sources(learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
-        return reward.finish(Player(learner, facts), run)
+        return reward.finish(Agent(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:
         return reward.proximal(self, facts)

@@ -10,23 +10,23 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
-from caudex.core.system import System, inside
-from caudex.models.agent import Player
+from caudex.core.system import System, check_range
+from caudex.models.agent import Agent
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnReplay
 
 
 @dataclass
-class Sac(OnReplay, System):
-    """A robot and its reward: the soft actor-critic (Haarnoja et al. 2018), which learns from few steps of the world.
+class SAC(OnReplay, System):
+    """A robot and its reward: the soft actor-critic (Haarnoja et al. 2018), which learns from few steps of the environment.
 
     `caudex play RUN` plays what it learned; `--video out.mp4` shows it.
     """
 
-    world: str = "Pendulum-v1"
-    experience: int = 10_000
-    capacity: int = 1_000_000
+    env: str = "Pendulum-v1"
+    total_steps: int = 10_000
+    buffer_size: int = 1_000_000
     batch: int = 256
     every: int = 1
     lr: float = 1e-3
@@ -36,31 +36,37 @@ class Sac(OnReplay, System):
     """what entropy is worth at first"""
     decay: float = 0.995
     """of the slow copies, in each step"""
-    returns: int = 1
+    n_step: int = 1
     """rewards that are added up before the slow copy tells what follows"""
 
     scales: ClassVar = {
-        "tiny": {"experience": 1500, "start": 500, "width": 32, "batch": 64},
-        "paper": {"world": "HalfCheetah-v5", "experience": 3_000_000, "worlds": 1, "start": 10_000, "lr": 3e-4},
+        "tiny": {"total_steps": 1500, "learning_starts": 500, "width": 32, "batch": 64},
+        "paper": {
+            "env": "HalfCheetah-v5",
+            "total_steps": 3_000_000,
+            "num_envs": 1,
+            "learning_starts": 10_000,
+            "lr": 3e-4,
+        },
     }
 
-    def train(self, run: Run) -> Player:
-        acting, facts = reward.begun(self, run)
+    def train(self, run: Run) -> Agent:
+        runner, facts = reward.make_envs(self, run)
         reward.by_numbers("sac", facts)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        source = reward.remembered(self, acting, learner, run, steps=self.returns)
-        reward.keep(run, facts)
+        source = reward.replay_source(self, runner, learner, run, steps=self.n_step)
+        reward.record_facts(run, facts)
         fit(learner, reward.sources(learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
-        return reward.finish(Player(learner, facts), run)
+        return reward.finish(Agent(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:
         policy = SoftActorCritic(facts["actions"], (self.width, self.width), self.temperature, self.decay)
-        signals = reward.further(self, {"policy": policy}, facts)
+        signals = reward.all_signals(self, {"policy": policy}, facts)
         return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), clip=None)
 
     def check(self) -> None:
         super().check()
         reward.check(self)
         reward.check_replay(self)
-        inside(self, width=(1, 1 << 16), temperature=(1e-6, 1e6), decay=(0, 1), returns=(1, 1000))
+        check_range(self, width=(1, 1 << 16), temperature=(1e-6, 1e6), decay=(0, 1), n_step=(1, 1000))

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from caudex import envs as worlds
+from caudex import envs as envs
 from caudex.core.console import say
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
@@ -18,13 +18,13 @@ from caudex.core.optim.adam import Adam
 from caudex.core.optim.rmsprop import RMSprop
 from caudex.core.run import Run
 from caudex.core.signal import Signal
-from caudex.core.system import inside
+from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.intervals import mean_interval
 from caudex.evaluation.plots import episodes as filming
-from caudex.experience import Acting, Replay, Rollouts, Viewed
-from caudex.models.agent import Player, at_random
+from caudex.experience import EnvRunner, Replay, Rollouts, Viewed
+from caudex.models.agent import Agent, at_random
 from caudex.signals.policy_gradient import ClippedPolicy
 from caudex.signals.q_learning import QLearning
 from caudex.trunks import Identity, Nature, Normalised
@@ -37,64 +37,64 @@ OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, dec
 ENCODERS = {"nature": None, "efficient": EFFICIENT}
 
 ATARI = {
-    "world": "ALE/Breakout-v4", "experience": 50_000_000, "worlds": 1, "capacity": 1_000_000, "batch": 32, "every": 4, "start": 50_000,
-    "returns": 1, "renew": 10_000, "explore": 0.1, "exploring": 0.02, "optimizer": "rmsprop", "lr": 2.5e-4, "clip": 0.0,
+    "env": "ALE/Breakout-v4", "total_steps": 50_000_000, "num_envs": 1, "buffer_size": 1_000_000, "batch": 32, "every": 4, "learning_starts": 50_000,
+    "n_step": 1, "target_interval": 10_000, "final_epsilon": 0.1, "exploration_fraction": 0.02, "optimizer": "rmsprop", "lr": 2.5e-4, "clip": 0.0,
 }  # fmt: skip
 """settings of deep Q-learning on games of Atari (Mnih et al. 2015, extended data table 1)"""
 
 
 @dataclass
-class OnWorld:
-    """What systems that act in a world have alike: settings, what is told of them, and what is claimed at the least."""
+class OnEnv:
+    """What systems that act in an environment have alike: settings, what is told of them, and what is claimed at the least."""
 
-    world: str = "CartPole-v1"
-    """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, or module:NAME; `caudex list worlds` has all"""
-    experience: int = 100_000
-    """steps in the world, of all environments together"""
+    env: str = "CartPole-v1"
+    """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, or module:NAME; `caudex list envs` has all"""
+    total_steps: int = 100_000
+    """steps in the environment, of all environments together"""
     steps: int | None = None
     """stop after so many optimiser steps, where that comes first"""
-    worlds: int = 8
+    num_envs: int = 8
     """environments side by side"""
     stack: int = 4
-    """frames seen at once, where the world shows pictures of 36 pixels or more"""
+    """frames seen at once, where the environment shows images of 36 pixels or more"""
     gamma: float = 0.99
     """what a reward is worth one step later"""
     lr: float = 3e-4
     """learning rate"""
 
-    feeds: ClassVar = ("pairs",)
-    form: ClassVar = ",.1f"
+    accepts: ClassVar = ("pairs",)
+    number_format: ClassVar = ",.1f"
     measure: ClassVar = "mean return"
     statement: ClassVar = "acting by what was learned earns more than acting at random"
 
     def budget(self, share: float) -> dict:
-        return super().budget(share) | {"experience": self.experience}
+        return super().budget(share) | {"samples": self.total_steps}
 
-    def model(self, facts: dict) -> Player:
-        return Player(self.learner(facts), facts)
+    def model(self, facts: dict) -> Agent:
+        return Agent(self.learner(facts), facts)
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         rows = [(f"{results['episodes']} episodes", "mean return", "95% interval", "worst", "best")]
         return rows + [(name, *told(results[name])) for name in ("policy", "random")]
 
     def claim(self, run: Run) -> Claim:
         """What training earned, against acting at random."""
         self.train(run)
-        found = run.kept("results")
+        found = run.read_json("results")
         return Claim(self.statement, found["policy"]["return"], {"random": found["random"]["return"]})
 
 
 @dataclass
-class OnRollouts(OnWorld):
+class OnRollouts(OnEnv):
     """The settings of proximal policy optimisation."""
 
     horizon: int = 256
     """steps in each environment between two updates"""
     batch: int = 256
-    """steps of the world that one optimiser step learns from"""
+    """steps of the environment that one optimiser step learns from"""
     epochs: int = 10
     """passes over each rollout"""
-    lam: float = 0.95
+    gae_lambda: float = 0.95
     """lambda of generalised advantage estimation"""
     clip: float = 0.2
     """how far an action's probability may change, as a share"""
@@ -103,29 +103,29 @@ class OnRollouts(OnWorld):
 
 
 @dataclass
-class OnReplay(OnWorld):
+class OnReplay(OnEnv):
     """The settings of systems that learn from a memory of what they lived through."""
 
-    capacity: int = 100_000
-    """steps of the world that are kept"""
-    start: int = 1000
+    buffer_size: int = 100_000
+    """steps of the environment that are kept"""
+    learning_starts: int = 1000
     """steps at random before learning begins"""
     batch: int = 64
     """remembered steps that one optimiser step learns from"""
     every: int = 4
-    """steps of the world to one optimiser step"""
+    """steps of the environment to one optimiser step"""
 
 
 @dataclass
 class OnValues(OnReplay):
     """The settings of deep Q-learning, and of each part of Rainbow."""
 
-    experience: int = 150_000
+    total_steps: int = 150_000
     every: int = 8
     lr: float = 1e-3
     double: bool = False
     """the network itself chooses the action after, the slow copy tells its worth"""
-    duelling: bool = False
+    dueling: bool = False
     """worth of the state and advantage of the action in heads of their own"""
     noisy: bool = False
     """explore by noise on the weights that is learned"""
@@ -133,49 +133,49 @@ class OnValues(OnReplay):
     """from 2: a distribution over so many returns, instead of the mean"""
     span: float = 100.0
     """with --atoms: the largest return, and the smallest below zero; 10 was published, where rewards are cut to 1"""
-    returns: int = 10
+    n_step: int = 10
     """rewards that are added up before the slow copy tells what follows"""
     priority: float = 0.0
     """draw by the error to this power; 0 draws all alike"""
-    renew: int = 200
+    target_interval: int = 200
     """optimiser steps from one slow copy to the next"""
-    explore: float = 0.05
+    final_epsilon: float = 0.05
     """chance of any action, once it has fallen"""
-    exploring: float = 0.3
+    exploration_fraction: float = 0.3
     """share of the training over which it falls from 1"""
     noise: float = 0.5
     """with --noisy: deviation of the weights at first, before it is divided by the root of their number"""
     encoder: Literal["nature", "efficient"] = "nature"
-    """convolutions for pictures of 36 pixels or more: three (Mnih et al. 2015), or two coarse ones (van Hasselt et al. 2019)"""
+    """convolutions for images of 36 pixels or more: three (Mnih et al. 2015), or two coarse ones (van Hasselt et al. 2019)"""
     width: int = 0
     """units of a head's own layer behind convolutions, of its two where numbers are seen; 0: 512, and 128 for numbers and for
-    pictures below 36 pixels"""
+    images below 36 pixels"""
     optimizer: Literal["adam", "rmsprop"] = "adam"
     """rmsprop is that of Mnih et al. 2015"""
     clip: float = 10.0
     """longest gradient; 0 leaves it as it is"""
 
 
-def begun(settings: OnWorld, run: Run, world: str = "") -> tuple[Acting, dict]:
-    """The worlds, their first episodes begun, and the facts of the model; `world` in place of the one in the settings."""
-    world = world or settings.world
-    here = worlds.make(world, settings.worlds)
+def make_envs(settings: OnEnv, run: Run, env: str = "") -> tuple[EnvRunner, dict]:
+    """The environments, their first episodes begun, and the facts of the model; `environment` in place of the one in the settings."""
+    env = env or settings.env
+    here = envs.make(env, settings.num_envs)
     shape = here.observation.shape
     images = len(shape) == 3
     stack = settings.stack if images and min(shape[1:]) >= 36 else 1
-    acting = Acting(here, run.seed, stack, clipped=here.cut)
-    facts = {"world": world, "stack": stack, "shape": list(acting.shape), "actions": here.actions}
-    return acting, facts
+    runner = EnvRunner(here, run.seed, stack, clipped=here.cut)
+    facts = {"env": env, "stack": stack, "shape": list(runner.shape), "actions": here.actions}
+    return runner, facts
 
 
-def keep(run: Run, facts: dict) -> None:
-    """Write down what must be known to rebuild the model, once nothing is left to refuse; and say what the world is like."""
-    run.keep("facts", facts)
-    say(run, f"{facts['world']}: {worlds.described(facts)}")
+def record_facts(run: Run, facts: dict) -> None:
+    """Write down what must be known to rebuild the model, once nothing is left to refuse; and say what the environment is like."""
+    run.write_json("facts", facts)
+    say(run, f"{facts['env']}: {envs.described(facts)}")
 
 
 def trunk(facts: dict, width: int = 512, layers: Sequence | None = None) -> Trunk:
-    """For pictures convolutions, those of deep Q-learning or `layers` where frames are large; vectors are standardised,
+    """For images convolutions, those of deep Q-learning or `layers` where frames are large; vectors are standardised,
     and the heads are whole networks."""
     shape = tuple(facts["shape"])
     if len(shape) == 3:
@@ -184,7 +184,7 @@ def trunk(facts: dict, width: int = 512, layers: Sequence | None = None) -> Trun
 
 
 def raw(facts: dict) -> Trunk:
-    """Vectors as they are, for methods whose heads are whole networks; for pictures, convolutions."""
+    """Vectors as they are, for methods whose heads are whole networks; for images, convolutions."""
     return trunk(facts) if len(facts["shape"]) == 3 else Identity(facts["shape"][0])
 
 
@@ -192,15 +192,15 @@ def by_numbers(name: str, facts: dict) -> None:
     """Raises CaudexError where one chooses among a few actions, for a system that acts with numbers."""
     if count := facts["actions"].get("count"):
         raise CaudexError(
-            f"{facts['world']} is acted in by choosing among {count} actions, {name} acts with numbers; take dqn or ppo."
+            f"{facts['env']} is acted in by choosing among {count} actions, {name} acts with numbers; take dqn or ppo."
         )
 
 
-def rollouts(settings: OnRollouts, acting: Acting, learner: Learner, run: Run) -> Rollouts:
+def rollouts(settings: OnRollouts, runner: EnvRunner, learner: Learner, run: Run) -> Rollouts:
     """The source that acts by the signal `policy` and learns from that alone; rewards are scaled where they are not cut."""
     return Rollouts(
-        acting, learner, "policy", settings.horizon, settings.batch, settings.epochs, settings.gamma, settings.lam,
-        scaled=not acting.clipped, seed=run.seed,
+        runner, learner, "policy", settings.horizon, settings.batch, settings.epochs, settings.gamma, settings.gae_lambda,
+        scaled=not runner.clipped, seed=run.seed,
     )  # fmt: skip
 
 
@@ -208,14 +208,14 @@ def proximal(settings: OnRollouts, facts: dict) -> Learner:
     """A policy that takes small steps and a value; the learning rate falls to nothing."""
     policy = ClippedPolicy(facts["actions"], hidden(facts), settings.entropy, clip=settings.clip)
     optimizer = partial(Adam, lr=settings.lr, eps=1e-5)
-    signals = further(settings, {"policy": policy}, facts)
+    signals = all_signals(settings, {"policy": policy}, facts)
     return Learner(trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
 
 
-def remembered(settings: OnReplay, acting: Acting, learner: Learner, run: Run, **further) -> Replay:
+def replay_source(settings: OnReplay, runner: EnvRunner, learner: Learner, run: Run, **further) -> Replay:
     """The source that acts by the signal `policy` and remembers."""
     return Replay(
-        acting, learner, "policy", settings.capacity, settings.batch, settings.start, settings.every, settings.gamma,
+        runner, learner, "policy", settings.buffer_size, settings.batch, settings.learning_starts, settings.every, settings.gamma,
         seed=run.seed, folder=run.stage("training").path / "replay", **further,
     )  # fmt: skip
 
@@ -225,7 +225,7 @@ def values(settings: OnValues, facts: dict) -> Learner:
     shape = tuple(facts["shape"])
     if "count" not in facts["actions"]:
         raise CaudexError(
-            f"{settings.world} is acted in with numbers, this method chooses among actions; take ppo or sac."
+            f"{settings.env} is acted in with numbers, this method chooses among actions; take ppo or sac."
         )
     if len(shape) == 3:
         large = min(shape[1:]) >= 36
@@ -234,30 +234,44 @@ def values(settings: OnValues, facts: dict) -> Learner:
     else:
         body, layers = raw(facts), (settings.width or 128,) * 2
     signal = QLearning(
-        facts["actions"]["count"], layers, settings.double, settings.duelling, settings.noisy, settings.atoms, settings.span,
-        settings.renew, settings.explore, settings.exploring, settings.noise,
+        facts["actions"]["count"], layers, settings.double, settings.dueling, settings.noisy, settings.atoms, settings.span,
+        settings.target_interval, settings.final_epsilon, settings.exploration_fraction, settings.noise,
     )  # fmt: skip
-    signals = further(settings, {"policy": signal}, facts)
+    signals = all_signals(settings, {"policy": signal}, facts)
     return Learner(body, signals, partial(OPTIMIZERS[settings.optimizer], lr=settings.lr), clip=settings.clip or None)
 
 
-def by_values(settings: OnValues, run: Run) -> Player:
+def by_values(settings: OnValues, run: Run) -> Agent:
     """Act, remember, and learn the worth of actions from what is remembered: dqn, and all that was built on it."""
-    acting, facts = begun(settings, run)
+    runner, facts = make_envs(settings, run)
     with run.seeded("weights"):
         learner = values(settings, facts)
-    source = remembered(settings, acting, learner, run, steps=settings.returns, priority=settings.priority)
-    keep(run, facts)
+    source = replay_source(settings, runner, learner, run, steps=settings.n_step, priority=settings.priority)
+    record_facts(run, facts)
     fit(learner, sources(learner, source, facts, run), **settings.budget(1.0), run=run.stage("training"))
-    return finish(Player(learner, facts), run)
+    return finish(Agent(learner, facts), run)
 
 
 def check_values(settings: OnValues) -> None:
     """Raises CaudexError for a setting out of range."""
     check_replay(settings)
     endless = float("inf")
-    inside(settings, atoms=(1, 1001), span=(1e-6, endless), returns=(1, 1000), priority=(0, 10), renew=(1, endless))
-    inside(settings, explore=(0, 1), exploring=(1e-6, 1), noise=(0, 10), width=(0, 1 << 16), clip=(0, endless))
+    check_range(
+        settings,
+        atoms=(1, 1001),
+        span=(1e-6, endless),
+        n_step=(1, 1000),
+        priority=(0, 10),
+        target_interval=(1, endless),
+    )
+    check_range(
+        settings,
+        final_epsilon=(0, 1),
+        exploration_fraction=(1e-6, 1),
+        noise=(0, 10),
+        width=(0, 1 << 16),
+        clip=(0, endless),
+    )
 
 
 def sources(learner: Learner, source: Rollouts | Replay, facts: dict, run: Run) -> dict:
@@ -267,10 +281,10 @@ def sources(learner: Learner, source: Rollouts | Replay, facts: dict, run: Run) 
     return dict.fromkeys(learner.signals, source)
 
 
-def further(settings: OnWorld, own: dict[str, Signal], facts: dict) -> dict[str, Signal]:
-    """The signals that act, and those of `--also`; raises CaudexError where a world shows no pictures to compare."""
+def all_signals(settings: OnEnv, own: dict[str, Signal], facts: dict) -> dict[str, Signal]:
+    """The signals that act, and those of `--also`; raises CaudexError where an environment shows no images to compare."""
     if settings.also and len(facts["shape"]) < 3:
-        raise CaudexError(f"--also {settings.also[0]}: {settings.world} shows no pictures to compare; leave it out.")
+        raise CaudexError(f"--also {settings.also[0]}: {settings.env} shows no images to compare; leave it out.")
     return settings.joined(own, facts)
 
 
@@ -284,16 +298,16 @@ def hidden(facts: dict) -> tuple[int, ...]:
     return () if len(facts["shape"]) == 3 else (64, 64)
 
 
-def finish(player: Player, run: Run) -> Player:
-    """Keep returns of the same beginnings, played by the policy and at random; and a sheet of pictures of an episode."""
+def finish(player: Agent, run: Run) -> Agent:
+    """Keep returns of the same beginnings, played by the policy and at random; and a sheet of images of an episode."""
     with run.counting(player):
         own = player.play(EPISODES, run.seed, silent=run.root.quiet)
-    chance = at_random(player.world, EPISODES, run.seed, silent=run.root.quiet)
-    run.keep("results", {"policy": summary(own), "random": summary(chance), "episodes": EPISODES})
+    chance = at_random(player.env, EPISODES, run.seed, silent=run.root.quiet)
+    run.write_json("results", {"policy": summary(own), "random": summary(chance), "episodes": EPISODES})
     try:
         images, total, _ = player.watch(run.seed, most=12)
     except CaudexError as error:
-        say(run, f"no pictures of an episode: {error}")
+        say(run, f"no images of an episode: {error}")
         return player
     with run.figure("episode", width=9.0, height=3.4) as axis:
         axis.imshow(filming.sheet(images))
@@ -313,27 +327,28 @@ def told(found: dict[str, float]) -> tuple[str, ...]:
     return f"{found['return']:,.1f}", interval, f"{found['worst']:,.1f}", f"{found['best']:,.1f}"
 
 
-def check(settings: OnWorld) -> None:
+def check(settings: OnEnv) -> None:
     """Raises CaudexError for a setting out of range."""
-    inside(settings, experience=(1, float("inf")), worlds=(1, 4096), stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10))
+    check_range(settings, total_steps=(1, float("inf")), num_envs=(1, 4096), stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10))
 
 
 def check_rollouts(settings: OnRollouts) -> None:
     """Raises CaudexError for a setting out of range."""
-    inside(settings, horizon=(1, 1 << 20), batch=(2, 1 << 20), epochs=(1, 1000), lam=(0, 1))
-    inside(settings, clip=(1e-3, 10), entropy=(0, 10))
-    if settings.batch > (most := settings.horizon * settings.worlds):
+    check_range(settings, horizon=(1, 1 << 20), batch=(2, 1 << 20), epochs=(1, 1000), gae_lambda=(0, 1))
+    check_range(settings, clip=(1e-3, 10), entropy=(0, 10))
+    if settings.batch > (most := settings.horizon * settings.num_envs):
         raise CaudexError(
             f"--batch {settings.batch:,} is more than there is to learn from at once: --horizon {settings.horizon:,} steps of "
-            f"--worlds {settings.worlds:,} are {most:,}; give a lower --batch."
+            f"--num-envs {settings.num_envs:,} are {most:,}; give a lower --batch."
         )
 
 
 def check_replay(settings: OnReplay) -> None:
     """Raises CaudexError for a setting out of range."""
     endless = float("inf")
-    inside(settings, capacity=(100, endless), start=(0, endless), batch=(1, 1 << 20), every=(1, 1000))
-    if settings.start >= settings.experience:
+    check_range(settings, buffer_size=(100, endless), learning_starts=(0, endless), batch=(1, 1 << 20), every=(1, 1000))
+    if settings.learning_starts >= settings.total_steps:
         raise CaudexError(
-            f"--start {settings.start:,} steps at random leave nothing of --experience {settings.experience:,}; give a lower --start."
+            f"--learning-starts {settings.learning_starts:,} steps at random leave nothing of --total-steps "
+            f"{settings.total_steps:,}; give a lower --learning-starts."
         )

@@ -10,17 +10,17 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
-from caudex.core.system import System, inside
+from caudex.core.system import System, check_range
 from caudex.experience import Rollouts
-from caudex.models.agent import Player
+from caudex.models.agent import Agent
 from caudex.signals.trust_region import TrustRegion, by_trust_region
 from caudex.systems.reward import shared as reward
-from caudex.systems.reward.shared import OnWorld
+from caudex.systems.reward.shared import OnEnv
 
 
 @dataclass
-class Trpo(OnWorld, System):
-    """A world and its reward alone: trust region policy optimisation (Schulman et al. 2015).
+class TRPO(OnEnv, System):
+    """An environment and its reward alone: trust region policy optimisation (Schulman et al. 2015).
 
     Its step is along the natural gradient, as far as the trust region goes; then the value learns of the same rollout.
     """
@@ -29,28 +29,28 @@ class Trpo(OnWorld, System):
     """learning rate of the value"""
     horizon: int = 256
     """steps in each environment between two steps of the policy"""
-    lam: float = 0.95
+    gae_lambda: float = 0.95
     """lambda of generalised advantage estimation"""
     size: float = 0.01
     """of the trust region: nats by which a step may change the policy"""
 
-    feeds: ClassVar = ()  # its step is for the policy alone
+    accepts: ClassVar = ()  # its step is for the policy alone
     scales: ClassVar = {
-        "tiny": {"experience": 2048, "horizon": 64},
-        "paper": {"world": "Swimmer-v5", "experience": 10_000_000, "worlds": 50, "horizon": 1000, "lam": 1.0, "size": 0.01},
+        "tiny": {"total_steps": 2048, "horizon": 64},
+        "paper": {"env": "Swimmer-v5", "total_steps": 10_000_000, "num_envs": 50, "horizon": 1000, "gae_lambda": 1.0, "size": 0.01},
     }  # fmt: skip
 
-    def train(self, run: Run) -> Player:
-        acting, facts = reward.begun(self, run)
+    def train(self, run: Run) -> Agent:
+        runner, facts = reward.make_envs(self, run)
         with run.seeded("weights"):
             learner = self.learner(facts)
-        whole = self.horizon * self.worlds
+        whole = self.horizon * self.num_envs
         source = Rollouts(
-            acting, learner, "policy", self.horizon, whole, 1, self.gamma, self.lam, scaled=not acting.clipped, seed=run.seed,
+            runner, learner, "policy", self.horizon, whole, 1, self.gamma, self.gae_lambda, scaled=not runner.clipped, seed=run.seed,
         )  # fmt: skip
-        reward.keep(run, facts)
+        reward.record_facts(run, facts)
         fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=by_trust_region)
-        return reward.finish(Player(learner, facts), run)
+        return reward.finish(Agent(learner, facts), run)
 
     def learner(self, facts: dict) -> Learner:
         policy = TrustRegion(facts["actions"], reward.hidden(facts), self.size)
@@ -59,4 +59,4 @@ class Trpo(OnWorld, System):
     def check(self) -> None:
         super().check()
         reward.check(self)
-        inside(self, horizon=(2, 1 << 20), lam=(0, 1), size=(1e-9, 10))
+        check_range(self, horizon=(2, 1 << 20), gae_lambda=(0, 1), size=(1e-9, 10))

@@ -1,4 +1,4 @@
-"""labels-saved: how many labels does each signal save on these pictures?"""
+"""labels-saved: how many labels does each signal save on these images?"""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.pool import carry_out
 from caudex.core.registry import find, places
-from caudex.core.run import Run, derived
-from caudex.core.system import System, can_join, finish, inside, intact, load, scaled, start
+from caudex.core.run import Run, derive_seed
+from caudex.core.system import System, can_join, check_range, finish, is_complete, load, scaled, start
 from caudex.data import Batch, Split
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.labels_saved import image, summary, told
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
 from caudex.systems.pretraining.shared import Pretraining
-from caudex.systems.shared import network, noted
+from caudex.systems.shared import network, record_facts
 
 
 @dataclass
 class LabelsSaved(FewLabels, System):
-    """How many labels does each signal save on your pictures? `caudex labels-saved --data photos/`.
+    """How many labels does each signal save on your images? `caudex labels-saved --data photos/`.
 
     For each number of labels: supervised alone, noisy-student, each signal learned first and then fine-tuned, the last
     of them followed by noisy-student, and signals beside the labels, all with the same compute. A signal is learned once, with one seed, and fine-tuned for
@@ -67,13 +67,13 @@ class LabelsSaved(FewLabels, System):
             raise CaudexError("labels-saved trains in processes of one device each; use --processes, not --devices.")
         split = few_labels.split(replace(self, labels_per_class=0))
         few_labels.testable(split)
-        facts = noted(run, split)
+        facts = record_facts(run, split)
         flops = 3.0 * self.steps * self.batch * network(self, facts).flops(tuple(facts["shape"]))
         for system in self.methods().values():
             tried(few_labels.learner(system, facts), split)
         for name in self.first:
             tried(self.pretraining(name, flops).learner(facts), split)
-        tested = f"tested on {len(split.test):,} pictures"
+        tested = f"tested on {len(split.test):,} images"
         say(run, f"each method has {flops / 1e12:,.3g} TFLOP for each number and draw of labels; {tested}")
         folder = run.path.resolve() / "stages"  # another machine's working folder may be another
         jobs = [(self.pretraining(name, flops), folder / name, self.seed, run.hardware) for name in self.first]
@@ -82,17 +82,17 @@ class LabelsSaved(FewLabels, System):
         jobs = [(system, folder / "cells" / name, seed, run.hardware) for name, system, seed, _ in cells]
         measured = carry_out(cell, jobs, self.processes, self.cluster)
         for found in (*learned.values(), *measured):
-            run.spend(found["flops"], found["seconds"])
+            run.add_cost(found["flops"], found["seconds"])
         rows = [about | {"accuracy": found["accuracy"]} for (*_, about), found in zip(cells, measured)]
         run.table("cells", rows)
         most = len(split.labelled) / len(split.labelled.classes)
         results = {"table": summary(rows, most), "probes": {name: found["probes"] for name, found in learned.items()}}
-        run.keep("results", results)
+        run.write_json("results", results)
         image(run, results)
         return load(folder / self.first[-1])
 
     def pretraining(self, name: str, flops: float) -> System:
-        """The system of that name on these pictures and this network, with its share of the compute."""
+        """The system of that name on these images and this network, with its share of the compute."""
         kept = ("data", "labels", "seed", "size", "mirror", "trunk", "width", "depth", "stride")
         return replace(scaled(name), **{key: getattr(self, key) for key in kept}, flops=flops * self.share)
 
@@ -120,12 +120,12 @@ class LabelsSaved(FewLabels, System):
                     begin = str(folder / system.start) if system.start else None
                     system = replace(system, labels_per_class=count, draw=draw, flops=own, start=begin)
                     about = {"method": method, "labels": count, "draw": draw}
-                    yield f"{method}, {count or 'all'}, {draw}", system, derived(self.seed, draw), about
+                    yield f"{method}, {count or 'all'}, {draw}", system, derive_seed(self.seed, draw), about
 
     def model(self, facts: dict) -> Any:
         return self.pretraining(self.first[-1], 1.0).model(facts)
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         """Accuracy; an arrow where a gain or a loss against supervised is shown; how many labels that would need."""
         table = results["table"]
         counts = list(dict.fromkeys(row["labels"] for row in table))
@@ -142,7 +142,7 @@ class LabelsSaved(FewLabels, System):
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        table = run.kept("results")["table"]
+        table = run.read_json("results")["table"]
         few = min((row["labels"] for row in table), key=lambda count: abs(count - 10))
         methods = {row["method"]: row["accuracy"] for row in table if row["labels"] == few}
         said = self.statement.replace("a signal learned", self.first[-1])
@@ -151,7 +151,7 @@ class LabelsSaved(FewLabels, System):
     def check(self) -> None:
         super().check()
         few_labels.check(self)
-        inside(self, draws=(2, 1000), share=(0.05, 0.95), processes=(1, 1000))
+        check_range(self, draws=(2, 1000), share=(0.05, 0.95), processes=(1, 1000))
         for name in ("minutes", "flops", "also", "labels_per_class", "draw", "start"):
             if getattr(self, name) not in (None, ()):
                 flag = name.replace("_", "-")
@@ -168,18 +168,16 @@ class LabelsSaved(FewLabels, System):
                     f"--{name} {' '.join(map(str, values))}: something stands there twice; name each once."
                 )
         for words in self.beside:
-            can_join(words.split("+"), self.feeds)
+            can_join(words.split("+"), self.accepts)
         for name in self.first:
             if not issubclass(find("systems", name), Pretraining):
                 fit = [known for known in places("systems") if issubclass(find("systems", known), Pretraining)]
-                raise CaudexError(
-                    f"--first {name} does not learn without labels from pictures; choose {', '.join(fit)}."
-                )
+                raise CaudexError(f"--first {name} does not learn without labels from images; choose {', '.join(fit)}.")
 
 
 @torch.no_grad()
 def tried(learner: Learner, split: Split) -> None:
-    """Two pictures go through: a signal that cannot learn from such is found out before the first training."""
+    """Two images go through: a signal that cannot learn from such is found out before the first training."""
     rows = torch.arange(min(2, len(split.every)))
     images = split.every.fetch(rows).float() / 255
     learner(dict.fromkeys(learner.signals, Batch(images, torch.zeros_like(rows), rows, other=images)))
@@ -188,22 +186,22 @@ def tried(learner: Learner, split: Split) -> None:
 def pretrained(system: System, path: Path, seed: int, hardware: Hardware) -> dict:
     """Learn without labels: what its features are worth, and what it cost."""
     run = _quiet(path, seed, hardware)
-    if not intact(run):
+    if not is_complete(run):
         start(system, run)
         finish(system.train(run), run)
-    return {"probes": run.kept("results"), **run.kept("compute")}
+    return {"probes": run.read_json("results"), **run.read_json("compute")}
 
 
 def cell(system: System, path: Path, seed: int, hardware: Hardware) -> dict:
     """One method with one draw of so many labels: its accuracy, and what it cost; the weights are not kept."""
     run = _quiet(path, seed, hardware)
-    if found := run.kept("cell"):
+    if found := run.read_json("cell"):
         return found
     start(system, run)
     split = few_labels.split(system)
     net = system.classifier(run, replace(split, test=split.test.take(slice(0, 0))))  # no curves of the test
     found = {"accuracy": net.accuracy(split.test), **run.compute.report()}
-    run.keep("cell", found)
+    run.write_json("cell", found)
     shutil.rmtree(path / "stages", ignore_errors=True)
     return found
 

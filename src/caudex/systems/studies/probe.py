@@ -22,7 +22,7 @@ from caudex.models.classifier import Classifier, interval
 from caudex.models.encoder import recalibrate
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import found, noted
+from caudex.systems.shared import found, record_facts
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Probe(FewLabels, System):
             raise CaudexError("--start is missing: say which run to probe, as in `caudex probe RUN`.")
         split = few_labels.split(self)
         few_labels.testable(split)
-        facts = noted(run, split)
+        facts = record_facts(run, split)
         with run.seeded("weights"):
             random = few_labels.learner(self, facts).trunk
         random.standardise.measure(split.every.some(2000).fetch(slice(None)))
@@ -70,10 +70,10 @@ class Probe(FewLabels, System):
             scratch = replace(self, start=None).tuned(run.stage(f"scratch-{share:g}"), part)
             both = {"tuned": tested(net, split.test), "scratch": tested(scratch, split.test)}
             tunings.append({"labels": len(part.labelled), "share": share} | both)
-        run.keep("results", {"layers": layers, "fine-tuning": tunings})
+        run.write_json("results", {"layers": layers, "fine-tuning": tunings})
         return net
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         count = results["fine-tuning"][0]["tuned"]["tested"]
 
         def told(accuracy: float) -> str:
@@ -91,7 +91,7 @@ class Probe(FewLabels, System):
         return rows
 
     def labelled(self, split: Split, share: float) -> Tensor:
-        """Rows of a share of each class, at least one picture; a smaller share lies within a larger."""
+        """Rows of a share of each class, at least one image; a smaller share lies within a larger."""
         counts = torch.bincount(split.labelled.labels, minlength=len(split.labelled.classes))
         wanted = (counts * share).round().clamp_min(1).long().tolist()
         return stratified(split.labelled.labels, wanted, self.seed, "share")
@@ -102,7 +102,7 @@ class Probe(FewLabels, System):
     def claim(self, run: Run) -> Claim:
         """At the smallest share of labels."""
         self.train(run)
-        few = min(run.kept("results")["fine-tuning"], key=lambda row: row["share"])
+        few = min(run.read_json("results")["fine-tuning"], key=lambda row: row["share"])
         return Claim(self.statement, few["tuned"]["accuracy"], {"from scratch": few["scratch"]["accuracy"]})
 
     def model(self, facts: dict) -> Classifier:

@@ -19,14 +19,14 @@ from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel, moved
 from caudex.systems.text import shared as reading
 from caudex.systems.text.shared import OnTexts, facts_of, worth
-from caudex.trunks import BERT
+from caudex.trunks import BERT_LAYOUT
 
 TESTED = 40
 """batches of held-out text"""
 
 
 @dataclass
-class Bert(OnTexts, System):
+class BERT(OnTexts, System):
     """Texts alone: tell hidden tokens from what stands on both sides, and whether a passage follows (Devlin et al. 2019).
 
     `caudex fill RUN "The man went to the [MASK]."` shows what it learned, and `caudex train text-labels --from RUN`
@@ -57,8 +57,8 @@ class Bert(OnTexts, System):
 
     def train(self, run: Run) -> LanguageModel:
         texts = reading.read(self, run, self.context)
-        facts = facts_of(self, texts, BERT)
-        run.keep("facts", facts)
+        facts = facts_of(self, texts, BERT_LAYOUT)
+        run.write_json("facts", facts)
         with run.seeded("weights"):
             made = self.learner(facts)
         source = self.batches(texts.known, texts.tokenizer, self.batch, run.seed)
@@ -76,7 +76,7 @@ class Bert(OnTexts, System):
         with run.counting(model):
             found = figures(made, test)
         found |= {"unigram": facts["unigram"], "parameters": sum(p.numel() for p in model.parameters())}
-        run.keep("results", found)
+        run.write_json("results", found)
         self.write_samples(run, model, texts.held)
         return model
 
@@ -109,7 +109,7 @@ class Bert(OnTexts, System):
             said.append(f"{text}\n  {told}; it was {tokenizer.token(tokens[middle])}")
         run.write("samples.txt", "\n\n".join(said) + "\n")
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         rows = [("held-out text", "this model", "by frequency alone")]
         rows.append(("loss of hidden tokens", f"{results['masked-token loss']:.3f}", f"{results['unigram']:.3f}"))
         rows.append(("hidden tokens right", f"{results['masked-token accuracy']:.1%}", ""))
@@ -133,7 +133,7 @@ class Bert(OnTexts, System):
         if not self.tasks:
             raise CaudexError("--tasks is empty; name one set of labelled texts at least, such as films.")
         model = self.train(run)
-        spent = run.stage("pretraining").kept("finished")["flops"]
+        spent = run.stage("pretraining").read_json("finished")["flops"]
         sizes = {
             name: getattr(self, name)
             for name in ("data", "column", "strict", "context", "depth", "width", "heads", "rotary")
@@ -142,7 +142,7 @@ class Bert(OnTexts, System):
         other = replace(find("systems", "gpt")(**sizes), flops=spent, steps=1, lr=self.lr)
         rival = other.train(run.stage("next-token"))
         with run.stage("untrained").seeded("weights"):
-            untrained = LanguageModel(self.learner(run.kept("facts")), run.kept("facts"))
+            untrained = LanguageModel(self.learner(run.read_json("facts")), run.read_json("facts"))
         models = {"bert": model, "next token, same compute": rival, "untrained trunk": untrained}
         found: dict[str, list[float]] = {name: [] for name in models}
         further = {}

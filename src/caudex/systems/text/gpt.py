@@ -20,14 +20,14 @@ from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel
 from caudex.systems.text import shared as reading
 from caudex.systems.text.shared import OnTexts, Texts, facts_of, worth
-from caudex.trunks import GPT2
+from caudex.trunks import GPT2_LAYOUT
 
 TESTED = 400
 """windows of held-out text, at most"""
 
 
 @dataclass
-class Gpt(OnTexts, System):
+class GPT(OnTexts, System):
     """Running text alone: tell the next token, and so go on with any prompt (Radford et al. 2019).
 
     `caudex generate RUN "..."` goes on with a text, `caudex ask RUN` answers from the prompt alone, and
@@ -45,7 +45,7 @@ class Gpt(OnTexts, System):
             "batch": 512, "lr": 2.5e-4, "steps": 800_000,
         },
     }  # fmt: skip
-    feeds: ClassVar = ("tokens",)
+    accepts: ClassVar = ("tokens",)
     measure: ClassVar = "share of the bits of token frequencies that is saved"
     statement: ClassVar = (
         "a transformer that tells the next token needs fewer bits for new text than a dictionary coder"
@@ -55,13 +55,13 @@ class Gpt(OnTexts, System):
         return self.learned(run, reading.read(self, run, self.context))
 
     def learned(self, run: Run, texts: Texts) -> LanguageModel:
-        facts = facts_of(self, texts, GPT2)
-        run.keep("facts", facts)
+        facts = facts_of(self, texts, GPT2_LAYOUT)
+        run.write_json("facts", facts)
         with run.seeded("weights"):
             made = self.learner(facts)
         windows = evaluation_windows(texts.held, self.context, TESTED)
         source = TokenBatches(texts.known, self.batch, self.context, run.seed)
-        sources = {"next-token": source} | self.feed(self.further(facts), tokens=source)
+        sources = {"next-token": source} | self.feed(self.extra_signals(facts), tokens=source)
         watched = windows[:: max(1, len(windows) // 40)]
         fit(
             made,
@@ -72,7 +72,7 @@ class Gpt(OnTexts, System):
         )
         model = LanguageModel(made, facts)
         with run.counting(model):
-            run.keep("results", measured(model, texts, windows))
+            run.write_json("results", measured(model, texts, windows))
         self.write_samples(run, model, texts.held)
         return model
 
@@ -93,7 +93,7 @@ class Gpt(OnTexts, System):
             said.append(f"{prompt}|{went_on}")
         run.write("samples.txt", "\n\n----\n\n".join(said) + "\n")
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         rows = [("held-out text", "this model", "token frequencies")]
         for name in ("nats a token", "perplexity", "bits a byte"):
             rows.append((name, *(f"{results[whose][name]:,.3f}" for whose in ("model", "frequencies"))))
@@ -115,7 +115,7 @@ class Gpt(OnTexts, System):
 
     def claim(self, run: Run) -> Claim:
         texts = reading.read(self, run, self.context)
-        model, found = self.learned(run, texts), run.kept("results")
+        model, found = self.learned(run, texts), run.read_json("results")
         windows = evaluation_windows(texts.held, self.context, TESTED)
         own, base = found["model"]["bits a byte"], found["frequencies"]["bits a byte"]
         coded = dictionary_coder(texts.known, windows)

@@ -12,7 +12,7 @@ from caudex import data
 from caudex.core.console import say
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
-from caudex.core.system import System, inside
+from caudex.core.system import System, check_range
 from caudex.data.images.splits import order
 from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel
@@ -46,7 +46,7 @@ class SemanticSearch(System):
     def train(self, run: Run) -> LanguageModel:
         model, _ = encoder(self.start)
         titles, bodies = self.headlines()
-        run.keep("facts", {"start": self.start})
+        run.write_json("facts", {"start": self.start})
         say(run, f"reading {len(bodies):,} documents of up to {self.words} words")
         with run.counting(model):
             sets = {
@@ -57,7 +57,7 @@ class SemanticSearch(System):
             for name, texts in sets.items():
                 index = Index(model, [Passage(i, text) for i, text in enumerate(texts)], encode(model, texts))
                 results[name] = {"queries": len(titles), **{by: found(index, titles, by) for by in BY}}
-        run.keep("results", results)
+        run.write_json("results", results)
         return model
 
     def headlines(self) -> tuple[list[str], list[str]]:
@@ -77,7 +77,7 @@ class SemanticSearch(System):
     def model(self, facts: dict) -> LanguageModel:
         return encoder(facts["start"])[0]
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         rows = [("mean reciprocal rank", *BY, "queries")]
         for name, row in results.items():
             rows.append((name, *(f"{row[by]['reciprocal rank']:.3f}" for by in BY), f"{row['queries']:,}"))
@@ -86,14 +86,14 @@ class SemanticSearch(System):
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        ranks = {name: {by: row[by]["reciprocal rank"] for by in BY} for name, row in run.kept("results").items()}
+        ranks = {name: {by: row[by]["reciprocal rank"] for by in BY} for name, row in run.read_json("results").items()}
         strange = ranks["no word shared"]
         further = {f"headlines, {by}": rank for by, rank in ranks["headlines"].items()} | {"both": strange["both"]}
         return Claim(self.statement, strange["meaning"], {"BM25": strange["words"]}, further)
 
     def check(self) -> None:
         super().check()
-        inside(self, documents=(10, 1 << 20), words=(5, 100_000))
+        check_range(self, documents=(10, 1 << 20), words=(5, 100_000))
 
 
 def without(title: str, body: str) -> str:

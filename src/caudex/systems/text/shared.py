@@ -21,7 +21,7 @@ from caudex.core.fetch import cache_folder
 from caudex.core.learner import Learner, cosine
 from caudex.core.run import Run
 from caudex.core.signal import Signal
-from caudex.core.system import inside
+from caudex.core.system import check_range
 from caudex.data import LabelledTexts, Stream, Tokenizer
 from caudex.data.images import splits
 from caudex.evaluation.probing import linear
@@ -143,9 +143,9 @@ def on_features(model: LanguageModel, known: LabelledTexts, asked: LabelledTexts
 def check(settings: OnTexts) -> None:
     """Raises CaudexError for a setting out of range."""
     endless = float("inf")
-    inside(settings, vocabulary=(1, endless), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
-    inside(settings, heads=(1, settings.width), dropout=(0, 0.9), batch=(1, 1 << 20), lr=(1e-8, 10), decay=(0, 10))
-    inside(settings, held_out=(0.001, 0.9))
+    check_range(settings, vocabulary=(1, endless), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
+    check_range(settings, heads=(1, settings.width), dropout=(0, 0.9), batch=(1, 1 << 20), lr=(1e-8, 10), decay=(0, 10))
+    check_range(settings, held_out=(0.001, 0.9))
     if settings.width % settings.heads:
         raise CaudexError(
             f"--width {settings.width} cannot be shared out among --heads {settings.heads}; choose a multiple."

@@ -19,7 +19,7 @@ from caudex.core.fit import fit, restore
 from caudex.core.hardware import make_fabric
 from caudex.core.learner import Learner, cosine
 from caudex.core.run import Run
-from caudex.core.system import System, inside, load
+from caudex.core.system import System, check_range, load
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encoded
 from caudex.data.images.splits import stratified
 from caudex.evaluation.baselines.sklearn import words_counted
@@ -29,7 +29,7 @@ from caudex.models.classifier import interval
 from caudex.models.language_model import LanguageModel
 from caudex.models.text_classifier import TextClassifier
 from caudex.systems.text.shared import on_features
-from caudex.trunks import GPT2, Transformer
+from caudex.trunks import GPT2_LAYOUT, Transformer
 
 
 @dataclass
@@ -80,7 +80,7 @@ class TextLabels(System):
     def train(self, run: Run) -> TextClassifier:
         begun = self.begun(run)
         known, test, facts = self.texts(begun)
-        run.keep("facts", facts)
+        run.write_json("facts", facts)
         rows = encoded(Tokenizer.of(facts["tokenizer"]), known.texts, known.second, facts["trunk"]["context"])
         cut = sum(len(tokens) >= facts["trunk"]["context"] for tokens, _ in rows)
         said = f"; of {cut:,} longer than {facts['trunk']['context']} tokens the beginning counts" if cut else ""
@@ -99,7 +99,7 @@ class TextLabels(System):
             found["words counted"] = words_counted(known, texts)
             on = f", on {name}" if name else ""
             results |= {who + on: with_interval(accuracy, len(texts)) for who, accuracy in found.items()}
-        run.keep("results", results)
+        run.write_json("results", results)
         self.draw(run, net, test)
         return net
 
@@ -129,7 +129,7 @@ class TextLabels(System):
         else:
             tokenizer = Tokenizer.learn("bpe", list(enumerate(known.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
-            trunk = GPT2 | sizes | {"vocabulary": tokenizer.size, "mean": True}
+            trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.size, "mean": True}
         return known, test, {"trunk": trunk, "tokenizer": tokenizer.description, "classes": list(whole.classes)}
 
     def other(self, name: str, facts: dict) -> LabelledTexts:
@@ -177,7 +177,7 @@ class TextLabels(System):
                 axis.set_title(f"is {test.classes[test.labels[i]]}", size=8, loc="left")
             np.atleast_1d(axes)[0].legend(fontsize=7, loc="upper right")
 
-    def tell(self, results: dict) -> list[tuple]:
+    def result_rows(self, results: dict) -> list[tuple]:
         rows = [("", "accuracy", "95% interval")]
         for name, found in results.items():
             if isinstance(found, dict):
@@ -199,14 +199,14 @@ class TextLabels(System):
                 "--from is missing: say which run has read before, as in `caudex claim text-labels --from RUN`."
             )
         self.train(run)
-        found = {name: row["accuracy"] for name, row in run.kept("results").items() if isinstance(row, dict)}
+        found = {name: row["accuracy"] for name, row in run.read_json("results").items() if isinstance(row, dict)}
         own = found.pop("fine-tuned")
         return Claim(self.statement, own, {name: found.pop(name) for name in ("from scratch", "words counted")}, found)
 
     def check(self) -> None:
         super().check()
         endless = float("inf")
-        inside(
+        check_range(
             self,
             labels_per_class=(0, endless),
             batch=(2, endless),
@@ -215,7 +215,7 @@ class TextLabels(System):
             decay=(0, 10),
             dropout=(0, 0.9),
         )
-        inside(self, context=(8, endless), depth=(1, 1000), width=(8, 100_000), heads=(1, self.width))
+        check_range(self, context=(8, endless), depth=(1, 1000), width=(8, 100_000), heads=(1, self.width))
         if self.width % self.heads:
             raise CaudexError(
                 f"--width {self.width} cannot be shared out among --heads {self.heads}; choose a multiple."
