@@ -200,7 +200,7 @@ def test_both_forms_are_counted_alike():
     assert costs[0] == costs[1] > 0
 
 
-@pytest.mark.parametrize("number_format", ["--asynchronous", "--no-asynchronous"])
+@pytest.mark.parametrize("form", ["--asynchronous", "--no-asynchronous"])
 def test_a_further_signal_stands_on_the_trunk(form, tmp_path):
     done(
         "train", "a3c", "--env", "pixels/reacher", "--also", "bilinear-contrast:0.1", form, *TINY,

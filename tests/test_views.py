@@ -42,7 +42,7 @@ IDENTITIES = [
     Compose(()), Crop(0), ResizedCrop(scale=(1, 1), ratio=(1, 1)), Flip(0.0), Shift(0.0), Rotate(0.0), Scale(0.0),
     Shear(0.0), Colour(0, 0, 0, 0), Colour(p=0.0), Grey(0.0), Blur(p=0.0), Blur(sigma=(0, 0), p=1.0), Noise(0.0),
     Cutout(0.0), RandAugment(number=0), RandAugment(operations=("identity",)),
-    RandAugment(magnitude=0.0, operations=tuple(set(views.OPERATIONS) - {"autocontrast"})),
+    RandAugment(magnitude=0.0, operations=tuple(name for name in views.OPERATIONS if name != "autocontrast")),
 ]  # fmt: skip
 
 
