@@ -1,12 +1,18 @@
-"""One thread: results are compared bit for bit, and the machine is shared."""
+"""One thread: results are compared bit for bit, and the machine is shared. Each test runs in an empty folder of its own."""
 
 import pytest
 import torch
 
+pytest.register_assert_rewrite("helpers")
 torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
-def _same_start():
+def _seed_torch():
     """What a test draws does not depend on the tests before it."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _run_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)

@@ -1,9 +1,7 @@
 """The command line as a person meets it: every command, every mistake in one line, every interruption mended."""
 
-import contextlib
 import csv
 import errno
-import io
 import json
 import os
 import re
@@ -12,18 +10,17 @@ import signal
 import subprocess
 import sys
 import time
-import zlib
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image, ImageDraw
+from helpers.command_line import CAUDEX, assert_refused, invoke, model_bytes, run_cli
+from helpers.photos import ENDINGS, bomb, photos, snap
+from PIL import Image
 
 from caudex import load
-from caudex.cli import main as cli
 from caudex.cli import terminal
 from caudex.cli.commands import COMMANDS
 from caudex.core import fit as training
@@ -33,101 +30,14 @@ from caudex.models.classifier import Classifier
 from caudex.signals import Labels
 from caudex.systems.text.shared import read
 
-CAUDEX = [sys.executable, "-m", "caudex"]
 SMALL = ("--scale", "tiny", "--threads", "1")
-ENDINGS = ("png", "jpg", "webp", "jpeg")
 QUICK = (*SMALL, "--steps", "6", "--width", "4")
 DIGITS = ("train", "supervised", *SMALL, "--labels-per-class", "1", "--width", "4")
 
 
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def run(self) -> Path:
-        """The last line of standard output."""
-        return Path(self.out.splitlines()[-1])
-
-
-def caudex(*words) -> Said:
-    """What the command line says, and its exit code, without a process of its own."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            cli.main([str(word) for word in words])
-        except SystemExit as end:
-            code = end.code
-    return Said(code, out.getvalue(), err.getvalue())
-
-
-def done(*words) -> Said:
-    said = caudex(*words)
-    assert said.code == 0, said.err
-    return said
-
-
-def refused(*words, because: str) -> str:
-    """One line on standard error that has these words, exit code 2, and nothing written."""
-    before = everything()
-    said = caudex(*words)
-    assert (said.code, said.out) == (2, ""), said
-    assert said.err.startswith("caudex: ")
-    assert said.err.count("\n") == 1, said.err
-    assert because in said.err
-    assert "Traceback" not in said.err
-    assert everything() == before
-    return said.err
-
-
-def everything() -> dict[Path, bytes]:
-    return {path: path.read_bytes() if path.is_file() else b"" for path in Path().rglob("*")}
-
-
-def weights(run) -> bytes:
-    return (Path(run) / "model.safetensors").read_bytes()
-
-
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def _eighty_columns(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-
-
-def snap(path: Path, cat: bool, number: int, seed: int = 0) -> Path:
-    """A photo of a yellow ball (a cat) or of blue bars (a dog): of any size, format and orientation."""
-    noise = np.random.default_rng([seed, number, cat])
-    width, height = (int(side) for side in noise.integers(24, 36, 2))
-    image = Image.fromarray(noise.integers(0, 90, (height, width, 3), dtype=np.uint8))
-    draw = ImageDraw.Draw(image)
-    if cat:
-        draw.ellipse((4, 4, width - 5, height - 5), fill=(230, 200, 40))
-    for x in [] if cat else range(2, width, 6):
-        draw.line((x, 0, x, height), fill=(30, 90, 220), width=2)
-    ending, options = ENDINGS[number % 4], {}
-    if ending == "jpg":
-        options["exif"] = Image.Exif()
-        options["exif"][0x0112] = 6  # lies on its side
-    if number % 5 == 0:
-        image = image.convert("L")
-    elif ending == "png":
-        image.putalpha(180)
-    path = path / f"{number:03}.{ending}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, **options)
-    return path
-
-
-def photos(root: Path, labelled: int = 6, unlabelled: int = 8, test: int = 0) -> Path:
-    for name in ("cat", "dog"):
-        for number in range(labelled):
-            snap(root / "labelled" / name, name == "cat", number)
-        for number in range(test):
-            snap(root / "test" / name, name == "cat", number, seed=1)
-    for number in range(unlabelled):
-        snap(root / "unlabelled" / ("deeper" if number % 2 else ""), number % 2 == 0, number, seed=2)
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +49,7 @@ def album(tmp_path_factory) -> Path:
 def trained(album, tmp_path_factory) -> Path:
     """A run of noisy-student on photos."""
     run = tmp_path_factory.mktemp("trained") / "run"
-    said = done("train", "noisy-student", "--data", album, "--rounds", "1", *QUICK, "--run", run)
+    said = run_cli("train", "noisy-student", "--data", album, "--rounds", "1", *QUICK, "--run", run)
     assert said.run == run
     return run
 
@@ -147,7 +57,7 @@ def trained(album, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> Path:
     """Thirty steps on digits that nobody interrupts."""
-    return done(*DIGITS, "--steps", "30", "--run", tmp_path_factory.mktemp("undisturbed") / "run").run
+    return run_cli(*DIGITS, "--steps", "30", "--run", tmp_path_factory.mktemp("undisturbed") / "run").run
 
 
 @pytest.fixture
@@ -170,7 +80,7 @@ def test_the_first_screens_come_at_once_and_without_torch(words):
 
 
 def test_list_shows_every_system_and_signal_and_what_to_take():
-    said = done("list").out
+    said = run_cli("list").out
     runner = ("replay", "rollouts")  # what acts is added to nothing
     for name in (*names.places("systems"), *(n for n in names.places("signals") if names.needs(n) not in runner)):
         assert name in said
@@ -183,7 +93,7 @@ SHORT = {"probe": "probe RUN", "labels-saved": "labels-saved"}
 
 @pytest.mark.parametrize("name", names.places("systems"))
 def test_help_teaches_in_eighty_columns(name):
-    said = done("train", name, "--help").out
+    said = run_cli("train", name, "--help").out
     assert max(map(len, said.splitlines())) <= 80
     for words in (
         "examples:",
@@ -201,7 +111,7 @@ def test_help_teaches_in_eighty_columns(name):
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("train", "claim")])
 def test_every_command_has_a_help(command):
-    said = done(command, "--help").out
+    said = run_cli(command, "--help").out
     assert "None" not in said
     if command in SHORT:  # systems of their own
         assert f"caudex {command} " in said and "examples:" in said
@@ -224,14 +134,14 @@ def test_the_two_commands_of_the_readme():
     assert yaml.safe_load((run / "settings.yaml").read_text())["settings"]["rounds"] == 1
     assert "<h2>Results</h2>" in (run / "report.html").read_text()
     Image.fromarray(np.full((8, 8), 200, dtype=np.uint8)).save("new.png")
-    rows = done("predict", run, "new.png").out
+    rows = run_cli("predict", run, "new.png").out
     assert "new.png" in rows and "confidence" in rows
 
 
 def test_a_folder_of_photos_trains_and_predicts(trained, album):
     assert json.loads((trained / "facts.json").read_text())["classes"] == ["cat", "dog"]
     files = sorted((album / "unlabelled").rglob("*.*"))
-    said = done("predict", trained, "--csv", "told.csv", *files)
+    said = run_cli("predict", trained, "--csv", "told.csv", *files)
     assert (said.out, said.err) == ("told.csv\n", "")
     rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
     assert rows[0] == ["file", "class", "confidence"]
@@ -241,10 +151,10 @@ def test_a_folder_of_photos_trains_and_predicts(trained, album):
 
 
 def test_predict_takes_folders_and_the_csv_may_come_last(trained, album):
-    done("predict", trained, album / "unlabelled", "--csv", "a.csv")
+    run_cli("predict", trained, album / "unlabelled", "--csv", "a.csv")
     rows = Path("a.csv").read_text().splitlines()
     assert len(rows) == 1 + 8
-    table = done("predict", trained, album / "unlabelled").out
+    table = run_cli("predict", trained, album / "unlabelled").out
     assert table.count("%") == 8
     assert "cat" in table or "dog" in table
 
@@ -255,7 +165,7 @@ def test_labels_in_a_table_and_a_second_column_of_labels(album):
              for name in ("cat", "dog") for n in range(6)]  # fmt: skip
     Path("few.csv").write_text("\n".join(rows))
     settings = ("--data", album, "--labels", "few.csv", *QUICK)
-    run = done("train", "two-heads", *settings, "--also", "labels:colour:0.5", "--also", "rotation:0.1").run
+    run = run_cli("train", "two-heads", *settings, "--also", "labels:colour:0.5", "--also", "rotation:0.1").run
     assert json.loads((run / "facts.json").read_text())["columns"]["colour"] == ["blue", "yellow"]
     about = json.loads((run / "stages" / "two-heads" / "about.json").read_text())
     assert about["weights"] == {"labels": 1.0, "labels-colour": 0.5, "rotation": 0.1}
@@ -264,44 +174,44 @@ def test_labels_in_a_table_and_a_second_column_of_labels(album):
 def test_no_settings_of_training_are_needed_to_run_the_others(trained, album, copy):
     before = (copy / "report.html").read_text()
     (copy / "report.html").unlink()
-    said = done("report", copy)
+    said = run_cli("report", copy)
     assert said.out == f"{copy / 'report.html'}\n"
     assert (copy / "report.html").read_text().replace("copy", "run") == before.replace("copy", "run")
     assert "not finished" not in before
     (copy / "finished.json").rename("finished.json")
-    done("report", copy)
+    run_cli("report", copy)
     assert "This training is not finished; <code>caudex resume" in (copy / "report.html").read_text()
-    said = done("compare", copy, trained)
+    said = run_cli("compare", copy, trained)
     assert said.err == f"caudex: {copy} is not finished; `caudex resume {copy}` goes on with it.\n"
     assert "(not finished)" in " ".join(said.out.split())
     Path("finished.json").rename(copy / "finished.json")
     settings = yaml.safe_load((copy / "settings.yaml").read_text())
     settings["settings"]["lr"] = 0.5
     (copy / "settings.yaml").write_text(yaml.safe_dump(settings))
-    table = done("compare", copy, trained).out
+    table = run_cli("compare", copy, trained).out
     assert "lr" in table and "0.5" in table and "0.003" in table
     places = [table.index(word) for word in ("┃ results", "noisy-student", "┃ cost", "TFLOP", "┃ settings", "--lr")]
     assert places == sorted(places)  # in groups
     assert "rounds" not in table  # they do not differ there
-    moons = done("train", "two-moons", *SMALL, "--rounds", "1", "--steps", "2").run
-    table = done("compare", copy, moons).out
+    moons = run_cli("train", "two-moons", *SMALL, "--rounds", "1", "--steps", "2").run
+    table = run_cli("compare", copy, moons).out
     assert "label spreading" in table and "--steps" in table and "--labels-per-moon" not in table
-    refused("predict", moons, album, because="nothing that predicts classes")
-    refused("export", moons, because="nothing that can be exported")
+    assert_refused("predict", moons, album, because="nothing that predicts classes")
+    assert_refused("export", moons, because="nothing that can be exported")
 
 
 def test_what_is_exported_predicts_the_same(trained, album):
     import onnxruntime
     from safetensors.torch import load_file
 
-    said = done("export", trained, "--to", "out")
+    said = run_cli("export", trained, "--to", "out")
     assert said.out.splitlines() == ["out/model.onnx", "out/model.safetensors"]
     assert said.err == ""
     session = onnxruntime.InferenceSession("out/model.onnx")
     model = load(trained)
     files = sorted(map(str, (album / "unlabelled").rglob("*.*")))
     images = read(files, model.shape)[0].float() / 255
-    done("predict", trained, "--csv", "told.csv", *files)
+    run_cli("predict", trained, "--csv", "told.csv", *files)
     told = [
         (row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").read_text().splitlines())
     ]
@@ -322,13 +232,13 @@ def test_skipped_pictures_are_counted_and_listed(album, tmp_path):
     (root / "unlabelled" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (root / "unlabelled" / "empty.png").touch()
     (root / "unlabelled" / "text.png").write_text("this is no image")
-    said = done("train", "supervised", "--data", root, *QUICK)
+    said = run_cli("train", "supervised", "--data", root, *QUICK)
     (line,) = [line for line in said.err.splitlines() if "left out" in line]
     assert "left out of the data: 3, the first is" in line and "3 unreadable ones left out" in said.out
     report = (said.run / "report.html").read_text()
     for name in ("cut.jpg", "empty.png", "text.png"):
         assert name in report
-    said = done("predict", said.run, root / "unlabelled", "--csv", "told.csv")
+    said = run_cli("predict", said.run, root / "unlabelled", "--csv", "told.csv")
     assert [line.split(": ")[1].split()[0] for line in said.err.splitlines()] == ["skipped"] * 3
 
 
@@ -352,7 +262,7 @@ def cli_hardware():
 
 
 def test_a_claim_of_two_seeds(tmp_path):
-    said = done("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--workers", "2")
+    said = run_cli("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--workers", "2")
     claim = json.loads((said.run / "claim.json").read_text(), parse_constant=pytest.fail)
     assert said.run == Path("runs/claim-supervised-1")
     assert claim["system"] == "supervised" and claim["scale"] == "tiny" and claim["seeds"] == [0, 1]
@@ -362,15 +272,17 @@ def test_a_claim_of_two_seeds(tmp_path):
     assert claim["shown"] is False  # six steps are not enough, which is no error
     assert claim["command"].startswith("caudex claim supervised --scale tiny")
     assert "not shown" in said.out
-    again = done("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--run", said.run)
+    again = run_cli("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--run", said.run)
     assert json.loads((again.run / "claim.json").read_text())["figure"] == claim["figure"]
-    refused("claim", "supervised", *QUICK, "--labels-per-class", "3", "--run", said.run, because="other settings")
-    refused("predict", said.run, "x.png", because="is a claim, not a model")
+    assert_refused(
+        "claim", "supervised", *QUICK, "--labels-per-class", "3", "--run", said.run, because="other settings"
+    )
+    assert_refused("predict", said.run, "x.png", because="is a claim, not a model")
 
 
 def test_a_claim_over_several_widths_of_one_seed():
     words = ("claim", "supervised", *SMALL, "--steps", "4", "--labels-per-class", "1", "--seeds", "1")
-    said = done(*words, "--over", "width=4,8")
+    said = run_cli(*words, "--over", "width=4,8")
     claim = json.loads((said.run / "claim.json").read_text(), parse_constant=pytest.fail)
     assert (claim["over"], [part["value"] for part in claim["values"]]) == ("width", [4, 8])
     assert claim["values"][0]["interval"] is None  # one seed has none
@@ -386,7 +298,7 @@ def test_a_killed_claim_goes_on():
     process.kill()
     process.communicate(timeout=60)  # its worker holds the other end: it has gone too
     measured = first.stat().st_mtime
-    said = done("resume", "claim")
+    said = run_cli("resume", "claim")
     assert said.run == Path("claim")
     assert json.loads(Path("claim/claim.json").read_text())["seeds"] == [0, 1, 2]
     assert first.stat().st_mtime == measured
@@ -406,8 +318,8 @@ def test_ctrl_c_reaches_the_workers_of_a_claim():
 
 
 def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
-    first = done("train", "rotation", *QUICK, "--run", "first").run
-    said = done("probe", first, "--scale", "tiny", "--steps", "4", "--threads", "1")
+    first = run_cli("train", "rotation", *QUICK, "--run", "first").run
+    said = run_cli("probe", first, "--scale", "tiny", "--steps", "4", "--threads", "1")
     assert said.run == Path("runs/probe-1")
     assert all(
         words in said.out for words in ("linear probe, stage1", "20 nearest neighbours", "fine-tuned with 136 labels")
@@ -415,10 +327,10 @@ def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
     settings = yaml.safe_load((said.run / "settings.yaml").read_text())["settings"]
     assert (settings["start"], settings["width"], settings["data"]) == ("first", 4, "digits")
     assert "What each layer is worth" in (said.run / "report.html").read_text()
-    refused("probe", "nowhere", because="nowhere is not a run folder")
-    refused("probe", first, "--width", "6", because="has another network; add --width 4.")
+    assert_refused("probe", "nowhere", because="nowhere is not a run folder")
+    assert_refused("probe", first, "--width", "6", because="has another network; add --width 4.")
     Run("films").save_settings("next-frame", {"data": "sprites"})
-    refused("probe", "films", because="did not learn from images; say on which to probe it")
+    assert_refused("probe", "films", because="did not learn from images; say on which to probe it")
 
 
 def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
@@ -428,13 +340,13 @@ def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
     np.savez("bars.npz", x=images, y=np.arange(60) % 2)
     words = ["labels-saved", "--data", "bars.npz", "--steps", "6", "--batch", "8", "--width", "4", "--counts", "2"]
     words += ["--draws", "2", "--first", "rotation", "--beside", "rotation:0.5", "--processes", "1", "--threads", "1"]
-    whole = done(*words, "--run", "whole").run
+    whole = run_cli(*words, "--run", "whole").run
     process = subprocess.Popen([*CAUDEX, *words, "--run", "cut"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait(lambda: len(list(Path("cut").glob("stages/cells/*/cell.json"))) > 3, process)
     process.kill()
     process.communicate(timeout=60)
     measured = {file: file.stat().st_mtime for file in Path("cut").glob("stages/cells/*/cell.json")}
-    done("resume", "cut")
+    run_cli("resume", "cut")
     assert all(file.stat().st_mtime == when for file, when in measured.items())
     table = "tables/cells.csv"
     assert (whole / table).read_text() == (Path("cut") / table).read_text()
@@ -467,16 +379,16 @@ def interrupt(monkeypatch, step: int, number: int = signal.SIGINT) -> None:
 def test_after_ctrl_c_the_run_goes_on_to_the_same_weights(monkeypatch, undisturbed):
     with monkeypatch.context() as patch:
         interrupt(patch, 13)
-        said = caudex(*DIGITS, "--steps", "30", "--run", "run")
+        said = invoke(*DIGITS, "--steps", "30", "--run", "run")
     assert said.code == 130
     assert said.err == "caudex: stopped; `caudex resume run` goes on.\n"
     assert Path("run/stages/supervised/checkpoints/13").is_dir()
-    refused("predict", "run", "x.png", because="`caudex resume run` goes on with it")
-    assert done("resume", "run").run == Path("run")
-    assert weights("run") == weights(undisturbed)
+    assert_refused("predict", "run", "x.png", because="`caudex resume run` goes on with it")
+    assert run_cli("resume", "run").run == Path("run")
+    assert model_bytes("run") == model_bytes(undisturbed)
     metrics = "stages/supervised/metrics.jsonl"
     assert Path("run", metrics).read_bytes() == (undisturbed / metrics).read_bytes()
-    refused("resume", "run", because="is finished")
+    assert_refused("resume", "run", because="is finished")
 
 
 def test_a_killed_run_goes_on_to_the_same_weights():
@@ -487,8 +399,8 @@ def test_a_killed_run_goes_on_to_the_same_weights():
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not Path("killed/model.safetensors").exists()
-    done("resume", "killed")
-    assert weights("killed") == weights(done(*words).run)
+    run_cli("resume", "killed")
+    assert model_bytes("killed") == model_bytes(run_cli(*words).run)
 
 
 def test_the_folder_in_which_one_trains_is_locked(undisturbed):
@@ -497,18 +409,18 @@ def test_the_folder_in_which_one_trains_is_locked(undisturbed):
     Path("run/model.safetensors").unlink()
     process = subprocess.Popen([sys.executable, "-uc", holder, "run"], stdout=subprocess.PIPE)
     process.stdout.readline()
-    refused("resume", "run", because="another process is at work in run")
+    assert_refused("resume", "run", because="another process is at work in run")
     process.kill()
     process.wait()
 
 
 def test_a_budget_in_minutes_ends_in_time():
-    said = done(*DIGITS, "--minutes", "0.1")
+    said = run_cli(*DIGITS, "--minutes", "0.1")
     assert 5.5 < json.loads((said.run / "stages/supervised/finished.json").read_text())["seconds"] < 9
 
 
 def test_a_budget_in_operations_is_kept():
-    said = done(*DIGITS, "--flops", "1e9")
+    said = run_cli(*DIGITS, "--flops", "1e9")
     assert 1e9 <= json.loads((said.run / "stages/supervised/finished.json").read_text())["flops"] < 1.3e9
 
 
@@ -523,7 +435,7 @@ def test_two_processes_leave_one_run_and_say_so_once():
     assert [path.name for path in Path("runs").iterdir()] == ["supervised-1"]
     pair, one = (
         [json.loads(row) for row in (run / "stages/supervised/metrics.jsonl").read_text().splitlines()]
-        for run in (Path("runs/supervised-1"), done(*alone).run)
+        for run in (Path("runs/supervised-1"), run_cli(*alone).run)
     )
     for counted in ("step", "samples", "flops"):  # the batch was shared out, and nothing was written twice
         assert [row.get(counted) for row in pair] == [row.get(counted) for row in one]
@@ -631,55 +543,44 @@ TRAIN = ("train", "supervised", *SMALL)
     ],
 )
 def test_a_wrong_word_gets_one_line(words, because):
-    refused(*words.split(), because=because)
+    assert_refused(*words.split(), because=because)
 
 
 def test_a_device_that_is_not_there():
     missing = "mps" if torch.cuda.is_available() else "cuda"
-    refused(*TRAIN, "--device", missing, because=f"cannot compute with --device {missing}")
+    assert_refused(*TRAIN, "--device", missing, because=f"cannot compute with --device {missing}")
 
 
 def test_a_folder_without_its_flag_is_understood(album):
-    refused("train", "noisy-student", album, because=f"(--data {album}?)")
+    assert_refused("train", "noisy-student", album, because=f"(--data {album}?)")
 
 
 # --- images and tables that are wrong ---------------------------------------------------------------------------
 
 
-def data_refused(*words, because: str) -> str:
-    return refused("train", "noisy-student", *QUICK, *words, because=because)
+def assert_data_refused(*words, because: str) -> str:
+    return assert_refused("train", "noisy-student", *QUICK, *words, because=because)
 
 
 def test_folders_from_which_nobody_can_learn(tmp_path):
     Path("empty").mkdir()
-    data_refused("--data", "empty", because="empty has no image")
+    assert_data_refused("--data", "empty", because="empty has no image")
     root = photos(tmp_path / "photos", unlabelled=2)
     shutil.move(root / "labelled" / "dog", "dog")
-    data_refused("--data", root, because="has one class, 'cat'; a classifier needs two")
+    assert_data_refused("--data", root, because="has one class, 'cat'; a classifier needs two")
     (root / "labelled" / "dog").mkdir()
-    data_refused("--data", root, because="dog has no image")
+    assert_data_refused("--data", root, because="dog has no image")
     Path(root / "labelled" / "dog" / "one.png").touch()
-    data_refused("--data", root, because="cannot be read, more than 5%")
+    assert_data_refused("--data", root, because="cannot be read, more than 5%")
     shutil.rmtree(root / "labelled")
-    data_refused("--data", root, because="has images but no labels")
+    assert_data_refused("--data", root, because="has images but no labels")
     Path("file.txt").write_text("a")
-    data_refused("--data", "file.txt", because="file.txt is neither a folder")
+    assert_data_refused("--data", "file.txt", because="file.txt is neither a folder")
 
 
 def test_nothing_unlabelled_is_nothing_to_teach(tmp_path):
     root = photos(tmp_path / "photos", unlabelled=0)
-    data_refused("--data", root, because="use `caudex train supervised`")
-
-
-def bomb(path: Path, side: int = 20_000) -> None:
-    """A valid PNG of one bit a pixel: some kilobytes that become 400 megapixels."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
-
-    squeezed = zlib.compress(bytes(1 + side // 8) * side, 9)
-    header = side.to_bytes(4, "big") * 2 + bytes([1, 0, 0, 0, 0])
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", squeezed) + chunk(b"IEND", b""))
+    assert_data_refused("--data", root, because="use `caudex train supervised`")
 
 
 def test_pictures_that_are_none(tmp_path, trained):
@@ -693,15 +594,15 @@ def test_pictures_that_are_none(tmp_path, trained):
     }.items():
         file = root / "unlabelled" / name
         write(file)
-        line = data_refused("--data", root, because="cannot be read, more than 5%")
+        line = assert_data_refused("--data", root, because="cannot be read, more than 5%")
         assert name in line
-        refused("predict", trained, file, because="none of the 1 files can be read")
+        assert_refused("predict", trained, file, because="none of the 1 files can be read")
         file.unlink()
 
 
 def test_a_bomb_among_many_is_skipped(trained, album):
     bomb(Path("bomb.png"))
-    said = done("predict", trained, album / "unlabelled", "bomb.png", "--csv", "told.csv")
+    said = run_cli("predict", trained, album / "unlabelled", "bomb.png", "--csv", "told.csv")
     assert said.err.count("\n") == 1
     assert "bomb" in said.err
     assert len(Path("told.csv").read_text().splitlines()) == 9
@@ -721,22 +622,22 @@ def test_a_bomb_among_many_is_skipped(trained, album):
 )
 def test_tables_that_are_wrong(album, table, because):
     Path("few.csv").write_bytes(table)
-    data_refused("--data", album, "--labels", "few.csv", because=because)
+    assert_data_refused("--data", album, "--labels", "few.csv", because=because)
 
 
 def test_a_table_that_is_not_there(album):
-    data_refused("--data", album, "--labels", "nowhere.csv", because="nowhere.csv is not there")
+    assert_data_refused("--data", album, "--labels", "nowhere.csv", because="nowhere.csv is not there")
 
 
 def test_a_test_that_leaks_into_training(tmp_path):
     root = photos(tmp_path / "photos", test=2)
     shutil.copy(root / "labelled" / "cat" / "000.png", root / "test" / "cat" / "known.png")
-    data_refused("--data", root, because="also stand in the test")
+    assert_data_refused("--data", root, because="also stand in the test")
 
 
 def test_a_broken_array_file():
     Path("broken.npz").write_bytes(b"PK not a zip")
-    data_refused("--data", "broken.npz", because="broken.npz is not a readable .npz")
+    assert_data_refused("--data", "broken.npz", because="broken.npz is not a readable .npz")
 
 
 # --- run folders that are wrong -----------------------------------------------------------------------------------
@@ -745,19 +646,19 @@ def test_a_broken_array_file():
 def test_places_where_no_run_can_be():
     Path("full").mkdir()
     Path("full/a.txt").touch()
-    refused(*TRAIN, "--run", "full", because="full is not empty; it is no run")
+    assert_refused(*TRAIN, "--run", "full", because="full is not empty; it is no run")
     Path("file").write_text("a")
-    refused(*TRAIN, "--run", "file", because="cannot make the run folder file: File exists")
-    refused(*TRAIN, "--run", "file/run", because="cannot make the run folder file/run: Not a directory")
-    refused(*TRAIN, "--run", "/proc/run", because="cannot make the run folder /proc/run")
-    refused("claim", "supervised", "--run", "full", because="full is not empty")
-    refused("resume", "full", because="full is not a run folder")
-    refused("resume", "file", because="file is not a run folder")
-    refused("predict", "full", "full", because="full is not a run folder")
+    assert_refused(*TRAIN, "--run", "file", because="cannot make the run folder file: File exists")
+    assert_refused(*TRAIN, "--run", "file/run", because="cannot make the run folder file/run: Not a directory")
+    assert_refused(*TRAIN, "--run", "/proc/run", because="cannot make the run folder /proc/run")
+    assert_refused("claim", "supervised", "--run", "full", because="full is not empty")
+    assert_refused("resume", "full", because="full is not a run folder")
+    assert_refused("resume", "file", because="file is not a run folder")
+    assert_refused("predict", "full", "full", because="full is not a run folder")
 
 
 def test_a_run_is_not_overwritten(copy):
-    refused(*TRAIN, "--run", copy, because="is not empty; it is a finished run; choose another --run")
+    assert_refused(*TRAIN, "--run", copy, because="is not empty; it is a finished run; choose another --run")
 
 
 @pytest.mark.parametrize(
@@ -782,31 +683,33 @@ def test_settings_that_were_tampered_with(copy, content, because):
         content = yaml.safe_dump(yaml.safe_load(file.read_text()) | content)
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     for words in (("resume", copy), ("report", copy), ("export", copy), ("predict", copy, "x.png")):
-        refused(*words, because=because)
+        assert_refused(*words, because=because)
     assert not Path("hacked").exists()
 
 
 @pytest.mark.parametrize("name", ["facts", "finished", "hardware"])
 def test_records_that_were_tampered_with(copy, name):
     (copy / f"{name}.json").write_text("{")
-    refused("export", copy, because=f"{name}.json is not readable JSON")
+    assert_refused("export", copy, because=f"{name}.json is not readable JSON")
     (copy / f"{name}.json").write_text('{"nonsense": 1}')
-    refused("export", copy, because=str(copy))
+    assert_refused("export", copy, because=str(copy))
 
 
 def test_damaged_weights_are_found_and_written_again(copy, album):
-    before = weights(copy)
+    before = model_bytes(copy)
     for damage in (before[:-100], before[:-1] + bytes([before[-1] ^ 1]), None):
         if damage is None:
             (copy / "model.safetensors").unlink()
         else:
             (copy / "model.safetensors").write_bytes(damage)
-        refused("predict", copy, album / "unlabelled", because="model.safetensors is gone or damaged")
+        assert_refused("predict", copy, album / "unlabelled", because="model.safetensors is gone or damaged")
     facts = (copy / "facts.json").read_bytes()
     (copy / "facts.json").unlink()
-    refused("predict", copy, album / "unlabelled", because=f"{copy}/facts.json is gone; put it back, or `caudex resume")
-    done("resume", copy)
-    assert weights(copy) == before and (copy / "facts.json").read_bytes() == facts
+    assert_refused(
+        "predict", copy, album / "unlabelled", because=f"{copy}/facts.json is gone; put it back, or `caudex resume"
+    )
+    run_cli("resume", copy)
+    assert model_bytes(copy) == before and (copy / "facts.json").read_bytes() == facts
 
 
 def test_a_checkpoint_that_was_tampered_with(copy):
@@ -814,7 +717,7 @@ def test_a_checkpoint_that_was_tampered_with(copy):
     (file,) = (copy / "stages" / "teacher" / "checkpoints").glob("*/weights.safetensors")
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    said = caudex("resume", copy)
+    said = invoke("resume", copy)
     assert said.code == 2
     assert said.err == (
         f"caudex: checkpoint {file.parent} was changed after it was written; put it back as it was, or delete that folder "
@@ -824,26 +727,26 @@ def test_a_checkpoint_that_was_tampered_with(copy):
 
 
 def test_predicting_what_is_not_there(trained):
-    refused("predict", trained, "gone.png", because="gone.png is not there")
+    assert_refused("predict", trained, "gone.png", because="gone.png is not there")
     Path("empty").mkdir()
-    refused("predict", trained, "empty", because="empty has no image")
-    refused("predict", trained, because="say which images")
+    assert_refused("predict", trained, "empty", because="empty has no image")
+    assert_refused("predict", trained, because="say which images")
     Image.new("L", (9, 9)).save("a.png")
-    refused(
+    assert_refused(
         "predict", trained, "a.png", "--csv", "nowhere/told.csv", because="there is no folder nowhere; make it first"
     )
     Path("file").touch()
-    refused("export", trained, "--to", "file", because="file")
+    assert_refused("export", trained, "--to", "file", because="file")
 
 
 def test_nothing_that_was_there_is_written_over(trained):
     Image.new("L", (9, 9)).save("a.png")
     Path("labels.csv").write_text("path,label\na.png,cat\n")
-    refused("predict", trained, "a.png", "--csv", "labels.csv", because="labels.csv exists already")
+    assert_refused("predict", trained, "a.png", "--csv", "labels.csv", because="labels.csv exists already")
     assert Path("labels.csv").read_text() == "path,label\na.png,cat\n"
     Path("out").mkdir()
     Path("out/model.onnx").write_bytes(b"another's")
-    refused("export", trained, "--to", "out", because="out holds an exported model already")
+    assert_refused("export", trained, "--to", "out", because="out holds an exported model already")
     assert Path("out/model.onnx").read_bytes() == b"another's"
 
 
@@ -851,15 +754,15 @@ def test_names_that_are_hard_to_print(trained):
     Path("[").mkdir()
     for name in ("[b]bold.png", "[/x].png", "with space.png", ":smile:.png", os.fsdecode(b"caf\xe9.png")):
         Image.new("L", (9, 9), 99).save(name)
-        assert "confidence" in done("predict", trained, name).out
-        done("predict", trained, name, "--csv", "told.csv")
+        assert "confidence" in run_cli("predict", trained, name).out
+        run_cli("predict", trained, name, "--csv", "told.csv")
         assert os.fsencode(name) in Path("told.csv").read_bytes()
         Path("told.csv").unlink()
-    assert "[b]bold.png" in done("predict", trained, "[b]bold.png").out
+    assert "[b]bold.png" in run_cli("predict", trained, "[b]bold.png").out
     long = Path("a" * 60, "b" * 60 + ".png")
     long.parent.mkdir()
     Image.new("L", (9, 9), 99).save(long)
-    told = done("predict", trained, long).out
+    told = run_cli("predict", trained, long).out
     assert told.count("a") >= 60 and told.count("b") >= 60  # folded, not cut
 
 
@@ -876,15 +779,15 @@ def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, undisturbed):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        said = caudex(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "run")
+        said = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "run")
     (last,) = Path("run/stages/supervised/checkpoints").iterdir()
     assert said.code == 2
     assert said.err.count("\n") == 1
     assert "No space left on device" in said.err
     assert f"the last good checkpoint is {last}" in said.err
     assert "`caudex resume run`" in said.err
-    done("resume", "run")
-    assert weights("run") == weights(undisturbed)
+    run_cli("resume", "run")
+    assert model_bytes("run") == model_bytes(undisturbed)
 
 
 def test_a_disk_that_is_full_from_the_start_leaves_nothing(monkeypatch):
@@ -892,7 +795,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    refused(*TRAIN, because="No space left on device")
+    assert_refused(*TRAIN, because="No space left on device")
 
 
 @pytest.mark.parametrize(
@@ -909,14 +812,14 @@ def test_a_small_disk(undisturbed, size, what, way):
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("only root can mount a disk; the test before this one fills one without")
     try:
-        said = caudex(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "disk/run")
+        said = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "disk/run")
         assert (said.code, said.err.count("\n")) == (2, 1)
         assert "No space left on device" in said.err
         assert what in said.err and way in said.err
         if "resume" in way:
             subprocess.run(["mount", "-o", "remount,size=30m", "disk"], check=True)
-            done("resume", "disk/run")
-            assert weights("disk/run") == weights(undisturbed)
+            run_cli("resume", "disk/run")
+            assert model_bytes("disk/run") == model_bytes(undisturbed)
         else:
             assert not any(Path("disk").iterdir())
     finally:
@@ -928,7 +831,7 @@ def test_too_little_memory_is_said(monkeypatch):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried")
 
     monkeypatch.setattr(Classifier, "probabilities", greedy)
-    assert "not enough memory" in caudex(*DIGITS, "--steps", "2").err
+    assert "not enough memory" in invoke(*DIGITS, "--steps", "2").err
 
 
 def test_a_loss_that_is_no_number_names_its_step(monkeypatch):
@@ -939,7 +842,7 @@ def test_a_loss_that_is_no_number_names_its_step(monkeypatch):
         return said._replace(loss=said.loss * float("nan")) if next(steps) == 19 else said
 
     monkeypatch.setattr(Labels, "loss", broken)
-    said = caudex(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "run")
+    said = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "run")
     assert said.code == 2
     assert said.err.count("\n") == 1
     assert "the loss of signal 'labels' became NaN at step 20" in said.err
@@ -949,7 +852,7 @@ def test_a_loss_that_is_no_number_names_its_step(monkeypatch):
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
 def test_other_precisions(precision):
-    done(*DIGITS, "--steps", "2", "--precision", precision)
+    run_cli(*DIGITS, "--steps", "2", "--precision", precision)
 
 
 def test_a_reader_that_has_enough():

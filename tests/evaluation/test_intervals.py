@@ -1,10 +1,10 @@
 """What few runs tell: answers computed by hand, properties, and how often an interval holds the truth."""
 
 import numpy as np
+from helpers.command_line import assert_refused, run_cli
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
-from test_cli import done, refused
 
 from caudex import envs as envs
 from caudex.core.registry import find
@@ -104,7 +104,7 @@ def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
         lived(folder, "ppo", "control/reacher", seed, 100.0 + seed)
         lived(folder, "ppo", "ALE/Pong-v5", seed, -20.7)
     paths = sorted(folder.iterdir())
-    said = done("compare", *paths, "--figure", tmp_path / "profile.png").out
+    said = run_cli("compare", *paths, "--figure", tmp_path / "profile.png").out
     found = cells(said)
     assert found["results"] == ["dqn", "ppo", "random"]
     assert found["control/reacher"] == ["50.0 ± 0.0 (4)", "101.5 ± 2.1 (4)", "0.0 ± 0.0 (4)"]
@@ -113,21 +113,21 @@ def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
     assert found["its 95% interval"][0] == "0.38 to 0.38"
     assert found["better than dqn"][1] == "50% (50% to 50%)"  # always in one environment, never in the other
     assert found["TFLOP"] == ["8", "8"] and (tmp_path / "profile.png").stat().st_size > 10_000
-    refused("compare", *paths, "--figure", tmp_path / "profile.png", because="profile.png exists already")
-    refused("compare", *paths, "--figure", tmp_path / "profile.jpg", because="ends in .png")
+    assert_refused("compare", *paths, "--figure", tmp_path / "profile.png", because="profile.png exists already")
+    assert_refused("compare", *paths, "--figure", tmp_path / "profile.jpg", because="ends in .png")
 
 
 def test_settings_that_meet_in_a_world_stand_apart_and_others_together(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     plain = lived(tmp_path, "dqn", "CartPole-v1", 0, 200.0)
     longer = lived(tmp_path, "dqn", "Pendulum-v1", 0, -500.0, total_steps=7000)
-    found = cells(done("compare", plain, longer).out)
+    found = cells(run_cli("compare", plain, longer).out)
     assert found["results"] == ["dqn", "random"]
     assert found["IQM, normalised"] == ["0.42", "0.00"]
     assert found["its 95% interval"] == ["1 seed is too few"] * 2
     lived(tmp_path, "dqn", "CartPole-v1", 0, 300.0, double=True)
     (lived(tmp_path, "dqn", "CartPole-v1", 1, 0.0) / "results.json").unlink()  # which is not finished yet
-    found = cells(done("compare", *sorted(tmp_path.iterdir())).out)
+    found = cells(run_cli("compare", *sorted(tmp_path.iterdir())).out)
     assert found["results"] == ["dqn", "dqn --total-steps 7000", "dqn --double", "random"]
     assert "IQM, normalised" not in found  # there is no environment that all were in
 
@@ -149,6 +149,6 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
     whole.write_json("plan", {"seeds": 2})
     whole.write_json("claim", {"shown": False})
     other = lived(tmp_path, "curl", "pixels/hopper", 2, 90.0, 10.0)
-    found = cells(done("compare", tmp_path / "claim", other).out)
+    found = cells(run_cli("compare", tmp_path / "claim", other).out)
     assert found["results"] == ["curl", "sac from images", "random"]
     assert found["pixels/hopper"][0] == "83.7 ± 13.7 (3)"

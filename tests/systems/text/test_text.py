@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from helpers.command_line import assert_refused, invoke, run_cli
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cli import caudex, done, refused
 
 from caudex import load
 from caudex.data import Tokenizer, encoded, padded
@@ -36,8 +36,7 @@ def story(number: int) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def _eighty_columns(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
 
@@ -60,7 +59,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def gpt(folder):
     words = ("--data", folder / "stories", "--vocabulary", "400", "--steps", "500", "--lr", "0.005", *QUICK)
-    done("train", "gpt", *words, "--run", folder / "gpt")
+    run_cli("train", "gpt", *words, "--run", folder / "gpt")
     return folder / "gpt"
 
 
@@ -79,7 +78,7 @@ def bert(folder):
         "--width",
         "64",
     )
-    done("train", "bert", *words, "--run", folder / "bert")
+    run_cli("train", "bert", *words, "--run", folder / "bert")
     return folder / "bert"
 
 
@@ -90,7 +89,7 @@ def test_it_learns_the_language_and_goes_on_with_it(gpt):
     results = json.loads((gpt / "results.json").read_text())
     assert results["model"]["nats a token"] < 0.35 * results["frequencies"]["nats a token"]
     told = {
-        name: done("generate", gpt, f"The {name} sat on", "--temperature", "0", "--max-tokens", "12").out
+        name: run_cli("generate", gpt, f"The {name} sat on", "--temperature", "0", "--max-tokens", "12").out
         for name in ANIMALS
     }
     assert sum(told[name].startswith(f"The {name} sat on the {end}.") for name, end in ANIMALS.items()) >= 5, told
@@ -101,9 +100,9 @@ def test_it_learns_the_language_and_goes_on_with_it(gpt):
 
 def test_the_same_seed_says_the_same_and_several_texts_differ(gpt):
     words = ("generate", gpt, "The", "--max-tokens", "40", "--temperature", "1.5", "--top-p", "1")
-    assert done(*words, "--seed", "3").out == done(*words, "--seed", "3").out
-    assert done(*words, "--seed", "3").out != done(*words, "--seed", "4").out
-    texts = done(*words, "--num", "3").out.split("--- ")[1:]
+    assert run_cli(*words, "--seed", "3").out == run_cli(*words, "--seed", "3").out
+    assert run_cli(*words, "--seed", "3").out != run_cli(*words, "--seed", "4").out
+    texts = run_cli(*words, "--num", "3").out.split("--- ")[1:]
     assert len(texts) == len(set(texts)) == 3
 
 
@@ -119,9 +118,9 @@ def test_a_memory_changes_no_word_and_what_no_longer_fits_is_forgotten(gpt):
                 model.signals["next-token"].logits(model.trunk, layers)[:, : model.tokenizer.size].argmax().item()
             )
     assert model.tokenizer.decode(text, specials=False) == "The cat sat on the" + told
-    long = done("generate", gpt, "The cat sat on", "--temperature", "0", "--max-tokens", "80")
+    long = run_cli("generate", gpt, "The cat sat on", "--temperature", "0", "--max-tokens", "80")
     assert long.out.count("sat") > 6
-    much = caudex("generate", gpt, story(0), "--max-tokens", "3")
+    much = invoke("generate", gpt, story(0), "--max-tokens", "3")
     assert (much.code, "the model sees 40: it goes on from the last 40" in much.err) == (0, True)
 
 
@@ -173,7 +172,7 @@ def test_the_seed_of_a_killed_training_gives_the_same_weights(gpt, folder, tmp_p
     process.kill()
     process.wait()
     assert not (tmp_path / "again" / "finished.json").exists()
-    done("resume", tmp_path / "again")
+    run_cli("resume", tmp_path / "again")
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (gpt / "model.safetensors").read_bytes()
     rows = [(run / "stages" / "pretraining" / "metrics.jsonl").read_text() for run in (gpt, tmp_path / "again")]
     assert rows[0] == rows[1]
@@ -217,14 +216,14 @@ def test_an_answer_must_hold_the_truth(said, truth, is_right):
 def test_asking_from_files_tells_how_many_are_right(gpt, tmp_path):
     file = tmp_path / "items.csv"
     file.write_text("sentence,candidates,answer\n_ sat on the log.,the cat|the dog,the dog\n")
-    said = done("ask", gpt, "--task", "winograd", file).out
+    said = run_cli("ask", gpt, "--task", "winograd", file).out
     assert "partial: 1 of 1 right" in said and "guessing has 50%" in said
     file.write_text("sentence,candidates,answer\n_ sat on the log.,the cat|the dog,the hen\n")
-    refused("ask", gpt, "--task", "winograd", file, because="the answer 'the hen' is not among the cat, the dog")
+    assert_refused("ask", gpt, "--task", "winograd", file, because="the answer 'the hen' is not among the cat, the dog")
     file.write_text("sentence,who\na,b\n")
-    refused("ask", gpt, "--task", "winograd", file, because="has no column 'candidates'; it has sentence, who")
-    refused("ask", gpt, "--task", "mood", "a", because="--task mood is unknown; choose sentiment, winograd, qa")
-    refused("ask", gpt, "--task", "winograd", "no such", because="'no such' is no .csv or .jsonl")
+    assert_refused("ask", gpt, "--task", "winograd", file, because="has no column 'candidates'; it has sentence, who")
+    assert_refused("ask", gpt, "--task", "mood", "a", because="--task mood is unknown; choose sentiment, winograd, qa")
+    assert_refused("ask", gpt, "--task", "winograd", "no such", because="'no such' is no .csv or .jsonl")
 
 
 # -- hidden tokens ------------------------------------------------------------------------------------------------------
@@ -234,13 +233,15 @@ def test_bert_fills_in_what_it_learned_and_only_that(bert, gpt):
     model = load(bert)
     told = {name: model.fill(f"The {name} sat on the [MASK].")[0][0][0] for name in ANIMALS}
     assert sum(told[name] == end for name, end in ANIMALS.items()) >= 5, told
-    assert "mat" in done("fill", bert, "The cat sat on the [MASK].").out
-    said = done("fill", bert, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
+    assert "mat" in run_cli("fill", bert, "The cat sat on the [MASK].").out
+    said = run_cli("fill", bert, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
     random = json.loads((bert / "results.json").read_text())["random"]
     assert said.endswith(f"; one who has not read them would say {1 - random:.1%}\n") and said.count("\n") == 1
-    refused("fill", bert, "The cat sat.", because="hides nothing; put [MASK] where a word is to be told")
-    refused("fill", gpt, "The [MASK] sat.", because="this model cannot fill in: it learned next-token")
-    refused("generate", bert, "The", because="this model cannot generate: it learned masked-token, next-sentence")
+    assert_refused("fill", bert, "The cat sat.", because="hides nothing; put [MASK] where a word is to be told")
+    assert_refused("fill", gpt, "The [MASK] sat.", because="this model cannot fill in: it learned next-token")
+    assert_refused(
+        "generate", bert, "The", because="this model cannot generate: it learned masked-token, next-sentence"
+    )
     results = json.loads((bert / "results.json").read_text())
     assert results["masked-token loss"] < 0.4 * results["unigram"]
 
@@ -248,9 +249,9 @@ def test_bert_fills_in_what_it_learned_and_only_that(bert, gpt):
 def test_one_document_is_enough_without_pairs(folder, tmp_path):
     (tmp_path / "one.txt").write_text("\n".join(story(number) for number in range(20)))
     words = ("--data", tmp_path / "one.txt", "--vocabulary", "120", "--steps", "20", *QUICK)
-    said = caudex("train", "bert", *words)
+    said = invoke("train", "bert", *words)
     assert (said.code, "next-sentence pairs need two documents" in said.err) == (2, True)
-    run = done("train", "bert", *words, "--no-next-sentence", "--whole-words").run
+    run = run_cli("train", "bert", *words, "--no-next-sentence", "--whole-words").run
     assert list(load(run).signals) == ["masked-token"]
 
 
@@ -259,7 +260,7 @@ def test_one_document_is_enough_without_pairs(folder, tmp_path):
 
 def test_classes_of_texts_are_learned_beside_words_counted(gpt, folder):
     words = ("--data", folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
-    said = done("train", "text-labels", "--from", gpt, *words, "--steps", "150", "--batch", "16")
+    said = run_cli("train", "text-labels", "--from", gpt, *words, "--steps", "150", "--batch", "16")
     results = json.loads((said.run / "results.json").read_text())
     assert results["fine-tuned"]["accuracy"] > 0.9
     assert {"from scratch", "words counted"} <= results.keys()
@@ -267,14 +268,14 @@ def test_classes_of_texts_are_learned_beside_words_counted(gpt, folder):
     model = load(said.run)
     told = model.predict(["The cat sat on the mat again, number 7.", "The fox sat on the box again, number 7."])
     assert [name for name, _ in told] == ["round", "square"]
-    refused("train", "text-labels", *words, "--from", said.run.parent, because="is not a run folder")
-    refused("claim", "text-labels", *words, because="--from is missing")
-    refused("train", "text-labels", *words[:4], "--label", "mod", because="has no column 'mod'")
+    assert_refused("train", "text-labels", *words, "--from", said.run.parent, because="is not a run folder")
+    assert_refused("claim", "text-labels", *words, because="--from is missing")
+    assert_refused("train", "text-labels", *words[:4], "--label", "mod", because="has no column 'mod'")
 
 
 def test_labels_of_one_class_are_refused(folder, tmp_path):
     (tmp_path / "one.csv").write_text("text,label\nfine,good\nnice,good\n")
-    refused("train", "text-labels", "--data", tmp_path / "one.csv", because="a classifier needs two")
+    assert_refused("train", "text-labels", "--data", tmp_path / "one.csv", because="a classifier needs two")
 
 
 def test_pairs_and_long_texts_fit_into_the_context():
@@ -302,7 +303,7 @@ def public(folder: Path, size: int) -> Path:
 
 
 def test_a_public_model_is_imported_generates_as_there_and_is_exported(gpt, tmp_path):
-    done("export", gpt, "--to", tmp_path / "ours")
+    run_cli("export", gpt, "--to", tmp_path / "ours")
     there, own = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours").eval(), load(gpt)
     signal_from_spec = torch.tensor([own.tokenizer.encode("The cat sat")])
     assert (
@@ -314,7 +315,7 @@ def test_a_public_model_is_imported_generates_as_there_and_is_exported(gpt, tmp_
         torch.testing.assert_close(there(signal_from_spec).logits, logits, atol=1e-4, rtol=0)
     there.save_pretrained(tmp_path / "theirs")
     own.tokenizer.save(tmp_path / "theirs")
-    model = load(done("import", tmp_path / "theirs", "--run", tmp_path / "run").run)
+    model = load(run_cli("import", tmp_path / "theirs", "--run", tmp_path / "run").run)
     said = there.generate(signal_from_spec, max_new_tokens=20, do_sample=False, pad_token_id=0)[0].tolist()
     told = "".join(part for (part,) in model.generate("The cat sat", 20, temperature=0))
     assert own.tokenizer.decode(said, specials=False).startswith("The cat sat" + told)
@@ -322,7 +323,7 @@ def test_a_public_model_is_imported_generates_as_there_and_is_exported(gpt, tmp_
 
 
 def test_what_cannot_be_imported_is_told_in_a_sentence(gpt, tmp_path):
-    refused("import", tmp_path / "nothing", because="is no folder")
+    assert_refused("import", tmp_path / "nothing", because="is no folder")
     for size, said in [
         (90, "it is the tokenizer of another model"),
         (500, "is pickled, and a pickle can hold code; with --convert"),
@@ -331,7 +332,7 @@ def test_what_cannot_be_imported_is_told_in_a_sentence(gpt, tmp_path):
         load(gpt).tokenizer.save(theirs)
         if size == 500:
             (theirs / "model.safetensors").rename(theirs / "pytorch_model.bin")
-        refused("import", theirs, because=said)
+        assert_refused("import", theirs, because=said)
 
 
 # -- bad input -----------------------------------------------------------------------------------------------------------
@@ -343,22 +344,22 @@ def test_what_cannot_be_imported_is_told_in_a_sentence(gpt, tmp_path):
 )
 def test_texts_of_no_use_are_refused(content, said, tmp_path):
     (tmp_path / "a.txt").write_bytes(content)
-    refused("train", "gpt", "--data", tmp_path / "a.txt", "--vocabulary", "300", *QUICK, because=said)
+    assert_refused("train", "gpt", "--data", tmp_path / "a.txt", "--vocabulary", "300", *QUICK, because=said)
 
 
 def test_settings_out_of_range_are_refused(gpt):
-    refused("train", "gpt", "--width", "30", "--heads", "4", because="cannot be shared out among --heads 4")
-    refused("train", "gpt", "--data", "nowhere/", because="nowhere/ is not there")
-    refused("train", "gpt", "--context", "1", because="--context 1 is out of range")
-    refused("generate", gpt, "a", "--top-p", "0", because="--top-p 0 is out of range")
-    refused("generate", gpt, "a", "--temperature", "-1", because="--temperature")
+    assert_refused("train", "gpt", "--width", "30", "--heads", "4", because="cannot be shared out among --heads 4")
+    assert_refused("train", "gpt", "--data", "nowhere/", because="nowhere/ is not there")
+    assert_refused("train", "gpt", "--context", "1", because="--context 1 is out of range")
+    assert_refused("generate", gpt, "a", "--top-p", "0", because="--top-p 0 is out of range")
+    assert_refused("generate", gpt, "a", "--temperature", "-1", because="--temperature")
 
 
 def test_what_is_no_utf8_is_replaced_and_counted_or_refused(tmp_path):
     (tmp_path / "a.txt").write_bytes(story(1).encode() * 20 + b"\xff\xfe tail")
     words = ("--data", tmp_path / "a.txt", "--vocabulary", "300", "--steps", "3", *QUICK)
-    assert "2 bytes that were not UTF-8 replaced" in done("train", "gpt", *words).out
-    refused("train", "gpt", *words, "--strict", because="a.txt")
+    assert "2 bytes that were not UTF-8 replaced" in run_cli("train", "gpt", *words).out
+    assert_refused("train", "gpt", *words, "--strict", because="a.txt")
 
 
 # -- search ---------------------------------------------------------------------------------------------------------------
@@ -397,7 +398,7 @@ def test_search_finds_by_words_and_by_features(gpt, folder, tmp_path):
     index = Index(model, held, encode(model, [passage.text for passage in held]))
     for by in ("meaning", "words", "both"):
         assert found(index, [passage.text for passage in held], by)["reciprocal rank"] == 1
-    said = done(
+    said = run_cli(
         "search",
         folder / "reviews.csv",
         "the goat, number 3",
@@ -411,10 +412,10 @@ def test_search_finds_by_words_and_by_features(gpt, folder, tmp_path):
         "3",
     ).out
     assert "reviews.csv, row" in said
-    refused(
+    assert_refused(
         "search", folder / "reviews.csv", "goat", "--column", "review", "--by", "sound", because="--by sound is unknown"
     )
-    refused("search", tmp_path, "goat", because="has no text")
+    assert_refused("search", tmp_path, "goat", because="has no text")
 
 
 def test_documents_know_where_they_stand(folder):
@@ -426,11 +427,11 @@ def test_documents_know_where_they_stand(folder):
 
 def test_classes_of_further_texts_are_told(gpt, folder, tmp_path):
     words = ("--data", folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
-    run = done("train", "text-labels", "--from", gpt, *words, "--steps", "5").run
+    run = run_cli("train", "text-labels", "--from", gpt, *words, "--steps", "5").run
     (tmp_path / "one.txt").write_text("The cat sat on the mat again, number 3.")
-    said = done("predict", run, tmp_path / "one.txt", folder / "reviews.csv", "--csv", tmp_path / "told.csv")
+    said = run_cli("predict", run, tmp_path / "one.txt", folder / "reviews.csv", "--csv", tmp_path / "told.csv")
     rows = list(csv.DictReader((tmp_path / "told.csv").open()))
     assert len(rows) == 121 and said.err == ""
     assert rows[0]["file"].endswith("one.txt") and rows[1]["file"].endswith("reviews.csv, row 1")
     assert {row["class"] for row in rows} <= {"round", "square"}
-    refused("predict", run, tmp_path / "none.txt", because="none.txt is not there")
+    assert_refused("predict", run, tmp_path / "none.txt", because="none.txt is not there")

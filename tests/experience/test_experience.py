@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Discrete
+from helpers.environments import Clock, ClockWithLives, clock_replay
+from helpers.interruption import Killed, killed_after
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
@@ -16,7 +17,6 @@ from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.run import Run
-from caudex.envs import Env, Outcome
 from caudex.experience import EnvRunner, Priorities, Replay, Rollout, Rollouts, Scale, gae
 from caudex.models.agent import at_random, played
 from caudex.signals.policy_gradient import ActorCritic, ClippedPolicy, standardised
@@ -25,34 +25,6 @@ from caudex.systems.reward import shared as reward
 from caudex.systems.reward.dqn import DQN
 from caudex.systems.reward.ppo import PPO
 from caudex.trunks import Identity, Normalised
-
-
-class Clock(Env):
-    """Shows (episode's seed mod 100, steps so far). Even seeds die after 3 steps, odd ones are cut off after 4. The reward
-    is the number of the step, from 1. As images: a frame of 2x2 with the steps so far."""
-
-    name, action = "clock", Discrete(2)
-
-    def __init__(self, count: int, images: bool = False):
-        self.count, self.images = count, images
-        self.observation = Box(0, 255, (1, 2, 2), np.uint8) if images else Box(-np.inf, np.inf, (2,), np.float32)
-        self.seeds, self.steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        self.spoiled = 0.0
-
-    def shown(self) -> np.ndarray:
-        if self.images:
-            return np.broadcast_to(self.steps.astype(np.uint8)[:, None, None, None], (self.count, 1, 2, 2)).copy()
-        return np.stack([self.seeds % 100 + self.spoiled, self.steps], 1).astype(np.float32)
-
-    def reset(self, seeds, which):
-        self.seeds, self.steps = np.where(which, seeds, self.seeds), np.where(which, 0, self.steps)
-        return self.shown()
-
-    def step(self, actions):
-        self.steps = self.steps + 1
-        dead = (self.seeds % 2 == 0) & (self.steps == 3)
-        return Outcome(self.shown(), self.steps.astype(float), dead, (self.seeds % 2 == 1) & (self.steps == 4))
-
 
 # -- returns --------------------------------------------------------------------------------------------------------
 
@@ -176,34 +148,10 @@ def test_an_episode_that_is_cut_was_not_lost_and_the_next_one_begins():
 # -- replay ---------------------------------------------------------------------------------------------------------
 
 
-class Still:
-    """A learner whose policy always acts the same."""
-
-    def __init__(self):
-        self.progress, self.trunk, self.signals = 0.0, None, {"policy": self}
-
-    def parameters(self):
-        yield torch.zeros(1)
-
-    def children(self):
-        return ()
-
-    def random_actions(self, count):
-        return torch.zeros(count, dtype=torch.int64)
-
-    def explore(self, trunk, observations, progress):
-        return torch.zeros(len(observations), dtype=torch.int64)
-
-
-def remembered(count=2, images=False, stack=1, **settings) -> Replay:
-    settings = {"buffer_size": 60, "batch": 64, "learning_starts": 20, "gamma": 0.5} | settings
-    return Replay(EnvRunner(Clock(count, images), seed=5, stack=stack), Still(), "policy", **settings)
-
-
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("priority", [0.0, 0.5])
 def test_remembered_steps_are_those_that_were_lived(steps, priority):
-    replay = remembered(steps=steps, priority=priority)
+    replay = clock_replay(steps=steps, priority=priority)
     for _ in range(60):  # the memory is overwritten several times
         batch = next(replay)
     for (seed, time), reward_, after, worth in zip(
@@ -219,7 +167,7 @@ def test_remembered_steps_are_those_that_were_lived(steps, priority):
 
 
 def test_a_stack_is_put_together_from_frames_that_are_kept_once():
-    replay = remembered(images=True, stack=3)
+    replay = clock_replay(images=True, stack=3)
     assert replay.memory.frames.shape == (30, 2, 1, 2, 2)
     for _ in range(40):
         batch = next(replay)
@@ -229,7 +177,7 @@ def test_a_stack_is_put_together_from_frames_that_are_kept_once():
 
 
 def test_as_many_steps_are_lived_as_are_asked_for_each_batch():
-    replay = remembered(every=4)
+    replay = clock_replay(every=4)
     next(replay)
     before = replay.samples_seen
     for _ in range(30):
@@ -256,7 +204,7 @@ def test_the_tree_of_sums_is_like_a_plain_list(changes):
 
 def test_a_memory_that_does_not_fit_is_refused_before_anything_is_done():
     with pytest.raises(CaudexError, match=r"--buffer-size 1,000,000,000,000,000 needs .* GiB of memory"):
-        remembered(buffer_size=10**15)
+        clock_replay(buffer_size=10**15)
 
 
 # -- signals --------------------------------------------------------------------------------------------------------
@@ -280,7 +228,7 @@ def test_moving_keeps_the_mean_where_no_edge_is_near(count, reward_, discount):
 
 
 def test_double_takes_the_networks_choice_and_the_slow_copys_worth():
-    batch = next(remembered())._replace(rewards=torch.zeros(64), discounts=torch.ones(64))
+    batch = next(clock_replay())._replace(rewards=torch.zeros(64), discounts=torch.ones(64))
     for double, worth in ((False, 5.0), (True, 2.0)):
         signal = QLearning(2, double=double)
         learner = Learner(Identity(2), {"policy": signal})
@@ -377,21 +325,6 @@ def test_a_policy_tells_the_probability_of_what_it_draws(actions):
 # -- killed and gone on ---------------------------------------------------------------------------------------------
 
 
-class Killed(Exception):
-    pass
-
-
-def killed_at(last):
-    def step(learner, batches):
-        step.count += 1
-        if step.count > last:
-            raise Killed
-        return learner.step(batches)
-
-    step.count = 0
-    return step
-
-
 def parts(kind, folder):
     system = {
         "ppo": PPO(num_envs=2, horizon=32, batch=16, epochs=2, total_steps=512),
@@ -426,7 +359,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
     for last in (21, 17):
         learner, sources, further = parts(kind, tmp_path / "killed")
         with pytest.raises(Killed):
-            fit(learner, sources, **further, step=killed_at(last))
+            fit(learner, sources, **further, step=killed_after(last))
     learner, sources, further = parts(kind, tmp_path / "killed")
     found = fit(learner, sources, **further).state_dict()
     assert all(torch.equal(whole[name], found[name]) for name in whole)
@@ -465,17 +398,9 @@ def test_acting_and_the_worth_of_what_came_last_are_counted():
     assert source.flops == 24 * (draws + judges) + (2 + late) * worth and late
 
 
-class Lives(Clock):
-    """The clock, with a life that is lost at the second step."""
-
-    def step(self, actions):
-        found = super().step(actions)
-        return found._replace(lost=self.steps == 2)
-
-
 def test_a_lost_life_ends_what_is_learned_and_not_the_episode():
     learner = Learner(Identity(2), {"policy": QLearning(2)})
-    replay = Replay(runner := EnvRunner(Lives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, steps=2)
+    replay = Replay(runner := EnvRunner(ClockWithLives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, steps=2)
     batch = next(replay)
     before, sums = batch.observations[:, 1], batch.rewards
     assert runner.told()["episodes/length"] > 2 and runner.told() == {}

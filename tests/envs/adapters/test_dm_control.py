@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from helpers.command_line import assert_refused, run_cli
+from helpers.interruption import Killed, killed_after
 from pytest import approx
-from test_cli import done, refused
-from test_experience import Killed, killed_at
 
 from caudex import envs as envs
 from caudex.core.errors import CaudexError
@@ -143,7 +143,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
     whole = fit(learner, sources, **further).state_dict()
     learner, sources, further = parts("killed")
     with pytest.raises(Killed):
-        fit(learner, sources, **further, step=killed_at(31))
+        fit(learner, sources, **further, step=killed_after(31))
     learner, sources, further = parts("killed")
     found = fit(learner, sources, **further).state_dict()
     assert all(torch.equal(whole[name], found[name]) for name in whole)
@@ -172,9 +172,9 @@ def test_the_same_name_is_learned_from_numbers_and_from_pictures(system, further
         *further,
     )
     run = tmp_path / "run"
-    said = done("train", system, "--env", "dm_control/cartpole-swingup-v0", *small, "--run", run)
+    said = run_cli("train", system, "--env", "dm_control/cartpole-swingup-v0", *small, "--run", run)
     assert sees in said.out and (run / "figures" / "episode.png").exists()
-    done("play", run, "--episodes", "2", "--video", tmp_path / "out.mp4")
+    run_cli("play", run, "--episodes", "2", "--video", tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4").stat().st_size > 1000 and (tmp_path / "out.png").exists()
 
 
@@ -203,20 +203,20 @@ def test_all_tasks_are_listed_where_they_can_be_had(monkeypatch):
 
 def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, monkeypatch):
     where = ("--run", tmp_path / "run")
-    refused(
+    assert_refused(
         "train", "sac", "--env", "dm_control/cartpole-swing-v0", *where, because="Did you mean cartpole-swingup-v0?"
     )
-    refused(
+    assert_refused(
         "train", "sac", "--env", "dm_pixels/cartpole-swingup-v0/4", *where, because="pixels wide images are, from 8"
     )
-    refused("train", "curl", "--env", "Pendulum-v1", "--size", "64", *where, because="--size 64: Pendulum-v1")
+    assert_refused("train", "curl", "--env", "Pendulum-v1", "--size", "64", *where, because="--size 64: Pendulum-v1")
 
     def none():
         raise ImportError("Cannot initialize a EGL device display.")
 
     monkeypatch.setattr(suite, "opengl", none)
     words = ("train", "curl", "--env", "dm_control/cartpole-swingup-v0")
-    refused(*words, *where, because="Debian: apt-get install libegl1 libgl1.")
+    assert_refused(*words, *where, because="Debian: apt-get install libegl1 libgl1.")
 
 
 def test_help_does_not_wait_for_the_simulator():

@@ -10,11 +10,11 @@ import sys
 import threading
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import killed_training
 from torch import nn
 from torch.optim import SGD, AdamW
 
@@ -411,7 +411,7 @@ def test_the_optimisers_memory_lies_like_the_weights(tmp_path):
 
 @pytest.mark.timeout(600)
 def test_training_killed_at_twenty_moments_ends_bit_for_bit_the_same(tmp_path):
-    script = Path(__file__).with_name("killed.py")
+    script = killed_training.__file__
     done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -5,15 +5,15 @@ from caudex.core.run import Run
 from caudex.core.system import finish, start
 
 
-def quiet(path, seed=0) -> Run:
+def quiet_run(path, seed=0) -> Run:
     run = Run(path, seed, Hardware(device="cpu"))
     run.quiet = True
     return run
 
 
-def trained(system, path):
+def train(system, path):
     """The model and its run, finished as the command line does it."""
-    run = quiet(path, system.seed)
+    run = quiet_run(path, system.seed)
     system.check()
     start(system, run)
     model = system.train(run)

@@ -1,4 +1,4 @@
-"""Trains a teacher and a student in many folders and is killed 20 times meanwhile; `test_training.py` runs it.
+"""Trains a teacher and a student in many folders and is killed 20 times meanwhile; `tests/core/test_fit.py` runs it.
 
 Everything is imported once; each try is a fork of this process.
 """

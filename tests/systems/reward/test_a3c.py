@@ -9,13 +9,13 @@ import time
 from functools import partial
 from pathlib import Path
 
-import acting_on
 import pytest
 import torch
-from acting_on import GAMMA, STEPS, alone
+from helpers import endless_actors
+from helpers.command_line import assert_refused, invoke, run_cli
+from helpers.endless_actors import GAMMA, STEPS, alone
+from helpers.environments import Clock
 from pytest import approx
-from test_cli import caudex, done, refused
-from test_experience import Clock
 from torch import nn
 
 from caudex.core.hardware import Hardware
@@ -31,8 +31,7 @@ TINY = ("--scale", "tiny", "--threads", "1")
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def _small_and_importable(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for processes that begin here, and for this file
     monkeypatch.setattr("caudex.systems.reward.shared.EPISODES", 5)
 
@@ -202,7 +201,7 @@ def test_both_forms_are_counted_alike():
 
 @pytest.mark.parametrize("form", ["--asynchronous", "--no-asynchronous"])
 def test_a_further_signal_stands_on_the_trunk(form, tmp_path):
-    done(
+    run_cli(
         "train", "a3c", "--env", "pixels/reacher", "--also", "bilinear-contrast:0.1", form, *TINY,
         "--total-steps", "320", "--horizon", "5", "--run", tmp_path / "run",
     )  # fmt: skip
@@ -247,7 +246,7 @@ def test_an_actor_that_fails_stops_the_run_in_a_sentence(how, said, tmp_path):
     name = f"burning_{how[:2]}"
     (tmp_path / f"{name}.py").write_text(BURNING.replace("HOW", how))
     words = ("train", "a3c", "--env", f"{name}:Burning-v0", *TINY, "--horizon", "5", "--save-seconds", "0")
-    found = caudex(*words, "--run", tmp_path / "run")
+    found = invoke(*words, "--run", tmp_path / "run")
     assert found.code == 2 and said in found.err and found.err.count("\n") == 1
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
     assert not multiprocessing.active_children()
@@ -257,7 +256,7 @@ def test_an_actor_that_fails_stops_the_run_in_a_sentence(how, said, tmp_path):
 def test_no_actor_outlives_the_process_that_it_acts_for(how):
     mark = f"CAUDEX_TEST_{os.getpid()}_{how}"
     main = subprocess.Popen(
-        [sys.executable, acting_on.__file__], env=os.environ | {mark: "1"},
+        [sys.executable, endless_actors.__file__], env=os.environ | {mark: "1"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert main.stdout.readline() == "going\n"
@@ -286,6 +285,8 @@ def marked(mark: str) -> list[int]:
 
 def test_settings_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     where = ("--run", tmp_path / "run")
-    refused("train", "a3c", "--actors", "0", *where, because="--actors 0 is out of range")
-    refused("train", "a3c", "--also", "contrast", *where, because="shows no images to compare")
-    refused("train", "a3c", "--device", "cpu", "--devices", "2", *where, because="take --devices 1, or --no-asynch")
+    assert_refused("train", "a3c", "--actors", "0", *where, because="--actors 0 is out of range")
+    assert_refused("train", "a3c", "--also", "contrast", *where, because="shows no images to compare")
+    assert_refused(
+        "train", "a3c", "--device", "cpu", "--devices", "2", *where, because="take --devices 1, or --no-asynch"
+    )

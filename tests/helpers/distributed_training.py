@@ -1,4 +1,4 @@
-"""One training, on as many processes as asked: `shared_out.py FOLDER PROCESSES STEPS`; run by test_distributed.py.
+"""One training, on as many processes as asked: `distributed_training.py FOLDER PROCESSES STEPS`; run by tests/core/test_distributed.py.
 
 Fabric's launcher starts this file again for every further process.
 """

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
+from helpers.command_line import assert_refused
+from helpers.trainings import quiet_run, train
 from PIL import Image
 from safetensors.torch import load_file
-from test_cli import refused
-from trained import quiet, trained
 
 from caudex import envs as envs
 from caudex.core.errors import CaudexError
@@ -68,7 +68,7 @@ def test_a_body_tells_how_far_it_is_and_the_camera_goes_along():
 
 
 def test_five_stages_are_kept_shown_and_told(tmp_path):
-    model, run = trained(TINY, tmp_path)
+    model, run = train(TINY, tmp_path)
     results = run.read_json("results")
     assert [stage["steps"] for stage in results["stages"]] == [0, 128, 512, 1280, 2560]
     assert all(stage["falls"] == 10 and 10 < stage["steps"] < 400 for stage in results["stages"])  # none can stand yet
@@ -97,7 +97,7 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
         raise CaudexError("there is no screen.")
 
     monkeypatch.setattr(Agent, "moments", blind)
-    _, whole = trained(TINY, tmp_path / "whole")
+    _, whole = train(TINY, tmp_path / "whole")
     assert not (whole.path / "figures" / "stages.png").exists()
     drawn = Rollouts.__next__
     for last in (
@@ -112,12 +112,12 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
             return drawn(self)
 
         monkeypatch.setattr(Rollouts, "__next__", dies)
-        run = quiet(tmp_path / "killed", TINY.seed)
+        run = quiet_run(tmp_path / "killed", TINY.seed)
         run.hardware = Hardware(device="cpu", save_seconds=0)
         with pytest.raises(KeyboardInterrupt):
             TINY.train(run)
     monkeypatch.setattr(Rollouts, "__next__", drawn)
-    _, found = trained(TINY, tmp_path / "killed")
+    _, found = train(TINY, tmp_path / "killed")
     assert found.read_json("results") == whole.read_json("results")
     assert found.stage("training").metrics() == whole.stage("training").metrics()
     for file in whole.path.glob("policies/*"):
@@ -126,4 +126,4 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
 
 def test_a_world_without_metres_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    refused("train", "locomotion", "--env", "CartPole-v1", because="CartPole-v1 does not tell how far one got")
+    assert_refused("train", "locomotion", "--env", "CartPole-v1", because="CartPole-v1 does not tell how far one got")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from trained import quiet, trained
+from helpers.trainings import quiet_run, train
 
 from caudex import data
 from caudex.core.errors import CaudexError
@@ -44,7 +44,7 @@ def coloured(tmp_path_factory):
 @pytest.mark.parametrize("name", WITHOUT)
 def test_every_system_trains_shows_and_loads_again(name, coloured, tmp_path):
     system = replace(scaled(name, "tiny"), data=coloured, steps=6, batch=16, width=4)
-    model, run = trained(system, tmp_path / "run")
+    model, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     assert {"linear probe", "random trunk", "20 neighbours", "best layer", "spectrum"} <= set(results)
     assert system.result_rows(results) and not [word for word in system.warn(results) if "measured" in word]
@@ -76,11 +76,11 @@ def test_one_picture_is_nothing_to_learn_from(tmp_path):
     np.savez(tmp_path / "one.npz", x=np.zeros((1, 16, 16), dtype=np.uint8))
     system = replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"))
     with pytest.raises(CaudexError, match="one image"):
-        system.train(quiet(tmp_path / "run"))
+        system.train(quiet_run(tmp_path / "run"))
 
 
 def test_contrast_learns_digits_without_their_labels(tmp_path):
-    _, run = trained(replace(scaled("simclr", "tiny"), steps=60), tmp_path)
+    _, run = train(replace(scaled("simclr", "tiny"), steps=60), tmp_path)
     found = run.read_json("results")
     assert found["linear probe"]["accuracy"] > found["random trunk"]["accuracy"] + 0.05
     assert found["20 neighbours"]["accuracy"] > 0.9
@@ -93,9 +93,9 @@ def test_contrast_learns_digits_without_their_labels(tmp_path):
 
 def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch):
     system = replace(scaled("rotation", "tiny"), data=coloured, steps=12, batch=8, width=4)
-    watched, _ = trained(system, tmp_path / "watched")
+    watched, _ = train(system, tmp_path / "watched")
     monkeypatch.setattr("caudex.core.fit.EVALUATIONS", 1)
-    left_alone, _ = trained(system, tmp_path / "alone")
+    left_alone, _ = train(system, tmp_path / "alone")
     weights = zip(watched.trunk.parameters(), left_alone.trunk.parameters())
     assert all(torch.equal(one, other) for one, other in weights)
 
@@ -127,12 +127,12 @@ def test_pictures_need_no_labels_at_all(coloured, tmp_path):
         where = folder / "more" if i % 3 == 0 else folder
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(where / f"{i}.png")
     system = replace(scaled("rotation", "tiny"), data=str(folder), steps=3, batch=8, width=4)
-    _, run = trained(system, tmp_path / "run")
+    _, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     assert "linear probe" not in results and run.read_json("facts")["counts"]["unlabelled"] == 24
     assert any("no labels to test with" in sentence for sentence in system.warn(results))
     with pytest.raises(CaudexError, match="there are no labels to probe with"):
-        system.claim(quiet(tmp_path / "claim"))
+        system.claim(quiet_run(tmp_path / "claim"))
 
 
 def test_what_is_held_out_is_not_learned_from(coloured):
@@ -146,7 +146,7 @@ def test_like_pictures_raise_the_alarm(tmp_path):
     path = tmp_path / "same.npz"
     np.savez(path, x=np.full((60, 16, 16), 90, dtype=np.uint8))
     system = replace(scaled("simclr", "tiny"), data=str(path), steps=3, batch=8, width=4)
-    _, run = trained(system, tmp_path / "run")
+    _, run = train(system, tmp_path / "run")
     assert any("collapsed" in sentence for sentence in system.warn(run.read_json("results")))
 
 
@@ -156,7 +156,7 @@ def test_like_pictures_raise_the_alarm(tmp_path):
 @pytest.fixture(scope="module")
 def begun(coloured, tmp_path_factory):
     path = tmp_path_factory.mktemp("begun") / "run"
-    trained(replace(scaled("simclr", "tiny"), data=coloured, steps=6, batch=16, width=8), path)
+    train(replace(scaled("simclr", "tiny"), data=coloured, steps=6, batch=16, width=8), path)
     return str(path)
 
 
@@ -164,7 +164,7 @@ def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
     system = replace(
         scaled("supervised", "tiny"), data=coloured, start=begun, steps=1, lr=1e-8, average=0.0, dropout=0.0
     )
-    model, run = trained(system, tmp_path / "run")
+    model, run = train(system, tmp_path / "run")
     before = load(begun).trunk
     for one, other in zip(model.trunk.parameters(), before.parameters()):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
@@ -176,25 +176,25 @@ def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
 def test_the_other_trunk_must_fit(begun, coloured, tmp_path):
     system = replace(scaled("supervised", "tiny"), data=coloured, start=begun, width=12)
     with pytest.raises(CaudexError, match=r"--start .* has another network; add --width 8\."):
-        system.train(quiet(tmp_path / "run"))
+        system.train(quiet_run(tmp_path / "run"))
     with pytest.raises(CaudexError, match=r"has another network; add --stride 2\."):
-        replace(system, width=8, stride=1).train(quiet(tmp_path / "stride"))
+        replace(system, width=8, stride=1).train(quiet_run(tmp_path / "stride"))
     with pytest.raises(CaudexError, match=r"--start .* learned from colour images, these are grey"):
-        replace(system, width=8, data="digits").train(quiet(tmp_path / "grey"))
+        replace(system, width=8, data="digits").train(quiet_run(tmp_path / "grey"))
     with pytest.raises(CaudexError, match="is not a run folder"):
-        replace(system, start=str(tmp_path)).train(quiet(tmp_path / "other"))
+        replace(system, start=str(tmp_path)).train(quiet_run(tmp_path / "other"))
 
 
 def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
     system = replace(scaled("probe", "tiny"), data=coloured, start=begun, width=8, shares=(0.05, 0.051, 1.0), steps=5)
-    model, run = trained(system, tmp_path / "run")
+    model, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     assert [row["layer"] for row in results["layers"]] == ["stage1", "stage2", "stage3", "pooled"]
     assert [row["labels"] for row in results["fine-tuning"]] == [6, 128]  # of 128 a twentieth, three of each class
     assert load(run.path).predict(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))[0][0] in model.classes
     assert len(system.result_rows(results)) == 1 + 4 + 1 + 2 + 1
     with pytest.raises(CaudexError, match="--start is missing"):
-        replace(system, start=None).train(quiet(tmp_path / "other"))
+        replace(system, start=None).train(quiet_run(tmp_path / "other"))
 
 
 def test_features_of_frozen_layers_do_not_depend_on_the_batch(begun, coloured):
@@ -258,7 +258,7 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_
         "processes": 1,
     }
     system = replace(scaled("labels-saved", "tiny"), data=coloured, batch=16, width=4, **small)
-    _, run = trained(system, tmp_path / "run")
+    _, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     methods = ["supervised", "noisy-student", "rotation first"]
     methods += ["rotation first, then noisy-student", "with rotation:0.5"]
@@ -277,9 +277,9 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_
     (run.path / "results.json").unlink()
     replace(system, counts=(50, 2), beside=("jigsaw",)).check()
     with pytest.raises(CaudexError, match="pixels, too few"):  # before anything is trained
-        replace(system, beside=("jigsaw",), size=8).train(quiet(tmp_path / "tiny"))
+        replace(system, beside=("jigsaw",), size=8).train(quiet_run(tmp_path / "tiny"))
     assert not (tmp_path / "tiny" / "stages").exists()
-    system.train(quiet(run.path, system.seed))
+    system.train(quiet_run(run.path, system.seed))
     assert run.read_json("results") == results
 
 
@@ -314,7 +314,7 @@ def test_resnet50_learns_labels_too():
 
 def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
     system = replace(scaled("next-frame", "tiny"), steps=60)
-    _, run = trained(system, tmp_path)
+    _, run = train(system, tmp_path)
     found = run.read_json("results")["next frame"]
     assert found["ratio"] < 0.95
     assert found["ratio"] == pytest.approx(found["squared error"] / found["of a copy"])
@@ -327,7 +327,7 @@ def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
 
 def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
     system = replace(scaled("dense-heads", "tiny"), steps=4, scenes=40)
-    _, run = trained(system, tmp_path)
+    _, run = train(system, tmp_path)
     found = run.read_json("results")
     assert set(found) == {"both heads", "a trunk each", "place alone"}
     assert all(set(each) == {"accuracy", "mean_iou", "relative_error"} for each in found.values())
@@ -381,14 +381,14 @@ def test_settings_that_make_no_sense(name, settings, because):
 )
 def test_pictures_that_do_not_suit(name, settings, because, tmp_path):
     with pytest.raises(CaudexError, match=because):
-        replace(scaled(name, "tiny"), steps=2, **settings).train(quiet(tmp_path / "run"))
+        replace(scaled(name, "tiny"), steps=2, **settings).train(quiet_run(tmp_path / "run"))
 
 
 def test_rotation_wants_squares(tmp_path):
     path = tmp_path / "wide.npz"
     np.savez(path, x=np.random.default_rng(0).integers(0, 256, (40, 16, 24), dtype=np.uint8))
     with pytest.raises(CaudexError, match="crop them to squares"):
-        replace(scaled("rotation", "tiny"), data=str(path), steps=2).train(quiet(tmp_path / "run"))
+        replace(scaled("rotation", "tiny"), data=str(path), steps=2).train(quiet_run(tmp_path / "run"))
 
 
 def test_facts_of_unlabelled_pictures_name_no_class(tmp_path):
@@ -410,5 +410,5 @@ def test_a_test_of_its_own_with_one_known_class_measures_nothing(tmp_path):
     images = np.random.default_rng(0).integers(0, 255, (40, 16, 16), dtype=np.uint8)
     labels = np.array([0] * 20)
     np.savez(tmp_path / "one.npz", x_train=images[:20], y_train=labels, x_test=images[20:], y_test=labels)
-    _, run = trained(replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"), steps=2), tmp_path / "run")
+    _, run = train(replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"), steps=2), tmp_path / "run")
     assert "linear probe" not in run.read_json("results")

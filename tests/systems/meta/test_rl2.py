@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from helpers.command_line import assert_refused, run_cli
 from pytest import approx
-from test_cli import done, refused
 from torch import nn
 
 from caudex.core.compute import counting
@@ -283,21 +283,25 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatc
 
 
 def test_new_tasks_are_tried_beside_the_classics(tmp_path):
-    done("train", "rl2", "--scale", "tiny", "--pulls", "10", "--threads", "1", "--run", tmp_path / "run")
-    said = done("meta-test", tmp_path / "run", "--tasks", "300").out
+    run_cli("train", "rl2", "--scale", "tiny", "--pulls", "10", "--threads", "1", "--run", tmp_path / "run")
+    said = run_cli("meta-test", tmp_path / "run", "--tasks", "300").out
     assert "gittins" in said and "6.660" in said and (tmp_path / "run" / "figures" / "regret.png").exists()
-    assert said == done("meta-test", tmp_path / "run", "--tasks", "300").out
-    refused("meta-test", tmp_path / "run", "--tasks", "1", because="tasks must be 2 to 1,000,000")
+    assert said == run_cli("meta-test", tmp_path / "run", "--tasks", "300").out
+    assert_refused("meta-test", tmp_path / "run", "--tasks", "1", because="tasks must be 2 to 1,000,000")
 
 
 def test_new_sizes_are_tried_and_other_arms_refused(tmp_path):
     run = tmp_path / "run"
-    done("train", "rl2", "--scale", "tiny", "--pulls", "5", "--threads", "1", "--run", run)
-    said = done("meta-test", run, "--tasks", "300", "--pulls", "12").out
+    run_cli("train", "rl2", "--scale", "tiny", "--pulls", "5", "--threads", "1", "--run", run)
+    said = run_cli("meta-test", run, "--tasks", "300", "--pulls", "12").out
     assert f"{optimum(5, 12):.3f}" in said and (run / "figures" / "regret-pulls-12.png").exists()
-    refused("meta-test", run, "--arms", "20", because="bandits with arms 20: 0 numbers to see, 20 actions; the agent")
-    refused("meta-test", run, "--size", "large", because="no setting 'size'")
-    refused("meta-test", run, "--env", "mazes", because="images (3, 32, 32) to see, 3 actions; the agent learned")
+    assert_refused(
+        "meta-test", run, "--arms", "20", because="bandits with arms 20: 0 numbers to see, 20 actions; the agent"
+    )
+    assert_refused("meta-test", run, "--size", "large", because="no setting 'size'")
+    assert_refused(
+        "meta-test", run, "--env", "mazes", because="images (3, 32, 32) to see, 3 actions; the agent learned"
+    )
 
 
 def test_who_does_not_find_the_ball_again_is_told_and_shown(tmp_path, monkeypatch):
@@ -306,27 +310,31 @@ def test_who_does_not_find_the_ball_again_is_told_and_shown(tmp_path, monkeypatc
     assert failed.tolist() == [False, True, True, False] and often.startswith("50.0% (15.0% to 85.0%)")
     monkeypatch.setattr(rl2, "TESTED", 8)
     run, size = tmp_path / "run", ("--tasks", "8", "--batch", "8", "--total-steps", "500", "--width", "8")
-    done("train", "rl2", "--env", "mazes", "--view", "above", *size, "--threads", "1", "--run", run)
-    said = " ".join(done("meta-test", run, "--tasks", "10", "--episodes", "3").out.split())
+    run_cli("train", "rl2", "--env", "mazes", "--view", "above", *size, "--threads", "1", "--run", run)
+    said = " ".join(run_cli("meta-test", run, "--tasks", "10", "--episodes", "3").out.split())
     assert "of 10 new mazes the agent did not learn where the ball is" in said
     assert (run / "figures" / "mazes-episodes-3.png").exists()
 
 
 def test_what_cannot_be_is_refused_in_a_sentence(tmp_path):
     where = ("--run", tmp_path / "run")
-    refused("train", "rl2", "--also", "next-observation", *where, because="bandits show nothing")
-    refused("train", "rl2", "--also", "rotation", *where, because="needs unlabelled images")
-    refused("train", "ppo", "--also", "reward", *where, because="it needs trials of one task after the other")
-    refused("train", "rl2", "--by", "trpo", "--also", "reward", *where, because="for the policy alone")
-    refused("train", "rl2", "--memory", "transformer", "--width", "12", *where, because="among 4 heads")
-    refused("train", "rl2", "--env", "bandit", *where, because="Did you mean bandits?")
-    refused("train", "rl2", "--memory", "lstm", *where, because="--memory lstm is not one of 'gru', 'transformer'")
-    refused("train", "rl2", "--arms", "two", *where, because="--arms two is not a whole number")
-    refused("train", "rl2", "--arms", "0", *where, because="--arms 0 is out of range")
-    refused("train", "rl2", "--env", "mazes", "--arms", "5", *where, because="no setting 'arms'")
-    refused("train", "rl2", "--batch", "501", *where, because="more than the trials of a round")
-    refused("train", "rl2", "--tasks", "1000000", "--pulls", "1000000", *where, because="--tasks 1,000,000 needs")
-    refused("train", "rl2", "--tasks", "0", *where, because="--tasks 0 is out of range")
+    assert_refused("train", "rl2", "--also", "next-observation", *where, because="bandits show nothing")
+    assert_refused("train", "rl2", "--also", "rotation", *where, because="needs unlabelled images")
+    assert_refused("train", "ppo", "--also", "reward", *where, because="it needs trials of one task after the other")
+    assert_refused("train", "rl2", "--by", "trpo", "--also", "reward", *where, because="for the policy alone")
+    assert_refused("train", "rl2", "--memory", "transformer", "--width", "12", *where, because="among 4 heads")
+    assert_refused("train", "rl2", "--env", "bandit", *where, because="Did you mean bandits?")
+    assert_refused(
+        "train", "rl2", "--memory", "lstm", *where, because="--memory lstm is not one of 'gru', 'transformer'"
+    )
+    assert_refused("train", "rl2", "--arms", "two", *where, because="--arms two is not a whole number")
+    assert_refused("train", "rl2", "--arms", "0", *where, because="--arms 0 is out of range")
+    assert_refused("train", "rl2", "--env", "mazes", "--arms", "5", *where, because="no setting 'arms'")
+    assert_refused("train", "rl2", "--batch", "501", *where, because="more than the trials of a round")
+    assert_refused(
+        "train", "rl2", "--tasks", "1000000", "--pulls", "1000000", *where, because="--tasks 1,000,000 needs"
+    )
+    assert_refused("train", "rl2", "--tasks", "0", *where, because="--tasks 0 is out of range")
 
 
 def test_the_agents_tasks_are_none_that_it_learned_from():

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import shared_out
+from helpers import distributed_training
 from safetensors.torch import load_file
 
 from caudex.core.run import Run
 
 
 def on_two_processes(folder, steps):
-    script = Path(shared_out.__file__)
+    script = Path(distributed_training.__file__)
     done = subprocess.run(
         [sys.executable, script, folder, "2", str(steps)], capture_output=True, text=True, timeout=280
     )
@@ -23,7 +23,7 @@ def on_two_processes(folder, steps):
 @pytest.mark.timeout(600)
 def test_two_processes_learn_what_one_does_also_when_resumed(tmp_path):
     for steps in (6, 10):  # the second goes on where the first ended
-        shared_out.train(tmp_path / "one", 1, steps)
+        distributed_training.train(tmp_path / "one", 1, steps)
         said = on_two_processes(tmp_path / "two", steps)
         assert said.count("finished") == 1  # only one of the two speaks
         assert f"finished {steps} with" in said

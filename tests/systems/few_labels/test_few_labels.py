@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers.trainings import quiet_run, train
 from hypothesis import given
 from hypothesis import strategies as st
-from trained import quiet, trained
 
 from caudex import data
 from caudex.core.errors import CaudexError
@@ -31,7 +31,7 @@ def test_a_claim_also_measures_students_without_noise(tmp_path, monkeypatch):
     monkeypatch.setattr(
         noisy_student, "examine", lambda run, net, split, name: examination.tested(net, split.test) | {"corrupted": 0.0}
     )
-    run = quiet(tmp_path)
+    run = quiet_run(tmp_path)
     small = replace(scaled("noisy-student", "tiny"), rounds=1, steps=10, labels_per_class=4)
     claim = small.claim(run)
     assert list(claim.against)[:2] == ["supervised", "students without noise"]
@@ -92,7 +92,7 @@ def test_the_teacher_labels_clean_pictures_in_eval_mode(tmp_path):
     seen = []
     teacher.trunk.register_forward_pre_hook(lambda module, inputs: seen.append((module.training, inputs[0])))
     teacher.train()
-    system.pseudo_labels(quiet(tmp_path), 1, teacher, split)
+    system.pseudo_labels(quiet_run(tmp_path), 1, teacher, split)
     assert not any(training for training, _ in seen)
     assert torch.equal(torch.cat([images for _, images in seen]), split.unlabelled.fetch(slice(None)))
 
@@ -101,8 +101,8 @@ def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
     system = scaled("noisy-student", "tiny")
     split = system.split()
     teacher = system.model(facts_of(split))
-    _, soft, _ = replace(system, soft=True).pseudo_labels(quiet(tmp_path / "soft"), 1, teacher, split)
-    _, hard, _ = system.pseudo_labels(quiet(tmp_path / "hard"), 1, teacher, split)
+    _, soft, _ = replace(system, soft=True).pseudo_labels(quiet_run(tmp_path / "soft"), 1, teacher, split)
+    _, hard, _ = system.pseudo_labels(quiet_run(tmp_path / "hard"), 1, teacher, split)
     assert soft.amax(1).max() < 1 and torch.equal(hard.amax(1), torch.ones(len(hard)))
     assert torch.equal(soft.argmax(1), hard.argmax(1))
 
@@ -139,7 +139,7 @@ def test_off_topic_pictures_are_noticed():
 
 def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     system = replace(scaled("noisy-student", "tiny"), seed=1)
-    model, run = trained(system, tmp_path / "run")
+    model, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     assert {"teacher", "noisy-student", "supervised, same compute"} <= set(results)
     stages = {stage.name: Run(stage) for stage in (run.path / "stages").iterdir()}
@@ -157,14 +157,14 @@ def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
 def test_the_unlabelled_pictures_are_worth_something(tmp_path):
     # a reduced but real training: one label a class, one draw that was not used to choose settings
     system = NoisyStudent(labels_per_class=1, seed=2, rounds=3, steps=80, width=12, batch=60)
-    _, run = trained(system, tmp_path)
+    _, run = train(system, tmp_path)
     results = run.read_json("results")
     assert results["noisy-student"]["accuracy"] > results["supervised, same compute"]["accuracy"] + 0.05
 
 
 def test_supervised_learns_digits(tmp_path):
     system = replace(scaled("supervised"), steps=150, width=12, labels_per_class=25)
-    model, _ = trained(system, tmp_path)
+    model, _ = train(system, tmp_path)
     assert model.accuracy(few_labels.split(system).test) > 0.9
 
 
@@ -180,7 +180,7 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
     system = replace(
         scaled("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0
     )
-    net = system.network(quiet(tmp_path), split, steps=60)
+    net = system.network(quiet_run(tmp_path), split, steps=60)
     assert set(net.signals) == {"labels", "labels-left", "rotation"}
     assert net.signals["rotation"].weight == 0.5
     test = split.test.fetch(slice(None))

@@ -1,4 +1,4 @@
-"""Two actors act until this process is killed; `test_a3c.py` kills it."""
+"""Two actors act until this process is killed; `tests/systems/reward/test_a3c.py` kills it."""
 
 import signal
 from functools import partial

@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from test_cli import CAUDEX
+from helpers.command_line import CAUDEX
 
 from caudex.core.errors import CaudexError
 from caudex.envs import watchdog as telling

@@ -7,10 +7,10 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from helpers.command_line import assert_refused, invoke, run_cli
+from helpers.environments import clock_replay
 from PIL import Image
 from pytest import approx
-from test_cli import caudex, done, refused
-from test_experience import remembered
 
 from caudex import envs as envs
 from caudex import load
@@ -56,11 +56,6 @@ class Broken(gymnasium.Env):
 def broken():
     for how in ("raises", "infinite", "unbegun", "scalar", "exits", "well"):
         gymnasium.register(f"Broken-{how}-v0", lambda how=how: Broken(how))
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 # -- trust region ---------------------------------------------------------------------------------------------------
@@ -197,7 +192,7 @@ def test_frames_are_moved_all_of_a_stack_alike_and_edges_repeat():
 
 
 def test_priorities_reach_the_memory_through_views():
-    replay = remembered(images=True, stack=3, priority=0.5)
+    replay = clock_replay(images=True, stack=3, priority=0.5)
     source = Viewed(replay, Moved(0), 0)
     next(source)
     source.learned(torch.full((64,), 7.0))
@@ -252,34 +247,36 @@ def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_a_system_trains_plays_and_is_filmed(system, env, further, tmp_path):
-    said = done("train", system, "--env", env, *TINY, "--total-steps", "700", *further, "--run", tmp_path / "run")
+    said = run_cli("train", system, "--env", env, *TINY, "--total-steps", "700", *further, "--run", tmp_path / "run")
     assert "random" in said.out
     assert np.asarray(Image.open(tmp_path / "run" / "figures" / "episode.png").convert("L")).std() > 1  # there is light
     film = tmp_path / "out.mp4"
     words = ("play", tmp_path / "run", "--episodes", "3")
-    first = done(*words, "--video", film)
+    first = run_cli(*words, "--video", film)
     assert film.stat().st_size > 1000 and film.with_suffix(".png").exists()
-    assert first.out.splitlines()[3] == done(*words).out.splitlines()[3]  # the same seed, the same episodes
-    refused(*words, "--video", film, because="out.mp4 exists already")
+    assert first.out.splitlines()[3] == run_cli(*words).out.splitlines()[3]  # the same seed, the same episodes
+    assert_refused(*words, "--video", film, because="out.mp4 exists already")
     player = load(tmp_path / "run")
     assert len(player.play(4, seed=1)) == 4
 
 
 def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     where = ("--run", tmp_path / "run")
-    refused("train", "ppo", "--env", "HalfCheeta-v5", *where, because="Did you mean HalfCheetah-v5?")
-    refused("train", "ppo", "--env", "control/cartpole", *where, because="Did you mean cartpole-")
-    refused("train", "ppo", "--env", "Blackjack-v1", *where, because="known are vectors (Box), images")
-    refused("train", "ppo", "--also", "rotation", *where, because="it needs unlabelled images")
-    refused("train", "ppo", "--also", "contrast", *where, because="shows no images to compare")
-    refused("train", "ppo", "--num-envs", "0", *where, because="--num-envs 0 is out of range")
-    refused("train", "curl", "--env", "Pendulum-v1", *where, because="shows numbers, curl learns from images")
-    refused("train", "ppo", "--batch", "3000", *where, because="steps of --num-envs 8 are 2,048")
-    refused("train", "ppo", "--horizon", "1000000", "--num-envs", "4000", *where, because="--horizon 1,000,000 needs")
-    refused(
+    assert_refused("train", "ppo", "--env", "HalfCheeta-v5", *where, because="Did you mean HalfCheetah-v5?")
+    assert_refused("train", "ppo", "--env", "control/cartpole", *where, because="Did you mean cartpole-")
+    assert_refused("train", "ppo", "--env", "Blackjack-v1", *where, because="known are vectors (Box), images")
+    assert_refused("train", "ppo", "--also", "rotation", *where, because="it needs unlabelled images")
+    assert_refused("train", "ppo", "--also", "contrast", *where, because="shows no images to compare")
+    assert_refused("train", "ppo", "--num-envs", "0", *where, because="--num-envs 0 is out of range")
+    assert_refused("train", "curl", "--env", "Pendulum-v1", *where, because="shows numbers, curl learns from images")
+    assert_refused("train", "ppo", "--batch", "3000", *where, because="steps of --num-envs 8 are 2,048")
+    assert_refused(
+        "train", "ppo", "--horizon", "1000000", "--num-envs", "4000", *where, because="--horizon 1,000,000 needs"
+    )
+    assert_refused(
         "train", "sac", "--total-steps", "900", *where, because="--learning-starts 1,000 steps at random leave nothing"
     )
-    refused("train", "dqn", "--buffer-size", "1000000000000000", *where, because="GiB of memory")
+    assert_refused("train", "dqn", "--buffer-size", "1000000000000000", *where, because="GiB of memory")
 
 
 @pytest.mark.parametrize(
@@ -292,13 +289,13 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
 )  # fmt: skip
 def test_a_world_that_breaks_stops_the_run_and_leaves_its_checkpoint(how, said, tmp_path):
     words = ("train", "ppo", "--env", f"Broken-{how}-v0", *TINY, "--horizon", "16", "--batch", "16", "--num-envs", "2")
-    found = caudex(*words, "--save-seconds", "0", "--run", tmp_path / "run")
+    found = invoke(*words, "--save-seconds", "0", "--run", tmp_path / "run")
     assert found.code == 2 and said in found.err and "Traceback" not in found.err
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
 
 
 def test_a_world_that_takes_no_render_mode_has_no_pictures_and_is_learned_from(tmp_path):
-    done("train", "ppo", "--env", "Broken-well-v0", *TINY, "--total-steps", "200", "--run", tmp_path / "run")
+    run_cli("train", "ppo", "--env", "Broken-well-v0", *TINY, "--total-steps", "200", "--run", tmp_path / "run")
     assert not (tmp_path / "run" / "figures" / "episode.png").exists()
 
 
@@ -318,13 +315,13 @@ def test_an_episode_that_need_not_end_is_cut_where_policies_are_compared():
 
 
 def test_play_says_what_it_cannot_do(tmp_path):
-    done("train", "ppo", *TINY, "--total-steps", "200", "--run", tmp_path / "run")
+    run_cli("train", "ppo", *TINY, "--total-steps", "200", "--run", tmp_path / "run")
     run = tmp_path / "run"
-    refused("play", run, "--episodes", "0", because="--episodes 0 is out of range")
-    refused("play", run, "--video", "out.avi", because="give a file that ends in .mp4")
-    refused("play", run, "--video", tmp_path / "no" / "out.mp4", because="make it first")
-    refused("play", tmp_path, because="settings.yaml")
-    refused("play", run, "--env", "Pendulum-v1", because="Pendulum-v1")
+    assert_refused("play", run, "--episodes", "0", because="--episodes 0 is out of range")
+    assert_refused("play", run, "--video", "out.avi", because="give a file that ends in .mp4")
+    assert_refused("play", run, "--video", tmp_path / "no" / "out.mp4", because="make it first")
+    assert_refused("play", tmp_path, because="settings.yaml")
+    assert_refused("play", run, "--env", "Pendulum-v1", because="Pendulum-v1")
 
 
 def test_names_of_worlds_are_known():

@@ -1,0 +1,67 @@
+"""A clock to act in, whose every observation and reward is known."""
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box, Discrete
+
+from caudex.envs import Env, Outcome
+from caudex.experience import EnvRunner, Replay
+
+
+class Clock(Env):
+    """Shows (episode's seed mod 100, steps so far). Even seeds die after 3 steps, odd ones are cut off after 4. The reward
+    is the number of the step, from 1. As images: a frame of 2x2 with the steps so far."""
+
+    name, action = "clock", Discrete(2)
+
+    def __init__(self, count: int, images: bool = False):
+        self.count, self.images = count, images
+        self.observation = Box(0, 255, (1, 2, 2), np.uint8) if images else Box(-np.inf, np.inf, (2,), np.float32)
+        self.seeds, self.steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self.spoiled = 0.0
+
+    def shown(self) -> np.ndarray:
+        if self.images:
+            return np.broadcast_to(self.steps.astype(np.uint8)[:, None, None, None], (self.count, 1, 2, 2)).copy()
+        return np.stack([self.seeds % 100 + self.spoiled, self.steps], 1).astype(np.float32)
+
+    def reset(self, seeds, which):
+        self.seeds, self.steps = np.where(which, seeds, self.seeds), np.where(which, 0, self.steps)
+        return self.shown()
+
+    def step(self, actions):
+        self.steps = self.steps + 1
+        dead = (self.seeds % 2 == 0) & (self.steps == 3)
+        return Outcome(self.shown(), self.steps.astype(float), dead, (self.seeds % 2 == 1) & (self.steps == 4))
+
+
+class ClockWithLives(Clock):
+    """The clock, with a life that is lost at the second step."""
+
+    def step(self, actions):
+        found = super().step(actions)
+        return found._replace(lost=self.steps == 2)
+
+
+class StillLearner:
+    """A learner whose policy always acts the same."""
+
+    def __init__(self):
+        self.progress, self.trunk, self.signals = 0.0, None, {"policy": self}
+
+    def parameters(self):
+        yield torch.zeros(1)
+
+    def children(self):
+        return ()
+
+    def random_actions(self, count):
+        return torch.zeros(count, dtype=torch.int64)
+
+    def explore(self, trunk, observations, progress):
+        return torch.zeros(len(observations), dtype=torch.int64)
+
+
+def clock_replay(count=2, images=False, stack=1, **settings) -> Replay:
+    settings = {"buffer_size": 60, "batch": 64, "learning_starts": 20, "gamma": 0.5} | settings
+    return Replay(EnvRunner(Clock(count, images), seed=5, stack=stack), StillLearner(), "policy", **settings)
