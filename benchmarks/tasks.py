@@ -19,7 +19,7 @@ from torch.optim import AdamW
 from caudex import signals
 from caudex.core.fit import fit, restore
 from caudex.core.learner import Learner, cosine
-from caudex.core.pool import carry_out
+from caudex.core.pool import run_parallel
 from caudex.core.run import Run
 from caudex.core.system import start
 from caudex.data import TextBatches, encoded
@@ -81,8 +81,8 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, default=Path("results/text-tasks.csv"))
     flags = parser.parse_args()
     seeds = range(flags.seeds)
-    shared = carry_out(together, [(flags.begun, seed) for seed in seeds], flags.workers)
-    singles = carry_out(alone, [(task, flags.begun, seed) for task in TASKS for seed in seeds], flags.workers)
+    shared = run_parallel(together, [(flags.begun, seed) for seed in seeds], flags.workers)
+    singles = run_parallel(alone, [(task, flags.begun, seed) for task in TASKS for seed in seeds], flags.workers)
     rows = []
     for i, task in enumerate(TASKS):
         each = singles[i * len(seeds) : (i + 1) * len(seeds)]

@@ -82,7 +82,10 @@ def test_the_first_screens_come_at_once_and_without_torch(words):
 def test_list_shows_every_system_and_signal_and_what_to_take():
     said = run_cli("list").out
     runner = ("replay", "rollouts")  # what acts is added to nothing
-    for name in (*names.places("systems"), *(n for n in names.places("signals") if names.needs(n) not in runner)):
+    for name in (
+        *names.class_paths("systems"),
+        *(n for n in names.class_paths("signals") if names.signal_needs(n) not in runner),
+    ):
         assert name in said
     assert "Take noisy-student" in " ".join(said.split())
     assert max(map(len, said.splitlines())) <= 80
@@ -91,7 +94,7 @@ def test_list_shows_every_system_and_signal_and_what_to_take():
 SHORT = {"probe": "probe RUN", "labels-saved": "labels-saved"}
 
 
-@pytest.mark.parametrize("name", names.places("systems"))
+@pytest.mark.parametrize("name", names.class_paths("systems"))
 def test_help_teaches_in_eighty_columns(name):
     said = run_cli("train", name, "--help").out
     assert max(map(len, said.splitlines())) <= 80

@@ -4,13 +4,13 @@ import pytest
 
 from caudex.core import registry as names
 from caudex.core.errors import CaudexError
-from caudex.core.pool import carry_out
+from caudex.core.pool import run_parallel
 
 
 @pytest.mark.parametrize("cluster", ["", "local"])
 def test_results_stand_in_the_jobs_order_and_mistakes_are_the_sentences_they_were(cluster, capfd):
     jobs = [(word, ("moco", "simclr")) for word in ("mocco", "sim", "probe", "simclrr")]
-    assert carry_out(names.nearest, jobs, 2, cluster) == [
+    assert run_parallel(names.did_you_mean, jobs, 2, cluster) == [
         " Did you mean moco?",
         " Did you mean simclr?",
         "",
@@ -18,13 +18,13 @@ def test_results_stand_in_the_jobs_order_and_mistakes_are_the_sentences_they_wer
     ]
     assert "measuring: 4 of 4, 100%, 0 s left" in capfd.readouterr().err
     with pytest.raises(CaudexError, match=r"'simclrr' is not among the systems\. Did you mean simclr\?"):
-        carry_out(names.find, [("systems", "simclr"), ("systems", "simclrr")], 1, cluster)
+        run_parallel(names.find_class, [("systems", "simclr"), ("systems", "simclrr")], 1, cluster)
 
 
 def test_no_jobs_start_nothing():
-    assert carry_out(names.nearest, [], 2, "nowhere:1") == []
+    assert run_parallel(names.did_you_mean, [], 2, "nowhere:1") == []
 
 
 def test_a_cluster_that_is_not_there():
     with pytest.raises(CaudexError, match="--cluster localhost:1: there is no Ray cluster"):
-        carry_out(names.nearest, [("a", ())], 1, "localhost:1")
+        run_parallel(names.did_you_mean, [("a", ())], 1, "localhost:1")

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from caudex.core import progress
-from caudex.core.progress import Progress, track
+from caudex.core.progress import ProgressBar, track
 
 
 @pytest.fixture
@@ -18,17 +18,17 @@ def clock(monkeypatch):
 
 
 def test_lines_come_every_half_minute_and_tell_the_time_left(clock, capsys):
-    with Progress("tokenising", 400) as shown:
+    with ProgressBar("tokenising", 400) as shown:
         for clock[0] in (1, 29, 31, 45):
             shown.advance(25, lambda: "so far")
     assert capsys.readouterr().err == "tokenising: so far, 19%, 134 s left\n"  # 75 of 400 in 31 s: 325 / 75 * 31
 
 
 def test_what_was_done_at_another_time_tells_nothing_of_the_time_left(clock, capsys):
-    with Progress("training") as shown:
-        shown.go_on(0.75)
+    with ProgressBar("training") as shown:
+        shown.resume_from(0.75)
         clock[0] = 31
-        shown.show(0.8)
+        shown.update(0.8)
     assert capsys.readouterr().err == "training: 80%, 124 s left\n"  # 0.05 took 31 s, 0.2 are left
 
 
@@ -46,7 +46,7 @@ def test_a_terminal_has_a_bar_after_two_seconds(clock, monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
-    with Progress("reading", 4) as shown:
+    with ProgressBar("reading", 4) as shown:
         clock[0] = 1.9
         shown.advance(1)
         assert shown.bar is None

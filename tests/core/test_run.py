@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 from torch.optim import Adam
 
 from caudex.core import disk
-from caudex.core.disk import write
+from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
@@ -64,14 +64,14 @@ def names(folder):
 
 
 def test_a_file_is_replaced_whole_or_stays(tmp_path, monkeypatch):
-    write(tmp_path / "a" / "file", "old")
+    write_atomically(tmp_path / "a" / "file", "old")
 
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write(tmp_path / "a" / "file", "new")
+        write_atomically(tmp_path / "a" / "file", "new")
     assert (tmp_path / "a" / "file").read_text() == "old"
     assert names(tmp_path / "a") == ["file"]
 
@@ -193,10 +193,10 @@ STATES = some.recursive(
 @settings(max_examples=80, deadline=None)
 def test_any_state_of_plain_values_and_tensors_comes_back(state):
     tensors = {}
-    packed = json.loads(json.dumps(disk.pack(state, tensors)))
+    packed = json.loads(json.dumps(disk.pack_tensors(state, tensors)))
     from safetensors.torch import load
 
-    assert equal(disk.unpack(packed, load(disk.safe_bytes(tensors))), state)
+    assert equal(disk.unpack_tensors(packed, load(disk.serialize_tensors(tensors))), state)
 
 
 def test_a_checkpoint_comes_back_and_replaces_older_ones(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pytest import approx
 
 from caudex import envs as envs
-from caudex.core.registry import find
+from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.system import start
 from caudex.evaluation.intervals import improvement, interval, iqm, normalised, profile
@@ -82,7 +82,7 @@ def test_levels_are_those_that_were_published():
 def lived(folder, system, env, seed, earned, random=0.0, **settings):
     """A run that says it earned so much."""
     run = Run(folder / f"{system}-{len(list(folder.iterdir()))}", seed)
-    start(find("systems", system)(env=env, seed=seed, **settings), run)
+    start(find_class("systems", system)(env=env, seed=seed, **settings), run)
     run.write_json("results", {"policy": {"return": earned}, "random": {"return": random}, "episodes": 20})
     run.write_json("compute", {"flops": 1e12, "seconds": 30.0})
     run.write_json("finished", {"step": 1})
@@ -136,7 +136,7 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
     monkeypatch.setenv("COLUMNS", "160")
     for seed in (0, 1):
         run = Run(tmp_path / "claim" / "stages" / f"seed-{seed}", seed)
-        start(find("systems", "curl")(seed=seed), run)
+        start(find_class("systems", "curl")(seed=seed), run)
         evidence = {
             "statement": "",
             "figure": 80.0 + seed,
@@ -145,7 +145,7 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
         }
         run.write_json("claim", {"claim": evidence, "seconds": 1.0})
     whole = Run(tmp_path / "claim")
-    start(find("systems", "curl")(), whole)
+    start(find_class("systems", "curl")(), whole)
     whole.write_json("plan", {"seeds": 2})
     whole.write_json("claim", {"shown": False})
     other = lived(tmp_path, "curl", "pixels/hopper", 2, 90.0, 10.0)

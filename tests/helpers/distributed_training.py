@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch.optim import AdamW
 
-from caudex.core.disk import safe_bytes
+from caudex.core.disk import serialize_tensors
 from caudex.core.fit import distinct, fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
@@ -54,7 +54,7 @@ def train(folder, processes, steps):
     few, many = (Batches(images, size, stage.seed, RandAugment()) for size in (8, 12))
     fit(learner, {"labels": few, "rotation": many, "likeness": many}, steps=steps, run=stage)
     done = stage.read_json("finished")["step"]  # every process can read what the first one wrote
-    run.write("weights.safetensors", safe_bytes(distinct(learner.state_dict())))
+    run.write("weights.safetensors", serialize_tensors(distinct(learner.state_dict())))
     if run.is_main_process:
         print(f"finished {done} with {run.compute.flops:.0f} operations, of {processes}")
 

@@ -17,9 +17,9 @@ import torch
 import torch.utils.tensorboard
 from torch.optim import AdamW
 
-from caudex.core.disk import safe_bytes
+from caudex.core.disk import serialize_tensors
 from caudex.core.fit import distinct, fit
-from caudex.core.hardware import Hardware, make_fabric
+from caudex.core.hardware import Hardware, launch_fabric
 from caudex.core.learner import Learner, cosine
 from caudex.core.run import Run
 from caudex.data import Batches, ImageSet, InMemoryImages
@@ -60,7 +60,7 @@ def train(folder, dies_between=False):
         trunk, signals = teacher.averaged
         told = signals["labels"].logits(trunk, pixels).softmax(1)
     student = stage("student", told)
-    run.write("weights.safetensors", safe_bytes(distinct(student.state_dict())))
+    run.write("weights.safetensors", serialize_tensors(distinct(student.state_dict())))
 
 
 def attempt(folder, seconds=float("inf"), **how):
@@ -88,7 +88,7 @@ def attempt(folder, seconds=float("inf"), **how):
 
 def main(folder):
     torch.set_num_threads(1)
-    make_fabric(HARDWARE)
+    launch_fabric(HARDWARE)
     started = time.perf_counter()
     attempt(folder / "undisturbed")
     whole, draw = time.perf_counter() - started, random.Random(0)

@@ -15,7 +15,7 @@ from torch.testing import assert_close
 
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
-from caudex.core.registry import find
+from caudex.core.registry import find_class
 from caudex.core.signal import signal_from_spec
 from caudex.core.trunk import Features, Trunk
 from caudex.data import Batch
@@ -129,7 +129,7 @@ def test_the_trunk_learns_and_no_part_of_the_head_is_idle(name, make, channels):
 
 @each
 def test_a_name_finds_the_signal_and_the_trunks_other_kind_will_do(name, make, channels):
-    found = find("signals", name)
+    found = find_class("signals", name)
     assert isinstance(make(), found) and signal_from_spec(f"{name}:0.5", {"shape": (channels, 20, 20)})[1].weight == 0.5
     signal, trunk = found(), Conv(channels, width=4, norm="group")
     signal.build(trunk)
@@ -150,7 +150,7 @@ def test_pictures_that_show_nothing_divide_nothing_by_nothing(name, make, channe
 
 def test_all_at_once_share_one_trunk():
     images = torch.rand(4, 3, 20, 20)
-    learner = Learner(ResNet(3, 4, 1), {name: find("signals", name)() for name, _, _ in SIGNALS})
+    learner = Learner(ResNet(3, 4, 1), {name: find_class("signals", name)() for name, _, _ in SIGNALS})
     said = learner.step({name: given_to(name, images) for name in learner.signals})
     assert len(said) == 6 and all(each.loss.isfinite() for each in said.values())
     assert all(p.isfinite().all() for p in learner.parameters())

@@ -20,7 +20,7 @@ def play_(words: Sequence[str]) -> None:
     new_file("--video", flags.video and flags.video.with_suffix(".png"))
     from PIL import Image
 
-    from caudex.core.disk import write
+    from caudex.core.disk import write_atomically
     from caudex.core.system import load
     from caudex.evaluation.plots import episodes as filming
     from caudex.models.agent import Agent
@@ -39,7 +39,7 @@ def play_(words: Sequence[str]) -> None:
         filming.film(images, flags.video, rate)
         image = io.BytesIO()
         Image.fromarray(filming.sheet(images)).save(image, "png")
-        write(flags.video.with_suffix(".png"), image.getvalue())
+        write_atomically(flags.video.with_suffix(".png"), image.getvalue())
         print(f"a further episode, which earned {total:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}")
 
 

@@ -25,7 +25,7 @@ from caudex.core.errors import CaudexError
 def system_settings(command: str, words: Sequence[str]):
     """The system with its settings (defaults < scale < flags), and the other flags."""
     if not words or words[0].startswith("-"):
-        systems = ", ".join(sorted(names.places("systems")))
+        systems = ", ".join(sorted(names.class_paths("systems")))
         if words and words[0] in ("-h", "--help"):
             systems = textwrap.fill(f"systems: {systems}", 80)
             print(f"usage: caudex {command} SYSTEM [settings]\n\n{COMMANDS[command]}\n\n{systems}")
@@ -92,7 +92,7 @@ def explained(command: str, name: str, kind: type) -> str:
     ]
     if scales:
         parts.append("\n".join(["what the scales set:", *scales]))
-    if fitting := [signal for signal in names.places("signals") if names.needs(signal) in kind.accepts]:
+    if fitting := [signal for signal in names.class_paths("signals") if names.signal_needs(signal) in kind.accepts]:
         parts.append(textwrap.fill(f"what --also can add: {', '.join(fitting)}", width, subsequent_indent="  "))
     if kind.statement:
         parts.append(textwrap.fill(f"It claims that {kind.statement}; `caudex claim {name}` measures it.", width))
@@ -145,7 +145,7 @@ def parse(
         flag = re.sub("^--no-", "--", word.split("=")[0].replace("_", "-"))
         if word.startswith("--") and flag not in known:
             raise CaudexError(
-                f"{command} has no setting {word.split('=')[0]}.{names.nearest(flag, known)} `caudex {command} --help` lists them."
+                f"{command} has no setting {word.split('=')[0]}.{names.did_you_mean(flag, known)} `caudex {command} --help` lists them."
             )
     if asks_for_help(words):
         form = shown(form)

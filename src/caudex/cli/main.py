@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"caudex {__version__}")
         elif words[0] not in COMMANDS:
             raise CaudexError(
-                f"{words[0]!r} is not a command.{names.nearest(words[0], COMMANDS)} Commands: {', '.join(COMMANDS)}."
+                f"{words[0]!r} is not a command.{names.did_you_mean(words[0], COMMANDS)} Commands: {', '.join(COMMANDS)}."
             )
         else:
             command(words[0])(words[1:])
@@ -110,14 +110,14 @@ def list_(words: Sequence[str]) -> None:
         title_justify="left",
         row_styles=["", "dim"],
     )
-    for name, place in sorted(names.places("systems").items()):
+    for name, place in sorted(names.class_paths("systems").items()):
         kind = KINDS.get(place.split(".")[2], place.split(".")[2]) if place.startswith("caudex.systems.") else "yours"
-        systems.add_row(f"[bold]{name}[/]", kind, names.first_line("systems", name))
+        systems.add_row(f"[bold]{name}[/]", kind, names.docstring_summary("systems", name))
     signals = Table("signal", "what it teaches", title="signals: --also SIGNAL[:WEIGHT]", title_justify="left")
-    for name in names.places("signals"):
-        if names.needs(name) in ("replay", "rollouts"):
+    for name in names.class_paths("signals"):
+        if names.signal_needs(name) in ("replay", "rollouts"):
             continue  # they act, and are added to nothing
-        signals.add_row(f"[bold]{name}[/]", names.first_line("signals", name))
+        signals.add_row(f"[bold]{name}[/]", names.docstring_summary("signals", name))
     console = Console()
     console.print(systems)
     console.print(signals)
@@ -284,13 +284,13 @@ def export_(words: Sequence[str]) -> None:
 
 def carry_out(system, run, fresh: bool = False) -> None:
     """Train, then show the results and where they lie; what failed before training leaves no folder."""
-    from caudex.core.hardware import fabric_of
+    from caudex.core.hardware import create_fabric
     from caudex.core.system import finish, start
     from caudex.reports import write_report
 
     with alone_in(run, fresh):
         run.hardware.check()
-        fabric_of(run.hardware)  # a device that is not there is found out before the images are read
+        create_fabric(run.hardware)  # a device that is not there is found out before the images are read
         if run.hardware.threads:
             import torch
 

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees of a training, and says to it."""
+"""The terminal of a training: Ctrl-C, and lines on standard output."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from caudex.core.run import Run
 
 
 @contextmanager
-def interruptible() -> Iterator[list]:
-    """Ctrl-C is noted, and acted on between two steps; a second one acts at once."""
-    noted: list[int] = []
+def defer_interrupts() -> Iterator[list]:
+    """Ctrl-C is appended to the yielded list, to act on between two steps; a second one raises at once."""
+    interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield noted
+        yield interrupts
         return
 
-    def note(number, frame):
-        if noted:
+    def handle(number, frame):
+        if interrupts:
             raise KeyboardInterrupt
-        noted.append(number)
+        interrupts.append(number)
 
-    before = posix.signal(posix.SIGINT, note)
+    previous = posix.signal(posix.SIGINT, handle)
     try:
-        yield noted
+        yield interrupts
     finally:
-        posix.signal(posix.SIGINT, before)
+        posix.signal(posix.SIGINT, previous)
 
 
-def say(run: Run, sentence: str) -> None:
-    """A line on standard output, once in a run, from the first of several processes and not from a claim's."""
-    if not run.root.quiet and run.is_main_process and sentence not in run.root.said:
-        run.root.said.add(sentence)
+def print_once(run: Run, sentence: str) -> None:
+    """A line on standard output, once in a run, from the main process and not from the seeds of a claim."""
+    if not run.root.quiet and run.is_main_process and sentence not in run.root.printed:
+        run.root.printed.add(sentence)
         print(sentence, flush=True)

@@ -10,33 +10,34 @@ from typing import Any
 from torch import Tensor
 
 
-def write(file: Path, content: str | bytes) -> None:
-    """Write aside, flush to disk, rename: a reader finds the old file or the new one."""
+def write_atomically(file: Path, content: str | bytes) -> None:
+    """Write a temporary file, fsync, rename: a reader gets the old file or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.aside")
+    temporary = file.with_name(f".{file.name}.aside")
     try:
-        with aside.open("wb") as out:
-            out.write(content.encode() if isinstance(content, str) else content)
-            out.flush()
-            os.fsync(out.fileno())
-        aside.rename(file)
+        with temporary.open("wb") as opened:
+            opened.write(content.encode() if isinstance(content, str) else content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        temporary.rename(file)
     except OSError:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def safe_bytes(tensors: dict[str, Tensor], about: dict[str, str] | None = None) -> bytes:
-    """safetensors wants contiguous tensors that share no memory; `about` stands in the header."""
+def serialize_tensors(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """Tensors in the format of safetensors, which wants them contiguous and unshared; `metadata` is in the header."""
     from safetensors.torch import save
 
-    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, about)
+    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, metadata)
 
 
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def flush(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Make renames inside the folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -44,23 +45,24 @@ def flush(folder: Path) -> None:
         os.close(handle)
 
 
-def pack(value: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
-    """Nested state to JSON; tensors are put aside under their path."""
+def pack_tensors(value: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
+    """Nested state as JSON; its tensors go to `tensors`, by their path."""
     if isinstance(value, Tensor):
         tensors[path] = value
         return {"tensor": path}
     if isinstance(value, dict):
-        return {"pairs": [[k, pack(v, tensors, f"{path}/{k!r}")] for k, v in value.items()]}
+        return {"pairs": [[k, pack_tensors(v, tensors, f"{path}/{k!r}")] for k, v in value.items()]}
     if isinstance(value, (list, tuple)):
-        return [pack(v, tensors, f"{path}/{i}") for i, v in enumerate(value)]
+        return [pack_tensors(v, tensors, f"{path}/{i}") for i, v in enumerate(value)]
     return value
 
 
-def unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+def unpack_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """The inverse of `pack_tensors`."""
     if isinstance(value, dict):
         if "tensor" in value:
             return tensors[value["tensor"]]
-        return {k: unpack(v, tensors) for k, v in value["pairs"]}
+        return {k: unpack_tensors(v, tensors) for k, v in value["pairs"]}
     if isinstance(value, list):
-        return [unpack(v, tensors) for v in value]
+        return [unpack_tensors(v, tensors) for v in value]
     return value

@@ -7,6 +7,6 @@ class CaudexError(Exception):
     """Something the user can mend. The command line prints it as one line and exits with 2."""
 
 
-def reason(error: Exception) -> str:
-    """The first line of what it says, or the name of its kind."""
+def short_message(error: Exception) -> str:
+    """The first line of the error's message, or the name of its class."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__

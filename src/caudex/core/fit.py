@@ -13,11 +13,11 @@ from torch import Tensor
 
 from caudex.core.budget import Budget
 from caudex.core.compute import counting
-from caudex.core.console import interruptible
+from caudex.core.console import defer_interrupts
 from caudex.core.errors import CaudexError
-from caudex.core.hardware import Hardware, make_fabric
+from caudex.core.hardware import Hardware, launch_fabric
 from caudex.core.learner import Learner
-from caudex.core.progress import Progress
+from caudex.core.progress import ProgressBar
 from caudex.core.run import Run, derive_seed
 
 LOG_EVERY = 50  # steps from one row of metrics to the next
@@ -54,7 +54,7 @@ def fit(
         raise CaudexError(f"signal '{name}' has no source; give fit one for each signal.")
     state = _State(learner, sources, run)
     hardware = run.hardware if run else Hardware()
-    fabric = make_fabric(hardware)
+    fabric = launch_fabric(hardware)
     if run and run.read_json("finished") and run.checkpoints:
         state.load()
         run.add_cost(state.flops, state.seconds)
@@ -62,13 +62,13 @@ def fit(
     with (
         _attached(learner, fabric, hardware),
         torch.random.fork_rng(devices=_cuda(fabric.device)),
-        interruptible() as interrupted,
-        Progress(
+        defer_interrupts() as interrupted,
+        ProgressBar(
             (run and run.name) or "training", silent=run is None or run.root.quiet or not run.is_main_process
         ) as progress,
     ):
         state.load()
-        progress.go_on(budget.used(*state.spent))
+        progress.resume_from(budget.used(*state.spent))
         if run:
             run.truncate_metrics(state.logged)
             run.write_json("about", _about(learner, state.sources, budget, fabric.device))
@@ -107,7 +107,7 @@ def fit(
                 saved = state.seconds
                 if asked:
                     raise KeyboardInterrupt
-            progress.show(reached, state.said)
+            progress.update(reached, state.said)
         state.seconds = time.perf_counter() - started
         state.flush()
         if run:

@@ -33,49 +33,52 @@ class Hardware:
 
     def check(self) -> None:
         """Raises CaudexError for what no machine can do; whether this one can, Fabric says."""
-        for name, lowest in {"devices": 1, "nodes": 1, "threads": 0, "save_seconds": 0, "price": 0}.items():
-            if not getattr(self, name) >= lowest:
+        for name, min_ in {"devices": 1, "nodes": 1, "threads": 0, "save_seconds": 0, "price": 0}.items():
+            if not getattr(self, name) >= min_:
                 flag = name.replace("_", "-")
-                raise CaudexError(f"--{flag} {getattr(self, name):g} is out of range; it must be at least {lowest}.")
+                raise CaudexError(f"--{flag} {getattr(self, name):g} is out of range; it must be at least {min_}.")
         if self.strategy.endswith(("spawn", "fork", "notebook")):
             raise CaudexError(f"--strategy {self.strategy} needs a function to start from; use ddp.")
 
 
-def memory() -> int:
-    """Bytes of this machine's."""
+def total_memory() -> int:
+    """Bytes of memory of this machine."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def available() -> int:
-    """Bytes of memory that are free, or this machine's where the system does not say."""
+def available_memory() -> int:
+    """Bytes of free memory, or all of this machine's where the system does not say."""
     try:
-        with open("/proc/meminfo") as lines:  # noqa: PTH123
-            return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+        with open("/proc/meminfo") as file:  # noqa: PTH123
+            return next(1024 * int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
     except (OSError, ValueError, StopIteration):
-        return memory()
+        return total_memory()
 
 
-def affordable(flag: str, value: int, size: float) -> None:
-    """Raises CaudexError where the `size` bytes that a setting's value asks for are not free."""
-    free = available()
-    if size > 0.9 * free:
+def check_memory(flag: str, value: int, num_bytes: float) -> None:
+    """Raises CaudexError where the `num_bytes` that a setting's value needs are not free."""
+    free = available_memory()
+    if num_bytes > 0.9 * free:
         raise CaudexError(
-            f"{flag} {value:,} needs {size / 2**30:,.1f} GiB of memory, {free / 2**30:,.1f} are free; give at most "
-            f"{int(value * 0.8 * free / size):,}."
+            f"{flag} {value:,} needs {num_bytes / 2**30:,.1f} GiB of memory, {free / 2**30:,.1f} are free; give at most "
+            f"{int(value * 0.8 * free / num_bytes):,}."
         )
 
 
 @cache
-def make_fabric(hardware: Hardware) -> Any:
-    """Device, precision and processes, once for the same hardware, its further processes started."""
-    fabric = fabric_of(hardware)
+def launch_fabric(hardware: Hardware) -> Any:
+    """The Fabric of this hardware, made once, with its processes started."""
+    fabric = create_fabric(hardware)
     fabric.launch()
     return fabric
 
 
 @cache
-def fabric_of(hardware: Hardware) -> Any:
-    """Raises CaudexError where this machine has no such device, precision or strategy. Slow to import."""
+def create_fabric(hardware: Hardware) -> Any:
+    """The Fabric of this hardware, without its processes; imports Lightning, which is slow.
+
+    Raises CaudexError where this machine has no such device, precision or strategy.
+    """
     import logging
     import warnings
 
@@ -97,11 +100,11 @@ def fabric_of(hardware: Hardware) -> Any:
             precision=hardware.precision,
         )
     except Exception as error:  # Fabric raises nearly every kind
-        asked = ("device", "devices", "nodes", "strategy", "precision")
-        given = {name: getattr(hardware, name) for name in asked}
-        flags = [f"--{name} {value}" for name, value in given.items() if value != getattr(Hardware, name)]
-        reason = str(error).split(". ")[0].rstrip(".")
-        raise CaudexError(f"this machine cannot compute with {' '.join(flags)}: {reason}.") from None
+        names = ("device", "devices", "nodes", "strategy", "precision")
+        settings = {name: getattr(hardware, name) for name in names}
+        flags = [f"--{name} {value}" for name, value in settings.items() if value != getattr(Hardware, name)]
+        message = str(error).split(". ")[0].rstrip(".")
+        raise CaudexError(f"this machine cannot compute with {' '.join(flags)}: {message}.") from None
     cores = os.cpu_count() or 1
     if fabric.device.type == "cpu" and hardware.devices > 2 * cores:
         raise CaudexError(

@@ -1,4 +1,4 @@
-"""How far something long is, and how long it will still take."""
+"""Progress bars with the time left."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 
-class Progress:
-    """A bar with the time left where there is a terminal, else a line every half minute; on standard error, and only
-    once it has taken two seconds. Of few parts that take long each (`slow`) the bar stands there at once, else each has a
-    line."""
+class ProgressBar:
+    """A bar with the time left on a terminal, else a line every 30 s; on standard error, from two seconds on.
 
-    def __init__(self, what: str, total: float = 1.0, slow: bool = False, silent: bool = False):
-        self.what, self.total, self.done, self.earlier = what, max(total, 1e-9), 0.0, 0.0
-        self.target, self.silent, self.bar = slow, silent, None
-        self.shown = self.began = time.monotonic()
+    With `slow`, for few parts that take long each, the bar starts at once, and without a terminal each part has a line.
+    """
 
-    def __enter__(self) -> Progress:
-        if self.target and not self.silent and sys.stderr.isatty():
+    def __init__(self, description: str, total: float = 1.0, slow: bool = False, silent: bool = False):
+        self.description, self.total, self.completed, self.resumed_share = description, max(total, 1e-9), 0.0, 0.0
+        self.slow, self.silent, self.bar = slow, silent, None
+        self.updated_at = self.started_at = time.monotonic()
+
+    def __enter__(self) -> ProgressBar:
+        if self.slow and not self.silent and sys.stderr.isatty():
             self._start()
         return self
 
@@ -26,29 +27,29 @@ class Progress:
         if self.bar:
             self.bar.stop()
 
-    def go_on(self, share: float) -> None:
-        """This share was done at another time, which tells nothing of the time left."""
-        self.earlier = share
+    def resume_from(self, share: float) -> None:
+        """This share was done in an earlier process; the estimate of the time left leaves it out."""
+        self.resumed_share = share
 
     def advance(self, amount: float, note: Callable[[], str] = str) -> None:
-        self.done += amount
-        self.show(min(1.0, self.done / self.total), note)
+        self.completed += amount
+        self.update(min(1.0, self.completed / self.total), note)
 
-    def show(self, share: float, note: Callable[[], str] = str) -> None:
-        """The share that is done; `note` is asked for further words only when something is shown."""
+    def update(self, share: float, note: Callable[[], str] = str) -> None:
+        """The completed share; `note` is called for further words only when something is printed."""
         now, terminal = time.monotonic(), sys.stderr.isatty()
-        pause = (now - self.shown < (0.2 if terminal else 30) or now - self.began < 2) and not self.target
-        if self.silent or pause:
+        too_early = now - self.updated_at < (0.2 if terminal else 30) or now - self.started_at < 2
+        if self.silent or (too_early and not self.slow):
             return
-        self.shown, said = now, note()
+        self.updated_at, words = now, note()
         if not terminal:
-            new = share - self.earlier
-            left = f"{(now - self.began) * (1 - share) / new:,.0f} s left" if new > 0 else ""
-            print(f"{self.what}: {', '.join(filter(None, (said, f'{share:.0%}', left)))}", file=sys.stderr)
+            new_share = share - self.resumed_share
+            left = f"{(now - self.started_at) * (1 - share) / new_share:,.0f} s left" if new_share > 0 else ""
+            print(f"{self.description}: {', '.join(filter(None, (words, f'{share:.0%}', left)))}", file=sys.stderr)
             return
         if not self.bar:
             self._start()
-        self.bar.update(self.task, completed=share, note=said)
+        self.bar.update(self.task, completed=share, note=words)
 
     def _start(self) -> None:
         from rich.console import Console
@@ -57,13 +58,13 @@ class Progress:
         columns = ["[bold]{task.description}", BarColumn(), "{task.percentage:>3.0f}%"]
         columns += [TimeElapsedColumn(), "left", TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False)]
         self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self.task = self.bar.add_task(self.what, total=1.0, completed=self.earlier, note="")
+        self.task = self.bar.add_task(self.description, total=1.0, completed=self.resumed_share, note="")
         self.bar.start()
 
 
-def track(parts: Iterable, what: str, count: int, slow: bool = False, silent: bool = False) -> Iterator:
-    """The parts, `count` of them, as they come, and how many are done."""
-    with Progress(what, count, slow, silent) as progress:
-        for number, part in enumerate(parts, 1):
-            yield part
-            progress.advance(1, lambda number=number: f"{number:,} of {count:,}")
+def track(sequence: Iterable, description: str, total: int, slow: bool = False, silent: bool = False) -> Iterator:
+    """Yield the elements, `total` of them, and show how many are done."""
+    with ProgressBar(description, total, slow, silent) as progress:
+        for number, element in enumerate(sequence, 1):
+            yield element
+            progress.advance(1, lambda number=number: f"{number:,} of {total:,}")

@@ -1,4 +1,4 @@
-"""Registered things by name: `noisy-student` is `NoisyStudent` in the file `noisy_student.py` under `systems/`.
+"""Systems and signals by name: `noisy-student` is `NoisyStudent` in the file `noisy_student.py` under `systems/`.
 
 Others' packages add theirs by entry points of the groups `caudex.systems`, `caudex.signals`, `caudex.envs`.
 Nothing is imported until it is used, so that `caudex list` answers at once.
@@ -16,60 +16,58 @@ from pathlib import Path
 
 from caudex.core.errors import CaudexError
 
-HERE = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parent.parent
 
 
 @cache
-def places(kind: str) -> dict[str, str]:
+def class_paths(kind: str) -> dict[str, str]:
     """Name to `module:Class`, of one kind: "systems" or "signals"."""
-    found = {}
-    for file in sorted((HERE / kind).rglob("*.py")):
+    paths = {}
+    for file in sorted((PACKAGE / kind).rglob("*.py")):
         for node in ast.parse(file.read_text()).body:
             if (
                 isinstance(node, ast.ClassDef)
                 and node.name.lower() == file.stem.replace("_", "")
                 and file.stem != kind[:-1]
             ):
-                module = ".".join(file.relative_to(HERE.parent).with_suffix("").parts)
-                found[file.stem.replace("_", "-")] = f"{module}:{node.name}"
-    return found | {point.name: point.value for point in entry_points(group=f"caudex.{kind}")}
+                module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
+                paths[file.stem.replace("_", "-")] = f"{module}:{node.name}"
+    return paths | {point.name: point.value for point in entry_points(group=f"caudex.{kind}")}
 
 
-def find(kind: str, name: str) -> type:
+def find_class(kind: str, name: str) -> type:
     """The class of that name; raises CaudexError with the nearest names."""
-    known = places(kind)
-    if name not in known:
-        raise CaudexError(f"{name!r} is not among the {kind}.{nearest(name, known)} Known: {', '.join(known)}.")
-    module, _, attribute = known[name].partition(":")
+    paths = class_paths(kind)
+    if name not in paths:
+        raise CaudexError(f"{name!r} is not among the {kind}.{did_you_mean(name, paths)} Known: {', '.join(paths)}.")
+    module, _, attribute = paths[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """ " Did you mean ...?", or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {near[0]}?" if near else ""
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """ " Did you mean NAME?" with the closest of the names; "" where none is close."""
+    matches = difflib.get_close_matches(name, list(names), n=1)
+    return f" Did you mean {matches[0]}?" if matches else ""
 
 
-def first_line(kind: str, name: str) -> str:
-    """What the class's docstring says first, read without importing it."""
-    node = class_of(kind, name)
+def docstring_summary(kind: str, name: str) -> str:
+    """The first line of the class's docstring, read without importing it."""
+    node = class_node(kind, name)
     return (ast.get_docstring(node) or "").split("\n")[0] if node else ""
 
 
-def needs(signal: str) -> str:
-    """What the class says that it needs, read without importing it; as `Signal` has it where it does not say."""
-    node = class_of("signals", signal)
-    told = (
-        [part.value for part in node.body if isinstance(part, ast.Assign) and part.targets[0].id == "needs"]
-        if node
-        else []
-    )
-    return told[0].value if told else "unlabelled"
+def signal_needs(signal: str) -> str:
+    """The class's `needs`, read without importing it; the default of `Signal` where it does not set any."""
+    node = class_node("signals", signal)
+    assignments = [part for part in node.body if isinstance(part, ast.Assign)] if node else []
+    needs = [part.value.value for part in assignments if part.targets[0].id == "needs"]
+    return needs[0] if needs else "unlabelled"
 
 
-def class_of(kind: str, name: str) -> ast.ClassDef | None:
-    module, _, attribute = places(kind)[name].partition(":")
-    file = HERE.parent / Path(*module.split(".")).with_suffix(".py")
+def class_node(kind: str, name: str) -> ast.ClassDef | None:
+    """The syntax tree of a class; None where its file is not inside this package."""
+    module, _, attribute = class_paths(kind)[name].partition(":")
+    file = PACKAGE.parent / Path(*module.split(".")).with_suffix(".py")
     if not file.exists():
         return None
     nodes = ast.parse(file.read_text()).body

@@ -27,7 +27,7 @@ import yaml
 from torch import Tensor, nn
 
 from caudex.core.compute import Compute, counting
-from caudex.core.disk import digest, flush, pack, safe_bytes, unpack, write
+from caudex.core.disk import digest, fsync_folder, pack_tensors, serialize_tensors, unpack_tensors, write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 
@@ -51,7 +51,7 @@ class Run:
         self.hardware = hardware or Hardware()
         self.compute: Compute = parent.compute if parent else Compute(price=self.hardware.price)  # one account for all
         if parent is None:
-            self.quiet, self.said = False, set()
+            self.quiet, self.printed = False, set()
 
     # -- stages ------------------------------------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ class Run:
         """Whole or not at all."""
         if self.is_main_process:
             with self.writing(name):
-                write(self.path / name, content)
+                write_atomically(self.path / name, content)
 
     @contextmanager
     def writing(self, what: str) -> Iterator[None]:
@@ -195,18 +195,18 @@ class Run:
             try:
                 aside.mkdir(parents=True)
                 tensors: dict[str, Tensor] = {}
-                packed = json.dumps(pack(state, tensors))
+                packed = json.dumps(pack_tensors(state, tensors))
                 hashes = {"state": digest(packed.encode())}
                 for name, values in {"weights": weights, "optimizer": tensors}.items():
-                    content = safe_bytes(values)
+                    content = serialize_tensors(values)
                     hashes[name] = digest(content)
-                    write(aside / f"{name}.safetensors", content)
-                write(aside / "state.json", json.dumps({"step": step, "hashes": hashes, "state": packed}))
-                flush(aside)
+                    write_atomically(aside / f"{name}.safetensors", content)
+                write_atomically(aside / "state.json", json.dumps({"step": step, "hashes": hashes, "state": packed}))
+                fsync_folder(aside)
                 if final.exists():
                     final.rename(before)
                 aside.rename(final)
-                flush(folder)
+                fsync_folder(folder)
             except OSError:
                 shutil.rmtree(aside, ignore_errors=True)
                 raise
@@ -235,7 +235,7 @@ class Run:
                 "and train this part anew."
             )
         tensors = load(contents["optimizer"])
-        return about["step"], load(contents["weights"]), unpack(json.loads(about["state"]), tensors)
+        return about["step"], load(contents["weights"]), unpack_tensors(json.loads(about["state"]), tensors)
 
     # -- metrics -----------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import find
+from caudex.core.registry import find_class
 
 
 class SignalOutput(NamedTuple):
@@ -106,7 +106,7 @@ def parse_spec(words: str) -> tuple[str, type[Signal], str | None, float]:
         weight = _number(rest.pop())
     if not 0 < weight < float("inf"):
         raise CaudexError(f"--also {words}: a weight must be positive and finite; try {name}:0.5.")
-    return "-".join([name, *rest]), find("signals", name), rest[0] if rest else None, weight
+    return "-".join([name, *rest]), find_class("signals", name), rest[0] if rest else None, weight
 
 
 def _number(word: str) -> float | None:

@@ -8,11 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
-from caudex.core.disk import safe_bytes
+from caudex.core.disk import serialize_tensors
 from caudex.core.errors import CaudexError
 from caudex.core.fit import distinct, restore
 from caudex.core.hardware import Hardware
-from caudex.core.registry import find, places
+from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
 from caudex.core.signal import Signal, parse_spec, signal_from_spec
 
@@ -151,7 +151,7 @@ def check_range(system: System, **ranges: tuple[float, float]) -> None:
 
 def scaled(name: str, scale: str = "laptop") -> System:
     """The system of that name with the settings of that scale."""
-    kind = find("systems", name)
+    kind = find_class("systems", name)
     scales = {"laptop": {}} | kind.scales
     if scale not in scales:
         raise CaudexError(f"{name} has no scale {scale!r}; it has {', '.join(scales)}.")
@@ -160,7 +160,7 @@ def scaled(name: str, scale: str = "laptop") -> System:
 
 def name_of(system: System) -> str:
     kind = type(system)
-    return next(name for name, place in places("systems").items() if place == f"{kind.__module__}:{kind.__name__}")
+    return next(name for name, place in class_paths("systems").items() if place == f"{kind.__module__}:{kind.__name__}")
 
 
 def start(system: System, run: Run) -> None:
@@ -175,7 +175,7 @@ def open_run(path: str | Path) -> tuple[System, Run]:
     run = Run(path)
     found = run.settings()
     run = Run(path, hardware=read_dataclass(Hardware, run, "hardware"))
-    kind = find("systems", found["system"])
+    kind = find_class("systems", found["system"])
     known = {field.name for field in fields(kind)}
     unknown = sorted(set(found["settings"]) - known)
     if unknown:
@@ -209,7 +209,7 @@ def read_dataclass(kind: type, run: Run, name: str) -> Any:
 
 def finish(model: Any, run: Run) -> None:
     """Keep the weights, so that `load` needs no data and no stage's checkpoint, and the account of the run."""
-    weights = safe_bytes(distinct(model.state_dict()))
+    weights = serialize_tensors(distinct(model.state_dict()))
     run.write("model.safetensors", weights)
     run.write_json("compute", run.compute.report())
     run.write_json("finished", run.compute.report() | {"model": sha256(weights).hexdigest()})

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.core.hardware import memory
+from caudex.core.hardware import total_memory
 
 
 def evenly(count: int, most: int) -> Tensor:
@@ -30,10 +30,10 @@ def mine(places: np.ndarray) -> np.ndarray:
 
 def must_fit(size: int, each: int) -> None:
     """Raises CaudexError for a batch of `size` examples of `each` bytes that this machine can never hold."""
-    if size * each > memory():
+    if size * each > total_memory():
         raise CaudexError(
             f"--batch {size:,} takes {size * each / 1e9:,.0f} GB for its examples alone, this machine has "
-            f"{memory() / 1e9:,.0f}; give a smaller one."
+            f"{total_memory() / 1e9:,.0f}; give a smaller one."
         )
 
 

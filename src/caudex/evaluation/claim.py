@@ -10,8 +10,8 @@ from pathlib import Path
 
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
-from caudex.core.pool import carry_out
-from caudex.core.registry import nearest
+from caudex.core.pool import run_parallel
+from caudex.core.registry import did_you_mean
 from caudex.core.run import Run
 from caudex.core.system import System, name_of, open_run, start
 from caudex.evaluation.intervals import mean_interval
@@ -75,7 +75,7 @@ class Plan:
         if name not in known or not words:
             raise CaudexError(
                 f"--over {self.over}: say NAME=V1,V2,... with a setting of {name_of(system)} that is a number."
-                f"{nearest(name, known).replace('_', '-')}"
+                f"{did_you_mean(name, known).replace('_', '-')}"
             )
         kind = float if "float" in kinds[name] else int
         try:
@@ -115,7 +115,7 @@ def measure(system: System, run: Run, plan: Plan) -> dict:
         jobs.append((replace(system, seed=seed, **({name: value} if name else {})), stage, run.hardware))
     results = [Run(path).read_json("claim") for _, path, _ in jobs]
     waiting = [(*job, plan.workers) for job, result in zip(jobs, results) if result is None]
-    measured = iter(carry_out(one, waiting, plan.workers))
+    measured = iter(run_parallel(one, waiting, plan.workers))
     results = [next(measured) if result is None else result for result in results]
     found = []
     for value in values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.run import Run
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Played, Trials
@@ -90,7 +90,7 @@ def regret(run: Run, agent: MetaAgent, found: dict[str, Played], seed: int, **ch
         )
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, fontsize=8)
-    say(run, f"{run.path / 'figures' / figure}.png: regret against pulls")
+    print_once(run, f"{run.path / 'figures' / figure}.png: regret against pulls")
 
 
 def maze_figure(run: Run, agent: MetaAgent, played: Played, seed: int, greedy: bool = False, **changed) -> None:
@@ -121,7 +121,7 @@ def maze_figure(run: Run, agent: MetaAgent, played: Played, seed: int, greedy: b
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
         title = f"In {often} of {len(failed):,} new mazes the agent did not learn where the ball is (red; +: not found)"
         figure.suptitle(title, size=11)
-    say(
+    print_once(
         run,
         f"in {often} of {len(failed):,} new mazes the agent did not learn where the ball is: its second episode was longer "
         f"than the first, or did not end. {run.path / 'figures' / name}.png shows ways and lengths",

@@ -20,7 +20,7 @@ from torch import Tensor
 from caudex.core.compute import counting
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
-from caudex.core.pool import with_parent
+from caudex.core.pool import exit_with_parent
 from caudex.core.run import derive_seed
 from caudex.core.signal import SignalOutput
 from caudex.experience.runner import means
@@ -163,7 +163,7 @@ class Actors:
 
 def act(make: Callable, seed: int, memory, pipe: Connection) -> None:
     """What an actor does as long as it is told to."""
-    with_parent()
+    exit_with_parent()
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     try:

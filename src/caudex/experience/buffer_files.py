@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, save
 
-from caudex.core.disk import write
+from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
 from caudex.experience.frame_buffer import FrameBuffer
 
@@ -29,7 +29,7 @@ class Segments:
             begin = max(first, count - self.memory.rows)
             files.append(f"{first}-{last}.safetensors")
             if not (self.folder / files[-1]).exists():
-                write(self.folder / files[-1], save(self.memory.block(begin, last)))
+                write_atomically(self.folder / files[-1], save(self.memory.block(begin, last)))
         for file in self.folder.glob("*.safetensors"):
             if file.name not in self.read_json | set(files):
                 file.unlink()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.compute import Passes
-from caudex.core.hardware import affordable
+from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.core.run import derive_seed
 from caudex.envs.meta.trials import Trials, drawn, seen
@@ -101,7 +101,9 @@ class Histories:
         seed: int = 0,
     ):
         longest, shown = trials.wanted * trials.family.limit, trials.observation
-        affordable("--tasks", trials.count, 2.0 * trials.count * longest * np.prod(shown.shape) * shown.dtype.itemsize)
+        check_memory(
+            "--tasks", trials.count, 2.0 * trials.count * longest * np.prod(shown.shape) * shown.dtype.itemsize
+        )
         self.trials, self.learner, self.name = trials, (learner,), name  # in a tuple: no part of this source
         self.batch, self.epochs, self.gamma, self.gae_lambda, self.seed = batch, epochs, gamma, gae_lambda, seed
         self.rounds, self.acted, self.latest, self.waiting, self.ended, self.passes = 0, 0, 0, [], [], Passes()

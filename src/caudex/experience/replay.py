@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.compute import Passes
-from caudex.core.hardware import affordable
+from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.experience.buffer_files import Segments
 from caudex.experience.frame_buffer import FrameBuffer
@@ -49,7 +49,7 @@ class Replay:
         count = runner.env.count
         rows = max(buffer_size // count, steps + runner.stack + 2)
         size = rows * count * int(np.prod(runner.env.observation.shape)) * runner.observations.itemsize
-        affordable("--buffer-size", buffer_size, size)
+        check_memory("--buffer-size", buffer_size, size)
         self.runner, self.learner, self.name = runner, (learner,), name  # in a tuple: no part of this source
         self.memory, self.batch, self.learning_starts, self.every = (
             FrameBuffer(runner, rows),

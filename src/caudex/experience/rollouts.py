@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.compute import Passes
-from caudex.core.hardware import affordable
+from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.experience.gae import Scale, gae
 from caudex.experience.runner import EnvRunner
@@ -62,7 +62,7 @@ class Rollouts:
         self.scale = Scale(runner.env.count, gamma) if scaled else None
         self.observe = getattr(learner.trunk, "observe", None) if observing else None
         self.steps = horizon * runner.env.count
-        affordable("--horizon", horizon, 2.0 * horizon * runner.observations.nbytes)  # as it is filled, there are two
+        check_memory("--horizon", horizon, 2.0 * horizon * runner.observations.nbytes)  # as it is filled, there are two
         self.batches = -(-self.steps // batch)
         self.generator = torch.Generator().manual_seed(seed)
         self.acted, self.whole, self.passes = 0, None, Passes()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
-from caudex.core.progress import Progress
+from caudex.core.progress import ProgressBar
 from caudex.core.run import derive_seed
 from caudex.experience import EnvRunner, StepResult
 
@@ -119,13 +119,13 @@ def acted(
     here = envs.make(env, places)
     runner, each = EnvRunner(here, derive_seed(seed, "play"), stack, most=here.longest), -(-count // places)
     found: list[list[Episode]] = [[] for _ in range(places)]
-    with Progress("playing", places * each, silent=silent) as progress:
+    with ProgressBar("playing", places * each, silent=silent) as progress:
         while min(map(len, found)) < each:
             step = runner.step(choose(runner.observations))
             for place, total, steps in runner.ended:
                 found[place].append(Episode(total, steps, bool(step.terminated[place]), far(step)[place]))
             runner.ended.clear()
-            progress.show(min(1.0, sum(min(len(some), each) for some in found) / progress.total))
+            progress.update(min(1.0, sum(min(len(some), each) for some in found) / progress.total))
     here.close()
     return [found[i % places][i // places] for i in range(count)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from caudex.core.disk import safe_bytes, write
+from caudex.core.disk import serialize_tensors, write_atomically
 from caudex.core.errors import CaudexError
 
 
@@ -20,7 +20,7 @@ def export(module: nn.Module, shape: tuple[int, int, int], folder: Path, output:
         raise CaudexError("export needs the packages onnx and onnxscript: pip install 'caudex[export]'.") from None
     module.eval()
     folder.mkdir(parents=True, exist_ok=True)
-    write(folder / "model.safetensors", safe_bytes(module.state_dict()))
+    write_atomically(folder / "model.safetensors", serialize_tensors(module.state_dict()))
     torch.onnx.export(
         module, (torch.zeros(2, *shape),), folder / "model.onnx", input_names=["images"], output_names=[output],
         dynamic_shapes={"images": {0: torch.export.Dim("n")}}, dynamo=True, external_data=False, verbose=False,

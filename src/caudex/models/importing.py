@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import find
+from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.system import finish, start
 from caudex.data import Tokenizer
@@ -46,7 +46,7 @@ def model_of(folder: Path, convert: bool = False):
 
 def system_of(kind: str, folder: Path, made: dict):
     sizes = {name: made[name] for name in ("context", "depth", "width", "heads")}
-    return find("systems", SYSTEMS[kind])(
+    return find_class("systems", SYSTEMS[kind])(
         data=str(folder), tokens=str(folder), vocabulary=made["vocabulary"], rotary=False, **sizes
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from caudex.core.disk import safe_bytes, write
+from caudex.core.disk import serialize_tensors, write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.data import Tokenizer, by_length, encoded, padded
@@ -40,8 +40,8 @@ class LanguageModel(nn.Module):
         if self.trunk.places is None:
             raise CaudexError("a public folder of GPT-2 or BERT has learned places; train with --no-rotary to export.")
         kind = "gpt2" if self.trunk.causal else "bert"
-        write(folder / "config.json", json.dumps(config_of(kind, self.trunk, self.made), indent=1) + "\n")
-        write(folder / "model.safetensors", safe_bytes(exported(self, kind), {"format": "pt"}))
+        write_atomically(folder / "config.json", json.dumps(config_of(kind, self.trunk, self.made), indent=1) + "\n")
+        write_atomically(folder / "model.safetensors", serialize_tensors(exported(self, kind), {"format": "pt"}))
         self.tokenizer.save(folder)
         return [folder / name for name in ("config.json", "model.safetensors", "tokenizer.json")]
 

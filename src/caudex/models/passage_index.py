@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from torch.nn import functional as F
 
 from caudex import data
-from caudex.core.disk import write
+from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.fetch import cache_folder
 from caudex.core.progress import track
@@ -130,7 +130,7 @@ def indexed(spec: str, run: str | None, column: str | None) -> Index:
     for begin in track(missing, f"reading {len(held):,} passages", len(missing)):
         buffer = io.BytesIO()
         np.save(buffer, encode(model, [passage.text for passage in held[begin : begin + AT_ONCE]]))
-        write(folder / f"{begin}.npy", buffer.getvalue())
+        write_atomically(folder / f"{begin}.npy", buffer.getvalue())
     parts = [np.load(folder / f"{begin}.npy") for begin in begins]
     return Index(model, held, np.concatenate(parts))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.core.disk import write
+from caudex.core.disk import write_atomically
 from caudex.core.run import Run
 from caudex.evaluation import intervals as statistics
 from caudex.evaluation.intervals import Scores
@@ -166,4 +166,4 @@ def profiles(file: Path, scores: Mapping[str, Scores]) -> None:
     figure.legend(loc="outside lower center", fontsize=8, frameon=False)
     image = BytesIO()
     figure.savefig(image, format="png")
-    write(file, image.getvalue())
+    write_atomically(file, image.getvalue())

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import find
+from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.system import System, name_of, open_run
 from caudex.evaluation import intervals as statistics
@@ -81,7 +81,7 @@ def part(system: System, run: Run) -> Part:
 def chosen(name: str, settings: dict, own: Mapping[tuple, Column]) -> list[str]:
     """The flags of a system's column that tell it from the other ones of this system, where they are not the defaults."""
     alike = [column.settings for (its, _), column in own.items() if its == name]
-    default, words = asdict(find("systems", name)()), []
+    default, words = asdict(find_class("systems", name)()), []
     for setting, value in settings.items():
         if any(other[setting] != value for other in alike) and value != default.get(setting):
             word = flag(setting)

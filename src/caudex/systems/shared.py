@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from caudex import trunks
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.system import check_range
@@ -67,7 +67,7 @@ def record_facts(run: Run, split: Split) -> dict:
     parts = (split.labelled, split.unlabelled, split.test)
     names = (part.name(i) for part in parts for i in range(len(part)))
     if said := far_off(names, torch.cat([part.cut for part in parts]), split.labelled.shape):
-        say(run, said)
+        print_once(run, said)
     return facts
 
 

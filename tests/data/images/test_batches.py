@@ -103,7 +103,7 @@ def test_processes_share_a_batch_out(monkeypatch):
 
 
 def test_a_batch_that_no_machine_holds_is_refused(monkeypatch):
-    monkeypatch.setattr("caudex.data.sampling.memory", lambda: 100 * 10**9)
+    monkeypatch.setattr("caudex.data.sampling.total_memory", lambda: 100 * 10**9)
     must_fit(100, 10**9)
     with pytest.raises(CaudexError, match="--batch 101 takes 101 GB"):
         must_fit(101, 10**9)

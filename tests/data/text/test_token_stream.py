@@ -120,11 +120,11 @@ from caudex.data.text.documents import open_documents
 from caudex.data.text.token_stream import open_stream
 from caudex.data.text.tokenizers import Tokenizer
 shards.SHARD = 200
-write = shards.write
+write_atomically = shards.write_atomically
 def slowly(file, content):
-    write(file, content)
+    write_atomically(file, content)
     time.sleep(0.02)
-shards.write = slowly
+shards.write_atomically = slowly
 texts, tokenizer, folder = sys.argv[1:]
 open_stream(open_documents(texts), Tokenizer.load(tokenizer), folder)
 """
@@ -149,7 +149,9 @@ def test_a_build_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch
         Stream.load(killed)
     written = []
     monkeypatch.setattr(
-        shards, "write", lambda file, content, write=shards.write: (written.append(file), write(file, content))
+        shards,
+        "write_atomically",
+        lambda file, content, write=shards.write_atomically: (written.append(file), write(file, content)),
     )
     open_stream(read, tokenizer, killed)
     assert content(killed) == content(tmp_path / "whole")

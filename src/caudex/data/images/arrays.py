@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from caudex.core.errors import CaudexError, reason
+from caudex.core.errors import CaudexError, short_message
 from caudex.data.images.decode import SMALLEST_SIDE
 from caudex.data.images.image_set import ImageSet, InMemoryImages, Numbered
 from caudex.data.images.splits import Found, per_class, shares, stratified
@@ -117,7 +117,7 @@ def opened(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return {name.lower(): file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
-        raise CaudexError(f"{path} is not a readable .npz of plain arrays: {reason(error)}") from None
+        raise CaudexError(f"{path} is not a readable .npz of plain arrays: {short_message(error)}") from None
 
 
 def npz(path: Path, need_labels: bool = True) -> Found:

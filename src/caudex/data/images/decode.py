@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from caudex.core.errors import CaudexError, reason
+from caudex.core.errors import CaudexError, short_message
 from caudex.core.progress import track
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -160,7 +160,7 @@ def opened(source: str | Image.Image):
     except Image.DecompressionBombError:
         raise Unreadable(f"over {Image.MAX_IMAGE_PIXELS:,} pixels, a decompression bomb?") from None
     except Exception as error:  # Pillow's readers raise nearly every kind on broken files
-        raise Unreadable(reason(error)) from None
+        raise Unreadable(short_message(error)) from None
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from PIL import Image
 
-from caudex.core.errors import CaudexError, reason
+from caudex.core.errors import CaudexError, short_message
 from caudex.data.images.decode import Unreadable
 from caudex.data.images.image_set import ImageSet
 from caudex.data.images.loading import load
@@ -27,7 +27,7 @@ def hub(name: str, size: int) -> Found:
     try:
         splits = load_dataset(name)
     except Exception as error:  # the package raises its own, the network's and the file system's
-        raise CaudexError(f"hf:{name} cannot be fetched: {reason(error)}") from None
+        raise CaudexError(f"hf:{name} cannot be fetched: {short_message(error)}") from None
     return of_splits(splits, f"hf:{name}", size)
 
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.core.disk import write
+from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
-from caudex.core.progress import Progress
+from caudex.core.progress import ProgressBar
 from caudex.data.text import shards
 from caudex.data.text.documents import Documents
 from caudex.data.text.tokenizers import Tokenizer
@@ -53,7 +53,7 @@ def build(documents: Documents, tokenizer: Tokenizer, folder: Path, workers: int
             raise CaudexError(f"{documents.root} changed while it was read; leave it as it is and begin again.")
         dtype = np.dtype(shards.data_type(tokenizer)).name
         tokens, ends = shards.join(folder, count, dtype)
-        write(folder / "starts.npy", _npy(np.append(0, ends[:-1]).astype(np.int64)))
+        write_atomically(folder / "starts.npy", _npy(np.append(0, ends[:-1]).astype(np.int64)))
         told = {
             "tokenizer": tokenizer.fingerprint,
             "dtype": dtype,
@@ -63,7 +63,7 @@ def build(documents: Documents, tokenizer: Tokenizer, folder: Path, workers: int
             "skipped": documents.skipped,
             "made_from": wanted,
         }
-        write(folder / "meta.json", json.dumps({"format": FORMAT} | told, indent=1))
+        write_atomically(folder / "meta.json", json.dumps({"format": FORMAT} | told, indent=1))
         _clear(folder, "shard-*.npz", "building.json")
 
 
@@ -100,13 +100,13 @@ def _start(folder: Path, wanted: dict) -> None:
         if json.loads(plan.read_text()) == wanted:
             return
     _clear(folder, "meta.json", "building.json", "shard-*.npz", "tokens.bin", "starts.npy")
-    write(plan, json.dumps(wanted))
+    write_atomically(plan, json.dumps(wanted))
 
 
 def _write_shards(documents: Documents, tokenizer: Tokenizer, folder: Path, workers: int) -> int:
     """How many there are."""
     count, running = 0, deque()
-    with Progress("tokenising", documents.bytes) as progress, _workers(tokenizer, workers) as submit:
+    with ProgressBar("tokenising", documents.bytes) as progress, _workers(tokenizer, workers) as submit:
         for parts in shards.portions(documents):
             file = folder / shards.name(count)
             count += 1
@@ -122,7 +122,7 @@ def _write_shards(documents: Documents, tokenizer: Tokenizer, folder: Path, work
     return count
 
 
-def _finish(running: deque, progress: Progress) -> None:
+def _finish(running: deque, progress: ProgressBar) -> None:
     done, characters = running.popleft()
     done()
     progress.advance(characters)

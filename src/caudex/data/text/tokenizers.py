@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.core.disk import write
+from caudex.core.disk import write_atomically
 from caudex.data.text import corpora, vocabularies
 
 FILE = "tokenizer.json"
@@ -69,7 +69,7 @@ class Tokenizer:
 
     def save(self, folder: str | Path) -> None:
         """As tokenizer.json, which the libraries tokenizers and transformers read too."""
-        write(Path(folder) / FILE, self.backend.to_str(pretty=True))
+        write_atomically(Path(folder) / FILE, self.backend.to_str(pretty=True))
 
     def encode(self, text: str, specials: bool = True) -> list[int]:
         """The ids of a text, nothing added. Without `specials` a text that spells out a special token, such as [SEP],

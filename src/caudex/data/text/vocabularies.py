@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from caudex.core.errors import CaudexError, reason
-from caudex.core.progress import Progress
-from caudex.core.registry import nearest
+from caudex.core.errors import CaudexError, short_message
+from caudex.core.progress import ProgressBar
+from caudex.core.registry import did_you_mean
 from caudex.data.text.utf8 import pieces_of_text
 
 END, UNKNOWN = "<|endoftext|>", "<|unknown|>"
@@ -23,7 +23,7 @@ _FED = 1 << 15  # characters at a time: the library holds 256 of them
 def learn(kind: str, documents: Iterable[tuple[int, str]], size: int = 0):
     """A tokenizers.Tokenizer of at most `size` tokens, 0 for what is usual."""
     if kind not in USUAL:
-        raise CaudexError(f"{kind!r} is no kind of tokenizer.{nearest(kind, USUAL)} Known: {', '.join(USUAL)}.")
+        raise CaudexError(f"{kind!r} is no kind of tokenizer.{did_you_mean(kind, USUAL)} Known: {', '.join(USUAL)}.")
     library()
     return {"bpe": _bpe, "wordpiece": _wordpiece, "characters": _characters}[kind](documents, size or USUAL[kind])
 
@@ -46,7 +46,7 @@ def published(folder: Path):
                 raise ValueError("it has no [UNK]")
             return _bert(vocabulary, **_settings(folder))
     except Exception as error:  # the library raises nothing more special
-        raise CaudexError(f"{file} cannot be read as a vocabulary: {reason(error)}.") from None
+        raise CaudexError(f"{file} cannot be read as a vocabulary: {short_message(error)}.") from None
     raise CaudexError(
         f"{folder} has no vocabulary; it needs a tokenizer.json, or vocab.json and merges.txt (or encoder.json and "
         "vocab.bpe), or vocab.txt."
@@ -129,7 +129,7 @@ def _sample(documents: Iterable[tuple[int, str]]) -> Iterator[str]:
     """Parts of the documents, all or evenly spread ones; cut between words."""
     step = 1 + getattr(documents, "bytes", 0) // LEARNED_FROM
     place = 0
-    with Progress("reading for the vocabulary", getattr(documents, "bytes", 0)) as progress:
+    with ProgressBar("reading for the vocabulary", getattr(documents, "bytes", 0)) as progress:
         for _, piece in documents:
             for part in pieces_of_text(piece, _FED):
                 if place % step == 0:

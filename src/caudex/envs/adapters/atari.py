@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import nearest
+from caudex.core.registry import did_you_mean
 from caudex.envs.env import Env, Outcome
 
 
@@ -26,7 +26,9 @@ class Atari(Env):
         if not known:
             raise CaudexError(f"{name} needs the package ale-py: pip install 'caudex[control]'.")
         if newest not in known:
-            raise CaudexError(f"{name!r} is no game of ale-py.{nearest(name, known)} `caudex list envs` shows all.")
+            raise CaudexError(
+                f"{name!r} is no game of ale-py.{did_you_mean(name, known)} `caudex list envs` shows all."
+            )
         import ale_py
 
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)

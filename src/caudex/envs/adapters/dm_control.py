@@ -10,8 +10,8 @@ import weakref
 
 import numpy as np
 
-from caudex.core.errors import CaudexError, reason
-from caudex.core.registry import nearest
+from caudex.core.errors import CaudexError, short_message
+from caudex.core.registry import did_you_mean
 from caudex.envs.env import Env, Outcome
 from caudex.envs.watchdog import telling, watch
 
@@ -35,7 +35,9 @@ class Suite(Env):
         self.name, self.count, self.task = f"{'dm_pixels' if pixels else 'dm_control'}/{task}", count, task
         suite, known = loaded(self.name), tasks()
         if task not in known:
-            raise CaudexError(f"{task!r} is no task of dm_control.{nearest(task, known)} `caudex list envs` shows all.")
+            raise CaudexError(
+                f"{task!r} is no task of dm_control.{did_you_mean(task, known)} `caudex list envs` shows all."
+            )
         from gymnasium.spaces import Box
 
         self.domain, _, part = task.removesuffix("-v0").partition("-")
@@ -86,7 +88,7 @@ class Suite(Env):
             return Camera(self.environments[0].physics.model.ptr, which, height, width)
         except Exception as error:
             raise CaudexError(
-                f"{self.name} cannot be painted here, there is no OpenGL without a screen ({reason(error).rstrip('(')}); on "
+                f"{self.name} cannot be painted here, there is no OpenGL without a screen ({short_message(error).rstrip('(')}); on "
                 "Debian: apt-get install libegl1 libgl1."
             ) from None
 
@@ -166,7 +168,7 @@ def loaded(name: str):
             f"{name} needs the package dm_control: pip install 'caudex[control]', with Python 3.11 or 3.12."
         ) from None
     except RuntimeError as error:  # of mujoco, for a MUJOCO_GL that it does not know
-        raise CaudexError(f"{name} cannot be made: {reason(error)}.") from None
+        raise CaudexError(f"{name} cannot be made: {short_message(error)}.") from None
     mujoco.set_mju_user_warning(lambda text: None)  # on the screen and in a file
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of old words in its own models
     return suite

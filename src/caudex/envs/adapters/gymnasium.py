@@ -11,7 +11,7 @@ from tempfile import gettempdir
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import nearest
+from caudex.core.registry import did_you_mean
 from caudex.envs.adapters.mujoco_visuals import to_be_seen
 from caudex.envs.env import Env, Outcome
 from caudex.envs.watchdog import telling, watch
@@ -97,7 +97,7 @@ def made(name: str, shown: bool):
     except gymnasium.error.UnregisteredEnv:
         known = [spec.id for spec in gymnasium.registry.values()]
         raise CaudexError(
-            f"{name!r} is not a registered environment.{nearest(name, known)} `caudex list envs` shows all; one of your own is "
+            f"{name!r} is not a registered environment.{did_you_mean(name, known)} `caudex list envs` shows all; one of your own is "
             "module:NAME."
         ) from None
     except gymnasium.error.Error as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import nearest
+from caudex.core.registry import did_you_mean
 from caudex.envs.control.bouncing import Catch, Hopper, KeepUp
 from caudex.envs.control.drawing import Canvas
 from caudex.envs.control.mechanics import Acrobot, CartPole, Pendulum, Reacher, Task
@@ -50,7 +50,7 @@ class Control(Env):
     def __init__(self, task: str, count: int, pixels: bool = False, size: int = 48):
         if task not in TASKS:
             raise CaudexError(
-                f"{task!r} is not among the control tasks.{nearest(task, TASKS)} Known: {', '.join(TASKS)}."
+                f"{task!r} is not among the control tasks.{did_you_mean(task, TASKS)} Known: {', '.join(TASKS)}."
             )
         if min(count, size) < 1:
             raise CaudexError(f"{count} environments with images {size} pixels wide; each number must be at least 1.")

@@ -111,9 +111,9 @@ class Spinner(Task):
         spin = body[5] * (1 - self.substep * self.slowing)
         x, y = np.sin(turn), np.cos(turn)  # along the bar
         along = np.clip(at[0] * x + at[1] * y, -self.half, self.half)
-        nearest = along * np.stack([x, y])
-        normal_x, normal_y, deep = apart(*(at - nearest), self.finger + self.thick)
-        lever = normal_x * nearest[1] - normal_y * nearest[0]  # angles go clockwise
+        did_you_mean = along * np.stack([x, y])
+        normal_x, normal_y, deep = apart(*(at - did_you_mean), self.finger + self.thick)
+        lever = normal_x * did_you_mean[1] - normal_y * did_you_mean[0]  # angles go clockwise
         closing = np.maximum(spin * lever - speed[0] * normal_x - speed[1] * normal_y, 0) * (deep > 0)
         blow = 1.3 * closing / (1 + lever * lever / self.inertia)  # the finger has 1 kg; 0.3 of the speed comes back
         normal = np.stack([normal_x, normal_y])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import nearest
+from caudex.core.registry import did_you_mean
 from caudex.envs.meta.maze_camera import Camera
 from caudex.envs.meta.maze_layouts import layouts, moves, steps_to
 from caudex.envs.meta.maze_tiles import above, around, textures
@@ -45,7 +45,9 @@ class Mazes(Family):
     def __init__(self, count: int, size: str = "small", view: str = "inside"):
         for what, given, known in (("size", size, SIZES), ("view", view, VIEWS)):
             if given not in known:
-                raise CaudexError(f"mazes have no {what} {given!r}.{nearest(given, known)} Known: {', '.join(known)}.")
+                raise CaudexError(
+                    f"mazes have no {what} {given!r}.{did_you_mean(given, known)} Known: {', '.join(known)}."
+                )
         self.count, (self.cells, self.limit) = count, SIZES[size]
         self.side = side = 2 * self.cells + 1
         pixels = PIXELS if view == "inside" else (2 * REACH + 1) * TILE

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import nearest
+from caudex.core.registry import did_you_mean
 from caudex.envs.env import Env, Outcome
 from caudex.envs.meta.task_family import TEST, Family, spaces
 
@@ -188,13 +188,15 @@ def make(name: str, count: int, test: bool = False, **settings) -> Trials:
     makers = {"bandits": bandits, "tabular-mdps": tabular_mdps, "mazes": mazes}
     if ":" not in name and name not in makers:
         raise CaudexError(
-            f"{name!r} is no kind of tasks.{nearest(name, makers)} Known: {', '.join(makers)}, and module:function."
+            f"{name!r} is no kind of tasks.{did_you_mean(name, makers)} Known: {', '.join(makers)}, and module:function."
         )
     maker = makers.get(name) or (lambda count, test, episodes=2, limit=0: made(name, count, test, episodes, limit))
     known = list(inspect.signature(maker).parameters)[2:]
     for setting in settings:
         if setting not in known:
-            raise CaudexError(f"{name} has no setting {setting!r}.{nearest(setting, known)} Known: {', '.join(known)}.")
+            raise CaudexError(
+                f"{name} has no setting {setting!r}.{did_you_mean(setting, known)} Known: {', '.join(known)}."
+            )
     return maker(count, test, **settings)
 
 

@@ -48,7 +48,7 @@ def indices(pulls: int) -> tuple[np.ndarray, np.ndarray]:
         content = io.BytesIO()
         np.save(content, table)
         with contextlib.suppress(OSError):  # they can be computed again
-            disk.write(kept, content.getvalue())
+            disk.write_atomically(kept, content.getvalue())
     return table, starts
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from caudex.core.disk import write
+from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
 
 
@@ -29,7 +29,7 @@ def film(images: Sequence[np.ndarray], file: Path, rate: float = 30) -> None:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(enlarged(image)[:height, :width]), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    write(file, content.getvalue())
+    write_atomically(file, content.getvalue())
 
 
 def sheet(images: Sequence[np.ndarray], columns: int = 6, rows: int = 2, width: int = 160) -> np.ndarray:

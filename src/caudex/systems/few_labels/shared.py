@@ -8,7 +8,7 @@ from functools import partial
 from torch.optim import AdamW
 
 from caudex import data, views
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit, restore
 from caudex.core.learner import Learner, cosine
@@ -93,7 +93,7 @@ def teach(
     """Fit the learner: labels from `labelled`, the further signals from labelled or unlabelled images as they need."""
     facts = facts_of(split)
     out = f", {len(split.skipped):,} unreadable ones left out" if split.skipped else ""
-    say(run, f"{found(facts)}{out}")
+    print_once(run, f"{found(facts)}{out}")
     every = split.unlabelled if len(split.unlabelled) else split.labelled
     if settings.start:
         begin(made.trunk, settings)

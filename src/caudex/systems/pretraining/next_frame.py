@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from caudex import data, trunks
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine
@@ -75,7 +75,7 @@ class NextFrame(System):
         run.write_json("facts", facts)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in clips.skipped])
         side = facts["shape"][1]
-        say(run, f"{len(clips.train):,} videos to learn from, {len(clips.test):,} to test on, {side} x {side}")
+        print_once(run, f"{len(clips.train):,} videos to learn from, {len(clips.test):,} to test on, {side} x {side}")
         with run.seeded("weights"):
             made = self.learner(facts)
         frames = clips.train.windows(1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import SGD, AdamW
 
 from caudex import data, views
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine
@@ -62,7 +62,7 @@ class Pretraining(ImageSystem, System):
         """Fit the system's learner to every image that is not held out, then probe its layers and a random trunk's."""
         images = split(self)
         facts = record_facts(run, images)
-        say(run, found(facts))
+        print_once(run, found(facts))
         with run.seeded("weights"):
             made = self.learner(facts)
         every = images.every
@@ -206,7 +206,7 @@ def measured(run: Run, taught: Trunk, random: Trunk, images: Split) -> dict:
     results |= {"spectrum": spectrum(features(taught, images.every.some(2000))["pooled"])}
     if len(images.test) == 0:
         return results
-    say(run, f"probing each layer, and those of a random trunk, on {len(images.test):,} test images")
+    print_once(run, f"probing each layer, and those of a random trunk, on {len(images.test):,} test images")
     with run.counting(taught, random):
         own, its = (probe(each, images.labelled, images.test) for each in (taught, random))
     run.table("layers", [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own])

@@ -8,7 +8,7 @@ from functools import partial
 from typing import ClassVar
 
 from caudex.core.compute import elsewhere
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
@@ -68,7 +68,9 @@ class A3C(OnEnv, System):
         training = {**self.budget(1.0), "run": run.stage("training")}
         if self.asynchronous:
             source.runner.env.close()
-            say(run, f"{self.actors} actors at once: if it is resumed, the result is of the same kind, not bit for bit")
+            print_once(
+                run, f"{self.actors} actors at once: if it is resumed, the result is of the same kind, not bit for bit"
+            )
             with Actors(learner, partial(actor, self), self.actors, run.seed) as actors:
                 fit(learner, dict.fromkeys(learner.signals, actors), **training, step=step)
         else:

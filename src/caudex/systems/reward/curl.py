@@ -11,7 +11,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
-from caudex.core.registry import find
+from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.system import System, check_range
@@ -132,7 +132,7 @@ class CURL(OnReplay, System):
         earned = {"curl": run, "without contrast, from images as they are": run.stage("pictures")}
         if numbers := envs.without_camera(envs.with_camera(self.env)):
             shared = {name: getattr(self, name) for name in SHARED}
-            state = find("systems", "sac")(env=numbers, num_envs=1, **shared)
+            state = find_class("systems", "sac")(env=numbers, num_envs=1, **shared)
             state.train(run.stage("state"))
             earned["sac from the state"] = run.stage("state")
         found = {name: each.read_json("results")["policy"]["return"] for name, each in earned.items()}

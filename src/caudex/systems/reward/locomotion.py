@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 from safetensors.torch import load
 
-from caudex.core.console import say
-from caudex.core.disk import safe_bytes
+from caudex.core.console import print_once
+from caudex.core.disk import serialize_tensors
 from caudex.core.errors import CaudexError
 from caudex.core.fit import distinct, fit, restore
 from caudex.core.learner import Learner
@@ -62,7 +62,7 @@ class Locomotion(OnRollouts, System):
 
         def stage(made: Learner) -> dict:
             share = max(share for share in STAGES if share <= made.progress)
-            run.write(f"policies/{share:g}.safetensors", safe_bytes(distinct(Agent(made, facts).state_dict())))
+            run.write(f"policies/{share:g}.safetensors", serialize_tensors(distinct(Agent(made, facts).state_dict())))
             run.write_json(f"policies/{share:g}", {"steps": source.samples_seen})
             return {}
 
@@ -140,7 +140,7 @@ def strip(player: Agent, run: Run, about: dict) -> Strip | None:
     try:
         moments, episode, _ = player.moments(run.seed, most=3 * FRAMES)  # more than are shown, lest they lie unevenly
     except CaudexError as error:
-        say(run, f"no images of the stages: {error}")
+        print_once(run, f"no images of the stages: {error}")
         return None
     places = np.linspace(0, len(moments) - 1, min(FRAMES, len(moments))).round().astype(int)
     colour, end = (RED, "fell after") if episode.fell else (GREEN, "no fall in")

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from caudex import envs as envs
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
@@ -171,7 +171,7 @@ def make_envs(settings: OnEnv, run: Run, env: str = "") -> tuple[EnvRunner, dict
 def record_facts(run: Run, facts: dict) -> None:
     """Write down what must be known to rebuild the model, once nothing is left to refuse; and say what the environment is like."""
     run.write_json("facts", facts)
-    say(run, f"{facts['env']}: {envs.described(facts)}")
+    print_once(run, f"{facts['env']}: {envs.described(facts)}")
 
 
 def trunk(facts: dict, width: int = 512, layers: Sequence | None = None) -> Trunk:
@@ -307,7 +307,7 @@ def finish(player: Agent, run: Run) -> Agent:
     try:
         images, total, _ = player.watch(run.seed, most=12)
     except CaudexError as error:
-        say(run, f"no images of an episode: {error}")
+        print_once(run, f"no images of an episode: {error}")
         return player
     with run.figure("episode", width=9.0, height=3.4) as axis:
         axis.imshow(filming.sheet(images))

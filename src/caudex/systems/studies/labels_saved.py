@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 import torch
 
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
-from caudex.core.pool import carry_out
-from caudex.core.registry import find, places
+from caudex.core.pool import run_parallel
+from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run, derive_seed
 from caudex.core.system import System, can_join, check_range, finish, is_complete, load, scaled, start
 from caudex.data import Batch, Split
@@ -74,13 +74,13 @@ class LabelsSaved(FewLabels, System):
         for name in self.first:
             tried(self.pretraining(name, flops).learner(facts), split)
         tested = f"tested on {len(split.test):,} images"
-        say(run, f"each method has {flops / 1e12:,.3g} TFLOP for each number and draw of labels; {tested}")
+        print_once(run, f"each method has {flops / 1e12:,.3g} TFLOP for each number and draw of labels; {tested}")
         folder = run.path.resolve() / "stages"  # another machine's working folder may be another
         jobs = [(self.pretraining(name, flops), folder / name, self.seed, run.hardware) for name in self.first]
-        learned = dict(zip(self.first, carry_out(pretrained, jobs, self.processes, self.cluster)))
+        learned = dict(zip(self.first, run_parallel(pretrained, jobs, self.processes, self.cluster)))
         cells = list(self.cells(split, flops, folder))
         jobs = [(system, folder / "cells" / name, seed, run.hardware) for name, system, seed, _ in cells]
-        measured = carry_out(cell, jobs, self.processes, self.cluster)
+        measured = run_parallel(cell, jobs, self.processes, self.cluster)
         for found in (*learned.values(), *measured):
             run.add_cost(found["flops"], found["seconds"])
         rows = [about | {"accuracy": found["accuracy"]} for (*_, about), found in zip(cells, measured)]
@@ -98,8 +98,8 @@ class LabelsSaved(FewLabels, System):
 
     def methods(self) -> dict[str, System]:
         mine = {field.name: getattr(self, field.name) for field in fields(FewLabels)} | {"seed": self.seed}
-        supervised = find("systems", "supervised")(**mine)
-        student = find("systems", "noisy-student")(**mine, baseline=False)
+        supervised = find_class("systems", "supervised")(**mine)
+        student = find_class("systems", "noisy-student")(**mine, baseline=False)
         return {
             "supervised": supervised,
             "noisy-student": student,
@@ -170,8 +170,10 @@ class LabelsSaved(FewLabels, System):
         for words in self.beside:
             can_join(words.split("+"), self.accepts)
         for name in self.first:
-            if not issubclass(find("systems", name), Pretraining):
-                fit = [known for known in places("systems") if issubclass(find("systems", known), Pretraining)]
+            if not issubclass(find_class("systems", name), Pretraining):
+                fit = [
+                    known for known in class_paths("systems") if issubclass(find_class("systems", known), Pretraining)
+                ]
                 raise CaudexError(f"--first {name} does not learn without labels from images; choose {', '.join(fit)}.")
 
 

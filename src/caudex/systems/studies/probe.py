@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.system import System
@@ -55,7 +55,7 @@ class Probe(FewLabels, System):
         random.standardise.measure(split.every.some(2000).fetch(slice(None)))
         taught = deepcopy(random)
         few_labels.begin(taught, self)
-        say(run, found(facts))
+        print_once(run, found(facts))
         for trunk in (random, taught):
             recalibrate(trunk, split.every)
         with run.counting(random, taught):

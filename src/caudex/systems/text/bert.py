@@ -11,7 +11,7 @@ from caudex import data, signals
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
-from caudex.core.registry import find
+from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.system import System
 from caudex.data import HiddenBatches, PairBatches, Stream, TokenBatches, Tokenizer
@@ -139,7 +139,7 @@ class BERT(OnTexts, System):
             for name in ("data", "column", "strict", "context", "depth", "width", "heads", "rotary")
         }
         sizes |= {"tokens": self.tokens, "vocabulary": self.vocabulary, "batch": self.batch, "seed": self.seed}
-        other = replace(find("systems", "gpt")(**sizes), flops=spent, steps=1, lr=self.lr)
+        other = replace(find_class("systems", "gpt")(**sizes), flops=spent, steps=1, lr=self.lr)
         rival = other.train(run.stage("next-token"))
         with run.stage("untrained").seeded("weights"):
             untrained = LanguageModel(self.learner(run.read_json("facts")), run.read_json("facts"))

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from caudex import data
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.system import System, check_range
@@ -47,7 +47,7 @@ class SemanticSearch(System):
         model, _ = encoder(self.start)
         titles, bodies = self.headlines()
         run.write_json("facts", {"start": self.start})
-        say(run, f"reading {len(bodies):,} documents of up to {self.words} words")
+        print_once(run, f"reading {len(bodies):,} documents of up to {self.words} words")
         with run.counting(model):
             sets = {
                 "headlines": bodies,

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from caudex import data
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fetch import cache_folder
 from caudex.core.learner import Learner, cosine
@@ -96,7 +96,7 @@ def read(settings: OnTexts, run: Run, window: int) -> Texts:
     known, held = whole.split(settings.held_out, window)
     run.table("skipped", [{"file": file, "reason": reason} for file, reason in whole.meta["skipped"]])
     replaced = f", {whole.meta['replaced']:,} bytes that were not UTF-8 replaced" if whole.meta["replaced"] else ""
-    say(
+    print_once(
         run,
         f"{len(known):,} tokens to learn from, {len(held):,} held out, {len(whole.starts):,} documents, "
         f"{tokenizer.size:,} kinds of token{replaced}",

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from caudex import data, signals
-from caudex.core.console import say
+from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit, restore
-from caudex.core.hardware import make_fabric
+from caudex.core.hardware import launch_fabric
 from caudex.core.learner import Learner, cosine
 from caudex.core.run import Run
 from caudex.core.system import System, check_range, load
@@ -84,7 +84,7 @@ class TextLabels(System):
         rows = encoded(Tokenizer.of(facts["tokenizer"]), known.texts, known.second, facts["trunk"]["context"])
         cut = sum(len(tokens) >= facts["trunk"]["context"] for tokens, _ in rows)
         said = f"; of {cut:,} longer than {facts['trunk']['context']} tokens the beginning counts" if cut else ""
-        say(run, f"{len(facts['classes'])} classes; {len(known):,} labelled texts, {len(test):,} held out{said}")
+        print_once(run, f"{len(facts['classes'])} classes; {len(known):,} labelled texts, {len(test):,} held out{said}")
         learned = rows, known.labels, facts
         scratch = self.network(run.stage("scratch"), *learned)
         net = self.network(run.stage("fine-tuned"), *learned, begun) if begun else scratch
@@ -108,7 +108,7 @@ class TextLabels(System):
         model = load(self.start) if self.start else None
         if model and not isinstance(model, LanguageModel):
             raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
-        return model and model.to(make_fabric(run.hardware).device)
+        return model and model.to(launch_fabric(run.hardware).device)
 
     def texts(self, begun: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, dict]:
         """What is learned from, what is tested on, and the facts of the model."""
