@@ -1,4 +1,4 @@
-"""fit(): budgets, metrics, exact resuming, and what stops it."""
+"""fit(): metrics, exact resuming, and what stops it."""
 
 import json
 import math
@@ -18,7 +18,6 @@ from helpers import killed_training
 from torch import nn
 from torch.optim import SGD, AdamW
 
-from caudex.core.budget import Budget
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
@@ -92,17 +91,7 @@ def saving(folder, seconds=0.0, seed=0):
     return Run(folder, seed, Hardware(device="cpu", save_seconds=seconds))
 
 
-# --- budgets -------------------------------------------------------------------------------------------------------
-
-
-def test_the_budget_that_is_used_up_first_counts():
-    budget = Budget(steps=100, minutes=2, flops=1e6, samples=1000)
-    assert budget.used(steps=50, seconds=6, flops=1e5, samples=0) == 0.5
-    assert budget.used(steps=1, seconds=90, flops=1e5, samples=0) == 0.75
-    assert budget.used(steps=1, seconds=6, flops=9e5, samples=0) == 0.9
-    assert budget.used(steps=1, seconds=6, flops=1e5, samples=990) == 0.99
-    assert budget.used(steps=101, seconds=6, flops=1e5, samples=0) == 1
-    assert Budget(steps=3).used(steps=0, seconds=1e9, flops=1e9, samples=0) == 0
+# -- budgets -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -153,7 +142,7 @@ def test_a_source_that_ends_ends_training(tmp_path):
     assert again.signals["says"].calls == 0
 
 
-# --- what a step gets ----------------------------------------------------------------------------------------------
+# -- what a step gets ----------------------------------------------------------------------------------------------
 
 
 def test_signals_of_one_source_see_one_batch():
@@ -195,7 +184,7 @@ def test_other_threads_may_train():
     assert learner.signals["says"].calls == 3
 
 
-# --- metrics -------------------------------------------------------------------------------------------------------
+# -- metrics -------------------------------------------------------------------------------------------------------
 
 
 def test_a_row_is_the_mean_since_the_last_row(tmp_path):
@@ -258,7 +247,7 @@ def test_a_run_says_what_it_is(tmp_path):
     assert "not bit for bit" in Run(tmp_path / "minutes").read_json("about")["resumes"]
 
 
-# --- what stops it -------------------------------------------------------------------------------------------------
+# -- what stops it -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -309,7 +298,7 @@ def test_weights_that_are_no_numbers_are_never_saved_nor_returned(tmp_path):
         fit(Learner(Identity(3), {"root": Root()}), {"root": Drawn()}, steps=1)
 
 
-# --- going on ------------------------------------------------------------------------------------------------------
+# -- going on ------------------------------------------------------------------------------------------------------
 
 
 class Breaks(Drawn):

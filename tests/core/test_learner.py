@@ -1,46 +1,18 @@
-"""The learner's one step, shadows, freezing, remembering: each against figures worked out by hand."""
+"""The learner's one step and its cached trunk: each against figures worked out by hand."""
 
-import math
 from functools import partial
 
 import pytest
 import torch
-from torch import nn
+from helpers.learners import Pull, learner, steps
 from torch.optim import SGD, Adam, AdamW
 
 from caudex.core.learner import CachedTrunk, Learner, cosine
-from caudex.core.shadow import Shadow
-from caudex.core.signal import Signal, SignalOutput, frozen
+from caudex.core.signal import Signal, SignalOutput
 from caudex.signals import Labels
 from caudex.trunks import MLP, Identity
 
-
-class Pull(Signal):
-    """The loss `slope * weight`: its gradient is `slope`. Silent while `says` is False."""
-
-    def __init__(self, slope=1.0, groups=(), numbers=1):
-        super().__init__()
-        self.slope, self.own, self.says = slope, list(groups), True
-        self.number = nn.Parameter(torch.zeros(numbers))
-
-    def groups(self):
-        return [{"params": [self.number]} | group for group in self.own]
-
-    def loss(self, trunk, batch):
-        return SignalOutput(self.slope * self.number.sum(), {"number": self.number.sum()}) if self.says else None
-
-
-def learner(signals, optimizer=partial(SGD, lr=1.0), trunk=None, **settings):
-    return Learner(trunk or Identity(1), signals, optimizer, **({"clip": None} | settings))
-
-
-def steps(made, count=1):
-    for _ in range(count):
-        said = made.step(dict.fromkeys(made.signals))
-    return said
-
-
-# --- a step --------------------------------------------------------------------------------------------------------
+# -- a step --------------------------------------------------------------------------------------------------------
 
 
 def test_losses_are_weighted_and_summed():
@@ -131,126 +103,7 @@ def test_half_a_cosine(progress, factor):
     assert cosine(progress) == pytest.approx(factor, abs=1e-9)
 
 
-# --- shadows -------------------------------------------------------------------------------------------------------
-
-
-def one_number(value=0.0):
-    module = nn.Linear(1, 1, bias=False)
-    nn.init.constant_(module.weight, value)
-    return module
-
-
-def follow(shadow, module, *values):
-    """The shadow's weight after its module had each of the values."""
-    trail = []
-    for value in values:
-        nn.init.constant_(module.weight, value)
-        shadow.update()
-        trail.append(shadow.copy.weight.item())
-    return trail
-
-
-def test_a_shadow_moves_by_its_decay():
-    module = one_number()
-    assert follow(Shadow(module, decay=0.75), module, 1, 1, 0) == [0.25, 0.4375, 0.328125]
-
-
-def test_a_target_network_is_copied_every_so_many_steps():
-    module = one_number()
-    assert follow(Shadow(module, decay=0, every=3), module, 1, 2, 3, 4, 5, 6.5, 7) == [0, 0, 3, 3, 3, 6.5, 6.5]
-
-
-def test_a_warm_shadow_forgets_its_start():
-    # decays 2/11, 3/12, then at most 0.26 of a 4/13
-    module = one_number()
-    one = 9 / 11
-    two = one / 4 + 3 / 4 * 2
-    three = 0.26 * two + 0.74 * 3
-    assert follow(Shadow(module, decay=0.26, warm=True), module, 1, 2, 3) == pytest.approx([one, two, three])
-
-
-def test_a_shadow_copies_buffers_and_is_never_in_training_mode():
-    module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
-    shadow = Shadow(module, decay=0.9)
-    for _ in range(3):
-        module(torch.randn(8, 2) + 5)
-        shadow.update()
-    assert torch.equal(shadow.copy[1].running_mean, module[1].running_mean)
-    assert shadow.copy[1].num_batches_tracked == 3
-    outer = nn.ModuleList([shadow])
-    for mode in (True, False):
-        outer.train(mode)
-        assert not any(part.training for part in shadow.modules())
-    assert not shadow(torch.randn(8, 2)).requires_grad
-
-
-def test_a_new_shadow_is_in_evaluation_mode():
-    shadow = Shadow(nn.BatchNorm1d(2))
-    shadow(torch.randn(8, 2))
-    assert shadow.copy.num_batches_tracked == 0
-
-
-def test_a_shadow_follows_its_module_through_a_save():
-    module = one_number(3)
-    shadow = Shadow(module, decay=0.5, every=2)
-    follow(shadow, module, 1)
-    again = Shadow(module, decay=0.5, every=2)
-    again.load_state_dict(shadow.state_dict())
-    assert follow(again, module, 1) == follow(shadow, module, 1) == [2.0]
-
-
-class Keyed(Pull):
-    """A signal with a shadow of its own number."""
-
-    def build(self, trunk):
-        held = nn.Module()
-        held.number = self.number
-        self.target = Shadow(held, decay=0.5)
-
-
-def test_the_average_follows_other_shadows_and_does_not_update_them():
-    signal = Keyed()
-    made = learner({"keyed": signal}, average=0.999)
-    assert made.shadows() == [signal.target, made.average]
-    steps(made, 2)
-    # numbers -1, -2; its shadow -0.5, -1.25; the average's decays are 2/11 and 3/12
-    average = made.average.copy[1]["keyed"]
-    assert signal.target.copy.number.item() == -1.25
-    assert average.number.item() == pytest.approx(9 / 11 * -1 / 4 + 3 / 4 * -2)
-    assert average.target.copy.number.item() == pytest.approx(9 / 11 * -0.5 / 4 + 3 / 4 * -1.25)
-    assert int(average.target.updates) == 2
-    assert made.averaged[1]["keyed"] is average
-
-
-def test_shadows_move_also_when_no_signal_speaks():
-    signal = Keyed()
-    made = learner({"keyed": signal})
-    steps(made)
-    signal.says = False
-    steps(made, 2)
-    assert signal.number.item() == -1
-    assert signal.target.copy.number.item() == -0.875
-
-
-# --- freezing and remembering --------------------------------------------------------------------------------------
-
-
-def test_gradients_pass_through_what_is_frozen_but_not_into_it():
-    frozen_one, free = one_number(3.0), one_number(2.0)
-    frozen_one.bias = nn.Parameter(torch.zeros(1), requires_grad=False)
-    with frozen(frozen_one):
-        frozen_one(free(torch.ones(1, 1))).sum().backward()
-    assert frozen_one.weight.grad is None
-    assert free.weight.grad.item() == 3
-    assert frozen_one.weight.requires_grad
-    assert not frozen_one.bias.requires_grad  # as it was
-
-
-def test_what_is_frozen_thaws_after_an_error():
-    module = one_number()
-    with pytest.raises(StopIteration), frozen(module):
-        raise StopIteration
-    assert module.weight.requires_grad
+# -- freezing and remembering --------------------------------------------------------------------------------------
 
 
 def test_the_same_tensor_is_encoded_again_once_it_or_the_mode_has_changed():
@@ -282,49 +135,6 @@ def test_observations_may_be_tuples_of_tensors():
     seen = CachedTrunk(Pair(1))
     assert seen(pair).pooled.item() == 6
     assert seen(pair) is seen(pair)
-
-
-# --- labels --------------------------------------------------------------------------------------------------------
-
-
-class Asked:
-    def __init__(self, logits, labels, weights=None):
-        self.labels, self.weights, self.columns = labels, weights, {}
-        self.logits = logits
-
-    def __getitem__(self, i):
-        return self.logits
-
-
-def told(batch, **settings):
-    signal = Labels(2, **settings)
-    signal.build(Identity(2))
-    with torch.no_grad():
-        signal.head.weight.copy_(torch.eye(2))
-        signal.head.bias.zero_()
-    return signal.loss(Identity(2), batch)
-
-
-LOGITS = torch.tensor(
-    [[math.log(3), 0.0], [0.0, math.log(4)], [0.0, 0.0]]
-)  # probabilities 3/4, 1/4; 1/5, 4/5; 1/2, 1/2
-
-
-def test_labels_count_only_where_there_are_some():
-    said = told(Asked(LOGITS, torch.tensor([0, 0, -1])))
-    assert said.loss.item() == pytest.approx((-math.log(3 / 4) - math.log(1 / 5)) / 2)
-    assert said.metrics["accuracy"] == 0.5
-    assert told(Asked(LOGITS, torch.tensor([-1, -1, -1]))) is None
-
-
-def test_a_teachers_probabilities_are_labels_too():
-    said = told(Asked(LOGITS, torch.tensor([[0.5, 0.5], [0.0, 1.0], [0.0, 0.0]])))
-    assert said.loss.item() == pytest.approx((-math.log(3 / 4) / 2 - math.log(1 / 4) / 2 - math.log(4 / 5)) / 2)
-
-
-def test_weights_multiply_the_errors():
-    said = told(Asked(LOGITS, torch.tensor([0, 1, -1]), torch.tensor([2.0, 0.0, 5.0])))
-    assert said.loss.item() == pytest.approx(-2 * math.log(3 / 4) / 2)
 
 
 # -- how signals get on --------------------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from functools import partial
 import pytest
 import torch
 import yaml
+from helpers.folders import names
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch.optim import Adam
 
 from caudex.core import disk
-from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
@@ -56,24 +56,7 @@ def equal(one, other):
     return type(one) is type(other) and one == other
 
 
-def names(folder):
-    return [path.name for path in folder.iterdir()]
-
-
-# --- files ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_file_is_replaced_whole_or_stays(tmp_path, monkeypatch):
-    write_atomically(tmp_path / "a" / "file", "old")
-
-    def full(handle):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(tmp_path / "a" / "file", "new")
-    assert (tmp_path / "a" / "file").read_text() == "old"
-    assert names(tmp_path / "a") == ["file"]
+# -- files ---------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_kept_comes_back(tmp_path):
@@ -122,7 +105,7 @@ def test_settings_make_no_objects(tmp_path):
     assert not (tmp_path / "made").exists()
 
 
-# --- metrics -------------------------------------------------------------------------------------------------------
+# -- metrics -------------------------------------------------------------------------------------------------------
 
 
 def test_metrics_are_cut_back_and_lose_the_half_line_of_a_kill(tmp_path):
@@ -141,7 +124,7 @@ def test_metrics_are_cut_back_and_lose_the_half_line_of_a_kill(tmp_path):
     assert Run(tmp_path / "nothing").metrics() == []
 
 
-# --- seeds and stages ----------------------------------------------------------------------------------------------
+# -- seeds and stages ----------------------------------------------------------------------------------------------
 
 
 def test_seeds_follow_from_names_and_not_from_order(tmp_path):
@@ -172,18 +155,22 @@ def test_stages_share_one_account(tmp_path):
     assert run.compute.report()["cost"] == pytest.approx(1.0, rel=1e-2)
 
 
-# --- checkpoints ---------------------------------------------------------------------------------------------------
+# -- checkpoints ---------------------------------------------------------------------------------------------------
+
 
 KEYS = some.one_of(some.integers(-5, 300), some.text(max_size=6))
+
 TENSORS = some.builds(
     lambda shape, dtype: (torch.rand(shape) * 3).to(dtype),
     some.lists(some.integers(0, 3), max_size=3),
     some.sampled_from([torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8, torch.bool]),
 )
+
 LEAVES = some.one_of(
     some.none(), some.booleans(), some.integers(-(2**70), 2**70), some.text(), TENSORS,
     some.floats(allow_nan=False), TENSORS.map(lambda tensor: tensor.t() if tensor.ndim == 2 else tensor),
 )  # fmt: skip
+
 STATES = some.recursive(
     LEAVES, lambda inner: some.one_of(some.lists(inner, max_size=3), some.dictionaries(KEYS, inner, max_size=3))
 )
@@ -294,7 +281,7 @@ def test_a_run_folder_can_be_moved(tmp_path):
     assert equal(dict(loaded), dict(undisturbed))
 
 
-# --- a full disk ---------------------------------------------------------------------------------------------------
+# -- a full disk ---------------------------------------------------------------------------------------------------
 
 
 @contextmanager

@@ -4,24 +4,19 @@ import math
 
 import pytest
 import torch
+from helpers.language_trunks import bert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caudex.core.compute import counting
 from caudex.core.errors import CaudexError
-from caudex.core.learner import CachedTrunk
 from caudex.signals import MaskedToken, NextSentence, NextToken
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, MLP, Sequences, Transformer
 from caudex.trunks.transformer import rotated
-from caudex.views import Draw, hide
 
 
 def gpt(**settings) -> Transformer:
     return Transformer(50, 16, 24, 2, 3, **GPT2_LAYOUT, **settings).eval()
-
-
-def bert() -> Transformer:
-    return Transformer(50, 16, 24, 2, 3, **BERT_LAYOUT).eval()
 
 
 @pytest.mark.parametrize("rotary", [False, True])
@@ -121,78 +116,6 @@ def test_one_who_learned_nothing_is_told_by_chance_or_by_the_words_frequencies()
     assert NextSentence().chance_loss() == pytest.approx(math.log(2))
     with pytest.raises(CaudexError, match="MLP knows no tokens"):
         NextToken().build(MLP(3))
-
-
-class Pairs:
-    def __init__(self, tokens, targets):
-        self.texts, self.targets, self.random = Sequences(tokens), targets, torch.tensor([0, 1])
-
-
-def test_both_heads_of_bert_share_one_pass_and_only_hidden_places_teach():
-    trunk, passes = bert(), []
-    trunk.register_forward_hook(lambda *_: passes.append(1))
-    hidden, order = MaskedToken(), NextSentence()
-    hidden.build(trunk), order.build(trunk)
-    tokens, targets = torch.randint(0, 50, (2, 9)), torch.full((2, 9), -1)
-    batch, seen = Pairs(tokens, targets), CachedTrunk(trunk)
-    assert hidden.loss(seen, batch) is None  # nothing is hidden
-    targets[0, 4] = 7
-    said, other = hidden.loss(seen, batch), order.loss(seen, batch)
-    assert len(passes) == 1
-    logits = hidden.logits(trunk, trunk(tokens).layers["tokens"][0, 4])
-    torch.testing.assert_close(said.loss, -logits.log_softmax(0)[7])
-    torch.testing.assert_close(said.metrics["accuracy"], (logits.argmax() == 7).float())
-    assert other.loss.isfinite()
-
-
-SPECIAL = torch.zeros(50, dtype=torch.bool)
-SPECIAL[:5] = True
-
-
-def test_fifteen_in_a_hundred_are_hidden_and_eighty_ten_ten_becomes_of_them():
-    tokens = torch.randint(5, 50, (400, 100))
-    tokens[:, 0], tokens[:, 90:] = 1, 2
-    hidden, targets = hide(tokens, Draw(0, 0, torch.arange(400)), 4, 50, SPECIAL)
-    chosen = targets >= 0
-    assert (chosen.sum(1) == round(0.15 * 89)).all()  # of those that are no special ones
-    assert not chosen[:, 0].any() and not chosen[:, 90:].any()
-    assert torch.equal(targets[chosen], tokens[chosen])
-    assert torch.equal(hidden[~chosen], tokens[~chosen])
-    masked, kept = hidden[chosen] == 4, hidden[chosen] == tokens[chosen]
-    count = chosen.sum().item()
-    assert masked.sum().item() / count == pytest.approx(0.8, abs=0.02)
-    assert kept.sum().item() / count == pytest.approx(0.1 + 0.1 / 45, abs=0.015)
-    assert hidden[chosen][~masked].min() >= 5
-
-
-def test_one_token_at_least_is_hidden_and_none_where_there_is_none():
-    tokens = torch.tensor([[1, 9, 2, 2], [1, 2, 2, 2]])
-    hidden, targets = hide(tokens, Draw(3, 0, torch.arange(2)), 4, 50, SPECIAL)
-    assert targets.tolist() == [[-1, 9, -1, -1], [-1, -1, -1, -1]]
-    assert torch.equal(hidden[1], tokens[1])
-
-
-def test_whole_words_are_hidden_together_and_fit_into_the_budget():
-    continues = torch.zeros(50, dtype=torch.bool)
-    continues[40:] = True  # pieces that go on with a word
-    tokens = torch.randint(5, 50, (300, 60))
-    tokens[:, 0] = 1
-    _, targets = hide(tokens, Draw(1, 0, torch.arange(300)), 4, 50, SPECIAL, continues)
-    chosen = targets >= 0
-    for row, marks in zip(tokens.tolist(), chosen.tolist()):
-        for place in range(2, 60):
-            if row[place] >= 40:
-                assert marks[place] == marks[place - 1]
-    assert (chosen.sum(1) <= 9).all()
-    assert chosen.float().mean().item() == pytest.approx(0.15, abs=0.01)
-
-
-def test_what_is_hidden_hangs_on_seed_epoch_and_text_alone():
-    tokens = torch.randint(5, 50, (6, 20))
-    whole = hide(tokens, Draw(1, 2, torch.arange(6)), 4, 50, SPECIAL)
-    part = hide(tokens[3:5], Draw(1, 2, torch.tensor([3, 4])), 4, 50, SPECIAL)
-    assert all(torch.equal(a[3:5], b) for a, b in zip(whole, part))
-    assert not torch.equal(hide(tokens, Draw(1, 3, torch.arange(6)), 4, 50, SPECIAL)[1], whole[1])
 
 
 def test_a_width_that_heads_cannot_share_is_refused():

@@ -1,18 +1,13 @@
-"""Scenes: what a pixel shows and how far away it is agree with geometry; the losses that are taught by it."""
+"""Scenes: what a pixel shows and how far away it is agree with geometry."""
 
 import math
-from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 from pytest import approx
 from sklearn.linear_model import LogisticRegression
-from torch.optim import AdamW
 
 from caudex.core.errors import CaudexError
-from caudex.core.learner import Learner
-from caudex.core.system import scaled
 from caudex.data.images.scenes import (
     FAR,
     NEAR,
@@ -29,12 +24,10 @@ from caudex.data.images.scenes import (
     normals,
     paint,
 )
-from caudex.signals.depth import Depth, relative_error, scale_invariant
-from caudex.signals.segmentation import Segmentation, mean_iou
-from caudex.trunks import ResNet
 from caudex.views import Draw
 
 SPHERE, BOX, CYLINDER = 0, 2, 4  # the first place of each among the solids
+
 SIDE = 33  # odd: the middle pixel looks straight ahead
 
 
@@ -60,7 +53,7 @@ def arranged(count=20):
     return layout, rays, depth, surfaces, eye + depth[:, None] * rays
 
 
-# --- geometry ------------------------------------------------------------------------------------------------------
+# -- geometry ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place, name", [(SPHERE, "sphere"), (BOX, "box"), (CYLINDER, "cylinder")])
@@ -178,7 +171,7 @@ def test_what_is_below_a_solid_lies_in_its_shadow():
     assert (dark[:, shadow].mean() / bright[:, shadow].mean()).item() == approx(0.4, abs=0.02)
 
 
-# --- scenes --------------------------------------------------------------------------------------------------------
+# -- scenes --------------------------------------------------------------------------------------------------------
 
 
 def same(one, other):
@@ -236,7 +229,7 @@ def test_no_scenes_cannot_be_made():
         load_scenes(5, side=2)
 
 
-# --- batches -------------------------------------------------------------------------------------------------------
+# -- batches -------------------------------------------------------------------------------------------------------
 
 
 def test_pictures_segments_and_depth_belong_together():
@@ -261,70 +254,3 @@ def test_a_source_goes_on_exactly_where_it_was(before, ahead):
         next(again)
     again.load_state_dict(source.state_dict())
     assert all(same(next(source), next(again)) for _ in range(4))
-
-
-# --- signals -------------------------------------------------------------------------------------------------------
-
-
-def said(signal, batch, answer):
-    """What the signal says of a head that answers so, whatever the trunk sees."""
-    signal.head = lambda features, size: answer
-    return signal.loss(lambda images: None, SimpleNamespace(images=torch.zeros(len(answer), 3, 2, 2), **batch))
-
-
-def test_segmentation_by_hand():
-    segments = torch.tensor([[[0, 1], [1, 1]]])
-    taught = said(Segmentation(3), {"segments": segments}, torch.zeros(1, 3, 2, 2))
-    assert taught.loss.item() == approx(math.log(3)) == approx(Segmentation(3).chance_loss())
-    logits = torch.tensor([[[[9.0, 9], [0, 0]], [[0, 0], [9, 9]], [[0, 0], [0, 0]]]])  # says 0 0 / 1 1
-    taught = said(Segmentation(3), {"segments": segments}, logits)
-    least = math.log(1 + 2 * math.exp(-9))
-    assert taught.loss.item() == approx(least + 9 / 4, rel=1e-5)  # one of four is wrong, by nine
-    assert taught.metrics["accuracy"].item() == approx(3 / 4)
-    assert taught.metrics["mean_iou"].item() == approx((1 / 2 + 2 / 3) / 2)  # the third is neither there nor told
-
-
-def test_a_class_that_is_told_but_not_there_counts_as_wrong():
-    told, segments = torch.tensor([[0, 2]]), torch.tensor([[0, 0]], dtype=torch.uint8)
-    assert mean_iou(told, segments, 3).item() == approx((1 / 2 + 0) / 2)
-
-
-def test_depth_by_hand():
-    # errors 0 and 1 in one image: 1/2 - 1/2 * (1/2)^2; errors 2 and 2 in the other: 4 - 1/2 * 4
-    told, true = torch.tensor([[[0.0, 1.0]], [[2.0, 2.0]]]), torch.zeros(2, 1, 2)
-    assert scale_invariant(told, true).item() == approx((0.375 + 2) / 2)
-    assert relative_error(torch.tensor([1.0, 6.0]), torch.tensor([2.0, 4.0])).item() == approx(0.5)
-    depth = torch.tensor([[[1.0, math.e**2], [1, math.e**2]], [[math.e**2, 1], [1, 1]]])
-    mean = depth.log().mean()
-    taught = said(Depth(), {"depth": depth}, mean.expand(2, 1, 2, 2))
-    assert taught.loss.item() == approx(1) == approx(Depth().chance_loss())
-    taught = said(Depth(), {"depth": depth}, depth.log()[:, None])
-    assert taught.loss.item() == approx(0)
-    assert taught.metrics["relative_error"].item() == approx(0)
-    # twice too far everywhere counts half; the mean, 3/4, is wrong by 1/4 on average in one image and in the other
-    taught = said(Depth(), {"depth": depth}, (2 * depth).log()[:, None])
-    left = ((0.75**2 + 1.25**2) / 2 - 0.25**2 / 2 + (3 * 0.75**2 + 1.25**2) / 4 - 0.25**2 / 2) / 2
-    assert taught.loss.item() == approx(math.log(2) ** 2 / 2 / left, rel=1e-5)
-    assert taught.metrics["relative_error"].item() == approx(1)
-
-
-def test_both_are_learned_on_one_trunk():
-    source = SceneBatches(load_scenes(8, side=16), 8)
-    learner = Learner(ResNet(width=16, depth=1), {"segmentation": Segmentation(5), "depth": Depth()}, AdamW)
-    losses = []
-    for _ in range(20):
-        taught = learner.step(dict.fromkeys(learner.signals, next(source)))
-        losses.append({name: each.loss.item() for name, each in taught.items()})
-    assert losses[-1]["segmentation"] < 0.7 * losses[0]["segmentation"]
-    assert losses[-1]["depth"] < 0.3
-    assert learner.signals["segmentation"].logits(learner.trunk, next(source).images).shape == (8, 5, 16, 16)
-    assert learner.signals["depth"].log_depth(learner.trunk, next(source).images).shape == (8, 16, 16)
-
-
-def test_the_command_line_says_what_data_they_need():
-    system = replace(scaled("simclr", "tiny"), also=("depth", "segmentation:0.5"))
-    facts = {"shape": [3, 16, 16], "classes": []}
-    further = system.further(facts)
-    assert further["segmentation"].weight == 0.5 and further["segmentation"].classes == len(SEGMENTS)
-    with pytest.raises(CaudexError, match="--also depth: it needs scenes whose every pixel is known"):
-        system.feed(further, unlabelled=None)

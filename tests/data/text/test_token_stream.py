@@ -1,8 +1,7 @@
-"""Streams are the same however they were built; windows and pairs come from where they should, and resume exactly."""
+"""Streams are the same however they were built; what is held out of them."""
 
 import fcntl
 import io
-import itertools
 import json
 import os
 import signal
@@ -10,47 +9,19 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import numpy as np
 import pytest
-import torch
+from helpers.texts import characters, numbered, sentences, wordpiece
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from caudex.core.errors import CaudexError
 from caudex.data.text import shards
 from caudex.data.text.documents import open_documents
-from caudex.data.text.passage_pairs import PairBatches
 from caudex.data.text.token_stream import Stream, open_stream
 from caudex.data.text.token_windows import TokenBatches, evaluation_windows
 from caudex.data.text.tokenizers import Tokenizer
-
-WORDS = ["the", "a", "cat", "dog", "mat", "sat", "ran", "on", "under", "and", "red", "blue", "big", "old", "saw", "who"]
-
-
-def sentences(seed, count):
-    generator = np.random.default_rng(seed)
-    made = (" ".join(generator.choice(WORDS, generator.integers(2, 9))) for _ in range(count))
-    return " ".join(f"{sentence}." for sentence in made)
-
-
-@cache
-def wordpiece():
-    return Tokenizer.learn("wordpiece", [(0, sentences(0, 200))], 100)
-
-
-@cache
-def characters():
-    return Tokenizer.learn("characters", [(0, sentences(0, 200) + "0123456789\n")])
-
-
-def numbered(lengths, tokenizer=None, end=0):
-    """A stream in memory: of document i, whose last token is the end, the others are 1, 2, 3, ... over all."""
-    ends = np.cumsum(lengths)
-    tokens = np.arange(1, 1 + ends[-1])
-    tokens[ends - 1] = end
-    return Stream(tokens, ends - lengths, ends, tokenizer)
 
 
 def corpus(folder, count=12):
@@ -64,7 +35,7 @@ def content(folder):
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if not file.name.startswith(".")}
 
 
-# -- streams --------------------------------------------------------------------------------------------------------
+# -- streams -------------------------------------------------------------------------------------------------------
 
 
 def test_a_stream_is_all_documents_each_with_its_end(tmp_path):
@@ -238,7 +209,7 @@ def test_replaced_bytes_and_left_out_files_are_remembered(tmp_path):
         open_stream(open_documents(str(tmp_path / "texts"), strict=True), wordpiece(), tmp_path / "stream")
 
 
-# -- held out -------------------------------------------------------------------------------------------------------
+# -- held out ------------------------------------------------------------------------------------------------------
 
 
 @given(
@@ -284,163 +255,3 @@ def test_too_few_tokens_are_refused():
         TokenBatches(numbered(np.array([64])), 2, 64)
     with pytest.raises(CaudexError, match="hold out more"):
         evaluation_windows(numbered(np.array([64])), 64, 2)
-
-
-# -- windows --------------------------------------------------------------------------------------------------------
-
-
-@given(some.integers(1, 6), some.integers(0, 60), some.integers(0, 3))
-@settings(max_examples=50, deadline=None)
-def test_an_epoch_predicts_each_token_at_most_once(length, more, seed):
-    whole = numbered(np.array([length + 1 + more]), end=length + 1 + more)
-    source = TokenBatches(whole, 1, length, seed)
-    count = len(whole) // length
-    for _ in range(2):
-        batches = [next(source) for _ in range(count)]
-        predicted = torch.cat([batch.targets.flatten() for batch in batches])
-        assert len(predicted.unique()) == len(predicted) == count * length > len(whole) - length
-        for batch in batches:
-            places = (batch.index[:, None] + torch.arange(length + 1)) % len(whole)
-            assert torch.equal(batch.tokens - 1, places[:, :-1])
-            assert torch.equal(batch.targets - 1, places[:, 1:])
-    assert source.samples_seen == 2 * count * length
-
-
-def test_the_windows_of_another_epoch_begin_elsewhere():
-    source = TokenBatches(numbered(np.array([1000])), 10, 100)
-    first, second = (next(source).index % 100 for _ in range(2))
-    assert len(first.unique()) == len(second.unique()) == 1 and first[0] != second[0]
-
-
-def source_of(kind, seed=5):
-    if kind == "windows":
-        return TokenBatches(numbered(np.array([50, 60, 70])), 4, 8, seed)
-    return PairBatches(sentence_stream(20), 4, 32, seed)
-
-
-def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-@pytest.mark.parametrize("kind", ["windows", "pairs"])
-@given(some.integers(0, 20), some.integers(0, 20))
-@settings(max_examples=15, deadline=None)
-def test_a_source_goes_on_exactly_where_it_was(kind, before, ahead):
-    source, again = source_of(kind), source_of(kind)
-    for _ in range(before):
-        next(source)
-    state = source.state_dict()
-    assert state == {"drawn": 4 * before}
-    for _ in range(ahead):
-        next(again)
-    again.load_state_dict(state)
-    assert all(same(next(source), next(again)) for _ in range(4))
-    assert not same(next(source_of(kind)), next(source_of(kind, seed=6)))
-
-
-@pytest.mark.parametrize("kind", ["windows", "pairs"])
-def test_processes_share_a_batch_out(kind, monkeypatch):
-    whole, parts = next(source_of(kind)), []
-    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
-    for rank in range(2):
-        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
-        parts.append(next(source_of(kind)))
-    assert all(torch.equal(torch.cat(columns), column) for columns, column in zip(zip(*parts), whole))
-
-
-def test_evaluation_windows_are_spread_and_do_not_overlap():
-    whole = numbered(np.array([1001]), end=1001)
-    assert evaluation_windows(whole, 10, 3)[:, 0].tolist() == [1, 491, 991]
-    every = evaluation_windows(whole, 10, 1_000)
-    assert every.shape == (100, 11) and torch.equal(every[:, 1:].flatten(), torch.arange(2, 1002))
-
-
-# -- pairs ----------------------------------------------------------------------------------------------------------
-
-
-@cache
-def sentence_stream(count, long=30):
-    """Documents of several sentences; made of the tokens as a tokenizer gives them."""
-    tokenizer = wordpiece()
-    rows = [[*tokenizer.encode(sentences(i, 4 + i % long)), tokenizer.sep] for i in range(count)]
-    lengths = np.array([len(row) for row in rows])
-    ends = np.cumsum(lengths)
-    return Stream(np.array(list(itertools.chain(*rows)), dtype=np.uint16), ends - lengths, ends, tokenizer)
-
-
-def found_in(document, passage):
-    """All places of the passage in the document."""
-    windows = np.lib.stride_tricks.sliding_window_view(document, len(passage)) if len(passage) <= len(document) else []
-    return [place for place, window in enumerate(windows) if np.array_equal(window, passage)]
-
-
-def taken_apart(batch, row, tokenizer):
-    tokens, segments = batch.tokens[row].numpy(), batch.segments[row].numpy()
-    length, seps = int(batch.lengths[row]), np.flatnonzero(batch.tokens[row].numpy() == tokenizer.sep)
-    assert tokens[0] == tokenizer.cls and len(seps) == 2 and seps[1] == length - 1
-    assert (tokens[length:] == tokenizer.pad).all() and (tokens[:length] != tokenizer.pad).all()
-    assert segments.tolist() == [0] * (seps[0] + 1) + [1] * (length - seps[0] - 1) + [0] * (len(tokens) - length)
-    return tokens[1 : seps[0]], tokens[seps[0] + 1 : seps[1]]
-
-
-def test_b_follows_a_or_is_from_another_document():
-    whole, tokenizer = sentence_stream(20), wordpiece()
-    source = PairBatches(whole, 10, 48, seed=1)
-    stop = tokenizer.encode(".")[0]
-    bodies, random = [whole.document(i)[:-1] for i in range(20)], []
-    for _ in range(40):
-        batch = next(source)
-        for row in range(10):
-            a, b = taken_apart(batch, row, tokenizer)
-            document = int(np.searchsorted(source.firsts, batch.index[row], "right")) - 1
-            places = found_in(bodies[document], a)
-            assert places and a[-1] == stop and b[-1] == stop
-            assert any(place == 0 or bodies[document][place - 1] == stop for place in places)
-            follows = any(np.array_equal(bodies[document][p + len(a) :][: len(b)], b) for p in places)
-            if batch.random[row]:
-                others = [body for i, body in enumerate(bodies) if i != document]
-                assert any(p == 0 or body[p - 1] == stop for body in others for p in found_in(body, b))
-            else:
-                assert follows
-        random.append(batch.random)
-    assert 0.4 < torch.cat(random).float().mean() < 0.6
-
-
-def test_lengths_do_not_tell_which_pairs_are_random():
-    source = PairBatches(sentence_stream(200), 50, 64)
-    batches = [next(source) for _ in range(40)]
-    random = torch.cat([batch.random for batch in batches])
-    lengths = torch.cat([batch.lengths for batch in batches]).float()
-    assert abs(lengths[random].mean() - lengths[~random].mean()) < 2
-
-
-def test_an_epoch_of_pairs_has_each_passage_once():
-    source = PairBatches(sentence_stream(20), 1, 32)
-    for _ in range(2):
-        assert sorted(next(source).index.item() for _ in range(source.passages.count)) == list(
-            range(source.passages.count)
-        )
-
-
-def test_a_document_of_one_sentence_is_paired_with_another():
-    source = PairBatches(sentence_stream(8, 1)._cut(np.array([3] * 8))[0], 16, 32)
-    assert next(source).random.all()
-
-
-def test_text_without_sentences_is_cut_anywhere():
-    tokenizer = wordpiece()
-    (word,) = tokenizer.encode("cat")
-    tokens = np.full(400, word)
-    tokens[[199, 399]] = tokenizer.sep
-    source = PairBatches(Stream(tokens, np.array([0, 200]), np.array([200, 400]), tokenizer), 50, 32)
-    assert 0.2 < next(source).random.float().mean() < 0.8
-
-
-def test_pairs_need_two_documents_room_and_special_tokens():
-    with pytest.raises(CaudexError, match=r"need two documents, but there is 1; .* \(--no-next-sentence\)"):
-        PairBatches(sentence_stream(1), 4, 32)
-    with pytest.raises(CaudexError, match="4 tokens are too few for a pair"):
-        PairBatches(sentence_stream(2), 4, 4)
-    with pytest.raises(CaudexError, match=r"\[CLS\], \[SEP\] and \[PAD\]; take one of the kind wordpiece"):
-        PairBatches(numbered(np.array([20, 20]), characters()), 4, 32)

@@ -1,4 +1,4 @@
-"""Trials as histories: nothing is cut inside them; an agent that learned to learn, its resuming and its commands."""
+"""rl2: an agent that learned to learn, its resuming and its commands."""
 
 from functools import partial
 
@@ -7,10 +7,7 @@ import pytest
 import torch
 from helpers.command_line import assert_refused, run_cli
 from pytest import approx
-from torch import nn
 
-from caudex.core.compute import counting
-from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
@@ -20,166 +17,14 @@ from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Played
 from caudex.evaluation.baselines.bandits import optimum
 from caudex.evaluation.meta_test import lost
-from caudex.experience import Histories, Within
+from caudex.experience import Histories
 from caudex.models.meta_agent import Observed
 from caudex.signals.outcomes import over_variance
 from caudex.signals.policy_gradient import ClippedPolicy
 from caudex.signals.trust_region import TrustRegion
 from caudex.systems.meta import rl2
 from caudex.systems.meta.rl2 import RL2
-from caudex.trunks import GRU, Causal, Identity, Padded, Recurrent
-
-CORES = pytest.mark.parametrize("core", [GRU, Causal])
-
-
-def histories(env, gae_lambda=1.0, batch=4, epochs=1, seed=0):
-    torch.manual_seed(0)
-    policy = ClippedPolicy({"count": env.choices})
-    learner = Learner(Recurrent(Identity(env.observation.shape[0]), 8), {"policy": policy})
-    return Histories(env, learner, "policy", batch, epochs, gamma=0.5, gae_lambda=gae_lambda, seed=seed), learner
-
-
-def test_the_gru_goes_back_as_torch_does():
-    torch.manual_seed(0)
-    core, x = GRU(3, 4).double(), torch.randn(2, 5, 3, dtype=torch.double, requires_grad=True)
-    for weight in core.parameters():
-        nn.init.uniform_(weight, -0.5, 0.5)
-    inputs, told = [x, *core.parameters()], torch.randn(2, 5, 4, dtype=torch.double)
-    passed, theirs = core(x)[0], nn.GRU.forward(core, x)[0]
-    assert "Whole" in passed.grad_fn.next_functions[0][0].name()
-    for own, other in zip(*(torch.autograd.grad(each, inputs, told) for each in (passed, theirs)), strict=True):
-        torch.testing.assert_close(own, other)
-    assert torch.autograd.gradgradcheck(lambda x, *weights: core(x)[0], inputs)  # trpo asks for it
-
-
-@CORES
-def test_a_trial_in_one_call_is_the_trial_step_by_step(core):
-    trunk, x = Recurrent(Identity(3), 8, core), torch.randn(2, 70, 3)  # attention has room for 64 at first
-    within = Within(trunk)
-    with torch.no_grad():
-        steps = torch.stack([within(x[:, t]).pooled for t in range(70)], 1)
-    torch.testing.assert_close(trunk(x).pooled, steps)
-    other = x.clone()
-    other[:, 60] += 1
-    changed = trunk(other).pooled
-    assert (changed[:, -1] != steps[:, -1]).any()  # that step is remembered to the last
-    torch.testing.assert_close(changed[:, :60], steps[:, :60])  # and unknown to those before it
-
-
-@CORES
-def test_padding_is_never_seen(core):
-    trunk, x = Recurrent(Identity(3), 8, core), torch.randn(2, 6, 3)
-    seen = trunk(Padded(x, torch.tensor([2, 6]))).pooled
-    torch.testing.assert_close(seen, torch.cat([trunk(x[:1, :2]).pooled[0], trunk(x[1:]).pooled[0]]))
-
-
-@CORES
-def test_operations_of_a_trial_are_those_of_its_matrices(core):
-    trunk = Recurrent(Identity(3), 8, core)
-    with counting(trunk) as counter, torch.no_grad():
-        trunk(torch.randn(2, 7, 3))
-    by_hand = {GRU: 6 * 7 * 8 * (3 + 8), Causal: 2 * 7 * 2 * 3 * 8 + 2 * (2 * 7 * 12 * 8**2 + 4 * 7 * 7 * 8)}[core]
-    assert counter.flops == 2 * by_hand == 2 * trunk.flops((7, 3))
-
-
-def test_to_act_after_more_steps_costs_more_attention_and_so_in_every_round():
-    policy, env = ClippedPolicy({"count": 3}), trials.make("bandits", 4, arms=3, pulls=6)
-    learner = Learner(Recurrent(Identity(5), 8, Causal), {"policy": policy})
-    source = Histories(env, learner, "policy", 4, 1)
-    next(source)
-    own = 2 * 2 * 5 * 8 + 2 * 2 * 12 * 8**2 + 2 * 3 * 8  # of one step: the linear maps, and the policy's
-    attention = sum(2 * 4 * (before + 1) * 8 for before in range(6))
-    assert source.flops == 4 * (6 * own + attention + 6 * (2 * 3 * 8 + 2 * 8))  # and both heads' of the whole
-    once = source.flops
-    next(source)
-    assert source.flops == 2 * once
-
-
-@CORES
-def test_what_is_left_out_as_trials_end_changes_nothing_of_the_others(core, monkeypatch):
-    monkeypatch.setattr("caudex.experience.histories.SPARE", 1.0)  # with each trial that ends
-    env = trials.make("mazes", 64, view="above", episodes=1)
-    torch.manual_seed(0)
-    learner = Learner(
-        Recurrent(Observed(env.family.observation.shape, 5), 8, core), {"policy": ClippedPolicy({"count": 3})}
-    )
-    whole = Histories(env, learner, "policy", 64, 1, seed=1).collect()
-    assert len(set(whole.observations.lengths.tolist())) > 5
-    with torch.no_grad():  # each trial by itself, in one call
-        features = torch.cat([learner.trunk(whole.of(torch.tensor([i])).observations).pooled for i in range(64)])
-        together = learner.trunk(whole.observations).pooled
-        log_probs, values = learner.signals["policy"].judge(features, whole.actions)
-    torch.testing.assert_close(together, features, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(whole.log_probs, log_probs, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(whole.values, values, atol=1e-5, rtol=1e-4)
-
-
-def test_some_trials_of_a_round_are_those_trials():
-    env = trials.make("mazes", 64, view="above", episodes=1)
-    shape = env.family.observation.shape
-    torch.manual_seed(0)
-    learner = Learner(Recurrent(Observed(shape, 5), 8), {"policy": ClippedPolicy({"count": 3})})
-    whole = Histories(env, learner, "policy", 64, 1, seed=1).collect()
-    lengths = whole.observations.lengths
-    rows = torch.stack([lengths.argmax(), lengths.argmin()])
-    long, short = lengths[rows].tolist()
-    assert long > short > 1
-    some = whole.of(rows)
-    parts = whole.rewards.split(lengths.tolist())
-    assert some.examples == 2 and torch.equal(some.rewards, torch.cat([parts[row] for row in rows]))
-    shown, goes_on = some.next_shown(shape)
-    assert goes_on.tolist() == [t < length - 1 for length in (long, short) for t in range(length)]
-    after = trials.seen(whole.observations.values[rows[1], 1:short], shape)
-    assert torch.equal(shown[long - 1 :], after.shown)
-    assert torch.equal(parts[rows[1]][:-1], after.before[:, -2])  # a step's reward is seen with what came after it
-
-
-@pytest.mark.parametrize("gae_lambda, progress", [(1.0, 0.0), (0.25, 1.0)])  # lambda rises to 1
-def test_what_a_reward_is_worth_goes_through_the_ends_of_episodes(gae_lambda, progress):
-    env = trials.make("bandits", 4, arms=3, pulls=5)
-    source, learner = histories(env, gae_lambda)
-    learner.progress = progress
-    history = next(source)
-    rewards = history.observations.values[:, 1:, -2] / source.scale.deviation  # each pull's is seen at the next
-    returns = history.returns.view(4, 5)
-    for t in range(3):  # every pull is an episode
-        expected = rewards[:, t] + 0.5 * rewards[:, t + 1] + 0.25 * returns[:, t + 2]
-        torch.testing.assert_close(returns[:, t], expected)
-    paid = returns[:, -1] * source.scale.deviation
-    assert set(paid.round(decimals=4).tolist()) <= {0.0, 1.0}  # and nothing behind the trial counts
-
-
-def test_trials_of_different_lengths_give_their_real_steps():
-    env = trials.make("mazes", 3, size="small", view="above", episodes=1)
-    env.family.limit = 40
-    torch.manual_seed(0)
-    seeing = Observed(env.family.observation.shape, env.choices + 2)
-    learner = Learner(Recurrent(seeing, 8), {"policy": ClippedPolicy({"count": 3})})
-    source = Histories(env, learner, "policy", 3, 1, seed=0)
-    history = next(source)
-    lengths = history.observations.lengths
-    assert source.samples_seen == int(lengths.sum()) == len(history.actions) == len(history.advantages)
-    log_probs, _ = learner.signals["policy"].judge(learner.trunk(history.observations).pooled, history.actions)
-    torch.testing.assert_close(log_probs, history.log_probs, rtol=1e-4, atol=1e-5)
-
-
-def test_rounds_have_new_tasks_and_the_same_ones_after_resuming():
-    first, _ = histories(trials.make("bandits", 4, pulls=3))
-    one, two = next(first), next(first)
-    assert not torch.equal(one.returns, two.returns)
-    again, _ = histories(trials.make("bandits", 4, pulls=3))
-    next(again)
-    state = again.state_dict()
-    resumed, _ = histories(trials.make("bandits", 4, pulls=3))
-    resumed.load_state_dict(state)
-    assert resumed.rounds == 1 and resumed.samples_seen == 12
-
-
-def test_a_budget_of_experience_leaves_no_round_unused():
-    source, learner = histories(trials.make("bandits", 4, pulls=3), batch=2, epochs=3)
-    steps = []
-    fit(learner, {"policy": source}, samples=24, step=lambda *_: steps.append(source.samples_seen) or {})
-    assert steps == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24] and source.acted == 24
+from caudex.trunks import GRU, Causal, Identity, Recurrent
 
 
 def trained(folder, **settings):

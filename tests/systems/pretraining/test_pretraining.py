@@ -1,4 +1,4 @@
-"""Systems that learn without labels, what measures them, and what goes on from them: small trainings that really learn."""
+"""Systems that learn without labels, and what begins with their trunks: small trainings that really learn."""
 
 import shutil
 from dataclasses import replace
@@ -10,35 +10,12 @@ from helpers.trainings import quiet_run, train
 
 from caudex import data
 from caudex.core.errors import CaudexError
-from caudex.core.run import Run
 from caudex.core.system import load, scaled
 from caudex.data import Batch
-from caudex.evaluation.classification import with_interval
-from caudex.evaluation.plots import labels_saved as panel
-from caudex.evaluation.plots.labels_saved import first_reached, summary, told
-from caudex.models.encoder import features
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.shared import facts_of, found
 
 WITHOUT = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
-
-
-@pytest.fixture(scope="module")
-def coloured(tmp_path_factory):
-    """Two classes of coloured images: a bright disc, reddish, and a bar, bluish; 80 of each."""
-    generator = np.random.default_rng(0)
-    y, x = np.mgrid[:16, :16]
-    images, labels = [], []
-    for i in range(160):
-        cx, cy = generator.uniform(5, 11, 2)
-        shape = (x - cx) ** 2 + (y - cy) ** 2 < 12 if i % 2 else abs(x - cx) < 1.5
-        tint = np.array([220, 120, 90] if i % 2 else [80, 120, 220])
-        image = 40 + shape[..., None] * (tint - 40) + generator.normal(0, 12, (16, 16, 3))
-        images.append(image.clip(0, 255))
-        labels.append(i % 2)
-    path = tmp_path_factory.mktemp("data") / "shapes.npz"
-    np.savez(path, x=np.array(images, dtype=np.uint8), y=np.array(labels))
-    return str(path)
 
 
 @pytest.mark.parametrize("name", WITHOUT)
@@ -100,14 +77,6 @@ def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch)
     assert all(torch.equal(one, other) for one, other in weights)
 
 
-def test_the_photographs_patches_are_in_colour_and_the_test_is_another_part():
-    split = data.load_images("patches", need_labels=False)
-    assert split.every.shape == (3, 32, 32) and split.test.classes == ("china", "flower")
-    assert not set(split.every.hashes()) & set(split.test.hashes())
-    images = split.test.fetch(slice(None)).float()
-    assert (images.amax(1) - images.amin(1)).mean() > 20
-
-
 def test_one_folder_of_pictures_is_no_class(coloured, tmp_path):
     from PIL import Image
 
@@ -150,14 +119,7 @@ def test_like_pictures_raise_the_alarm(tmp_path):
     assert any("collapsed" in sentence for sentence in system.warn(run.read_json("results")))
 
 
-# -- going on from it ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def begun(coloured, tmp_path_factory):
-    path = tmp_path_factory.mktemp("begun") / "run"
-    train(replace(scaled("simclr", "tiny"), data=coloured, steps=6, batch=16, width=8), path)
-    return str(path)
+# -- going on from it ----------------------------------------------------------------------------------------------
 
 
 def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
@@ -185,105 +147,7 @@ def test_the_other_trunk_must_fit(begun, coloured, tmp_path):
         replace(system, start=str(tmp_path)).train(quiet_run(tmp_path / "other"))
 
 
-def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
-    system = replace(scaled("probe", "tiny"), data=coloured, start=begun, width=8, shares=(0.05, 0.051, 1.0), steps=5)
-    model, run = train(system, tmp_path / "run")
-    results = run.read_json("results")
-    assert [row["layer"] for row in results["layers"]] == ["stage1", "stage2", "stage3", "pooled"]
-    assert [row["labels"] for row in results["fine-tuning"]] == [6, 128]  # of 128 a twentieth, three of each class
-    assert load(run.path).predict(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))[0][0] in model.classes
-    assert len(system.result_rows(results)) == 1 + 4 + 1 + 2 + 1
-    with pytest.raises(CaudexError, match="--start is missing"):
-        replace(system, start=None).train(quiet_run(tmp_path / "other"))
-
-
-def test_features_of_frozen_layers_do_not_depend_on_the_batch(begun, coloured):
-    trunk, images = load(begun).trunk, data.load_images(coloured).test
-    whole, parts = features(trunk, images), features(trunk, images, batch=7)
-    for layer, made in whole.items():
-        torch.testing.assert_close(made, parts[layer])
-
-
-# -- labels saved ----------------------------------------------------------------------------------------------------
-
-
-def test_labels_needed_by_hand():
-    accuracy = {("supervised", 1): (0.4, 0.6, 0.5), ("supervised", 4): (0.7,) * 3, ("supervised", 0): (0.9,) * 3}
-    accuracy |= {("free", 1): (0.55, 0.65, 0.6), ("free", 4): (0.95,) * 3}
-    rows = [
-        {"method": method, "labels": count, "draw": draw, "accuracy": right}
-        for (method, count), rights in accuracy.items()
-        for draw, right in enumerate(rights)
-    ]
-    found = {(row["method"], row["labels"]): row for row in summary(rows, most=64)}
-    few = found["free", 1]
-    # 0.6 lies halfway between 0.5 at one label and 0.7 at four: at two, by logarithms
-    assert few["accuracy"] == pytest.approx(0.6) and few["needed"] == pytest.approx(2)
-    # gains of 0.15, 0.05 and 0.1: a mean of 0.1, and 4.303 * 0.05 / sqrt(3) on either side
-    assert few["gain"] == pytest.approx(0.1) and few["gain_high"] == pytest.approx(
-        0.1 + 4.303 * 0.05 / 3**0.5, rel=1e-3
-    )
-    assert found["free", 4]["needed"] is None  # better than all labels made supervised
-    assert found["supervised", 64]["gain"] == 0
-    assert first_reached(0.7, np.array([0.5, 0.7, 0.7]), [1, 4, 16]) == pytest.approx(4)  # not the end of a plateau
-    assert first_reached(0.4, np.array([0.5, 0.7]), [1, 4]) is first_reached(0.8, np.array([0.5, 0.7]), [1, 4]) is None
-
-
-def test_two_draws_have_no_interval(tmp_path):
-    rows = [
-        {"method": method, "labels": 0, "draw": draw, "accuracy": right}
-        for method, rights in {"supervised": (0.5, 0.6), "free": (0.8, 0.9)}.items()
-        for draw, right in enumerate(rights)
-    ]
-    _, free = summary(rows, most=10)
-    assert (free["low"], free["high"], free["gain_low"], free["gain_high"]) == (None,) * 4
-    assert free["accuracy"] == pytest.approx(0.85) and free["draws"] == [0.8, 0.9]
-    assert told(free) == "85.0%"  # no arrow
-    system, run = scaled("labels-saved", "tiny"), Run(tmp_path)
-    probes = {"free": {which: with_interval(0.7, 50) for which in ("random trunk", "linear probe")}}
-    panel.image(run, {"table": [free | {"method": "supervised"}, free], "probes": probes})
-    assert (tmp_path / "figures" / "labels-saved.png").exists()
-    assert system.warn({"table": [free]}) == [
-        "2 draws are too few for an interval, so no gain is shown; try --draws 5."
-    ]
-
-
-def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_path):
-    small = {
-        "steps": 30,
-        "counts": (2,),
-        "draws": 2,
-        "first": ("rotation",),
-        "beside": ("rotation:0.5",),
-        "processes": 1,
-    }
-    system = replace(scaled("labels-saved", "tiny"), data=coloured, batch=16, width=4, **small)
-    _, run = train(system, tmp_path / "run")
-    results = run.read_json("results")
-    methods = ["supervised", "noisy-student", "rotation first"]
-    methods += ["rotation first, then noisy-student", "with rotation:0.5"]
-    assert list(dict.fromkeys(row["method"] for row in results["table"])) == methods
-    cells = run.path / "stages" / "cells"
-    # the same operations for all: steps that go beyond are the last
-    spent = {
-        name: Run(cells / f"{name}, 2, 0").read_json("cell")["flops"] for name in ("supervised", "with rotation:0.5")
-    }
-    first = Run(cells / "rotation first, 2, 0").read_json("cell")["flops"]
-    first += Run(run.path / "stages" / "rotation" / "stages" / "pretraining").read_json("finished")["flops"]
-    assert first == pytest.approx(spent["supervised"], rel=0.25)
-    assert spent["with rotation:0.5"] == pytest.approx(spent["supervised"], rel=0.25)
-    shutil.rmtree(cells / "supervised, 2, 1")
-    run.read_json("results")
-    (run.path / "results.json").unlink()
-    replace(system, counts=(50, 2), beside=("jigsaw",)).check()
-    with pytest.raises(CaudexError, match="pixels, too few"):  # before anything is trained
-        replace(system, beside=("jigsaw",), size=8).train(quiet_run(tmp_path / "tiny"))
-    assert not (tmp_path / "tiny" / "stages").exists()
-    system.train(quiet_run(run.path, system.seed))
-    assert run.read_json("results") == results
-
-
-# -- the publications' sizes -----------------------------------------------------------------------------------------
+# -- the publications' sizes ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization"])
@@ -307,34 +171,6 @@ def test_resnet50_learns_labels_too():
     assert few_labels.learner(system, facts).trunk.width == 128
     with pytest.raises(CaudexError, match="resnet50 has neither dropout nor stochastic depth"):
         replace(system, dropout=0.4).check()
-
-
-# -- videos and scenes -----------------------------------------------------------------------------------------------
-
-
-def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
-    system = replace(scaled("next-frame", "tiny"), steps=60)
-    _, run = train(system, tmp_path)
-    found = run.read_json("results")["next frame"]
-    assert found["ratio"] < 0.95
-    assert found["ratio"] == pytest.approx(found["squared error"] / found["of a copy"])
-    assert (run.path / "figures" / "next-frames.png").exists()
-    assert load(tmp_path).trunk.width == 32
-    assert not system.warn(run.read_json("results"))
-    still = {"next frame": {"squared error": 2e-6, "of a copy": 1e-6, "ratio": 2.0}}
-    assert "hardly anything moves" in system.warn(still)[0]
-
-
-def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
-    system = replace(scaled("dense-heads", "tiny"), steps=4, scenes=40)
-    _, run = train(system, tmp_path)
-    found = run.read_json("results")
-    assert set(found) == {"both heads", "a trunk each", "place alone"}
-    assert all(set(each) == {"accuracy", "mean_iou", "relative_error"} for each in found.values())
-    spent = {
-        name: run.stage(name).read_json("finished")["flops"] for name in ("both", "segmentation-alone", "depth-alone")
-    }
-    assert spent["segmentation-alone"] + spent["depth-alone"] == pytest.approx(spent["both"], rel=0.6)
 
 
 # -- what cannot be ------------------------------------------------------------------------------------------------

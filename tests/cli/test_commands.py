@@ -1,0 +1,155 @@
+"""The main job: train, predict, compare, report and export."""
+
+import csv
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from helpers.cli_runs import QUICK, SMALL
+from helpers.command_line import CAUDEX, assert_refused, run_cli
+from helpers.photos import ENDINGS, snap
+from PIL import Image
+
+from caudex import load
+from caudex.cli import terminal
+from caudex.core import fit as training
+from caudex.systems.text.shared import read
+
+
+def test_the_two_commands_of_the_readme():
+    train = [*CAUDEX, "train", "noisy-student", *SMALL, "--rounds", "1", "--steps", "10", "--width", "4"]
+    said = subprocess.run(train, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "runs/noisy-student-1"
+    assert said.stdout.startswith("10 classes; 100 labelled, 1,247 unlabelled, 450 test images of 16 x 16\n")
+    assert all(word in said.stdout for word in ("noisy-student", "supervised", "gain"))
+    assert "Traceback" not in said.stderr
+    run = Path("runs/noisy-student-1")
+    assert yaml.safe_load((run / "settings.yaml").read_text())["settings"]["rounds"] == 1
+    assert "<h2>Results</h2>" in (run / "report.html").read_text()
+    Image.fromarray(np.full((8, 8), 200, dtype=np.uint8)).save("new.png")
+    rows = run_cli("predict", run, "new.png").out
+    assert "new.png" in rows and "confidence" in rows
+
+
+def test_a_folder_of_photos_trains_and_predicts(trained, album):
+    assert json.loads((trained / "facts.json").read_text())["classes"] == ["cat", "dog"]
+    files = sorted((album / "unlabelled").rglob("*.*"))
+    said = run_cli("predict", trained, "--csv", "told.csv", *files)
+    assert (said.out, said.err) == ("told.csv\n", "")
+    rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
+    assert rows[0] == ["file", "class", "confidence"]
+    assert [row[0] for row in rows[1:]] == [str(file) for file in files]
+    told = load(trained).predict(read(map(str, files), load(trained).shape)[0])
+    assert [(name, pytest.approx(float(sure), abs=1e-6)) for _, name, sure in rows[1:]] == told
+
+
+def test_predict_takes_folders_and_the_csv_may_come_last(trained, album):
+    run_cli("predict", trained, album / "unlabelled", "--csv", "a.csv")
+    rows = Path("a.csv").read_text().splitlines()
+    assert len(rows) == 1 + 8
+    table = run_cli("predict", trained, album / "unlabelled").out
+    assert table.count("%") == 8
+    assert "cat" in table or "dog" in table
+
+
+def test_labels_in_a_table_and_a_second_column_of_labels(album):
+    rows = ["path,label,colour"]
+    rows += [f"labelled/{name}/{n:03}.{ENDINGS[n % 4]},{name},{'yellow' if name == 'cat' else 'blue'}"
+             for name in ("cat", "dog") for n in range(6)]  # fmt: skip
+    Path("few.csv").write_text("\n".join(rows))
+    settings = ("--data", album, "--labels", "few.csv", *QUICK)
+    run = run_cli("train", "two-heads", *settings, "--also", "labels:colour:0.5", "--also", "rotation:0.1").run
+    assert json.loads((run / "facts.json").read_text())["columns"]["colour"] == ["blue", "yellow"]
+    about = json.loads((run / "stages" / "two-heads" / "about.json").read_text())
+    assert about["weights"] == {"labels": 1.0, "labels-colour": 0.5, "rotation": 0.1}
+
+
+def test_no_settings_of_training_are_needed_to_run_the_others(trained, album, copy):
+    before = (copy / "report.html").read_text()
+    (copy / "report.html").unlink()
+    said = run_cli("report", copy)
+    assert said.out == f"{copy / 'report.html'}\n"
+    assert (copy / "report.html").read_text().replace("copy", "run") == before.replace("copy", "run")
+    assert "not finished" not in before
+    (copy / "finished.json").rename("finished.json")
+    run_cli("report", copy)
+    assert "This training is not finished; <code>caudex resume" in (copy / "report.html").read_text()
+    said = run_cli("compare", copy, trained)
+    assert said.err == f"caudex: {copy} is not finished; `caudex resume {copy}` goes on with it.\n"
+    assert "(not finished)" in " ".join(said.out.split())
+    Path("finished.json").rename(copy / "finished.json")
+    settings = yaml.safe_load((copy / "settings.yaml").read_text())
+    settings["settings"]["lr"] = 0.5
+    (copy / "settings.yaml").write_text(yaml.safe_dump(settings))
+    table = run_cli("compare", copy, trained).out
+    assert "lr" in table and "0.5" in table and "0.003" in table
+    places = [table.index(word) for word in ("┃ results", "noisy-student", "┃ cost", "TFLOP", "┃ settings", "--lr")]
+    assert places == sorted(places)  # in groups
+    assert "rounds" not in table  # they do not differ there
+    moons = run_cli("train", "two-moons", *SMALL, "--rounds", "1", "--steps", "2").run
+    table = run_cli("compare", copy, moons).out
+    assert "label spreading" in table and "--steps" in table and "--labels-per-moon" not in table
+    assert_refused("predict", moons, album, because="nothing that predicts classes")
+    assert_refused("export", moons, because="nothing that can be exported")
+
+
+def test_what_is_exported_predicts_the_same(trained, album):
+    import onnxruntime
+    from safetensors.torch import load_file
+
+    said = run_cli("export", trained, "--to", "out")
+    assert said.out.splitlines() == ["out/model.onnx", "out/model.safetensors"]
+    assert said.err == ""
+    session = onnxruntime.InferenceSession("out/model.onnx")
+    model = load(trained)
+    files = sorted(map(str, (album / "unlabelled").rglob("*.*")))
+    images = read(files, model.shape)[0].float() / 255
+    run_cli("predict", trained, "--csv", "told.csv", *files)
+    told = [
+        (row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").read_text().splitlines())
+    ]
+    for count in (1, 5, len(files)):  # the example had two
+        (probabilities,) = session.run(None, {"images": images[:count].numpy()})
+        assert probabilities.shape == (count, 2)
+        for row, (name, sure) in zip(probabilities, told):
+            assert model.classes[row.argmax()] == name
+            assert row.max() == pytest.approx(sure, abs=1e-5)
+    model.load_state_dict(load_file("out/model.safetensors"))
+
+
+def test_skipped_pictures_are_counted_and_listed(album, tmp_path):
+    root = Path(shutil.copytree(album, tmp_path / "photos"))
+    for number in range(60):
+        snap(root / "unlabelled", True, number, seed=9)
+    whole = snap(root / "unlabelled", True, 101).read_bytes()
+    (root / "unlabelled" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (root / "unlabelled" / "empty.png").touch()
+    (root / "unlabelled" / "text.png").write_text("this is no image")
+    said = run_cli("train", "supervised", "--data", root, *QUICK)
+    (line,) = [line for line in said.err.splitlines() if "left out" in line]
+    assert "left out of the data: 3, the first is" in line and "3 unreadable ones left out" in said.out
+    report = (said.run / "report.html").read_text()
+    for name in ("cut.jpg", "empty.png", "text.png"):
+        assert name in report
+    said = run_cli("predict", said.run, root / "unlabelled", "--csv", "told.csv")
+    assert [line.split(": ")[1].split()[0] for line in said.err.splitlines()] == ["skipped"] * 3
+
+
+def test_folders_are_numbered_and_a_chosen_one_is_used(monkeypatch):
+    monkeypatch.setattr(training, "fit", None)
+    Path("runs/supervised-1").mkdir(parents=True)
+    Path("chosen").mkdir()
+    assert terminal.new_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-2")
+    assert terminal.new_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-3")
+    assert terminal.new_folder(Path("chosen"), "supervised", cli_hardware()) == Path("chosen")
+    assert terminal.new_folder(Path("a/b/c"), "supervised", cli_hardware()).is_dir()
+
+
+def cli_hardware():
+    from caudex.core.hardware import Hardware
+
+    return Hardware()

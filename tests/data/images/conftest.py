@@ -1,0 +1,9 @@
+"""What tests of images share."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(0)

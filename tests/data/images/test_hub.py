@@ -1,0 +1,82 @@
+"""Datasets of the Hugging Face hub."""
+
+import io
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from helpers.image_files import refused
+from PIL import Image
+
+from caudex.core.errors import CaudexError
+from caudex.data.images import hub, loading
+
+
+class ClassLabel:
+    def __init__(self, names):
+        self.names = names
+
+
+class Value:
+    pass
+
+
+Feature = type("Image", (), {})
+
+
+@dataclass
+class Rows:
+    """As much of `datasets.Dataset` as is used: features, len, a row by number, a column by name."""
+
+    images: list
+    labels: list
+
+    features = {"id": Value(), "image": Feature(), "label": ClassLabel(["cat", "dog"]), "lit": ClassLabel(["n", "y"])}  # noqa: RUF012
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, key):
+        if key in ("label", "lit"):
+            return self.labels
+        if self.images[key] is None:
+            raise OSError("broken")
+        stream = io.BytesIO()
+        self.images[key].save(stream, "PNG")
+        return {"id": key, "image": Image.open(stream), "label": self.labels[key]}
+
+
+def rows(noise, labels):
+    return Rows([Image.fromarray(noise.integers(0, 256, (9, 9), dtype=np.uint8)) for _ in labels], labels)
+
+
+def test_a_data_set_of_the_hub(noise):
+    splits = {"validation": rows(noise, [1, 0]), "train": rows(noise, [0, 1, 1, None]), "test": rows(noise, [-1, -1])}
+    found = hub.of_splits(splits, "hf:pets", 9)
+    whole = found.everything
+    assert (whole.classes, whole.labels.tolist()) == (("cat", "dog"), [0, 1, 1, -1, 1, 0])
+    assert list(whole.columns) == ["label", "lit"]
+    assert found.test.tolist() == [4, 5]  # the test split tells no labels
+    assert (whole.name(3), whole.name(5)) == ("hf:pets/train/3", "hf:pets/validation/1")
+    assert np.array_equal(whole.fetch([5])[0, 0], np.asarray(splits["validation"].images[1]))
+
+
+def test_broken_pictures_of_the_hub_and_of_large_sets(noise, monkeypatch):
+    train = rows(noise, [0, 1] * 20)
+    train.images[7] = None
+    found = hub.of_splits({"train": train}, "hf:pets", 0)
+    assert (len(found.everything), found.skipped, found.test) == (39, [("hf:pets/train/7", "broken")], None)
+    monkeypatch.setattr(loading, "MEMORY_LIMIT", 100)
+    whole = hub.of_splits({"train": train}, "hf:pets", 0).everything
+    assert not whole.in_memory
+    assert (whole.fetch([7]) == 0).all()
+    assert whole.readable([6, 7]).tolist() == [True, False]
+
+
+def test_the_hub_without_the_extra_or_without_pictures(noise, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    refused("pip install 'caudex[hub]'", "hf:mnist")
+    monkeypatch.setattr(Rows, "features", {"text": Value()})
+    with pytest.raises(CaudexError, match="columns text; it needs"):
+        hub.of_splits({"train": rows(noise, [0])}, "hf:texts", 0)

@@ -1,0 +1,39 @@
+"""Paths come out as they went in, and take little memory."""
+
+import os
+
+from helpers.image_files import names, photos
+from hypothesis import given
+from hypothesis import strategies as some
+
+from caudex import data
+from caudex.data.images.paths import Paths, below
+
+# -- folders -------------------------------------------------------------------------------------------------------
+
+
+@given(some.lists(some.binary(min_size=1).filter(lambda name: b"/" not in name and b"\0" not in name)))
+def test_paths_come_out_as_they_went_in(given):
+    paths = Paths("/root")
+    assert paths.add(given) == len(paths) == len(given)
+    assert [os.fsencode(paths.open(i)) for i in range(len(given))] == [b"/root/" + name for name in given]
+    assert all(paths[i].encode() for i in range(len(given)))
+
+
+def test_names_that_are_not_utf8_are_read(tmp_path, noise):
+    root = photos(tmp_path, noise, {"a": 2, "b": 2})
+    (root / "labelled/a/000.png").rename(root / "labelled/a" / os.fsdecode(b"\xff.png"))
+    split = data.load_images(str(root))
+    assert len(split.labelled) == 4
+    assert "\N{REPLACEMENT CHARACTER}.png" in names(split.labelled)[1]
+
+
+# -- cost ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_walked_without_a_string_for_each_file(tmp_path, noise):
+    for i in range(300):
+        (tmp_path / f"{i:06}.png").touch()
+    paths = Paths(tmp_path)
+    assert paths.add(below(tmp_path)) == 300
+    assert len(paths.buffer) + paths.ends.itemsize * len(paths) == 300 * (10 + 8)

@@ -1,0 +1,38 @@
+"""Draws of few labels, and what is held out: each class in its proportion."""
+
+import torch
+from helpers.image_files import names
+from hypothesis import given
+from hypothesis import strategies as some
+
+from caudex import data
+from caudex.data.images.splits import per_class, shares, stratified
+
+
+def test_a_draw_of_few_lies_within_the_draw_of_more():
+    four, ten = (set(names(data.load_images("digits", labels_per_class=n, seed=5).labelled)) for n in (4, 10))
+    assert four < ten
+
+
+def test_all_labels_are_kept_unless_told_otherwise():
+    split = data.load_images("digits")
+    assert (len(split.labelled), len(split.unlabelled)) == (1347, 0)
+
+
+@given(
+    some.lists(some.integers(-1, 3), min_size=20, max_size=60), some.lists(some.integers(0, 3), min_size=4, max_size=4)
+)
+def test_a_stratified_draw_has_the_counts_asked_for(labels, wanted):
+    labels = torch.tensor(labels)
+    wanted = [min(each, count) for each, count in zip(wanted, per_class(labels, "abcd"))]
+    rows = stratified(labels, wanted, 0, "test")
+    assert per_class(labels[rows], "abcd") == wanted
+    assert torch.equal(rows, rows.unique())
+
+
+@given(some.lists(some.integers(1, 1000), min_size=1, max_size=20), some.floats(0, 1))
+def test_shares_sum_to_the_total_and_are_proportional(counts, share):
+    total = round(sum(counts) * share)
+    parts = shares(counts, total)
+    assert sum(parts) == total
+    assert all(abs(part - count * total / sum(counts)) < 1 for part, count in zip(parts, counts))

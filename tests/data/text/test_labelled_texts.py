@@ -1,0 +1,47 @@
+"""Labelled texts."""
+
+import pytest
+
+from caudex.core.errors import CaudexError
+from caudex.data.text.labelled_texts import load_labelled_texts
+
+
+def test_labelled_texts_of_a_table(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label,more\none,b,1\ntwo,a,2\n,a,3\nfour,,4\nfive,b,5\n")
+    found = load_labelled_texts(str(tmp_path / "a.csv"))
+    assert found.texts == ["one", "two", "five"] and found.labels.tolist() == [1, 0, 1] and found.classes == ("a", "b")
+    assert found.second is None and found.left_out == 2 and len(found) == 3
+    pairs = load_labelled_texts(str(tmp_path / "a.csv"), second="more")
+    assert pairs.second == ["1", "2", "5"]
+    assert pairs.take(pairs.labels == 1).second == ["1", "5"]
+    with pytest.raises(CaudexError, match=r"has no column 'lable'. Did you mean label"):
+        load_labelled_texts(str(tmp_path / "a.csv"), label="lable")
+
+
+def test_labels_that_are_numbers(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "no", "label": 0}\n{"text": "yes", "label": 1}\n')
+    found = load_labelled_texts(str(tmp_path / "a.jsonl"))
+    assert found.classes == ("0", "1") and found.labels.tolist() == [0, 1]
+
+
+def test_labelled_texts_of_a_folder(tmp_path):
+    for name, content in (("good/1.txt", "one"), ("good/2.md", "two"), ("bad/1.txt", "three"), ("bad/2.txt", "")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    found = load_labelled_texts(str(tmp_path))
+    assert found.texts == ["three", "one", "two"] and found.labels.tolist() == [0, 1, 1]
+    assert found.classes == ("bad", "good") and found.skipped[0][1] == "empty"
+    with pytest.raises(CaudexError, match="cannot hold pairs"):
+        load_labelled_texts(str(tmp_path), second="more")
+
+
+def test_one_class_is_none(tmp_path):
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "1.txt").write_text("one")
+    with pytest.raises(CaudexError, match="has one class, 'good'; a classifier needs two"):
+        load_labelled_texts(str(tmp_path))
+    (tmp_path / "a.csv").write_text("text,label\n,b\n")
+    with pytest.raises(CaudexError, match="has no labelled text; a classifier needs two"):
+        load_labelled_texts(str(tmp_path / "a.csv"))
+    with pytest.raises(CaudexError, match="good has no folders in it; give one folder a class"):
+        load_labelled_texts(str(tmp_path / "good"))

@@ -1,0 +1,117 @@
+"""All tasks: episodes follow from seeds, and images show what is not hidden."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caudex.core.errors import CaudexError
+from caudex.envs.control.suite import STEPS, TASKS, Control
+from caudex.envs.random_streams import chances
+
+EACH = pytest.mark.parametrize("task", TASKS)
+
+
+def begun(task, seeds, pixels=False):
+    env = Control(task, len(seeds), pixels, size=24)
+    env.reset(np.asarray(seeds), np.ones(len(seeds), bool))
+    return env
+
+
+# what an environment promises
+@settings(max_examples=25, deadline=None)
+@given(
+    task=st.sampled_from(sorted(TASKS)),
+    seed=st.integers(-(2**63), 2**63 - 1),
+    others=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=9),
+    place=st.integers(0, 9),
+)
+def test_an_episode_follows_from_its_seed_and_its_actions(task, seed, others, place):
+    place = min(place, len(others))
+    alone, among = begun(task, [seed], True), begun(task, [*others[:place], seed, *others[place:]], True)
+    noise = np.random.default_rng(abs(seed))
+    for _ in range(12):
+        actions = noise.uniform(-1.2, 1.2, (among.count, among.task.actions)).astype(np.float32)
+        one, many = alone.step(actions[place : place + 1]), among.step(actions)
+        assert np.array_equal(alone.states[0], among.states[place])
+        assert np.array_equal(one.observations[0], many.observations[place])
+        assert one.rewards[0] == many.rewards[place]
+
+
+def test_seeds_next_to_each_other_start_unlike():
+    found = chances(np.arange(-2000, 2000), 3)
+    assert found.min() >= 0 and found.max() < 1
+    alike = np.corrcoef([*found[:, :-1], *found[:, 1:]])  # of draws, and of neighbours
+    assert np.abs(alike - np.eye(6)).max() < 0.06
+    assert found.mean(1) == pytest.approx([0.5] * 3, abs=0.02)
+
+
+@EACH
+def test_episodes_are_cut_at_their_length_and_rewards_are_parts_of_one(task):
+    env = begun(task, range(3))
+    noise = np.random.default_rng(0)
+    for step in range(1, STEPS + 1):
+        found = env.step(noise.uniform(-1, 1, (3, env.task.actions)).astype(np.float32))
+        assert found.rewards.dtype == np.float64 and (found.rewards >= 0).all() and (found.rewards <= 1).all()
+        assert not found.terminated.any() and (found.truncated == (step == STEPS)).all()
+        assert env.observation.contains(found.observations[0])
+        assert np.array_equal(found.observations, env.states)
+    assert len(env.names) == len(set(env.names)) == len(env.kinds) == env.states.shape[1]
+    assert set(env.kinds) <= {"position", "velocity", "contact", "target"} and set(env.hidden) <= set(env.names)
+    assert env.image().shape == (256, 256, 3)
+
+
+def test_only_those_begin_anew_that_are_told_to():
+    env = begun("reacher", [1, 2, 3])
+    for _ in range(STEPS // 2):
+        before = env.step(np.ones((3, 2), np.float32)).observations
+    after = env.reset(np.array([7, 2, 8]), np.array([False, True, False]))
+    assert np.array_equal(after[[0, 2]], before[[0, 2]])
+    assert np.array_equal(after[1], begun("reacher", [2]).states[0])
+    for _ in range(STEPS // 2):
+        cut = env.step(np.zeros((3, 2), np.float32)).truncated
+    assert cut.tolist() == [True, False, True]
+
+
+# what the images show
+@EACH
+def test_the_picture_shows_what_is_not_hidden_and_nothing_else(task):
+    env = begun(task, [4], True)
+    if "glimpse" in task:
+        env.steps[:] = 10
+    if "band" in task:
+        env.body[:2] = 0
+    if "cloud" in task:
+        env.body[2:4] = [[0.0], [0.5]]
+    before = env.observed()
+    assert before.dtype == np.uint8 and before.shape == (1, 1, 24, 24) and np.array_equal(before, env.observed())
+    for row, (part, kind) in enumerate(env.task.parts.items()):
+        there = env.body.copy()
+        env.body[row] += 0.05
+        changed = not np.array_equal(env.observed(), before)
+        env.body = there
+        assert changed == (kind in ("position", "angle", "target") and part not in env.task.hidden), part
+
+
+def test_a_target_is_hidden_only_after_the_glimpses_and_a_ball_only_in_the_cloud():
+    reacher, ball = begun("reacher-glimpse", [4], True), begun("keep-up-cloud", [4], True)
+    ball.body[3] = -0.3
+    for env, row in ((reacher, 4), (ball, 2)):
+        before = env.observed()
+        env.body[row] *= -1
+        assert not np.array_equal(env.observed(), before)
+
+
+# what is refused
+def test_an_unknown_task_names_the_nearest():
+    with pytest.raises(CaudexError, match=r"Did you mean cartpole-swingup\? Known: pendulum-swingup, "):
+        Control("cartpole-swing-up", 1)
+
+
+def test_wrong_actions_and_no_environments_are_refused():
+    env = Control("reacher", 2)
+    for wrong in (np.zeros((2, 1)), np.full((2, 2), np.nan)):
+        with pytest.raises(CaudexError, match=r"reacher takes finite actions \[2, 2\]"):
+            env.step(wrong)
+    with pytest.raises(CaudexError, match="at least 1"):
+        Control("reacher", 0)

@@ -1,0 +1,92 @@
+"""Mazes: layouts, shortest paths and rewards."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+from helpers.trials import every
+
+from caudex.envs.meta import trials
+from caudex.envs.meta.maze_layouts import halves, layouts, moves
+from caudex.envs.meta.task_family import TEST
+from caudex.envs.meta.trials import seen
+
+
+# mazes
+def plain_search(walls, start, course, target):
+    """Steps by the textbook's queue, of one maze."""
+    ways, waiting, before = moves(len(walls)), deque([(start, course)]), {(start, course): 0}
+    while waiting:
+        place, turn = waiting.popleft()
+        if place == target:
+            return before[place, turn]
+        for after in ((place + ways[turn], turn), (place, (turn + 1) % 4), (place, (turn - 1) % 4)):
+            if not walls.reshape(-1)[after[0]] and after not in before:
+                before[after] = before[place, turn] + 1
+                waiting.append(after)
+    return None
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_every_room_can_be_reached_and_the_shortest_way_is_the_textbooks(size):
+    env = trials.make("mazes", 30, size=size)
+    env.reset(np.arange(30), every(30))
+    family = env.family
+    wanted = [
+        plain_search(family.walls[i], *(int(part[i]) for part in (family.start, family.course, family.target)))
+        for i in range(30)
+    ]
+    assert family.shortest().tolist() == wanted
+    rooms = family.walls[:, 1::2, 1::2]
+    assert (rooms == 0).all() and (family.walls[:, [0, -1]] > 0).all() and (family.walls[:, :, [0, -1]] > 0).all()
+    for room in np.argwhere(rooms[0] == 0):
+        assert (
+            plain_search(family.walls[0], int(family.start[0]), 0, family.side * (2 * room[0] + 1) + 2 * room[1] + 1)
+            is not None
+        )
+
+
+def test_no_test_has_a_layout_that_training_can_have_not_even_turned_or_mirrored():
+    seeds = np.arange(300)
+    training, tests = (layouts(seeds, 5, np.full(300, test)) for test in (False, True))
+    assert not halves(training).any() and halves(tests).all()
+    for copies in (tests[:, ::-1], np.rot90(tests, 1, (1, 2)), tests.transpose(0, 2, 1)):
+        assert halves(copies).all()
+    assert len({layout.tobytes() for layout in np.concatenate([training, tests])}) == 600
+    env = trials.make("mazes", 300, test=True)
+    env.reset(seeds, every(300))
+    assert np.array_equal(env.family.walls > 0, layouts(seeds + TEST, 5, every(300)))
+
+
+def test_rewards_of_a_maze():
+    env = trials.make("mazes", 200)
+    env.reset(np.arange(200), every(200))
+    family = env.family
+    ahead = family.place + family.moves[family.turn]
+    wall = family.walls.reshape(200, -1)[np.arange(200), ahead] > 0
+    there = ahead == family.target
+    before = family.place.copy()
+    found = env.step(np.zeros(200, int))
+    assert np.allclose(found.rewards, -0.04 - 0.001 * wall + there)
+    assert np.array_equal(family.place, np.where(wall | there, before, ahead))  # at the ball it has begun anew
+    env.reset(np.arange(200), every(200))
+    for step in range(1, 251):
+        found = env.step(np.ones(200, int))
+        assert (env.ended == (step == 250)).all()
+    assert np.allclose(found.rewards, -0.04)
+
+
+def test_from_above_what_lies_ahead_is_up():
+    env = trials.make("mazes", 50, view="above")
+    shown = seen(env.reset(np.arange(50), every(50)), (3, 28, 28)).shown
+    family = env.family
+    ahead = family.walls.reshape(50, -1)[np.arange(50), family.place + family.moves[family.turn]] > 0
+    floor = shown[:, :, 2 * 4 + 1, 3 * 4 + 1]  # within the tile before the middle
+    grey = np.ptp(floor.astype(int), axis=1) < 20
+    ball = family.place + family.moves[family.turn] == family.target
+    assert np.array_equal(grey, ~ahead & ~ball)
+    left = seen(env.step(np.ones(50, int)).observations, (3, 28, 28)).shown
+    middle = np.s_[:, :, 12:16, 12:16]
+    turned = np.rot90(shown, -1, (2, 3))
+    turned[middle] = left[middle]  # the arrow stays
+    assert np.abs(turned[:, :, 1::4, 1::4].astype(int) - left[:, :, 1::4, 1::4]).max() < 60

@@ -1,0 +1,21 @@
+"""Names of environments."""
+
+import pytest
+
+from caudex import envs as envs
+from caudex.core.errors import CaudexError
+
+
+def test_names_of_worlds_are_known():
+    known = envs.names()
+    assert {
+        "control/reacher",
+        "pixels/reacher",
+        "CartPole-v1",
+        "MinAtar/Breakout-v1",
+        "HalfCheetah-v5",
+        "ALE/Pong-v5",
+    } <= set(known)
+    assert "CartPole-v0" not in known
+    with pytest.raises(CaudexError, match="is not a registered environment"):
+        envs.make("Nothing-v0", 1)

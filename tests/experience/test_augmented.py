@@ -1,0 +1,32 @@
+"""Views of batches of experience, and priorities through them."""
+
+import torch
+from helpers.curl import Once, pixels
+from helpers.environments import clock_replay
+from pytest import approx
+
+from caudex import envs as envs
+from caudex.experience import Viewed
+from caudex.views import Moved
+
+
+def test_views_stand_beside_the_batch_or_in_its_place():
+    batch = pixels()
+    beside = next(Viewed(Once(batch), Moved(2), 0))
+    assert beside.observations is batch.observations and beside.images.dtype == torch.uint8
+    assert not torch.equal(beside.images, beside.other)
+    instead = next(Viewed(Once(batch), Moved(2), 0, instead=True))
+    assert instead.observations is instead.images and not torch.equal(
+        instead.next_observations, batch.next_observations
+    )
+    assert torch.equal(instead.actions, batch.actions)
+    same = next(Viewed(Once(batch), Moved(0), 0, instead=True))
+    assert torch.equal(same.observations, batch.observations)
+
+
+def test_priorities_reach_the_memory_through_views():
+    replay = clock_replay(images=True, stack=3, priority=0.5)
+    source = Viewed(replay, Moved(0), 0)
+    next(source)
+    source.learned(torch.full((64,), 7.0))
+    assert replay.priorities.highest == approx(7**0.5, rel=1e-3)

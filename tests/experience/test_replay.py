@@ -1,0 +1,70 @@
+"""The replay buffer gives back the transitions that were played."""
+
+import pytest
+from helpers.environments import ClockWithLives, clock_replay
+from pytest import approx
+
+from caudex import envs as envs
+from caudex.core.errors import CaudexError
+from caudex.core.learner import Learner
+from caudex.experience import EnvRunner, Replay
+from caudex.signals.q_learning import QLearning
+from caudex.trunks import Identity
+
+# -- replay --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("priority", [0.0, 0.5])
+def test_remembered_steps_are_those_that_were_lived(steps, priority):
+    replay = clock_replay(steps=steps, priority=priority)
+    for _ in range(60):  # the memory is overwritten several times
+        batch = next(replay)
+    for (seed, time), reward_, after, worth in zip(
+        *(part.numpy() for part in (batch[0], batch[2], batch[3], batch[4]))
+    ):
+        end = 3 if seed % 2 == 0 else 4
+        lived = int(min(steps, end - time))
+        assert reward_ == approx(sum(0.5**k * (time + k + 1) for k in range(lived)))
+        dead = time + lived == end == 3
+        assert worth == (0 if dead else 0.5**lived)
+        if not dead:
+            assert tuple(after) == (seed, time + lived)  # the true last observation, also where the time was up
+
+
+def test_a_stack_is_put_together_from_frames_that_are_kept_once():
+    replay = clock_replay(images=True, stack=3)
+    assert replay.memory.frames.shape == (30, 2, 1, 2, 2)
+    for _ in range(40):
+        batch = next(replay)
+    for seen, after in zip(batch.observations[:, :, 0, 0].tolist(), batch.next_observations[:, :, 0, 0].tolist()):
+        assert seen == [max(0, seen[-1] - 2), max(0, seen[-1] - 1), seen[-1]]
+        assert after in ([seen[1], seen[2], seen[2] + 1], [0, 0, 0])  # behind a death stands what counts for nothing
+
+
+def test_as_many_steps_are_lived_as_are_asked_for_each_batch():
+    replay = clock_replay(every=4)
+    next(replay)
+    before = replay.samples_seen
+    for _ in range(30):
+        next(replay)
+    assert replay.samples_seen - before == approx(120, abs=4)
+
+
+def test_a_memory_that_does_not_fit_is_refused_before_anything_is_done():
+    with pytest.raises(CaudexError, match=r"--buffer-size 1,000,000,000,000,000 needs .* GiB of memory"):
+        clock_replay(buffer_size=10**15)
+
+
+# -- killed and gone on --------------------------------------------------------------------------------------------
+
+
+def test_a_lost_life_ends_what_is_learned_and_not_the_episode():
+    learner = Learner(Identity(2), {"policy": QLearning(2)})
+    replay = Replay(runner := EnvRunner(ClockWithLives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, steps=2)
+    batch = next(replay)
+    before, sums = batch.observations[:, 1], batch.rewards
+    assert runner.told()["episodes/length"] > 2 and runner.told() == {}
+    assert sums[before == 0].tolist() == approx([1 + 0.5 * 2] * int((before == 0).sum()))  # up to the loss
+    assert sums[before == 1].tolist() == approx([2.0] * int((before == 1).sum()))
+    assert (batch.discounts[before <= 1] == 0).all() and (batch.observations[before == 2, 1] == 2).all()

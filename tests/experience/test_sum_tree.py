@@ -1,0 +1,26 @@
+"""The sum tree is like a plain list."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest import approx
+
+from caudex import envs as envs
+from caudex.experience import Priorities
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.floats(0, 10)), min_size=1, max_size=30))
+def test_the_tree_of_sums_is_like_a_plain_list(changes):
+    tree, plain = Priorities(21, power=0.5), np.zeros(21)
+    for place, error in changes:
+        tree.put(np.array([place]), np.array([error]))
+        plain[place] = (error + 1e-6) ** 0.5
+    assert tree.leaves == approx(plain)
+    assert tree.total == approx(plain.sum())
+    places, shares = tree.draw(np.random.default_rng(0), 2000)
+    assert shares == approx(plain[places] / plain.sum())
+    counts = np.bincount(places, minlength=21)
+    assert np.abs(counts / 2000 - plain / plain.sum()).max() < 0.02  # strata: hardly any noise
+    other = Priorities(21, power=0.5)
+    other.load(tree.leaves, tree.highest)
+    assert other.sums == approx(tree.sums)

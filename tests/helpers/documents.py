@@ -1,0 +1,9 @@
+"""Documents as text."""
+
+
+def texts(read):
+    whole = {}
+    for number, piece in read:
+        whole.setdefault(number, []).append(piece)
+    assert list(whole) == list(range(len(whole)))
+    return ["".join(parts) for parts in whole.values()]

@@ -1,0 +1,7 @@
+"""Small trunks for text."""
+
+from caudex.trunks import BERT_LAYOUT, Transformer
+
+
+def bert() -> Transformer:
+    return Transformer(50, 16, 24, 2, 3, **BERT_LAYOUT).eval()

@@ -1,0 +1,42 @@
+"""Signals that pull on one number, and learners of them."""
+
+from functools import partial
+
+import torch
+from torch import nn
+from torch.optim import SGD
+
+from caudex.core.learner import Learner
+from caudex.core.signal import Signal, SignalOutput
+from caudex.trunks import Identity
+
+
+class Pull(Signal):
+    """The loss `slope * weight`: its gradient is `slope`. Silent while `says` is False."""
+
+    def __init__(self, slope=1.0, groups=(), numbers=1):
+        super().__init__()
+        self.slope, self.own, self.says = slope, list(groups), True
+        self.number = nn.Parameter(torch.zeros(numbers))
+
+    def groups(self):
+        return [{"params": [self.number]} | group for group in self.own]
+
+    def loss(self, trunk, batch):
+        return SignalOutput(self.slope * self.number.sum(), {"number": self.number.sum()}) if self.says else None
+
+
+def learner(signals, optimizer=partial(SGD, lr=1.0), trunk=None, **settings):
+    return Learner(trunk or Identity(1), signals, optimizer, **({"clip": None} | settings))
+
+
+def steps(made, count=1):
+    for _ in range(count):
+        said = made.step(dict.fromkeys(made.signals))
+    return said
+
+
+def one_number(value=0.0):
+    module = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(module.weight, value)
+    return module

@@ -1,0 +1,73 @@
+"""Trunks, heads and batches whose answers are known, to try signals with."""
+
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+from torch.optim import Adam
+
+from caudex.core.trunk import Features, Trunk
+from caudex.data import Batch
+from caudex.data.video.clips import Frames
+from caudex.trunks import ResNet, Standardise
+
+
+class Shown(Trunk):
+    """Remembers the images it is shown; its features are what `told` makes of them."""
+
+    def __init__(self, told, width, channels=1):
+        super().__init__()
+        self.standardise, self.told, self.width, self.images = Standardise(channels), told, width, []
+
+    def forward(self, x, state=None):
+        self.images.append(x)
+        return Features(self.told(self.standardise(x)))
+
+
+class Says(nn.Module):
+    """A head that says the same whatever it is asked."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, features, size):
+        return self.answer
+
+
+def batch(images):
+    return Batch(images, torch.full((len(images),), -1), torch.arange(len(images)))
+
+
+def window(frames):
+    return Frames(frames, torch.full((len(frames),), -1), torch.arange(len(frames)))
+
+
+def built(signal, channels=1, **settings):
+    trunk = ResNet(channels, 4, 1, **settings)
+    signal.build(trunk)
+    return signal, trunk
+
+
+def silent(signal):
+    """The same signal, whose decoder says 0 everywhere."""
+    nn.init.zeros_(signal.head.last[-1].weight)
+    nn.init.zeros_(signal.head.last[-1].bias)
+    return signal
+
+
+def taught(signal, trunk, given, steps, lr):
+    """What the signal says after so many steps on one batch."""
+    optimizer = Adam([*signal.parameters(), *trunk.parameters()], lr=lr)
+    for _ in range(steps):
+        said = signal.loss(trunk, given)
+        optimizer.zero_grad()
+        said.loss.backward()
+        optimizer.step()
+    return signal.loss(trunk, given)
+
+
+def said(signal, batch, answer):
+    """What the signal says of a head that answers so, whatever the trunk sees."""
+    signal.head = lambda features, size: answer
+    return signal.loss(lambda images: None, SimpleNamespace(images=torch.zeros(len(answer), 3, 2, 2), **batch))

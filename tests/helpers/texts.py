@@ -1,0 +1,45 @@
+"""Small corpora, tokenizers and streams."""
+
+import itertools
+from functools import cache
+
+import numpy as np
+
+from caudex.data.text.token_stream import Stream
+from caudex.data.text.tokenizers import Tokenizer
+
+WORDS = ["the", "a", "cat", "dog", "mat", "sat", "ran", "on", "under", "and", "red", "blue", "big", "old", "saw", "who"]
+
+
+def sentences(seed, count):
+    generator = np.random.default_rng(seed)
+    made = (" ".join(generator.choice(WORDS, generator.integers(2, 9))) for _ in range(count))
+    return " ".join(f"{sentence}." for sentence in made)
+
+
+@cache
+def wordpiece():
+    return Tokenizer.learn("wordpiece", [(0, sentences(0, 200))], 100)
+
+
+@cache
+def characters():
+    return Tokenizer.learn("characters", [(0, sentences(0, 200) + "0123456789\n")])
+
+
+def numbered(lengths, tokenizer=None, end=0):
+    """A stream in memory: of document i, whose last token is the end, the others are 1, 2, 3, ... over all."""
+    ends = np.cumsum(lengths)
+    tokens = np.arange(1, 1 + ends[-1])
+    tokens[ends - 1] = end
+    return Stream(tokens, ends - lengths, ends, tokenizer)
+
+
+@cache
+def sentence_stream(count, long=30):
+    """Documents of several sentences; made of the tokens as a tokenizer gives them."""
+    tokenizer = wordpiece()
+    rows = [[*tokenizer.encode(sentences(i, 4 + i % long)), tokenizer.sep] for i in range(count)]
+    lengths = np.array([len(row) for row in rows])
+    ends = np.cumsum(lengths)
+    return Stream(np.array(list(itertools.chain(*rows)), dtype=np.uint16), ends - lengths, ends, tokenizer)

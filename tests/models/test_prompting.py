@@ -1,0 +1,21 @@
+"""Packaged schemas and answers, without a model."""
+
+import pytest
+
+from caudex.models.prompting import SCHEMAS, right
+
+
+def test_the_packaged_schemas_come_in_pairs_that_one_word_turns_round():
+    for one, other in zip(SCHEMAS[::2], SCHEMAS[1::2]):
+        assert one.candidates == other.candidates
+        assert (one.answer, other.answer) == (0, 1)
+        pairs = zip(one.sentence.split(), other.sentence.split(), strict=True)
+        assert sum(a != b for a, b in pairs) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "truth", "is_right"),
+    [("Charles Darwin.", "charles darwin", True), ("It was Darwin", "Charles Darwin", False), ("8", "18", False)],
+)
+def test_an_answer_must_hold_the_truth(said, truth, is_right):
+    assert right(said, truth) is is_right

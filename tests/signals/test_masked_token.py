@@ -1,0 +1,30 @@
+"""Masked tokens and next sentences share one pass."""
+
+import torch
+from helpers.language_trunks import bert
+
+from caudex.core.learner import CachedTrunk
+from caudex.signals import MaskedToken, NextSentence
+from caudex.trunks import Sequences
+
+
+class Pairs:
+    def __init__(self, tokens, targets):
+        self.texts, self.targets, self.random = Sequences(tokens), targets, torch.tensor([0, 1])
+
+
+def test_both_heads_of_bert_share_one_pass_and_only_hidden_places_teach():
+    trunk, passes = bert(), []
+    trunk.register_forward_hook(lambda *_: passes.append(1))
+    hidden, order = MaskedToken(), NextSentence()
+    hidden.build(trunk), order.build(trunk)
+    tokens, targets = torch.randint(0, 50, (2, 9)), torch.full((2, 9), -1)
+    batch, seen = Pairs(tokens, targets), CachedTrunk(trunk)
+    assert hidden.loss(seen, batch) is None  # nothing is hidden
+    targets[0, 4] = 7
+    said, other = hidden.loss(seen, batch), order.loss(seen, batch)
+    assert len(passes) == 1
+    logits = hidden.logits(trunk, trunk(tokens).layers["tokens"][0, 4])
+    torch.testing.assert_close(said.loss, -logits.log_softmax(0)[7])
+    torch.testing.assert_close(said.metrics["accuracy"], (logits.argmax() == 7).float())
+    assert other.loss.isfinite()

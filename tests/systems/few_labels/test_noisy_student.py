@@ -1,0 +1,119 @@
+"""noisy-student: pseudo-labels by hand, and small trainings that really learn."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers.trainings import quiet_run, train
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caudex.core.errors import CaudexError
+from caudex.core.run import Run
+from caudex.core.system import load, scaled
+from caudex.evaluation import classification as examination
+from caudex.systems.few_labels import noisy_student
+from caudex.systems.few_labels.noisy_student import NoisyStudent, aligned, surest
+from caudex.systems.shared import facts_of
+
+# -- pseudo-labels -------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_also_measures_students_without_noise(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        noisy_student, "examine", lambda run, net, split, name: examination.tested(net, split.test) | {"corrupted": 0.0}
+    )
+    run = quiet_run(tmp_path)
+    small = replace(scaled("noisy-student", "tiny"), rounds=1, steps=10, labels_per_class=4)
+    claim = small.claim(run)
+    assert list(claim.against)[:2] == ["supervised", "students without noise"]
+    assert run.compute.flops > 0 and run.compute is run.stage("without-noise").compute
+
+
+def test_the_surest_of_each_class_are_kept_and_too_few_are_repeated():
+    confidence = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5, 0.95])
+    told = torch.tensor([0, 0, 0, 1, 1, 2])
+    # two of each wanted: class 0 keeps its surest two, class 1 has just two, class 2's only one stands twice
+    assert surest(confidence, told, torch.tensor([2.0, 2.0, 2.0]), 1.0, 0.0).tolist() == [0, 1, 3, 4, 5, 5]
+
+
+def test_a_threshold_leaves_out_whom_the_teacher_is_not_sure_of():
+    confidence, told = torch.tensor([0.9, 0.4, 0.8]), torch.tensor([0, 0, 1])
+    assert surest(confidence, told, torch.tensor([2.0, 1.0]), 1.0, 0.5).tolist() == [0, 0, 2]
+    assert surest(confidence, told, None, 1.0, 0.5).tolist() == [0, 2]
+    assert surest(confidence, told, None, 1.0, 0.95).tolist() == []
+
+
+def test_without_balance_the_surest_share_of_all_is_kept():
+    confidence, told = torch.tensor([0.1, 0.9, 0.5, 0.7]), torch.zeros(4, dtype=torch.long)
+    assert surest(confidence, told, None, 0.5, 0.0).tolist() == [1, 3]
+
+
+@given(st.integers(0, 1000))
+def test_alignment_brings_the_class_shares_to_those_wanted(seed):
+    generator = torch.Generator().manual_seed(seed)
+    told = (2 * torch.randn(500, 4, generator=generator)).softmax(1)
+    wanted = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    after = aligned(told, wanted, passes=30)
+    assert torch.allclose(after.sum(1), torch.ones(500), atol=1e-5)
+    assert torch.allclose(after.mean(0), wanted, atol=0.01)
+
+
+def test_the_teacher_labels_clean_pictures_in_eval_mode(tmp_path):
+    # the commonest mistake with this method is to noise both or neither
+    system = scaled("noisy-student", "tiny")
+    split = system.split()
+    teacher = system.model(facts_of(split))
+    seen = []
+    teacher.trunk.register_forward_pre_hook(lambda module, inputs: seen.append((module.training, inputs[0])))
+    teacher.train()
+    system.pseudo_labels(quiet_run(tmp_path), 1, teacher, split)
+    assert not any(training for training, _ in seen)
+    assert torch.equal(torch.cat([images for _, images in seen]), split.unlabelled.fetch(slice(None)))
+
+
+def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
+    system = scaled("noisy-student", "tiny")
+    split = system.split()
+    teacher = system.model(facts_of(split))
+    _, soft, _ = replace(system, soft=True).pseudo_labels(quiet_run(tmp_path / "soft"), 1, teacher, split)
+    _, hard, _ = system.pseudo_labels(quiet_run(tmp_path / "hard"), 1, teacher, split)
+    assert soft.amax(1).max() < 1 and torch.equal(hard.amax(1), torch.ones(len(hard)))
+    assert torch.equal(soft.argmax(1), hard.argmax(1))
+
+
+def test_students_are_noised_and_no_smaller_than_the_teacher():
+    system = NoisyStudent(width=8, growth=2.0, rounds=2)
+    facts = {"classes": ["a", "b"], "shape": [1, 8, 8]}
+    sizes = [sum(p.numel() for p in system.learner(facts, number).trunk.parameters()) for number in (0, 1, 2)]
+    assert sizes[0] < sizes[1] < sizes[2]
+    with pytest.raises(CaudexError, match=r"growth 0\.5 is out of range"):
+        replace(system, growth=0.5).check()
+
+
+# -- trainings -----------------------------------------------------------------------------------------------------
+
+
+def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
+    system = replace(scaled("noisy-student", "tiny"), seed=1)
+    model, run = train(system, tmp_path / "run")
+    results = run.read_json("results")
+    assert {"teacher", "noisy-student", "supervised, same compute"} <= set(results)
+    stages = {stage.name: Run(stage) for stage in (run.path / "stages").iterdir()}
+    spent = {name: stage.read_json("finished")["flops"] for name, stage in stages.items()}
+    method = sum(flops for name, flops in spent.items() if name != "supervised")
+    assert spent["supervised"] == pytest.approx(method, rel=0.6)  # and the labelling, which is no stage
+    assert spent["supervised"] >= method
+    images = system.split().test.fetch(slice(0, 20))
+    assert load(run.path).predict(images) == model.predict(images)
+    assert {"confusion.png", "most-sure.png", "wrong-pseudo-labels-2.png"} <= {
+        f.name for f in (run.path / "figures").iterdir()
+    }
+
+
+def test_the_unlabelled_pictures_are_worth_something(tmp_path):
+    # a reduced but real training: one label a class, one draw that was not used to choose settings
+    system = NoisyStudent(labels_per_class=1, seed=2, rounds=3, steps=80, width=12, batch=60)
+    _, run = train(system, tmp_path)
+    results = run.read_json("results")
+    assert results["noisy-student"]["accuracy"] > results["supervised, same compute"]["accuracy"] + 0.05

@@ -1,0 +1,21 @@
+"""next-frame is better than a copy."""
+
+from dataclasses import replace
+
+import pytest
+from helpers.trainings import train
+
+from caudex.core.system import load, scaled
+
+
+def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
+    system = replace(scaled("next-frame", "tiny"), steps=60)
+    _, run = train(system, tmp_path)
+    found = run.read_json("results")["next frame"]
+    assert found["ratio"] < 0.95
+    assert found["ratio"] == pytest.approx(found["squared error"] / found["of a copy"])
+    assert (run.path / "figures" / "next-frames.png").exists()
+    assert load(tmp_path).trunk.width == 32
+    assert not system.warn(run.read_json("results"))
+    still = {"next frame": {"squared error": 2e-6, "of a copy": 1e-6, "ratio": 2.0}}
+    assert "hardly anything moves" in system.warn(still)[0]

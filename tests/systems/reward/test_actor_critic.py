@@ -1,0 +1,106 @@
+"""sac and ddpg: what they learn, and exact resuming."""
+
+import contextlib
+import io
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from helpers.continuous_control import Line, learner
+from torch.optim import Adam
+
+from caudex.cli import main as cli
+from caudex.core.errors import CaudexError
+from caudex.core.fit import fit
+from caudex.core.hardware import Hardware
+from caudex.core.run import Run
+from caudex.experience import EnvRunner, Replay
+from caudex.signals.deterministic_policy import DeterministicPolicy
+from caudex.signals.soft_actor_critic import SoftActorCritic
+from caudex.systems.reward.ddpg import DDPG
+from caudex.systems.reward.sac import SAC
+from caudex.trunks import Identity
+
+
+@pytest.mark.parametrize("kind", [SoftActorCritic, partial(DeterministicPolicy, decay=0.99)], ids=["sac", "ddpg"])
+def test_a_point_learns_to_stay_in_the_middle(kind):
+    torch.manual_seed(0)
+    mine = learner(kind, Identity(1), partial(Adam, lr=3e-3), {"low": [-5.0], "high": [5.0]})
+    runner = EnvRunner(Line(4, scale=5.0), 0)
+    fit(
+        mine, {"policy": Replay(runner, mine, "policy", 10_000, 64, learning_starts=200, every=2, gamma=0.9)}, steps=800
+    )
+    signal = mine.signals["policy"]
+
+    def earned(choose):
+        there = EnvRunner(Line(20, scale=5.0), 1)
+        while len(there.ended) < 20:
+            there.step(choose(there.observations))
+        return np.mean([total for _, total, _ in there.ended])
+
+    with torch.no_grad():
+        own = earned(lambda seen: signal.act(mine.trunk, torch.from_numpy(seen)).numpy())
+    chance = earned(lambda seen: signal.random_actions(len(seen)).numpy())
+    assert own > -6  # from 1 away on average, in steps of a half
+    assert chance < -20
+
+
+@pytest.mark.parametrize("system", [SAC, DDPG])
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path, monkeypatch):
+    settings = {
+        "env": "Pendulum-v1",
+        "total_steps": 900,
+        "learning_starts": 200,
+        "num_envs": 2,
+        "batch": 16,
+        "width": 8 if system is SAC else (8, 8),
+        "every": 3,
+    }
+
+    def trained(name):
+        run = Run(tmp_path / name, 7, Hardware(device="cpu", save_seconds=0.05))
+        run.quiet = True
+        return system(**settings, seed=7).train(run), run
+
+    monkeypatch.setattr("caudex.systems.reward.shared.EPISODES", 1)
+    whole, _ = trained("whole")
+    kind = type(whole.signals["policy"])
+    loss, calls = kind.loss, []
+
+    def dies(self, trunk, batch):
+        calls.append(1)
+        if len(calls) in (120, 200):
+            raise KeyboardInterrupt
+        return loss(self, trunk, batch)
+
+    monkeypatch.setattr(kind, "loss", dies)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            trained("cut")
+    halves, run = trained("cut")
+    assert list((run.path / "stages/training/replay").glob("*.safetensors"))
+    assert len(calls) < 120 + 80 + 233  # it did not begin anew
+    for name, weight in whole.state_dict().items():
+        assert torch.equal(weight, halves.state_dict()[name]), name
+    rows = [(tmp_path / name / "stages/training/metrics.jsonl").read_text() for name in ("whole", "cut")]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("name", ["sac", "ddpg"])
+def test_a_world_of_a_few_actions_is_refused_in_one_sentence(name, tmp_path):
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end:
+        cli.main(["train", name, "--env", "CartPole-v1", "--run", str(tmp_path / "run")])
+    assert end.value.code
+    assert said.getvalue().strip() == (
+        f"caudex: CartPole-v1 is acted in by choosing among 2 actions, {name} acts with numbers; take dqn or ppo."
+    )
+
+
+def test_settings_out_of_range_are_refused():
+    for settings in ({"width": 0}, {"decay": 2.0}, {"temperature": 0.0}, {"buffer_size": 1}, {"every": 0}):
+        with pytest.raises(CaudexError, match=f"--{next(iter(settings))}"):
+            SAC(**settings).check()
+    with pytest.raises(CaudexError, match="--width 400 0: each layer needs one unit"):
+        DDPG(width=(400, 0)).check()

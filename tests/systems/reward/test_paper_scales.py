@@ -1,0 +1,34 @@
+"""Each system's scale of its publication begins on this machine."""
+
+from dataclasses import replace
+
+import pytest
+
+from caudex import envs as envs
+from caudex.core.run import Run
+from caudex.core.system import scaled
+from caudex.systems.reward import shared as reward
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [("dqn", "paper"), ("double-dqn", "paper"), ("rainbow", "paper"), ("rainbow", "atari-100k"), ("ppo", "paper"),
+     ("ppo", "mujoco"), ("trpo", "paper"), ("sac", "paper"), ("ddpg", "paper"), ("curl", "atari-100k"), ("curl", "dmcontrol-100k")],
+)  # fmt: skip
+def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
+    """Its environment, networks and optimiser, with a memory that is full at once and few steps."""
+    system, few = scaled(name, scale), {"total_steps": 60}
+    system.check()
+    if hasattr(system, "buffer_size"):
+        few |= {"buffer_size": 100, "learning_starts": 40, "batch": 4}
+    else:
+        few |= {"num_envs": 2, "horizon": 16}
+    monkeypatch.setattr(reward, "finish", lambda player, run: player)  # who knows nothing can play for long
+    run = Run(tmp_path, 0)
+    run.quiet = True
+    player = replace(system, **few).train(run)
+    assert player.env.endswith(system.env.partition("/")[2]) and all(p.isfinite().all() for p in player.parameters())
+    last = run.stage("training").metrics()[-1]
+    assert last["step"] >= 1 and last["flops"] > 0
+    if system.env.startswith("ALE/"):
+        assert player.shape == (4, 84, 84)

@@ -1,0 +1,78 @@
+"""Killed runs that learn from reward end with the same weights and metrics."""
+
+import pytest
+import torch
+from helpers.interruption import Killed, killed_after
+
+from caudex import envs as envs
+from caudex.core.fit import fit
+from caudex.core.hardware import Hardware
+from caudex.core.run import Run
+from caudex.experience import Rollouts
+from caudex.systems.reward import shared as reward
+from caudex.systems.reward.dqn import DQN
+from caudex.systems.reward.ppo import PPO
+
+
+def parts(kind, folder):
+    system = {
+        "ppo": PPO(num_envs=2, horizon=32, batch=16, epochs=2, total_steps=512),
+        "dqn": DQN(
+            num_envs=3,
+            buffer_size=120,
+            learning_starts=60,
+            batch=8,
+            total_steps=400,
+            returns=2,
+            priority=0.5,
+            noisy=True,
+            atoms=11,
+        ),
+    }[kind]
+    run = Run(folder, 1, Hardware(device="cpu", save_seconds=0))
+    run.quiet = True
+    runner, facts = reward.make_envs(system, run)
+    with run.seeded("weights"):
+        learner = system.learner(facts)
+    if kind == "ppo":
+        source = Rollouts(runner, learner, "policy", 32, 16, 2, scaled=True, seed=1)
+    else:
+        source = reward.replay_source(system, runner, learner, run, steps=2, priority=0.5)
+    return learner, {"policy": source}, {"run": run.stage("training"), "samples": system.total_steps}
+
+
+@pytest.mark.parametrize("kind", ["ppo", "dqn"])
+def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
+    learner, sources, further = parts(kind, tmp_path / "whole")
+    whole = fit(learner, sources, **further).state_dict()
+    for last in (21, 17):
+        learner, sources, further = parts(kind, tmp_path / "killed")
+        with pytest.raises(Killed):
+            fit(learner, sources, **further, step=killed_after(last))
+    learner, sources, further = parts(kind, tmp_path / "killed")
+    found = fit(learner, sources, **further).state_dict()
+    assert all(torch.equal(whole[name], found[name]) for name in whole)
+    rows = [Run(tmp_path / name / "stages" / "training").metrics() for name in ("whole", "killed")]
+    assert rows[0] == rows[1] and "episodes/return" in rows[0][-1]
+
+
+def test_a_budget_of_experience_leaves_no_rollout_unused(tmp_path):
+    learner, sources, further = parts("ppo", tmp_path)
+    fit(learner, sources, **further)
+    rollouts, passes, batches = 512 // 64, 2, 64 // 16
+    run = Run(tmp_path / "stages" / "training")
+    assert run.read_json("finished")["step"] == rollouts * passes * batches
+    assert sources["policy"].acted == 512 == run.metrics()[-1]["samples"]
+
+
+def test_acting_counts_in_the_operations(tmp_path):
+    system = DQN(num_envs=3, buffer_size=120, learning_starts=60, batch=8, total_steps=400)
+    run = Run(tmp_path, 1)
+    run.quiet = True
+    runner, facts = reward.make_envs(system, run)
+    source = reward.replay_source(system, runner, learner := system.learner(facts), run)
+    fit(learner, {"policy": source}, samples=400, run=run.stage("training"))
+    each = 2 * (4 * 128 + 128 * 128 + 128 * 2)
+    last = run.stage("training").metrics()[-1]
+    assert source.flops == each * (last["samples"] - 60)  # before that it acts without looking
+    assert last["flops"] == source.flops + last["step"] * 8 * (3 + 1) * each  # the slow copy has no way back

@@ -1,0 +1,68 @@
+"""The panel measures every method, and resumes."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+from helpers.trainings import quiet_run, train
+
+from caudex.core.errors import CaudexError
+from caudex.core.run import Run
+from caudex.core.system import scaled
+from caudex.evaluation.classification import with_interval
+from caudex.evaluation.plots import labels_saved as panel
+from caudex.evaluation.plots.labels_saved import summary, told
+
+
+def test_two_draws_have_no_interval(tmp_path):
+    rows = [
+        {"method": method, "labels": 0, "draw": draw, "accuracy": right}
+        for method, rights in {"supervised": (0.5, 0.6), "free": (0.8, 0.9)}.items()
+        for draw, right in enumerate(rights)
+    ]
+    _, free = summary(rows, most=10)
+    assert (free["low"], free["high"], free["gain_low"], free["gain_high"]) == (None,) * 4
+    assert free["accuracy"] == pytest.approx(0.85) and free["draws"] == [0.8, 0.9]
+    assert told(free) == "85.0%"  # no arrow
+    system, run = scaled("labels-saved", "tiny"), Run(tmp_path)
+    probes = {"free": {which: with_interval(0.7, 50) for which in ("random trunk", "linear probe")}}
+    panel.image(run, {"table": [free | {"method": "supervised"}, free], "probes": probes})
+    assert (tmp_path / "figures" / "labels-saved.png").exists()
+    assert system.warn({"table": [free]}) == [
+        "2 draws are too few for an interval, so no gain is shown; try --draws 5."
+    ]
+
+
+def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_path):
+    small = {
+        "steps": 30,
+        "counts": (2,),
+        "draws": 2,
+        "first": ("rotation",),
+        "beside": ("rotation:0.5",),
+        "processes": 1,
+    }
+    system = replace(scaled("labels-saved", "tiny"), data=coloured, batch=16, width=4, **small)
+    _, run = train(system, tmp_path / "run")
+    results = run.read_json("results")
+    methods = ["supervised", "noisy-student", "rotation first"]
+    methods += ["rotation first, then noisy-student", "with rotation:0.5"]
+    assert list(dict.fromkeys(row["method"] for row in results["table"])) == methods
+    cells = run.path / "stages" / "cells"
+    # the same operations for all: steps that go beyond are the last
+    spent = {
+        name: Run(cells / f"{name}, 2, 0").read_json("cell")["flops"] for name in ("supervised", "with rotation:0.5")
+    }
+    first = Run(cells / "rotation first, 2, 0").read_json("cell")["flops"]
+    first += Run(run.path / "stages" / "rotation" / "stages" / "pretraining").read_json("finished")["flops"]
+    assert first == pytest.approx(spent["supervised"], rel=0.25)
+    assert spent["with rotation:0.5"] == pytest.approx(spent["supervised"], rel=0.25)
+    shutil.rmtree(cells / "supervised, 2, 1")
+    run.read_json("results")
+    (run.path / "results.json").unlink()
+    replace(system, counts=(50, 2), beside=("jigsaw",)).check()
+    with pytest.raises(CaudexError, match="pixels, too few"):  # before anything is trained
+        replace(system, beside=("jigsaw",), size=8).train(quiet_run(tmp_path / "tiny"))
+    assert not (tmp_path / "tiny" / "stages").exists()
+    system.train(quiet_run(run.path, system.seed))
+    assert run.read_json("results") == results

@@ -1,0 +1,31 @@
+"""probe measures layers and numbers of labels."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers.trainings import quiet_run, train
+
+from caudex import data
+from caudex.core.errors import CaudexError
+from caudex.core.system import load, scaled
+from caudex.models.encoder import features
+
+
+def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
+    system = replace(scaled("probe", "tiny"), data=coloured, start=begun, width=8, shares=(0.05, 0.051, 1.0), steps=5)
+    model, run = train(system, tmp_path / "run")
+    results = run.read_json("results")
+    assert [row["layer"] for row in results["layers"]] == ["stage1", "stage2", "stage3", "pooled"]
+    assert [row["labels"] for row in results["fine-tuning"]] == [6, 128]  # of 128 a twentieth, three of each class
+    assert load(run.path).predict(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))[0][0] in model.classes
+    assert len(system.result_rows(results)) == 1 + 4 + 1 + 2 + 1
+    with pytest.raises(CaudexError, match="--start is missing"):
+        replace(system, start=None).train(quiet_run(tmp_path / "other"))
+
+
+def test_features_of_frozen_layers_do_not_depend_on_the_batch(begun, coloured):
+    trunk, images = load(begun).trunk, data.load_images(coloured).test
+    whole, parts = features(trunk, images), features(trunk, images, batch=7)
+    for layer, made in whole.items():
+        torch.testing.assert_close(made, parts[layer])

@@ -1,0 +1,36 @@
+"""Models of a tiny language that tests of several systems share. No test changes them."""
+
+import csv
+import random
+
+import pytest
+from helpers.command_line import run_cli
+from helpers.stories import ANIMALS, QUICK, story
+
+
+@pytest.fixture(autouse=True)
+def _eighty_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("read")
+    (path / "stories").mkdir()
+    for number in range(60):
+        (path / "stories" / f"{number:02}.txt").write_text(story(number) + "\n")
+    with (path / "reviews.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["review", "mood"])
+        for number in range(120):
+            name = random.Random(number).choice(list(ANIMALS))
+            mood = "round" if name in ("cat", "dog", "hen") else "square"
+            rows.writerow([f"The {name} sat on the {ANIMALS[name]} again, number {number}.", mood])
+    return path
+
+
+@pytest.fixture(scope="session")
+def gpt(folder):
+    words = ("--data", folder / "stories", "--vocabulary", "400", "--steps", "500", "--lr", "0.005", *QUICK)
+    run_cli("train", "gpt", *words, "--run", folder / "gpt")
+    return folder / "gpt"

@@ -1,0 +1,54 @@
+"""bert fills in what it learned."""
+
+import json
+
+import pytest
+from helpers.command_line import assert_refused, invoke, run_cli
+from helpers.stories import ANIMALS, QUICK, story
+
+from caudex import load
+
+
+@pytest.fixture(scope="module")
+def bert(folder):
+    words = (
+        "--data",
+        folder / "stories",
+        "--vocabulary",
+        "120",
+        "--steps",
+        "1400",
+        "--lr",
+        "0.002",
+        *QUICK,
+        "--width",
+        "64",
+    )
+    run_cli("train", "bert", *words, "--run", folder / "bert")
+    return folder / "bert"
+
+
+def test_bert_fills_in_what_it_learned_and_only_that(bert, gpt):
+    model = load(bert)
+    told = {name: model.fill(f"The {name} sat on the [MASK].")[0][0][0] for name in ANIMALS}
+    assert sum(told[name] == end for name, end in ANIMALS.items()) >= 5, told
+    assert "mat" in run_cli("fill", bert, "The cat sat on the [MASK].").out
+    said = run_cli("fill", bert, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
+    random = json.loads((bert / "results.json").read_text())["random"]
+    assert said.endswith(f"; one who has not read them would say {1 - random:.1%}\n") and said.count("\n") == 1
+    assert_refused("fill", bert, "The cat sat.", because="hides nothing; put [MASK] where a word is to be told")
+    assert_refused("fill", gpt, "The [MASK] sat.", because="this model cannot fill in: it learned next-token")
+    assert_refused(
+        "generate", bert, "The", because="this model cannot generate: it learned masked-token, next-sentence"
+    )
+    results = json.loads((bert / "results.json").read_text())
+    assert results["masked-token loss"] < 0.4 * results["unigram"]
+
+
+def test_one_document_is_enough_without_pairs(folder, tmp_path):
+    (tmp_path / "one.txt").write_text("\n".join(story(number) for number in range(20)))
+    words = ("--data", tmp_path / "one.txt", "--vocabulary", "120", "--steps", "20", *QUICK)
+    said = invoke("train", "bert", *words)
+    assert (said.code, "next-sentence pairs need two documents" in said.err) == (2, True)
+    run = run_cli("train", "bert", *words, "--no-next-sentence", "--whole-words").run
+    assert list(load(run).signals) == ["masked-token"]

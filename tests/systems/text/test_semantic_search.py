@@ -1,0 +1,47 @@
+"""semantic-search finds passages by words and by features."""
+
+from helpers.command_line import assert_refused, run_cli
+from helpers.stories import ANIMALS
+
+from caudex import load
+from caudex.data.text.documents import open_documents
+from caudex.models.passage_index import Index, Passage, encode
+from caudex.systems.text.semantic_search import found, without
+
+
+def test_documents_lose_the_words_of_their_headline_in_whatever_form():
+    assert without("Bank cuts rates", "The banks have cut what they lend at.") == "The have cut what they lend at."
+    assert without("Lenders again", "They lend, Again, and again.") == "They and"
+
+
+def test_search_finds_by_words_and_by_features(gpt, folder, tmp_path):
+    model = load(gpt)
+    held = [Passage(i, f"The {name} sat on the {end}.") for i, (name, end) in enumerate(ANIMALS.items())]
+    index = Index(model, held, encode(model, [passage.text for passage in held]))
+    for by in ("meaning", "words", "both"):
+        assert found(index, [passage.text for passage in held], by)["reciprocal rank"] == 1
+    said = run_cli(
+        "search",
+        folder / "reviews.csv",
+        "the goat, number 3",
+        "--column",
+        "review",
+        "--model",
+        gpt,
+        "--by",
+        "words",
+        "--count",
+        "3",
+    ).out
+    assert "reviews.csv, row" in said
+    assert_refused(
+        "search", folder / "reviews.csv", "goat", "--column", "review", "--by", "sound", because="--by sound is unknown"
+    )
+    assert_refused("search", tmp_path, "goat", because="has no text")
+
+
+def test_documents_know_where_they_stand(folder):
+    read = open_documents(str(folder / "reviews.csv"), "review")
+    assert [read.name(number) for number, _ in read][:2] == ["reviews.csv, row 1", "reviews.csv, row 2"]
+    read = open_documents(str(folder / "stories"))
+    assert [read.name(number) for number, _ in read][3] == "03.txt"
