@@ -138,7 +138,7 @@ class Prioritised:
         self.draws += self.index.bincount(minlength=10)
         return Batch(F.one_hot(self.index, 10).float(), (self.index == 7).long(), self.index)
 
-    def learned(self, errors):
+    def update_priorities(self, errors):
         self.errors[self.index] = errors.abs() + 0.01
 
 

@@ -43,7 +43,7 @@ class Drawn:
         return Batch(points, (points[:, 0] > 0).long(), torch.arange(8))
 
     @property
-    def resting(self):
+    def can_checkpoint(self):
         return self.drawn % self.rests_every == 0
 
     def state_dict(self):

@@ -28,5 +28,5 @@ def test_priorities_reach_the_memory_through_views():
     replay = clock_replay(images=True, stack=3, priority=0.5)
     source = Viewed(replay, Moved(0), 0)
     next(source)
-    source.learned(torch.full((64,), 7.0))
+    source.update_priorities(torch.full((64,), 7.0))
     assert replay.priorities.highest == approx(7**0.5, rel=1e-3)

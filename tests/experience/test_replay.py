@@ -64,7 +64,7 @@ def test_a_lost_life_ends_what_is_learned_and_not_the_episode():
     replay = Replay(runner := EnvRunner(ClockWithLives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, steps=2)
     batch = next(replay)
     before, sums = batch.observations[:, 1], batch.rewards
-    assert runner.told()["episodes/length"] > 2 and runner.told() == {}
+    assert runner.metrics()["episodes/length"] > 2 and runner.metrics() == {}
     assert sums[before == 0].tolist() == approx([1 + 0.5 * 2] * int((before == 0).sum()))  # up to the loss
     assert sums[before == 1].tolist() == approx([2.0] * int((before == 1).sum()))
     assert (batch.discounts[before <= 1] == 0).all() and (batch.observations[before == 2, 1] == 2).all()

@@ -42,8 +42,8 @@ def fit(
 
     With a run folder, metrics and checkpoints go there, a killed run goes on where its last checkpoint was, and a
     finished one loads. Everything random within a step follows from the run's seed and the step's number.
-    What a source has to tell of what it lived through (`told()`: name to figure) is written with the metrics; operations
-    that it took to act (`flops`) count with those of the steps; one that cannot go on exactly says why (`inexact`).
+    The `metrics()` of a source are written with those of the signals; operations that it took to act (`flops`) count with
+    those of the steps; a source that cannot resume exactly says why (`inexact_reason`).
     `evaluate` sees the learner in eval mode, without gradients, ten times, or once these shares of the budget are used
     (`at`); `step` replaces the gradient step (TRPO).
     Raises CaudexError for a signal without a source, and when a loss stops being a finite number.
@@ -102,7 +102,7 @@ def fit(
                 learner.progress = reached
                 state.judge(evaluate)
             due = state.seconds - saved > (hardware.save_seconds if run else math.inf)
-            if (due or asked) and all(getattr(source, "resting", True) for source in sources.values()):
+            if (due or asked) and all(getattr(source, "can_checkpoint", True) for source in sources.values()):
                 state.save()
                 saved = state.seconds
                 if asked:
@@ -187,7 +187,7 @@ class _State:
         self.latest = {name: sum(value for _, value in rows) / len(rows) for name, rows in self.pending.items()}
         self.pending = {}
         for source in self.sources:
-            self.latest |= getattr(source, "told", dict)()
+            self.latest |= getattr(source, "metrics", dict)()
         counts = {"samples": self.samples_seen, "flops": self.flops}
         self._write(self.latest | {"progress": self.learner.progress} | counts)
         if self.run:
@@ -354,13 +354,13 @@ def _to(value, device: torch.device):
 
 def _hand_back(taught: Mapping, sources: Mapping) -> None:
     for name, said in taught.items():
-        if said.examples is not None and hasattr(sources[name], "learned"):
-            sources[name].learned(said.examples.detach())
+        if said.examples is not None and hasattr(sources[name], "update_priorities"):
+            sources[name].update_priorities(said.examples.detach())
 
 
 def _about(learner: Learner, sources: list, budget: Budget, device: torch.device) -> dict:
     why = {"the budget is in minutes": budget.minutes, "a graphics card adds up in any order": device.type != "cpu"}
-    why |= {source.inexact: True for source in sources if hasattr(source, "inexact")}
+    why |= {source.inexact_reason: True for source in sources if hasattr(source, "inexact_reason")}
     inexact = [reason for reason, holds in why.items() if holds]
     return {
         "parameters": {

@@ -60,7 +60,7 @@ class Actors:
     their episodes begin anew. Raises the CaudexError of an actor, and one where an actor was killed.
     """
 
-    inexact = "gradients of several processes come in any order"
+    inexact_reason = "gradients of several processes come in any order"
 
     def __init__(self, learner: Learner, make: Callable[[int], tuple[Learner, object]], count: int, seed: int):
         self.learner, self.make, self.count, self.seed = (learner,), make, count, seed  # in a tuple: no part of this
@@ -103,7 +103,7 @@ class Actors:
             self.learner[0].trunk.observe(torch.from_numpy(seen).to(self.state[0].device))
         return Gradient(tuple(actor.gradients), taught, flops)
 
-    def told(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Since it was last asked: mean return and length of episodes, and by how many steps of others the weights had
         moved when a gradient came."""
         ended, behind = self.ended, self.behind

@@ -132,7 +132,7 @@ class Histories:
         return self.whole.of(self.waiting.pop(0).to(self.whole.actions.device))
 
     @property
-    def resting(self) -> bool:
+    def can_checkpoint(self) -> bool:
         """No round is half used."""
         return not self.waiting
 
@@ -183,7 +183,7 @@ class Histories:
         parts = (actions, log_probs, values, advantages, advantages + values, earned)
         return History(observations, *(part[observations.real()] for part in parts))
 
-    def told(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Mean return of the trials since it was last asked."""
         ended, self.ended = self.ended, []
         return {"trials/return": float(np.mean(ended))} if ended else {}

@@ -122,13 +122,13 @@ class Replay:
         held = (memory.seen(slots), memory.of(memory.actions, slots), rewards, after, worth)
         return Transition(*map(torch.from_numpy, held), weights, torch.from_numpy(slots))
 
-    def learned(self, errors: Tensor) -> None:
+    def update_priorities(self, errors: Tensor) -> None:
         """Of the batch that was drawn last."""
         if self.priorities:
             self.priorities.put(self.drawn, errors.cpu().numpy())
 
-    def told(self) -> dict[str, float]:
-        return self.runner.told()
+    def metrics(self) -> dict[str, float]:
+        return self.runner.metrics()
 
     def state_dict(self) -> dict:
         state = {

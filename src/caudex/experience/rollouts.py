@@ -82,7 +82,7 @@ class Rollouts:
         return self
 
     def __next__(self) -> Rollout:
-        if self.resting:
+        if self.can_checkpoint:
             if self.whole is not None and self.observe:
                 self.observe(self.whole.observations)
             self.whole, self.left = self.collect(), self.epochs
@@ -94,7 +94,7 @@ class Rollouts:
         return self.waiting.pop(0)
 
     @property
-    def resting(self) -> bool:
+    def can_checkpoint(self) -> bool:
         """No rollout is half used."""
         return not (self.left or self.waiting)
 
@@ -141,8 +141,8 @@ class Rollouts:
         parts = (observations, actions, log_probs, values, advantages, advantages + values)
         return Rollout(*(part.flatten(0, 1) for part in parts))
 
-    def told(self) -> dict[str, float]:
-        return self.runner.told()
+    def metrics(self) -> dict[str, float]:
+        return self.runner.metrics()
 
     def state_dict(self) -> dict:
         state = {"acting": self.runner.state_dict(), "acted": self.acted, "flops": self.flops}

@@ -74,7 +74,7 @@ class EnvRunner:
         rewards = np.clip(found.rewards, -self.clipped, self.clipped) if self.clipped else found.rewards
         return StepResult(rewards, terminated, truncated & ~terminated, after, over, found.metres)
 
-    def told(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Mean return and length of the episodes that ended since it was last asked."""
         ended, self.ended = self.ended, []
         return means(ended)

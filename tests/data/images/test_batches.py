@@ -133,13 +133,13 @@ def test_joined_sources_resume_rest_and_end_together():
     assert same(next(join), next(again))
 
     class Tired:
-        resting = False
+        can_checkpoint = False
 
         def __next__(self):
             raise StopIteration
 
-    assert join.resting
-    assert not Join(join, Tired()).resting
+    assert join.can_checkpoint
+    assert not Join(join, Tired()).can_checkpoint
     with pytest.raises(StopIteration):
         next(Join(join, Tired()))
     other = Join(join, Tired())

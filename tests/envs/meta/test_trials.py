@@ -70,7 +70,7 @@ def test_rewards_count_through_the_ends_of_episodes_and_not_beyond_the_trial():
     nothing = np.zeros((10, 4))
     advantages = gae(parts[0], nothing, nothing, *parts[1:], gamma=1.0, gae_lambda=1.0)
     assert np.array_equal(advantages[0], parts[0][:5].sum(0)) and np.array_equal(advantages[5], parts[0][5:].sum(0))
-    assert runner.told()["episodes/length"] == 5
+    assert runner.metrics()["episodes/length"] == 5
 
 
 @EACH

@@ -119,7 +119,7 @@ def test_many_actors_take_turns_and_know_how_far_they_are_behind():
         while len(heard) < 3:  # one may be there long before the others
             step(learner, {"policy": next(actors)})
             heard.add(actors.used.pipe)
-        actors.told()
+        actors.metrics()
         for _ in range(10):
             others, turns = heard - {actors.used.pipe}, set()
             assert all(pipe in actors.ready or pipe.poll(60) for pipe in others)
@@ -127,7 +127,7 @@ def test_many_actors_take_turns_and_know_how_far_they_are_behind():
                 step(learner, {"policy": next(actors)})
                 turns.add(actors.used.pipe)
             assert turns >= others  # nobody is left out
-        assert 0 < actors.told()["actors/behind"] < 10
+        assert 0 < actors.metrics()["actors/behind"] < 10
 
 
 # -- learning, and going on -----------------------------------------------------------------------------------------

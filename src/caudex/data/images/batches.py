@@ -171,8 +171,8 @@ class Join:
         return sum(getattr(source, "samples_seen", 0) for source in self.sources)
 
     @property
-    def resting(self) -> bool:
-        return all(getattr(source, "resting", True) for source in self.sources)
+    def can_checkpoint(self) -> bool:
+        return all(getattr(source, "can_checkpoint", True) for source in self.sources)
 
     def state_dict(self) -> dict:
         return {"sources": [getattr(source, "state_dict", dict)() for source in self.sources]}
