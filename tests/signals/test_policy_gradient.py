@@ -55,8 +55,8 @@ def test_a_policy_tells_the_probability_of_what_it_draws(actions):
     signal = ActorCritic(actions)
     learner = Learner(Identity(3), {"policy": signal})
     x = torch.randn(1, 3).expand(20_000, 3)
-    drawn = signal.draw(x)
-    log_probs, values = signal.judge(x, drawn)
+    drawn = signal.sample(x)
+    log_probs, values = signal.evaluate_actions(x, drawn)
     assert values.shape == (20_000,)
     policy = signal.both(learner.trunk, x)[0]
     assert -log_probs.mean().item() == approx(policy.entropy().mean().item(), rel=0.05)

@@ -48,7 +48,7 @@ def test_duelling_advantages_have_no_mean():
     signal = QLearning(3, dueling=True)
     Learner(Identity(2), {"policy": signal})
     x = torch.randn(5, 2)
-    means = signal.scores(x, signal.advantages, signal.state).mean(1)
+    means = signal.q_logits(x, signal.advantages, signal.state).mean(1)
     torch.testing.assert_close(means, signal.state(x), atol=1e-6, rtol=0)
 
 

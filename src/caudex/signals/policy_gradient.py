@@ -32,7 +32,7 @@ class ActorCritic(Signal):
         baseline: nn.Module | None = None,
     ):
         super().__init__()
-        self.actions, self.hidden, self.entropy, self.value = actions, hidden, entropy, value
+        self.actions, self.hidden, self.entropy, self.value_weight = actions, hidden, entropy, value
         self.baseline = baseline
 
     def build(self, trunk):
@@ -44,7 +44,7 @@ class ActorCritic(Signal):
         gain = (batch.advantages * policy.log_prob(batch.actions)).mean()
         error, entropy = F.mse_loss(values, batch.returns), policy.entropy().mean()
         figures = {"entropy": entropy, "explained": lambda: explained(values, batch.returns)}
-        return SignalOutput(self.value * error - gain - self.entropy * entropy, figures)
+        return SignalOutput(self.value_weight * error - gain - self.entropy * entropy, figures)
 
     def both(self, trunk: nn.Module, observations: Tensor):
         """The distribution over actions, and values [B]."""
@@ -99,7 +99,7 @@ class ClippedPolicy(ActorCritic):
         kept = ratio.detach().clamp(1 - self.clip, 1 + self.clip)
         least = torch.where(kept * advantages < ratio.detach() * advantages, kept, ratio)
         gain = (least * advantages).mean()  # the minimum of equation 7; where it is that of `kept`, nothing is learned
-        loss = self.value * F.mse_loss(values, batch.returns) - gain
+        loss = self.value_weight * F.mse_loss(values, batch.returns) - gain
         if self.entropy:
             left = 1 - self.progress if self.fading else 1.0
             loss = loss - left * self.entropy * policy.entropy().mean()
