@@ -28,7 +28,7 @@ from torch.optim import AdamW
 
 from caudex import envs as envs
 from caudex.core.fit import fit
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run, derive_seed
 from caudex.core.system import System, finish, load, start
 from caudex.envs.control.suite import TASKS
@@ -140,7 +140,7 @@ def regress(folder: Path, task: str, seed: int, steps: int = 1500) -> dict[str, 
         torch.manual_seed(seed)
         signal = Regression(known.numbers.mean(0), known.numbers.std(0))
         trunk = Nature(tuple(known.observations.shape[1:]), 256, LAYERS)
-        learner = Learner(trunk, {"state": signal}, partial(AdamW, lr=1e-3, fused=True), cosine)
+        learner = Learner(trunk, {"state": signal}, partial(AdamW, lr=1e-3, fused=True), cosine_schedule)
         fit(learner, {"state": batches(known, seed)}, steps=steps)
     learner.eval()
     with torch.inference_mode():

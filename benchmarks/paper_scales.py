@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from caudex import envs as envs
-from caudex.core.compute import PETAFLOP_S_DAY, counting
+from caudex.core.compute import PETAFLOP_S_DAY, count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
@@ -131,7 +131,7 @@ def rewards(count: int = 10) -> Iterator[Case]:
             torch.from_numpy(np.stack([runner.env.action.sample() for _ in range(count)])),
             torch.zeros(count),
         )
-        with counting(learner) as counter, torch.no_grad():
+        with count_flops(learner) as counter, torch.no_grad():
             if isinstance(paper, OnReplay):
                 signal.explore(learner.trunk, seen, 0.5)
             else:
@@ -153,7 +153,7 @@ def rewards(count: int = 10) -> Iterator[Case]:
 
 def stepped(learner: Learner, batch, count: int, step: Callable = Learner.step) -> float:
     """Operations an example of one whole step."""
-    with counting(learner) as counter:
+    with count_flops(learner) as counter:
         step(learner, dict.fromkeys(learner.signals, batch))
     return counter.flops / count
 

@@ -18,7 +18,7 @@ from torch.optim import AdamW
 
 from caudex import signals
 from caudex.core.fit import fit, restore
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.pool import run_parallel
 from caudex.core.run import Run
 from caudex.core.system import start
@@ -61,7 +61,7 @@ def together(begun: str, seed: int) -> dict[str, float]:
         trunk, settings = Transformer(**texts["films"][2]["trunk"]), systems["films"]
         with run.seeded("weights"):
             optimizer = partial(AdamW, lr=0.04 / model.trunk.width, weight_decay=settings.decay, fused=True)
-            learner = Learner(trunk, heads, optimizer, partial(cosine, warm=0.1))
+            learner = Learner(trunk, heads, optimizer, partial(cosine_schedule, warmup=0.1))
         restore(learner.trunk, model.trunk.state_dict())
         sources = {
             task: TextBatches(

@@ -5,13 +5,13 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
-from caudex.core.compute import Compute, counting
+from caudex.core.compute import Compute, count_flops
 from caudex.core.shadow import Shadow
 from caudex.trunks import MLP, Conv, Identity, ResNet
 
 
 def counted(module, *inputs, **named):
-    with torch.no_grad(), counting(module) as counter:
+    with torch.no_grad(), count_flops(module) as counter:
         module(*inputs, **named)
     return counter.flops
 
@@ -85,7 +85,7 @@ def test_the_formula_of_each_trunk_agrees_with_the_hooks(trunk, shape):
 def test_a_pass_that_records_gradients_counts_three_times():
     net = nn.Linear(7, 5)
     shadow = Shadow(net)
-    with counting(nn.ModuleList([net, shadow])) as counter:
+    with count_flops(nn.ModuleList([net, shadow])) as counter:
         net(torch.randn(3, 7))
         shadow(torch.randn(3, 7))
     assert counter.flops == (3 + 1) * 2 * 3 * 7 * 5
@@ -93,7 +93,7 @@ def test_a_pass_that_records_gradients_counts_three_times():
 
 def test_hooks_go_also_after_an_error_and_shared_modules_count_once():
     net = nn.Linear(7, 5)
-    with pytest.raises(RuntimeError), counting(net, nn.ModuleList([net])) as counter:
+    with pytest.raises(RuntimeError), count_flops(net, nn.ModuleList([net])) as counter:
         net(torch.randn(3, 7))
         net(torch.randn(3, 8))
     assert counter.flops == 3 * 210
@@ -106,7 +106,7 @@ def test_a_module_can_bring_its_own_rule():
         def forward(self, x):
             return x[:, :, None] * x[:, None, :]
 
-        def flops_of(self, inputs, output):
+        def forward_flops(self, inputs, output):
             return output.numel()
 
     assert counted(Outer(), torch.randn(2, 3)) == 18

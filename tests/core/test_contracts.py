@@ -108,7 +108,7 @@ def test_an_actor_learns_from_its_critic_and_leaves_it_alone():
     policy = Gaussian()
     critic = Critic(policy)
     learner = Learner(
-        Identity(1), {"critic": critic, "actor": Actor(policy, critic)}, partial(Adam, lr=3e-3), clip=None
+        Identity(1), {"critic": critic, "actor": Actor(policy, critic)}, partial(Adam, lr=3e-3), max_grad_norm=None
     )
     replay = Replay(policy)
     fit(learner, {"critic": replay, "actor": replay}, steps=400)
@@ -154,7 +154,9 @@ class Value(Signal):
 
 def test_errors_flow_back_and_decide_what_is_drawn():
     source, value = Prioritised(), Value()
-    fit(Learner(Identity(10), {"value": value}, partial(SGD, lr=0.02), clip=None), {"value": source}, steps=400)
+    fit(
+        Learner(Identity(10), {"value": value}, partial(SGD, lr=0.02), max_grad_norm=None), {"value": source}, steps=400
+    )
     assert source.draws[7] > 2 * source.draws.sum() / 10  # a tenth, had they not flowed back
     assert value.head.weight[0, 7].item() == pytest.approx(1, abs=0.1)
     assert not source.errors.requires_grad
@@ -181,7 +183,7 @@ def test_a_shadow_that_two_signals_share_moves_once_a_step():
     trunk = MLP(3, (4,))
     shadow = Shadow(trunk, decay=0.5)
     learner = Learner(trunk, {"one": Likeness(shadow), "two": Likeness(shadow)}, partial(SGD, lr=0.1))
-    assert learner.shadows() == [shadow]
+    assert learner.find_shadows() == [shadow]
     expected, trail = trunk.layers[0].weight.detach().clone(), []
 
     def watched(learner, batches):

@@ -7,7 +7,7 @@ import torch
 from helpers.learners import Pull, learner, steps
 from torch.optim import SGD, Adam, AdamW
 
-from caudex.core.learner import CachedTrunk, Learner, cosine
+from caudex.core.learner import CachedTrunk, Learner, cosine_schedule
 from caudex.core.signal import Signal, SignalOutput
 from caudex.signals import Labels
 from caudex.trunks import MLP, Identity
@@ -68,8 +68,8 @@ def test_groups_keep_their_own_rate_and_all_follow_the_schedule():
 
 def test_clipping_is_over_all_but_groups_with_a_bound_of_their_own():
     # gradients (3, 4) of norm 5 are scaled to norm 1; 100 has its own bound, 10
-    three, four, own = Pull(3.0), Pull(4.0), Pull(100.0, groups=[{"clip": 10.0}])
-    steps(learner({"three": three, "four": four, "own": own}, clip=1.0))
+    three, four, own = Pull(3.0), Pull(4.0), Pull(100.0, groups=[{"max_grad_norm": 10.0}])
+    steps(learner({"three": three, "four": four, "own": own}, max_grad_norm=1.0))
     assert three.number.item() == pytest.approx(-0.6, rel=1e-5)
     assert four.number.item() == pytest.approx(-0.8, rel=1e-5)
     assert own.number.item() == pytest.approx(-10, rel=1e-5)
@@ -100,7 +100,7 @@ def test_no_parameter_is_stepped_twice():
     ids=["start", "warm", "half", "end"],
 )
 def test_half_a_cosine(progress, factor):
-    assert cosine(progress) == pytest.approx(factor, abs=1e-9)
+    assert cosine_schedule(progress) == pytest.approx(factor, abs=1e-9)
 
 
 # -- freezing and remembering --------------------------------------------------------------------------------------
@@ -156,10 +156,10 @@ def test_gradients_on_the_trunk_are_compared_when_asked_for():
         torch.manual_seed(0)
         pulls = {"right": Towards([3.0, 0.0]), "back": Towards([-1.0, 0.0]), "up": Towards([0.0, 5.0])}
         pulls["back"].weight = 2.0
-        return Learner(MLP(2, (1,)), pulls, partial(SGD, lr=0.1), clip=None)
+        return Learner(MLP(2, (1,)), pulls, partial(SGD, lr=0.1), max_grad_norm=None)
 
     plain, signal_from_spec = joined(), joined()
-    signal_from_spec.measuring = True
+    signal_from_spec.log_gradients = True
     batches = dict.fromkeys(("right", "back", "up"))
     said, quiet = signal_from_spec.step(batches), plain.step(batches)
     assert said["right"].metrics == {"gradient norm": 3}

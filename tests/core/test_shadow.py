@@ -25,7 +25,7 @@ def test_a_shadow_moves_by_its_decay():
 
 def test_a_target_network_is_copied_every_so_many_steps():
     module = one_number()
-    assert follow(Shadow(module, decay=0, every=3), module, 1, 2, 3, 4, 5, 6.5, 7) == [0, 0, 3, 3, 3, 6.5, 6.5]
+    assert follow(Shadow(module, decay=0, interval=3), module, 1, 2, 3, 4, 5, 6.5, 7) == [0, 0, 3, 3, 3, 6.5, 6.5]
 
 
 def test_a_warm_shadow_forgets_its_start():
@@ -34,7 +34,7 @@ def test_a_warm_shadow_forgets_its_start():
     one = 9 / 11
     two = one / 4 + 3 / 4 * 2
     three = 0.26 * two + 0.74 * 3
-    assert follow(Shadow(module, decay=0.26, warm=True), module, 1, 2, 3) == pytest.approx([one, two, three])
+    assert follow(Shadow(module, decay=0.26, warmup=True), module, 1, 2, 3) == pytest.approx([one, two, three])
 
 
 def test_a_shadow_copies_buffers_and_is_never_in_training_mode():
@@ -60,9 +60,9 @@ def test_a_new_shadow_is_in_evaluation_mode():
 
 def test_a_shadow_follows_its_module_through_a_save():
     module = one_number(3)
-    shadow = Shadow(module, decay=0.5, every=2)
+    shadow = Shadow(module, decay=0.5, interval=2)
     follow(shadow, module, 1)
-    again = Shadow(module, decay=0.5, every=2)
+    again = Shadow(module, decay=0.5, interval=2)
     again.load_state_dict(shadow.state_dict())
     assert follow(again, module, 1) == follow(shadow, module, 1) == [2.0]
 
@@ -79,7 +79,7 @@ class Keyed(Pull):
 def test_the_average_follows_other_shadows_and_does_not_update_them():
     signal = Keyed()
     made = learner({"keyed": signal}, average=0.999)
-    assert made.shadows() == [signal.target, made.average]
+    assert made.find_shadows() == [signal.target, made.average]
     steps(made, 2)
     # numbers -1, -2; its shadow -0.5, -1.25; the average's decays are 2/11 and 3/12
     average = made.average.copy[1]["keyed"]

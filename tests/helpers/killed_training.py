@@ -20,7 +20,7 @@ from torch.optim import AdamW
 from caudex.core.disk import serialize_tensors
 from caudex.core.fit import distinct, fit
 from caudex.core.hardware import Hardware, launch_fabric
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.data import Batches, ImageSet, InMemoryImages
 from caudex.signals import Labels, Rotation
@@ -44,7 +44,7 @@ def train(folder, dies_between=False):
         with mine.seeded("weights"):
             trunk = ResNet(1, 4, 1, dropout=0.2, survival=0.5)
             signals = {"labels": Labels(3), "rotation": Rotation()}
-            learner = Learner(trunk, signals, partial(AdamW, lr=0.01), cosine, average=0.9)
+            learner = Learner(trunk, signals, partial(AdamW, lr=0.01), cosine_schedule, average=0.9)
         few = Batches(everything.take(slice(0, 20)), 4, mine.seed, RandAugment(), None if told is None else told[:20])
         many = Batches(everything, 4, mine.seed, RandAugment())
         return fit(learner, {"labels": few, "rotation": many}, steps=STEPS, run=mine, evaluate=judge)

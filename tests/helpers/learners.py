@@ -27,7 +27,7 @@ class Pull(Signal):
 
 
 def learner(signals, optimizer=partial(SGD, lr=1.0), trunk=None, **settings):
-    return Learner(trunk or Identity(1), signals, optimizer, **({"clip": None} | settings))
+    return Learner(trunk or Identity(1), signals, optimizer, **({"max_grad_norm": None} | settings))
 
 
 def steps(made, count=1):

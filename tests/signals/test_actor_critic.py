@@ -56,7 +56,7 @@ def test_slow_copies_follow_by_their_decay(kind):
     signal = mine.signals["policy"]
     before = [p.clone() for p in signal.target.parameters()]
     mine.step({"policy": batch()})
-    its = [p for module in signal.target.followed[0] for p in module.parameters()]
+    its = [p for module in signal.target.online[0] for p in module.parameters()]
     for old, new, now in zip(before, its, signal.target.parameters()):
         assert not torch.equal(old, new)
         assert torch.allclose(now, 0.9 * old + 0.1 * new, atol=1e-6)

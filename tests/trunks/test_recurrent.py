@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from caudex.core.compute import counting
+from caudex.core.compute import count_flops
 from caudex.experience import Within
 from caudex.trunks import GRU, Causal, Identity, Padded, Recurrent
 
@@ -48,7 +48,7 @@ def test_padding_is_never_seen(core):
 @CORES
 def test_operations_of_a_trial_are_those_of_its_matrices(core):
     trunk = Recurrent(Identity(3), 8, core)
-    with counting(trunk) as counter, torch.no_grad():
+    with count_flops(trunk) as counter, torch.no_grad():
         trunk(torch.randn(2, 7, 3))
     by_hand = {GRU: 6 * 7 * 8 * (3 + 8), Causal: 2 * 7 * 2 * 3 * 8 + 2 * (2 * 7 * 12 * 8**2 + 4 * 7 * 7 * 8)}[core]
     assert counter.flops == 2 * by_hand == 2 * trunk.flops((7, 3))

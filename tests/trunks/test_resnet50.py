@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from caudex.core.compute import counting
+from caudex.core.compute import count_flops
 from caudex.trunks import ResNet50
 from caudex.trunks.resnet50 import Bottleneck
 
@@ -70,7 +70,7 @@ def test_pictures_of_any_size_become_one_vector_each(small, height, width):
 
 def counted(trunk, *shape):
     device = next(trunk.parameters()).device
-    with torch.no_grad(), counting(trunk) as counter:
+    with torch.no_grad(), count_flops(trunk) as counter:
         trunk(torch.zeros(2, *shape, device=device))
     return counter.flops
 

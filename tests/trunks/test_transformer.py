@@ -8,7 +8,7 @@ from helpers.language_trunks import bert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caudex.core.compute import counting
+from caudex.core.compute import count_flops
 from caudex.core.errors import CaudexError
 from caudex.signals import MaskedToken, NextSentence, NextToken
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, MLP, Sequences, Transformer
@@ -93,7 +93,7 @@ def test_turning_keeps_lengths_and_makes_products_hang_on_distance_alone():
 
 @pytest.mark.parametrize("trunk", [gpt(), bert()], ids=["gpt", "bert"])
 def test_operations_are_counted_as_the_trunk_tells(trunk):
-    with torch.no_grad(), counting(trunk) as counter:
+    with torch.no_grad(), count_flops(trunk) as counter:
         trunk(torch.randint(0, 50, (3, 10)))
     assert counter.flops == 3 * trunk.flops((10,))
 
@@ -102,7 +102,7 @@ def test_the_tied_head_is_counted_and_is_no_second_table():
     trunk, signal = gpt(), NextToken()
     signal.build(trunk)
     assert not list(signal.parameters())
-    with torch.no_grad(), counting(signal) as counter:
+    with torch.no_grad(), count_flops(signal) as counter:
         scores = signal.logits(trunk, torch.ones(2, 3, 24))
     torch.testing.assert_close(scores[0, 0], trunk.words.weight.sum(1))
     assert counter.flops == 2 * 2 * 3 * 24 * 50

@@ -45,42 +45,42 @@ class Compute:
         )
 
 
-def _convolution(module, inputs, output):
-    if module.transposed:  # each number that goes in is spread out
+def _conv_flops(module, inputs, output):
+    if module.transposed:  # each input number is spread out
         return 2 * inputs[0].numel() * module.out_channels // module.groups * prod(module.kernel_size)
     return 2 * output.numel() * module.in_channels // module.groups * prod(module.kernel_size)
 
 
-def _linear(module, inputs, output):
+def _linear_flops(module, inputs, output):
     return 2 * output.numel() * module.in_features
 
 
-def _recurrent(module, inputs, output):
-    """Every matrix, of all layers and ways, is used once for each token."""
+def _recurrent_flops(module, inputs, output):
+    """Every matrix, of all layers and directions, is used once per token."""
     tokens = inputs[0].data.numel() // module.input_size  # of a packed sequence too
     return 2 * tokens * sum(weight.numel() for weight in module.parameters() if weight.ndim == 2)
 
 
-def _attention(module, inputs, output):
+def _attention_flops(module, inputs, output):
     query, key = inputs[0], inputs[1]
     batch = query.shape[0 if module.batch_first else 1] if query.ndim == 3 else 1
-    length, others = query.numel() // (batch * query.shape[-1]), key.numel() // (batch * key.shape[-1])
+    queries, keys = query.numel() // (batch * query.shape[-1]), key.numel() // (batch * key.shape[-1])
     width = module.embed_dim
-    projections = 2 * batch * width * (2 * length * width + others * (module.kdim + module.vdim))
-    return projections + 2 * 2 * batch * length * others * width
+    projections = 2 * batch * width * (2 * queries * width + keys * (module.kdim + module.vdim))
+    return projections + 2 * 2 * batch * queries * keys * width
 
 
-RULES: dict[type, Callable] = {
-    nn.Linear: _linear,
-    nn.modules.conv._ConvNd: _convolution,
-    nn.RNNBase: _recurrent,
-    nn.RNNCellBase: _recurrent,
-    nn.MultiheadAttention: _attention,
+FLOP_RULES: dict[type, Callable] = {
+    nn.Linear: _linear_flops,
+    nn.modules.conv._ConvNd: _conv_flops,
+    nn.RNNBase: _recurrent_flops,
+    nn.RNNCellBase: _recurrent_flops,
+    nn.MultiheadAttention: _attention_flops,
 }
 
 
-class Counter:
-    """`flops` seen so far; a forward pass that records gradients counts three times, for what its backward costs."""
+class FlopCounter:
+    """`flops` so far; a forward pass that records gradients counts three times, for what its backward costs."""
 
     def __init__(self):
         self.flops = 0.0
@@ -89,34 +89,34 @@ class Counter:
         self.flops += forward * (3 if torch.is_grad_enabled() else 1)
 
 
-_counting: list[Counter] = []  # those that count at this moment
+_active_counters: list[FlopCounter] = []
 
 
-def elsewhere(flops: float) -> None:
-    """Operations that another process did for this one."""
-    for counter in _counting:
+def add_external_flops(flops: float) -> None:
+    """Count operations that another process did for this one."""
+    for counter in _active_counters:
         counter.flops += flops
 
 
 @contextmanager
-def counting(*modules: nn.Module) -> Iterator[Counter]:
+def count_flops(*modules: nn.Module) -> Iterator[FlopCounter]:
     """Count the operations of all that runs inside these modules meanwhile.
 
-    A module of another kind can bring its own rule: a method `flops_of(inputs, output)`.
+    A module of another kind can bring its own rule: a method `forward_flops(inputs, output)`.
     """
-    counter, hooks, seen = Counter(), [], set()
+    counter, hooks, visited = FlopCounter(), [], set()
 
     def visit(module):
-        if module in seen:
+        if module in visited:
             return
-        seen.add(module)
-        rule = next((rule for kind, rule in RULES.items() if isinstance(module, kind)), None)
-        if hasattr(module, "flops_of"):
-            rule = type(module).flops_of
+        visited.add(module)
+        rule = next((rule for kind, rule in FLOP_RULES.items() if isinstance(module, kind)), None)
+        if hasattr(module, "forward_flops"):
+            rule = type(module).forward_flops
         if rule:
 
-            def count(module, inputs, named, output, rule=rule):
-                counter.add(rule(module, (*inputs, *named.values()), output))
+            def count(module, args, kwargs, output, rule=rule):
+                counter.add(rule(module, (*args, *kwargs.values()), output))
 
             hooks.append(module.register_forward_hook(count, with_kwargs=True))
         if isinstance(module, nn.MultiheadAttention):
@@ -126,31 +126,31 @@ def counting(*modules: nn.Module) -> Iterator[Counter]:
 
     for module in modules:
         visit(module)
-    _counting.append(counter)
+    _active_counters.append(counter)
     try:
         yield counter
     finally:
-        _counting.remove(counter)
+        _active_counters.remove(counter)
         for hook in hooks:
             hook.remove()
 
 
-class Passes:
-    """Operations of many passes that differ in the number of their examples alone: one of each kind is counted by hooks."""
+class PassCounter:
+    """Operations of many forward passes: one of each kind is counted by hooks, the others by their number of examples."""
 
     def __init__(self):
-        self.flops, self.each = 0.0, dict[str, float]()
+        self.flops, self.flops_per_example = 0.0, dict[str, float]()
 
-    def of(self, kind: str, module: nn.Module, examples: int) -> AbstractContextManager:
-        """Within it, one pass of that kind through `module`, of so many examples."""
-        if kind not in self.each:
-            return self._measured(kind, module, examples)
-        self.flops += examples * self.each[kind]
+    def count_pass(self, kind: str, module: nn.Module, examples: int) -> AbstractContextManager:
+        """Around one pass of that kind through `module`, of so many examples."""
+        if kind not in self.flops_per_example:
+            return self._count_by_hooks(kind, module, examples)
+        self.flops += examples * self.flops_per_example[kind]
         return nullcontext()
 
     @contextmanager
-    def _measured(self, kind: str, module: nn.Module, examples: int) -> Iterator[None]:
-        with counting(module) as counter:
+    def _count_by_hooks(self, kind: str, module: nn.Module, examples: int) -> Iterator[None]:
+        with count_flops(module) as counter:
             yield
-        self.each[kind] = counter.flops / examples
+        self.flops_per_example[kind] = counter.flops / examples
         self.flops += counter.flops

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.budget import Budget
-from caudex.core.compute import counting
+from caudex.core.compute import count_flops
 from caudex.core.console import defer_interrupts
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware, launch_fabric
@@ -82,8 +82,8 @@ def fit(
             except StopIteration:
                 break
             measures = state.step % LOG_EVERY == 0  # operations and gradients: now and then, not in every step
-            learner.measuring = measures
-            with counting(learner) if measures else nullcontext() as counter:
+            learner.log_gradients = measures
+            with count_flops(learner) if measures else nullcontext() as counter:
                 taught = step(learner, batches)
             _hand_back(taught, sources)
             state.add(taught, counter.flops * fabric.world_size if measures else None)
@@ -174,7 +174,7 @@ class _State:
             self.pending = {}  # the first process has them
 
     def _complain(self, what: str, step: int) -> None:
-        rate = max(self.learner.rates)
+        rate = max(self.learner.base_lrs)
         saved = self.run.checkpoints[-1] if self.run and self.run.checkpoints else None
         good = f"The last good checkpoint is {saved}" if saved else "There is no checkpoint before it"
         raise CaudexError(f"{what} at step {step:,}. {good}; try --lr {rate / 10:g} (was {rate:g}).")

@@ -28,8 +28,8 @@ class CachedTrunk:
         if state is not None:
             return self.trunk(x, state)
         weight = next(self.trunk.parameters(), None)
-        taught = weight is not None and weight.requires_grad
-        key = (id(x), getattr(x, "_version", 0), torch.is_grad_enabled(), self.trunk.training, taught)
+        trainable = weight is not None and weight.requires_grad
+        key = (id(x), getattr(x, "_version", 0), torch.is_grad_enabled(), self.trunk.training, trainable)
         if key not in self.passes:
             self.passes[key] = (self.trunk(x), x)  # x is kept, or its id could come again
         return self.passes[key][0]
@@ -43,7 +43,7 @@ class Learner(nn.Module):
 
     `optimizer` makes an optimiser from parameter groups. The signals' own `groups()` come first; of what remains,
     matrices decay and vectors (biases, normalisation) do not. `schedule` maps `progress` in [0, 1] to a factor on
-    every learning rate. `clip` bounds the gradient's norm over all parameters of groups without a `clip` of their own.
+    every learning rate. `max_grad_norm` bounds the joint norm of the gradients of all groups without a `max_grad_norm` of their own.
     `average` keeps a `Shadow` of trunk and heads with that decay, for evaluation (`learner.averaged`).
     """
 
@@ -53,7 +53,7 @@ class Learner(nn.Module):
         signals: Mapping[str, Signal],
         optimizer: Callable[[list[dict]], Optimizer] = partial(AdamW, lr=1e-3, fused=True),
         schedule: Callable[[float], float] = lambda progress: 1.0,
-        clip: float | None = 1.0,
+        max_grad_norm: float | None = 1.0,
         average: float | None = None,
     ):
         super().__init__()
@@ -61,114 +61,116 @@ class Learner(nn.Module):
         self.signals = nn.ModuleDict(signals)
         for signal in self.signals.values():
             signal.build(trunk)
-        self.average = Shadow(nn.ModuleList([trunk, self.signals]), average, warm=True) if average else None
-        self.schedule, self.clip, self.progress = schedule, clip, 0.0
-        self.measuring = False  # `fit` wants to know now and then how the signals get on with each other
+        self.average = Shadow(nn.ModuleList([trunk, self.signals]), average, warmup=True) if average else None
+        self.schedule, self.max_grad_norm, self.progress = schedule, max_grad_norm, 0.0
+        self.log_gradients = False  # `fit` sets it now and then: whether to add metrics of the signals' gradients
         self.optimizer = optimizer(self._groups())
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.following = tuple(self.shadows())  # found once; in a tuple: parts of this module already
+        self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        self._shadows = tuple(self.find_shadows())  # in a tuple: already registered through the signals
         self.attach(None, Tensor.backward)
 
     def _groups(self) -> list[dict]:
         groups = [dict(group) for signal in self.signals.values() for group in signal.groups()]
         for group in groups:
             group["params"] = list(group["params"])
-        taken = {id(p) for group in groups for p in group["params"]}
-        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in taken]
+        grouped = {id(p) for group in groups for p in group["params"]}
+        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in grouped]
         groups.append({"params": [p for p in rest if p.ndim > 1]})
         groups.append({"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0})
         return [group for group in groups if group["params"]]
 
     def attach(self, forward: Callable | None, backward: Callable) -> None:
-        """`fit` hands in what runs the passes on its devices; None is this module itself."""
+        """`fit` sets the forward and backward that run on its devices; None is this module itself."""
         self._passes = (forward, backward)  # in a tuple: not a part of this module
 
     def forward(self, batches: Mapping) -> dict[str, SignalOutput]:
-        """What all signals say that speak this step; `step` weighs their losses."""
-        trunk, taught = CachedTrunk(self.trunk), {}
+        """The output of each signal that has a loss in this step, not yet weighted."""
+        trunk, outputs = CachedTrunk(self.trunk), {}
         for name, signal in self.signals.items():
             signal.progress = self.progress
-            said = signal.loss(trunk, batches[name])
-            if said is not None:
-                taught[name] = said
-        return taught
+            output = signal.loss(trunk, batches[name])
+            if output is not None:
+                outputs[name] = output
+        return outputs
 
     def step(self, batches: Mapping) -> dict[str, SignalOutput]:
         """One sum of losses, one backward pass, one optimiser step, one update of each shadow."""
-        taught = self.teach(batches)
-        self.move()
-        return taught
+        outputs = self.compute_gradients(batches)
+        self.apply_gradients()
+        return outputs
 
-    def teach(self, batches: Mapping) -> dict[str, SignalOutput]:
-        """The first half of a step: the gradients of all losses together, in the parameters."""
+    def compute_gradients(self, batches: Mapping) -> dict[str, SignalOutput]:
+        """The first half of a step: the gradient of the weighted sum of losses, in `parameter.grad`."""
         for group in self.optimizer.param_groups:
             for weight in group["params"]:
                 weight.grad = None
         forward, backward = self._passes
-        taught = (forward or self)(batches)
-        if self.measuring:
-            taught = self._compared(taught)
-        if taught:
-            losses = [weighted(said.loss, self.signals[name].weight) for name, said in taught.items()]
+        outputs = (forward or self)(batches)
+        if self.log_gradients:
+            outputs = self._with_gradient_metrics(outputs)
+        if outputs:
+            losses = [weighted(output.loss, self.signals[name].weight) for name, output in outputs.items()]
             backward(sum(losses[1:], losses[0]))
-        return taught
+        return outputs
 
-    def move(self) -> None:
-        """The second half: the optimiser takes the gradients that stand in the parameters, and each shadow follows."""
-        for group, rate in zip(self.optimizer.param_groups, self.rates):
+    def apply_gradients(self) -> None:
+        """The second half: the optimiser steps by the gradients in `parameter.grad`, and each shadow is updated."""
+        for group, rate in zip(self.optimizer.param_groups, self.base_lrs):
             group["lr"] = rate * self.schedule(self.progress)
-        self._clip()
+        self._clip_gradients()
         self.optimizer.step()
-        for shadow in self.following:
+        for shadow in self._shadows:
             shadow.update()
 
-    def _compared(self, taught: dict[str, SignalOutput]) -> dict[str, SignalOutput]:
-        """With the norm of each weighted loss's gradient on the trunk, and its cosine with those before it: below zero
-        the signals pull the trunk apart. Of several processes the mean gradient counts."""
+    def _with_gradient_metrics(self, outputs: dict[str, SignalOutput]) -> dict[str, SignalOutput]:
+        """Adds the norm of each weighted loss's gradient on the trunk, and its cosine with those of the signals before it;
+        below zero the signals conflict. Gradients are averaged over processes."""
         weights = [p for p in self.trunk.parameters() if p.requires_grad]
-        seen: dict[str, Tensor] = {}
+        gradients: dict[str, Tensor] = {}
         for name, signal in self.signals.items() if len(self.signals) > 1 and weights else ():
-            said, parts = taught.get(name), [torch.zeros_like(p) for p in weights]
-            if said and said.loss.requires_grad:
-                loss = signal.weight * said.loss
+            output, parts = outputs.get(name), [torch.zeros_like(p) for p in weights]
+            if output and output.loss.requires_grad:
+                loss = signal.weight * output.loss
                 parts = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True, materialize_grads=True)
             gradient = torch.cat([part.flatten() for part in parts])
             if torch.distributed.is_initialized():  # also for a silent signal: all processes must take part
                 torch.distributed.all_reduce(gradient)
                 gradient /= torch.distributed.get_world_size()
-            if said:
-                cosines = {f"cosine with {other}": F.cosine_similarity(gradient, its, 0) for other, its in seen.items()}
-                taught[name] = said._replace(metrics={**said.metrics, "gradient norm": gradient.norm(), **cosines})
-                seen[name] = gradient
-        return taught
+            if output:
+                cosines = {
+                    f"cosine with {other}": F.cosine_similarity(gradient, g, 0) for other, g in gradients.items()
+                }
+                outputs[name] = output._replace(metrics={**output.metrics, "gradient norm": gradient.norm(), **cosines})
+                gradients[name] = gradient
+        return outputs
 
-    def _clip(self) -> None:
-        together = []
+    def _clip_gradients(self) -> None:
+        shared = []
         for group in self.optimizer.param_groups:
-            if group.get("clip"):
-                clip_grad_norm(group["params"], group["clip"])
+            if group.get("max_grad_norm"):
+                clip_grad_norm(group["params"], group["max_grad_norm"])
             else:
-                together += group["params"]
-        if self.clip:
-            clip_grad_norm(together, self.clip)
+                shared += group["params"]
+        if self.max_grad_norm:
+            clip_grad_norm(shared, self.max_grad_norm)
 
-    def shadows(self) -> list[Shadow]:
-        """Each distinct shadow once, however many signals hold it; a shadow's copy is not searched for further ones."""
-        found, waiting, seen = [], [self], set()
+    def find_shadows(self) -> list[Shadow]:
+        """Each distinct shadow once, however many signals hold it; a shadow's copy is not searched."""
+        shadows, waiting, visited = [], [self], set()
         while waiting:
             module = waiting.pop()
-            if module in seen:
+            if module in visited:
                 continue
-            seen.add(module)
+            visited.add(module)
             if isinstance(module, Shadow):
-                found.append(module)
+                shadows.append(module)
             else:
                 waiting += module.children()
-        return found[::-1]  # as they were made: the average last, for it follows the others
+        return shadows[::-1]  # in the order of construction: the average last, for it follows the others
 
     @property
     def averaged(self) -> tuple[nn.Module, nn.ModuleDict]:
-        """Trunk and signals to be used: the averaged ones where an average is kept, else the trained ones."""
+        """Trunk and signals for evaluation: the averaged ones if `average` is set, else the trained ones."""
         return tuple(self.average.copy) if self.average else (self.trunk, self.signals)
 
 
@@ -176,17 +178,17 @@ def weighted(loss: Tensor, weight: float) -> Tensor:
     return loss if weight == 1 else weight * loss
 
 
-def clip_grad_norm(weights: list[Tensor], most: float) -> None:
-    """Scale the gradients of these weights so that all together are at most as long. torch's own sorts them by device first,
-    which takes longer than the rest where the network is small."""
-    gradients = [weight.grad for weight in weights if weight.grad is not None]
+def clip_grad_norm(parameters: list[Tensor], max_norm: float) -> None:
+    """Scale the gradients so that their joint norm is at most `max_norm`. torch's own sorts them by device first, which takes
+    longer than the rest where the network is small."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
     if gradients:
-        length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        torch._foreach_div_(gradients, (length / most).clamp_min(1.0))
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        torch._foreach_div_(gradients, (norm / max_norm).clamp_min(1.0))
 
 
-def cosine(progress: float, warm: float = 0.05, last: float = 0.0) -> float:
-    """Linear warm-up over the first `warm` of training, then half a cosine down to `last`."""
-    if progress < warm:
-        return (progress + 1e-3) / (warm + 1e-3)
-    return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+def cosine_schedule(progress: float, warmup: float = 0.05, final: float = 0.0) -> float:
+    """Linear warm-up over the first `warmup` of training, then half a cosine down to `final`."""
+    if progress < warmup:
+        return (progress + 1e-3) / (warmup + 1e-3)
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))

@@ -26,7 +26,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from caudex.core.compute import Compute, counting
+from caudex.core.compute import Compute, count_flops
 from caudex.core.disk import digest, fsync_folder, pack_tensors, serialize_tensors, unpack_tensors, write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
@@ -129,7 +129,7 @@ class Run:
     def counting(self, *modules: nn.Module) -> Iterator[None]:
         """Add to the run's account what is computed meanwhile outside of `fit` (a teacher's labelling)."""
         started = time.perf_counter()
-        with counting(*modules) as counter:
+        with count_flops(*modules) as counter:
             yield
         self.add_cost(counter.flops, time.perf_counter() - started)
 

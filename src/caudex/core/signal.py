@@ -13,33 +13,35 @@ from caudex.core.registry import find_class
 
 
 class SignalOutput(NamedTuple):
-    """What one signal says of one batch."""
+    """The loss and the metrics of one signal on one batch."""
 
     loss: Tensor  # a scalar
     metrics: dict[str, Tensor | Callable[[], Tensor]] = {}  # noqa: RUF012 - scalars to be logged; never mutated.
-    # A function is asked once for each row of metrics, at its last step, for what would cost something at each step
+    # A function is called once for each row of metrics, at its last step: for metrics that cost time
     examples: Tensor | None = None  # one figure an example (TD errors), handed back to the source
 
 
 class Signal(nn.Module):
     """A head and the loss that teaches it, and through it the trunk.
 
-    A signal knows no data sets, files, devices or loops. `loss` returns `Taught`, or None for "not this step"; of
-    several processes none may be left without any signal that speaks while the others have one.
+    A signal knows no data sets, files, devices or loops. `loss` returns `SignalOutput`, or None for "not this step"; no
+    process of several may be left with None alone while the others have a loss.
     """
 
     weight: float = 1.0
-    """what the learner multiplies the loss by"""
+    """the learner multiplies the loss by it"""
     progress: float = 0.0
-    """how much of the training is over, in [0, 1]; the learner says it before it asks for a loss"""
+    """how much of the training is over, in [0, 1]; the learner sets it before it calls `loss`"""
     needs: str = "unlabelled"
     """which of a system's sources feeds this signal when it is added by `--also`: labelled, unlabelled, pairs, frames"""
 
     @classmethod
-    def from_spec(cls, what: str | None, facts: dict) -> Signal:
-        """Made from the command line's `NAME:what`; `facts` is what the system knows of its data."""
-        if what is not None:
-            raise CaudexError(f"--also {what!r} is neither a weight nor anything that this signal knows; say NAME:0.5.")
+    def from_spec(cls, argument: str | None, facts: dict) -> Signal:
+        """The signal of the command line's `NAME:argument`; `facts` is what the system knows of its data."""
+        if argument is not None:
+            raise CaudexError(
+                f"--also {argument!r} is neither a weight nor anything that this signal knows; say NAME:0.5."
+            )
         return cls(**cls.arguments_from(facts))
 
     @classmethod
@@ -51,31 +53,32 @@ class Signal(nn.Module):
         """Make the head, now that the trunk's widths are known."""
 
     def groups(self) -> list[dict]:
-        """Parameter groups with settings of their own (lr, betas, clip); all others are stepped with the trunk."""
+        """Parameter groups with settings of their own (lr, betas, max_grad_norm); all others are stepped with the trunk."""
         return []
 
     def chance_loss(self) -> float | None:
-        """The loss of one who learned nothing, drawn beside the curve (ln K for a K-way choice)."""
+        """The loss of a predictor that has learned nothing (ln K for K classes); plotted beside the curve."""
         return None
 
     def loss(self, trunk: nn.Module, batch) -> SignalOutput | None:
         raise NotImplementedError
 
 
-LEAST = 1 / 255**2
-"""of a squared error that another is measured by: one step of 8 bits, lest a still film or a black image count most"""
+MIN_SQUARED_ERROR = 1 / 255**2
+"""lower bound of a squared error that another is divided by: one step of 8 bits, so that a still video or a black image does not
+dominate"""
 
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
     """Within it gradients pass through `module` but not into it (an actor's loss through its critic)."""
-    learned = [p for p in module.parameters() if p.requires_grad]
-    for p in learned:
+    trainable = [p for p in module.parameters() if p.requires_grad]
+    for p in trainable:
         p.requires_grad_(False)
     try:
         yield
     finally:
-        for p in learned:
+        for p in trainable:
             p.requires_grad_(True)
 
 
@@ -84,33 +87,33 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(1) == labels).float().mean()
 
 
-def signal_from_spec(words: str, facts: dict) -> tuple[str, Signal]:
+def signal_from_spec(spec: str, facts: dict) -> tuple[str, Signal]:
     """`rotation`, `rotation:0.5`, `labels:colour:0.5` to a name and a signal with its weight.
 
-    Raises CaudexError as `meant` does, and where the data have no such thing.
+    Raises CaudexError as `parse_spec` does, and where the data lack what the signal needs.
     """
-    name, kind, what, weight = parse_spec(words)
-    signal = kind.from_spec(what, facts)
+    name, kind, argument, weight = parse_spec(spec)
+    signal = kind.from_spec(argument, facts)
     signal.weight = weight
     return name, signal
 
 
-def parse_spec(words: str) -> tuple[str, type[Signal], str | None, float]:
-    """Name, kind, what of it, and weight, as far as they are known before any data.
+def parse_spec(spec: str) -> tuple[str, type[Signal], str | None, float]:
+    """Name, class, argument and weight; needs no data.
 
     Raises CaudexError for an unknown name or a weight that is not positive.
     """
-    name, *rest = words.split(":")
+    name, *rest = spec.split(":")
     weight = 1.0
-    if rest and _number(rest[-1]) is not None:
-        weight = _number(rest.pop())
+    if rest and _parse_float(rest[-1]) is not None:
+        weight = _parse_float(rest.pop())
     if not 0 < weight < float("inf"):
-        raise CaudexError(f"--also {words}: a weight must be positive and finite; try {name}:0.5.")
+        raise CaudexError(f"--also {spec}: a weight must be positive and finite; try {name}:0.5.")
     return "-".join([name, *rest]), find_class("signals", name), rest[0] if rest else None, weight
 
 
-def _number(word: str) -> float | None:
+def _parse_float(text: str) -> float | None:
     try:
-        return float(word)
+        return float(text)
     except ValueError:
         return None

@@ -10,7 +10,7 @@ from caudex.core.errors import CaudexError
 
 
 class Features(NamedTuple):
-    """What a trunk hands out: one vector an example, named intermediates, and its memory."""
+    """What a trunk returns: one vector per example, named intermediate layers, and its recurrent state."""
 
     pooled: Tensor  # [B, width]
     layers: dict[str, Tensor] = {}  # noqa: RUF012 - maps, tokens or pairs by name; never mutated

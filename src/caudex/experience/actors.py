@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caudex.core.compute import counting
+from caudex.core.compute import count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.pool import exit_with_parent
@@ -147,7 +147,7 @@ class Actors:
         torch._foreach_copy_(actor.weights, self.state)
         self.since[actor.pipe] = self.given
         try:
-            actor.pipe.send(self.learner[0].measuring)
+            actor.pipe.send(self.learner[0].log_gradients)
         except OSError:
             raise self._lost(actor) from None
 
@@ -172,12 +172,12 @@ def act(make: Callable, seed: int, memory, pipe: Connection) -> None:
         weights, gradients = laid_out(memory, own, taught_ones)
         flops = 0.0
         while (measuring := heard(pipe)) is not None:
-            learner.measuring = measuring
+            learner.log_gradients = measuring
             torch._foreach_copy_(own, weights)
             acted = source.flops
             batch = next(source)
-            with counting(learner) if measuring or not flops else nullcontext() as counter:
-                taught = learner.teach(dict.fromkeys(learner.signals, batch))
+            with count_flops(learner) if measuring or not flops else nullcontext() as counter:
+                taught = learner.compute_gradients(dict.fromkeys(learner.signals, batch))
             flops = counter.flops if counter else flops  # every batch costs the same
             for gradient, parameter in zip(gradients, taught_ones):
                 gradient.zero_() if parameter.grad is None else gradient.copy_(parameter.grad)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from caudex.core.compute import Passes
+from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.core.run import derive_seed
@@ -106,7 +106,7 @@ class Histories:
         )
         self.trials, self.learner, self.name = trials, (learner,), name  # in a tuple: no part of this source
         self.batch, self.epochs, self.gamma, self.gae_lambda, self.seed = batch, epochs, gamma, gae_lambda, seed
-        self.rounds, self.acted, self.latest, self.waiting, self.ended, self.passes = 0, 0, 0, [], [], Passes()
+        self.rounds, self.acted, self.latest, self.waiting, self.ended, self.passes = 0, 0, 0, [], [], PassCounter()
         self.scale = Scale(trials.count, gamma)
 
     @property
@@ -153,7 +153,7 @@ class Histories:
                 going = torch.from_numpy(live).to(device)[rows]
                 trunk.keep(going.nonzero()[:, 0])
                 rows = rows[going]
-            with self.passes.of(f"draw {len(actions)}", learner, len(rows)):  # to attend to more costs more
+            with self.passes.count_pass(f"sample {len(actions)}", learner, len(rows)):  # to attend to more costs more
                 found = trunk(shown[-1].to(device)[rows]).pooled
                 chosen = signal.sample(found)
             features.append(placed(found, rows, trials.count))
@@ -167,7 +167,7 @@ class Histories:
             if found.terminated.any() and live.any():  # what they do from now on is not learned from
                 observations = trials.reset(seeds, found.terminated)
         whole, features, actions = (torch.stack(each, 1).to(device) for each in (shown, features, actions))
-        with self.passes.of("judge", learner, len(shown) * trials.count):
+        with self.passes.count_pass("evaluate_actions", learner, len(shown) * trials.count):
             own = signal.baseline and torch.cat([signal.baseline(part).pooled for part in whole.split(self.batch)])
             log_probs, values = signal.evaluate_actions(features, actions, own)  # [N, T]
         learner.train()

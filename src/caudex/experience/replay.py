@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caudex.core.compute import Passes
+from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.experience.buffer_files import Segments
@@ -60,7 +60,7 @@ class Replay:
         self.gamma, self.steps = gamma, steps
         self.priorities = Priorities(rows * count, priority) if priority else None
         self.generator, self.segments = np.random.default_rng(seed), folder and Segments(folder, self.memory)
-        self.samples_seen, self.owed, self.drawn, self.passes = 0, 0.0, None, Passes()
+        self.samples_seen, self.owed, self.drawn, self.passes = 0, 0.0, None, PassCounter()
 
     @property
     def flops(self) -> float:
@@ -86,7 +86,7 @@ class Replay:
             actions = signal.random_actions(len(before)).numpy()
         else:
             seen = torch.from_numpy(before).to(device)
-            with self.passes.of("explore", learner, len(before)):
+            with self.passes.count_pass("explore", learner, len(before)):
                 actions = signal.explore(learner.trunk, seen, learner.progress).cpu().numpy()
             self.owed += len(before) / self.every
         lived = runner.step(actions)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caudex.core.compute import Passes
+from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.experience.gae import Scale, gae
@@ -65,7 +65,7 @@ class Rollouts:
         check_memory("--horizon", horizon, 2.0 * horizon * runner.observations.nbytes)  # as it is filled, there are two
         self.batches = -(-self.steps // batch)
         self.generator = torch.Generator().manual_seed(seed)
-        self.acted, self.whole, self.passes = 0, None, Passes()
+        self.acted, self.whole, self.passes = 0, None, PassCounter()
         self.left, self.waiting = 0, []  # epochs of the whole that are still to come, batches of the one that is on
 
     @property
@@ -111,7 +111,7 @@ class Rollouts:
         learner.eval()
         for t in range(self.horizon):
             seen[t] = runner.observations
-            with self.passes.of("draw", learner, count):
+            with self.passes.count_pass("sample", learner, count):
                 features.append(trunk(torch.from_numpy(runner.observations).to(device)).pooled)
                 actions.append(signal.sample(features[t]))
             lived = runner.step(signal.clip_actions(actions[t]).cpu().numpy())
@@ -119,12 +119,12 @@ class Rollouts:
             if lived.truncated.any():
                 late.append((t, lived.truncated, lived.next_observations[lived.truncated]))
         features, actions = torch.stack(features), torch.stack(actions)
-        with self.passes.of("judge", learner, self.horizon * count):
+        with self.passes.count_pass("evaluate_actions", learner, self.horizon * count):
             log_probs, values = signal.evaluate_actions(
                 features, actions
             )  # [T, N], at once: small batches pay for each pass
         ends = np.concatenate([runner.observations, *(shown for _, _, shown in late)])
-        with self.passes.of("worth", learner, len(ends)):
+        with self.passes.count_pass("value", learner, len(ends)):
             told = signal.value(trunk(torch.from_numpy(ends).to(device)).pooled).cpu().numpy()
         own = values.cpu().numpy()
         next_values[:-1], next_values[-1] = own[1:], told[:count]

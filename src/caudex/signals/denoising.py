@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caudex.core.signal import LEAST, Signal, SignalOutput
+from caudex.core.signal import MIN_SQUARED_ERROR, Signal, SignalOutput
 from caudex.trunks import Decoder, channels_of
 
 
@@ -28,7 +28,7 @@ class Denoising(Signal):
 
     def loss(self, trunk, batch):
         noised = self.noised(batch.images)
-        left = (noised - batch.images).square().mean().clamp_min(LEAST)
+        left = (noised - batch.images).square().mean().clamp_min(MIN_SQUARED_ERROR)
         return SignalOutput((self.clean(trunk, noised) - batch.images).square().mean() / left)
 
     def noised(self, images: Tensor) -> Tensor:

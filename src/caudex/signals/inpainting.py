@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
-from caudex.core.signal import LEAST, Signal, SignalOutput, frozen
+from caudex.core.signal import MIN_SQUARED_ERROR, Signal, SignalOutput, frozen
 from caudex.trunks import Conv, Decoder, channels_of
 
 MASKS = ("centre", "random")
@@ -49,7 +49,7 @@ class Inpainting(Signal):
         images = batch.images
         hole, mean = self.hole(images), trunk.standardise.mean  # [B, 1, H, W], [C, 1, 1]
         fill = self.fill(trunk, torch.where(hole, mean, images))
-        left = ((mean - images).square() * hole).mean().clamp_min(LEAST)
+        left = ((mean - images).square() * hole).mean().clamp_min(MIN_SQUARED_ERROR)
         error = ((fill - images).square() * hole).mean() / left
         if not self.adversarial:
             return SignalOutput(error)

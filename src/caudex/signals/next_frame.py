@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
-from caudex.core.signal import LEAST, Signal, SignalOutput
+from caudex.core.signal import MIN_SQUARED_ERROR, Signal, SignalOutput
 from caudex.core.trunk import Features
 from caudex.trunks import Decoder, channels_of
 
@@ -37,7 +37,7 @@ class NextFrame(Signal):
         before, true = batch.frames[:, :-1], batch.frames[:, -1]
         if before.shape[1] != self.before:
             raise CaudexError(f"windows of {self.before + 1} frames are needed, not {before.shape[1] + 1}.")
-        copied = (before[:, -1] - true).square().mean().clamp_min(LEAST)
+        copied = (before[:, -1] - true).square().mean().clamp_min(MIN_SQUARED_ERROR)
         error = (self.predict(trunk, before) - true).square().mean()
         return SignalOutput(error / copied, {"squared error": error, "of a copy": copied})
 

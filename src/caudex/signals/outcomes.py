@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.core.signal import LEAST
+from caudex.core.signal import MIN_SQUARED_ERROR
 from caudex.signals.policies import layers
 
 
@@ -27,4 +27,4 @@ class Outcome(nn.Module):
 
 def over_variance(told: Tensor, true: Tensor) -> Tensor:
     """Squared error of [M, ...] over the variance in the batch: 1 for one who always says the mean."""
-    return (told - true).square().mean() / true.var(0, correction=0).mean().clamp_min(LEAST)
+    return (told - true).square().mean() / true.var(0, correction=0).mean().clamp_min(MIN_SQUARED_ERROR)

@@ -145,7 +145,7 @@ class NoisyLinear(nn.Linear):
         weight = self.weight + self.weight_deviation * torch.outer(other, one)
         return F.linear(x, weight, self.bias + self.bias_deviation * other)
 
-    def flops_of(self, inputs, output):
+    def forward_flops(self, inputs, output):
         return 2 * output.numel() * self.in_features
 
 

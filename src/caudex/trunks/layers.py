@@ -86,7 +86,7 @@ class Tied(nn.Module):
     def forward(self, features: Tensor, table: Tensor) -> Tensor:
         return F.linear(features, table)
 
-    def flops_of(self, inputs, output):
+    def forward_flops(self, inputs, output):
         return 2 * output.numel() * inputs[0].shape[-1]
 
 

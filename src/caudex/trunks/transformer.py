@@ -79,7 +79,7 @@ class Attention(nn.Module):
         )
         return self.outer(made.transpose(1, 2).reshape(batch, length, width))
 
-    def flops_of(self, inputs, output):
+    def forward_flops(self, inputs, output):
         """Queries with keys, weights with values; the linear maps count for themselves."""
         batch, length, width = output.shape
         before = inputs[2].length if len(inputs) > 2 and inputs[2] else 0

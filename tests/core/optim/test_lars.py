@@ -17,7 +17,7 @@ from caudex.trunks import ResNet
 
 def test_two_steps_by_hand():
     matrix, bias = number([3.0, 4.0]), number(1.0)
-    optimizer = LARS([matrix, bias], lr=2.0, momentum=0.5, weight_decay=0.5, trust=0.1)
+    optimizer = LARS([matrix, bias], lr=2.0, momentum=0.5, weight_decay=0.5, trust_coefficient=0.1)
     # with decay (2.5, -5) + 0.5 (3, 4) = (4, -3): both norms are 5, the ratio is 0.1; the bias has neither
     step(optimizer, matrix=[[2.5, -5.0]], bias=[3.0])
     assert matrix.tolist() == [pytest.approx([3 - 0.8, 4 + 0.6])]
@@ -41,7 +41,7 @@ def test_the_length_of_a_step_is_that_of_the_weights_not_of_the_gradient():
     before = [weight.detach().clone() for weight in weights]
     for weight, factor in zip(weights, (1e-4, 1e4)):
         weight.grad = factor * torch.randn_like(weight)
-    LARS(weights, lr=0.2, weight_decay=0.0, trust=0.01).step()
+    LARS(weights, lr=0.2, weight_decay=0.0, trust_coefficient=0.01).step()
     for weight, old in zip(weights, before):
         assert (weight - old).norm().item() == pytest.approx(0.2 * 0.01 * old.norm().item(), rel=1e-3)
 
@@ -53,12 +53,12 @@ def test_what_has_no_gradient_rests():
     at = silent.tolist()
     step(optimizer, matrix=[[1.0, 0.0]], silent=None)
     assert silent.tolist() == at
-    assert optimizer.state[silent]["velocity"].abs().sum() > 0
+    assert optimizer.state[silent]["momentum_buffer"].abs().sum() > 0
 
 
 def test_a_closure_is_called_with_gradients():
     weight = number([3.0, 4.0])
-    optimizer = LARS([weight], lr=1.0, weight_decay=0.0, trust=0.1)
+    optimizer = LARS([weight], lr=1.0, weight_decay=0.0, trust_coefficient=0.1)
 
     def closure():
         loss = weight.sum()
@@ -81,7 +81,7 @@ class Small(Signal):
 
 def a_learner():
     torch.manual_seed(0)
-    return Learner(ResNet(1, width=4, depth=1), {"small": Small()}, partial(LARS, lr=1.0), clip=None)
+    return Learner(ResNet(1, width=4, depth=1), {"small": Small()}, partial(LARS, lr=1.0), max_grad_norm=None)
 
 
 def test_a_resumed_training_is_the_same_bit_for_bit():

@@ -10,7 +10,7 @@ from caudex.core.optim.rmsprop import RMSprop
 
 def test_rmsprop_divides_by_the_deviation_of_the_gradient():
     weight, still = number(1.0, 2.0), number(5.0)
-    optimizer = RMSprop([weight, still], lr=0.5, decay=0.9, least=0.01, centred=True)
+    optimizer = RMSprop([weight, still], lr=0.5, alpha=0.9, eps=0.01, centered=True)
     step(optimizer, weight=[1.0, -2.0], still=None)
     # means 0.1 g, squares 0.1 g^2: the variances are 0.09 g^2
     first = [1 - 0.5 / sqrt(0.09 + 0.01), 2 + 1.0 / sqrt(0.36 + 0.01)]

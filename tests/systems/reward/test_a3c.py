@@ -41,7 +41,7 @@ def _small_and_importable(monkeypatch):
 
 def test_two_steps_of_rmsprop_by_hand():
     weight, silent = nn.Parameter(torch.tensor([2.0])), nn.Parameter(torch.tensor([1.0]))
-    optimizer = RMSprop([weight, silent], lr=0.1, decay=0.75, least=3.0)
+    optimizer = RMSprop([weight, silent], lr=0.1, alpha=0.75, eps=3.0)
     weight.grad = torch.tensor([2.0])
     optimizer.step()  # the mean square is a quarter of 4
     assert weight.item() == approx(2 - 0.1 * 2 / 2)
@@ -55,7 +55,7 @@ def test_a_step_over_the_mean_is_that_over_the_sum_with_smaller_epsilon_and_norm
     # so that --scale paper is what was published for the sum over five steps
     def moved(gradients, scale):
         weight = nn.Parameter(torch.ones(3))
-        optimizer = RMSprop([weight], lr=0.1, decay=0.99, least=0.1 / scale**2)
+        optimizer = RMSprop([weight], lr=0.1, alpha=0.99, eps=0.1 / scale**2)
         for gradient in gradients:
             weight.grad = gradient / scale
             nn.utils.clip_grad_norm_([weight], 40 / scale)

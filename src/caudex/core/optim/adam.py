@@ -1,4 +1,4 @@
-"""Adam for small networks, where what stands around a step costs more than the step."""
+"""Adam for small networks, where the overhead of a step costs more than the step."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Adam(torch.optim.Adam):
         self, params: Iterable, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
     ):
         super().__init__(params, lr, betas, eps, weight_decay=0.0, fused=True)
-        joined: dict[str, dict] = {}
+        groups: dict[str, dict] = {}
         for group in self.param_groups:
             settings = str(sorted((name, value) for name, value in group.items() if name != "params"))
-            joined.setdefault(settings, {**group, "params": []})["params"] += group["params"]
-        self.param_groups[:] = joined.values()
+            groups.setdefault(settings, {**group, "params": []})["params"] += group["params"]
+        self.param_groups[:] = groups.values()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> None:
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
-            states = [self.state[weight] or self._begun(weight) for weight in weights]
+            states = [self.state[weight] or self._init_state(weight) for weight in weights]
             steps, means, squares = ([state[name] for state in states] for name in ("step", "exp_avg", "exp_avg_sq"))
             if not weights:
                 continue
@@ -41,7 +41,7 @@ class Adam(torch.optim.Adam):
 
     step.hooked = True  # else torch wraps it for its profiler, at as much as the kernel costs
 
-    def _begun(self, weight: Tensor) -> dict:
+    def _init_state(self, weight: Tensor) -> dict:
         self.state[weight]["step"] = torch.zeros((), device=weight.device)
         self.state[weight] |= {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
         return self.state[weight]

@@ -14,7 +14,7 @@ from torch.optim import AdamW
 from caudex import trunks
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.system import System, check_range
 from caudex.data import SEGMENTS, SceneBatches, Scenes
@@ -87,7 +87,7 @@ class DenseHeads(System):
     def learner(self, facts: dict, tasks: Sequence[str] = tuple(TASKS)) -> Learner:
         trunk = trunks.ResNet(facts["shape"][0], self.width, self.depth, stride=self.stride)
         signals = {task: TASKS[task]() for task in tasks}
-        return Learner(trunk, signals, partial(AdamW, lr=self.lr, fused=True), cosine, average=self.average)
+        return Learner(trunk, signals, partial(AdamW, lr=self.lr, fused=True), cosine_schedule, average=self.average)
 
     def model(self, facts: dict) -> Encoder:
         return Encoder(self.learner(facts), facts)

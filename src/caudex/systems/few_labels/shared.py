@@ -11,7 +11,7 @@ from caudex import data, views
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit, restore
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.system import check_range, load, open_run
 from caudex.core.trunk import Trunk
@@ -75,7 +75,7 @@ def learner(settings: FewLabels, facts: dict, width: int | None = None) -> Learn
     trunk = network(settings, facts, width, settings.dropout, settings.survival)
     signals = settings.joined({"labels": Labels(len(facts["classes"]))}, facts)
     optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay, fused=True)
-    return Learner(trunk, signals, optimizer, cosine, average=settings.average)
+    return Learner(trunk, signals, optimizer, cosine_schedule, average=settings.average)
 
 
 def from_labels(run: Run, settings: FewLabels, split: Split, budget: dict) -> Classifier:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from caudex.core.fit import fit
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run, derive_seed
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Features, Trunk
@@ -101,7 +101,7 @@ class TwoMoons(System):
         return fit(made, {"labels": source}, **self.budget(1 / (1 + self.rounds)), run=run)
 
     def model(self, facts: dict) -> Learner:
-        return Learner(Waves(self.length), {"labels": Labels(2)}, partial(AdamW, lr=self.lr), cosine)
+        return Learner(Waves(self.length), {"labels": Labels(2)}, partial(AdamW, lr=self.lr), cosine_schedule)
 
     def draw(self, run: Run, tell: dict, right: dict, points: Tensor, labels: Tensor) -> None:
         (left, low), (end, high) = (points.amin(0) - 0.25).tolist(), (points.amax(0) + 0.25).tolist()

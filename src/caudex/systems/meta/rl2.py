@@ -113,7 +113,7 @@ class RL2(Sizes, System):
         else:
             policy = TrustRegion(facts["actions"], (), self.region, baseline=baseline)
         signals, optimizer = self.joined({"policy": policy}, facts), partial(Adam, lr=self.lr, eps=1e-5)
-        return Learner(self.trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
+        return Learner(self.trunk(facts), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
 
     def trunk(self, facts: dict) -> Recurrent:
         actions = facts["actions"]

@@ -16,7 +16,7 @@ from caudex import data, trunks
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
@@ -96,7 +96,7 @@ class NextFrame(System):
     def learner(self, facts: dict) -> Learner:
         trunk = trunks.ResNet(facts["shape"][0], self.width, self.depth, stride=self.stride)
         signals = self.joined({"next-frame": Signal(self.before)}, facts)
-        return Learner(trunk, signals, partial(AdamW, lr=self.lr, fused=True), cosine, average=self.average)
+        return Learner(trunk, signals, partial(AdamW, lr=self.lr, fused=True), cosine_schedule, average=self.average)
 
     def model(self, facts: dict) -> Encoder:
         return Encoder(self.learner(facts), facts)

@@ -14,7 +14,7 @@ from caudex import data, views
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.optim.lars import LARS
 from caudex.core.run import Run
 from caudex.core.signal import Signal
@@ -164,7 +164,7 @@ def learner(settings: Pretraining, facts: dict, signals: Mapping[str, Signal]) -
     """The trunk with these heads; on half a cosine, weights averaged. Only AdamW's gradients are clipped."""
     optimizer = partial(OPTIMIZERS[settings.optimizer], lr=settings.lr, weight_decay=settings.decay)
     clip = 1.0 if settings.optimizer == "adamw" else None
-    return Learner(network(settings, facts), signals, optimizer, cosine, clip, settings.average)
+    return Learner(network(settings, facts), signals, optimizer, cosine_schedule, clip, settings.average)
 
 
 def mild(settings: Pretraining, facts: dict) -> views.Compose:

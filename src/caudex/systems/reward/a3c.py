@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from caudex.core.compute import elsewhere
+from caudex.core.compute import add_external_flops
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
@@ -90,9 +90,9 @@ class A3C(OnEnv, System):
     def learner(self, facts: dict) -> Learner:
         policy = ActorCritic(facts["actions"], reward.hidden(facts), self.entropy)
         signals = reward.all_signals(self, {"policy": policy}, facts)
-        optimizer = partial(RMSprop, lr=self.lr, decay=0.99, least=self.epsilon)
+        optimizer = partial(RMSprop, lr=self.lr, alpha=0.99, eps=self.epsilon)
         trunk = reward.trunk(facts, 256, LAYERS)
-        return Learner(trunk, signals, optimizer, lambda progress: 1 - progress, clip=self.norm)
+        return Learner(trunk, signals, optimizer, lambda progress: 1 - progress, max_grad_norm=self.norm)
 
     def check(self) -> None:
         super().check()
@@ -112,6 +112,6 @@ def step(learner: Learner, batches: Mapping) -> dict[str, SignalOutput]:
     found = batches["policy"]
     for parameter, gradient in zip(learned(learner), found.parts):
         parameter.grad = gradient
-    elsewhere(found.flops)
-    learner.move()
+    add_external_flops(found.flops)
+    learner.apply_gradients()
     return found.taught

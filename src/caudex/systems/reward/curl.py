@@ -111,7 +111,7 @@ class CURL(OnReplay, System):
             signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear, features=self.features)
             signals["contrast"].weight = self.contrast
         trunk = self.trunk(tuple(facts["shape"]), "count" in facts["actions"])
-        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr), clip=None)
+        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def policy(self, actions: dict) -> Signal:
         """SAC for robots; where one chooses among actions, all of Rainbow."""

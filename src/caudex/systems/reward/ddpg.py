@@ -59,7 +59,7 @@ class DDPG(OnReplay, System):
     def learner(self, facts: dict) -> Learner:
         policy = DeterministicPolicy(facts["actions"], self.width, self.noise, self.decay, self.decaying, self.actor_lr)
         signals = reward.all_signals(self, {"policy": policy}, facts)
-        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), clip=None)
+        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def check(self) -> None:
         super().check()

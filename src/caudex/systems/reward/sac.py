@@ -63,7 +63,7 @@ class SAC(OnReplay, System):
     def learner(self, facts: dict) -> Learner:
         policy = SoftActorCritic(facts["actions"], (self.width, self.width), self.temperature, self.decay)
         signals = reward.all_signals(self, {"policy": policy}, facts)
-        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), clip=None)
+        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def check(self) -> None:
         super().check()

@@ -33,7 +33,7 @@ from caudex.views import Moved
 
 EPISODES = 20
 """played at the end"""
-OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, decay=0.95, least=0.01, centred=True)}
+OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, alpha=0.95, eps=0.01, centered=True)}
 ENCODERS = {"nature": None, "efficient": EFFICIENT}
 
 ATARI = {
@@ -209,7 +209,7 @@ def proximal(settings: OnRollouts, facts: dict) -> Learner:
     policy = ClippedPolicy(facts["actions"], hidden(facts), settings.entropy, clip=settings.clip)
     optimizer = partial(Adam, lr=settings.lr, eps=1e-5)
     signals = all_signals(settings, {"policy": policy}, facts)
-    return Learner(trunk(facts), signals, optimizer, lambda progress: 1 - progress, clip=0.5)
+    return Learner(trunk(facts), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
 
 
 def replay_source(settings: OnReplay, runner: EnvRunner, learner: Learner, run: Run, **further) -> Replay:
@@ -238,7 +238,9 @@ def values(settings: OnValues, facts: dict) -> Learner:
         settings.target_interval, settings.final_epsilon, settings.exploration_fraction, settings.noise,
     )  # fmt: skip
     signals = all_signals(settings, {"policy": signal}, facts)
-    return Learner(body, signals, partial(OPTIMIZERS[settings.optimizer], lr=settings.lr), clip=settings.clip or None)
+    return Learner(
+        body, signals, partial(OPTIMIZERS[settings.optimizer], lr=settings.lr), max_grad_norm=settings.clip or None
+    )
 
 
 def by_values(settings: OnValues, run: Run) -> Agent:

@@ -54,7 +54,7 @@ class TRPO(OnEnv, System):
 
     def learner(self, facts: dict) -> Learner:
         policy = TrustRegion(facts["actions"], reward.hidden(facts), self.size)
-        return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr), clip=None)
+        return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def check(self) -> None:
         super().check()

@@ -18,7 +18,7 @@ from caudex import data
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fetch import cache_folder
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.system import check_range
@@ -123,7 +123,7 @@ def facts_of(settings: OnTexts, texts: Texts, made: dict) -> dict:
 def learner(settings: OnTexts, facts: dict, signals: Mapping[str, Signal], betas=(0.9, 0.95), last=0.1) -> Learner:
     """A transformer under these signals: AdamW, warmed up, then half a cosine down to a tenth of the learning rate."""
     optimizer = partial(AdamW, lr=settings.lr, betas=betas, weight_decay=settings.decay, fused=True)
-    return Learner(Transformer(**facts["trunk"]), signals, optimizer, partial(cosine, last=last))
+    return Learner(Transformer(**facts["trunk"]), signals, optimizer, partial(cosine_schedule, final=last))
 
 
 def worth(model: LanguageModel, texts: LabelledTexts, seed: int, most: int = 4000) -> float:

@@ -17,7 +17,7 @@ from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit, restore
 from caudex.core.hardware import launch_fabric
-from caudex.core.learner import Learner, cosine
+from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.system import System, check_range, load
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encoded
@@ -154,7 +154,7 @@ class TextLabels(System):
     def learner(self, facts: dict, lr: float) -> Learner:
         optimizer = partial(AdamW, lr=lr, weight_decay=self.decay, fused=True)
         labels = {"labels": signals.Labels(len(facts["classes"]))}
-        return Learner(Transformer(**facts["trunk"]), labels, optimizer, partial(cosine, warm=0.1))
+        return Learner(Transformer(**facts["trunk"]), labels, optimizer, partial(cosine_schedule, warmup=0.1))
 
     def model(self, facts: dict) -> TextClassifier:
         return TextClassifier(self.learner(facts, self.lr), facts)
