@@ -56,7 +56,9 @@ def batch(count=6, width=3, seed=0):
 
 
 def learner(kind, trunk=None, optimizer=partial(SGD, lr=0.1), actions=ACTIONS, **settings):
-    return Learner(trunk or MLP(3, (8,)), {"policy": kind(actions, (16, 16), **settings)}, optimizer, max_grad_norm=None)
+    return Learner(
+        trunk or MLP(3, (8,)), {"policy": kind(actions, (16, 16), **settings)}, optimizer, max_grad_norm=None
+    )
 
 
 def constant(network, *values):

@@ -27,12 +27,12 @@ class ActorCritic(Signal):
         self,
         actions: Mapping,
         hidden: Sequence[int] = (),
-        entropy: float = 0.01,
-        value: float = 0.5,
+        entropy_coef: float = 0.01,
+        value_coef: float = 0.5,
         baseline: nn.Module | None = None,
     ):
         super().__init__()
-        self.actions, self.hidden, self.entropy, self.value_weight = actions, hidden, entropy, value
+        self.actions, self.hidden, self.entropy_coef, self.value_coef = actions, hidden, entropy_coef, value_coef
         self.baseline = baseline
 
     def build(self, trunk):
@@ -44,7 +44,7 @@ class ActorCritic(Signal):
         gain = (batch.advantages * policy.log_prob(batch.actions)).mean()
         error, entropy = F.mse_loss(values, batch.returns), policy.entropy().mean()
         figures = {"entropy": entropy, "explained": lambda: explained(values, batch.returns)}
-        return SignalOutput(self.value_weight * error - gain - self.entropy * entropy, figures)
+        return SignalOutput(self.value_coef * error - gain - self.entropy_coef * entropy, figures)
 
     def both(self, trunk: nn.Module, observations: Tensor):
         """The distribution over actions, and values [B]."""
@@ -83,13 +83,13 @@ class ClippedPolicy(ActorCritic):
         self,
         actions: Mapping,
         hidden: Sequence[int] = (),
-        entropy: float = 0.0,
-        value: float = 0.5,
+        entropy_coef: float = 0.0,
+        value_coef: float = 0.5,
         clip: float = 0.2,
         fading: bool = False,
         baseline: nn.Module | None = None,
     ):
-        super().__init__(actions, hidden, entropy, value, baseline)
+        super().__init__(actions, hidden, entropy_coef, value_coef, baseline)
         self.clip, self.fading = clip, fading
 
     def loss(self, trunk, batch):
@@ -99,10 +99,10 @@ class ClippedPolicy(ActorCritic):
         kept = ratio.detach().clamp(1 - self.clip, 1 + self.clip)
         least = torch.where(kept * advantages < ratio.detach() * advantages, kept, ratio)
         gain = (least * advantages).mean()  # the minimum of equation 7; where it is that of `kept`, nothing is learned
-        loss = self.value_weight * F.mse_loss(values, batch.returns) - gain
-        if self.entropy:
+        loss = self.value_coef * F.mse_loss(values, batch.returns) - gain
+        if self.entropy_coef:
             left = 1 - self.progress if self.fading else 1.0
-            loss = loss - left * self.entropy * policy.entropy().mean()
+            loss = loss - left * self.entropy_coef * policy.entropy().mean()
         figures = {
             "entropy": lambda: policy.entropy().mean(),
             "kl": lambda: (ratio - 1 - change).mean(),  # Schulman 2020: its mean is right, its variance small
