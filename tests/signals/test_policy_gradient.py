@@ -14,7 +14,7 @@ from caudex.trunks import Identity
 
 
 def test_a_clipped_action_gains_no_more():
-    signal = ClippedPolicy({"count": 2}, entropy=0.0, value=0.0, clip=0.2)
+    signal = ClippedPolicy({"count": 2}, entropy_coef=0.0, value_coef=0.0, clip=0.2)
     learner = Learner(Identity(2), {"policy": signal})
     x, actions = torch.randn(8, 2), torch.arange(8) % 2
     log_probs = signal.both(learner.trunk, x)[0].log_prob(actions).detach()
@@ -32,7 +32,7 @@ def test_a_clipped_action_gains_no_more():
 
 
 def test_the_bonus_on_entropy_fades_as_training_goes():
-    learner = Learner(Identity(2), {"policy": ClippedPolicy({"count": 2}, entropy=1.0, value=0.0, fading=True)})
+    learner = Learner(Identity(2), {"policy": ClippedPolicy({"count": 2}, entropy_coef=1.0, value_coef=0.0, fading=True)})
     nothing = torch.zeros(8)
     batch = Rollout(torch.randn(8, 2), torch.arange(8) % 2, nothing, nothing, nothing, nothing)
 
