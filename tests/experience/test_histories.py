@@ -47,7 +47,7 @@ def test_what_is_left_out_as_trials_end_changes_nothing_of_the_others(core, monk
     with torch.no_grad():  # each trial by itself, in one call
         features = torch.cat([learner.trunk(whole.of(torch.tensor([i])).observations).pooled for i in range(64)])
         together = learner.trunk(whole.observations).pooled
-        log_probs, values = learner.signals["policy"].judge(features, whole.actions)
+        log_probs, values = learner.signals["policy"].evaluate_actions(features, whole.actions)
     torch.testing.assert_close(together, features, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(whole.log_probs, log_probs, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(whole.values, values, atol=1e-5, rtol=1e-4)
@@ -98,7 +98,7 @@ def test_trials_of_different_lengths_give_their_real_steps():
     history = next(source)
     lengths = history.observations.lengths
     assert source.samples_seen == int(lengths.sum()) == len(history.actions) == len(history.advantages)
-    log_probs, _ = learner.signals["policy"].judge(learner.trunk(history.observations).pooled, history.actions)
+    log_probs, _ = learner.signals["policy"].evaluate_actions(learner.trunk(history.observations).pooled, history.actions)
     torch.testing.assert_close(log_probs, history.log_probs, rtol=1e-4, atol=1e-5)
 
 

@@ -87,7 +87,7 @@ def by_the_paper(learner, runner) -> tuple:
         lived = runner.step(action.numpy())
         assert not lived.begun.any()
         steps.append((policy.log_prob(action), policy.entropy(), value, lived.rewards.item()))
-    result = signal.worth(learner.trunk(torch.from_numpy(runner.observations)).pooled).detach()
+    result = signal.value(learner.trunk(torch.from_numpy(runner.observations)).pooled).detach()
     loss = 0
     for log_prob, entropy, value, paid in reversed(steps):
         result = paid + GAMMA * result
