@@ -98,7 +98,9 @@ def test_trials_of_different_lengths_give_their_real_steps():
     history = next(source)
     lengths = history.observations.lengths
     assert source.samples_seen == int(lengths.sum()) == len(history.actions) == len(history.advantages)
-    log_probs, _ = learner.signals["policy"].evaluate_actions(learner.trunk(history.observations).pooled, history.actions)
+    log_probs, _ = learner.signals["policy"].evaluate_actions(
+        learner.trunk(history.observations).pooled, history.actions
+    )
     torch.testing.assert_close(log_probs, history.log_probs, rtol=1e-4, atol=1e-5)
 
 

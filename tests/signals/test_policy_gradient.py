@@ -32,7 +32,9 @@ def test_a_clipped_action_gains_no_more():
 
 
 def test_the_bonus_on_entropy_fades_as_training_goes():
-    learner = Learner(Identity(2), {"policy": ClippedPolicy({"count": 2}, entropy_coef=1.0, value_coef=0.0, fading=True)})
+    learner = Learner(
+        Identity(2), {"policy": ClippedPolicy({"count": 2}, entropy_coef=1.0, value_coef=0.0, fading=True)}
+    )
     nothing = torch.zeros(8)
     batch = Rollout(torch.randn(8, 2), torch.arange(8) % 2, nothing, nothing, nothing, nothing)
 
