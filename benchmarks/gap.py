@@ -29,7 +29,8 @@ from torch.optim import AdamW
 from caudex import envs as envs
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
-from caudex.core.run import Run, derive_seed
+from caudex.core.run import Run
+from caudex.core.seeds import derive_seed
 from caudex.core.system import System, finish, load, start
 from caudex.envs.control.suite import TASKS
 from caudex.experience import EnvRunner

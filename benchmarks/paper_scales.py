@@ -121,11 +121,11 @@ def rewards(count: int = 10) -> Iterator[Case]:
         paper = scaled(name, scale)
         try:
             env = envs.with_camera(paper.env) if name == "curl" else paper.env
-            runner, facts = reward.make_envs(replace(paper, num_envs=1), Run("", 0), env)
+            runner, spec = reward.make_envs(replace(paper, num_envs=1), Run("", 0), env)
         except CaudexError as error:
             print(f"{name} {scale} is left out: {error}", flush=True)
             continue
-        learner, shown = paper.learner(facts), torch.from_numpy(runner.observations)
+        learner, shown = paper.learner(spec), torch.from_numpy(runner.observations)
         signal, seen = learner.signals["policy"], shown.repeat(count, *[1] * (shown.ndim - 1))
         actions, zeros = (
             torch.from_numpy(np.stack([runner.env.action.sample() for _ in range(count)])),

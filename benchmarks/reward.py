@@ -59,8 +59,8 @@ def ours(env: str, steps: int) -> float:
         run = Run(folder, 0)
         run.quiet = True
         system = PPO(env=env, total_steps=steps, num_envs=COUNT)
-        runner, facts = reward.make_envs(system, run)
-        learner = system.learner(facts)
+        runner, spec = reward.make_envs(system, run)
+        learner = system.learner(spec)
         source = Rollouts(runner, learner, "policy", system.horizon, system.batch, system.epochs, scaled=True)
         begun = time.perf_counter()
         fit(learner, {"policy": source}, samples=steps)
@@ -88,8 +88,8 @@ def our_dqn(env: str, steps: int) -> float:
         run = Run(folder, 0)
         run.quiet = True
         system = DQN(env=env, total_steps=steps, num_envs=1, every=1, learning_starts=100)
-        runner, facts = reward.make_envs(system, run)
-        learner = system.learner(facts)
+        runner, spec = reward.make_envs(system, run)
+        learner = system.learner(spec)
         source = reward.replay_source(system, runner, learner, run)
         begun = time.perf_counter()
         fit(learner, {"policy": source}, samples=steps)

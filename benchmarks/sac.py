@@ -39,8 +39,8 @@ def ours(seed: int, count: int) -> tuple[tuple, tuple]:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, seed)
         run.quiet = True
-        runner, facts = reward.make_envs(settings, run)
-        learner = settings.learner(facts)
+        runner, spec = reward.make_envs(settings, run)
+        learner = settings.learner(spec)
         source = reward.replay_source(settings, runner, learner, run)
         batch = next(source)
         fit(learner, {"policy": source}, steps=50)

@@ -57,7 +57,7 @@ def together(begun: str, seed: int) -> dict[str, float]:
         systems = {task: asked(task, begun, seed) for task in TASKS}
         model = systems["films"].begun(run)
         texts = {task: system.texts(model) for task, system in systems.items()}
-        heads = {task: signals.Labels(len(facts["classes"])) for task, (_, _, facts) in texts.items()}
+        heads = {task: signals.Labels(len(spec.classes)) for task, (_, _, spec) in texts.items()}
         trunk, settings = Transformer(**texts["films"][2]["trunk"]), systems["films"]
         with run.seeded("weights"):
             optimizer = partial(AdamW, lr=0.04 / model.trunk.width, weight_decay=settings.decay, fused=True)
@@ -70,7 +70,7 @@ def together(begun: str, seed: int) -> dict[str, float]:
             for task, (known, _, _) in texts.items()
         }
         fit(learner, sources, steps=STEPS, run=run)
-        return {task: TextClassifier(learner, facts, task).accuracy(test) for task, (_, test, facts) in texts.items()}
+        return {task: TextClassifier(learner, spec, task).accuracy(test) for task, (_, test, spec) in texts.items()}
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from helpers.cli_runs import QUICK, SMALL, wait
 from helpers.command_line import CAUDEX, assert_refused, run_cli
 
@@ -77,7 +76,7 @@ def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
     assert all(
         words in said.out for words in ("linear probe, stage1", "20 nearest neighbours", "fine-tuned with 136 labels")
     )
-    settings = yaml.safe_load((said.run / "settings.yaml").read_text())["settings"]
+    settings = json.loads((said.run / "settings.json").read_text())["settings"]
     assert (settings["start"], settings["width"], settings["data"]) == ("first", 4, "digits")
     assert "What each layer is worth" in (said.run / "report.html").read_text()
     assert_refused("probe", "nowhere", because="nowhere is not a run folder")

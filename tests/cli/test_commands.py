@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from helpers.cli_runs import QUICK, SMALL
 from helpers.command_line import CAUDEX, assert_refused, run_cli
 from helpers.photos import ENDINGS, snap
@@ -28,7 +27,7 @@ def test_the_two_commands_of_the_readme():
     assert all(word in said.stdout for word in ("noisy-student", "supervised", "gain"))
     assert "Traceback" not in said.stderr
     run = Path("runs/noisy-student-1")
-    assert yaml.safe_load((run / "settings.yaml").read_text())["settings"]["rounds"] == 1
+    assert json.loads((run / "settings.json").read_text())["settings"]["rounds"] == 1
     assert "<h2>Results</h2>" in (run / "report.html").read_text()
     Image.fromarray(np.full((8, 8), 200, dtype=np.uint8)).save("new.png")
     rows = run_cli("predict", run, "new.png").out
@@ -36,7 +35,7 @@ def test_the_two_commands_of_the_readme():
 
 
 def test_a_folder_of_photos_trains_and_predicts(trained, album):
-    assert json.loads((trained / "facts.json").read_text())["classes"] == ["cat", "dog"]
+    assert json.loads((trained / "spec.json").read_text())["classes"] == ["cat", "dog"]
     files = sorted((album / "unlabelled").rglob("*.*"))
     said = run_cli("predict", trained, "--csv", "told.csv", *files)
     assert (said.out, said.err) == ("told.csv\n", "")
@@ -63,7 +62,7 @@ def test_labels_in_a_table_and_a_second_column_of_labels(album):
     Path("few.csv").write_text("\n".join(rows))
     settings = ("--data", album, "--labels", "few.csv", *QUICK)
     run = run_cli("train", "two-heads", *settings, "--also", "labels:colour:0.5", "--also", "rotation:0.1").run
-    assert json.loads((run / "facts.json").read_text())["columns"]["colour"] == ["blue", "yellow"]
+    assert json.loads((run / "spec.json").read_text())["columns"]["colour"] == ["blue", "yellow"]
     about = json.loads((run / "stages" / "two-heads" / "about.json").read_text())
     assert about["weights"] == {"labels": 1.0, "labels-colour": 0.5, "rotation": 0.1}
 
@@ -82,9 +81,9 @@ def test_no_settings_of_training_are_needed_to_run_the_others(trained, album, co
     assert said.err == f"caudex: {copy} is not finished; `caudex resume {copy}` goes on with it.\n"
     assert "(not finished)" in " ".join(said.out.split())
     Path("finished.json").rename(copy / "finished.json")
-    settings = yaml.safe_load((copy / "settings.yaml").read_text())
+    settings = json.loads((copy / "settings.json").read_text())
     settings["settings"]["lr"] = 0.5
-    (copy / "settings.yaml").write_text(yaml.safe_dump(settings))
+    (copy / "settings.json").write_text(json.dumps(settings))
     table = run_cli("compare", copy, trained).out
     assert "lr" in table and "0.5" in table and "0.003" in table
     places = [table.index(word) for word in ("┃ results", "noisy-student", "┃ cost", "TFLOP", "┃ settings", "--lr")]

@@ -1,10 +1,10 @@
 """Run folders that are wrong, or were tampered with."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
-import yaml
 from helpers.cli_runs import SMALL
 from helpers.command_line import assert_refused, invoke, model_bytes, run_cli
 from PIL import Image
@@ -53,16 +53,16 @@ def test_a_run_is_not_overwritten(copy):
     ],
 )
 def test_settings_that_were_tampered_with(copy, content, because):
-    file = copy / "settings.yaml"
+    file = copy / "settings.json"
     if isinstance(content, dict):
-        content = yaml.safe_dump(yaml.safe_load(file.read_text()) | content)
+        content = json.dumps(json.loads(file.read_text()) | content)
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     for words in (("resume", copy), ("report", copy), ("export", copy), ("predict", copy, "x.png")):
         assert_refused(*words, because=because)
     assert not Path("hacked").exists()
 
 
-@pytest.mark.parametrize("name", ["facts", "finished", "hardware"])
+@pytest.mark.parametrize("name", ["spec", "finished", "hardware"])
 def test_records_that_were_tampered_with(copy, name):
     (copy / f"{name}.json").write_text("{")
     assert_refused("export", copy, because=f"{name}.json is not readable JSON")
@@ -78,13 +78,13 @@ def test_damaged_weights_are_found_and_written_again(copy, album):
         else:
             (copy / "model.safetensors").write_bytes(damage)
         assert_refused("predict", copy, album / "unlabelled", because="model.safetensors is gone or damaged")
-    facts = (copy / "facts.json").read_bytes()
-    (copy / "facts.json").unlink()
+    spec = (copy / "spec.json").read_bytes()
+    (copy / "spec.json").unlink()
     assert_refused(
-        "predict", copy, album / "unlabelled", because=f"{copy}/facts.json is gone; put it back, or `caudex resume"
+        "predict", copy, album / "unlabelled", because=f"{copy}/spec.json is gone; put it back, or `caudex resume"
     )
     run_cli("resume", copy)
-    assert model_bytes(copy) == before and (copy / "facts.json").read_bytes() == facts
+    assert model_bytes(copy) == before and (copy / "spec.json").read_bytes() == spec
 
 
 def test_a_checkpoint_that_was_tampered_with(copy):

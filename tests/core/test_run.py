@@ -11,7 +11,6 @@ from functools import partial
 
 import pytest
 import torch
-import yaml
 from helpers.folders import names
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -22,7 +21,8 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
-from caudex.core.run import Run, derive_seed
+from caudex.core.run import Run
+from caudex.core.seeds import derive_seed
 from caudex.data import Batch
 from caudex.signals import Labels
 from caudex.trunks import MLP
@@ -61,13 +61,13 @@ def equal(one, other):
 
 def test_what_is_kept_comes_back(tmp_path):
     run = Run(tmp_path)
-    run.write_json("facts", {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None})
-    assert run.read_json("facts") == {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None}
-    assert "Käfer" in (tmp_path / "facts.json").read_text()
+    run.write_json("spec", {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None})
+    assert run.read_json("spec") == {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None}
+    assert "Käfer" in (tmp_path / "spec.json").read_text()
     assert run.read_json("results") is None
-    (tmp_path / "facts.json").write_text('{"classes": [')
-    with pytest.raises(CaudexError, match=r"facts\.json is not readable JSON"):
-        run.read_json("facts")
+    (tmp_path / "spec.json").write_text('{"classes": [')
+    with pytest.raises(CaudexError, match=r"spec\.json is not readable JSON"):
+        run.read_json("spec")
 
 
 def test_tables_and_figures(tmp_path):
@@ -83,10 +83,10 @@ def test_settings_are_read_back_and_other_formats_refused(tmp_path):
     run = Run(tmp_path)
     run.save_settings("supervised", {"lr": 0.1, "also": ["rotation"], "labels": None})
     assert run.settings() == {"system": "supervised", "settings": {"lr": 0.1, "also": ["rotation"], "labels": None}}
-    file = tmp_path / "settings.yaml"
-    found = yaml.safe_load(file.read_text())
+    file = tmp_path / "settings.json"
+    found = json.loads(file.read_text())
     assert found["format"] == 1
-    file.write_text(yaml.safe_dump(found | {"format": 2}))
+    file.write_text(json.dumps(found | {"format": 2}))
     with pytest.raises(CaudexError, match="written in run format 2; this caudex reads format 1"):
         run.settings()
     for damaged in ("", "just words", "format: 1", "format: 1\nsystem: a\nsettings: 3", "{", "- 1"):
@@ -98,7 +98,7 @@ def test_settings_are_read_back_and_other_formats_refused(tmp_path):
 
 
 def test_settings_make_no_objects(tmp_path):
-    file = tmp_path / "settings.yaml"
+    file = tmp_path / "settings.json"
     file.write_text(f"format: 1\nsystem: !!python/object/apply:os.mkdir ['{tmp_path}/made']\nsettings: {{}}\n")
     with pytest.raises(CaudexError, match="damaged"):
         Run(tmp_path).settings()
@@ -113,7 +113,7 @@ def test_metrics_are_cut_back_and_lose_the_half_line_of_a_kill(tmp_path):
     for step in (1, 2, 3):
         run.log(step, {"loss": 1 / step})
         run.log_timing(step, {"seconds": step})
-        logged.append(run.logged())
+        logged.append(run.metrics_sizes())
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 4, "lo')
     assert [row["step"] for row in run.metrics()] == [1, 2, 3]

@@ -4,13 +4,14 @@ from helpers.environments import Clock
 
 from caudex import envs as envs
 from caudex.core.learner import Learner
+from caudex.core.specs import ActionSpec
 from caudex.experience import EnvRunner, Rollouts
 from caudex.signals.policy_gradient import ActorCritic
 from caudex.trunks import Identity
 
 
 def test_acting_and_the_worth_of_what_came_last_are_counted():
-    learner = Learner(Identity(2), {"policy": ActorCritic({"count": 2})})
+    learner = Learner(Identity(2), {"policy": ActorCritic(ActionSpec(count=2))})
     source = Rollouts(EnvRunner(Clock(2), 0), learner, "policy", 12, 24, 1)
     whole = next(source)
     late = int(((whole.observations[:, 1] == 3) & (whole.observations[:, 0] % 2 == 1)).sum())

@@ -9,11 +9,21 @@ from torch import nn
 from torch.optim import SGD
 
 from caudex.core.learner import Learner
+from caudex.core.specs import ActionSpec
 from caudex.envs import Env, Outcome
 from caudex.experience import EnvRunner, Replay
 from caudex.trunks import MLP, Identity
 
-ACTIONS = {"low": [-2.0, 0.0], "high": [2.0, 1.0]}
+ACTIONS = ActionSpec(
+    low=(
+        -2.0,
+        0.0,
+    ),
+    high=(
+        2.0,
+        1.0,
+    ),
+)
 
 
 class Line(Env):
@@ -74,7 +84,7 @@ def constant(network, *values):
 
 def remembered(kind):
     """A memory of the line with an episode that was lost and one whose time was up; gamma is a half."""
-    mine = learner(kind, Identity(1), actions={"low": [-1.0], "high": [1.0]})
+    mine = learner(kind, Identity(1), actions=ActionSpec(low=(-1.0,), high=(1.0,)))
     source = Replay(EnvRunner(Line(2), 0), mine, "policy", 1000, 256, learning_starts=1, gamma=0.5)
     moves = np.array([[1.0], [0.0]], np.float32)
     mine.signals["policy"].explore = lambda *_: torch.from_numpy(moves)

@@ -8,6 +8,7 @@ import torch
 from caudex import envs as envs
 from caudex.core.learner import Learner
 from caudex.core.optim.rmsprop import RMSprop
+from caudex.core.specs import ActionSpec
 from caudex.experience import Actors, EnvRunner, Rollouts
 from caudex.signals.policy_gradient import ActorCritic
 from caudex.trunks import MLP, Normalised
@@ -20,7 +21,9 @@ def alone(seed, standardised=True):
     with torch.random.fork_rng():
         torch.manual_seed(3)
         trunk = Normalised(MLP(4, (8,)), 4) if standardised else MLP(4, (8,))
-        learner = Learner(trunk, {"policy": ActorCritic({"count": 2})}, partial(RMSprop, lr=0.01, alpha=0.99, eps=1e-5))
+        learner = Learner(
+            trunk, {"policy": ActorCritic(ActionSpec(count=2))}, partial(RMSprop, lr=0.01, alpha=0.99, eps=1e-5)
+        )
     runner = EnvRunner(envs.make("CartPole-v1", 1), seed)
     return learner, Rollouts(runner, learner, "policy", STEPS, STEPS, 1, GAMMA, 1.0, observing=False)
 

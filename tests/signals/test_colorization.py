@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from caudex.core.errors import CaudexError
 from caudex.core.signal import signal_from_spec
+from caudex.core.specs import ImageSpec
 from caudex.signals import Colorization
 from caudex.trunks import ResNet
 from caudex.views import encode, from_lab, to_lab
@@ -45,7 +46,7 @@ def test_what_the_trunk_sees_does_not_depend_on_the_colours():
 
 def test_grey_pictures_cannot_teach_colour():
     with pytest.raises(CaudexError, match="cannot learn colour"):  # by name, before anything is learned
-        signal_from_spec("colorization", {"shape": (1, 20, 20)})[1].build(ResNet(1, 4, 1))
+        signal_from_spec("colorization", ImageSpec((1, 20, 20)))[1].build(ResNet(1, 4, 1))
     signal, trunk = built(Colorization(), channels=3)
     with pytest.raises(CaudexError, match=r"shape \[2, 1, 8, 8\]|cannot learn colour"):
         signal.loss(trunk, batch(torch.rand(2, 1, 8, 8)))

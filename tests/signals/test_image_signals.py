@@ -8,6 +8,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.registry import find_class
 from caudex.core.signal import signal_from_spec
+from caudex.core.specs import ImageSpec
 from caudex.signals import Colorization, Denoising, Inpainting, Jigsaw, NextFrame, Rotation
 from caudex.trunks import MLP, Conv, ResNet
 
@@ -52,7 +53,7 @@ def test_the_trunk_learns_and_no_part_of_the_head_is_idle(name, make, channels):
 @each
 def test_a_name_finds_the_signal_and_the_trunks_other_kind_will_do(name, make, channels):
     found = find_class("signals", name)
-    assert isinstance(make(), found) and signal_from_spec(f"{name}:0.5", {"shape": (channels, 20, 20)})[1].weight == 0.5
+    assert isinstance(make(), found) and signal_from_spec(f"{name}:0.5", ImageSpec((channels, 20, 20)))[1].weight == 0.5
     signal, trunk = found(), Conv(channels, width=4, norm="group")
     signal.build(trunk)
     assert signal.loss(trunk, given_to(name, torch.rand(2, channels, 20, 20))).loss.isfinite()

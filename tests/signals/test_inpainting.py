@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from caudex.core.errors import CaudexError
 from caudex.core.signal import signal_from_spec
+from caudex.core.specs import ImageSpec
 from caudex.signals import Inpainting
 from caudex.trunks import ResNet
 
@@ -168,10 +169,10 @@ def test_without_an_adversary_there_is_no_critic():
 
 
 def test_an_unknown_mask_is_refused():
-    for make in (lambda: Inpainting("middle"), lambda: signal_from_spec("inpainting:middle", {})):
+    for make in (lambda: Inpainting("middle"), lambda: signal_from_spec("inpainting:middle", ImageSpec((3, 20, 20)))):
         with pytest.raises(CaudexError, match="a mask 'middle' is unknown; choose centre or random"):
             make()
     assert (
-        signal_from_spec("inpainting:centre:2", {})[1].mask == "centre"
-        and signal_from_spec("inpainting", {})[1].mask == "random"
+        signal_from_spec("inpainting:centre:2", ImageSpec((3, 20, 20)))[1].mask == "centre"
+        and signal_from_spec("inpainting", ImageSpec((3, 20, 20)))[1].mask == "random"
     )

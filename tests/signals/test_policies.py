@@ -3,6 +3,7 @@
 import torch
 
 from caudex import envs as envs
+from caudex.core.specs import ActionSpec
 from caudex.signals.policies import Bounds, Categorical, Gaussian
 
 
@@ -17,7 +18,18 @@ def test_divergences_are_those_of_torch():
 
 
 def test_bounds_are_met_exactly_and_undone():
-    bounds = Bounds({"low": [-0.4, 0.1], "high": [0.4, 1234.567]})
+    bounds = Bounds(
+        ActionSpec(
+            low=(
+                -0.4,
+                0.1,
+            ),
+            high=(
+                0.4,
+                1234.567,
+            ),
+        )
+    )
     ends = bounds.env(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
     assert torch.equal(ends, torch.stack([bounds.low, bounds.high]))
     units = torch.rand(100, 2) * 2 - 1

@@ -8,13 +8,14 @@ from pytest import approx
 
 from caudex import envs as envs
 from caudex.core.learner import Learner
+from caudex.core.specs import ActionSpec
 from caudex.experience import Rollout
 from caudex.signals.policy_gradient import ActorCritic, ClippedPolicy, standardised
 from caudex.trunks import Identity
 
 
 def test_a_clipped_action_gains_no_more():
-    signal = ClippedPolicy({"count": 2}, entropy_coef=0.0, value_coef=0.0, clip=0.2)
+    signal = ClippedPolicy(ActionSpec(count=2), entropy_coef=0.0, value_coef=0.0, clip=0.2)
     learner = Learner(Identity(2), {"policy": signal})
     x, actions = torch.randn(8, 2), torch.arange(8) % 2
     log_probs = signal.both(learner.trunk, x)[0].log_prob(actions).detach()
@@ -33,7 +34,7 @@ def test_a_clipped_action_gains_no_more():
 
 def test_the_bonus_on_entropy_fades_as_training_goes():
     learner = Learner(
-        Identity(2), {"policy": ClippedPolicy({"count": 2}, entropy_coef=1.0, value_coef=0.0, fading=True)}
+        Identity(2), {"policy": ClippedPolicy(ActionSpec(count=2), entropy_coef=1.0, value_coef=0.0, fading=True)}
     )
     nothing = torch.zeros(8)
     batch = Rollout(torch.randn(8, 2), torch.arange(8) % 2, nothing, nothing, nothing, nothing)
@@ -52,7 +53,23 @@ def test_advantages_are_standardised():
     assert standardised(torch.tensor([2.0])).tolist() == [2.0]
 
 
-@pytest.mark.parametrize("actions", [{"count": 4}, {"low": [-1.0, -2.0], "high": [1.0, 2.0]}], ids=["count", "box"])
+@pytest.mark.parametrize(
+    "actions",
+    [
+        ActionSpec(count=4),
+        ActionSpec(
+            low=(
+                -1.0,
+                -2.0,
+            ),
+            high=(
+                1.0,
+                2.0,
+            ),
+        ),
+    ],
+    ids=["count", "box"],
+)
 def test_a_policy_tells_the_probability_of_what_it_draws(actions):
     signal = ActorCritic(actions)
     learner = Learner(Identity(3), {"policy": signal})

@@ -4,6 +4,7 @@ import torch
 
 from caudex import envs as envs
 from caudex.core.learner import Learner
+from caudex.core.specs import ActionSpec
 from caudex.experience import Rollout
 from caudex.signals.trust_region import TrustRegion, solved
 from caudex.trunks import Identity
@@ -16,7 +17,7 @@ def test_conjugate_gradients_solve_what_a_dense_solver_solves():
 
 
 def test_the_step_is_along_the_dense_fisher_matrix_and_inside_the_region():
-    signal = TrustRegion({"count": 3}, size=0.01, damping=0.0, rounds=50)
+    signal = TrustRegion(ActionSpec(count=3), size=0.01, damping=0.0, rounds=50)
     learner = Learner(Identity(2), {"policy": signal}).double()
     x, actions = torch.randn(50, 2, dtype=torch.float64), torch.randint(3, (50,))
     old = signal.policy(x)

@@ -145,7 +145,7 @@ def new_folder(given: Path | None, name: str, hardware) -> Path:
                     f"cannot make the run folder {folder}: {error.strerror}; choose another --run."
                 ) from None
     if any(folder.iterdir()):
-        way = f"`caudex resume {folder}` goes on with it" if (folder / "settings.yaml").exists() else "it is no run"
+        way = f"`caudex resume {folder}` goes on with it" if (folder / "settings.json").exists() else "it is no run"
         way = "it is a finished run" if (folder / "finished.json").exists() else way
         raise CaudexError(f"{folder} is not empty; {way}; choose another --run for a new one.")
     os.environ["CAUDEX_RUN"] = str(folder)

@@ -32,6 +32,6 @@ def defer_interrupts() -> Iterator[list]:
 
 def print_once(run: Run, sentence: str) -> None:
     """A line on standard output, once in a run, from the main process and not from the seeds of a claim."""
-    if not run.root.quiet and run.is_main_process and sentence not in run.root.printed:
-        run.root.printed.add(sentence)
+    if not run.main.quiet and run.is_main_process and sentence not in run.main.printed:
+        run.main.printed.add(sentence)
         print(sentence, flush=True)

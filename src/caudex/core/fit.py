@@ -18,7 +18,8 @@ from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware, launch_fabric
 from caudex.core.learner import Learner
 from caudex.core.progress import ProgressBar
-from caudex.core.run import Run, derive_seed
+from caudex.core.run import Run
+from caudex.core.seeds import derive_seed
 
 LOG_EVERY = 50  # steps from one row of metrics to the next
 AGREE_EVERY = 10  # steps from one look at the first process's clock to the next, where there are several processes
@@ -64,7 +65,7 @@ def fit(
         torch.random.fork_rng(devices=_cuda(fabric.device)),
         defer_interrupts() as interrupted,
         ProgressBar(
-            (run and run.name) or "training", silent=run is None or run.root.quiet or not run.is_main_process
+            (run and run.name) or "training", silent=run is None or run.main.quiet or not run.is_main_process
         ) as progress,
     ):
         state.load()
@@ -215,7 +216,7 @@ class _State:
         self.run.log(self.step, row)
         if self.run.is_main_process:
             if self._board is None:
-                self._board = self.run.board(self.step)
+                self._board = self.run.tensorboard(self.step)
             with suppress(OSError):  # a disk that is full stops checkpoints, not the images of them
                 for name, value in row.items():
                     self._board.add_scalar(name, value, self.step)
@@ -233,7 +234,7 @@ class _State:
             "seconds": self.seconds,
             "progress": self.learner.progress,
             "pending": self.pending,
-            "logged": self.run.logged(),
+            "logged": self.run.metrics_sizes(),
             "optimizer": self.learner.optimizer.state_dict(),
             "sources": [source.state_dict() for source in self.sources if hasattr(source, "state_dict")],
         }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from msgspec import Struct
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
@@ -36,17 +37,17 @@ class Signal(nn.Module):
     """which of a system's sources feeds this signal when it is added by `--also`: labelled, unlabelled, pairs, frames"""
 
     @classmethod
-    def from_spec(cls, argument: str | None, facts: dict) -> Signal:
-        """The signal of the command line's `NAME:argument`; `facts` is what the system knows of its data."""
+    def from_spec(cls, argument: str | None, spec: Struct) -> Signal:
+        """The signal of the command line's `NAME:argument`; `spec` is what the system knows of its data."""
         if argument is not None:
             raise CaudexError(
                 f"--also {argument!r} is neither a weight nor anything that this signal knows; say NAME:0.5."
             )
-        return cls(**cls.arguments_from(facts))
+        return cls(**cls.arguments_from(spec))
 
     @classmethod
-    def arguments_from(cls, facts: dict) -> dict:
-        """Arguments that follow from `facts`; raises CaudexError where there is nothing to learn in such data."""
+    def arguments_from(cls, spec: Struct) -> dict:
+        """Arguments that follow from `spec`; raises CaudexError where there is nothing to learn in such data."""
         return {}
 
     def build(self, trunk: nn.Module) -> None:
@@ -87,13 +88,13 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(1) == labels).float().mean()
 
 
-def signal_from_spec(spec: str, facts: dict) -> tuple[str, Signal]:
+def signal_from_spec(flag: str, spec: Struct) -> tuple[str, Signal]:
     """`rotation`, `rotation:0.5`, `labels:colour:0.5` to a name and a signal with its weight.
 
     Raises CaudexError as `parse_spec` does, and where the data lack what the signal needs.
     """
-    name, kind, argument, weight = parse_spec(spec)
-    signal = kind.from_spec(argument, facts)
+    name, kind, argument, weight = parse_spec(flag)
+    signal = kind.from_spec(argument, spec)
     signal.weight = weight
     return name, signal
 

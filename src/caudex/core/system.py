@@ -8,6 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
+from msgspec import Struct
+
 from caudex.core.disk import serialize_tensors
 from caudex.core.errors import CaudexError
 from caudex.core.fit import distinct, restore
@@ -15,6 +17,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
 from caudex.core.signal import Signal, parse_spec, signal_from_spec
+from caudex.core.specs import ImageSpec
 
 NEEDS = {
     "labelled": "labelled images",
@@ -36,7 +39,7 @@ class System:
     """Fields are settings and, through the command line, flags: defaults < scale < flags.
 
     `train(run)` trains and returns a model (an object with `.trunk`, `.signals` and verbs such as `predict`);
-    `model(facts)` is the same object before training, from what the run keeps in facts.json alone;
+    `model(spec)` is the same object before training, from what the run keeps in spec.json alone;
     `claim(run)` is one seed's evidence.
     """
 
@@ -52,6 +55,8 @@ class System:
     """further signals on the same trunk, of those named above: NAME, NAME:WEIGHT or labels:COLUMN"""
 
     scales: ClassVar[dict[str, dict]] = {"laptop": {}}
+    spec_type: ClassVar[type[Struct]] = ImageSpec
+    """what the run keeps of its data as spec.json"""
     accepts: ClassVar[tuple[str, ...]] = ()
     """the kinds of source that signals of `--also` can have here; see NEEDS"""
     statement: ClassVar[str] = ""
@@ -66,7 +71,7 @@ class System:
     def train(self, run: Run) -> Any:
         raise NotImplementedError
 
-    def model(self, facts: dict) -> Any:
+    def model(self, spec: Struct) -> Any:
         raise NotImplementedError
 
     def claim(self, run: Run) -> Any:
@@ -97,13 +102,13 @@ class System:
             return {"minutes": self.minutes and self.minutes * share, "flops": self.flops and self.flops * share}
         return {"steps": self.steps}
 
-    def extra_signals(self, facts: dict) -> dict[str, Signal]:
+    def extra_signals(self, spec: Struct) -> dict[str, Signal]:
         """The signals that `--also` adds, by name."""
-        return dict(signal_from_spec(words, facts) for words in self.also)
+        return dict(signal_from_spec(words, spec) for words in self.also)
 
-    def joined(self, own: Mapping[str, Signal], facts: dict) -> dict[str, Signal]:
+    def joined(self, own: Mapping[str, Signal], spec: Struct) -> dict[str, Signal]:
         """The system's own signals and those of `--also`."""
-        further = self.extra_signals(facts)
+        further = self.extra_signals(spec)
         for name in own.keys() & further.keys():
             raise CaudexError(f"--also {name}: this system teaches it already; leave it out.")
         return {**own, **further}
@@ -180,19 +185,19 @@ def open_run(path: str | Path) -> tuple[System, Run]:
     unknown = sorted(set(found["settings"]) - known)
     if unknown:
         raise CaudexError(
-            f"{path}/settings.yaml has the setting {unknown[0]!r}, which {found['system']} does not know; it is of another version."
+            f"{path}/settings.json has the setting {unknown[0]!r}, which {found['system']} does not know; it is of another version."
         )
     settings = {k: tuple(v) if isinstance(v, list) else v for k, v in found["settings"].items()}
     for name, value in settings.items():
         default = getattr(kind, name, None)
         if default is not None and not isinstance(value, (int, float) if type(default) is float else type(default)):
-            raise CaudexError(f"{path}/settings.yaml: {name} is {value!r}, but should be like {default!r}.")
+            raise CaudexError(f"{path}/settings.json: {name} is {value!r}, but should be like {default!r}.")
     try:
         system = kind(**settings)
         system.check()
     except (TypeError, CaudexError) as error:
         reason = str(error).rstrip(".")
-        raise CaudexError(f"{path}/settings.yaml does not fit {found['system']}: {reason}.") from None
+        raise CaudexError(f"{path}/settings.json does not fit {found['system']}: {reason}.") from None
     run.seed = system.seed
     return system, run
 
@@ -216,9 +221,9 @@ def finish(model: Any, run: Run) -> None:
 
 
 def is_complete(run: Run) -> bool:
-    """Whether the run is finished, its weights are those that were written, and its facts are there."""
+    """Whether the run is finished, its weights are those that were written, and its spec is there."""
     finished, file = run.read_json("finished"), run.path / "model.safetensors"
-    if not finished or run.read_json("facts") is None or not file.exists():
+    if not finished or not (run.path / "spec.json").exists() or not file.exists():
         return False
     return sha256(file.read_bytes()).hexdigest() == finished.get("model")
 
@@ -228,21 +233,18 @@ def load(path: str | Path) -> Any:
     from safetensors.torch import load as read
 
     system, run = open_run(path)
-    facts, file = run.read_json("facts"), run.path / "model.safetensors"
+    spec, file = run.read_spec(system.spec_type), run.path / "model.safetensors"
     if run.read_json("plan"):
         raise CaudexError(f"{path} is a claim, not a model; its runs are below {path}/stages.")
     if not run.read_json("finished"):
         raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
-    if facts is None:
+    if spec is None:
         raise CaudexError(
-            f"{path}/facts.json is gone; put it back, or `caudex resume {path}` writes it again from the data "
+            f"{path}/spec.json is gone; put it back, or `caudex resume {path}` writes it again from the data "
             "(an imported model is imported again)."
         )
     if not is_complete(run):
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
-    try:
-        model = system.model(facts)
-    except (KeyError, TypeError, ValueError):
-        raise CaudexError(f"{path}/facts.json is not as caudex wrote it; restore it or train anew.") from None
+    model = system.model(spec)
     restore(model, read(file.read_bytes()))
     return model.eval()

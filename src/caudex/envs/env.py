@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from caudex.core.specs import ActionSpec, EnvSpec
+
 
 class Outcome(NamedTuple):
     """What a step of N environments brings."""
@@ -40,11 +42,11 @@ class Env:
     """images a second at which it is to be watched"""
 
     @property
-    def actions(self) -> dict:
-        """What can be done, as signals are told: {"count": K}, or {"low": [A], "high": [A]}."""
+    def actions(self) -> ActionSpec:
+        """The action space, as signals need it."""
         if self.action.shape:
-            return {"low": self.action.low.tolist(), "high": self.action.high.tolist()}
-        return {"count": int(self.action.n)}
+            return ActionSpec(low=tuple(self.action.low.tolist()), high=tuple(self.action.high.tolist()))
+        return ActionSpec(int(self.action.n))
 
     def reset(self, seeds: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Begin episodes from int64 [N] seeds where bool [N] `which`; the observations of all, [N, ...]."""
@@ -70,9 +72,9 @@ def anything(action: Any, seed: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda seen: draw.integers(action.n, size=len(seen))
 
 
-def described(facts: dict) -> str:
+def described(spec: EnvSpec) -> str:
     """What is seen and done where observations have this `shape` and these are the `actions`, in words."""
-    shape, actions = facts["shape"], facts["actions"]
+    shape, actions = spec.shape, spec.actions
     seen = f"images {tuple(shape)}" if len(shape) == 3 else f"{math.prod(shape)} numbers"
-    acts = f"{actions['count']} actions" if "count" in actions else f"{len(actions['low'])} numbers to act with"
+    acts = f"{actions.count} actions" if actions.count else f"{len(actions.low)} numbers to act with"
     return f"{seen} to see, {acts}"

@@ -21,7 +21,7 @@ from caudex.core.compute import count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.pool import exit_with_parent
-from caudex.core.run import derive_seed
+from caudex.core.seeds import derive_seed
 from caudex.core.signal import SignalOutput
 from caudex.experience.runner import means
 

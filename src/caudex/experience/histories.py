@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
-from caudex.core.run import derive_seed
+from caudex.core.seeds import derive_seed
 from caudex.envs.meta.trials import Trials, drawn, seen
 from caudex.experience.gae import Scale, gae
 from caudex.trunks import Padded

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from caudex.core.errors import CaudexError
-from caudex.core.run import derive_seed
+from caudex.core.seeds import derive_seed
 from caudex.envs import Env
 from caudex.envs.watchdog import check_finite
 

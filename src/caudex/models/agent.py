@@ -13,7 +13,8 @@ from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.progress import ProgressBar
-from caudex.core.run import derive_seed
+from caudex.core.seeds import derive_seed
+from caudex.core.specs import EnvSpec
 from caudex.experience import EnvRunner, StepResult
 
 Choose = Callable[[np.ndarray], np.ndarray]
@@ -37,11 +38,11 @@ class Moment(NamedTuple):
 class Agent(nn.Module):
     """Observations to actions, by the signal `policy` of a learner. Uses the averaged weights where they are kept."""
 
-    def __init__(self, learner: Learner, facts: dict):
+    def __init__(self, learner: Learner, spec: EnvSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.env, self.stack = facts["env"], facts["stack"]
-        self.shape, self.actions = tuple(facts["shape"]), facts["actions"]
+        self.env, self.stack = spec.env, spec.stack
+        self.shape, self.actions = spec.shape, spec.actions
 
     @torch.inference_mode()
     def act(self, observations: np.ndarray | Tensor, greedy: bool = True) -> np.ndarray:
@@ -71,7 +72,7 @@ class Agent(nn.Module):
         here = envs.make(env, 1)
         shape, space = EnvRunner(here, 0, self.stack).shape, here.action
         here.close()
-        known = self.actions.get("count") or (len(self.actions["low"]),)
+        known = self.actions.count or (len(self.actions.low),)
         if shape != self.shape or (space.shape or int(space.n)) != known:
             raise CaudexError(f"{env} has other observations or actions than {self.env}, where this was learned.")
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.learner import Learner
+from caudex.core.specs import ImageSpec
 from caudex.data import ImageSet
 from caudex.models.export import export
 from caudex.views import CORRUPTIONS, Draw, corrupt
@@ -21,10 +22,10 @@ class Classifier(nn.Module):
     Uses the averaged weights where the learner keeps them.
     """
 
-    def __init__(self, learner: Learner, facts: dict):
+    def __init__(self, learner: Learner, spec: ImageSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.classes, self.shape = tuple(facts["classes"]), tuple(facts["shape"])
+        self.classes, self.shape = spec.classes, spec.shape
 
     def forward(self, images: Tensor) -> Tensor:
         return self.signals["labels"].logits(self.trunk, images).softmax(1)

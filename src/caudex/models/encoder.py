@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.learner import Learner
+from caudex.core.specs import ImageSpec
 from caudex.data import ImageSet
 from caudex.data.sampling import evenly
 from caudex.models.export import export
@@ -22,10 +23,10 @@ class Encoder(nn.Module):
     Uses the averaged weights where the learner keeps them.
     """
 
-    def __init__(self, learner: Learner, facts: dict):
+    def __init__(self, learner: Learner, spec: ImageSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.shape = tuple(facts["shape"])
+        self.shape = spec.shape
 
     def forward(self, images: Tensor) -> Tensor:
         return self.trunk(images).pooled

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from msgspec.structs import replace
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import find_class
 from caudex.core.run import Run
+from caudex.core.specs import TextSpec
 from caudex.core.system import finish, start
 from caudex.data import Tokenizer
 from caudex.models import hf_layout as public
@@ -18,7 +20,7 @@ SYSTEMS = {"gpt2": "gpt", "bert": "bert"}
 
 
 def model_of(folder: Path, convert: bool = False):
-    """(system, facts, model, what it has no weights for) of a public folder: config.json, safetensors, vocabulary. No code
+    """(layout, system, spec, model, what it has no weights for) of a public folder: config.json, safetensors, vocabulary. No code
     in it is run; with `convert`, weights may be pickled.
 
     Raises CaudexError for another architecture, pickled weights, tensors of another shape, another model's vocabulary.
@@ -31,17 +33,17 @@ def model_of(folder: Path, convert: bool = False):
             f"{folder}: the vocabulary has {tokenizer.size:,} tokens, the model {made['vocabulary']:,}; it is the "
             "tokenizer of another model."
         )
-    facts = {"trunk": made, "tokenizer": tokenizer.description, "unigram": None, "kind": kind}
+    spec = TextSpec(made, tokenizer.description)
     system = system_of(kind, folder, made)
-    model, weights = system.model(facts), public.weights_of(folder, convert)
+    model, weights = system.model(spec), public.weights_of(folder, convert)
     with torch.no_grad():
         lacking = public.imported(model, kind, weights, folder)
     if heads := [name for name in model.signals if name in lacking]:
-        facts["heads"] = [name for name in model.signals if name not in heads]
-        model = system.model(facts)
+        spec = replace(spec, heads=tuple(name for name in model.signals if name not in heads))
+        model = system.model(spec)
         with torch.no_grad():
             public.imported(model, kind, weights, folder)
-    return system, facts, model.eval(), lacking
+    return kind, system, spec, model.eval(), lacking
 
 
 def system_of(kind: str, folder: Path, made: dict):
@@ -53,12 +55,12 @@ def system_of(kind: str, folder: Path, made: dict):
 
 def import_public(folder: Path, run: Run, convert: bool = False) -> Iterator[str]:
     """Write the run; what there is to say, line by line."""
-    system, facts, model, lacking = model_of(folder, convert)
+    kind, system, spec, model, lacking = model_of(folder, convert)
     start(system, run)
-    run.write_json("facts", facts)
+    run.write_spec(spec)
     run.write_json("results", {})
     finish(model, run)
     size = sum(parameter.numel() for parameter in model.parameters())
-    yield f"{facts['kind']} with {size:,} parameters, {facts['trunk']['vocabulary']:,} tokens, context {facts['trunk']['context']:,}"
+    yield f"{kind} with {size:,} parameters, {spec.trunk['vocabulary']:,} tokens, context {spec.trunk['context']:,}"
     if lacking:
         yield f"without weights for: {', '.join(lacking)}"

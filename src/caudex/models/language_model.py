@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from caudex.core.disk import serialize_tensors, write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
+from caudex.core.specs import TextSpec
 from caudex.data import Tokenizer, by_length, encoded, padded
 from caudex.models.hf_layout import config_of, exported
 from caudex.trunks import Sequences, mean_of
@@ -20,10 +21,10 @@ from caudex.trunks import Sequences, mean_of
 class LanguageModel(nn.Module):
     """Texts to features, and what its heads can tell of them. Uses the averaged weights where the learner keeps them."""
 
-    def __init__(self, learner: Learner, facts: dict):
+    def __init__(self, learner: Learner, spec: TextSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.tokenizer, self.made = Tokenizer.of(facts["tokenizer"]), facts["trunk"]
+        self.tokenizer, self.made, self.spec = Tokenizer.of(spec.tokenizer), spec.trunk, spec
 
     @property
     def device(self) -> torch.device:

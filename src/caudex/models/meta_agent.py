@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
+from caudex.core.specs import EnvSpec
 from caudex.core.trunk import Features, Trunk
 from caudex.envs import described
 from caudex.envs.meta import trials
@@ -22,10 +23,10 @@ from caudex.trunks import Nature
 class MetaAgent(nn.Module):
     """Observations of trials to actions, by the signal `policy` of a learner whose trunk has memory."""
 
-    def __init__(self, learner: Learner, facts: dict):
+    def __init__(self, learner: Learner, spec: EnvSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.env, self.settings, self.facts = facts["env"], facts["settings"], facts
+        self.env, self.sizes, self.spec = spec.env, spec.sizes, spec
 
     def begin(self, greedy: bool = False) -> Callable[[np.ndarray], np.ndarray]:
         """What turns observations [N, ...] of trials that begin now into actions, and remembers."""
@@ -44,13 +45,12 @@ class MetaAgent(nn.Module):
         Raises CaudexError where these have other observations or actions than those learned from.
         """
         env = env or self.env
-        made = trials.make(env, count, test=True, **(self.settings if env == self.env else {}) | changed)
-        told = {"shape": list(made.family.observation.shape), "actions": made.actions}
-        known = {name: self.facts[name] for name in told}
-        if told != known:
+        made = trials.make(env, count, test=True, **(self.sizes if env == self.env else {}) | changed)
+        spec = EnvSpec(env, made.family.observation.shape, made.actions)
+        if (spec.shape, spec.actions) != (self.spec.shape, self.spec.actions):
             given = ", ".join(f"{name} {value}" for name, value in changed.items())
             raise CaudexError(
-                f"{env} with {given or 'these tasks'}: {described(told)}; the agent learned with {described(known)}. What "
+                f"{env} with {given or 'these tasks'}: {described(spec)}; the agent learned with {described(self.spec)}. What "
                 "it sees and does must stay; pulls, horizon, episodes, size and limit can change."
             )
         return made

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.learner import Learner
+from caudex.core.specs import TextSpec
 from caudex.data import LabelledTexts, Tokenizer, by_length, encoded, padded
 from caudex.models.language_model import moved
 
@@ -15,11 +16,11 @@ from caudex.models.language_model import moved
 class TextClassifier(nn.Module):
     """Texts to probabilities [N, K], by the head of the signal `head`."""
 
-    def __init__(self, learner: Learner, facts: dict, head: str = "labels"):
+    def __init__(self, learner: Learner, spec: TextSpec, head: str = "labels"):
         super().__init__()
         self.trunk, self.signals = learner.averaged
         self.head = head
-        self.classes, self.tokenizer = tuple(facts["classes"]), Tokenizer.of(facts["tokenizer"])
+        self.classes, self.tokenizer = spec.classes, Tokenizer.of(spec.tokenizer)
 
     @torch.inference_mode()
     def probabilities(self, texts: Sequence[str], second: Sequence[str] | None = None, batch: int = 64) -> Tensor:

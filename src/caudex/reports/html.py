@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from caudex.core.compute import Compute
+from caudex.core.specs import ImageSpec
 from caudex.core.system import open_run
 from caudex.reports import figures
 from caudex.reports.tables import SPREAD, claim_table, finished
@@ -67,14 +68,14 @@ pre{white-space:pre-wrap;background:#f6f8fa;padding:.8rem;font-size:.85rem}
 def write_report(path: str | Path) -> Path:
     """Draw what can be drawn of a run folder and write its report.html; returns that file."""
     system, run = open_run(path)
-    claim, results, facts = run.read_json("claim"), run.read_json("results", {}), run.read_json("facts", {})
+    claim, results, spec = run.read_json("claim"), run.read_json("results", {}), run.read_spec(system.spec_type)
     figures.learning_curves(run)
     figures.corruptions(run)
     name, kind = run.settings()["system"], type(system)
     parts = [f"<h1>{escape(name)}</h1><p>{escape((kind.__doc__ or '').strip().splitlines()[0])}</p>"]
-    if "counts" in facts:
-        classes = f": {', '.join(facts['classes'])}" if facts["classes"] else ""
-        parts.append(f"<p>{escape(found(facts) + classes)}.</p>")
+    if isinstance(spec, ImageSpec) and spec.counts:
+        classes = f": {', '.join(spec.classes)}" if spec.classes else ""
+        parts.append(f"<p>{escape(found(spec) + classes)}.</p>")
     if claim:
         word, kind_of = ("shown", "shown") if claim["shown"] else ("not shown", "not")
         about = f"{len(claim['seeds'])} seeds, scale {claim['scale']}. <code>{escape(claim['command'])}</code>"

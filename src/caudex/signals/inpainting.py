@@ -32,7 +32,7 @@ class Inpainting(Signal):
         self.mask, self.adversarial = mask, adversarial
 
     @classmethod
-    def from_spec(cls, what, facts):
+    def from_spec(cls, what, spec):
         return cls(what or "random")
 
     def build(self, trunk):

@@ -32,8 +32,8 @@ class Jigsaw(Signal):
         self.grid, self.orders = grid, orders
 
     @classmethod
-    def arguments_from(cls, facts):
-        return {"grid": grid_for(min(facts["shape"][1:]))}
+    def arguments_from(cls, spec):
+        return {"grid": grid_for(min(spec.shape[1:]))}
 
     def build(self, trunk):
         channels_of(trunk)  # a trunk that standardises

@@ -29,8 +29,8 @@ class Labels(Signal):
         self.classes, self.smoothing, self.column = classes, smoothing, column
 
     @classmethod
-    def from_spec(cls, what, facts):
-        columns = facts.get("columns", {})
+    def from_spec(cls, what, spec):
+        columns = spec.columns
         if what not in columns:
             known = ", ".join(f"labels:{name}" for name in columns) or "none in this data"
             raise CaudexError(f"--also labels:{what or 'COLUMN'} names no further column of labels; known: {known}.")

@@ -31,10 +31,10 @@ class NextObservation(Signal):
         self.shape, self.actions = shape, actions
 
     @classmethod
-    def arguments_from(cls, facts):
-        if not prod(facts["shape"]):
-            raise CaudexError(f"--also next-observation: {facts['env']} show nothing; leave it out, or take reward.")
-        return {"shape": tuple(facts["shape"]), "actions": facts["actions"]}
+    def arguments_from(cls, spec):
+        if not prod(spec.shape):
+            raise CaudexError(f"--also next-observation: {spec.env} show nothing; leave it out, or take reward.")
+        return {"shape": tuple(spec.shape), "actions": spec.actions}
 
     def build(self, trunk):
         out = self.shape[0] * COARSE**2 if len(self.shape) == 3 else prod(self.shape)

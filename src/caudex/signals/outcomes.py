@@ -17,8 +17,8 @@ class Outcome(nn.Module):
 
     def __init__(self, width: int, actions: Mapping, out: int):
         super().__init__()
-        self.count = actions.get("count")
-        self.body = layers(width + (self.count or len(actions["low"])), out, (64,))
+        self.count = actions.count
+        self.body = layers(width + (self.count or len(actions.low)), out, (64,))
 
     def forward(self, features: Tensor, actions: Tensor) -> Tensor:
         done = F.one_hot(actions, self.count).to(features.dtype) if self.count else actions

@@ -68,12 +68,12 @@ class Policy(nn.Module):
 
     def __init__(self, width: int, actions: Mapping, hidden: Sequence[int] = ()):
         super().__init__()
-        self.count = actions.get("count")
-        self.body = tanh_layers(width, self.count or len(actions["low"]), hidden, 0.01)
+        self.count = actions.count
+        self.body = tanh_layers(width, self.count or len(actions.low), hidden, 0.01)
         if not self.count:
-            self.log_deviation = nn.Parameter(torch.zeros(len(actions["low"])))
-            self.register_buffer("low", torch.tensor(actions["low"]), persistent=False)
-            self.register_buffer("high", torch.tensor(actions["high"]), persistent=False)
+            self.log_deviation = nn.Parameter(torch.zeros(len(actions.low)))
+            self.register_buffer("low", torch.tensor(actions.low), persistent=False)
+            self.register_buffer("high", torch.tensor(actions.high), persistent=False)
 
     def forward(self, features: Tensor) -> Categorical | Gaussian:
         made = self.body(features)
@@ -89,9 +89,9 @@ class Bounds(nn.Module):
 
     def __init__(self, actions: Mapping):
         super().__init__()
-        self.count = len(actions["low"])
-        self.register_buffer("low", torch.tensor(actions["low"]), persistent=False)
-        self.register_buffer("high", torch.tensor(actions["high"]), persistent=False)
+        self.count = len(actions.low)
+        self.register_buffer("low", torch.tensor(actions.low), persistent=False)
+        self.register_buffer("high", torch.tensor(actions.high), persistent=False)
 
     def env(self, unit: Tensor) -> Tensor:
         return torch.lerp(self.low, self.high, (unit + 1) / 2)  # exact at both ends, lest rounding leave the bounds

@@ -23,8 +23,8 @@ class Reward(Signal):
         self.actions = actions
 
     @classmethod
-    def arguments_from(cls, facts):
-        return {"actions": facts["actions"]}
+    def arguments_from(cls, spec):
+        return {"actions": spec.actions}
 
     def build(self, trunk):
         self.head = Outcome(width_of(trunk), self.actions, 1)

@@ -11,6 +11,7 @@ from caudex import trunks
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.data import Split
@@ -51,43 +52,42 @@ class ImageSystem:
     accepts: ClassVar = ("labelled", "unlabelled", "pairs")
 
 
-def facts_of(split: Split) -> dict:
+def spec_of(split: Split) -> ImageSpec:
     """What must be known to rebuild a classifier without its data."""
-    columns = {name: list(classes) for name, (_, classes) in split.labelled.columns.items()}
+    columns = {name: tuple(classes) for name, (_, classes) in split.labelled.columns.items()}
     counts = {"labelled": len(split.labelled), "unlabelled": len(split.unlabelled), "test": len(split.test)}
-    shape = list(split.labelled.shape)
-    return {"classes": list(split.labelled.classes), "shape": shape, "columns": columns, "counts": counts}
+    return ImageSpec(tuple(split.labelled.shape), tuple(split.labelled.classes), columns, counts)
 
 
-def record_facts(run: Run, split: Split) -> dict:
-    """The facts of the split, kept; what could not be read; and a word on images of which much was cut away."""
-    facts = facts_of(split)
-    run.write_json("facts", facts)
+def record_spec(run: Run, split: Split) -> ImageSpec:
+    """The spec of the split, written down; what could not be read; and a word on images of which much was cut away."""
+    spec = spec_of(split)
+    run.write_spec(spec)
     run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
     parts = (split.labelled, split.unlabelled, split.test)
     names = (part.name(i) for part in parts for i in range(len(part)))
     if said := far_off(names, torch.cat([part.cut for part in parts]), split.labelled.shape):
         print_once(run, said)
-    return facts
+    return spec
 
 
-def found(facts: dict) -> str:
+def found(spec: ImageSpec) -> str:
     """What there is to learn from, in words."""
-    counts = ", ".join(f"{count:,} {part}" for part, count in facts["counts"].items() if count or facts["classes"])
-    classes = f"{len(facts['classes'])} classes; " if facts["classes"] else ""
-    return f"{classes}{counts} images of {facts['shape'][1]} x {facts['shape'][2]}"
+    counts = ", ".join(f"{count:,} {part}" for part, count in spec.counts.items() if count or spec.classes)
+    classes = f"{len(spec.classes)} classes; " if spec.classes else ""
+    return f"{classes}{counts} images of {spec.shape[1]} x {spec.shape[2]}"
 
 
-def mirrored(settings: ImageSystem, facts: dict) -> bool:
+def mirrored(settings: ImageSystem, spec: ImageSpec) -> bool:
     """Whether images may be mirrored: where it is asked for, or they are in colour."""
-    return facts["shape"][0] == 3 if settings.mirror is None else settings.mirror
+    return spec.shape[0] == 3 if settings.mirror is None else settings.mirror
 
 
 def network(
-    settings: ImageSystem, facts: dict, width: int | None = None, dropout: float = 0.0, survival: float = 1.0
+    settings: ImageSystem, spec: ImageSpec, width: int | None = None, dropout: float = 0.0, survival: float = 1.0
 ) -> Trunk:
     """The trunk that the settings name."""
-    channels, side, width = facts["shape"][0], min(facts["shape"][1:]), width or settings.width
+    channels, side, width = spec.shape[0], min(spec.shape[1:]), width or settings.width
     if settings.trunk == "resnet50":
         return trunks.ResNet50(channels, width / 64, small=side <= 64)
     return trunks.ResNet(channels, width, settings.depth, dropout, survival, stride=settings.stride)

@@ -133,9 +133,9 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
         )
         run = Run(tmp_path / folder, 1, Hardware(device="cpu", save_seconds=0))
         run.quiet = True
-        runner, facts = reward.make_envs(system, run)
+        runner, spec = reward.make_envs(system, run)
         with run.seeded("weights"):
-            learner = system.learner(facts)
+            learner = system.learner(spec)
         source = reward.replay_source(system, runner, learner, run)
         return learner, {"policy": source}, {"run": run.stage("training"), "samples": system.total_steps}
 

@@ -46,8 +46,8 @@ def test_both_are_learned_on_one_trunk():
 
 def test_the_command_line_says_what_data_they_need():
     system = replace(scaled("simclr", "tiny"), also=("depth", "segmentation:0.5"))
-    facts = {"shape": [3, 16, 16], "classes": []}
-    further = system.further(facts)
+    spec = {"shape": [3, 16, 16], "classes": []}
+    further = system.further(spec)
     assert further["segmentation"].weight == 0.5 and further["segmentation"].classes == len(SEGMENTS)
     with pytest.raises(CaudexError, match="--also depth: it needs scenes whose every pixel is known"):
         system.feed(further, unlabelled=None)

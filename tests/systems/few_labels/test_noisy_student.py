@@ -14,7 +14,7 @@ from caudex.core.system import load, scaled
 from caudex.evaluation import classification as examination
 from caudex.systems.few_labels import noisy_student
 from caudex.systems.few_labels.noisy_student import NoisyStudent, aligned, surest
-from caudex.systems.shared import facts_of
+from caudex.systems.shared import spec_of
 
 # -- pseudo-labels -------------------------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ def test_the_teacher_labels_clean_pictures_in_eval_mode(tmp_path):
     # the commonest mistake with this method is to noise both or neither
     system = scaled("noisy-student", "tiny")
     split = system.split()
-    teacher = system.model(facts_of(split))
+    teacher = system.model(spec_of(split))
     seen = []
     teacher.trunk.register_forward_pre_hook(lambda module, inputs: seen.append((module.training, inputs[0])))
     teacher.train()
@@ -75,7 +75,7 @@ def test_the_teacher_labels_clean_pictures_in_eval_mode(tmp_path):
 def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
     system = scaled("noisy-student", "tiny")
     split = system.split()
-    teacher = system.model(facts_of(split))
+    teacher = system.model(spec_of(split))
     _, soft, _ = replace(system, soft=True).pseudo_labels(quiet_run(tmp_path / "soft"), 1, teacher, split)
     _, hard, _ = system.pseudo_labels(quiet_run(tmp_path / "hard"), 1, teacher, split)
     assert soft.amax(1).max() < 1 and torch.equal(hard.amax(1), torch.ones(len(hard)))
@@ -84,8 +84,8 @@ def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
 
 def test_students_are_noised_and_no_smaller_than_the_teacher():
     system = NoisyStudent(width=8, growth=2.0, rounds=2)
-    facts = {"classes": ["a", "b"], "shape": [1, 8, 8]}
-    sizes = [sum(p.numel() for p in system.learner(facts, number).trunk.parameters()) for number in (0, 1, 2)]
+    spec = {"classes": ["a", "b"], "shape": [1, 8, 8]}
+    sizes = [sum(p.numel() for p in system.learner(spec, number).trunk.parameters()) for number in (0, 1, 2)]
     assert sizes[0] < sizes[1] < sizes[2]
     with pytest.raises(CaudexError, match=r"growth 0\.5 is out of range"):
         replace(system, growth=0.5).check()

@@ -33,11 +33,11 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
 
 
 def test_also_refuses_what_it_does_not_know():
-    facts = {"classes": ["a", "b"], "shape": [1, 8, 8], "columns": {"colour": ["red", "blue"]}}
+    spec = {"classes": ["a", "b"], "shape": [1, 8, 8], "columns": {"colour": ["red", "blue"]}}
     with pytest.raises(CaudexError, match="Did you mean rotation"):
-        replace(scaled("supervised"), also=("rotaton",)).further(facts)
+        replace(scaled("supervised"), also=("rotaton",)).further(spec)
     with pytest.raises(CaudexError, match="known: labels:colour"):
-        replace(scaled("supervised"), also=("labels:shape",)).further(facts)
+        replace(scaled("supervised"), also=("labels:shape",)).further(spec)
     with pytest.raises(CaudexError, match="weight must be positive"):
-        replace(scaled("supervised"), also=("rotation:-1",)).further(facts)
-    assert set(replace(scaled("supervised"), also=("labels:colour:0.2",)).further(facts)) == {"labels-colour"}
+        replace(scaled("supervised"), also=("rotation:-1",)).further(spec)
+    assert set(replace(scaled("supervised"), also=("labels:colour:0.2",)).further(spec)) == {"labels-colour"}

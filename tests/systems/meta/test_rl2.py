@@ -13,6 +13,7 @@ from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
 from caudex.core.signal import signal_from_spec
+from caudex.core.specs import ActionSpec, EnvSpec
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Played
 from caudex.evaluation.baselines.bandits import optimum
@@ -54,7 +55,7 @@ def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembe
     env = trials.make("bandits", 40, arms=3, pulls=5)
     for core in (GRU, Causal):  # both are differentiated twice for it
         torch.manual_seed(0)
-        policy = TrustRegion({"count": 3}, size=0.02, baseline=Recurrent(Identity(5), 8, core))
+        policy = TrustRegion(ActionSpec(count=3), size=0.02, baseline=Recurrent(Identity(5), 8, core))
         learner = Learner(Recurrent(Identity(5), 8, core), {"policy": policy})
         whole = next(Histories(env, learner, "policy", 40, 1))
         own = [weight.clone() for weight in policy.baseline.parameters()]
@@ -69,7 +70,7 @@ def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembe
 
 def test_a_separate_baseline_is_what_the_value_is_told_from():
     env = trials.make("bandits", 4, arms=3, pulls=5)
-    policy = ClippedPolicy({"count": 3}, baseline=Recurrent(Identity(5), 16))
+    policy = ClippedPolicy(ActionSpec(count=3), baseline=Recurrent(Identity(5), 16))
     learner = Learner(Recurrent(Identity(5), 8), {"policy": policy})
     history = next(Histories(env, learner, "policy", 3, 1))
     distribution, values = policy.both(learner.trunk, history.observations)
@@ -81,11 +82,11 @@ def test_a_separate_baseline_is_what_the_value_is_told_from():
 
 def test_what_comes_of_an_action_is_learned_as_far_as_it_can_be():
     env = trials.make("tabular-mdps", 100, states=3, actions=2, horizon=2, episodes=4)
-    facts = {"env": env.name, "shape": [3], "actions": env.actions}
+    spec = {"env": env.name, "shape": [3], "actions": env.actions}
     torch.manual_seed(0)
-    signals = dict(signal_from_spec(name, facts) for name in ("next-observation", "reward:0.5"))
+    signals = dict(signal_from_spec(name, spec) for name in ("next-observation", "reward:0.5"))
     trunk = Recurrent(Observed((3,), 4), 16)
-    learner = Learner(trunk, {"policy": ClippedPolicy({"count": 2}), **signals}, partial(Adam, lr=0.01))
+    learner = Learner(trunk, {"policy": ClippedPolicy(ActionSpec(count=2)), **signals}, partial(Adam, lr=0.01))
     batch = next(Histories(env, learner, "policy", 100, 1))
     shown, goes_on = batch.next_shown((3,))
     assert torch.equal(shown.sum(1), torch.ones(100 * 7)) and int(goes_on.sum()) == 100 * 7
@@ -98,7 +99,7 @@ def test_what_comes_of_an_action_is_learned_as_far_as_it_can_be():
 
 def test_pictures_are_foretold_in_parts():
     torch.manual_seed(0)
-    _, signal = signal_from_spec("next-observation", {"env": "mazes", "shape": [3, 28, 28], "actions": {"count": 3}})
+    _, signal = signal_from_spec("next-observation", EnvSpec("mazes", (3, 28, 28), ActionSpec(3)))
     shown = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
     shown[1, 0, :14] = 255  # the upper half is red
     told = signal.target(shown).view(2, 3, 8, 8)

@@ -13,7 +13,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.system import load, scaled
 from caudex.data import Batch
 from caudex.systems.few_labels import shared as few_labels
-from caudex.systems.shared import facts_of, found
+from caudex.systems.shared import found, spec_of
 
 WITHOUT = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
 
@@ -98,7 +98,7 @@ def test_pictures_need_no_labels_at_all(coloured, tmp_path):
     system = replace(scaled("rotation", "tiny"), data=str(folder), steps=3, batch=8, width=4)
     _, run = train(system, tmp_path / "run")
     results = run.read_json("results")
-    assert "linear probe" not in results and run.read_json("facts")["counts"]["unlabelled"] == 24
+    assert "linear probe" not in results and run.read_json("spec")["counts"]["unlabelled"] == 24
     assert any("no labels to test with" in sentence for sentence in system.warn(results))
     with pytest.raises(CaudexError, match="there are no labels to probe with"):
         system.claim(quiet_run(tmp_path / "claim"))
@@ -167,8 +167,8 @@ def test_a_step_at_the_papers_width(name):
 def test_resnet50_learns_labels_too():
     system = replace(scaled("supervised"), trunk="resnet50", width=4, dropout=0.0, survival=1.0)
     system.check()
-    facts = {"shape": [1, 16, 16], "classes": ["a", "b"], "columns": {}}
-    assert few_labels.learner(system, facts).trunk.width == 128
+    spec = {"shape": [1, 16, 16], "classes": ["a", "b"], "columns": {}}
+    assert few_labels.learner(system, spec).trunk.width == 128
     with pytest.raises(CaudexError, match="resnet50 has neither dropout nor stochastic depth"):
         replace(system, dropout=0.4).check()
 
@@ -227,11 +227,11 @@ def test_rotation_wants_squares(tmp_path):
         replace(scaled("rotation", "tiny"), data=str(path), steps=2).train(quiet_run(tmp_path / "run"))
 
 
-def test_facts_of_unlabelled_pictures_name_no_class(tmp_path):
+def test_spec_of_unlabelled_pictures_name_no_class(tmp_path):
     path = tmp_path / "grey.npz"
     np.savez(path, x=np.zeros((5, 16, 16), dtype=np.uint8))
-    facts = facts_of(data.load_images(str(path), need_labels=False))
-    assert facts["classes"] == [] and found(facts) == "5 unlabelled images of 16 x 16"
+    spec = spec_of(data.load_images(str(path), need_labels=False))
+    assert spec.classes == [] and found(spec) == "5 unlabelled images of 16 x 16"
 
 
 def test_what_was_held_out_before_is_the_test_again(coloured, begun):

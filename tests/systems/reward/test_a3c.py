@@ -21,7 +21,9 @@ from torch import nn
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.optim.rmsprop import RMSprop
-from caudex.core.run import Run, derive_seed
+from caudex.core.run import Run
+from caudex.core.seeds import derive_seed
+from caudex.core.specs import ActionSpec
 from caudex.experience import Actors, EnvRunner, Rollouts
 from caudex.signals.policy_gradient import ActorCritic
 from caudex.systems.reward.a3c import A3C, step
@@ -67,7 +69,7 @@ def test_a_step_over_the_mean_is_that_over_the_sum_with_smaller_epsilon_and_norm
 
 
 def test_rewards_are_cut():
-    learner = Learner(Identity(2), {"policy": ActorCritic({"count": 2})})
+    learner = Learner(Identity(2), {"policy": ActorCritic(ActionSpec(count=2))})
     plain, cut = (
         Rollouts(
             EnvRunner(Clock(3), 5, clipped=clipped), learner, "policy", 12, 36, 1, gamma=0.0, gae_lambda=1.0

@@ -15,6 +15,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
+from caudex.core.specs import ActionSpec
 from caudex.experience import EnvRunner, Replay
 from caudex.signals.deterministic_policy import DeterministicPolicy
 from caudex.signals.soft_actor_critic import SoftActorCritic
@@ -26,7 +27,7 @@ from caudex.trunks import Identity
 @pytest.mark.parametrize("kind", [SoftActorCritic, partial(DeterministicPolicy, decay=0.99)], ids=["sac", "ddpg"])
 def test_a_point_learns_to_stay_in_the_middle(kind):
     torch.manual_seed(0)
-    mine = learner(kind, Identity(1), partial(Adam, lr=3e-3), {"low": [-5.0], "high": [5.0]})
+    mine = learner(kind, Identity(1), partial(Adam, lr=3e-3), ActionSpec(low=(-5.0,), high=(5.0,)))
     runner = EnvRunner(Line(4, scale=5.0), 0)
     fit(
         mine, {"policy": Replay(runner, mine, "policy", 10_000, 64, learning_starts=200, every=2, gamma=0.9)}, steps=800

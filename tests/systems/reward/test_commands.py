@@ -122,5 +122,5 @@ def test_play_says_what_it_cannot_do(tmp_path):
     assert_refused("play", run, "--episodes", "0", because="--episodes 0 is out of range")
     assert_refused("play", run, "--video", "out.avi", because="give a file that ends in .mp4")
     assert_refused("play", run, "--video", tmp_path / "no" / "out.mp4", because="make it first")
-    assert_refused("play", tmp_path, because="settings.yaml")
+    assert_refused("play", tmp_path, because="settings.json")
     assert_refused("play", run, "--env", "Pendulum-v1", because="Pendulum-v1")

@@ -5,6 +5,7 @@ from helpers.curl import Once, pixels
 
 from caudex import envs as envs
 from caudex.core.learner import Learner
+from caudex.core.specs import ActionSpec
 from caudex.experience import Viewed
 from caudex.signals import BilinearContrast
 from caudex.signals.soft_actor_critic import SoftActorCritic
@@ -14,7 +15,7 @@ from caudex.views import Moved
 
 def curl(contrast=True):
     torch.manual_seed(0)
-    signals = {"policy": SoftActorCritic({"low": [-1.0], "high": [1.0]}, (16, 16), features=6)}
+    signals = {"policy": SoftActorCritic(ActionSpec(low=(-1.0,), high=(1.0,)), (16, 16), features=6)}
     if contrast:
         signals["contrast"] = BilinearContrast(features=6)
     return Learner(Nature((3, 24, 24), 8, ((4, 3, 2),)), signals)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
+from caudex.core.specs import EnvSpec
 from caudex.core.system import load, scaled
 from caudex.envs import Env, Outcome
 from caudex.evaluation.plots import episodes as filming
@@ -73,7 +74,7 @@ def test_five_stages_are_kept_shown_and_told(tmp_path):
     assert [stage["steps"] for stage in results["stages"]] == [0, 128, 512, 1280, 2560]
     assert all(stage["falls"] == 10 and 10 < stage["steps"] < 400 for stage in results["stages"])  # none can stand yet
     with run.seeded("weights"):
-        untrained = Agent(TINY.learner(run.read_json("facts")), run.read_json("facts")).state_dict()
+        untrained = Agent(TINY.learner(run.read_spec(EnvSpec)), run.read_spec(EnvSpec)).state_dict()
     first, last = (load_file(run.path / f"policies/{share}.safetensors") for share in "01")
     assert all(torch.equal(first[name], untrained[name]) for name in first)
     assert all(torch.equal(last[name], kept) for name, kept in load(tmp_path).state_dict().items())

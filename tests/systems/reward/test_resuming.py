@@ -31,9 +31,9 @@ def parts(kind, folder):
     }[kind]
     run = Run(folder, 1, Hardware(device="cpu", save_seconds=0))
     run.quiet = True
-    runner, facts = reward.make_envs(system, run)
+    runner, spec = reward.make_envs(system, run)
     with run.seeded("weights"):
-        learner = system.learner(facts)
+        learner = system.learner(spec)
     if kind == "ppo":
         source = Rollouts(runner, learner, "policy", 32, 16, 2, scaled=True, seed=1)
     else:
@@ -69,8 +69,8 @@ def test_acting_counts_in_the_operations(tmp_path):
     system = DQN(num_envs=3, buffer_size=120, learning_starts=60, batch=8, total_steps=400)
     run = Run(tmp_path, 1)
     run.quiet = True
-    runner, facts = reward.make_envs(system, run)
-    source = reward.replay_source(system, runner, learner := system.learner(facts), run)
+    runner, spec = reward.make_envs(system, run)
+    source = reward.replay_source(system, runner, learner := system.learner(spec), run)
     fit(learner, {"policy": source}, samples=400, run=run.stage("training"))
     each = 2 * (4 * 128 + 128 * 128 + 128 * 2)
     last = run.stage("training").metrics()[-1]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.core.run import derive_seed
+from caudex.core.seeds import derive_seed
 from caudex.data.images.batches import Batches
 from caudex.data.images.decode import SMALLEST_SIDE
 from caudex.data.images.image_set import ImageSet, InMemoryImages, Numbered

@@ -16,6 +16,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
 from caudex.data import SEGMENTS, SceneBatches, Scenes
 from caudex.data.images.scenes import FAR, TEST, load_scenes
@@ -60,8 +61,8 @@ class DenseHeads(System):
     statement: ClassVar = "two tasks teach one trunk more than each teaches a trunk of its own, for the same compute"
 
     def train(self, run: Run) -> Encoder:
-        facts = {"shape": [3, self.size, self.size]}
-        run.write_json("facts", facts)
+        spec = ImageSpec((3, self.size, self.size))
+        run.write_spec(spec)
         known, test = load_scenes(self.scenes, self.size, self.seed), load_scenes(300, self.size, self.seed, first=TEST)
         before = run.compute.flops
         made = self.taught(run.stage("both"), known, tuple(TASKS), **self.budget(1 / 2))
@@ -73,24 +74,24 @@ class DenseHeads(System):
             results["a trunk each"] |= measured(alone, test)
         results["place alone"] = by_place(known, test)
         run.write_json("results", results)
-        model = Encoder(made, facts)
+        model = Encoder(made, spec)
         draw(run, model, test)
         return model
 
     def taught(self, run: Run, known: Scenes, tasks: Sequence[str], **budget) -> Learner:
         with run.seeded("weights"):
-            made = self.learner({"shape": [3]}, tasks)
+            made = self.learner(ImageSpec((3, self.size, self.size)), tasks)
         made.trunk.standardise.measure(known.images[:500])
         source = SceneBatches(known, self.batch, run.seed)
         return fit(made, dict.fromkeys(tasks, source), **budget, run=run)
 
-    def learner(self, facts: dict, tasks: Sequence[str] = tuple(TASKS)) -> Learner:
-        trunk = trunks.ResNet(facts["shape"][0], self.width, self.depth, stride=self.stride)
+    def learner(self, spec: ImageSpec, tasks: Sequence[str] = tuple(TASKS)) -> Learner:
+        trunk = trunks.ResNet(spec.shape[0], self.width, self.depth, stride=self.stride)
         signals = {task: TASKS[task]() for task in tasks}
         return Learner(trunk, signals, partial(AdamW, lr=self.lr, fused=True), cosine_schedule, average=self.average)
 
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
+    def model(self, spec: ImageSpec) -> Encoder:
+        return Encoder(self.learner(spec), spec)
 
     def result_rows(self, results: dict) -> list[tuple]:
         rows = [("", "pixels right", "mean intersection over union", "relative error of depth")]

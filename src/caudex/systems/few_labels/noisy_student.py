@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.evaluation.baselines.sklearn import label_spreading, self_training
@@ -21,7 +22,7 @@ from caudex.models.classifier import Classifier
 from caudex.signals.labels import one_hot
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import facts_of, record_facts
+from caudex.systems.shared import record_spec, spec_of
 
 
 @dataclass
@@ -70,10 +71,10 @@ class NoisyStudent(FewLabels, System):
 
     def train(self, run: Run) -> Classifier:
         split = self.split()
-        facts = record_facts(run, split)
+        spec = record_spec(run, split)
         if len(split.unlabelled) == 0:
             raise CaudexError(f"{self.data} has no unlabelled images; add some, or use `caudex train supervised`.")
-        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled), "classes": len(facts["classes"])}
+        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled), "classes": len(spec.classes)}
         before = run.compute.flops
         teacher, net, rounds = self.teachers(run, split)
         results["teacher"] = tested(teacher, split.test)
@@ -95,7 +96,7 @@ class NoisyStudent(FewLabels, System):
     def teachers(self, run: Run, split: Split) -> tuple[Classifier, Classifier, list[dict]]:
         """The first teacher, the last student, and what there is to say of each round."""
         teacher = net = self.network(run.stage("teacher"), split, 0, self.labelled(run, split, self.batch))
-        noise, rounds = few_labels.noise(self, facts_of(split)), []
+        noise, rounds = few_labels.noise(self, spec_of(split)), []
         for number in range(1, self.rounds + 1):
             rows, told, right = self.pseudo_labels(run, number, net, split)
             rounds.append({"round": number, "learned": len(rows), "distinct": len(rows.unique()), "right": right})
@@ -109,9 +110,9 @@ class NoisyStudent(FewLabels, System):
         return teacher, net, rounds
 
     def labelled(self, run: Run, split: Split, size: int) -> Batches:
-        facts = facts_of(split)
-        told = one_hot(split.labelled.labels, len(facts["classes"]))
-        return Batches(split.labelled, size, run.seed, few_labels.noise(self, facts), told)
+        spec = spec_of(split)
+        told = one_hot(split.labelled.labels, len(spec.classes))
+        return Batches(split.labelled, size, run.seed, few_labels.noise(self, spec), told)
 
     def split(self) -> Split:
         whole = few_labels.split(self)
@@ -120,17 +121,17 @@ class NoisyStudent(FewLabels, System):
     def network(self, run: Run, split: Split, number: int, source: Batches | Join, **budget) -> Classifier:
         """Train the teacher (number 0) or a student."""
         with run.seeded("weights"):
-            made = self.learner(facts_of(split), number)
+            made = self.learner(spec_of(split), number)
         share = 1 / (1 + self.rounds) / (1 + self.baseline)
         return few_labels.teach(run, self, split, made, source, budget or self.budget(share))
 
-    def learner(self, facts: dict, number: int) -> Learner:
+    def learner(self, spec: ImageSpec, number: int) -> Learner:
         """All learn under the same noise; students grow evenly."""
         width = round(self.width * (1 + (self.growth - 1) * number / self.rounds))
-        return few_labels.learner(self, facts, width)
+        return few_labels.learner(self, spec, width)
 
-    def model(self, facts: dict) -> Classifier:
-        return Classifier(self.learner(facts, self.rounds), facts)
+    def model(self, spec: ImageSpec) -> Classifier:
+        return Classifier(self.learner(spec, self.rounds), spec)
 
     def labelled_of_a_batch(self, labelled: int, pseudo: int) -> int:
         """Every image is seen as often, but the labelled at least once for `ratio` others."""

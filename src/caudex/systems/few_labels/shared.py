@@ -13,13 +13,14 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit, restore
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range, load, open_run
 from caudex.core.trunk import Trunk
 from caudex.data import Batches, Join, Split
 from caudex.models.classifier import Classifier
 from caudex.models.encoder import recalibrate
 from caudex.signals import Labels
-from caudex.systems.shared import ImageSystem, check_network, facts_of, found, mirrored, network
+from caudex.systems.shared import ImageSystem, check_network, found, mirrored, network, spec_of
 
 
 @dataclass
@@ -64,26 +65,26 @@ def testable(split: Split) -> None:
         )
 
 
-def noise(settings: FewLabels, facts: dict) -> views.Compose:
+def noise(settings: FewLabels, spec: ImageSpec) -> views.Compose:
     """RandAugment, and mirroring."""
     augment = views.RandAugment(2, settings.magnitude)
-    return views.Compose([views.Flip()] * mirrored(settings, facts) + [augment] * (settings.magnitude > 0))
+    return views.Compose([views.Flip()] * mirrored(settings, spec) + [augment] * (settings.magnitude > 0))
 
 
-def learner(settings: FewLabels, facts: dict, width: int | None = None) -> Learner:
+def learner(settings: FewLabels, spec: ImageSpec, width: int | None = None) -> Learner:
     """A residual trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
-    trunk = network(settings, facts, width, settings.dropout, settings.survival)
-    signals = settings.joined({"labels": Labels(len(facts["classes"]))}, facts)
+    trunk = network(settings, spec, width, settings.dropout, settings.survival)
+    signals = settings.joined({"labels": Labels(len(spec.classes))}, spec)
     optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay, fused=True)
     return Learner(trunk, signals, optimizer, cosine_schedule, average=settings.average)
 
 
 def from_labels(run: Run, settings: FewLabels, split: Split, budget: dict) -> Classifier:
     """A new network, taught by the labelled images and the signals of `--also`."""
-    facts = facts_of(split)
+    spec = spec_of(split)
     with run.seeded("weights"):
-        made = learner(settings, facts)
-    source = Batches(split.labelled, settings.batch, run.seed, noise(settings, facts))
+        made = learner(settings, spec)
+    source = Batches(split.labelled, settings.batch, run.seed, noise(settings, spec))
     return teach(run, settings, split, made, source, budget)
 
 
@@ -91,15 +92,15 @@ def teach(
     run: Run, settings: FewLabels, split: Split, made: Learner, labelled: Batches | Join, budget: dict
 ) -> Classifier:
     """Fit the learner: labels from `labelled`, the further signals from labelled or unlabelled images as they need."""
-    facts = facts_of(split)
+    spec = spec_of(split)
     out = f", {len(split.skipped):,} unreadable ones left out" if split.skipped else ""
-    print_once(run, f"{found(facts)}{out}")
+    print_once(run, f"{found(spec)}{out}")
     every = split.unlabelled if len(split.unlabelled) else split.labelled
     if settings.start:
         begin(made.trunk, settings)
     else:
         made.trunk.standardise.measure(every.some(2000).fetch(slice(None)))
-    seen, two = noise(settings, facts), views.contrastive(mirror=mirrored(settings, facts))
+    seen, two = noise(settings, spec), views.contrastive(mirror=mirrored(settings, spec))
     further = settings.feed(
         {name: signal for name, signal in made.signals.items() if name != "labels"},
         labelled=Batches(split.labelled, settings.batch, run.seed, seen),
@@ -111,7 +112,7 @@ def teach(
     def classifier(learner: Learner) -> Classifier:
         if further:  # turned and holed images went through the trunk too
             recalibrate(learner.averaged[0], every)
-        return Classifier(learner, facts)
+        return Classifier(learner, spec)
 
     evaluate = (lambda learner: {"accuracy": classifier(learner).accuracy(curve)}) if len(curve) else None
     return classifier(fit(made, {"labels": labelled} | further, **budget, run=run, evaluate=evaluate))

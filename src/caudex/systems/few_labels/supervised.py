@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import System
 from caudex.data import Batches, Split
 from caudex.evaluation.baselines.sklearn import svm
@@ -14,7 +15,7 @@ from caudex.evaluation.classification import examine
 from caudex.models.classifier import Classifier
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import facts_of, record_facts
+from caudex.systems.shared import record_spec, spec_of
 
 
 @dataclass
@@ -37,20 +38,20 @@ class Supervised(FewLabels, System):
 
     def train(self, run: Run) -> Classifier:
         split = few_labels.split(self)
-        record_facts(run, split)
+        record_spec(run, split)
         net = self.classifier(run, split)
         run.write_json("results", {"supervised": examine(run, net, split, "supervised")})
         return net
 
     def classifier(self, run: Run, split: Split) -> Classifier:
-        facts = facts_of(split)
+        spec = spec_of(split)
         with run.seeded("weights"):
-            made = few_labels.learner(self, facts)
-        source = Batches(split.labelled, self.batch, run.seed, few_labels.noise(self, facts))
+            made = few_labels.learner(self, spec)
+        source = Batches(split.labelled, self.batch, run.seed, few_labels.noise(self, spec))
         return few_labels.teach(run.stage("supervised"), self, split, made, source, self.budget(1.0))
 
-    def model(self, facts: dict) -> Classifier:
-        return Classifier(few_labels.learner(self, facts), facts)
+    def model(self, spec: ImageSpec) -> Classifier:
+        return Classifier(few_labels.learner(self, spec), spec)
 
     def claim(self, run: Run) -> Claim:
         split = few_labels.split(self)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import System
 from caudex.data import Split
 from caudex.evaluation.claim import Claim
@@ -13,7 +14,7 @@ from caudex.evaluation.classification import examine, gain
 from caudex.models.classifier import Classifier
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import record_facts
+from caudex.systems.shared import record_spec
 
 
 @dataclass
@@ -45,7 +46,7 @@ class TwoHeads(FewLabels, System):
 
     def train(self, run: Run) -> Classifier:
         split = few_labels.split(self)
-        record_facts(run, split)
+        record_spec(run, split)
         before = run.compute.flops
         net = self.network(run.stage("two-heads"), split, **self.budget(1 / 2))
         spent, alone = run.compute.flops - before, replace(self, also=())
@@ -58,8 +59,8 @@ class TwoHeads(FewLabels, System):
     def network(self, run: Run, split: Split, **budget) -> Classifier:
         return few_labels.from_labels(run, self, split, budget)
 
-    def model(self, facts: dict) -> Classifier:
-        return Classifier(few_labels.learner(self, facts), facts)
+    def model(self, spec: ImageSpec) -> Classifier:
+        return Classifier(few_labels.learner(self, spec), spec)
 
     def claim(self, run: Run) -> Claim:
         few_labels.testable(few_labels.split(self))

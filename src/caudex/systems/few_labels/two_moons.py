@@ -16,7 +16,9 @@ from torch.optim import AdamW
 
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
-from caudex.core.run import Run, derive_seed
+from caudex.core.run import Run
+from caudex.core.seeds import derive_seed
+from caudex.core.specs import NoSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Features, Trunk
 from caudex.evaluation.claim import Claim
@@ -59,12 +61,13 @@ class TwoMoons(System):
     lr: float = 2e-2
     """learning rate"""
 
+    spec_type: ClassVar = NoSpec
     scales: ClassVar = {"tiny": {"rounds": 2, "steps": 30}}
     statement: ClassVar = "labels spread along the moons: the students' boundary follows the gap between them"
 
     def train(self, run: Run) -> Learner:
         points, labels, test, truth = self.moons()
-        run.write_json("facts", {})
+        run.write_spec(NoSpec())
         known, labelled = one_hot(labels, 2), labels >= 0
         student = supervised = self.network(run.stage("supervised"), points[labelled], known[labelled])
         for number in range(1, self.rounds + 1):
@@ -100,7 +103,7 @@ class TwoMoons(System):
         source = Jittered(points, told, self.jitter, run.seed)
         return fit(made, {"labels": source}, **self.budget(1 / (1 + self.rounds)), run=run)
 
-    def model(self, facts: dict) -> Learner:
+    def model(self, spec: NoSpec) -> Learner:
         return Learner(Waves(self.length), {"labels": Labels(2)}, partial(AdamW, lr=self.lr), cosine_schedule)
 
     def draw(self, run: Run, tell: dict, right: dict, points: Tensor, labels: Tensor) -> None:

@@ -11,6 +11,7 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
+from caudex.core.specs import EnvSpec
 from caudex.core.system import System, check_range
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Sizes
@@ -71,6 +72,7 @@ class RL2(Sizes, System):
     lr: float = 0.01
     """learning rate; by trpo, of the value"""
 
+    spec_type: ClassVar = EnvSpec
     scales: ClassVar = {
         "tiny": {"total_steps": 20_000, "tasks": 100, "batch": 50, "width": 16},
         "mdps": {
@@ -90,41 +92,39 @@ class RL2(Sizes, System):
     def train(self, run: Run) -> MetaAgent:
         sizes = self.given()
         here = trials.make(self.env, self.tasks, **sizes)
-        shape = list(here.family.observation.shape)
-        facts = {"env": self.env, "settings": sizes, "shape": shape, "actions": here.actions}
+        spec = EnvSpec(self.env, here.family.observation.shape, here.actions, sizes=sizes)
         with run.seeded("weights"):
-            learner = self.learner(facts)
+            learner = self.learner(spec)
         batch, epochs, step = self.batch, self.epochs, Learner.step
         if self.by == "trpo":  # a step of the policy on the whole round, then those passes for the value
             batch, epochs, step = self.tasks, 1, partial(by_trust_region, epochs=epochs, batch=batch)
         source = Histories(here, learner, "policy", batch, epochs, self.gamma, self.gae_lambda, run.seed)
-        run.write_json("facts", facts)
+        run.write_spec(spec)
         sources = dict.fromkeys(learner.signals, source)
         fit(learner, sources, **self.budget(1.0), run=run.stage("training"), step=step)
-        agent = MetaAgent(learner, facts)
+        agent = MetaAgent(learner, spec)
         found = agent.play(TESTED, run.seed).returns.sum(1)
         run.write_json("results", {"rl2": dict(zip(("return", "low", "high"), mean_interval(found))), "tasks": TESTED})
         return agent
 
-    def learner(self, facts: dict) -> Learner:
-        baseline = self.trunk(facts) if self.separate else None
+    def learner(self, spec: EnvSpec) -> Learner:
+        baseline = self.trunk(spec) if self.separate else None
         if self.by == "ppo":
-            policy = ClippedPolicy(facts["actions"], (), self.entropy, clip=self.clip, fading=True, baseline=baseline)
+            policy = ClippedPolicy(spec.actions, (), self.entropy, clip=self.clip, fading=True, baseline=baseline)
         else:
-            policy = TrustRegion(facts["actions"], (), self.region, baseline=baseline)
-        signals, optimizer = self.joined({"policy": policy}, facts), partial(Adam, lr=self.lr, eps=1e-5)
-        return Learner(self.trunk(facts), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
+            policy = TrustRegion(spec.actions, (), self.region, baseline=baseline)
+        signals, optimizer = self.joined({"policy": policy}, spec), partial(Adam, lr=self.lr, eps=1e-5)
+        return Learner(self.trunk(spec), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
 
-    def trunk(self, facts: dict) -> Recurrent:
-        actions = facts["actions"]
-        before = (actions.get("count") or len(actions["low"])) + 2
-        return Recurrent(Observed(tuple(facts["shape"]), before), self.width, MEMORIES[self.memory])
+    def trunk(self, spec: EnvSpec) -> Recurrent:
+        before = spec.actions.size + 2
+        return Recurrent(Observed(spec.shape, before), self.width, MEMORIES[self.memory])
 
     def budget(self, share: float) -> dict:
         return super().budget(share) | {"samples": self.total_steps}
 
-    def model(self, facts: dict) -> MetaAgent:
-        return MetaAgent(self.learner(facts), facts)
+    def model(self, spec: EnvSpec) -> MetaAgent:
+        return MetaAgent(self.learner(spec), spec)
 
     def result_rows(self, results: dict) -> list[tuple]:
         found = results["rl2"]

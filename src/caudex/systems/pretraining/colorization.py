@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from caudex import signals
 from caudex.core.signal import Signal
+from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.systems.pretraining.shared import Pretraining
@@ -38,7 +39,7 @@ class Colorization(Pretraining):
     }  # fmt: skip
     statement: ClassVar = "telling colours teaches features of what images show"
 
-    def signals(self, facts: dict) -> dict[str, Signal]:
+    def signals(self, spec: ImageSpec) -> dict[str, Signal]:
         return {"colorization": signals.Colorization(self.rebalance)}
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from caudex import signals
 from caudex.core.signal import Signal
+from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.systems.pretraining.shared import Pretraining
@@ -26,7 +27,7 @@ class Denoising(Pretraining):
     scales: ClassVar = {"tiny": {"steps": 30, "width": 8, "batch": 32}}
     statement: ClassVar = "taking noise away teaches features of what images show"
 
-    def signals(self, facts: dict) -> dict[str, Signal]:
+    def signals(self, spec: ImageSpec) -> dict[str, Signal]:
         return {"denoising": signals.Denoising(self.noise)}
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from caudex import signals
 from caudex.core.signal import Signal
+from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.systems.pretraining.shared import Pretraining
@@ -38,7 +39,7 @@ class Inpainting(Pretraining):
     }  # fmt: skip
     statement: ClassVar = "filling holes teaches features of what images show"
 
-    def signals(self, facts: dict) -> dict[str, Signal]:
+    def signals(self, spec: ImageSpec) -> dict[str, Signal]:
         return {"inpainting": signals.Inpainting(self.mask, self.adversarial)}
 
     @torch.no_grad()

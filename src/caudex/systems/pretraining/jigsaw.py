@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from caudex import signals
 from caudex.core.errors import CaudexError
 from caudex.core.signal import Signal
+from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.signals.jigsaw import grid_for
@@ -42,8 +43,8 @@ class Jigsaw(Pretraining):
     }  # fmt: skip
     statement: ClassVar = "putting tiles back teaches features of what images show"
 
-    def signals(self, facts: dict) -> dict[str, Signal]:
-        grid = self.grid or grid_for(min(facts["shape"][1:]))
+    def signals(self, spec: ImageSpec) -> dict[str, Signal]:
+        grid = self.grid or grid_for(min(spec.shape[1:]))
         return {"jigsaw": signals.Jigsaw(grid, self.orders)}
 
     @torch.no_grad()

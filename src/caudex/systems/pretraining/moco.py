@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from caudex.core.errors import CaudexError
 from caudex.core.signal import Signal
+from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.signals import Contrast
 from caudex.systems.pretraining.shared import Pretraining
@@ -41,7 +42,7 @@ class MoCo(Pretraining):
     }  # fmt: skip
     statement: ClassVar = "pairs of views and a queue of older keys teach features with small batches"
 
-    def signals(self, facts: dict) -> dict[str, Signal]:
+    def signals(self, spec: ImageSpec) -> dict[str, Signal]:
         contrast = Contrast(self.dimensions, self.hidden, self.temperature, self.queue, self.momentum)
         return {"contrast": contrast}
 

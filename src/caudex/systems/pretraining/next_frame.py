@@ -18,6 +18,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import ClipBatches, ClipSplit
@@ -71,21 +72,21 @@ class NextFrame(System):
         if len(clips.test) == 0:
             out = "".join(f" Left out: {file}, {reason}." for file, reason in clips.skipped[:1])
             raise CaudexError(f"{self.data} has one video of use; a second one is needed to test on.{out}")
-        facts = {"shape": list(clips.train.shape)}
-        run.write_json("facts", facts)
+        spec = ImageSpec(tuple(clips.train.shape))
+        run.write_spec(spec)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in clips.skipped])
-        side = facts["shape"][1]
+        side = spec.shape[1]
         print_once(run, f"{len(clips.train):,} videos to learn from, {len(clips.test):,} to test on, {side} x {side}")
         with run.seeded("weights"):
-            made = self.learner(facts)
+            made = self.learner(spec)
         frames = clips.train.windows(1)
         made.trunk.standardise.measure(frames.fetch(slice(None, None, max(1, len(frames) // 2000)))[:, 0])
         random = deepcopy(made.trunk)  # as it was before it learned
         source = ClipBatches(clips.train, self.batch, run.seed, self.before + 1, self.apart)
         test = self.windows(clips)
-        sources = {"next-frame": source} | self.feed(self.extra_signals(facts), frames=source)
+        sources = {"next-frame": source} | self.feed(self.extra_signals(spec), frames=source)
         fit(made, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=lambda made: _errors(made, test))
-        model = Encoder(made, facts)
+        model = Encoder(made, spec)
         with run.counting(model):
             results = {"next frame": _errors(made, test), "tested": len(test)}
             results |= self.probes(clips, model.trunk, random)
@@ -93,13 +94,13 @@ class NextFrame(System):
         run.write_json("results", results)
         return model
 
-    def learner(self, facts: dict) -> Learner:
-        trunk = trunks.ResNet(facts["shape"][0], self.width, self.depth, stride=self.stride)
-        signals = self.joined({"next-frame": Signal(self.before)}, facts)
+    def learner(self, spec: ImageSpec) -> Learner:
+        trunk = trunks.ResNet(spec.shape[0], self.width, self.depth, stride=self.stride)
+        signals = self.joined({"next-frame": Signal(self.before)}, spec)
         return Learner(trunk, signals, partial(AdamW, lr=self.lr, fused=True), cosine_schedule, average=self.average)
 
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
+    def model(self, spec: ImageSpec) -> Encoder:
+        return Encoder(self.learner(spec), spec)
 
     def windows(self, clips: ClipSplit, most: int = 500) -> Tensor:
         """Windows of held-out videos, evenly spread: uint8 [N, T, C, H, W]."""

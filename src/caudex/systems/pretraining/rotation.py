@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from caudex import signals
 from caudex.core.signal import Signal
+from caudex.core.specs import ImageSpec
 from caudex.models.encoder import Encoder
 from caudex.systems.pretraining.shared import Pretraining
 from caudex.views import quarter_turns
@@ -36,7 +37,7 @@ class Rotation(Pretraining):
     }  # fmt: skip
     statement: ClassVar = "telling which way up images are teaches features of what they show"
 
-    def signals(self, facts: dict) -> dict[str, Signal]:
+    def signals(self, spec: ImageSpec) -> dict[str, Signal]:
         return {"rotation": signals.Rotation()}
 
     @torch.no_grad()

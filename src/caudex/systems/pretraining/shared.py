@@ -18,6 +18,7 @@ from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.optim.lars import LARS
 from caudex.core.run import Run
 from caudex.core.signal import Signal
+from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import Batches, Split
@@ -27,7 +28,7 @@ from caudex.evaluation.plots.image_sheets import charted, nearest, sheet
 from caudex.evaluation.probing import COLLAPSED, neighbours, probe, spectrum
 from caudex.models.encoder import Encoder, features, recalibrate
 from caudex.signals import Labels
-from caudex.systems.shared import ImageSystem, check_network, facts_of, found, mirrored, network, record_facts
+from caudex.systems.shared import ImageSystem, check_network, found, mirrored, network, record_spec, spec_of
 
 OPTIMIZERS = {"adamw": partial(AdamW, fused=True), "sgd": partial(SGD, momentum=0.9, fused=True), "lars": LARS}
 
@@ -49,28 +50,28 @@ class Pretraining(ImageSystem, System):
     all_labels: bool = True
     """`claim` also has the same trunk learn from all labels for as long, as a reference"""
 
-    def signals(self, facts: dict) -> dict[str, Signal]:
+    def signals(self, spec: ImageSpec) -> dict[str, Signal]:
         raise NotImplementedError
 
     def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         return {}
 
-    def learner(self, facts: dict) -> Learner:
-        return learner(self, facts, self.joined(self.signals(facts), facts))
+    def learner(self, spec: ImageSpec) -> Learner:
+        return learner(self, spec, self.joined(self.signals(spec), spec))
 
     def train(self, run: Run) -> Encoder:
         """Fit the system's learner to every image that is not held out, then probe its layers and a random trunk's."""
         images = split(self)
-        facts = record_facts(run, images)
-        print_once(run, found(facts))
+        spec = record_spec(run, images)
+        print_once(run, found(spec))
         with run.seeded("weights"):
-            made = self.learner(facts)
+            made = self.learner(spec)
         every = images.every
         if len(every) < 2:
             raise CaudexError(f"{self.data} has one image to learn from; two are the least, thousands are better.")
         made.trunk.standardise.measure(every.some(2000).fetch(slice(None)))
         random = deepcopy(made.trunk)  # as it was before it learned
-        seen, two = mild(self, facts), views.contrastive(self.crop, self.colour, mirrored(self, facts))
+        seen, two = mild(self, spec), views.contrastive(self.crop, self.colour, mirrored(self, spec))
         offered = {
             "unlabelled": Batches(every, self.batch, run.seed, seen),
             "pairs": Batches(every, self.batch, run.seed, two, pairs=True),
@@ -79,15 +80,15 @@ class Pretraining(ImageSystem, System):
             offered["labelled"] = Batches(images.labelled, self.batch, run.seed, seen)
         sources = self.feed(made.signals, **offered)
         fit(made, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=watch(images))
-        model = Encoder(made, facts)
+        model = Encoder(made, spec)
         recalibrate(model.trunk, every)
         recalibrate(random, every)
         run.write_json("results", measured(run, model.trunk, random, images))
         draw(self, run, model, images)
         return model
 
-    def model(self, facts: dict) -> Encoder:
-        return Encoder(self.learner(facts), facts)
+    def model(self, spec: ImageSpec) -> Encoder:
+        return Encoder(self.learner(spec), spec)
 
     def claim(self, run: Run) -> Claim:
         """A linear probe of the features against that of a random trunk and, as a reference, of one taught by all labels."""
@@ -160,16 +161,16 @@ def split(settings: Pretraining) -> Split:
     return found
 
 
-def learner(settings: Pretraining, facts: dict, signals: Mapping[str, Signal]) -> Learner:
+def learner(settings: Pretraining, spec: ImageSpec, signals: Mapping[str, Signal]) -> Learner:
     """The trunk with these heads; on half a cosine, weights averaged. Only AdamW's gradients are clipped."""
     optimizer = partial(OPTIMIZERS[settings.optimizer], lr=settings.lr, weight_decay=settings.decay)
     clip = 1.0 if settings.optimizer == "adamw" else None
-    return Learner(network(settings, facts), signals, optimizer, cosine_schedule, clip, settings.average)
+    return Learner(network(settings, spec), signals, optimizer, cosine_schedule, clip, settings.average)
 
 
-def mild(settings: Pretraining, facts: dict) -> views.Compose:
+def mild(settings: Pretraining, spec: ImageSpec) -> views.Compose:
     """Crops, and mirroring: for signals that change images in their own way."""
-    return views.Compose((views.ResizedCrop((settings.crop, 1.0)), *[views.Flip()] * mirrored(settings, facts)))
+    return views.Compose((views.ResizedCrop((settings.crop, 1.0)), *[views.Flip()] * mirrored(settings, spec)))
 
 
 def draw(settings: Pretraining, run: Run, model: Encoder, images: Split) -> None:
@@ -226,11 +227,11 @@ def chosen(layers: dict) -> str:
 
 def taught_by_labels(settings: Pretraining, run: Run, images: Split, flops: float) -> Trunk:
     """The same trunk under the same views, taught by all labels with so much compute."""
-    facts = facts_of(images)
+    spec = spec_of(images)
     with run.seeded("weights"):
-        made = learner(settings, facts, {"labels": Labels(len(facts["classes"]))})
+        made = learner(settings, spec, {"labels": Labels(len(spec.classes))})
     made.trunk.standardise.measure(images.every.some(2000).fetch(slice(None)))
-    source = Batches(images.labelled, settings.batch, run.seed, mild(settings, facts))
+    source = Batches(images.labelled, settings.batch, run.seed, mild(settings, spec))
     taught = fit(made, {"labels": source}, flops=flops, run=run).averaged[0]
     recalibrate(taught, images.every)
     return taught

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from caudex.core.signal import Signal
+from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.signals import Contrast
 from caudex.systems.pretraining.shared import Pretraining
@@ -37,7 +38,7 @@ class SimCLR(Pretraining):
     }  # fmt: skip
     statement: ClassVar = "pairs of views teach features of images that nobody labelled"
 
-    def signals(self, facts: dict) -> dict[str, Signal]:
+    def signals(self, spec: ImageSpec) -> dict[str, Signal]:
         return {"contrast": Contrast(self.dimensions, self.hidden, self.temperature)}
 
     def check(self) -> None:

@@ -15,6 +15,7 @@ from caudex.core.learner import Learner
 from caudex.core.optim.rmsprop import RMSprop
 from caudex.core.run import Run
 from caudex.core.signal import SignalOutput
+from caudex.core.specs import EnvSpec
 from caudex.core.system import System, check_range
 from caudex.experience import Actors, Rollouts, Viewed
 from caudex.experience.actors import learned
@@ -63,8 +64,8 @@ class A3C(OnEnv, System):
         if self.asynchronous and run.hardware.devices * run.hardware.nodes > 1:
             raise CaudexError("the gradients of all actors go to one process; take --devices 1, or --no-asynchronous.")
         with run.seeded("weights"):
-            learner, source, facts = self.parts(run)
-        reward.record_facts(run, facts)
+            learner, source, spec = self.parts(run)
+        reward.record_spec(run, spec)
         training = {**self.budget(1.0), "run": run.stage("training")}
         if self.asynchronous:
             source.runner.env.close()
@@ -75,23 +76,23 @@ class A3C(OnEnv, System):
                 fit(learner, dict.fromkeys(learner.signals, actors), **training, step=step)
         else:
             fit(learner, dict.fromkeys(learner.signals, source), **training)
-        return reward.finish(Agent(learner, facts), run)
+        return reward.finish(Agent(learner, spec), run)
 
     def parts(self, run: Run) -> tuple[Learner, Rollouts | Viewed, dict]:
-        """A learner, the source that acts by it, and the facts of the model: for one process, or for each actor."""
-        runner, facts = reward.make_envs(self, run)
-        learner = self.learner(facts)
+        """A learner, the source that acts by it, and the spec of the model: for one process, or for each actor."""
+        runner, spec = reward.make_envs(self, run)
+        learner = self.learner(spec)
         source = Rollouts(
             runner, learner, "policy", self.horizon, self.horizon * self.num_envs, 1, self.gamma, 1.0,
             scaled=not runner.clipped, observing=not self.asynchronous, seed=run.seed,
         )  # fmt: skip
-        return learner, reward.sources(learner, source, facts, run)["policy"], facts
+        return learner, reward.sources(learner, source, spec, run)["policy"], spec
 
-    def learner(self, facts: dict) -> Learner:
-        policy = ActorCritic(facts["actions"], reward.hidden(facts), self.entropy)
-        signals = reward.all_signals(self, {"policy": policy}, facts)
+    def learner(self, spec: EnvSpec) -> Learner:
+        policy = ActorCritic(spec.actions, reward.hidden(spec), self.entropy)
+        signals = reward.all_signals(self, {"policy": policy}, spec)
         optimizer = partial(RMSprop, lr=self.lr, alpha=0.99, eps=self.epsilon)
-        trunk = reward.trunk(facts, 256, LAYERS)
+        trunk = reward.trunk(spec, 256, LAYERS)
         return Learner(trunk, signals, optimizer, lambda progress: 1 - progress, max_grad_norm=self.norm)
 
     def check(self) -> None:

@@ -14,6 +14,7 @@ from caudex.core.optim.adam import Adam
 from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.signal import Signal
+from caudex.core.specs import EnvSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.evaluation.claim import Claim
@@ -88,35 +89,35 @@ class CURL(OnReplay, System):
     statement: ClassVar = "with contrast on its trunk, learning from images comes nearer to learning from the state"
 
     def train(self, run: Run) -> Agent:
-        runner, facts = reward.make_envs(self, run, envs.with_camera(self.env, self.size))
-        if len(facts["shape"]) < 3:
+        runner, spec = reward.make_envs(self, run, envs.with_camera(self.env, self.size))
+        if len(spec.shape) < 3:
             raise CaudexError(
                 f"{self.env} shows numbers, curl learns from images; take sac, or an environment of pixels/."
             )
         with run.seeded("weights"):
-            learner = self.learner(facts)
-        game = "count" in facts["actions"]
+            learner = self.learner(spec)
+        game = spec.actions.count
         priority = {"priority": 0.5} if game else {}
         replay = reward.replay_source(self, runner, learner, run, steps=self.n_step, **priority)
-        side = min(facts["shape"][1:])
+        side = min(spec.shape[1:])
         view = VIEWS[self.view] or Moved(min(self.moved, max(1, side // 12)))
         source = Viewed(replay, view, run.seed, instead=True)
-        reward.record_facts(run, facts)
+        reward.record_spec(run, spec)
         fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))
-        return reward.finish(Agent(learner, facts), run)
+        return reward.finish(Agent(learner, spec), run)
 
-    def learner(self, facts: dict) -> Learner:
-        signals = {"policy": self.policy(facts["actions"])}
+    def learner(self, spec: EnvSpec) -> Learner:
+        signals = {"policy": self.policy(spec.actions)}
         if self.contrast:
             signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear, features=self.features)
             signals["contrast"].weight = self.contrast
-        trunk = self.trunk(tuple(facts["shape"]), "count" in facts["actions"])
-        return Learner(trunk, self.joined(signals, facts), partial(Adam, lr=self.lr), max_grad_norm=None)
+        trunk = self.trunk(spec.shape, spec.actions.count)
+        return Learner(trunk, self.joined(signals, spec), partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def policy(self, actions: dict) -> Signal:
         """SAC for robots; where one chooses among actions, all of Rainbow."""
-        if "count" in actions:
-            return QLearning(actions["count"], (self.width,), True, True, True, atoms=51, every=self.target_interval)
+        if actions.count:
+            return QLearning(actions.count, (self.width,), True, True, True, atoms=51, every=self.target_interval)
         return SoftActorCritic(actions, (self.width, self.width), self.temperature, features=self.features)
 
     def trunk(self, shape: tuple[int, int, int], game: bool) -> Trunk:

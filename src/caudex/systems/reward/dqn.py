@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from caudex.core.learner import Learner
 from caudex.core.run import Run
+from caudex.core.specs import EnvSpec
 from caudex.core.system import System
 from caudex.models.agent import Agent
 from caudex.systems.reward import shared as reward
@@ -28,8 +29,8 @@ class DQN(OnValues, System):
     def train(self, run: Run) -> Agent:
         return reward.by_values(self, run)
 
-    def learner(self, facts: dict) -> Learner:
-        return reward.values(self, facts)
+    def learner(self, spec: EnvSpec) -> Learner:
+        return reward.values(self, spec)
 
     def check(self) -> None:
         super().check()

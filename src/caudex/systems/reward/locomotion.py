@@ -15,6 +15,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import distinct, fit, restore
 from caudex.core.learner import Learner
 from caudex.core.run import Run
+from caudex.core.specs import EnvSpec
 from caudex.core.system import System
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_sheets import GREEN, GREY, RED, Line, Strip, strips
@@ -51,33 +52,33 @@ class Locomotion(OnRollouts, System):
     scales: ClassVar = {"tiny": {"total_steps": 5120, "horizon": 32, "batch": 128, "epochs": 2}}
 
     def train(self, run: Run) -> Agent:
-        runner, facts = reward.make_envs(self, run)
+        runner, spec = reward.make_envs(self, run)
         by_chance = summary(acted(self.env, chance(self.env, run.seed), EPISODES, run.seed))
         if np.isnan(by_chance["metres"]):
             raise CaudexError(f"{self.env} does not tell how far one got (x_position); take Walker2d-v5, or train ppo.")
         with run.seeded("weights"):
-            learner = self.learner(facts)
+            learner = self.learner(spec)
         source = reward.rollouts(self, runner, learner, run)
-        reward.record_facts(run, facts)
+        reward.record_spec(run, spec)
 
         def stage(made: Learner) -> dict:
             share = max(share for share in STAGES if share <= made.progress)
-            run.write(f"policies/{share:g}.safetensors", serialize_tensors(distinct(Agent(made, facts).state_dict())))
+            run.write(f"policies/{share:g}.safetensors", serialize_tensors(distinct(Agent(made, spec).state_dict())))
             run.write_json(f"policies/{share:g}", {"steps": source.samples_seen})
             return {}
 
         stage(learner)
         fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), evaluate=stage, at=STAGES)
-        return self.shown(run, facts, by_chance)
+        return self.shown(run, spec, by_chance)
 
-    def shown(self, run: Run, facts: dict, by_chance: dict) -> Agent:
+    def shown(self, run: Run, spec: EnvSpec, by_chance: dict) -> Agent:
         """Each stage's policy plays, is filmed, and stands in the table; returns the last."""
         stages, films = [], []
         for share in STAGES:
             if about := run.read_json(
                 f"policies/{share:g}"
             ):  # of a very short training some shares are passed in one step
-                player = self.model(facts)
+                player = self.model(spec)
                 restore(player, load((run.path / f"policies/{share:g}.safetensors").read_bytes()))
                 stages.append(about | summary(player.episodes(EPISODES, run.seed)))
                 films.append(strip(player, run, stages[-1]))
@@ -87,8 +88,8 @@ class Locomotion(OnRollouts, System):
             strips(run, "stages", f"{self.env}, from trial and error", films)
         return player
 
-    def learner(self, facts: dict) -> Learner:
-        return reward.proximal(self, facts)
+    def learner(self, spec: EnvSpec) -> Learner:
+        return reward.proximal(self, spec)
 
     def check(self) -> None:
         super().check()

@@ -8,6 +8,7 @@ from typing import ClassVar
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.run import Run
+from caudex.core.specs import EnvSpec
 from caudex.core.system import System
 from caudex.models.agent import Agent
 from caudex.systems.reward import shared as reward
@@ -33,16 +34,16 @@ class PPO(OnRollouts, System):
     }  # fmt: skip
 
     def train(self, run: Run) -> Agent:
-        runner, facts = reward.make_envs(self, run)
+        runner, spec = reward.make_envs(self, run)
         with run.seeded("weights"):
-            learner = self.learner(facts)
+            learner = self.learner(spec)
         source = reward.rollouts(self, runner, learner, run)
-        reward.record_facts(run, facts)
-        fit(learner, reward.sources(learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
-        return reward.finish(Agent(learner, facts), run)
+        reward.record_spec(run, spec)
+        fit(learner, reward.sources(learner, source, spec, run), **self.budget(1.0), run=run.stage("training"))
+        return reward.finish(Agent(learner, spec), run)
 
-    def learner(self, facts: dict) -> Learner:
-        return reward.proximal(self, facts)
+    def learner(self, spec: EnvSpec) -> Learner:
+        return reward.proximal(self, spec)
 
     def check(self) -> None:
         super().check()

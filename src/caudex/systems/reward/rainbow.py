@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from caudex.core.learner import Learner
 from caudex.core.run import Run
+from caudex.core.specs import EnvSpec
 from caudex.core.system import System
 from caudex.evaluation.claim import Claim
 from caudex.models.agent import Agent
@@ -53,8 +54,8 @@ class Rainbow(OnValues, System):
     def train(self, run: Run) -> Agent:
         return reward.by_values(self, run)
 
-    def learner(self, facts: dict) -> Learner:
-        return reward.values(self, facts)
+    def learner(self, spec: EnvSpec) -> Learner:
+        return reward.values(self, spec)
 
     def claim(self, run: Run) -> Claim:
         """Against the same with no part; beside it, without each by itself."""

@@ -10,6 +10,7 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
+from caudex.core.specs import EnvSpec
 from caudex.core.system import System, check_range
 from caudex.models.agent import Agent
 from caudex.signals.soft_actor_critic import SoftActorCritic
@@ -51,19 +52,19 @@ class SAC(OnReplay, System):
     }
 
     def train(self, run: Run) -> Agent:
-        runner, facts = reward.make_envs(self, run)
-        reward.by_numbers("sac", facts)
+        runner, spec = reward.make_envs(self, run)
+        reward.by_numbers("sac", spec)
         with run.seeded("weights"):
-            learner = self.learner(facts)
+            learner = self.learner(spec)
         source = reward.replay_source(self, runner, learner, run, steps=self.n_step)
-        reward.record_facts(run, facts)
-        fit(learner, reward.sources(learner, source, facts, run), **self.budget(1.0), run=run.stage("training"))
-        return reward.finish(Agent(learner, facts), run)
+        reward.record_spec(run, spec)
+        fit(learner, reward.sources(learner, source, spec, run), **self.budget(1.0), run=run.stage("training"))
+        return reward.finish(Agent(learner, spec), run)
 
-    def learner(self, facts: dict) -> Learner:
-        policy = SoftActorCritic(facts["actions"], (self.width, self.width), self.temperature, self.decay)
-        signals = reward.all_signals(self, {"policy": policy}, facts)
-        return Learner(reward.raw(facts), signals, partial(Adam, lr=self.lr), max_grad_norm=None)
+    def learner(self, spec: EnvSpec) -> Learner:
+        policy = SoftActorCritic(spec.actions, (self.width, self.width), self.temperature, self.decay)
+        signals = reward.all_signals(self, {"policy": policy}, spec)
+        return Learner(reward.raw(spec), signals, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def check(self) -> None:
         super().check()

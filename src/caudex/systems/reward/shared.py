@@ -18,6 +18,7 @@ from caudex.core.optim.adam import Adam
 from caudex.core.optim.rmsprop import RMSprop
 from caudex.core.run import Run
 from caudex.core.signal import Signal
+from caudex.core.specs import EnvSpec
 from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.evaluation.claim import Claim
@@ -62,6 +63,7 @@ class OnEnv:
     lr: float = 3e-4
     """learning rate"""
 
+    spec_type: ClassVar = EnvSpec
     accepts: ClassVar = ("pairs",)
     number_format: ClassVar = ",.1f"
     measure: ClassVar = "mean return"
@@ -70,8 +72,8 @@ class OnEnv:
     def budget(self, share: float) -> dict:
         return super().budget(share) | {"samples": self.total_steps}
 
-    def model(self, facts: dict) -> Agent:
-        return Agent(self.learner(facts), facts)
+    def model(self, spec: EnvSpec) -> Agent:
+        return Agent(self.learner(spec), spec)
 
     def result_rows(self, results: dict) -> list[tuple]:
         rows = [(f"{results['episodes']} episodes", "mean return", "95% interval", "worst", "best")]
@@ -156,43 +158,43 @@ class OnValues(OnReplay):
     """longest gradient; 0 leaves it as it is"""
 
 
-def make_envs(settings: OnEnv, run: Run, env: str = "") -> tuple[EnvRunner, dict]:
-    """The environments, their first episodes begun, and the facts of the model; `environment` in place of the one in the settings."""
+def make_envs(settings: OnEnv, run: Run, env: str = "") -> tuple[EnvRunner, EnvSpec]:
+    """The environments, their first episodes begun, and the spec of the model; `environment` in place of the one in the settings."""
     env = env or settings.env
     here = envs.make(env, settings.num_envs)
     shape = here.observation.shape
     images = len(shape) == 3
     stack = settings.stack if images and min(shape[1:]) >= 36 else 1
     runner = EnvRunner(here, run.seed, stack, clipped=here.cut)
-    facts = {"env": env, "stack": stack, "shape": list(runner.shape), "actions": here.actions}
-    return runner, facts
+    spec = EnvSpec(env, runner.shape, here.actions, stack)
+    return runner, spec
 
 
-def record_facts(run: Run, facts: dict) -> None:
+def record_spec(run: Run, spec: EnvSpec) -> None:
     """Write down what must be known to rebuild the model, once nothing is left to refuse; and say what the environment is like."""
-    run.write_json("facts", facts)
-    print_once(run, f"{facts['env']}: {envs.described(facts)}")
+    run.write_spec(spec)
+    print_once(run, f"{spec.env}: {envs.described(spec)}")
 
 
-def trunk(facts: dict, width: int = 512, layers: Sequence | None = None) -> Trunk:
+def trunk(spec: EnvSpec, width: int = 512, layers: Sequence | None = None) -> Trunk:
     """For images convolutions, those of deep Q-learning or `layers` where frames are large; vectors are standardised,
     and the heads are whole networks."""
-    shape = tuple(facts["shape"])
+    shape = spec.shape
     if len(shape) == 3:
         return Nature(shape, width, layers) if min(shape[1:]) >= 36 else Nature(shape, 128)
     return Normalised(Identity(shape[0]), shape[0])
 
 
-def raw(facts: dict) -> Trunk:
+def raw(spec: EnvSpec) -> Trunk:
     """Vectors as they are, for methods whose heads are whole networks; for images, convolutions."""
-    return trunk(facts) if len(facts["shape"]) == 3 else Identity(facts["shape"][0])
+    return trunk(spec) if len(spec.shape) == 3 else Identity(spec.shape[0])
 
 
-def by_numbers(name: str, facts: dict) -> None:
+def by_numbers(name: str, spec: EnvSpec) -> None:
     """Raises CaudexError where one chooses among a few actions, for a system that acts with numbers."""
-    if count := facts["actions"].get("count"):
+    if count := spec.actions.count:
         raise CaudexError(
-            f"{facts['env']} is acted in by choosing among {count} actions, {name} acts with numbers; take dqn or ppo."
+            f"{spec.env} is acted in by choosing among {count} actions, {name} acts with numbers; take dqn or ppo."
         )
 
 
@@ -204,12 +206,12 @@ def rollouts(settings: OnRollouts, runner: EnvRunner, learner: Learner, run: Run
     )  # fmt: skip
 
 
-def proximal(settings: OnRollouts, facts: dict) -> Learner:
+def proximal(settings: OnRollouts, spec: EnvSpec) -> Learner:
     """A policy that takes small steps and a value; the learning rate falls to nothing."""
-    policy = ClippedPolicy(facts["actions"], hidden(facts), settings.entropy, clip=settings.clip)
+    policy = ClippedPolicy(spec.actions, hidden(spec), settings.entropy, clip=settings.clip)
     optimizer = partial(Adam, lr=settings.lr, eps=1e-5)
-    signals = all_signals(settings, {"policy": policy}, facts)
-    return Learner(trunk(facts), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
+    signals = all_signals(settings, {"policy": policy}, spec)
+    return Learner(trunk(spec), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
 
 
 def replay_source(settings: OnReplay, runner: EnvRunner, learner: Learner, run: Run, **further) -> Replay:
@@ -220,10 +222,10 @@ def replay_source(settings: OnReplay, runner: EnvRunner, learner: Learner, run: 
     )  # fmt: skip
 
 
-def values(settings: OnValues, facts: dict) -> Learner:
+def values(settings: OnValues, spec: EnvSpec) -> Learner:
     """Deep Q-learning, with those parts of Rainbow that the settings ask for."""
-    shape = tuple(facts["shape"])
-    if "count" not in facts["actions"]:
+    shape = spec.shape
+    if not spec.actions.count:
         raise CaudexError(
             f"{settings.env} is acted in with numbers, this method chooses among actions; take ppo or sac."
         )
@@ -232,12 +234,12 @@ def values(settings: OnValues, facts: dict) -> Learner:
         body = Nature(shape, 0, ENCODERS[settings.encoder] if large else None)
         layers = (settings.width or (512 if large else 128),)
     else:
-        body, layers = raw(facts), (settings.width or 128,) * 2
+        body, layers = raw(spec), (settings.width or 128,) * 2
     signal = QLearning(
-        facts["actions"]["count"], layers, settings.double, settings.dueling, settings.noisy, settings.atoms, settings.span,
+        spec.actions.count, layers, settings.double, settings.dueling, settings.noisy, settings.atoms, settings.span,
         settings.target_interval, settings.final_epsilon, settings.exploration_fraction, settings.noise,
     )  # fmt: skip
-    signals = all_signals(settings, {"policy": signal}, facts)
+    signals = all_signals(settings, {"policy": signal}, spec)
     return Learner(
         body, signals, partial(OPTIMIZERS[settings.optimizer], lr=settings.lr), max_grad_norm=settings.clip or None
     )
@@ -245,13 +247,13 @@ def values(settings: OnValues, facts: dict) -> Learner:
 
 def by_values(settings: OnValues, run: Run) -> Agent:
     """Act, remember, and learn the worth of actions from what is remembered: dqn, and all that was built on it."""
-    runner, facts = make_envs(settings, run)
+    runner, spec = make_envs(settings, run)
     with run.seeded("weights"):
-        learner = values(settings, facts)
+        learner = values(settings, spec)
     source = replay_source(settings, runner, learner, run, steps=settings.n_step, priority=settings.priority)
-    record_facts(run, facts)
-    fit(learner, sources(learner, source, facts, run), **settings.budget(1.0), run=run.stage("training"))
-    return finish(Agent(learner, facts), run)
+    record_spec(run, spec)
+    fit(learner, sources(learner, source, spec, run), **settings.budget(1.0), run=run.stage("training"))
+    return finish(Agent(learner, spec), run)
 
 
 def check_values(settings: OnValues) -> None:
@@ -276,35 +278,35 @@ def check_values(settings: OnValues) -> None:
     )
 
 
-def sources(learner: Learner, source: Rollouts | Replay, facts: dict, run: Run) -> dict:
+def sources(learner: Learner, source: Rollouts | Replay, spec: EnvSpec, run: Run) -> dict:
     """The source of all signals: with two views of what was seen, where one was added that compares views."""
     if len(learner.signals) > 1:
-        source = Viewed(source, view(facts), run.seed)
+        source = Viewed(source, view(spec), run.seed)
     return dict.fromkeys(learner.signals, source)
 
 
-def all_signals(settings: OnEnv, own: dict[str, Signal], facts: dict) -> dict[str, Signal]:
+def all_signals(settings: OnEnv, own: dict[str, Signal], spec: EnvSpec) -> dict[str, Signal]:
     """The signals that act, and those of `--also`; raises CaudexError where an environment shows no images to compare."""
-    if settings.also and len(facts["shape"]) < 3:
+    if settings.also and len(spec.shape) < 3:
         raise CaudexError(f"--also {settings.also[0]}: {settings.env} shows no images to compare; leave it out.")
-    return settings.joined(own, facts)
+    return settings.joined(own, spec)
 
 
-def view(facts: dict) -> Moved:
+def view(spec: EnvSpec) -> Moved:
     """What two views of the same frames differ in: moved by up to a twelfth of the side."""
-    return Moved(max(1, min(facts["shape"][1:]) // 12))
+    return Moved(max(1, min(spec.shape[1:]) // 12))
 
 
-def hidden(facts: dict) -> tuple[int, ...]:
+def hidden(spec: EnvSpec) -> tuple[int, ...]:
     """Of the heads' own layers: none where the trunk is a network."""
-    return () if len(facts["shape"]) == 3 else (64, 64)
+    return () if len(spec.shape) == 3 else (64, 64)
 
 
 def finish(player: Agent, run: Run) -> Agent:
     """Keep returns of the same beginnings, played by the policy and at random; and a sheet of images of an episode."""
     with run.counting(player):
-        own = player.play(EPISODES, run.seed, silent=run.root.quiet)
-    chance = at_random(player.env, EPISODES, run.seed, silent=run.root.quiet)
+        own = player.play(EPISODES, run.seed, silent=run.main.quiet)
+    chance = at_random(player.env, EPISODES, run.seed, silent=run.main.quiet)
     run.write_json("results", {"policy": summary(own), "random": summary(chance), "episodes": EPISODES})
     try:
         images, total, _ = player.watch(run.seed, most=12)

@@ -10,6 +10,7 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
+from caudex.core.specs import EnvSpec
 from caudex.core.system import System, check_range
 from caudex.experience import Rollouts
 from caudex.models.agent import Agent
@@ -41,20 +42,20 @@ class TRPO(OnEnv, System):
     }  # fmt: skip
 
     def train(self, run: Run) -> Agent:
-        runner, facts = reward.make_envs(self, run)
+        runner, spec = reward.make_envs(self, run)
         with run.seeded("weights"):
-            learner = self.learner(facts)
+            learner = self.learner(spec)
         whole = self.horizon * self.num_envs
         source = Rollouts(
             runner, learner, "policy", self.horizon, whole, 1, self.gamma, self.gae_lambda, scaled=not runner.clipped, seed=run.seed,
         )  # fmt: skip
-        reward.record_facts(run, facts)
+        reward.record_spec(run, spec)
         fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=by_trust_region)
-        return reward.finish(Agent(learner, facts), run)
+        return reward.finish(Agent(learner, spec), run)
 
-    def learner(self, facts: dict) -> Learner:
-        policy = TrustRegion(facts["actions"], reward.hidden(facts), self.size)
-        return Learner(reward.trunk(facts), {"policy": policy}, partial(Adam, lr=self.lr), max_grad_norm=None)
+    def learner(self, spec: EnvSpec) -> Learner:
+        policy = TrustRegion(spec.actions, reward.hidden(spec), self.size)
+        return Learner(reward.trunk(spec), {"policy": policy}, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def check(self) -> None:
         super().check()

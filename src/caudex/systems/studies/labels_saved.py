@@ -15,7 +15,9 @@ from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.pool import run_parallel
 from caudex.core.registry import class_paths, find_class
-from caudex.core.run import Run, derive_seed
+from caudex.core.run import Run
+from caudex.core.seeds import derive_seed
+from caudex.core.specs import ImageSpec
 from caudex.core.system import System, can_join, check_range, finish, is_complete, load, scaled, start
 from caudex.data import Batch, Split
 from caudex.evaluation.claim import Claim
@@ -23,7 +25,7 @@ from caudex.evaluation.plots.labels_saved import image, summary, told
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
 from caudex.systems.pretraining.shared import Pretraining
-from caudex.systems.shared import network, record_facts
+from caudex.systems.shared import network, record_spec
 
 
 @dataclass
@@ -67,12 +69,12 @@ class LabelsSaved(FewLabels, System):
             raise CaudexError("labels-saved trains in processes of one device each; use --processes, not --devices.")
         split = few_labels.split(replace(self, labels_per_class=0))
         few_labels.testable(split)
-        facts = record_facts(run, split)
-        flops = 3.0 * self.steps * self.batch * network(self, facts).flops(tuple(facts["shape"]))
+        spec = record_spec(run, split)
+        flops = 3.0 * self.steps * self.batch * network(self, spec).flops(spec.shape)
         for system in self.methods().values():
-            tried(few_labels.learner(system, facts), split)
+            tried(few_labels.learner(system, spec), split)
         for name in self.first:
-            tried(self.pretraining(name, flops).learner(facts), split)
+            tried(self.pretraining(name, flops).learner(spec), split)
         tested = f"tested on {len(split.test):,} images"
         print_once(run, f"each method has {flops / 1e12:,.3g} TFLOP for each number and draw of labels; {tested}")
         folder = run.path.resolve() / "stages"  # another machine's working folder may be another
@@ -122,8 +124,8 @@ class LabelsSaved(FewLabels, System):
                     about = {"method": method, "labels": count, "draw": draw}
                     yield f"{method}, {count or 'all'}, {draw}", system, derive_seed(self.seed, draw), about
 
-    def model(self, facts: dict) -> Any:
-        return self.pretraining(self.first[-1], 1.0).model(facts)
+    def model(self, spec: ImageSpec) -> Any:
+        return self.pretraining(self.first[-1], 1.0).model(spec)
 
     def result_rows(self, results: dict) -> list[tuple]:
         """Accuracy; an arrow where a gain or a loss against supervised is shown; how many labels that would need."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import System
 from caudex.data import Split
 from caudex.data.images.splits import stratified
@@ -22,7 +23,7 @@ from caudex.models.classifier import Classifier, interval
 from caudex.models.encoder import recalibrate
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import found, record_facts
+from caudex.systems.shared import found, record_spec
 
 
 @dataclass
@@ -49,13 +50,13 @@ class Probe(FewLabels, System):
             raise CaudexError("--start is missing: say which run to probe, as in `caudex probe RUN`.")
         split = few_labels.split(self)
         few_labels.testable(split)
-        facts = record_facts(run, split)
+        spec = record_spec(run, split)
         with run.seeded("weights"):
-            random = few_labels.learner(self, facts).trunk
+            random = few_labels.learner(self, spec).trunk
         random.standardise.measure(split.every.some(2000).fetch(slice(None)))
         taught = deepcopy(random)
         few_labels.begin(taught, self)
-        print_once(run, found(facts))
+        print_once(run, found(spec))
         for trunk in (random, taught):
             recalibrate(trunk, split.every)
         with run.counting(random, taught):
@@ -105,8 +106,8 @@ class Probe(FewLabels, System):
         few = min(run.read_json("results")["fine-tuning"], key=lambda row: row["share"])
         return Claim(self.statement, few["tuned"]["accuracy"], {"from scratch": few["scratch"]["accuracy"]})
 
-    def model(self, facts: dict) -> Classifier:
-        return Classifier(few_labels.learner(self, facts), facts)
+    def model(self, spec: ImageSpec) -> Classifier:
+        return Classifier(few_labels.learner(self, spec), spec)
 
     def check(self) -> None:
         super().check()

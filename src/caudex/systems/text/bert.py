@@ -13,12 +13,13 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.registry import find_class
 from caudex.core.run import Run
+from caudex.core.specs import TextSpec
 from caudex.core.system import System
 from caudex.data import HiddenBatches, PairBatches, Stream, TokenBatches, Tokenizer
 from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel, moved
 from caudex.systems.text import shared as reading
-from caudex.systems.text.shared import OnTexts, facts_of, worth
+from caudex.systems.text.shared import OnTexts, spec_of, worth
 from caudex.trunks import BERT_LAYOUT
 
 TESTED = 40
@@ -45,6 +46,7 @@ class BERT(OnTexts, System):
     tasks: tuple[str, ...] = ("films", "topics")
     """in a claim: labelled texts that the features are worth something for"""
 
+    spec_type: ClassVar = TextSpec
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 32, "depth": 2, "context": 64, "vocabulary": 512, "batch": 16},
         "paper": {
@@ -57,10 +59,10 @@ class BERT(OnTexts, System):
 
     def train(self, run: Run) -> LanguageModel:
         texts = reading.read(self, run, self.context)
-        facts = facts_of(self, texts, BERT_LAYOUT)
-        run.write_json("facts", facts)
+        spec = spec_of(self, texts, BERT_LAYOUT)
+        run.write_spec(spec)
         with run.seeded("weights"):
-            made = self.learner(facts)
+            made = self.learner(spec)
         source = self.batches(texts.known, texts.tokenizer, self.batch, run.seed)
         sources = dict.fromkeys(made.signals, source)
         held = self.batches(texts.held, texts.tokenizer, self.batch, 0)
@@ -72,10 +74,10 @@ class BERT(OnTexts, System):
             run=run.stage("pretraining"),
             evaluate=lambda made: figures(made, test[:5]),
         )
-        model = LanguageModel(made, facts)
+        model = LanguageModel(made, spec)
         with run.counting(model):
             found = figures(made, test)
-        found |= {"unigram": facts["unigram"], "parameters": sum(p.numel() for p in model.parameters())}
+        found |= {"unigram": spec.unigram, "parameters": sum(p.numel() for p in model.parameters())}
         run.write_json("results", found)
         self.write_samples(run, model, texts.held)
         return model
@@ -84,15 +86,15 @@ class BERT(OnTexts, System):
         made, length = (PairBatches, self.context) if self.next_sentence else (TokenBatches, self.context - 2)
         return HiddenBatches(made(stream, size, length, seed), tokenizer, seed, self.whole_words)
 
-    def learner(self, facts: dict) -> Learner:
-        own = {"masked-token": signals.MaskedToken(facts["unigram"])}
+    def learner(self, spec: TextSpec) -> Learner:
+        own = {"masked-token": signals.MaskedToken(spec.unigram)}
         if self.next_sentence:
             own["next-sentence"] = signals.NextSentence()
-        own = {name: own[name] for name in facts.get("heads", own)}  # a public body may come without its heads
-        return reading.learner(self, facts, self.joined(own, facts), betas=(0.9, 0.999), last=0.0)
+        own = {name: own[name] for name in spec.heads or own}  # a public body may come without its heads
+        return reading.learner(self, spec, self.joined(own, spec), betas=(0.9, 0.999), last=0.0)
 
-    def model(self, facts: dict) -> LanguageModel:
-        return LanguageModel(self.learner(facts), facts)
+    def model(self, spec: TextSpec) -> LanguageModel:
+        return LanguageModel(self.learner(spec), spec)
 
     def write_samples(self, run: Run, model: LanguageModel, held: Stream, count: int = 6) -> None:
         """What the model fills into passages of held-out text: samples.txt."""
@@ -142,7 +144,7 @@ class BERT(OnTexts, System):
         other = replace(find_class("systems", "gpt")(**sizes), flops=spent, steps=1, lr=self.lr)
         rival = other.train(run.stage("next-token"))
         with run.stage("untrained").seeded("weights"):
-            untrained = LanguageModel(self.learner(run.read_json("facts")), run.read_json("facts"))
+            untrained = LanguageModel(self.learner(model.spec), model.spec)
         models = {"bert": model, "next token, same compute": rival, "untrained trunk": untrained}
         found: dict[str, list[float]] = {name: [] for name in models}
         further = {}

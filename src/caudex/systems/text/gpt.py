@@ -14,12 +14,13 @@ from caudex import data, signals
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.run import Run
+from caudex.core.specs import TextSpec
 from caudex.core.system import System
 from caudex.data import Stream, TokenBatch, TokenBatches, evaluation_windows
 from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel
 from caudex.systems.text import shared as reading
-from caudex.systems.text.shared import OnTexts, Texts, facts_of, worth
+from caudex.systems.text.shared import OnTexts, Texts, spec_of, worth
 from caudex.trunks import GPT2_LAYOUT
 
 TESTED = 400
@@ -38,6 +39,7 @@ class GPT(OnTexts, System):
     tasks: tuple[str, ...] = ()
     """in a claim: labelled texts, such as films, that the features are to be worth something for"""
 
+    spec_type: ClassVar = TextSpec
     scales: ClassVar = {
         "tiny": {"steps": 30, "width": 32, "depth": 2, "context": 64, "vocabulary": 512, "batch": 16},
         "paper": {
@@ -55,13 +57,13 @@ class GPT(OnTexts, System):
         return self.learned(run, reading.read(self, run, self.context))
 
     def learned(self, run: Run, texts: Texts) -> LanguageModel:
-        facts = facts_of(self, texts, GPT2_LAYOUT)
-        run.write_json("facts", facts)
+        spec = spec_of(self, texts, GPT2_LAYOUT)
+        run.write_spec(spec)
         with run.seeded("weights"):
-            made = self.learner(facts)
+            made = self.learner(spec)
         windows = evaluation_windows(texts.held, self.context, TESTED)
         source = TokenBatches(texts.known, self.batch, self.context, run.seed)
-        sources = {"next-token": source} | self.feed(self.extra_signals(facts), tokens=source)
+        sources = {"next-token": source} | self.feed(self.extra_signals(spec), tokens=source)
         watched = windows[:: max(1, len(windows) // 40)]
         fit(
             made,
@@ -70,18 +72,18 @@ class GPT(OnTexts, System):
             run=run.stage("pretraining"),
             evaluate=lambda made: {"loss": told(made, watched)[0]},
         )
-        model = LanguageModel(made, facts)
+        model = LanguageModel(made, spec)
         with run.counting(model):
             run.write_json("results", measured(model, texts, windows))
         self.write_samples(run, model, texts.held)
         return model
 
-    def learner(self, facts: dict) -> Learner:
-        own = {"next-token": signals.NextToken(facts["unigram"])}
-        return reading.learner(self, facts, self.joined(own, facts))
+    def learner(self, spec: TextSpec) -> Learner:
+        own = {"next-token": signals.NextToken(spec.unigram)}
+        return reading.learner(self, spec, self.joined(own, spec))
 
-    def model(self, facts: dict) -> LanguageModel:
-        return LanguageModel(self.learner(facts), facts)
+    def model(self, spec: TextSpec) -> LanguageModel:
+        return LanguageModel(self.learner(spec), spec)
 
     def write_samples(self, run: Run, model: LanguageModel, held: Stream, count: int = 4, most: int = 150) -> None:
         """How the model goes on with a few beginnings from held-out text, as it comes: samples.txt."""

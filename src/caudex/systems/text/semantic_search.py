@@ -12,6 +12,7 @@ from caudex import data
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
+from caudex.core.specs import EncoderSpec
 from caudex.core.system import System, check_range
 from caudex.data.images.splits import order
 from caudex.evaluation.claim import Claim
@@ -39,6 +40,7 @@ class SemanticSearch(System):
     words: int = 150
     """of a document, from behind its headline"""
 
+    spec_type: ClassVar = EncoderSpec
     scales: ClassVar = {"tiny": {"documents": 60, "words": 40}}
     measure: ClassVar = "mean reciprocal rank"
     statement: ClassVar = "where words differ, meaning finds what BM25 does not"
@@ -46,7 +48,7 @@ class SemanticSearch(System):
     def train(self, run: Run) -> LanguageModel:
         model, _ = encoder(self.start)
         titles, bodies = self.headlines()
-        run.write_json("facts", {"start": self.start})
+        run.write_spec(EncoderSpec(self.start))
         print_once(run, f"reading {len(bodies):,} documents of up to {self.words} words")
         with run.counting(model):
             sets = {
@@ -74,8 +76,8 @@ class SemanticSearch(System):
         kept = [pairs[i] for i in order(len(pairs), self.seed, "documents")[: self.documents].tolist()]
         return [title for title, _ in kept], [body for _, body in kept]
 
-    def model(self, facts: dict) -> LanguageModel:
-        return encoder(facts["start"])[0]
+    def model(self, spec: EncoderSpec) -> LanguageModel:
+        return encoder(spec.start)[0]
 
     def result_rows(self, results: dict) -> list[tuple]:
         rows = [("mean reciprocal rank", *BY, "queries")]

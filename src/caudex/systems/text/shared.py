@@ -21,6 +21,7 @@ from caudex.core.fetch import cache_folder
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.signal import Signal
+from caudex.core.specs import TextSpec
 from caudex.core.system import check_range
 from caudex.data import LabelledTexts, Stream, Tokenizer
 from caudex.data.images import splits
@@ -113,17 +114,17 @@ def frequencies(stream: Stream, at_once: int = 1 << 22) -> Tensor:
     return torch.from_numpy(counts / counts.sum())
 
 
-def facts_of(settings: OnTexts, texts: Texts, made: dict) -> dict:
+def spec_of(settings: OnTexts, texts: Texts, made: dict) -> TextSpec:
     """What must be known to rebuild the model without its texts. `made` are further settings of the trunk."""
     sizes = ("context", "width", "depth", "heads", "rotary", "dropout")
     trunk = {"vocabulary": texts.tokenizer.size, **{name: getattr(settings, name) for name in sizes}, **made}
     return {"trunk": trunk, "tokenizer": texts.tokenizer.description, "unigram": texts.unigram}
 
 
-def learner(settings: OnTexts, facts: dict, signals: Mapping[str, Signal], betas=(0.9, 0.95), last=0.1) -> Learner:
+def learner(settings: OnTexts, spec: TextSpec, signals: Mapping[str, Signal], betas=(0.9, 0.95), last=0.1) -> Learner:
     """A transformer under these signals: AdamW, warmed up, then half a cosine down to a tenth of the learning rate."""
     optimizer = partial(AdamW, lr=settings.lr, betas=betas, weight_decay=settings.decay, fused=True)
-    return Learner(Transformer(**facts["trunk"]), signals, optimizer, partial(cosine_schedule, final=last))
+    return Learner(Transformer(**spec.trunk), signals, optimizer, partial(cosine_schedule, final=last))
 
 
 def worth(model: LanguageModel, texts: LabelledTexts, seed: int, most: int = 4000) -> float:

@@ -19,6 +19,7 @@ from caudex.core.fit import fit, restore
 from caudex.core.hardware import launch_fabric
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
+from caudex.core.specs import TextSpec
 from caudex.core.system import System, check_range, load
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encoded
 from caudex.data.images.splits import stratified
@@ -74,22 +75,23 @@ class TextLabels(System):
     heads: int = 4
     """of the attention, without --from"""
 
+    spec_type: ClassVar = TextSpec
     scales: ClassVar = {"tiny": {"steps": 20, "width": 32, "depth": 2, "context": 32}}
     statement: ClassVar = "a trunk that has read before makes more of few labels than one that has not"
 
     def train(self, run: Run) -> TextClassifier:
         begun = self.begun(run)
-        known, test, facts = self.texts(begun)
-        run.write_json("facts", facts)
-        rows = encoded(Tokenizer.of(facts["tokenizer"]), known.texts, known.second, facts["trunk"]["context"])
-        cut = sum(len(tokens) >= facts["trunk"]["context"] for tokens, _ in rows)
-        said = f"; of {cut:,} longer than {facts['trunk']['context']} tokens the beginning counts" if cut else ""
-        print_once(run, f"{len(facts['classes'])} classes; {len(known):,} labelled texts, {len(test):,} held out{said}")
-        learned = rows, known.labels, facts
+        known, test, spec = self.texts(begun)
+        run.write_spec(spec)
+        rows = encoded(Tokenizer.of(spec.tokenizer), known.texts, known.second, spec.trunk["context"])
+        cut = sum(len(tokens) >= spec.trunk["context"] for tokens, _ in rows)
+        said = f"; of {cut:,} longer than {spec.trunk['context']} tokens the beginning counts" if cut else ""
+        print_once(run, f"{len(spec.classes)} classes; {len(known):,} labelled texts, {len(test):,} held out{said}")
+        learned = rows, known.labels, spec
         scratch = self.network(run.stage("scratch"), *learned)
         net = self.network(run.stage("fine-tuned"), *learned, begun) if begun else scratch
         rivals = {"fine-tuned": net, "from scratch": scratch} if begun else {"from scratch": scratch}
-        sets = {"": test} | {name: self.other(name, facts) for name in self.test_on}
+        sets = {"": test} | {name: self.other(name, spec) for name in self.test_on}
         results: dict = {"labels": len(known)}
         for name, texts in sets.items():
             with run.counting(*rivals.values()):
@@ -110,8 +112,8 @@ class TextLabels(System):
             raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
         return model and model.to(launch_fabric(run.hardware).device)
 
-    def texts(self, begun: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, dict]:
-        """What is learned from, what is tested on, and the facts of the model."""
+    def texts(self, begun: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, TextSpec]:
+        """What is learned from, what is tested on, and the spec of the model."""
         whole = data.load_labelled_texts(self.data, self.text, self.label, self.second)
         counts = torch.bincount(whole.labels, minlength=len(whole.classes))
         if counts.min() < 2:
@@ -130,34 +132,34 @@ class TextLabels(System):
             tokenizer = Tokenizer.learn("bpe", list(enumerate(known.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
             trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.size, "mean": True}
-        return known, test, {"trunk": trunk, "tokenizer": tokenizer.description, "classes": list(whole.classes)}
+        return known, test, TextSpec(trunk, tokenizer.description, classes=tuple(whole.classes))
 
-    def other(self, name: str, facts: dict) -> LabelledTexts:
+    def other(self, name: str, spec: TextSpec) -> LabelledTexts:
         found = data.load_labelled_texts(name, self.text, self.label, self.second)
-        if list(found.classes) != facts["classes"]:
+        if found.classes != spec.classes:
             raise CaudexError(
-                f"--test-on {name} has the classes {', '.join(found.classes)}, not {', '.join(facts['classes'])}."
+                f"--test-on {name} has the classes {', '.join(found.classes)}, not {', '.join(spec.classes)}."
             )
         return found
 
     def network(
-        self, run: Run, rows: list, labels: Tensor, facts: dict, begun: LanguageModel | None = None
+        self, run: Run, rows: list, labels: Tensor, spec: TextSpec, begun: LanguageModel | None = None
     ) -> TextClassifier:
         with run.seeded("weights"):
-            made = self.learner(facts, (self.fine_lr or 0.04 / begun.trunk.width) if begun else self.lr)
+            made = self.learner(spec, (self.fine_lr or 0.04 / begun.trunk.width) if begun else self.lr)
         if begun:
             restore(made.trunk, begun.trunk.state_dict())
         source = TextBatches(rows, labels, self.batch, run.seed)
         share = 0.5 if self.start else 1.0
-        return TextClassifier(fit(made, {"labels": source}, **self.budget(share), run=run), facts)
+        return TextClassifier(fit(made, {"labels": source}, **self.budget(share), run=run), spec)
 
-    def learner(self, facts: dict, lr: float) -> Learner:
+    def learner(self, spec: TextSpec, lr: float) -> Learner:
         optimizer = partial(AdamW, lr=lr, weight_decay=self.decay, fused=True)
-        labels = {"labels": signals.Labels(len(facts["classes"]))}
-        return Learner(Transformer(**facts["trunk"]), labels, optimizer, partial(cosine_schedule, warmup=0.1))
+        labels = {"labels": signals.Labels(len(spec.classes))}
+        return Learner(Transformer(**spec.trunk), labels, optimizer, partial(cosine_schedule, warmup=0.1))
 
-    def model(self, facts: dict) -> TextClassifier:
-        return TextClassifier(self.learner(facts, self.lr), facts)
+    def model(self, spec: TextSpec) -> TextClassifier:
+        return TextClassifier(self.learner(spec, self.lr), spec)
 
     def draw(self, run: Run, net: TextClassifier, test: LabelledTexts, most: int = 4) -> None:
         """What the network thinks of a few texts, of each class in turn, as it reads on, word by word."""

@@ -1,0 +1,58 @@
+"""What a network must know of its data: enough to rebuild it, kept as spec.json in the run."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class NoSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing: the network is the same for all data."""
+
+
+class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """Images of one shape [C, H, W], the classes they are sorted into, further columns of labels, and how many there are."""
+
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...] = ()
+    columns: dict[str, tuple[str, ...]] = {}
+    counts: dict[str, int] = {}
+
+
+class ActionSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of `count` actions, or a vector within `low` and `high`, each [A]."""
+
+    count: int = 0
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Numbers that a policy outputs."""
+        return self.count or len(self.low)
+
+
+class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """An environment: the observation's shape once `stack` frames are stacked, the actions, and the sizes of its tasks."""
+
+    env: str
+    shape: tuple[int, ...]
+    actions: ActionSpec
+    stack: int = 1
+    sizes: dict[str, int | float] = {}
+
+
+class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """Texts: the arguments of the transformer, the tokenizer's description, the entropy of its tokens in nats, and the
+    classes of labelled texts. `heads` are the signals that a public model has weights for; None: all."""
+
+    trunk: dict[str, int | float | bool | str | None]
+    tokenizer: dict
+    unigram: float | None = None
+    classes: tuple[str, ...] = ()
+    heads: tuple[str, ...] | None = None
+
+
+class EncoderSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """The run whose features are compared; None is the packaged sentence encoder."""
+
+    start: str | None = None
