@@ -85,11 +85,11 @@ def test_settings_are_read_back_and_other_formats_refused(tmp_path):
     assert run.settings() == {"system": "supervised", "settings": {"lr": 0.1, "also": ["rotation"], "labels": None}}
     file = tmp_path / "settings.json"
     found = json.loads(file.read_text())
-    assert found["format"] == 1
-    file.write_text(json.dumps(found | {"format": 2}))
-    with pytest.raises(CaudexError, match="written in run format 2; this caudex reads format 1"):
+    assert found["format"] == 2
+    file.write_text(json.dumps(found | {"format": 3}))
+    with pytest.raises(CaudexError, match="written in run format 3; this caudex reads format 2"):
         run.settings()
-    for damaged in ("", "just words", "format: 1", "format: 1\nsystem: a\nsettings: 3", "{", "- 1"):
+    for damaged in ("", "just words", '{"format": 2}', '{"format": 2, "system": "a", "settings": 3}', "{", "[1]", "7", "null"):
         file.write_text(damaged)
         with pytest.raises(CaudexError, match="damaged"):
             run.settings()
@@ -97,12 +97,11 @@ def test_settings_are_read_back_and_other_formats_refused(tmp_path):
         Run(tmp_path / "elsewhere").settings()
 
 
-def test_settings_make_no_objects(tmp_path):
-    file = tmp_path / "settings.json"
-    file.write_text(f"format: 1\nsystem: !!python/object/apply:os.mkdir ['{tmp_path}/made']\nsettings: {{}}\n")
-    with pytest.raises(CaudexError, match="damaged"):
+def test_a_run_of_format_1_is_refused_unread(tmp_path):
+    (tmp_path / "settings.yaml").write_text(f"system: !!python/object/apply:os.mkdir ['{tmp_path}/created']\n")
+    with pytest.raises(CaudexError, match="written in run format 1; this caudex reads format 2"):
         Run(tmp_path).settings()
-    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "created").exists()
 
 
 # -- metrics -------------------------------------------------------------------------------------------------------
