@@ -39,7 +39,7 @@ def test_a_run_is_not_overwritten(copy):
 @pytest.mark.parametrize(
     "content, because",
     [
-        ({"format": 2}, "was written in run format 2; this caudex reads format 1"),
+        ({"format": 3}, "was written in run format 3; this caudex reads format 2"),
         ({"system": "noisy-studnet"}, "Did you mean noisy-student?"),
         ({"settings": {"colour": 1}}, "'colour', which noisy-student does not know"),
         ({"settings": {"steps": "many"}}, "steps is 'many'"),

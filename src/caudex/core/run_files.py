@@ -69,9 +69,7 @@ class RunFiles:
         try:
             return json.loads(file.read_text())
         except ValueError:
-            raise CaudexError(
-                f"{file} is not readable JSON; it was changed after it was written. Restore it or train anew."
-            ) from None
+            raise unreadable(file) from None
 
     def write_struct(self, name: str, struct: msgspec.Struct) -> None:
         """NAME.json, to be read by `read_struct`."""
@@ -84,10 +82,12 @@ class RunFiles:
             return None
         try:
             return msgspec.json.decode(file.read_bytes(), type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.ValidationError as error:
             raise CaudexError(
                 f"{file} is not as caudex wrote it ({str(error).rstrip('.')}); restore it or train anew."
             ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise unreadable(file) from None
 
     def table(self, name: str, rows: Iterable[dict]) -> None:
         """tables/NAME.csv with the rows' keys as its header."""
@@ -108,6 +108,10 @@ class RunFiles:
         image = io.BytesIO()
         figure.savefig(image, format="png")
         self.write(f"figures/{name}.png", image.getvalue())
+
+
+def unreadable(file: Path) -> CaudexError:
+    return CaudexError(f"{file} is not readable JSON; it was changed after it was written. Restore it or train anew.")
 
 
 def complete_checkpoints(run: Path) -> list[Path]:
