@@ -89,7 +89,16 @@ def test_settings_are_read_back_and_other_formats_refused(tmp_path):
     file.write_text(json.dumps(found | {"format": 3}))
     with pytest.raises(CaudexError, match="written in run format 3; this caudex reads format 2"):
         run.settings()
-    for damaged in ("", "just words", '{"format": 2}', '{"format": 2, "system": "a", "settings": 3}', "{", "[1]", "7", "null"):
+    for damaged in (
+        "",
+        "just words",
+        '{"format": 2}',
+        '{"format": 2, "system": "a", "settings": 3}',
+        "{",
+        "[1]",
+        "7",
+        "null",
+    ):
         file.write_text(damaged)
         with pytest.raises(CaudexError, match="damaged"):
             run.settings()
