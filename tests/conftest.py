@@ -1,10 +1,13 @@
 """One thread: results are compared bit for bit, and the machine is shared. Each test runs in an empty folder of its own."""
 
+import hypothesis
 import pytest
 import torch
 
 pytest.register_assert_rewrite("helpers")
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.fixture(autouse=True)

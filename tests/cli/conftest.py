@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.cli_runs import DIGITS, QUICK
 from helpers.command_line import run_cli
-from helpers.photos import photos
+from helpers.photos import write_photos
 
 
 @pytest.fixture(autouse=True)
@@ -15,25 +15,25 @@ def _eighty_columns(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def album(tmp_path_factory) -> Path:
-    return photos(tmp_path_factory.mktemp("album") / "photos", test=2)
+def photo_album(tmp_path_factory) -> Path:
+    return write_photos(tmp_path_factory.mktemp("album") / "photos", test=2)
 
 
 @pytest.fixture(scope="session")
-def trained(album, tmp_path_factory) -> Path:
+def trained_run(photo_album, tmp_path_factory) -> Path:
     """A run of noisy-student on photos."""
     run = tmp_path_factory.mktemp("trained") / "run"
-    said = run_cli("train", "noisy-student", "--data", album, "--rounds", "1", *QUICK, "--run", run)
+    said = run_cli("train", "noisy-student", "--data", photo_album, "--rounds", "1", *QUICK, "--run", run)
     assert said.run == run
     return run
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory) -> Path:
+def undisturbed_run(tmp_path_factory) -> Path:
     """Thirty steps on digits that nobody interrupts."""
     return run_cli(*DIGITS, "--steps", "30", "--run", tmp_path_factory.mktemp("undisturbed") / "run").run
 
 
 @pytest.fixture
-def copy(trained, tmp_path) -> Path:
-    return Path(shutil.copytree(trained, tmp_path / "copy"))
+def trained_copy(trained_run, tmp_path) -> Path:
+    return Path(shutil.copytree(trained_run, tmp_path / "copy"))

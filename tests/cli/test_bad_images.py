@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.cli_runs import QUICK
 from helpers.command_line import assert_refused, run_cli
-from helpers.photos import bomb, photos
+from helpers.photos import write_bomb, write_photos
 from PIL import Image
 
 
@@ -17,7 +17,7 @@ def assert_data_refused(*words, because: str) -> str:
 def test_folders_from_which_nobody_can_learn(tmp_path):
     Path("empty").mkdir()
     assert_data_refused("--data", "empty", because="empty has no image")
-    root = photos(tmp_path / "photos", unlabelled=2)
+    root = write_photos(tmp_path / "photos", unlabelled=2)
     shutil.move(root / "labelled" / "dog", "dog")
     assert_data_refused("--data", root, because="has one class, 'cat'; a classifier needs two")
     (root / "labelled" / "dog").mkdir()
@@ -31,14 +31,14 @@ def test_folders_from_which_nobody_can_learn(tmp_path):
 
 
 def test_nothing_unlabelled_is_nothing_to_teach(tmp_path):
-    root = photos(tmp_path / "photos", unlabelled=0)
+    root = write_photos(tmp_path / "photos", unlabelled=0)
     assert_data_refused("--data", root, because="use `caudex train supervised`")
 
 
-def test_pictures_that_are_none(tmp_path, trained):
-    root = photos(tmp_path / "photos", unlabelled=2)
+def test_pictures_that_are_none(tmp_path, trained_run):
+    root = write_photos(tmp_path / "photos", unlabelled=2)
     for name, write in {
-        "bomb.png": bomb,
+        "bomb.png": write_bomb,
         "dot.png": Image.new("L", (1, 1)).save,
         "text.png": lambda path: path.write_text("no image"),
         "cut.jpg": lambda path: path.write_bytes((root / "labelled/cat/001.jpg").read_bytes()[:200]),
@@ -48,13 +48,13 @@ def test_pictures_that_are_none(tmp_path, trained):
         write(file)
         line = assert_data_refused("--data", root, because="cannot be read, more than 5%")
         assert name in line
-        assert_refused("predict", trained, file, because="none of the 1 files can be read")
+        assert_refused("predict", trained_run, file, because="none of the 1 files can be read")
         file.unlink()
 
 
-def test_a_bomb_among_many_is_skipped(trained, album):
-    bomb(Path("bomb.png"))
-    said = run_cli("predict", trained, album / "unlabelled", "bomb.png", "--csv", "told.csv")
+def test_a_bomb_among_many_is_skipped(trained_run, photo_album):
+    write_bomb(Path("bomb.png"))
+    said = run_cli("predict", trained_run, photo_album / "unlabelled", "bomb.png", "--csv", "told.csv")
     assert said.err.count("\n") == 1
     assert "bomb" in said.err
     assert len(Path("told.csv").read_text().splitlines()) == 9
@@ -72,17 +72,17 @@ def test_a_bomb_among_many_is_skipped(trained, album):
         (b"", "(none)"),
     ],
 )
-def test_tables_that_are_wrong(album, table, because):
+def test_tables_that_are_wrong(photo_album, table, because):
     Path("few.csv").write_bytes(table)
-    assert_data_refused("--data", album, "--labels", "few.csv", because=because)
+    assert_data_refused("--data", photo_album, "--labels", "few.csv", because=because)
 
 
-def test_a_table_that_is_not_there(album):
-    assert_data_refused("--data", album, "--labels", "nowhere.csv", because="nowhere.csv is not there")
+def test_a_table_that_is_not_there(photo_album):
+    assert_data_refused("--data", photo_album, "--labels", "nowhere.csv", because="nowhere.csv is not there")
 
 
 def test_a_test_that_leaks_into_training(tmp_path):
-    root = photos(tmp_path / "photos", test=2)
+    root = write_photos(tmp_path / "photos", test=2)
     shutil.copy(root / "labelled" / "cat" / "000.png", root / "test" / "cat" / "known.png")
     assert_data_refused("--data", root, because="also stand in the test")
 

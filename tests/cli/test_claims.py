@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.cli_runs import QUICK, SMALL, wait
+from helpers.cli_runs import QUICK, SMALL, wait_until
 from helpers.command_line import CAUDEX, assert_refused, run_cli
 
 from caudex.core.run import Run
@@ -46,7 +46,7 @@ def test_a_killed_claim_goes_on():
     words = ["claim", "supervised", *QUICK, "--labels-per-class", "1", "--seeds", "3", "--run", "claim"]
     process = subprocess.Popen([*CAUDEX, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     first = Path("claim/stages/seed-0/claim.json")
-    wait(lambda: first.exists(), process)
+    wait_until(lambda: first.exists(), process)
     process.kill()
     process.communicate(timeout=60)  # its worker holds the other end: it has gone too
     measured = first.stat().st_mtime
@@ -59,7 +59,7 @@ def test_a_killed_claim_goes_on():
 def test_ctrl_c_reaches_the_workers_of_a_claim():
     words = ["claim", "supervised", *QUICK, "--steps", "100000", "--workers", "2", "--seeds", "3", "--run", "claim"]
     process = subprocess.Popen([*CAUDEX, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait(lambda: len(list(Path("claim").glob("stages/seed-*/stages/*/metrics.jsonl"))) == 2, process)
+    wait_until(lambda: len(list(Path("claim").glob("stages/seed-*/stages/*/metrics.jsonl"))) == 2, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
@@ -94,7 +94,7 @@ def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
     words += ["--draws", "2", "--first", "rotation", "--beside", "rotation:0.5", "--processes", "1", "--threads", "1"]
     whole = run_cli(*words, "--run", "whole").run
     process = subprocess.Popen([*CAUDEX, *words, "--run", "cut"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait(lambda: len(list(Path("cut").glob("stages/cells/*/cell.json"))) > 3, process)
+    wait_until(lambda: len(list(Path("cut").glob("stages/cells/*/cell.json"))) > 3, process)
     process.kill()
     process.communicate(timeout=60)
     measured = {file: file.stat().st_mtime for file in Path("cut").glob("stages/cells/*/cell.json")}

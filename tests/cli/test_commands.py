@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.cli_runs import QUICK, SMALL
 from helpers.command_line import CAUDEX, assert_refused, run_cli
-from helpers.photos import ENDINGS, snap
+from helpers.photos import ENDINGS, write_photo
 from PIL import Image
 
 from caudex import load
@@ -34,80 +34,80 @@ def test_the_two_commands_of_the_readme():
     assert "new.png" in rows and "confidence" in rows
 
 
-def test_a_folder_of_photos_trains_and_predicts(trained, album):
-    assert json.loads((trained / "spec.json").read_text())["classes"] == ["cat", "dog"]
-    files = sorted((album / "unlabelled").rglob("*.*"))
-    said = run_cli("predict", trained, "--csv", "told.csv", *files)
+def test_a_folder_of_photos_trains_and_predicts(trained_run, photo_album):
+    assert json.loads((trained_run / "spec.json").read_text())["classes"] == ["cat", "dog"]
+    files = sorted((photo_album / "unlabelled").rglob("*.*"))
+    said = run_cli("predict", trained_run, "--csv", "told.csv", *files)
     assert (said.out, said.err) == ("told.csv\n", "")
     rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
     assert rows[0] == ["file", "class", "confidence"]
     assert [row[0] for row in rows[1:]] == [str(file) for file in files]
-    told = load(trained).predict(read(map(str, files), load(trained).shape)[0])
+    told = load(trained_run).predict(read(map(str, files), load(trained_run).shape)[0])
     assert [(name, pytest.approx(float(sure), abs=1e-6)) for _, name, sure in rows[1:]] == told
 
 
-def test_predict_takes_folders_and_the_csv_may_come_last(trained, album):
-    run_cli("predict", trained, album / "unlabelled", "--csv", "a.csv")
+def test_predict_takes_folders_and_the_csv_may_come_last(trained_run, photo_album):
+    run_cli("predict", trained_run, photo_album / "unlabelled", "--csv", "a.csv")
     rows = Path("a.csv").read_text().splitlines()
     assert len(rows) == 1 + 8
-    table = run_cli("predict", trained, album / "unlabelled").out
+    table = run_cli("predict", trained_run, photo_album / "unlabelled").out
     assert table.count("%") == 8
     assert "cat" in table or "dog" in table
 
 
-def test_labels_in_a_table_and_a_second_column_of_labels(album):
+def test_labels_in_a_table_and_a_second_column_of_labels(photo_album):
     rows = ["path,label,colour"]
     rows += [f"labelled/{name}/{n:03}.{ENDINGS[n % 4]},{name},{'yellow' if name == 'cat' else 'blue'}"
              for name in ("cat", "dog") for n in range(6)]  # fmt: skip
     Path("few.csv").write_text("\n".join(rows))
-    settings = ("--data", album, "--labels", "few.csv", *QUICK)
+    settings = ("--data", photo_album, "--labels", "few.csv", *QUICK)
     run = run_cli("train", "two-heads", *settings, "--also", "labels:colour:0.5", "--also", "rotation:0.1").run
     assert json.loads((run / "spec.json").read_text())["columns"]["colour"] == ["blue", "yellow"]
     about = json.loads((run / "stages" / "two-heads" / "about.json").read_text())
     assert about["weights"] == {"labels": 1.0, "labels-colour": 0.5, "rotation": 0.1}
 
 
-def test_no_settings_of_training_are_needed_to_run_the_others(trained, album, copy):
-    before = (copy / "report.html").read_text()
-    (copy / "report.html").unlink()
-    said = run_cli("report", copy)
-    assert said.out == f"{copy / 'report.html'}\n"
-    assert (copy / "report.html").read_text().replace("copy", "run") == before.replace("copy", "run")
+def test_no_settings_of_training_are_needed_to_run_the_others(trained_run, photo_album, trained_copy):
+    before = (trained_copy / "report.html").read_text()
+    (trained_copy / "report.html").unlink()
+    said = run_cli("report", trained_copy)
+    assert said.out == f"{trained_copy / 'report.html'}\n"
+    assert (trained_copy / "report.html").read_text().replace("copy", "run") == before.replace("copy", "run")
     assert "not finished" not in before
-    (copy / "finished.json").rename("finished.json")
-    run_cli("report", copy)
-    assert "This training is not finished; <code>caudex resume" in (copy / "report.html").read_text()
-    said = run_cli("compare", copy, trained)
-    assert said.err == f"caudex: {copy} is not finished; `caudex resume {copy}` goes on with it.\n"
+    (trained_copy / "finished.json").rename("finished.json")
+    run_cli("report", trained_copy)
+    assert "This training is not finished; <code>caudex resume" in (trained_copy / "report.html").read_text()
+    said = run_cli("compare", trained_copy, trained_run)
+    assert said.err == f"caudex: {trained_copy} is not finished; `caudex resume {trained_copy}` goes on with it.\n"
     assert "(not finished)" in " ".join(said.out.split())
-    Path("finished.json").rename(copy / "finished.json")
-    settings = json.loads((copy / "settings.json").read_text())
+    Path("finished.json").rename(trained_copy / "finished.json")
+    settings = json.loads((trained_copy / "settings.json").read_text())
     settings["settings"]["lr"] = 0.5
-    (copy / "settings.json").write_text(json.dumps(settings))
-    table = run_cli("compare", copy, trained).out
+    (trained_copy / "settings.json").write_text(json.dumps(settings))
+    table = run_cli("compare", trained_copy, trained_run).out
     assert "lr" in table and "0.5" in table and "0.003" in table
     places = [table.index(word) for word in ("┃ results", "noisy-student", "┃ cost", "TFLOP", "┃ settings", "--lr")]
     assert places == sorted(places)  # in groups
     assert "rounds" not in table  # they do not differ there
     moons = run_cli("train", "two-moons", *SMALL, "--rounds", "1", "--steps", "2").run
-    table = run_cli("compare", copy, moons).out
+    table = run_cli("compare", trained_copy, moons).out
     assert "label spreading" in table and "--steps" in table and "--labels-per-moon" not in table
-    assert_refused("predict", moons, album, because="nothing that predicts classes")
+    assert_refused("predict", moons, photo_album, because="nothing that predicts classes")
     assert_refused("export", moons, because="nothing that can be exported")
 
 
-def test_what_is_exported_predicts_the_same(trained, album):
+def test_what_is_exported_predicts_the_same(trained_run, photo_album):
     import onnxruntime
     from safetensors.torch import load_file
 
-    said = run_cli("export", trained, "--to", "out")
+    said = run_cli("export", trained_run, "--to", "out")
     assert said.out.splitlines() == ["out/model.onnx", "out/model.safetensors"]
     assert said.err == ""
     session = onnxruntime.InferenceSession("out/model.onnx")
-    model = load(trained)
-    files = sorted(map(str, (album / "unlabelled").rglob("*.*")))
+    model = load(trained_run)
+    files = sorted(map(str, (photo_album / "unlabelled").rglob("*.*")))
     images = read(files, model.shape)[0].float() / 255
-    run_cli("predict", trained, "--csv", "told.csv", *files)
+    run_cli("predict", trained_run, "--csv", "told.csv", *files)
     told = [
         (row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").read_text().splitlines())
     ]
@@ -120,11 +120,11 @@ def test_what_is_exported_predicts_the_same(trained, album):
     model.load_state_dict(load_file("out/model.safetensors"))
 
 
-def test_skipped_pictures_are_counted_and_listed(album, tmp_path):
-    root = Path(shutil.copytree(album, tmp_path / "photos"))
+def test_skipped_pictures_are_counted_and_listed(photo_album, tmp_path):
+    root = Path(shutil.copytree(photo_album, tmp_path / "photos"))
     for number in range(60):
-        snap(root / "unlabelled", True, number, seed=9)
-    whole = snap(root / "unlabelled", True, 101).read_bytes()
+        write_photo(root / "unlabelled", True, number, seed=9)
+    whole = write_photo(root / "unlabelled", True, 101).read_bytes()
     (root / "unlabelled" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (root / "unlabelled" / "empty.png").touch()
     (root / "unlabelled" / "text.png").write_text("this is no image")

@@ -23,7 +23,7 @@ TRAIN = ("train", "supervised", *SMALL)
 # -- a machine that gives way --------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, undisturbed):
+def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, undisturbed_run):
     saves, flush = iter(range(1000)), os.fsync
 
     def full(handle):
@@ -41,7 +41,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, undisturbed):
     assert f"the last good checkpoint is {last}" in said.err
     assert "`caudex resume run`" in said.err
     run_cli("resume", "run")
-    assert model_bytes("run") == model_bytes(undisturbed)
+    assert model_bytes("run") == model_bytes(undisturbed_run)
 
 
 def test_a_disk_that_is_full_from_the_start_leaves_nothing(monkeypatch):
@@ -59,7 +59,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(monkeypatch):
         ("160k", "the last good checkpoint is disk/run/stages/supervised/checkpoints/", "`caudex resume disk/run`"),
     ],
 )
-def test_a_small_disk(undisturbed, size, what, way):
+def test_a_small_disk(undisturbed_run, size, what, way):
     """The same with a real one, where one may mount it."""
     Path("disk").mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", "disk"]
@@ -73,7 +73,7 @@ def test_a_small_disk(undisturbed, size, what, way):
         if "resume" in way:
             subprocess.run(["mount", "-o", "remount,size=30m", "disk"], check=True)
             run_cli("resume", "disk/run")
-            assert model_bytes("disk/run") == model_bytes(undisturbed)
+            assert model_bytes("disk/run") == model_bytes(undisturbed_run)
         else:
             assert not any(Path("disk").iterdir())
     finally:

@@ -108,5 +108,5 @@ def test_a_device_that_is_not_there():
     assert_refused(*TRAIN, "--device", missing, because=f"cannot compute with --device {missing}")
 
 
-def test_a_folder_without_its_flag_is_understood(album):
-    assert_refused("train", "noisy-student", album, because=f"(--data {album}?)")
+def test_a_folder_without_its_flag_is_understood(photo_album):
+    assert_refused("train", "noisy-student", photo_album, because=f"(--data {photo_album}?)")

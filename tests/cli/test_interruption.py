@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helpers.cli_runs import DIGITS, QUICK, wait
+from helpers.cli_runs import DIGITS, QUICK, wait_until
 from helpers.command_line import CAUDEX, assert_refused, invoke, model_bytes, run_cli
 
 from caudex.core import fit as training
 
 
-def interrupt(monkeypatch, step: int, number: int = signal.SIGINT) -> None:
+def interrupt_at(monkeypatch, step: int, number: int = signal.SIGINT) -> None:
     """Sends the signal to this process in the middle of that step."""
     steps, before = iter(range(step + 1)), training._next
 
@@ -26,18 +26,18 @@ def interrupt(monkeypatch, step: int, number: int = signal.SIGINT) -> None:
     monkeypatch.setattr(training, "_next", drawn)
 
 
-def test_after_ctrl_c_the_run_goes_on_to_the_same_weights(monkeypatch, undisturbed):
+def test_after_ctrl_c_the_run_goes_on_to_the_same_weights(monkeypatch, undisturbed_run):
     with monkeypatch.context() as patch:
-        interrupt(patch, 13)
+        interrupt_at(patch, 13)
         said = invoke(*DIGITS, "--steps", "30", "--run", "run")
     assert said.code == 130
     assert said.err == "caudex: stopped; `caudex resume run` goes on.\n"
     assert Path("run/stages/supervised/checkpoints/13").is_dir()
     assert_refused("predict", "run", "x.png", because="`caudex resume run` goes on with it")
     assert run_cli("resume", "run").run == Path("run")
-    assert model_bytes("run") == model_bytes(undisturbed)
+    assert model_bytes("run") == model_bytes(undisturbed_run)
     metrics = "stages/supervised/metrics.jsonl"
-    assert Path("run", metrics).read_bytes() == (undisturbed / metrics).read_bytes()
+    assert Path("run", metrics).read_bytes() == (undisturbed_run / metrics).read_bytes()
     assert_refused("resume", "run", because="is finished")
 
 
@@ -45,7 +45,7 @@ def test_a_killed_run_goes_on_to_the_same_weights():
     words = (*DIGITS, "--steps", "150")
     often = ("--save-seconds", "0.05", "--run", "killed")
     process = subprocess.Popen([*CAUDEX, *words, *often], stdout=subprocess.DEVNULL)
-    wait(lambda: len(list(Path().glob("killed/stages/*/checkpoints/[0-9]*"))) > 0, process)
+    wait_until(lambda: len(list(Path().glob("killed/stages/*/checkpoints/[0-9]*"))) > 0, process)
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not Path("killed/model.safetensors").exists()
@@ -53,9 +53,9 @@ def test_a_killed_run_goes_on_to_the_same_weights():
     assert model_bytes("killed") == model_bytes(run_cli(*words).run)
 
 
-def test_the_folder_in_which_one_trains_is_locked(undisturbed):
+def test_the_folder_in_which_one_trains_is_locked(undisturbed_run):
     holder = "import fcntl, os, sys, time; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX); print(1); time.sleep(60)"
-    shutil.copytree(undisturbed, "run")
+    shutil.copytree(undisturbed_run, "run")
     Path("run/model.safetensors").unlink()
     process = subprocess.Popen([sys.executable, "-uc", holder, "run"], stdout=subprocess.PIPE)
     process.stdout.readline()

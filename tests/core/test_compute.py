@@ -10,7 +10,7 @@ from caudex.core.shadow import Shadow
 from caudex.trunks import MLP, Conv, Identity, ResNet
 
 
-def counted(module, *inputs, **named):
+def measured_flops(module, *inputs, **named):
     with torch.no_grad(), count_flops(module) as counter:
         module(*inputs, **named)
     return counter.flops
@@ -34,12 +34,12 @@ def counted(module, *inputs, **named):
     ],
 )
 def test_layers_by_hand(module, shape, flops):
-    assert counted(module, torch.randn(shape)) == flops
+    assert measured_flops(module, torch.randn(shape)) == flops
 
 
 def test_packed_sequences_count_their_tokens_only():
     packed = pack_sequence([torch.randn(5, 7), torch.randn(2, 7)])
-    assert counted(nn.GRU(7, 5), packed) == 2 * 7 * 3 * 5 * (7 + 5)
+    assert measured_flops(nn.GRU(7, 5), packed) == 2 * 7 * 3 * 5 * (7 + 5)
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -50,16 +50,16 @@ def test_attention_by_hand(named):
     projections = 3 * 8 * 8 + 5 * 6 * 8 + 5 * 4 * 8 + 3 * 8 * 8
     expected = 2 * 2 * (projections + 3 * 5 * 8 + 3 * 5 * 8)
     if named:
-        assert counted(attention, query=query, key=key, value=value) == expected
+        assert measured_flops(attention, query=query, key=key, value=value) == expected
     else:
-        assert counted(attention, query, key, value) == expected
+        assert measured_flops(attention, query, key, value) == expected
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_a_transformer_layer_counts_the_same_in_both_modes(training):
     layer = nn.TransformerEncoderLayer(8, 2, dim_feedforward=16, batch_first=True).train(training)
     attention, dense = 3 * 4 * 8 * 8 + 2 * 3 * 3 * 8, 3 * 2 * 8 * 16
-    assert counted(layer, torch.randn(2, 3, 8)) == 2 * 2 * (attention + dense)
+    assert measured_flops(layer, torch.randn(2, 3, 8)) == 2 * 2 * (attention + dense)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_transformer_layer_counts_the_same_in_both_modes(training):
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
 )
 def test_the_formula_of_each_trunk_agrees_with_the_hooks(trunk, shape):
-    assert counted(trunk, torch.rand(3, *shape)) == pytest.approx(3 * trunk.flops(shape), rel=0.01)
+    assert measured_flops(trunk, torch.rand(3, *shape)) == pytest.approx(3 * trunk.flops(shape), rel=0.01)
 
 
 def test_a_pass_that_records_gradients_counts_three_times():
@@ -109,7 +109,7 @@ def test_a_module_can_bring_its_own_rule():
         def forward_flops(self, inputs, output):
             return output.numel()
 
-    assert counted(Outer(), torch.randn(2, 3)) == 18
+    assert measured_flops(Outer(), torch.randn(2, 3)) == 18
 
 
 def test_the_account():

@@ -21,7 +21,7 @@ from caudex.signals import Labels
 from caudex.trunks import MLP, Identity
 
 
-class Endless:
+class EndlessSource:
     """A source out of a function that makes a batch."""
 
     def __init__(self, make):
@@ -191,7 +191,7 @@ def test_a_shadow_that_two_signals_share_moves_once_a_step():
         trail.append(trunk.layers[0].weight.detach().clone())
         return said
 
-    source = Endless(lambda: Batch(torch.randn(8, 3), torch.zeros(8), torch.arange(8)))
+    source = EndlessSource(lambda: Batch(torch.randn(8, 3), torch.zeros(8), torch.arange(8)))
     fit(learner, {"one": source, "two": source}, steps=5, step=watched)
     for weight in trail:
         expected = 0.5 * expected + 0.5 * weight
@@ -213,7 +213,7 @@ class Recurrent(Trunk):
         return Features(steps[:, -1], {"steps": steps}, state)
 
 
-class Trials:
+class BanditTrials:
     """Trials of three one-pull episodes with a two-armed bandit, one arm of which pays; the memory lasts the trial.
 
     An observation is what was pulled last, what it paid, and whether an episode has just ended.
@@ -253,8 +253,8 @@ class Policy(Signal):
 
 def test_memory_crosses_the_ends_of_episodes_within_a_trial():
     learner = Learner(Recurrent(4, 16), {"policy": Policy()}, partial(Adam, lr=0.02))
-    fit(learner, {"policy": Trials(learner)}, steps=150)
-    trials, forgetful = Trials(learner), Trials(learner, forgets=True)
+    fit(learner, {"policy": BanditTrials(learner)}, steps=150)
+    trials, forgetful = BanditTrials(learner), BanditTrials(learner, forgets=True)
     with_memory, without = ([next(source) and source.paid for _ in range(20)] for source in (trials, forgetful))
     first, *later = torch.stack(with_memory).mean(0).tolist()
     assert first == pytest.approx(0.5, abs=0.1)
@@ -265,41 +265,43 @@ def test_memory_crosses_the_ends_of_episodes_within_a_trial():
 # --- teacher and student, killed in between ------------------------------------------------------------------------
 
 
-class Counted(Labels):
+class CountedLabels(Labels):
     def loss(self, trunk, batch):
         self.calls = getattr(self, "calls", 0) + 1
         return super().loss(trunk, batch)
 
 
-def two_moons(learner=None, seed=3):
+def two_moons_source(learner=None, seed=3):
     generator = torch.Generator().manual_seed(seed)
     angle, side = torch.rand(64, generator=generator) * math.pi, torch.randint(2, (64,), generator=generator)
     points = torch.stack([angle.cos() + side, angle.sin() * (1 - 2 * side) + side / 2], 1)
     return Batch(points, side if learner is None else learner(points), torch.arange(64))
 
 
-def teach(run, dies=False):
+def train_teacher_and_student(run, dies=False):
     """Steps that the teacher and the student took in this process, and the student's weights."""
-    signals = [Counted(2), Counted(2)]
+    signals = [CountedLabels(2), CountedLabels(2)]
 
     def stage(name, signal, labelled):
         with run.seeded(name):
             learner = Learner(MLP(2, (16,), dropout=0.1), {"labels": signal})
-        return fit(learner, {"labels": Endless(labelled)}, steps=30, run=run.stage(name))
+        return fit(learner, {"labels": EndlessSource(labelled)}, steps=30, run=run.stage(name))
 
-    teacher = stage("teacher", signals[0], two_moons)
+    teacher = stage("teacher", signals[0], two_moons_source)
     if dies:
         raise KeyboardInterrupt
-    student = stage("student", signals[1], lambda: two_moons(lambda x: signals[0].logits(teacher.trunk, x).softmax(1)))
+    student = stage(
+        "student", signals[1], lambda: two_moons_source(lambda x: signals[0].logits(teacher.trunk, x).softmax(1))
+    )
     return [getattr(signal, "calls", 0) for signal in signals], student.state_dict()
 
 
 def test_a_finished_teacher_is_loaded_and_the_student_is_the_same(tmp_path):
-    calls, undisturbed = teach(Run(tmp_path / "undisturbed", seed=1))
+    calls, undisturbed = train_teacher_and_student(Run(tmp_path / "undisturbed", seed=1))
     assert calls == [30, 30]
     with pytest.raises(KeyboardInterrupt):
-        teach(Run(tmp_path / "killed", seed=1), dies=True)
-    calls, resumed = teach(Run(tmp_path / "killed", seed=1))
+        train_teacher_and_student(Run(tmp_path / "killed", seed=1), dies=True)
+    calls, resumed = train_teacher_and_student(Run(tmp_path / "killed", seed=1))
     assert calls == [0, 30]
     assert all(torch.equal(resumed[name], weight) for name, weight in undisturbed.items())
     for file in ("stages/teacher/metrics.jsonl", "stages/student/metrics.jsonl"):
@@ -354,7 +356,7 @@ def test_a_trust_region_step_keeps_its_bound_and_finds_the_arm_that_pays(tmp_pat
         kept.append(said["arms"].metrics["kl"].item())
         return said
 
-    fit(Learner(Identity(1), {"arms": signal}), {"arms": Endless(pulls)}, steps=100, step=step, run=Run(tmp_path))
+    fit(Learner(Identity(1), {"arms": signal}), {"arms": EndlessSource(pulls)}, steps=100, step=step, run=Run(tmp_path))
     assert max(kept) <= 0.02
     assert kept[0] > 0.005  # the bound is used
     assert signal.logits.softmax(0)[2] > 0.95
@@ -394,7 +396,7 @@ class Domain(Signal):
         return SignalOutput(F.cross_entropy(logits, batch.part), {"accuracy": accuracy(logits, batch.part)})
 
 
-class Site:
+class DomainSource:
     """Two classes by the first coordinate; the second tells the site; only one site knows the labels."""
 
     def __init__(self, place, labelled):
@@ -409,7 +411,7 @@ class Site:
 
 @pytest.mark.parametrize(("strength", "domain"), [(1.0, 0.5), (0.0, 1.0)])
 def test_domains_are_confused_and_labels_are_not(tmp_path, strength, domain):
-    both = Join(Site(-1.0, True), Site(1.0, False))
+    both = Join(DomainSource(-1.0, True), DomainSource(1.0, False))
     signals = {"labels": Labels(2), "domain": Domain(strength)}
     learner = Learner(MLP(2, (16,)), signals, partial(Adam, lr=5e-3, betas=(0.5, 0.9)))
     fit(learner, {"labels": both, "domain": both}, steps=300, run=Run(tmp_path))
@@ -422,13 +424,13 @@ def test_domains_are_confused_and_labels_are_not(tmp_path, strength, domain):
 # --- two heads, one encoding ----------------------------------------------------------------------------------------
 
 
-class Passes(MLP):
+class CountingMLP(MLP):
     def forward(self, x, state=None):
         self.count = getattr(self, "count", 0) + 1
         return super().forward(x, state)
 
 
-class Looks(Labels):
+class LabelsWithin(Labels):
     """Labels, and looks at the trunk in a way of its own."""
 
     def __init__(self, look):
@@ -460,7 +462,7 @@ def within(context):
     ids=["the same", "frozen", "no_grad", "another tensor", "with memory"],
 )
 def test_two_heads_share_one_encoding(look, passes):
-    trunk = Passes(2, (4,))
-    learner = Learner(trunk, {"plain": Labels(2), "looks": Looks(look), "again": Labels(2)})
-    learner.step(dict.fromkeys(learner.signals, two_moons()))
+    trunk = CountingMLP(2, (4,))
+    learner = Learner(trunk, {"plain": Labels(2), "looks": LabelsWithin(look), "again": Labels(2)})
+    learner.step(dict.fromkeys(learner.signals, two_moons_source()))
     assert trunk.count == passes

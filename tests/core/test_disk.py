@@ -4,7 +4,7 @@ import errno
 import os
 
 import pytest
-from helpers.folders import names
+from helpers.folders import file_names
 
 from caudex.core.disk import write_atomically
 
@@ -19,4 +19,4 @@ def test_a_file_is_replaced_whole_or_stays(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_atomically(tmp_path / "a" / "file", "new")
     assert (tmp_path / "a" / "file").read_text() == "old"
-    assert names(tmp_path / "a") == ["file"]
+    assert file_names(tmp_path / "a") == ["file"]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from caudex.core.run import Run
 
 
-def on_two_processes(folder, steps):
+def train_on_two_processes(folder, steps):
     script = Path(distributed_training.__file__)
     done = subprocess.run(
         [sys.executable, script, folder, "2", str(steps)], capture_output=True, text=True, timeout=280
@@ -24,7 +24,7 @@ def on_two_processes(folder, steps):
 def test_two_processes_learn_what_one_does_also_when_resumed(tmp_path):
     for steps in (6, 10):  # the second goes on where the first ended
         distributed_training.train(tmp_path / "one", 1, steps)
-        said = on_two_processes(tmp_path / "two", steps)
+        said = train_on_two_processes(tmp_path / "two", steps)
         assert said.count("finished") == 1  # only one of the two speaks
         assert f"finished {steps} with" in said
         one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import killed_training
+from helpers.comparison import states_equal
 from torch import nn
 from torch.optim import SGD, AdamW
 
@@ -29,7 +30,7 @@ from caudex.signals import Labels, Rotation
 from caudex.trunks import MLP, Conv, Identity
 
 
-class Drawn:
+class RandomPoints:
     """Points drawn from torch's own generator; counts, may end and may be busy between its batches."""
 
     def __init__(self, last=math.inf, rests_every=1):
@@ -53,7 +54,7 @@ class Drawn:
         self.drawn, self.samples_seen = state["drawn"], state["samples_seen"]
 
 
-class Says(Signal):
+class GivenLosses(Signal):
     """A loss that is `losses(n)` in its n-th step, whatever it learned."""
 
     def __init__(self, losses):
@@ -70,24 +71,20 @@ class Says(Signal):
         )
 
 
-def says(losses=lambda n: 1.0, **settings):
-    return Learner(Identity(3), {"says": Says(losses)}, partial(SGD, lr=0.1), **settings)
+def make_given_losses(losses=lambda n: 1.0, **settings):
+    return Learner(Identity(3), {"says": GivenLosses(losses)}, partial(SGD, lr=0.1), **settings)
 
 
-def points(seed=0):
+def make_classifier(seed=0):
     torch.manual_seed(seed)
     return Learner(MLP(3, (8,), dropout=0.3), {"labels": Labels(2)}, partial(AdamW, lr=0.02), average=0.9)
 
 
-def weights(learner):
+def copy_state(learner):
     return {name: weight.clone() for name, weight in learner.state_dict().items()}
 
 
-def same(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def saving(folder, seconds=0.0, seed=0):
+def saving_run(folder, seconds=0.0, seed=0):
     return Run(folder, seed, Hardware(device="cpu", save_seconds=seconds))
 
 
@@ -100,24 +97,24 @@ def saving(folder, seconds=0.0, seed=0):
 def test_no_budget_is_an_error(given):
     words = f"give a positive number of {next(iter(given))}" if given else "training needs a budget"
     with pytest.raises(CaudexError, match=words):
-        fit(says(), {"says": Drawn()}, **given)
+        fit(make_given_losses(), {"says": RandomPoints()}, **given)
 
 
 def test_steps_are_counted_and_progress_runs_from_nought_to_one():
-    learner, seen = says(), []
+    learner, seen = make_given_losses(), []
 
     def step(learner, batches):
         seen.append(learner.progress)
         return Learner.step(learner, batches)
 
-    fit(learner, {"says": Drawn()}, steps=4, step=step)
+    fit(learner, {"says": RandomPoints()}, steps=4, step=step)
     assert seen == [0, 0.25, 0.5, 0.75]
     assert not learner.training
 
 
 def test_operations_are_a_budget():
     # a step is 8 examples of a 3 x 2 head, forward and backward: 8 * 2 * 6 * 3 = 288
-    source = Drawn()
+    source = RandomPoints()
     learner = Learner(Identity(3), {"labels": Labels(2)})
     fit(learner, {"labels": source}, flops=288 * 60)
     assert source.drawn == 60
@@ -125,20 +122,20 @@ def test_operations_are_a_budget():
 
 def test_operations_that_nobody_counts_are_no_budget():
     with pytest.raises(CaudexError, match="no operation of this learner is counted; give --steps"):
-        fit(says(), {"says": Drawn()}, flops=1e6)
+        fit(make_given_losses(), {"says": RandomPoints()}, flops=1e6)
 
 
 def test_minutes_are_a_budget():
     started = time.perf_counter()
-    fit(says(), {"says": Drawn()}, minutes=0.3 / 60)
+    fit(make_given_losses(), {"says": RandomPoints()}, minutes=0.3 / 60)
     assert 0.3 <= time.perf_counter() - started < 3
 
 
 def test_a_source_that_ends_ends_training(tmp_path):
-    learner = fit(says(), {"says": Drawn(last=7)}, steps=1000, run=saving(tmp_path))
+    learner = fit(make_given_losses(), {"says": RandomPoints(last=7)}, steps=1000, run=saving_run(tmp_path))
     assert learner.signals["says"].calls == 7
     assert Run(tmp_path).read_json("finished")["step"] == 7
-    again = fit(says(), {"says": Drawn(last=7)}, steps=1000, run=saving(tmp_path))
+    again = fit(make_given_losses(), {"says": RandomPoints(last=7)}, steps=1000, run=saving_run(tmp_path))
     assert again.signals["says"].calls == 0
 
 
@@ -146,9 +143,9 @@ def test_a_source_that_ends_ends_training(tmp_path):
 
 
 def test_signals_of_one_source_see_one_batch():
-    signals = {name: Says(lambda n: 1.0) for name in ("one", "two", "other")}
-    shared = Drawn()
-    fit(Learner(Identity(3), signals), {"one": shared, "two": shared, "other": Drawn()}, steps=3)
+    signals = {name: GivenLosses(lambda n: 1.0) for name in ("one", "two", "other")}
+    shared = RandomPoints()
+    fit(Learner(Identity(3), signals), {"one": shared, "two": shared, "other": RandomPoints()}, steps=3)
     assert all(one is two for one, two in zip(signals["one"].seen, signals["two"].seen, strict=True))
     assert not any(torch.equal(one[0], other[0]) for one, other in zip(signals["one"].seen, signals["other"].seen))
     assert shared.drawn == 3
@@ -158,27 +155,27 @@ def test_global_generators_are_left_as_they_were(tmp_path):
     def states():
         return torch.get_rng_state().tolist(), str(np.random.get_state()), random.getstate()  # noqa: NPY002
 
-    learner, before = points(), states()
-    fit(learner, {"labels": Drawn()}, steps=3, run=saving(tmp_path))
+    learner, before = make_classifier(), states()
+    fit(learner, {"labels": RandomPoints()}, steps=3, run=saving_run(tmp_path))
     assert states() == before
     with pytest.raises(CaudexError):
-        fit(says(lambda n: math.nan), {"says": Drawn()}, steps=3)
+        fit(make_given_losses(lambda n: math.nan), {"says": RandomPoints()}, steps=3)
     assert states() == before
 
 
 def test_training_follows_from_the_runs_seed_alone(tmp_path):
     def trained(name, seed, noise):
-        learner = points()
+        learner = make_classifier()
         torch.manual_seed(noise)
-        return weights(fit(learner, {"labels": Drawn()}, steps=5, run=saving(tmp_path / name, seed=seed)))
+        return copy_state(fit(learner, {"labels": RandomPoints()}, steps=5, run=saving_run(tmp_path / name, seed=seed)))
 
-    assert same(trained("a", 1, noise=1), trained("b", 1, noise=2))
-    assert not same(trained("a", 1, noise=1), trained("c", 2, noise=1))
+    assert states_equal(trained("a", 1, noise=1), trained("b", 1, noise=2))
+    assert not states_equal(trained("a", 1, noise=1), trained("c", 2, noise=1))
 
 
 def test_other_threads_may_train():
-    learner = says()
-    thread = threading.Thread(target=fit, args=(learner, {"says": Drawn()}), kwargs={"steps": 3})
+    learner = make_given_losses()
+    thread = threading.Thread(target=fit, args=(learner, {"says": RandomPoints()}), kwargs={"steps": 3})
     thread.start()
     thread.join()
     assert learner.signals["says"].calls == 3
@@ -189,9 +186,9 @@ def test_other_threads_may_train():
 
 def test_a_row_is_the_mean_since_the_last_row(tmp_path):
     losses = {"says": lambda n: float(n), "seldom": lambda n: 10.0 if n % 10 == 0 else None, "never": lambda n: None}
-    learner = Learner(Identity(3), {name: Says(loss) for name, loss in losses.items()})
-    source = Drawn()
-    fit(learner, dict.fromkeys(losses, source), steps=520, run=saving(tmp_path, math.inf))
+    learner = Learner(Identity(3), {name: GivenLosses(loss) for name, loss in losses.items()})
+    source = RandomPoints()
+    fit(learner, dict.fromkeys(losses, source), steps=520, run=saving_run(tmp_path, math.inf))
     rows, steps = Run(tmp_path).metrics(), [*range(50, 501, 50), 520]
     assert [row["step"] for row in rows] == steps
     assert [row["says/loss"] for row in rows] == [*(step - 24.5 for step in steps[:-1]), 510.5]
@@ -206,7 +203,7 @@ def test_a_row_is_the_mean_since_the_last_row(tmp_path):
 
 
 def test_a_short_training_has_a_curve_too(tmp_path):
-    fit(points(), {"labels": Drawn()}, steps=20, run=saving(tmp_path))
+    fit(make_classifier(), {"labels": RandomPoints()}, steps=20, run=saving_run(tmp_path))
     assert [row["step"] for row in Run(tmp_path).metrics()] == list(range(2, 21, 2))
 
 
@@ -216,20 +213,22 @@ def test_the_learner_is_judged_ten_times_at_rest(tmp_path):
         assert not torch.is_grad_enabled()
         return {"noise": torch.rand(1).item()}
 
-    judged = fit(points(), {"labels": Drawn()}, steps=20, run=saving(tmp_path / "judged"), evaluate=evaluate)
-    alone = fit(points(), {"labels": Drawn()}, steps=20, run=saving(tmp_path / "alone"))
+    judged = fit(
+        make_classifier(), {"labels": RandomPoints()}, steps=20, run=saving_run(tmp_path / "judged"), evaluate=evaluate
+    )
+    alone = fit(make_classifier(), {"labels": RandomPoints()}, steps=20, run=saving_run(tmp_path / "alone"))
     rows = Run(tmp_path / "judged").metrics()
     assert [row["step"] for row in rows if "evaluation/noise" in row] == list(range(2, 21, 2))
-    assert same(weights(judged), weights(alone))  # what an evaluation draws changes nothing
+    assert states_equal(copy_state(judged), copy_state(alone))  # what an evaluation draws changes nothing
 
 
 def test_the_learner_is_judged_once_each_share_is_used(tmp_path):
     seen = []
     fit(
-        points(),
-        {"labels": Drawn()},
+        make_classifier(),
+        {"labels": RandomPoints()},
         steps=20,
-        run=saving(tmp_path),
+        run=saving_run(tmp_path),
         evaluate=lambda made: seen.append(made.progress),
         at=(0.12, 0.13, 0.5, 1),
     )
@@ -237,13 +236,13 @@ def test_the_learner_is_judged_once_each_share_is_used(tmp_path):
 
 
 def test_a_run_says_what_it_is(tmp_path):
-    fit(points(), {"labels": Drawn()}, steps=3, run=saving(tmp_path))
+    fit(make_classifier(), {"labels": RandomPoints()}, steps=3, run=saving_run(tmp_path))
     about = Run(tmp_path).read_json("about")
     assert about["parameters"] == {"trunk": 3 * 8 + 8, "labels": 8 * 2 + 2}
     assert about["chance_loss"] == {"labels": math.log(2)}
     assert about["budget"]["steps"] == 3
     assert about["resumes"] == "bit for bit"
-    fit(points(), {"labels": Drawn()}, minutes=0.001, run=saving(tmp_path / "minutes"))
+    fit(make_classifier(), {"labels": RandomPoints()}, minutes=0.001, run=saving_run(tmp_path / "minutes"))
     assert "not bit for bit" in Run(tmp_path / "minutes").read_json("about")["resumes"]
 
 
@@ -254,9 +253,9 @@ def test_a_run_says_what_it_is(tmp_path):
     ("value", "word", "step"), [(math.nan, "NaN", 1204), (math.inf, "infinite", 7), (-math.inf, "infinite", 51)]
 )
 def test_a_loss_that_is_no_number_stops_training(tmp_path, value, word, step):
-    learner = says(lambda n: value if n == step else 1.0)
+    learner = make_given_losses(lambda n: value if n == step else 1.0)
     with pytest.raises(CaudexError) as caught:
-        fit(learner, {"says": Drawn()}, steps=2000, run=saving(tmp_path / "run", math.inf))
+        fit(learner, {"says": RandomPoints()}, steps=2000, run=saving_run(tmp_path / "run", math.inf))
     assert str(caught.value) == (
         f"the loss of signal 'says' became {word} at step {step:,}. There is no checkpoint before it; "
         "try --lr 0.01 (was 0.1)."
@@ -268,18 +267,26 @@ def test_the_last_good_checkpoint_is_named(tmp_path):
     with pytest.raises(
         CaudexError, match=rf"NaN at step 6\. The last good checkpoint is {tmp_path}/checkpoints/5; try"
     ):
-        fit(says(lambda n: math.nan if n == 6 else 1.0), {"says": Drawn()}, steps=100, run=saving(tmp_path))
+        fit(
+            make_given_losses(lambda n: math.nan if n == 6 else 1.0),
+            {"says": RandomPoints()},
+            steps=100,
+            run=saving_run(tmp_path),
+        )
     assert Run(tmp_path).load_checkpoint()[0] == 5
 
 
 def test_the_signal_that_failed_first_is_named():
-    first, second = Says(lambda n: math.nan if n > 8 else 1.0), Says(lambda n: math.nan if n == 7 else 1.0)
-    source = Drawn()
+    first, second = (
+        GivenLosses(lambda n: math.nan if n > 8 else 1.0),
+        GivenLosses(lambda n: math.nan if n == 7 else 1.0),
+    )
+    source = RandomPoints()
     with pytest.raises(CaudexError, match="signal 'second' became NaN at step 7"):
         fit(Learner(Identity(3), {"first": first, "second": second}), {"first": source, "second": source}, steps=20)
 
 
-class Root(Signal):
+class SquareRoot(Signal):
     """The square root of nought is fine; its slope there is not."""
 
     def __init__(self):
@@ -292,16 +299,16 @@ class Root(Signal):
 
 def test_weights_that_are_no_numbers_are_never_saved_nor_returned(tmp_path):
     with pytest.raises(CaudexError, match="the weights are no longer finite numbers at step 1"):
-        fit(Learner(Identity(3), {"root": Root()}), {"root": Drawn()}, steps=1, run=saving(tmp_path))
+        fit(Learner(Identity(3), {"root": SquareRoot()}), {"root": RandomPoints()}, steps=1, run=saving_run(tmp_path))
     assert Run(tmp_path).checkpoints == []
     with pytest.raises(CaudexError, match="the weights are no longer finite numbers"):
-        fit(Learner(Identity(3), {"root": Root()}), {"root": Drawn()}, steps=1)
+        fit(Learner(Identity(3), {"root": SquareRoot()}), {"root": RandomPoints()}, steps=1)
 
 
 # -- going on ------------------------------------------------------------------------------------------------------
 
 
-class Breaks(Drawn):
+class BreakingPoints(RandomPoints):
     """Fails once, before its n-th batch."""
 
     def __init__(self, at, what, **settings):
@@ -322,53 +329,59 @@ def fail():
 @pytest.mark.parametrize("at", [3, 25, 51, 59])
 def test_a_broken_training_goes_on_to_the_same_end(tmp_path, at):
     evaluate = lambda learner: {"noise": torch.rand(1).item()}  # noqa: E731
-    whole, broken = saving(tmp_path / "whole", math.inf), saving(tmp_path / "broken")
-    undisturbed = fit(points(), {"labels": Drawn()}, steps=60, run=whole, evaluate=evaluate)
+    whole, broken = saving_run(tmp_path / "whole", math.inf), saving_run(tmp_path / "broken")
+    undisturbed = fit(make_classifier(), {"labels": RandomPoints()}, steps=60, run=whole, evaluate=evaluate)
     with pytest.raises(RuntimeError):
-        fit(points(), {"labels": Breaks(at, fail, rests_every=5)}, steps=60, run=broken, evaluate=evaluate)
-    source = Drawn(rests_every=5)
-    again = fit(points(), {"labels": source}, steps=60, run=broken, evaluate=evaluate)
+        fit(
+            make_classifier(),
+            {"labels": BreakingPoints(at, fail, rests_every=5)},
+            steps=60,
+            run=broken,
+            evaluate=evaluate,
+        )
+    source = RandomPoints(rests_every=5)
+    again = fit(make_classifier(), {"labels": source}, steps=60, run=broken, evaluate=evaluate)
     assert source.drawn == 60
-    assert same(weights(again), weights(undisturbed))
+    assert states_equal(copy_state(again), copy_state(undisturbed))
     assert (broken.path / "metrics.jsonl").read_bytes() == (whole.path / "metrics.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("last", [60, math.inf])
 def test_a_kill_after_the_last_step_leaves_no_row_twice(tmp_path, last):
-    whole, killed = saving(tmp_path / "whole", math.inf), saving(tmp_path / "killed")
-    fit(points(), {"labels": Drawn(last)}, steps=60 if last > 60 else 99, run=whole)
+    whole, killed = saving_run(tmp_path / "whole", math.inf), saving_run(tmp_path / "killed")
+    fit(make_classifier(), {"labels": RandomPoints(last)}, steps=60 if last > 60 else 99, run=whole)
     for _ in range(2):  # the last checkpoint is taken before the last row is written
-        fit(points(), {"labels": Drawn(last)}, steps=60 if last > 60 else 99, run=killed)
+        fit(make_classifier(), {"labels": RandomPoints(last)}, steps=60 if last > 60 else 99, run=killed)
         (killed.path / "finished.json").unlink()
     assert (killed.path / "metrics.jsonl").read_bytes() == (whole.path / "metrics.jsonl").read_bytes()
 
 
 def test_a_busy_source_is_not_interrupted_by_a_checkpoint(tmp_path):
     with pytest.raises(RuntimeError):
-        fit(points(), {"labels": Breaks(19, fail, rests_every=4)}, steps=40, run=saving(tmp_path))
+        fit(make_classifier(), {"labels": BreakingPoints(19, fail, rests_every=4)}, steps=40, run=saving_run(tmp_path))
     assert [path.name for path in Run(tmp_path).checkpoints] == ["16"]
 
 
 def test_ctrl_c_saves_and_the_training_goes_on_to_the_same_end(tmp_path):
-    whole = fit(points(), {"labels": Drawn()}, steps=30, run=saving(tmp_path / "whole", math.inf))
+    whole = fit(make_classifier(), {"labels": RandomPoints()}, steps=30, run=saving_run(tmp_path / "whole", math.inf))
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        stopped = Breaks(12, lambda: os.kill(os.getpid(), signal.SIGINT))
-        fit(points(), {"labels": stopped}, steps=30, run=saving(tmp_path / "stopped", math.inf))
+        stopped = BreakingPoints(12, lambda: os.kill(os.getpid(), signal.SIGINT))
+        fit(make_classifier(), {"labels": stopped}, steps=30, run=saving_run(tmp_path / "stopped", math.inf))
     assert [path.name for path in Run(tmp_path / "stopped").checkpoints] == ["13"]
     assert signal.getsignal(signal.SIGINT) == before
-    again = fit(points(), {"labels": Drawn()}, steps=30, run=saving(tmp_path / "stopped", math.inf))
-    assert same(weights(again), weights(whole))
+    again = fit(make_classifier(), {"labels": RandomPoints()}, steps=30, run=saving_run(tmp_path / "stopped", math.inf))
+    assert states_equal(copy_state(again), copy_state(whole))
     metrics = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in ("whole", "stopped")]
     assert metrics[0] == metrics[1]
 
 
 def test_a_finished_training_is_loaded_with_its_account(tmp_path):
-    trained = fit(points(), {"labels": Drawn()}, steps=5, run=saving(tmp_path))
+    trained = fit(make_classifier(), {"labels": RandomPoints()}, steps=5, run=saving_run(tmp_path))
     metrics = (tmp_path / "metrics.jsonl").stat().st_mtime_ns
-    source, run = Drawn(), saving(tmp_path)
-    loaded = fit(points(1), {"labels": source}, steps=5, run=run)
-    assert same(weights(loaded), weights(trained))
+    source, run = RandomPoints(), saving_run(tmp_path)
+    loaded = fit(make_classifier(1), {"labels": source}, steps=5, run=run)
+    assert states_equal(copy_state(loaded), copy_state(trained))
     assert not loaded.training
     assert source.drawn == 5  # as told by its state; none was drawn
     assert run.compute.flops == 5 * 8 * 3 * 2 * (3 * 8 + 8 * 2)
@@ -376,23 +389,23 @@ def test_a_finished_training_is_loaded_with_its_account(tmp_path):
 
 
 def test_a_finished_training_without_its_weights_is_done_again(tmp_path):
-    trained = fit(points(), {"labels": Drawn()}, steps=5, run=saving(tmp_path))
+    trained = fit(make_classifier(), {"labels": RandomPoints()}, steps=5, run=saving_run(tmp_path))
     next(iter(Run(tmp_path).checkpoints)).rename(tmp_path / "elsewhere")
-    again = fit(points(), {"labels": Drawn()}, steps=5, run=saving(tmp_path))
-    assert same(weights(again), weights(trained))
+    again = fit(make_classifier(), {"labels": RandomPoints()}, steps=5, run=saving_run(tmp_path))
+    assert states_equal(copy_state(again), copy_state(trained))
 
 
 def test_the_optimisers_memory_lies_like_the_weights(tmp_path):
     def learner():
         return Learner(Conv(3, width=4, stages=1), {"rotation": Rotation()})
 
-    class ImageSet(Drawn):
+    class ImageSet(RandomPoints):
         def __next__(self):
             super().__next__()
             return Batch(torch.rand(2, 3, 4, 4), torch.zeros(2), torch.arange(2))
 
-    fit(learner(), {"rotation": ImageSet()}, steps=1, run=saving(tmp_path))
-    again = fit(learner(), {"rotation": ImageSet()}, steps=1, run=saving(tmp_path))
+    fit(learner(), {"rotation": ImageSet()}, steps=1, run=saving_run(tmp_path))
+    again = fit(learner(), {"rotation": ImageSet()}, steps=1, run=saving_run(tmp_path))
     for weight, memory in again.optimizer.state.items():
         assert memory["exp_avg"].stride() == weight.stride()
         assert memory["exp_avg"].abs().sum() > 0

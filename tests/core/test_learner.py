@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from helpers.learners import Pull, learner, steps
+from helpers.learners import Pull, make_learner, take_steps
 from torch.optim import SGD, Adam, AdamW
 
 from caudex.core.learner import CachedTrunk, Learner, cosine_schedule
@@ -18,24 +18,24 @@ from caudex.trunks import MLP, Identity
 def test_losses_are_weighted_and_summed():
     one, two = Pull(2.0), Pull(3.0)
     two.weight = 0.5
-    steps(learner({"one": one, "two": two}))
+    take_steps(make_learner({"one": one, "two": two}))
     assert one.number.item() == -2.0
     assert two.number.item() == -1.5
 
 
 def test_silence_leaves_weights_and_the_optimisers_memory_alone():
     loud, silent = Pull(), Pull()
-    made = learner({"loud": loud, "silent": silent}, partial(Adam, lr=0.1))
-    steps(made)
+    made = make_learner({"loud": loud, "silent": silent}, partial(Adam, lr=0.1))
+    take_steps(made)
     before = {name: value.clone() for name, value in made.optimizer.state[silent.number].items()}
     at = silent.number.item()
     silent.says = False
-    assert steps(made, 3).keys() == {"loud"}
+    assert take_steps(made, 3).keys() == {"loud"}
     assert silent.number.item() == at != loud.number.item()
     assert all(torch.equal(made.optimizer.state[silent.number][name], value) for name, value in before.items())
     assert made.optimizer.state[loud.number]["step"] == 4
     loud.says = False
-    assert steps(made) == {}
+    assert take_steps(made) == {}
     assert made.optimizer.state[loud.number]["step"] == 4
 
 
@@ -47,21 +47,21 @@ def test_all_losses_see_the_weights_before_the_step():
 
     first, second = Pull(), Seen()
     second.other = first
-    made = learner({"first": first, "second": second})
-    steps(made, 3)
+    made = make_learner({"first": first, "second": second})
+    take_steps(made, 3)
     assert first.number.item() == -3
     assert second.saw == -2
 
 
 def test_groups_keep_their_own_rate_and_all_follow_the_schedule():
     own, rest = Pull(groups=[{"lr": 0.25}]), Pull()
-    made = learner({"own": own, "rest": rest}, schedule=lambda progress: 1 - progress)
+    made = make_learner({"own": own, "rest": rest}, schedule=lambda progress: 1 - progress)
     made.progress = 0.5
-    steps(made)
+    take_steps(made)
     assert own.number.item() == -0.125
     assert rest.number.item() == -0.5
     made.progress = 0.0
-    steps(made)  # the factor is on the first rates, not on the last
+    take_steps(made)  # the factor is on the first rates, not on the last
     assert own.number.item() == -0.375
     assert rest.number.item() == -1.5
 
@@ -69,7 +69,7 @@ def test_groups_keep_their_own_rate_and_all_follow_the_schedule():
 def test_clipping_is_over_all_but_groups_with_a_bound_of_their_own():
     # gradients (3, 4) of norm 5 are scaled to norm 1; 100 has its own bound, 10
     three, four, own = Pull(3.0), Pull(4.0), Pull(100.0, groups=[{"max_grad_norm": 10.0}])
-    steps(learner({"three": three, "four": four, "own": own}, max_grad_norm=1.0))
+    take_steps(make_learner({"three": three, "four": four, "own": own}, max_grad_norm=1.0))
     assert three.number.item() == pytest.approx(-0.6, rel=1e-5)
     assert four.number.item() == pytest.approx(-0.8, rel=1e-5)
     assert own.number.item() == pytest.approx(-10, rel=1e-5)
@@ -158,12 +158,12 @@ def test_gradients_on_the_trunk_are_compared_when_asked_for():
         pulls["back"].weight = 2.0
         return Learner(MLP(2, (1,)), pulls, partial(SGD, lr=0.1), max_grad_norm=None)
 
-    plain, signal_from_spec = joined(), joined()
-    signal_from_spec.log_gradients = True
+    plain, measured = joined(), joined()
+    measured.log_gradients = True
     batches = dict.fromkeys(("right", "back", "up"))
-    said, quiet = signal_from_spec.step(batches), plain.step(batches)
+    said, quiet = measured.step(batches), plain.step(batches)
     assert said["right"].metrics == {"gradient norm": 3}
     assert said["back"].metrics == {"gradient norm": 2, "cosine with right": -1}
     assert said["up"].metrics == {"gradient norm": 5, "cosine with right": 0, "cosine with back": 0}
     assert all(not each.metrics for each in quiet.values())
-    assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), signal_from_spec.state_dict().values()))
+    assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), measured.state_dict().values()))

@@ -11,7 +11,8 @@ from functools import partial
 
 import pytest
 import torch
-from helpers.folders import names
+from helpers.comparison import states_equal
+from helpers.folders import file_names
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch.optim import Adam
@@ -30,7 +31,7 @@ from caudex.trunks import MLP
 WEIGHTS = {"trunk.weight": torch.arange(6.0).view(2, 3), "bias": torch.tensor([1, 2])}
 
 
-class Points:
+class PointsSource:
     """Points drawn from torch's own generator, which `fit` seeds anew for each step."""
 
     def __next__(self):
@@ -38,22 +39,12 @@ class Points:
         return Batch(points, (points[:, 0] > 0).long(), torch.arange(16))
 
 
-def trained(folder, steps, save_seconds=0.0):
+def train_points(folder, steps, save_seconds=0.0):
     """A small training that saves after every step."""
     run = Run(folder, seed=4, hardware=Hardware(device="cpu", save_seconds=save_seconds))
     with run.seeded("weights"):
         learner = Learner(MLP(3, (200,), dropout=0.2), {"labels": Labels(2)}, partial(Adam, lr=0.01))
-    return fit(learner, {"labels": Points()}, steps=steps, run=run)
-
-
-def equal(one, other):
-    if isinstance(one, torch.Tensor):
-        return one.dtype == other.dtype and one.shape == other.shape and torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(equal, one, other))
-    return type(one) is type(other) and one == other
+    return fit(learner, {"labels": PointsSource()}, steps=steps, run=run)
 
 
 # -- files ---------------------------------------------------------------------------------------------------------
@@ -191,7 +182,7 @@ def test_any_state_of_plain_values_and_tensors_comes_back(state):
     packed = json.loads(json.dumps(disk.pack_tensors(state, tensors)))
     from safetensors.torch import load
 
-    assert equal(disk.unpack_tensors(packed, load(disk.serialize_tensors(tensors))), state)
+    assert states_equal(disk.unpack_tensors(packed, load(disk.serialize_tensors(tensors))), state)
 
 
 def test_a_checkpoint_comes_back_and_replaces_older_ones(tmp_path):
@@ -200,8 +191,8 @@ def test_a_checkpoint_comes_back_and_replaces_older_ones(tmp_path):
     state = {"drawn": 7, "optimizer": {"state": {0: {"exp_avg": torch.rand(2), "step": torch.tensor(3.0)}}}, "x": 0.1}
     for step in (9, 10, 10):
         run.save_checkpoint(step, WEIGHTS, state)
-    assert [path.name for path in run.checkpoints] == names(tmp_path / "checkpoints") == ["10"]
-    assert equal(run.load_checkpoint(), (10, WEIGHTS, state))
+    assert [path.name for path in run.checkpoints] == file_names(tmp_path / "checkpoints") == ["10"]
+    assert states_equal(run.load_checkpoint(), (10, WEIGHTS, state))
 
 
 def test_weights_that_are_views_are_stored_by_themselves(tmp_path):
@@ -219,7 +210,7 @@ def test_what_a_killed_save_left_is_not_loaded_and_goes(tmp_path):
     (tmp_path / "checkpoints" / ".6" / "state.json").unlink()
     assert Run(tmp_path).load_checkpoint()[0] == 5
     run.save_checkpoint(7, WEIGHTS, {})
-    assert names(tmp_path / "checkpoints") == ["7"]
+    assert file_names(tmp_path / "checkpoints") == ["7"]
 
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "optimizer.safetensors", "state.json"])
@@ -260,33 +251,33 @@ def test_a_pickle_is_never_executed(tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "made"),)
 
-    trained(tmp_path / "run", 2)
+    train_points(tmp_path / "run", 2)
     bomb = pickle.dumps(Bomb())
     for file in (tmp_path / "run" / "checkpoints" / "2").iterdir():
         file.write_bytes(bomb)
     (tmp_path / "run" / "finished.json").unlink()
     with pytest.raises(CaudexError, match="was changed"):
-        trained(tmp_path / "run", 2)
+        train_points(tmp_path / "run", 2)
     assert not (tmp_path / "made").exists()
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    trained(tmp_path, 2)
+    train_points(tmp_path, 2)
     run = Run(tmp_path, seed=4)
     learner = Learner(MLP(3, (7,)), {"labels": Labels(2)})
     with pytest.raises(CaudexError, match=r"shape \(200, 3\) for trunk.layers.0.weight, this network \(7, 3\)"):
-        fit(learner, {"labels": Points()}, steps=2, run=run)
+        fit(learner, {"labels": PointsSource()}, steps=2, run=run)
 
 
 def test_a_run_folder_can_be_moved(tmp_path):
-    undisturbed = trained(tmp_path / "whole", 6).state_dict()
-    trained(tmp_path / "here", 6)
+    undisturbed = train_points(tmp_path / "whole", 6).state_dict()
+    train_points(tmp_path / "here", 6)
     (tmp_path / "there").mkdir()
     moved = (tmp_path / "here").rename(tmp_path / "there" / "run")
     told = b"".join(file.read_bytes() for file in moved.rglob("*") if file.is_file() and "events" not in file.name)
     assert str(tmp_path).encode() not in told  # nothing in it says where it lay
-    loaded = trained(moved, 6).state_dict()
-    assert equal(dict(loaded), dict(undisturbed))
+    loaded = train_points(moved, 6).state_dict()
+    assert states_equal(dict(loaded), dict(undisturbed))
 
 
 # -- a full disk ---------------------------------------------------------------------------------------------------
@@ -312,8 +303,8 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path):
         "could not write the checkpoint of step 2 (File too large); "
         f"the last good checkpoint is {tmp_path}/checkpoints/1. Make room and run `caudex resume {tmp_path}`."
     )
-    assert names(tmp_path / "checkpoints") == ["1"]
-    assert equal(run.load_checkpoint(), (1, WEIGHTS, {"drawn": 1}))
+    assert file_names(tmp_path / "checkpoints") == ["1"]
+    assert states_equal(run.load_checkpoint(), (1, WEIGHTS, {"drawn": 1}))
 
 
 @pytest.mark.parametrize("call", range(6))
@@ -343,14 +334,14 @@ def test_no_moment_is_a_bad_one_for_the_disk_to_be_full(tmp_path, monkeypatch, c
 
 
 def test_training_on_a_full_disk_stops_with_a_sentence_and_goes_on_exactly(tmp_path):
-    undisturbed = trained(tmp_path / "whole", 8)
-    trained(tmp_path / "filled", 3)
+    undisturbed = train_points(tmp_path / "whole", 8)
+    train_points(tmp_path / "filled", 3)
     (tmp_path / "filled" / "finished.json").unlink()
     with largest_file(3_000), pytest.raises(CaudexError, match=r"could not write .*checkpoints/3\. Make room"):
-        trained(tmp_path / "filled", 8)
+        train_points(tmp_path / "filled", 8)
     assert [path.name for path in Run(tmp_path / "filled").checkpoints] == ["3"]
-    resumed = trained(tmp_path / "filled", 8)
-    assert equal(dict(resumed.state_dict()), dict(undisturbed.state_dict()))
+    resumed = train_points(tmp_path / "filled", 8)
+    assert states_equal(dict(resumed.state_dict()), dict(undisturbed.state_dict()))
     assert Run(tmp_path / "filled").metrics()[-1] == Run(tmp_path / "whole").metrics()[-1]
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from helpers.learners import Pull, learner, one_number, steps
+from helpers.learners import Pull, make_learner, scalar_linear, take_steps
 from torch import nn
 
 from caudex.core.shadow import Shadow
 
 
-def follow(shadow, module, *values):
+def shadow_trail(shadow, module, *values):
     """The shadow's weight after its module had each of the values."""
     trail = []
     for value in values:
@@ -19,22 +19,22 @@ def follow(shadow, module, *values):
 
 
 def test_a_shadow_moves_by_its_decay():
-    module = one_number()
-    assert follow(Shadow(module, decay=0.75), module, 1, 1, 0) == [0.25, 0.4375, 0.328125]
+    module = scalar_linear()
+    assert shadow_trail(Shadow(module, decay=0.75), module, 1, 1, 0) == [0.25, 0.4375, 0.328125]
 
 
 def test_a_target_network_is_copied_every_so_many_steps():
-    module = one_number()
-    assert follow(Shadow(module, decay=0, interval=3), module, 1, 2, 3, 4, 5, 6.5, 7) == [0, 0, 3, 3, 3, 6.5, 6.5]
+    module = scalar_linear()
+    assert shadow_trail(Shadow(module, decay=0, interval=3), module, 1, 2, 3, 4, 5, 6.5, 7) == [0, 0, 3, 3, 3, 6.5, 6.5]
 
 
 def test_a_warm_shadow_forgets_its_start():
     # decays 2/11, 3/12, then at most 0.26 of a 4/13
-    module = one_number()
+    module = scalar_linear()
     one = 9 / 11
     two = one / 4 + 3 / 4 * 2
     three = 0.26 * two + 0.74 * 3
-    assert follow(Shadow(module, decay=0.26, warmup=True), module, 1, 2, 3) == pytest.approx([one, two, three])
+    assert shadow_trail(Shadow(module, decay=0.26, warmup=True), module, 1, 2, 3) == pytest.approx([one, two, three])
 
 
 def test_a_shadow_copies_buffers_and_is_never_in_training_mode():
@@ -59,12 +59,12 @@ def test_a_new_shadow_is_in_evaluation_mode():
 
 
 def test_a_shadow_follows_its_module_through_a_save():
-    module = one_number(3)
+    module = scalar_linear(3)
     shadow = Shadow(module, decay=0.5, interval=2)
-    follow(shadow, module, 1)
+    shadow_trail(shadow, module, 1)
     again = Shadow(module, decay=0.5, interval=2)
     again.load_state_dict(shadow.state_dict())
-    assert follow(again, module, 1) == follow(shadow, module, 1) == [2.0]
+    assert shadow_trail(again, module, 1) == shadow_trail(shadow, module, 1) == [2.0]
 
 
 class Keyed(Pull):
@@ -78,9 +78,9 @@ class Keyed(Pull):
 
 def test_the_average_follows_other_shadows_and_does_not_update_them():
     signal = Keyed()
-    made = learner({"keyed": signal}, average=0.999)
+    made = make_learner({"keyed": signal}, average=0.999)
     assert made.find_shadows() == [signal.target, made.average]
-    steps(made, 2)
+    take_steps(made, 2)
     # numbers -1, -2; its shadow -0.5, -1.25; the average's decays are 2/11 and 3/12
     average = made.average.copy[1]["keyed"]
     assert signal.target.copy.number.item() == -1.25
@@ -92,9 +92,9 @@ def test_the_average_follows_other_shadows_and_does_not_update_them():
 
 def test_shadows_move_also_when_no_signal_speaks():
     signal = Keyed()
-    made = learner({"keyed": signal})
-    steps(made)
+    made = make_learner({"keyed": signal})
+    take_steps(made)
     signal.says = False
-    steps(made, 2)
+    take_steps(made, 2)
     assert signal.number.item() == -1
     assert signal.target.copy.number.item() == -0.875

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from helpers.learners import one_number
+from helpers.learners import scalar_linear
 from torch import nn
 
 from caudex.core.signal import frozen
 
 
 def test_gradients_pass_through_what_is_frozen_but_not_into_it():
-    frozen_one, free = one_number(3.0), one_number(2.0)
+    frozen_one, free = scalar_linear(3.0), scalar_linear(2.0)
     frozen_one.bias = nn.Parameter(torch.zeros(1), requires_grad=False)
     with frozen(frozen_one):
         frozen_one(free(torch.ones(1, 1))).sum().backward()
@@ -20,7 +20,7 @@ def test_gradients_pass_through_what_is_frozen_but_not_into_it():
 
 
 def test_what_is_frozen_thaws_after_an_error():
-    module = one_number()
+    module = scalar_linear()
     with pytest.raises(StopIteration), frozen(module):
         raise StopIteration
     assert module.weight.requires_grad

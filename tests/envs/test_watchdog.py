@@ -61,7 +61,7 @@ class Ended(Exception):
     pass
 
 
-def looked(monkeypatch, seconds, calls):
+def watch_calls(monkeypatch, seconds, calls):
     """After how many looks the process ends, if at all, when the next of `calls` is what goes on at each look."""
     calls, looks = iter(calls), []
 
@@ -103,18 +103,18 @@ class Next(telling.telling):
 
 def test_only_one_call_that_lasts_as_long_is_a_hanging_one(monkeypatch):
     call = telling.telling("here", "steps")
-    assert looked(monkeypatch, 60, [call] * 50) == LOOKS + 1
-    assert looked(monkeypatch, 60, [call] * LOOKS + [telling.telling("here", "steps")] * LOOKS) is None
-    assert looked(monkeypatch, 60, [telling.telling("here", "steps") for _ in range(50)]) is None
-    assert looked(monkeypatch, 60, [Next("here", "steps")] * 50) is None
+    assert watch_calls(monkeypatch, 60, [call] * 50) == LOOKS + 1
+    assert watch_calls(monkeypatch, 60, [call] * LOOKS + [telling.telling("here", "steps")] * LOOKS) is None
+    assert watch_calls(monkeypatch, 60, [telling.telling("here", "steps") for _ in range(50)]) is None
+    assert watch_calls(monkeypatch, 60, [Next("here", "steps")] * 50) is None
 
 
 def test_who_looks_at_it_in_a_debugger_is_left_alone():
-    signal_from_spec, go = threading.Event(), threading.Event()
+    inside, go = threading.Event(), threading.Event()
 
     class Person(io.StringIO):
         def readline(self, *size):
-            signal_from_spec.set()
+            inside.set()
             go.wait()
             return "continue\n"
 
@@ -124,7 +124,7 @@ def test_who_looks_at_it_in_a_debugger_is_left_alone():
     ]
     for thread in threads:
         thread.start()
-    signal_from_spec.wait()
+    inside.wait()
     told = [telling.debugged(thread.ident) for thread in threads]
     go.set()
     for thread in threads:

@@ -5,35 +5,35 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
-from helpers.probing import Halves, noise, of
+from helpers.probing import HalvesTrunk, image_set, noise_pixels
 
 from caudex.evaluation.probing import COLLAPSED, linear, neighbours, probe, spectrum
 from caudex.trunks import ResNet
 
 
-def dark_and_bright(count=60):
+def dark_and_bright_images(count=60):
     """Images of two classes, taking turns."""
     labels = torch.arange(count) % 2
-    return of((noise(count) // 8 + 200 * labels.view(-1, 1, 1, 1)).byte(), labels)
+    return image_set((noise_pixels(count) // 8 + 200 * labels.view(-1, 1, 1, 1)).byte(), labels)
 
 
 # -- probes --------------------------------------------------------------------------------------------------------
 
 
-def clusters(count=60, dimensions=5, classes=3):
+def gaussian_clusters(count=60, dimensions=5, classes=3):
     """Points around one corner for each class, and their labels."""
     labels = torch.arange(count) % classes
     return torch.randn(count, dimensions) * 0.1 + 3 * torch.eye(classes, dimensions)[labels], labels
 
 
 def test_what_a_plane_divides_is_told_without_an_error_whatever_its_units():
-    known, labels = clusters()
-    signal_from_spec, truth = clusters(30)
-    assert linear(known, labels, signal_from_spec, truth) == 1.0
+    known, labels = gaussian_clusters()
+    queries, truth = gaussian_clusters(30)
+    assert linear(known, labels, queries, truth) == 1.0
     units = torch.tensor([1e-4, 1e-4, 1e-4, 1e4, 1e4])  # what tells nothing is large
-    assert linear(known * units + 5, labels, signal_from_spec * units + 5, truth) == 1.0
-    assert linear(known, labels, signal_from_spec, (truth + 1) % 3) == 0.0
-    assert linear(known, labels, signal_from_spec, torch.zeros_like(truth)) == pytest.approx(1 / 3)
+    assert linear(known * units + 5, labels, queries * units + 5, truth) == 1.0
+    assert linear(known, labels, queries, (truth + 1) % 3) == 0.0
+    assert linear(known, labels, queries, torch.zeros_like(truth)) == pytest.approx(1 / 3)
 
 
 def test_what_no_plane_divides_the_neighbours_tell():
@@ -45,12 +45,12 @@ def test_what_no_plane_divides_the_neighbours_tell():
 
 
 def test_neighbours_do_not_mind_the_length():
-    known, labels = clusters()
-    signal_from_spec, truth = clusters(30)
-    known[:, 3], signal_from_spec[:, 3] = 1.0, 1.0
-    found = neighbours(known, labels, signal_from_spec, truth)
-    lengths = [torch.rand(len(part), 1) * 100 + 0.01 for part in (known, signal_from_spec)]
-    assert neighbours(known * lengths[0], labels, signal_from_spec * lengths[1], truth) == found == 1.0
+    known, labels = gaussian_clusters()
+    queries, truth = gaussian_clusters(30)
+    known[:, 3], queries[:, 3] = 1.0, 1.0
+    found = neighbours(known, labels, queries, truth)
+    lengths = [torch.rand(len(part), 1) * 100 + 0.01 for part in (known, queries)]
+    assert neighbours(known * lengths[0], labels, queries * lengths[1], truth) == found == 1.0
     # by distance the long one of the other class would be far away; by angle it is the nearest
     right, up = torch.tensor([[100.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
     assert neighbours(right, up, torch.tensor([[1.0, 0.2]]), torch.tensor([0]), count=1) == 1.0
@@ -61,16 +61,14 @@ def test_the_nearer_neighbour_weighs_more():
         angle = torch.deg2rad(torch.tensor(degrees))
         return torch.stack([angle.cos(), angle.sin()], 1)
 
-    known, labels, signal_from_spec = towards(1.0, 30.0, -30.0), torch.tensor([0, 1, 1]), towards(0.0)
-    assert neighbours(known, labels, signal_from_spec, torch.tensor([0]), count=3) == 1.0  # 57 against 1.9 and 1.9
-    assert (
-        neighbours(towards(20.0, 30.0, -30.0), labels, signal_from_spec, torch.tensor([1]), count=3) == 1.0
-    )  # 2.9 against 3.9
-    assert neighbours(known, labels, signal_from_spec, torch.tensor([0])) == 1.0  # of fewer than twenty, all
+    known, labels, queries = towards(1.0, 30.0, -30.0), torch.tensor([0, 1, 1]), towards(0.0)
+    assert neighbours(known, labels, queries, torch.tensor([0]), count=3) == 1.0  # 57 against 1.9 and 1.9
+    assert neighbours(towards(20.0, 30.0, -30.0), labels, queries, torch.tensor([1]), count=3) == 1.0  # 2.9 against 3.9
+    assert neighbours(known, labels, queries, torch.tensor([0])) == 1.0  # of fewer than twenty, all
 
 
 def test_a_probe_tells_of_each_layer_and_does_not_move_the_trunk():
-    trunk, known, test = ResNet(1, 4, 1), dark_and_bright(), dark_and_bright(20)
+    trunk, known, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
     before = deepcopy(trunk.state_dict())
     found = probe(trunk, known, test)
     assert list(found) == ["stage1", "stage2", "stage3", "pooled"]
@@ -80,17 +78,17 @@ def test_a_probe_tells_of_each_layer_and_does_not_move_the_trunk():
 
 
 def test_a_layer_is_chosen_without_the_tests_labels():
-    trunk, known, test = ResNet(1, 4, 1), dark_and_bright(), dark_and_bright(20)
-    wrong = of(test.fetch(slice(None)), 1 - test.labels)
+    trunk, known, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
+    wrong = image_set(test.fetch(slice(None)), 1 - test.labels)
     for layer in probe(trunk, known, wrong).values():
         assert layer == {"linear": 0.0, "neighbours": 0.0, "held out": 1.0}
 
 
 def test_held_out_pictures_are_not_learned_from():
     labels = torch.arange(30) % 2
-    pixels = (noise(30) // 2 + 60 * labels.view(-1, 1, 1, 1)).byte()
+    pixels = (noise_pixels(30) // 2 + 60 * labels.view(-1, 1, 1, 1)).byte()
     labels[::5] = 1 - labels[::5]  # the fifth that is held out is labelled wrongly, which could be learned by heart
-    found = probe(ResNet(1, 8, 1), of(pixels, labels), dark_and_bright(20))
+    found = probe(ResNet(1, 8, 1), image_set(pixels, labels), dark_and_bright_images(20))
     assert found["stage3"]["held out"] == 0.0
 
 
@@ -100,8 +98,8 @@ def test_one_known_class_is_told_of_all():
 
 
 def test_no_more_labels_are_used_than_allowed():
-    trunk = Halves()
-    probe(trunk, dark_and_bright(60), dark_and_bright(20), most=30)
+    trunk = HalvesTrunk()
+    probe(trunk, dark_and_bright_images(60), dark_and_bright_images(20), most=30)
     assert [count for count, _, _ in trunk.passes] == [30, 20]
 
 

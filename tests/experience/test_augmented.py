@@ -1,7 +1,7 @@
 """Views of batches of experience, and priorities through them."""
 
 import torch
-from helpers.curl import Once, pixels
+from helpers.curl import RepeatedBatch, random_transition
 from helpers.environments import clock_replay
 from pytest import approx
 
@@ -11,16 +11,16 @@ from caudex.views import Moved
 
 
 def test_views_stand_beside_the_batch_or_in_its_place():
-    batch = pixels()
-    beside = next(Viewed(Once(batch), Moved(2), 0))
+    batch = random_transition()
+    beside = next(Viewed(RepeatedBatch(batch), Moved(2), 0))
     assert beside.observations is batch.observations and beside.images.dtype == torch.uint8
     assert not torch.equal(beside.images, beside.other)
-    instead = next(Viewed(Once(batch), Moved(2), 0, instead=True))
+    instead = next(Viewed(RepeatedBatch(batch), Moved(2), 0, instead=True))
     assert instead.observations is instead.images and not torch.equal(
         instead.next_observations, batch.next_observations
     )
     assert torch.equal(instead.actions, batch.actions)
-    same = next(Viewed(Once(batch), Moved(0), 0, instead=True))
+    same = next(Viewed(RepeatedBatch(batch), Moved(0), 0, instead=True))
     assert torch.equal(same.observations, batch.observations)
 
 

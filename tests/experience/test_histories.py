@@ -15,7 +15,7 @@ from caudex.trunks import GRU, Causal, Identity, Recurrent
 CORES = pytest.mark.parametrize("core", [GRU, Causal])
 
 
-def histories(env, gae_lambda=1.0, batch=4, epochs=1, seed=0):
+def make_histories(env, gae_lambda=1.0, batch=4, epochs=1, seed=0):
     torch.manual_seed(0)
     policy = ClippedPolicy(ActionSpec(count=env.choices))
     learner = Learner(Recurrent(Identity(env.observation.shape[0]), 8), {"policy": policy})
@@ -77,7 +77,7 @@ def test_some_trials_of_a_round_are_those_trials():
 @pytest.mark.parametrize("gae_lambda, progress", [(1.0, 0.0), (0.25, 1.0)])  # lambda rises to 1
 def test_what_a_reward_is_worth_goes_through_the_ends_of_episodes(gae_lambda, progress):
     env = trials.make("bandits", 4, arms=3, pulls=5)
-    source, learner = histories(env, gae_lambda)
+    source, learner = make_histories(env, gae_lambda)
     learner.progress = progress
     history = next(source)
     rewards = history.observations.values[:, 1:, -2] / source.scale.deviation  # each pull's is seen at the next
@@ -106,19 +106,19 @@ def test_trials_of_different_lengths_give_their_real_steps():
 
 
 def test_rounds_have_new_tasks_and_the_same_ones_after_resuming():
-    first, _ = histories(trials.make("bandits", 4, pulls=3))
+    first, _ = make_histories(trials.make("bandits", 4, pulls=3))
     one, two = next(first), next(first)
     assert not torch.equal(one.returns, two.returns)
-    again, _ = histories(trials.make("bandits", 4, pulls=3))
+    again, _ = make_histories(trials.make("bandits", 4, pulls=3))
     next(again)
     state = again.state_dict()
-    resumed, _ = histories(trials.make("bandits", 4, pulls=3))
+    resumed, _ = make_histories(trials.make("bandits", 4, pulls=3))
     resumed.load_state_dict(state)
     assert resumed.rounds == 1 and resumed.samples_seen == 12
 
 
 def test_a_budget_of_experience_leaves_no_round_unused():
-    source, learner = histories(trials.make("bandits", 4, pulls=3), batch=2, epochs=3)
+    source, learner = make_histories(trials.make("bandits", 4, pulls=3), batch=2, epochs=3)
     steps = []
     fit(learner, {"policy": source}, samples=24, step=lambda *_: steps.append(source.samples_seen) or {})
     assert steps == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24] and source.acted == 24

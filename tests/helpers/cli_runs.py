@@ -9,7 +9,7 @@ QUICK = (*SMALL, "--steps", "6", "--width", "4")
 DIGITS = ("train", "supervised", *SMALL, "--labels-per-class", "1", "--width", "4")
 
 
-def wait(until, process, seconds: float = 120) -> None:
+def wait_until(until, process, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not until():
         if process.poll() is not None or time.monotonic() > end:

@@ -52,7 +52,7 @@ class Line(Env):
         return Outcome(self.where[:, None].copy(), -(self.where.astype(float) ** 2), lost, (self.time == 20) & ~lost)
 
 
-def batch(count=6, width=3, seed=0):
+def make_batch(count=6, width=3, seed=0):
     draw = torch.Generator().manual_seed(seed)
     numbers = partial(torch.randn, generator=draw)
     units = torch.rand(count, 2, generator=draw)
@@ -65,13 +65,13 @@ def batch(count=6, width=3, seed=0):
     )
 
 
-def learner(kind, trunk=None, optimizer=partial(SGD, lr=0.1), actions=ACTIONS, **settings):
+def make_learner(kind, trunk=None, optimizer=partial(SGD, lr=0.1), actions=ACTIONS, **settings):
     return Learner(
         trunk or MLP(3, (8,)), {"policy": kind(actions, (16, 16), **settings)}, optimizer, max_grad_norm=None
     )
 
 
-def constant(network, *values):
+def set_constant(network, *values):
     """A network that says the same of everything."""
     last = [part for part in network.modules() if isinstance(part, nn.Linear)][-1]
     with torch.no_grad():
@@ -82,9 +82,9 @@ def constant(network, *values):
 # -- targets -------------------------------------------------------------------------------------------------------
 
 
-def remembered(kind):
+def line_replay(kind):
     """A memory of the line with an episode that was lost and one whose time was up; gamma is a half."""
-    mine = learner(kind, Identity(1), actions=ActionSpec(low=(-1.0,), high=(1.0,)))
+    mine = make_learner(kind, Identity(1), actions=ActionSpec(low=(-1.0,), high=(1.0,)))
     source = Replay(EnvRunner(Line(2), 0), mine, "policy", 1000, 256, learning_starts=1, gamma=0.5)
     moves = np.array([[1.0], [0.0]], np.float32)
     mine.signals["policy"].explore = lambda *_: torch.from_numpy(moves)
@@ -100,7 +100,7 @@ def remembered(kind):
 # -- what moves what -----------------------------------------------------------------------------------------------
 
 
-def gradients(loss, module):
+def nonzero_gradients(loss, module):
     weights = list(module.parameters())
     found = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
     return [None if each is None or not each.any() else each for each in found]

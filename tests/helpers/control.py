@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def moved(task, rows, action, substeps):
+def simulate(task, rows, action, substeps):
     """All bodies on the way [T, P, N], of one that starts with these rows."""
     bodies = [np.array(rows, float)[:, None]]
     for _ in range(substeps):

@@ -6,14 +6,14 @@ from caudex import envs as envs
 from caudex.experience import Transition
 
 
-def pixels(batch=6):
+def random_transition(batch=6):
     frames = torch.randint(0, 256, (2, batch, 3, 24, 24), dtype=torch.uint8)
     return Transition(
         frames[0], torch.rand(batch, 1), torch.rand(batch), frames[1], torch.ones(batch), None, torch.arange(batch)
     )
 
 
-class Once:
+class RepeatedBatch:
     """A source of one batch, again and again."""
 
     samples_seen = 0

@@ -1,7 +1,7 @@
 """Documents as text."""
 
 
-def texts(read):
+def join_pieces(read):
     whole = {}
     for number, piece in read:
         whole.setdefault(number, []).append(piece)

@@ -16,7 +16,7 @@ from caudex.trunks import MLP, Normalised
 GAMMA, STEPS = 0.9, 5
 
 
-def alone(seed, standardised=True):
+def make_actor(seed, standardised=True):
     """A learner, and a source with one environment that acts by it."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
@@ -30,7 +30,7 @@ def alone(seed, standardised=True):
 
 def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background it is ignored
-    with Actors(alone(0)[0], alone, 2, seed=7) as actors:
+    with Actors(make_actor(0)[0], make_actor, 2, seed=7) as actors:
         for count, _ in enumerate(actors):
             if count == 10:
                 print("going", flush=True)

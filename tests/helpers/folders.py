@@ -1,5 +1,5 @@
 """What lies in a folder."""
 
 
-def names(folder):
+def file_names(folder):
     return [path.name for path in folder.iterdir()]

@@ -8,28 +8,28 @@ from caudex import data
 from caudex.core.errors import CaudexError
 
 
-def save(path, pixels, **options):
+def save_image(path, pixels, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, **options)
     return path
 
 
-def photos(root, noise, labelled=None, unlabelled=0, test=None, size=8):
+def write_noise_images(root, rng, labelled=None, unlabelled=0, test=None, size=8):
     """photos/labelled/<class>/i.png, photos/unlabelled/i.png, photos/test/<class>/i.png, all different, grey."""
     for part, classes in (("labelled", labelled or {}), ("test", test or {})):
         for name, count in classes.items():
             for i in range(count):
-                save(root / part / name / f"{i:03}.png", noise.integers(0, 256, (size, size), dtype=np.uint8))
+                save_image(root / part / name / f"{i:03}.png", rng.integers(0, 256, (size, size), dtype=np.uint8))
     for i in range(unlabelled):
-        save(root / "unlabelled" / f"{i:03}.png", noise.integers(0, 256, (size, size), dtype=np.uint8))
+        save_image(root / "unlabelled" / f"{i:03}.png", rng.integers(0, 256, (size, size), dtype=np.uint8))
     return root
 
 
-def names(images):
+def image_names(images):
     return [images.name(i) for i in range(len(images))]
 
 
-def refused(words, *given, **options):
+def assert_loading_refused(words, *given, **options):
     """The sentence with which the given images are refused; it has these words and is one line."""
     with pytest.raises(CaudexError) as caught:
         data.load_images(*map(str, given), **options)

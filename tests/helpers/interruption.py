@@ -5,7 +5,7 @@ class Killed(Exception):
     pass
 
 
-def killed_after(last):
+def kill_after(last):
     def step(learner, batches):
         step.count += 1
         if step.count > last:

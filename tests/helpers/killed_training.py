@@ -63,7 +63,7 @@ def train(folder, dies_between=False):
     run.write("weights.safetensors", serialize_tensors(distinct(student.state_dict())))
 
 
-def attempt(folder, seconds=float("inf"), **how):
+def train_until(folder, seconds=float("inf"), **how):
     """Whether it had to be killed, after `seconds`."""
     child = os.fork()
     if child == 0:
@@ -90,13 +90,13 @@ def main(folder):
     torch.set_num_threads(1)
     launch_fabric(HARDWARE)
     started = time.perf_counter()
-    attempt(folder / "undisturbed")
+    train_until(folder / "undisturbed")
     whole, draw = time.perf_counter() - started, random.Random(0)
-    kills, runs = int(attempt(folder / "0", dies_between=True)), 0
+    kills, runs = int(train_until(folder / "0", dies_between=True)), 0
     while kills < KILLS or runs == 0:
-        killed = attempt(folder / str(runs), draw.uniform(0, 0.2 * whole))
+        killed = train_until(folder / str(runs), draw.uniform(0, 0.2 * whole))
         kills, runs = kills + killed, runs + (not killed)
-    attempt(folder / str(runs))
+    train_until(folder / str(runs))
     print(json.dumps({"kills": kills, "runs": runs + 1, "seconds": round(whole, 2)}))
 
 

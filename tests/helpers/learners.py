@@ -26,17 +26,17 @@ class Pull(Signal):
         return SignalOutput(self.slope * self.number.sum(), {"number": self.number.sum()}) if self.says else None
 
 
-def learner(signals, optimizer=partial(SGD, lr=1.0), trunk=None, **settings):
+def make_learner(signals, optimizer=partial(SGD, lr=1.0), trunk=None, **settings):
     return Learner(trunk or Identity(1), signals, optimizer, **({"max_grad_norm": None} | settings))
 
 
-def steps(made, count=1):
+def take_steps(made, count=1):
     for _ in range(count):
         said = made.step(dict.fromkeys(made.signals))
     return said
 
 
-def one_number(value=0.0):
+def scalar_linear(value=0.0):
     module = nn.Linear(1, 1, bias=False)
     nn.init.constant_(module.weight, value)
     return module

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 ENDINGS = ("png", "jpg", "webp", "jpeg")
 
 
-def snap(path: Path, cat: bool, number: int, seed: int = 0) -> Path:
+def write_photo(path: Path, cat: bool, number: int, seed: int = 0) -> Path:
     """A photo of a yellow ball (a cat) or of blue bars (a dog): of any size, format and orientation."""
     noise = np.random.default_rng([seed, number, cat])
     width, height = (int(side) for side in noise.integers(24, 36, 2))
@@ -33,18 +33,18 @@ def snap(path: Path, cat: bool, number: int, seed: int = 0) -> Path:
     return path
 
 
-def photos(root: Path, labelled: int = 6, unlabelled: int = 8, test: int = 0) -> Path:
+def write_photos(root: Path, labelled: int = 6, unlabelled: int = 8, test: int = 0) -> Path:
     for name in ("cat", "dog"):
         for number in range(labelled):
-            snap(root / "labelled" / name, name == "cat", number)
+            write_photo(root / "labelled" / name, name == "cat", number)
         for number in range(test):
-            snap(root / "test" / name, name == "cat", number, seed=1)
+            write_photo(root / "test" / name, name == "cat", number, seed=1)
     for number in range(unlabelled):
-        snap(root / "unlabelled" / ("deeper" if number % 2 else ""), number % 2 == 0, number, seed=2)
+        write_photo(root / "unlabelled" / ("deeper" if number % 2 else ""), number % 2 == 0, number, seed=2)
     return root
 
 
-def bomb(path: Path, side: int = 20_000) -> None:
+def write_bomb(path: Path, side: int = 20_000) -> None:
     """A valid PNG of one bit a pixel: some kilobytes that become 400 megapixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:

@@ -7,16 +7,16 @@ from caudex.data import ImageSet, InMemoryImages
 from caudex.trunks import Standardise
 
 
-def of(pixels, labels=None):
+def image_set(pixels, labels=None):
     labels = torch.zeros(len(pixels), dtype=torch.long) if labels is None else labels
     return ImageSet(InMemoryImages(pixels, [""] * len(pixels)), labels, ("dark", "bright"))
 
 
-def noise(count=40, channels=1, side=8):
+def noise_pixels(count=40, channels=1, side=8):
     return torch.randint(0, 256, (count, channels, side, side), dtype=torch.uint8)
 
 
-class Halves(Trunk):
+class HalvesTrunk(Trunk):
     """Its one map [B, 2, H, W] is the standardised image, positive or negative; pooled is its mean."""
 
     def __init__(self):

@@ -12,7 +12,7 @@ from caudex.data.video.clips import Frames
 from caudex.trunks import ResNet, Standardise
 
 
-class Shown(Trunk):
+class RecordingTrunk(Trunk):
     """Remembers the images it is shown; its features are what `told` makes of them."""
 
     def __init__(self, told, width, channels=1):
@@ -24,7 +24,7 @@ class Shown(Trunk):
         return Features(self.told(self.standardise(x)))
 
 
-class Says(nn.Module):
+class ConstantHead(nn.Module):
     """A head that says the same whatever it is asked."""
 
     def __init__(self, answer):
@@ -35,28 +35,28 @@ class Says(nn.Module):
         return self.answer
 
 
-def batch(images):
+def unlabelled_batch(images):
     return Batch(images, torch.full((len(images),), -1), torch.arange(len(images)))
 
 
-def window(frames):
+def unlabelled_windows(frames):
     return Frames(frames, torch.full((len(frames),), -1), torch.arange(len(frames)))
 
 
-def built(signal, channels=1, **settings):
+def build_signal(signal, channels=1, **settings):
     trunk = ResNet(channels, 4, 1, **settings)
     signal.build(trunk)
     return signal, trunk
 
 
-def silent(signal):
+def zero_decoder(signal):
     """The same signal, whose decoder says 0 everywhere."""
     nn.init.zeros_(signal.head.last[-1].weight)
     nn.init.zeros_(signal.head.last[-1].bias)
     return signal
 
 
-def taught(signal, trunk, given, steps, lr):
+def train_on_batch(signal, trunk, given, steps, lr):
     """What the signal says after so many steps on one batch."""
     optimizer = Adam([*signal.parameters(), *trunk.parameters()], lr=lr)
     for _ in range(steps):

@@ -11,23 +11,23 @@ from caudex.data.text.tokenizers import Tokenizer
 WORDS = ["the", "a", "cat", "dog", "mat", "sat", "ran", "on", "under", "and", "red", "blue", "big", "old", "saw", "who"]
 
 
-def sentences(seed, count):
+def make_sentences(seed, count):
     generator = np.random.default_rng(seed)
     made = (" ".join(generator.choice(WORDS, generator.integers(2, 9))) for _ in range(count))
     return " ".join(f"{sentence}." for sentence in made)
 
 
 @cache
-def wordpiece():
-    return Tokenizer.learn("wordpiece", [(0, sentences(0, 200))], 100)
+def wordpiece_tokenizer():
+    return Tokenizer.learn("wordpiece", [(0, make_sentences(0, 200))], 100)
 
 
 @cache
-def characters():
-    return Tokenizer.learn("characters", [(0, sentences(0, 200) + "0123456789\n")])
+def character_tokenizer():
+    return Tokenizer.learn("characters", [(0, make_sentences(0, 200) + "0123456789\n")])
 
 
-def numbered(lengths, tokenizer=None, end=0):
+def numbered_stream(lengths, tokenizer=None, end=0):
     """A stream in memory: of document i, whose last token is the end, the others are 1, 2, 3, ... over all."""
     ends = np.cumsum(lengths)
     tokens = np.arange(1, 1 + ends[-1])
@@ -38,8 +38,8 @@ def numbered(lengths, tokenizer=None, end=0):
 @cache
 def sentence_stream(count, long=30):
     """Documents of several sentences; made of the tokens as a tokenizer gives them."""
-    tokenizer = wordpiece()
-    rows = [[*tokenizer.encode(sentences(i, 4 + i % long)), tokenizer.sep] for i in range(count)]
+    tokenizer = wordpiece_tokenizer()
+    rows = [[*tokenizer.encode(make_sentences(i, 4 + i % long)), tokenizer.sep] for i in range(count)]
     lengths = np.array([len(row) for row in rows])
     ends = np.cumsum(lengths)
     return Stream(np.array(list(itertools.chain(*rows)), dtype=np.uint16), ends - lengths, ends, tokenizer)

@@ -7,25 +7,20 @@ from PIL import Image
 
 from caudex import data
 from caudex.core.errors import CaudexError
+from helpers.image_files import save_image
 
 
-def save(path, pixels, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)
-    return path
-
-
-def grey(level, size=16):
+def grey_frame(level, size=16):
     return np.full((size, size), level, dtype=np.uint8)
 
 
-def folder_of_frames(path, levels, size=16):
+def write_frames(path, levels, size=16):
     for i, level in enumerate(levels):
-        save(path / f"{i}.png", grey(level, size))
+        save_image(path / f"{i}.png", grey_frame(level, size))
     return path
 
 
-def animation(path, frames, **options):
+def write_animation(path, frames, **options):
     """A .gif, .webp or .png of uint8 frames."""
     path.parent.mkdir(parents=True, exist_ok=True)
     first, *others = map(Image.fromarray, frames)
@@ -33,7 +28,7 @@ def animation(path, frames, **options):
     return path
 
 
-def film(path, frames, codec="mpeg4", pixels="yuv420p"):
+def write_film(path, frames, codec="mpeg4", pixels="yuv420p"):
     """A film of uint8 [H, W, 3] frames."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
@@ -47,7 +42,7 @@ def film(path, frames, codec="mpeg4", pixels="yuv420p"):
     return path
 
 
-def coloured(count, height=32, width=32):
+def coloured_frames(count, height=32, width=32):
     """Frames whose left half is red, whose right half grows brighter."""
     frames = np.zeros((count, height, width, 3), dtype=np.uint8)
     frames[:, :, : width // 2] = 200, 0, 0
@@ -55,19 +50,19 @@ def coloured(count, height=32, width=32):
     return list(frames)
 
 
-def levels(clips):
+def first_pixels(clips):
     """The first value of each frame of each video."""
     return [clips.video(i)[:, 0, 0, 0].tolist() for i in range(len(clips))]
 
 
-def whole(spec, **options):
+def load_clips(spec, **options):
     """All videos of a set."""
     split = data.load_videos(str(spec), test_share=0, **{"frames": 2, **options})
     assert len(split.test) == 0
     return split.train
 
 
-def refused(words, spec, **options):
+def assert_videos_refused(words, spec, **options):
     """The sentence with which the videos are refused; it has these words and is one line."""
     with pytest.raises(CaudexError) as caught:
         data.load_videos(str(spec), **options)

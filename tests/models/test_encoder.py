@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from helpers.probing import Halves, noise, of
+from helpers.probing import HalvesTrunk, image_set, noise_pixels
 from torch import nn
 from torch.testing import assert_close
 
@@ -19,13 +19,13 @@ from caudex.trunks import Conv, ResNet
 
 def test_of_a_map_the_positive_and_the_negative_parts_count():
     images = torch.tensor([[0.75, 0.75], [0.5, 0.25]]).view(1, 1, 2, 2)  # standardised: 1, 1, 0 and -1
-    made = features(Halves(), images)
+    made = features(HalvesTrunk(), images)
     assert list(made) == ["map", "pooled"]
     assert made["map"].tolist() == [[0.5, 1.5, 0.25, 0.75]] and made["pooled"].tolist() == [[0.25]]
 
 
 def test_of_a_real_trunk_all_layers_come_the_pooled_vector_last():
-    made = features(ResNet(1, 4, 1), of(noise()))
+    made = features(ResNet(1, 4, 1), image_set(noise_pixels()))
     assert {name: tuple(layer.shape) for name, layer in made.items()} == {
         "stage1": (40, 8), "stage2": (40, 16), "stage3": (40, 32), "pooled": (40, 16),
     }  # fmt: skip
@@ -33,13 +33,13 @@ def test_of_a_real_trunk_all_layers_come_the_pooled_vector_last():
 
 
 def test_features_are_those_of_eval_mode_without_gradients_however_many_at_once():
-    trunk, pixels = ResNet(1, 4, 1, dropout=0.5, survival=0.5).train(), noise(25)
-    whole = features(trunk, of(pixels))
+    trunk, pixels = ResNet(1, 4, 1, dropout=0.5, survival=0.5).train(), noise_pixels(25)
+    whole = features(trunk, image_set(pixels))
     for made in (features(trunk, pixels, batch=7), features(trunk, pixels.float() / 255, batch=1)):
         assert all(torch.allclose(made[name], layer, atol=1e-5) for name, layer in whole.items())
     assert_close(whole["pooled"], deepcopy(trunk).eval()(pixels).pooled.detach(), atol=1e-5, rtol=1e-5)
     assert not any(layer.requires_grad for layer in whole.values())
-    looking = Halves()
+    looking = HalvesTrunk()
     features(looking, pixels, batch=10)
     assert looking.passes == [(10, False, False), (10, False, False), (5, False, False)]
 
@@ -48,7 +48,7 @@ def test_features_are_those_of_eval_mode_without_gradients_however_many_at_once(
 def test_looking_leaves_the_trunk_as_it_was(training):
     trunk = ResNet(1, 4, 1).train(training)
     before = deepcopy(trunk.state_dict())
-    features(trunk, of(noise()))
+    features(trunk, image_set(noise_pixels()))
     assert all(module.training is training for module in trunk.modules())
     assert all(torch.equal(value, before[name]) for name, value in trunk.state_dict().items())
 
@@ -62,7 +62,7 @@ def test_any_module_has_features():
 def test_an_encoder_is_the_averaged_trunk():
     learner = Learner(ResNet(1, 4, 1), {"rotation": Rotation()}, average=0.9)
     nn.init.ones_(learner.averaged[0].stem.weight)
-    encoder, pixels = Encoder(learner, {"shape": [1, 8, 8]}), noise()
+    encoder, pixels = Encoder(learner, {"shape": [1, 8, 8]}), noise_pixels()
     assert encoder.shape == (1, 8, 8) and encoder.trunk is not learner.trunk
     assert_close(encoder.features(pixels)["pooled"], encoder(pixels).detach())
     assert not torch.allclose(encoder(pixels), learner.trunk.eval()(pixels).pooled)
@@ -73,10 +73,10 @@ def test_an_encoder_is_the_averaged_trunk():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_statistics_are_those_of_the_given_pictures(training):
-    trunk, pixels = ResNet(1, 4, 1).train(training), noise(100)
+    trunk, pixels = ResNet(1, 4, 1).train(training), noise_pixels(100)
     norm = trunk.stages[0][0].norm1
     norm.running_mean.fill_(7)
-    recalibrate(trunk, of(pixels))
+    recalibrate(trunk, image_set(pixels))
     with torch.no_grad():
         seen = trunk.stem(trunk.standardise(pixels)).movedim(1, 0).flatten(1)  # [4, N H W]
     assert_close(norm.running_mean, seen.mean(1), atol=1e-5, rtol=1e-4)
@@ -84,7 +84,7 @@ def test_statistics_are_those_of_the_given_pictures(training):
 
 
 def test_of_several_batches_each_counts_alike():
-    trunk, pixels = Conv(1, width=4), torch.cat([noise(500), noise(500) // 8])
+    trunk, pixels = Conv(1, width=4), torch.cat([noise_pixels(500), noise_pixels(500) // 8])
     recalibrate(trunk, pixels)
     with torch.no_grad():
         parts = [trunk.stages[0][0](trunk.standardise(part)).movedim(1, 0).flatten(1) for part in pixels.chunk(4)]
@@ -94,14 +94,14 @@ def test_of_several_batches_each_counts_alike():
 
 
 def test_a_sample_is_spread_over_the_set():
-    looking = Halves()
-    sides = [noise(4) * 0, noise(4) * 0 + 255]
+    looking = HalvesTrunk()
+    sides = [noise_pixels(4) * 0, noise_pixels(4) * 0 + 255]
     trunk = ResNet(1, 4, 1)
     recalibrate(trunk, torch.cat(sides), sample=2)  # one of each: the sample is not the first two
     with torch.no_grad():
         seen = trunk.stem(trunk.standardise(torch.cat([sides[0][:1], sides[1][:1]]))).mean((0, 2, 3))
     assert_close(trunk.stages[0][0].norm1.running_mean, seen, atol=1e-5, rtol=1e-4)
-    recalibrate(looking, noise(700))
+    recalibrate(looking, noise_pixels(700))
     assert sum(count for count, _, _ in looking.passes) == 700
     assert all(count >= 100 and not gradients for count, _, gradients in looking.passes)
 
@@ -112,7 +112,7 @@ def test_weights_momentum_and_mode_stay(training):
     norms = [module for module in trunk.modules() if isinstance(module, nn.BatchNorm2d)]
     norms[0].momentum, norms[1].momentum = 0.3, None
     momenta, before = [norm.momentum for norm in norms], deepcopy(trunk.state_dict())
-    recalibrate(trunk, of(noise()))
+    recalibrate(trunk, image_set(noise_pixels()))
     assert [norm.momentum for norm in norms] == momenta
     assert all(module.training is training for module in trunk.modules())
     changed = {name for name, value in trunk.state_dict().items() if not torch.equal(value, before[name])}
@@ -120,7 +120,7 @@ def test_weights_momentum_and_mode_stay(training):
 
 
 def test_branches_that_are_dropped_in_training_are_not_dropped_when_it_counts():
-    trunk, pixels = ResNet(1, 4, 2, survival=0.5).train(), noise(100)
+    trunk, pixels = ResNet(1, 4, 2, survival=0.5).train(), noise_pixels(100)
     training = deepcopy(trunk)
     recalibrate(trunk.eval(), pixels)
     recalibrate(training, pixels)
@@ -128,7 +128,7 @@ def test_branches_that_are_dropped_in_training_are_not_dropped_when_it_counts():
 
 
 def test_a_trunk_that_was_shown_other_pictures_meets_whole_ones_as_in_training():
-    trunk, pixels = ResNet(1, 4, 1).train(), noise(100)
+    trunk, pixels = ResNet(1, 4, 1).train(), noise_pixels(100)
     with torch.no_grad():
         for _ in range(20):
             trunk(pixels // 16)  # what a signal made of them
@@ -143,5 +143,5 @@ def test_a_trunk_that_was_shown_other_pictures_meets_whole_ones_as_in_training()
 def test_a_trunk_without_batch_normalisation_has_nothing_to_change():
     trunk = Conv(1, width=4, norm="group")
     before = deepcopy(trunk.state_dict())
-    recalibrate(trunk, of(noise()))
+    recalibrate(trunk, image_set(noise_pixels()))
     assert all(torch.equal(value, before[name]) for name, value in trunk.state_dict().items())

@@ -31,7 +31,7 @@ class Model(nn.Module):
             signal.build(self.trunk)
 
 
-def theirs(kind: str, **further):
+def published_model(kind: str, **further):
     if kind == "gpt2":
         sizes = {"n_positions": 32, "n_embd": 48, "n_layer": 3, "n_head": 4, "bos_token_id": 0, "eos_token_id": 0}
         model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=100, **sizes, **further))
@@ -45,7 +45,7 @@ def theirs(kind: str, **further):
     return model.eval()
 
 
-def figures(model, kind: str, texts: Sequences) -> list[torch.Tensor]:
+def model_outputs(model, kind: str, texts: Sequences) -> list[torch.Tensor]:
     """What each head says, of ours or of theirs."""
     with torch.no_grad():
         if isinstance(model, Model):
@@ -61,11 +61,11 @@ def figures(model, kind: str, texts: Sequences) -> list[torch.Tensor]:
         return [said.prediction_logits, said.seq_relationship_logits]
 
 
-def texts() -> Sequences:
+def random_texts() -> Sequences:
     return Sequences(torch.randint(0, 100, (2, 20)), torch.randint(0, 2, (2, 20)), torch.tensor([20, 13]))
 
 
-def same(ours, others) -> None:
+def assert_outputs_equal(ours, others) -> None:
     for one, other in zip(ours, others):
         if one.ndim == 3 and len(ours) == 2:  # what stands behind the end of a padded text is nobody's business
             one, other = torch.cat([one[0], one[1, :13]]), torch.cat([other[0], other[1, :13]])
@@ -74,14 +74,14 @@ def same(ours, others) -> None:
 
 @pytest.mark.parametrize("kind", ["gpt2", "bert"])
 def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tmp_path):
-    there = theirs(kind)
+    there = published_model(kind)
     there.save_pretrained(tmp_path / "theirs")
     found, made = layout(config_in(tmp_path / "theirs"), tmp_path / "theirs")
     model = Model(made, kind)
     assert found == kind
     assert imported(model, kind, weights_of(tmp_path / "theirs"), tmp_path) == []
-    signal_from_spec = texts()
-    same(figures(model, kind, signal_from_spec), figures(there, kind, signal_from_spec))
+    inputs = random_texts()
+    assert_outputs_equal(model_outputs(model, kind, inputs), model_outputs(there, kind, inputs))
     with torch.no_grad():
         for weight in model.parameters():
             weight += 0.1 * torch.randn_like(weight)
@@ -89,23 +89,23 @@ def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tm
     folder.mkdir()
     save_file(exported(model, kind), folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config_of(kind, model.trunk, made)))
-    open_run = type(there).from_pretrained(folder).eval()
-    same(figures(open_run, kind, signal_from_spec), figures(model, kind, signal_from_spec))
+    reloaded = type(there).from_pretrained(folder).eval()
+    assert_outputs_equal(model_outputs(reloaded, kind, inputs), model_outputs(model, kind, inputs))
 
 
 def test_a_body_without_heads_says_which_signals_it_lacks(tmp_path):
-    body = theirs("bert").bert
+    body = published_model("bert").bert
     body.save_pretrained(tmp_path)
     _, made = layout(config_in(tmp_path), tmp_path)
     model = Model(made, "bert")
     assert imported(model, "bert", weights_of(tmp_path), tmp_path) == ["masked-token", "next-sentence"]
-    tokens = texts().tokens
+    tokens = random_texts().tokens
     with torch.no_grad():
         torch.testing.assert_close(model.trunk(tokens).pooled, body(tokens).pooler_output, atol=1e-4, rtol=0)
 
 
 def test_another_shape_or_a_missing_tensor_is_named(tmp_path):
-    there = theirs("gpt2")
+    there = published_model("gpt2")
     _, made = layout(there.config.to_dict(), tmp_path)
     weights = dict(there.state_dict())
     model = Model(made, "gpt2")
@@ -175,9 +175,9 @@ def test_the_packaged_sentence_encoder_finds_the_similarities_that_transformers_
     sentences = ["That is a happy person", "That is a happy dog", "Today is a sunny day", "How do I get my money back?"]
     ours = encode(model_of(folder)[2], sentences)
     there = transformers.BertModel.from_pretrained(folder).eval()
-    signal_from_spec = transformers.AutoTokenizer.from_pretrained(folder)(sentences, padding=True, return_tensors="pt")
+    inputs = transformers.AutoTokenizer.from_pretrained(folder)(sentences, padding=True, return_tensors="pt")
     with torch.no_grad():
-        tokens, seen = there(**signal_from_spec).last_hidden_state, signal_from_spec["attention_mask"][..., None]
+        tokens, seen = there(**inputs).last_hidden_state, inputs["attention_mask"][..., None]
     others = torch.nn.functional.normalize((tokens * seen).sum(1) / seen.sum(1), dim=1).numpy()  # as their page says
     np.testing.assert_allclose(ours @ ours.T, others @ others.T, atol=1e-4)
     near = (ours @ ours.T)[0]

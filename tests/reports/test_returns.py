@@ -8,7 +8,7 @@ from caudex.core.run import Run
 from caudex.core.system import start
 
 
-def lived(folder, system, env, seed, earned, random=0.0, **settings):
+def write_run(folder, system, env, seed, earned, random=0.0, **settings):
     """A run that says it earned so much."""
     run = Run(folder / f"{system}-{len(list(folder.iterdir()))}", seed)
     start(find_class("systems", system)(env=env, seed=seed, **settings), run)
@@ -18,7 +18,7 @@ def lived(folder, system, env, seed, earned, random=0.0, **settings):
     return run.path
 
 
-def cells(table: str) -> dict[str, list[str]]:
+def table_cells(table: str) -> dict[str, list[str]]:
     rows = [[cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")] for line in table.splitlines()]
     return {row[0]: row[1:] for row in rows if len(row) > 1}
 
@@ -28,13 +28,13 @@ def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
     folder = tmp_path / "runs"
     folder.mkdir()
     for seed in range(4):
-        lived(folder, "dqn", "control/reacher", seed, 50.0)  # (50 - 0) / (200 - 0): 0.25
-        lived(folder, "dqn", "ALE/Pong-v5", seed, -20.7 + 35.3 / 2)
-        lived(folder, "ppo", "control/reacher", seed, 100.0 + seed)
-        lived(folder, "ppo", "ALE/Pong-v5", seed, -20.7)
+        write_run(folder, "dqn", "control/reacher", seed, 50.0)  # (50 - 0) / (200 - 0): 0.25
+        write_run(folder, "dqn", "ALE/Pong-v5", seed, -20.7 + 35.3 / 2)
+        write_run(folder, "ppo", "control/reacher", seed, 100.0 + seed)
+        write_run(folder, "ppo", "ALE/Pong-v5", seed, -20.7)
     paths = sorted(folder.iterdir())
     said = run_cli("compare", *paths, "--figure", tmp_path / "profile.png").out
-    found = cells(said)
+    found = table_cells(said)
     assert found["results"] == ["dqn", "ppo", "random"]
     assert found["control/reacher"] == ["50.0 ± 0.0 (4)", "101.5 ± 2.1 (4)", "0.0 ± 0.0 (4)"]
     assert found["ALE/Pong-v5"][0] == "-3.1 ± 0.0 (4)"
@@ -48,15 +48,15 @@ def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
 
 def test_settings_that_meet_in_a_world_stand_apart_and_others_together(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
-    plain = lived(tmp_path, "dqn", "CartPole-v1", 0, 200.0)
-    longer = lived(tmp_path, "dqn", "Pendulum-v1", 0, -500.0, total_steps=7000)
-    found = cells(run_cli("compare", plain, longer).out)
+    plain = write_run(tmp_path, "dqn", "CartPole-v1", 0, 200.0)
+    longer = write_run(tmp_path, "dqn", "Pendulum-v1", 0, -500.0, total_steps=7000)
+    found = table_cells(run_cli("compare", plain, longer).out)
     assert found["results"] == ["dqn", "random"]
     assert found["IQM, normalised"] == ["0.42", "0.00"]
     assert found["its 95% interval"] == ["1 seed is too few"] * 2
-    lived(tmp_path, "dqn", "CartPole-v1", 0, 300.0, double=True)
-    (lived(tmp_path, "dqn", "CartPole-v1", 1, 0.0) / "results.json").unlink()  # which is not finished yet
-    found = cells(run_cli("compare", *sorted(tmp_path.iterdir())).out)
+    write_run(tmp_path, "dqn", "CartPole-v1", 0, 300.0, double=True)
+    (write_run(tmp_path, "dqn", "CartPole-v1", 1, 0.0) / "results.json").unlink()  # which is not finished yet
+    found = table_cells(run_cli("compare", *sorted(tmp_path.iterdir())).out)
     assert found["results"] == ["dqn", "dqn --total-steps 7000", "dqn --double", "random"]
     assert "IQM, normalised" not in found  # there is no environment that all were in
 
@@ -77,7 +77,7 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
     start(find_class("systems", "curl")(), whole)
     whole.write_json("plan", {"seeds": 2})
     whole.write_json("claim", {"shown": False})
-    other = lived(tmp_path, "curl", "pixels/hopper", 2, 90.0, 10.0)
-    found = cells(run_cli("compare", tmp_path / "claim", other).out)
+    other = write_run(tmp_path, "curl", "pixels/hopper", 2, 90.0, 10.0)
+    found = table_cells(run_cli("compare", tmp_path / "claim", other).out)
     assert found["results"] == ["curl", "sac from images", "random"]
     assert found["pixels/hopper"][0] == "83.7 ± 13.7 (3)"

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.continuous_control import ACTIONS, batch, gradients, learner
+from helpers.continuous_control import ACTIONS, make_batch, make_learner, nonzero_gradients
 
 from caudex.signals.deterministic_policy import DeterministicPolicy
 from caudex.signals.soft_actor_critic import SoftActorCritic
@@ -17,10 +17,10 @@ BOTH = pytest.mark.parametrize("kind", [SoftActorCritic, DeterministicPolicy])
 
 @BOTH
 def test_the_unit_of_actions_does_not_matter(kind):
-    found, given = [], batch()
+    found, given = [], make_batch()
     for scale in (1.0, 1024.0):
         torch.manual_seed(0)
-        mine = learner(kind, actions={name: [scale * x for x in values] for name, values in ACTIONS.items()})
+        mine = make_learner(kind, actions={name: [scale * x for x in values] for name, values in ACTIONS.items()})
         torch.manual_seed(1)
         found.append(
             mine({"policy": SimpleNamespace(**vars(given) | {"actions": given.actions * scale})})["policy"].loss
@@ -31,31 +31,31 @@ def test_the_unit_of_actions_does_not_matter(kind):
 # -- what moves what -----------------------------------------------------------------------------------------------
 
 
-def same(one, other):
+def gradients_equal(one, other):
     return len(one) == len(other) and all(torch.equal(a, b) for a, b in zip(one, other))
 
 
 @BOTH
 def test_each_part_moves_its_own_weights(kind):
-    mine = learner(kind)
-    signal, taught = mine.signals["policy"], mine({"policy": batch()})["policy"]
+    mine = make_learner(kind)
+    signal, taught = mine.signals["policy"], mine({"policy": make_batch()})["policy"]
     critics = signal.critics if kind is SoftActorCritic else signal.critic
     for taught_by_critic in (mine.trunk, critics):
-        part = gradients(taught.metrics["critic"], taught_by_critic)
+        part = nonzero_gradients(taught.metrics["critic"], taught_by_critic)
         assert all(each is not None for each in part)
-        assert same(gradients(taught.loss, taught_by_critic), part)  # the other parts add nothing
-    assert not any(each is not None for each in gradients(taught.metrics["critic"], signal.policy))
-    assert all(each is not None for each in gradients(taught.loss, signal.policy))
+        assert gradients_equal(nonzero_gradients(taught.loss, taught_by_critic), part)  # the other parts add nothing
+    assert not any(each is not None for each in nonzero_gradients(taught.metrics["critic"], signal.policy))
+    assert all(each is not None for each in nonzero_gradients(taught.loss, signal.policy))
     assert all(p.requires_grad for p in critics.parameters())
     assert not any(p.requires_grad for p in signal.target.parameters())
 
 
 @BOTH
 def test_slow_copies_follow_by_their_decay(kind):
-    mine = learner(kind, decay=0.9)
+    mine = make_learner(kind, decay=0.9)
     signal = mine.signals["policy"]
     before = [p.clone() for p in signal.target.parameters()]
-    mine.step({"policy": batch()})
+    mine.step({"policy": make_batch()})
     its = [p for module in signal.target.online[0] for p in module.parameters()]
     for old, new, now in zip(before, its, signal.target.parameters()):
         assert not torch.equal(old, new)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers.signals import Says, batch, built, silent
+from helpers.signals import ConstantHead, build_signal, unlabelled_batch, zero_decoder
 from torch.nn import functional as F
 from torch.testing import assert_close
 
@@ -16,12 +16,12 @@ from caudex.trunks import ResNet
 from caudex.views import encode, from_lab, to_lab
 
 
-def of_one_colour(lightness, a, b, side=8):
+def uniform_image(lightness, a, b, side=8):
     """An image [1, 3, side, side]."""
     return from_lab(torch.tensor([lightness, a, b]).view(1, 3, 1, 1)).expand(-1, -1, side, side)
 
 
-def coloured(lightness, hue):
+def soft_hues(lightness, hue):
     """Images of a lightness [B, 1, H, W] and one soft hue that is drawn for each pixel."""
     angle = hue * torch.rand_like(lightness) * 2 * math.pi
     return from_lab(torch.cat([lightness, 20 * angle.cos(), 20 * angle.sin()], 1))
@@ -32,14 +32,14 @@ def test_what_the_trunk_sees_does_not_depend_on_the_colours():
     signal.build(trunk)
     trunk.standardise.measure((torch.rand(50, 3, 9, 9) * torch.tensor([255, 90, 20.0]).view(3, 1, 1)).byte())
     lightness = 45 + 20 * torch.rand(4, 1, 12, 12)  # between them all these hues are colours that sRGB has
-    one, other = coloured(lightness, 0.0), coloured(lightness, 1.0)
+    one, other = soft_hues(lightness, 0.0), soft_hues(lightness, 1.0)
     assert (one - other).abs().mean() > 0.05
     logits = [signal.eval().logits(trunk, to_lab(images)[:, :1]) for images in (one, other)]
     assert_close(*logits, atol=1e-3, rtol=0)
     seen = []
     trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     for images in (one, other):
-        signal.loss(trunk, batch(images))
+        signal.loss(trunk, unlabelled_batch(images))
     assert_close(*seen, atol=1e-4, rtol=0)
     assert torch.equal(seen[0][:, 0], seen[0][:, 1]) and torch.equal(seen[0][:, 0], seen[0][:, 2])
 
@@ -47,17 +47,17 @@ def test_what_the_trunk_sees_does_not_depend_on_the_colours():
 def test_grey_pictures_cannot_teach_colour():
     with pytest.raises(CaudexError, match="cannot learn colour"):  # by name, before anything is learned
         signal_from_spec("colorization", ImageSpec((1, 20, 20)))[1].build(ResNet(1, 4, 1))
-    signal, trunk = built(Colorization(), channels=3)
+    signal, trunk = build_signal(Colorization(), channels=3)
     with pytest.raises(CaudexError, match=r"shape \[2, 1, 8, 8\]|cannot learn colour"):
-        signal.loss(trunk, batch(torch.rand(2, 1, 8, 8)))
+        signal.loss(trunk, unlabelled_batch(torch.rand(2, 1, 8, 8)))
 
 
 def test_one_who_finds_all_colours_alike_has_ln_q_times_the_mean_rarity():
-    signal, trunk = built(Colorization(), channels=3)
-    silent(signal)
+    signal, trunk = build_signal(Colorization(), channels=3)
+    zero_decoder(signal)
     count = len(signal.centres)
     assert signal.chance_loss() == math.log(count)
-    said = signal.loss(trunk, batch(of_one_colour(60.0, 10.0, -20.0)))
+    said = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
     # the colour stands on a centre, its four neighbours two deviations off; each bin is seen a fiftieth anew
     near = 1 / (1 + 4 * math.exp(-2))
     shares = [0.98 / count + 0.02 * part for part in (near, *[near * math.exp(-2)] * 4, *[0.0] * (count - 5))]
@@ -66,27 +66,27 @@ def test_one_who_finds_all_colours_alike_has_ln_q_times_the_mean_rarity():
     assert said.loss.item() == pytest.approx(math.log(count) * rarity, rel=1e-3)
     # of many colours: the mean of the rarity of each
     images = torch.rand(4, 3, 12, 12)
-    said = signal.loss(trunk, batch(images))
+    said = signal.loss(trunk, unlabelled_batch(images))
     colours = F.avg_pool2d(to_lab(images)[:, 1:], 2).movedim(1, 3).flatten(0, 2)  # [N, 2]
     rare = signal.rarity()[torch.cdist(colours, signal.centres).argmin(1)]
     assert said.loss.item() == pytest.approx(math.log(count) * rare.mean().item(), rel=1e-3)
 
 
 def test_the_target_is_spread_over_the_nearest_bins():
-    signal, trunk = built(Colorization(), channels=3)
+    signal, trunk = build_signal(Colorization(), channels=3)
     near = 1 / (1 + 4 * math.exp(-2))
     wanted = torch.zeros(len(signal.centres))
     for a, b in ((10, -20), (0, -20), (20, -20), (10, -10), (10, -30)):
         wanted[(signal.centres == torch.tensor([a, b])).all(1)] = near * (1 if (a, b) == (10, -20) else math.exp(-2))
     assert wanted.sum().item() == pytest.approx(1)
-    signal.head = Says(wanted.clamp_min(1e-9).log().view(1, -1, 1, 1).expand(-1, -1, 4, 4))
-    said = signal.loss(trunk, batch(of_one_colour(60.0, 10.0, -20.0)))
+    signal.head = ConstantHead(wanted.clamp_min(1e-9).log().view(1, -1, 1, 1).expand(-1, -1, 4, 4))
+    said = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
     rare = signal.rarity()[wanted.argmax()]
     entropy = -(wanted * wanted.clamp_min(1e-9).log()).sum()
     assert_close(said.loss, entropy * rare, rtol=2e-3, atol=0)  # what a target that is not sharp must cost
     sure = 100 * F.one_hot(wanted.argmax(), len(wanted)).float()
-    signal.head = Says(sure.view(1, -1, 1, 1).expand(-1, -1, 4, 4))
-    said = signal.loss(trunk, batch(of_one_colour(60.0, 10.0, -20.0)))
+    signal.head = ConstantHead(sure.view(1, -1, 1, 1).expand(-1, -1, 4, 4))
+    said = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
     assert_close(
         said.loss, 100 * (1 - near) * signal.rarity()[wanted.argmax()], rtol=2e-3, atol=0
     )  # and too sure, more
@@ -107,8 +107,8 @@ def test_rarity_has_mean_one_over_what_is_seen_and_rare_colours_weigh_more():
 
 
 def test_shares_of_colours_are_those_of_the_pictures_and_sum_to_one():
-    signal, trunk = built(Colorization(), channels=3)
-    many, few = of_one_colour(60.0, 10.0, -20.0), of_one_colour(60.0, -30.0, 30.0)
+    signal, trunk = build_signal(Colorization(), channels=3)
+    many, few = uniform_image(60.0, 10.0, -20.0), uniform_image(60.0, -30.0, 30.0)
     images = torch.cat([many] * 3 + [few])
     encoded = encode(F.avg_pool2d(to_lab(images)[:, 1:], 2), signal.centres)
     for _ in range(300):
@@ -122,14 +122,14 @@ def test_shares_of_colours_are_those_of_the_pictures_and_sum_to_one():
     weight = [0.5 * share * signal.seen[common].item() / 0.75 + 0.5 / len(signal.seen) for share in (0.25, 0.75)]
     assert (signal.rarity()[rare] / signal.rarity()[common]).item() == pytest.approx(weight[1] / weight[0], rel=0.01)
     before = signal.seen.clone()
-    signal.loss(trunk, batch(images))
+    signal.loss(trunk, unlabelled_batch(images))
     assert_close(signal.seen, before, atol=1e-3, rtol=0)
 
 
 def test_what_was_seen_is_in_the_checkpoint():
-    signal, trunk = built(Colorization(), channels=3)
-    signal.loss(trunk, batch(torch.rand(4, 3, 8, 8)))
-    again, _ = built(Colorization(), channels=3)
+    signal, trunk = build_signal(Colorization(), channels=3)
+    signal.loss(trunk, unlabelled_batch(torch.rand(4, 3, 8, 8)))
+    again, _ = build_signal(Colorization(), channels=3)
     assert not torch.equal(again.seen, signal.seen)
     again.load_state_dict(signal.state_dict())
     assert torch.equal(again.seen, signal.seen) and torch.equal(again.rarity(), signal.rarity())
@@ -137,9 +137,9 @@ def test_what_was_seen_is_in_the_checkpoint():
 
 @pytest.mark.parametrize(("size", "half"), [((12, 12), (6, 6)), ((13, 7), (7, 4))])
 def test_colours_are_told_at_half_the_side(size, half):
-    signal, trunk = built(Colorization(), channels=3)
+    signal, trunk = build_signal(Colorization(), channels=3)
     images = torch.rand(2, 3, *size)
     logits = signal.logits(trunk, to_lab(images)[:, :1])
     assert logits.shape == (2, len(signal.centres), *half)
     assert signal.colours(logits).shape == (2, 2, *half)
-    assert signal.loss(trunk, batch(images)).loss.isfinite()
+    assert signal.loss(trunk, unlabelled_batch(images)).loss.isfinite()

@@ -19,24 +19,17 @@ from caudex.trunks import Identity, ResNet
 from caudex.views import contrastive
 
 
-class Passed(nn.Module):
-    """A head that does nothing."""
-
-    def forward(self, x):
-        return x
-
-
-def bare(queue=0, **settings):
+def contrast_on_identity(queue=0, **settings):
     """Contrast on the observations themselves."""
     signal, trunk = Contrast(dimensions=2, queue=queue, **settings), Identity(2)
     signal.build(trunk)
-    signal.head = Passed()
+    signal.head = nn.Identity()
     if queue:
-        signal.keys.copy[1] = Passed()
+        signal.keys.copy[1] = nn.Identity()
     return signal, trunk
 
 
-def pair(one, other):
+def pair_batch(one, other):
     return Batch(torch.tensor(one), torch.zeros(len(one)), torch.arange(len(one)), other=torch.tensor(other))
 
 
@@ -44,8 +37,8 @@ RIGHT, UP = [1.0, 0.0], [0.0, 1.0]
 
 
 def test_the_partner_is_told_from_all_others_of_both_views():
-    signal, trunk = bare(temperature=0.5)
-    taught = signal.loss(trunk, pair([RIGHT, UP], [RIGHT, UP]))
+    signal, trunk = contrast_on_identity(temperature=0.5)
+    taught = signal.loss(trunk, pair_batch([RIGHT, UP], [RIGHT, UP]))
     # each sees its partner at 1 / 0.5 = 2 and two others at 0; itself it does not see
     assert taught.loss.item() == pytest.approx(math.log(math.e**2 + 2) - 2, rel=1e-6)
     assert taught.metrics["accuracy"] == 1 and taught.metrics["alignment"] == 0
@@ -53,29 +46,29 @@ def test_the_partner_is_told_from_all_others_of_both_views():
 
 
 def test_a_picture_that_stands_in_the_batch_twice_is_not_its_own_negative():
-    signal, trunk = bare(temperature=0.5)
-    batch = pair([RIGHT, UP, RIGHT], [RIGHT, UP, RIGHT])._replace(index=torch.tensor([0, 1, 0]))
+    signal, trunk = contrast_on_identity(temperature=0.5)
+    batch = pair_batch([RIGHT, UP, RIGHT], [RIGHT, UP, RIGHT])._replace(index=torch.tensor([0, 1, 0]))
     # of the first and third the others are two views of the second; of that all four of the twice shown one
     losses = [math.log(math.e**2 + others) - 2 for others in (2, 4, 2)]
     assert signal.loss(trunk, batch).loss.item() == pytest.approx(sum(losses) / 3, rel=1e-6)
 
 
 def test_both_directions_count():
-    signal, trunk = bare(temperature=1.0)
+    signal, trunk = contrast_on_identity(temperature=1.0)
     one, other = [[0.6, 0.8], UP, RIGHT], [UP, RIGHT, [0.8, -0.6]]
-    ahead, back = (signal.loss(trunk, pair(*views)).loss for views in ((one, other), (other, one)))
+    ahead, back = (signal.loss(trunk, pair_batch(*views)).loss for views in ((one, other), (other, one)))
     torch.testing.assert_close(ahead, back)
 
 
 def test_length_does_not_matter():
-    signal, trunk = bare()
-    short, long = (signal.loss(trunk, pair([[s, 0.0], UP], [UP, [0.0, s]])).loss for s in (0.1, 50.0))
+    signal, trunk = contrast_on_identity()
+    short, long = (signal.loss(trunk, pair_batch([[s, 0.0], UP], [UP, [0.0, s]])).loss for s in (0.1, 50.0))
     torch.testing.assert_close(short, long)
 
 
 def test_a_collapsed_trunk_is_as_good_as_guessing():
-    signal, trunk = bare()
-    taught = signal.loss(trunk, pair([RIGHT] * 5, [RIGHT] * 5))
+    signal, trunk = contrast_on_identity()
+    taught = signal.loss(trunk, pair_batch([RIGHT] * 5, [RIGHT] * 5))
     assert taught.loss.item() == pytest.approx(signal.chance_loss()) == pytest.approx(math.log(9))
     assert taught.metrics["uniformity"].item() == pytest.approx(0, abs=1e-6)
 
@@ -87,7 +80,7 @@ def test_spread_by_hand():
     assert found["uniformity"].item() == pytest.approx(math.log((2 * math.exp(-4) + math.exp(-8)) / 3))
 
 
-class Noted(Trunk):
+class RecordingTrunk(Trunk):
     """Remembers how many images each pass had, and in which mode."""
 
     def __init__(self):
@@ -100,16 +93,16 @@ class Noted(Trunk):
 
 
 def test_both_views_go_through_the_trunk_in_one_pass():
-    signal, trunk = Contrast(), Noted()
+    signal, trunk = Contrast(), RecordingTrunk()
     signal.build(trunk)
-    signal.loss(trunk, pair([RIGHT, UP], [UP, RIGHT]))
+    signal.loss(trunk, pair_batch([RIGHT, UP], [UP, RIGHT]))
     assert trunk.passes == [(4, True, True)]
 
 
 def test_keys_come_from_the_slow_copy_without_gradients_in_groups_of_a_shuffled_batch():
-    signal, trunk = Contrast(queue=64, dimensions=2), Noted()
+    signal, trunk = Contrast(queue=64, dimensions=2), RecordingTrunk()
     signal.build(trunk)
-    signal.keys.copy[1], slow = Passed(), signal.keys.copy[0]
+    signal.keys.copy[1], slow = nn.Identity(), signal.keys.copy[0]
     groups = []
     slow.register_forward_pre_hook(lambda module, inputs: groups.append(inputs[0]))
     slow.passes = []
@@ -128,7 +121,7 @@ def test_keys_come_from_the_slow_copy_without_gradients_in_groups_of_a_shuffled_
     ("batch", "sizes"), [(2, [2]), (3, [3]), (4, [2, 2]), (9, [5, 4]), (33, [17, 16]), (307, [17] * 3 + [16] * 16)]
 )
 def test_a_group_of_keys_has_two_at_least(batch, sizes):
-    signal, trunk = Contrast(queue=batch, dimensions=2), Noted()
+    signal, trunk = Contrast(queue=batch, dimensions=2), RecordingTrunk()
     signal.build(trunk)
     slow = signal.keys.copy[0]
     slow.passes = []
@@ -138,17 +131,17 @@ def test_a_group_of_keys_has_two_at_least(batch, sizes):
 
 
 def test_the_queue_holds_the_last_keys_and_the_step_does_not_see_its_own():
-    signal, trunk = bare(queue=4, temperature=1.0)
+    signal, trunk = contrast_on_identity(queue=4, temperature=1.0)
     signal.queue.copy_(torch.tensor([UP] * 4))
-    taught = signal.loss(trunk, pair([RIGHT, RIGHT], [RIGHT, RIGHT]))
+    taught = signal.loss(trunk, pair_batch([RIGHT, RIGHT], [RIGHT, RIGHT]))
     # the partner at 1, four old keys at 0; the keys of this very step are not among them
     assert taught.loss.item() == pytest.approx(math.log(math.e + 4) - 1, rel=1e-6)
     assert signal.queue.tolist() == [RIGHT, RIGHT, UP, UP]
-    signal.loss(trunk, pair([UP, UP], [[-1.0, 0.0], [-1.0, 0.0]]))
+    signal.loss(trunk, pair_batch([UP, UP], [[-1.0, 0.0], [-1.0, 0.0]]))
     assert signal.queue.tolist() == [RIGHT, RIGHT, [-1.0, 0.0], [-1.0, 0.0]]
-    signal.loss(trunk, pair([UP, UP], [UP, UP]))
+    signal.loss(trunk, pair_batch([UP, UP], [UP, UP]))
     assert signal.queue.tolist() == [UP, UP, [-1.0, 0.0], [-1.0, 0.0]]
-    signal.loss(trunk, pair([UP] * 3, [RIGHT] * 3))  # one image more than before: it goes round the end
+    signal.loss(trunk, pair_batch([UP] * 3, [RIGHT] * 3))  # one image more than before: it goes round the end
     assert signal.queue.tolist() == [RIGHT, UP, RIGHT, RIGHT]
 
 
@@ -159,11 +152,11 @@ def test_the_first_versions_head_is_linear():
 
 
 def test_what_cannot_be_contrasted():
-    signal, trunk = bare(queue=4)
+    signal, trunk = contrast_on_identity(queue=4)
     with pytest.raises(CaudexError, match="a queue of 4 keys is smaller than a batch of 5; try --queue 5"):
-        signal.loss(trunk, pair([UP] * 5, [UP] * 5))
+        signal.loss(trunk, pair_batch([UP] * 5, [UP] * 5))
     with pytest.raises(CaudexError, match="a batch of 1 has none"):
-        bare()[0].loss(trunk, pair([UP], [UP]))
+        contrast_on_identity()[0].loss(trunk, pair_batch([UP], [UP]))
 
 
 def noisy_images():

@@ -2,17 +2,17 @@
 
 import pytest
 import torch
-from helpers.signals import batch, built
+from helpers.signals import build_signal, unlabelled_batch
 
 from caudex.signals import Denoising
 
 
 def test_leaving_the_noise_has_error_one_and_the_clean_picture_none(monkeypatch):
-    signal, trunk = built(Denoising())
+    signal, trunk = build_signal(Denoising())
     images = torch.rand(4, 1, 12, 12)
     for part, error in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):  # the way from the noise to the truth
         monkeypatch.setattr(signal, "clean", lambda trunk, noised, part=part: noised.lerp(images, part))
-        assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(error, abs=1e-6)
+        assert signal.loss(trunk, unlabelled_batch(images)).loss.item() == pytest.approx(error, abs=1e-6)
     assert signal.chance_loss() == 1
 
 
@@ -25,10 +25,10 @@ def test_the_noise_has_its_deviation_and_pictures_stay_in_their_range(std):
 
 
 def test_the_trunk_sees_the_noised_picture_and_never_the_clean_one():
-    signal, trunk = built(Denoising(0.1))
+    signal, trunk = build_signal(Denoising(0.1))
     images, seen = torch.rand(4, 1, 12, 12), []
     trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     torch.manual_seed(3)
-    signal.loss(trunk, batch(images))
+    signal.loss(trunk, unlabelled_batch(images))
     torch.manual_seed(3)
     assert len(seen) == 1 and torch.equal(seen[0], signal.noised(images))

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from helpers.continuous_control import constant, learner, remembered
+from helpers.continuous_control import line_replay, make_learner, set_constant
 from torch.optim import Adam
 
 from caudex.signals.deterministic_policy import DeterministicPolicy
@@ -13,10 +13,10 @@ from caudex.signals.deterministic_policy import DeterministicPolicy
 
 
 def test_ddpg_bootstraps_from_a_time_limit_and_not_from_an_end():
-    mine, drawn = remembered(DeterministicPolicy)
+    mine, drawn = line_replay(DeterministicPolicy)
     signal, lost = mine.signals["policy"], drawn.lost
-    constant(signal.target.copy[2], 4.0)
-    constant(signal.critic, 1.0)
+    set_constant(signal.target.copy[2], 4.0)
+    set_constant(signal.critic, 1.0)
     taught = mine({"policy": drawn})["policy"]
     errors = 1 - (drawn.rewards + torch.where(lost, 0.0, 0.5) * 4)
     assert taught.metrics["critic"].item() == pytest.approx(errors.square().mean().item(), rel=1e-5)
@@ -26,14 +26,14 @@ def test_ddpg_bootstraps_from_a_time_limit_and_not_from_an_end():
 
 
 def test_settings_of_ddpg_stand_where_the_paper_has_them():
-    mine = learner(DeterministicPolicy, optimizer=partial(Adam, lr=1e-3), rate=1e-4)
+    mine = make_learner(DeterministicPolicy, optimizer=partial(Adam, lr=1e-3), rate=1e-4)
     signal, groups = mine.signals["policy"], mine.optimizer.param_groups
     assert [(group["lr"], group["weight_decay"]) for group in groups[:2]] == [(1e-4, 0), (1e-3, 1e-2)]
     assert {id(p) for p in groups[1]["params"]} == {id(p) for p in signal.critic.parameters()}
     for last in (signal.policy[0][-1], signal.critic.rest[-1]):
         assert last.weight.abs().max() <= 3e-3
         assert last.weight.abs().max() > 2e-3
-    constant(signal.policy, 0.0, 0.5)
+    set_constant(signal.policy, 0.0, 0.5)
     seen = torch.zeros(4000, 3)
     assert torch.equal(signal.act(mine.trunk, seen[:1]), signal.bounds.env(torch.tensor([[0.0, 0.5]]).tanh()))
     drawn = signal.explore(mine.trunk, seen, 0.5)

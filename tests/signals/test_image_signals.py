@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.signals import batch, built, window
+from helpers.signals import build_signal, unlabelled_batch, unlabelled_windows
 
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
@@ -26,22 +26,22 @@ SIGNALS = [
     ("next-frame", NextFrame, 3),
 ]
 
-each = pytest.mark.parametrize(
+FOR_EACH_SIGNAL = pytest.mark.parametrize(
     ("name", "make", "channels"), SIGNALS, ids=[f"{name}-{channels}" for name, _, channels in SIGNALS]
 )
 
 
-def given_to(name, images):
+def batch_for(name, images):
     """A batch of these images, or of windows of three of them, each a little darker than the one before."""
     if name != "next-frame":
-        return batch(images)
-    return window(torch.stack([images, 0.9 * images, 0.8 * images], 1))
+        return unlabelled_batch(images)
+    return unlabelled_windows(torch.stack([images, 0.9 * images, 0.8 * images], 1))
 
 
-@each
+@FOR_EACH_SIGNAL
 def test_the_trunk_learns_and_no_part_of_the_head_is_idle(name, make, channels):
-    signal, trunk = built(make(), channels)
-    said = signal.loss(trunk, given_to(name, torch.rand(4, channels, 20, 20)))
+    signal, trunk = build_signal(make(), channels)
+    said = signal.loss(trunk, batch_for(name, torch.rand(4, channels, 20, 20)))
     assert said.loss.shape == () and said.loss.isfinite()
     said.loss.backward()
     assert trunk.stem.weight.grad.abs().sum() > 0
@@ -50,21 +50,25 @@ def test_the_trunk_learns_and_no_part_of_the_head_is_idle(name, make, channels):
     assert all(torch.isfinite(figure) for figure in said.metrics.values())
 
 
-@each
+@FOR_EACH_SIGNAL
 def test_a_name_finds_the_signal_and_the_trunks_other_kind_will_do(name, make, channels):
     found = find_class("signals", name)
     assert isinstance(make(), found) and signal_from_spec(f"{name}:0.5", ImageSpec((channels, 20, 20)))[1].weight == 0.5
     signal, trunk = found(), Conv(channels, width=4, norm="group")
     signal.build(trunk)
-    assert signal.loss(trunk, given_to(name, torch.rand(2, channels, 20, 20))).loss.isfinite()
+    assert signal.loss(trunk, batch_for(name, torch.rand(2, channels, 20, 20))).loss.isfinite()
 
 
-@each
+@FOR_EACH_SIGNAL
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_pictures_that_show_nothing_divide_nothing_by_nothing(name, make, channels, level):
-    signal, trunk = built(make(), channels)
+    signal, trunk = build_signal(make(), channels)
     images = torch.full((4, channels, 20, 20), level)
-    still = window(images[:, None].expand(-1, 3, -1, -1, -1)) if name == "next-frame" else batch(images)
+    still = (
+        unlabelled_windows(images[:, None].expand(-1, 3, -1, -1, -1))
+        if name == "next-frame"
+        else unlabelled_batch(images)
+    )
     said = signal.loss(trunk, still)
     said.loss.backward()
     learned = [*trunk.parameters(), *signal.parameters()]
@@ -74,7 +78,7 @@ def test_pictures_that_show_nothing_divide_nothing_by_nothing(name, make, channe
 def test_all_at_once_share_one_trunk():
     images = torch.rand(4, 3, 20, 20)
     learner = Learner(ResNet(3, 4, 1), {name: find_class("signals", name)() for name, _, _ in SIGNALS})
-    said = learner.step({name: given_to(name, images) for name in learner.signals})
+    said = learner.step({name: batch_for(name, images) for name in learner.signals})
     assert len(said) == 6 and all(each.loss.isfinite() for each in said.values())
     assert all(p.isfinite().all() for p in learner.parameters())
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers.signals import Says, batch, built
+from helpers.signals import ConstantHead, build_signal, unlabelled_batch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch import nn
@@ -17,7 +17,7 @@ from caudex.signals import Inpainting
 from caudex.trunks import ResNet
 
 
-def rectangle(hole):
+def bounding_box(hole):
     """Top, left, height and width of a hole bool [H, W], which must be a rectangle."""
     rows, columns = hole.any(1), hole.any(0)
     assert torch.equal(hole, rows[:, None] & columns)
@@ -32,8 +32,8 @@ def rectangle(hole):
 
 def painter(answer, **settings):
     """Inpainting whose head says `answer`."""
-    signal, trunk = built(Inpainting(**settings), channels=answer.shape[1])
-    signal.head = Says(answer)
+    signal, trunk = build_signal(Inpainting(**settings), channels=answer.shape[1])
+    signal.head = ConstantHead(answer)
     return signal, trunk
 
 
@@ -54,7 +54,7 @@ def test_the_centre_hole_is_the_middle_square_of_half_the_side(height, width):
 def test_the_centre_hole_of_an_odd_side_is_in_the_middle_too():
     hole = Inpainting("centre").hole(torch.rand(1, 1, 13, 7))
     assert torch.equal(hole, hole.flip(2)) and torch.equal(hole, hole.flip(3))
-    assert rectangle(hole[0, 0]) == (3, 2, 7, 3)
+    assert bounding_box(hole[0, 0]) == (3, 2, 7, 3)
 
 
 @given(some.integers(4, 40), some.integers(4, 40), some.integers(0, 1000))
@@ -62,7 +62,7 @@ def test_the_centre_hole_of_an_odd_side_is_in_the_middle_too():
 def test_random_holes_are_whole_rectangles_from_a_quarter_to_half_of_each_side(height, width, seed):
     torch.manual_seed(seed)
     for hole in Inpainting("random").hole(torch.rand(5, 1, height, width))[:, 0]:
-        _, _, tall, wide = rectangle(hole)
+        _, _, tall, wide = bounding_box(hole)
         # one that stuck out would be cut off
         assert height // 4 <= tall <= math.ceil(height / 2) and width // 4 <= wide <= math.ceil(width / 2)
 
@@ -73,7 +73,7 @@ def test_random_holes_take_a_sixteenth_to_a_quarter_and_lie_anywhere():
     assert 1 / 16 <= area.min() < 0.07 and 0.2 < area.max() <= 1 / 4
     assert area.mean().item() == pytest.approx((3 / 8) ** 2, rel=0.03)
     assert holes.any(0).all(), "a pixel is never taken out"
-    shapes = {rectangle(hole)[2:] for hole in holes}
+    shapes = {bounding_box(hole)[2:] for hole in holes}
     assert shapes == {(tall, wide) for tall in range(4, 9) for wide in range(4, 9)}
 
 
@@ -82,18 +82,18 @@ def test_the_trunk_sees_the_mean_colour_in_the_hole_and_the_picture_around_it():
     signal.build(trunk)
     images, seen = torch.rand(4, 3, 8, 8), []
     trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    signal.loss(trunk, batch(images))
+    signal.loss(trunk, unlabelled_batch(images))
     hole = signal.hole(images)
     assert_close(seen[0].where(hole, torch.zeros(())), mean_colour(images) * hole)
     assert torch.equal(seen[0].where(~hole, torch.zeros(())), images * ~hole)
 
 
 def test_what_stood_in_the_hole_does_not_change_the_fill():
-    signal, trunk = built(Inpainting("centre"))
+    signal, trunk = build_signal(Inpainting("centre"))
     images, fills = torch.rand(4, 1, 8, 8), []
     turned = torch.where(signal.hole(images), torch.rand(4, 1, 8, 8), images)
     signal.head.register_forward_hook(lambda module, given, made: fills.append(made))
-    one, other = (signal.loss(trunk, batch(each)).loss for each in (images, turned))
+    one, other = (signal.loss(trunk, unlabelled_batch(each)).loss for each in (images, turned))
     assert_close(fills[0], fills[1], atol=1e-5, rtol=0)
     assert abs(one - other) > 1e-3  # while the truth differs
 
@@ -104,7 +104,7 @@ def test_leaving_the_mean_has_error_one_and_the_picture_itself_none(mask):
     mean = mean_colour(images).expand_as(images)
     for part, error in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):  # the way from the mean to the truth
         signal, trunk = painter(mean.lerp(images, part), mask=mask)
-        assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(error, abs=1e-6)
+        assert signal.loss(trunk, unlabelled_batch(images)).loss.item() == pytest.approx(error, abs=1e-6)
     assert signal.chance_loss() == 1
 
 
@@ -116,14 +116,14 @@ def test_the_error_counts_in_the_hole_alone_and_is_known_by_hand():
     signal, trunk = painter(fill, mask="centre")
     trunk.eval()  # one image has no batch statistics
     wrong, left = 0.75**2 + 3 * 0.25**2, 4 * 0.5**2
-    assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(wrong / left)
+    assert signal.loss(trunk, unlabelled_batch(images)).loss.item() == pytest.approx(wrong / left)
 
 
 @pytest.mark.parametrize("adversarial", [0.001, 0.3])
 def test_the_critic_learns_from_its_own_loss_alone_and_the_trunk_not_from_it(adversarial):
-    signal, trunk = built(Inpainting("centre", adversarial))
+    signal, trunk = build_signal(Inpainting("centre", adversarial))
     images = torch.rand(4, 1, 12, 12)
-    said = signal.loss(trunk, batch(images))
+    said = signal.loss(trunk, unlabelled_batch(images))
     critic = [*signal.critic.parameters(), *signal.verdict.parameters()]
     painter = [*trunk.parameters(), *signal.head.parameters()]
 
@@ -149,7 +149,7 @@ def test_the_adversarial_loss_by_hand():
     signal, trunk = painter(half, mask="centre", adversarial=0.25)
     nn.init.zeros_(signal.verdict.weight)
     nn.init.constant_(signal.verdict.bias, 2.0)  # all images are true, says the critic
-    said = signal.loss(trunk, batch(images))
+    said = signal.loss(trunk, unlabelled_batch(images))
     true, false = math.log1p(math.exp(-2)), math.log1p(math.exp(2))
     assert said.metrics["error"].item() == pytest.approx(0.25)
     assert said.metrics["critic"].item() == pytest.approx(true + false)
@@ -161,11 +161,11 @@ def test_a_critic_that_cannot_tell_and_a_fill_of_the_mean_have_the_trivial_loss(
     signal, trunk = painter(mean_colour(images).expand_as(images), mask="centre", adversarial=0.25)
     nn.init.zeros_(signal.verdict.weight)
     nn.init.zeros_(signal.verdict.bias)
-    assert signal.loss(trunk, batch(images)).loss.item() == pytest.approx(signal.chance_loss())
+    assert signal.loss(trunk, unlabelled_batch(images)).loss.item() == pytest.approx(signal.chance_loss())
 
 
 def test_without_an_adversary_there_is_no_critic():
-    assert not any("critic" in key for key in built(Inpainting())[0].state_dict())
+    assert not any("critic" in key for key in build_signal(Inpainting())[0].state_dict())
 
 
 def test_an_unknown_mask_is_refused():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers.signals import Shown, batch, built, taught
+from helpers.signals import RecordingTrunk, build_signal, train_on_batch, unlabelled_batch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch import nn
@@ -15,26 +15,19 @@ from caudex.signals import Jigsaw
 from caudex.signals.jigsaw import grid_for
 
 
-class Passed(nn.Module):
-    """A head that does nothing."""
-
-    def forward(self, x):
-        return x
+def build_jigsaw(grid=3, channels=1, orders=0):
+    return build_signal(Jigsaw(grid, orders), channels)
 
 
-def puzzle(grid=3, channels=1, orders=0):
-    return built(Jigsaw(grid, orders), channels)
-
-
-def cut(signal, images, number):
+def cut_tiles(signal, images, number):
     """The shuffled tiles, always from the same corners."""
     torch.manual_seed(1)
     return signal.shuffled(images, number)
 
 
-def places(side, grid=3, count=200):
+def tile_origins(side, grid=3, count=200):
     """Row and column [count, P] of the first pixel of each tile, told by the pixels themselves; and the tiles' side."""
-    signal, _ = puzzle(grid)
+    signal, _ = build_jigsaw(grid)
     row = torch.arange(side, dtype=torch.float64).view(-1, 1).expand(side, side)
     found, normal = [], {}
 
@@ -45,14 +38,14 @@ def places(side, grid=3, count=200):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("caudex.signals.jigsaw.normalised", unchanged)
         for ramp in (row, row.T):
-            seen = cut(signal, ramp.expand(count, 1, -1, -1), torch.zeros(count, dtype=torch.long))
+            seen = cut_tiles(signal, ramp.expand(count, 1, -1, -1), torch.zeros(count, dtype=torch.long))
             found.append(seen[:, :, 0, 0, 0].long())
     return *found, normal["side"]
 
 
 @pytest.mark.parametrize(("side", "tile"), [(18, 4), (28, 7), (64, 18), (225, 64)])
 def test_tiles_keep_apart_by_a_cells_room_on_the_mean(side, tile):
-    rows, columns, found = places(side)
+    rows, columns, found = tile_origins(side)
     cell = side // 3
     assert found == tile
     for at in (rows.view(-1, 3, 3), columns.view(-1, 3, 3).transpose(1, 2)):
@@ -66,89 +59,91 @@ def test_tiles_keep_apart_by_a_cells_room_on_the_mean(side, tile):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_tile_has_mean_nought_and_deviation_one(channels):
-    signal, _ = puzzle(channels=channels)
-    seen = cut(signal, torch.rand(4, channels, 30, 30), torch.tensor([0, 3, 50, 99]))
+    signal, _ = build_jigsaw(channels=channels)
+    seen = cut_tiles(signal, torch.rand(4, channels, 30, 30), torch.tensor([0, 3, 50, 99]))
     assert seen.shape == (4, 9, channels, 8, 8)
     assert seen.mean((3, 4)).abs().max() < 1e-5
     assert_close(seen.square().mean((3, 4)), torch.ones(4, 9, channels), atol=1e-4, rtol=0)
 
 
 def test_light_that_falls_off_and_contrast_that_grows_give_nothing_away():
-    signal, _ = puzzle()
+    signal, _ = build_jigsaw()
     ramp = (torch.arange(30.0) / 30).expand(30, 30)
-    seen = cut(signal, (ramp / 2 + ramp.T / 3)[None, None], torch.tensor([7]))
+    seen = cut_tiles(signal, (ramp / 2 + ramp.T / 3)[None, None], torch.tensor([7]))
     assert_close(seen, seen[:, :1].expand_as(seen), atol=1e-4, rtol=0)  # all tiles of the puzzle are alike
     images = torch.rand(2, 1, 30, 30)
     shade = torch.linspace(0.1, 1, 9).view(3, 3).repeat_interleave(10, 0).repeat_interleave(10, 1)
     number = torch.tensor([4, 60])
-    assert_close(cut(signal, images * shade + 1 - shade, number), cut(signal, images, number), atol=1e-3, rtol=0)
+    assert_close(
+        cut_tiles(signal, images * shade + 1 - shade, number), cut_tiles(signal, images, number), atol=1e-3, rtol=0
+    )
 
 
 def test_the_answer_puts_the_tiles_back():
-    signal, _ = puzzle()
+    signal, _ = build_jigsaw()
     images, number = torch.rand(20, 1, 30, 30), torch.arange(20)
-    shuffled, whole = cut(signal, images, number), cut(signal, images, torch.zeros_like(number))
+    shuffled, whole = cut_tiles(signal, images, number), cut_tiles(signal, images, torch.zeros_like(number))
     rows = torch.arange(20)[:, None]
     assert torch.equal(shuffled[rows, signal.permutations[number].argsort(1)], whole)
     assert torch.equal(signal.permutations[0], torch.arange(9)) and not torch.equal(shuffled[1:], whole[1:])
 
 
 def test_the_answers_are_far_from_each_other():
-    signal, _ = puzzle()
+    signal, _ = build_jigsaw()
     assert signal.permutations.shape == (100, 9)
     apart = (signal.permutations[:, None] != signal.permutations).sum(2)[~torch.eye(100, dtype=torch.bool)]
     assert apart.min() >= 4 and apart.double().mean() > 8
-    assert len(puzzle(2)[0].permutations.unique(dim=0)) == 24  # all that four tiles have
-    assert puzzle(orders=10)[0].head[-1].out_features == 10
+    assert len(build_jigsaw(2)[0].permutations.unique(dim=0)) == 24  # all that four tiles have
+    assert build_jigsaw(orders=10)[0].head[-1].out_features == 10
 
 
 def test_a_head_that_says_the_same_of_every_puzzle_has_the_trivial_loss():
-    signal, trunk = puzzle()
+    signal, trunk = build_jigsaw()
     nn.init.zeros_(signal.head[-1].weight)
     nn.init.zeros_(signal.head[-1].bias)
-    said = signal.loss(trunk, batch(torch.rand(8, 1, 20, 20)))
+    said = signal.loss(trunk, unlabelled_batch(torch.rand(8, 1, 20, 20)))
     assert said.loss.item() == pytest.approx(signal.chance_loss(), rel=1e-5) == math.log(100)
 
 
 def test_behind_the_trunks_standardising_layer_stands_the_normalised_tile():
-    signal, trunk = puzzle(2, 3)
+    signal, trunk = build_jigsaw(2, 3)
     trunk.standardise.measure((torch.rand(50, 3, 9, 9) ** 3 * torch.tensor([255, 90, 20.0]).view(3, 1, 1)).byte())
-    shuffled, seen = cut(signal, torch.rand(5, 3, 20, 20), torch.arange(5)), []
+    shuffled, seen = cut_tiles(signal, torch.rand(5, 3, 20, 20), torch.arange(5)), []
     trunk.standardise.register_forward_hook(lambda layer, given, made: seen.append(made))
     signal.told(trunk, shuffled)
     assert_close(seen[0].view(5, 4, 3, 8, 8), shuffled, atol=1e-5, rtol=1e-5)
 
 
 def test_each_tile_is_encoded_on_its_own_and_the_head_sees_them_in_their_order():
-    signal, trunk = Jigsaw(3), Shown(lambda x: x[:, 0, :1, 0], 1)
+    signal, trunk = Jigsaw(3), RecordingTrunk(lambda x: x[:, 0, :1, 0], 1)
     signal.build(trunk)
-    signal.head = Passed()
-    shuffled = cut(signal, torch.rand(4, 1, 20, 20), torch.arange(4))
+    signal.head = nn.Identity()
+    shuffled = cut_tiles(signal, torch.rand(4, 1, 20, 20), torch.arange(4))
     assert_close(signal.told(trunk, shuffled), shuffled[:, :, 0, 0, 0])
     assert trunk.images[0].shape == (36, 1, 4, 4)
 
 
 def test_pictures_that_are_no_squares_have_a_puzzle_too():
-    signal, trunk = puzzle()
-    assert cut(signal, torch.rand(2, 1, 20, 33), torch.arange(2)).shape == (2, 9, 1, 4, 4)
-    assert signal.loss(trunk, batch(torch.rand(2, 1, 33, 20))).loss.isfinite()
+    signal, trunk = build_jigsaw()
+    assert cut_tiles(signal, torch.rand(2, 1, 20, 33), torch.arange(2)).shape == (2, 9, 1, 4, 4)
+    assert signal.loss(trunk, unlabelled_batch(torch.rand(2, 1, 33, 20))).loss.isfinite()
 
 
 @pytest.mark.parametrize(("grid", "side"), [(2, 12), (3, 18)])
 def test_too_small_pictures_are_told_the_size_that_will_do(grid, side):
-    signal, trunk = puzzle(grid)
+    signal, trunk = build_jigsaw(grid)
     with pytest.raises(
         CaudexError, match=f"{side + 9} x {side - 1} give tiles of 3 pixels, .*; try --size {side} or larger"
     ):
-        signal.loss(trunk, batch(torch.rand(2, 1, side + 9, side - 1)))
-    signal.loss(trunk, batch(torch.rand(2, 1, side, side)))
+        signal.loss(trunk, unlabelled_batch(torch.rand(2, 1, side + 9, side - 1)))
+    signal.loss(trunk, unlabelled_batch(torch.rand(2, 1, side, side)))
 
 
 @given(some.integers(12, 300))
 @settings(deadline=None, max_examples=50)
 def test_a_grid_chosen_by_the_size_always_has_tiles(side):
     grid = grid_for(side)
-    _, _, tile = places(side, grid, count=1)
+    _, _, tile = tile_origins(side, grid, count=1)
     assert grid == (3 if side >= 36 else 2) and tile >= 4
 
 
@@ -157,6 +152,6 @@ def test_what_stands_where_is_learned():
     stripes = [row % 2, row.T % 2, (row + row.T) % 2, row // 2 % 2]  # one kind in each quarter of the image
     image = torch.where(row < 8, *(torch.where(row.T < 8, *pair) for pair in (stripes[:2], stripes[2:])))
     images = torch.stack([contrast * image + 0.1 for contrast in torch.linspace(0.2, 0.9, 32)])[:, None]
-    signal, trunk = puzzle(2)
-    said = taught(signal, trunk, batch(images), 50, 1e-2)
+    signal, trunk = build_jigsaw(2)
+    said = train_on_batch(signal, trunk, unlabelled_batch(images), 50, 1e-2)
     assert said.metrics["accuracy"] > 0.8 and said.loss < 0.2 * signal.chance_loss()  # one of 24 is right by chance

@@ -14,7 +14,7 @@ def test_one_hot_leaves_the_unlabelled_empty():
     assert one_hot(torch.tensor([1, -1]), 2).tolist() == [[0.0, 1.0], [0.0, 0.0]]
 
 
-class Asked:
+class LogitsBatch:
     def __init__(self, logits, labels, weights=None):
         self.labels, self.weights, self.columns = labels, weights, {}
         self.logits = logits
@@ -23,7 +23,7 @@ class Asked:
         return self.logits
 
 
-def told(batch, **settings):
+def labels_output(batch, **settings):
     signal = Labels(2, **settings)
     signal.build(Identity(2))
     with torch.no_grad():
@@ -38,17 +38,17 @@ LOGITS = torch.tensor(
 
 
 def test_labels_count_only_where_there_are_some():
-    said = told(Asked(LOGITS, torch.tensor([0, 0, -1])))
+    said = labels_output(LogitsBatch(LOGITS, torch.tensor([0, 0, -1])))
     assert said.loss.item() == pytest.approx((-math.log(3 / 4) - math.log(1 / 5)) / 2)
     assert said.metrics["accuracy"] == 0.5
-    assert told(Asked(LOGITS, torch.tensor([-1, -1, -1]))) is None
+    assert labels_output(LogitsBatch(LOGITS, torch.tensor([-1, -1, -1]))) is None
 
 
 def test_a_teachers_probabilities_are_labels_too():
-    said = told(Asked(LOGITS, torch.tensor([[0.5, 0.5], [0.0, 1.0], [0.0, 0.0]])))
+    said = labels_output(LogitsBatch(LOGITS, torch.tensor([[0.5, 0.5], [0.0, 1.0], [0.0, 0.0]])))
     assert said.loss.item() == pytest.approx((-math.log(3 / 4) / 2 - math.log(1 / 4) / 2 - math.log(4 / 5)) / 2)
 
 
 def test_weights_multiply_the_errors():
-    said = told(Asked(LOGITS, torch.tensor([0, 1, -1]), torch.tensor([2.0, 0.0, 5.0])))
+    said = labels_output(LogitsBatch(LOGITS, torch.tensor([0, 1, -1]), torch.tensor([2.0, 0.0, 5.0])))
     assert said.loss.item() == pytest.approx(-2 * math.log(3 / 4) / 2)

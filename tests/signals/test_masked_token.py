@@ -1,7 +1,7 @@
 """Masked tokens and next sentences share one pass."""
 
 import torch
-from helpers.language_trunks import bert
+from helpers.language_trunks import bert_trunk
 
 from caudex.core.learner import CachedTrunk
 from caudex.signals import MaskedToken, NextSentence
@@ -14,7 +14,7 @@ class Pairs:
 
 
 def test_both_heads_of_bert_share_one_pass_and_only_hidden_places_teach():
-    trunk, passes = bert(), []
+    trunk, passes = bert_trunk(), []
     trunk.register_forward_hook(lambda *_: passes.append(1))
     hidden, order = MaskedToken(), NextSentence()
     hidden.build(trunk), order.build(trunk)

@@ -4,20 +4,20 @@ import math
 
 import pytest
 import torch
-from helpers.signals import Shown, batch, built
+from helpers.signals import RecordingTrunk, build_signal, unlabelled_batch
 
 from caudex.core.errors import CaudexError
 from caudex.signals import Rotation
 
 
-def brighter_half(x):
+def half_brightness(x):
     """[N, 4]: how bright are the top, the left, the bottom and the right half?"""
     height, width = x.shape[2] // 2, x.shape[3] // 2
     halves = x[:, :, :height], x[..., :width], x[:, :, height:], x[..., width:]
     return torch.stack([half.mean((1, 2, 3)) for half in halves], 1)
 
 
-def upright(count=5, side=6):
+def bright_top_images(count=5, side=6):
     """Images whose top half is brighter."""
     images = torch.rand(count, 1, side, side) * 0.3
     images[:, :, : side // 2] += 0.7
@@ -25,10 +25,10 @@ def upright(count=5, side=6):
 
 
 def test_all_four_turns_of_each_picture_stand_in_one_batch_and_are_exact():
-    signal, trunk = Rotation(), Shown(brighter_half, 4)
+    signal, trunk = Rotation(), RecordingTrunk(half_brightness, 4)
     signal.build(trunk)
     images = torch.rand(3, 1, 5, 5)
-    signal.loss(trunk, batch(images))
+    signal.loss(trunk, unlabelled_batch(images))
     (seen,) = trunk.images
     assert seen.shape == (12, 1, 5, 5)
     for quarter, turned in enumerate(seen.chunk(4)):
@@ -36,27 +36,31 @@ def test_all_four_turns_of_each_picture_stand_in_one_batch_and_are_exact():
 
 
 def test_one_who_sees_which_half_is_bright_tells_every_turn():
-    signal, trunk = Rotation(), Shown(brighter_half, 4)
+    signal, trunk = Rotation(), RecordingTrunk(half_brightness, 4)
     signal.build(trunk)
     signal.head.load_state_dict({"weight": 50 * torch.eye(4), "bias": torch.zeros(4)})
-    said = signal.loss(trunk, batch(upright()))
+    said = signal.loss(trunk, unlabelled_batch(bright_top_images()))
     assert said.metrics["accuracy"] == 1 and said.loss < 1e-4
     # what is turned clockwise by itself is told one quarter wrong, always
-    said = signal.loss(trunk, batch(torch.rot90(upright(), -1, (2, 3))))
+    said = signal.loss(trunk, unlabelled_batch(torch.rot90(bright_top_images(), -1, (2, 3))))
     assert said.metrics["accuracy"] == 0
 
 
 def test_one_who_cannot_tell_has_the_trivial_loss():
-    signal, trunk = Rotation(), Shown(brighter_half, 4)
+    signal, trunk = Rotation(), RecordingTrunk(half_brightness, 4)
     signal.build(trunk)
     signal.head.load_state_dict({"weight": torch.zeros(4, 4), "bias": torch.zeros(4)})
-    assert signal.loss(trunk, batch(upright())).loss.item() == pytest.approx(signal.chance_loss()) == math.log(4)
+    assert (
+        signal.loss(trunk, unlabelled_batch(bright_top_images())).loss.item()
+        == pytest.approx(signal.chance_loss())
+        == math.log(4)
+    )
     # an image that looks the same from all sides can only be guessed, by whatever head
     signal.head.reset_parameters()
-    assert signal.loss(trunk, batch(torch.rand(5, 1, 1, 1).expand(-1, -1, 6, 6))).loss >= math.log(4) - 1e-6
+    assert signal.loss(trunk, unlabelled_batch(torch.rand(5, 1, 1, 1).expand(-1, -1, 6, 6))).loss >= math.log(4) - 1e-6
 
 
 def test_only_squares_can_be_turned():
-    signal, trunk = built(Rotation())
+    signal, trunk = build_signal(Rotation())
     with pytest.raises(CaudexError, match="images of 6 x 8 do not fit themselves when turned; crop them to squares"):
-        signal.loss(trunk, batch(torch.rand(2, 1, 6, 8)))
+        signal.loss(trunk, unlabelled_batch(torch.rand(2, 1, 6, 8)))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers.continuous_control import batch, constant, gradients, learner, remembered
+from helpers.continuous_control import line_replay, make_batch, make_learner, nonzero_gradients, set_constant
 from torch.distributions import Normal, TanhTransform, TransformedDistribution
 
 from caudex.signals.soft_actor_critic import SoftActorCritic, Squashed
@@ -44,15 +44,15 @@ def test_far_out_the_density_is_no_infinity():
 
 
 def test_sac_bootstraps_from_a_time_limit_and_not_from_an_end():
-    mine, drawn = remembered(SoftActorCritic)
+    mine, drawn = line_replay(SoftActorCritic)
     signal = mine.signals["policy"]
     lost, still = drawn.lost, drawn.actions[:, 0] == 0
     assert lost.any()
     assert torch.equal(drawn.next_observations[still], drawn.observations[still])  # also where the time was up
     assert torch.equal(drawn.discounts, torch.where(lost, 0.0, 0.5))
     for critic, value in zip(signal.target.copy[2], (4.0, 3.0)):
-        constant(critic, value)
-    constant(signal.policy, 0.2, -1.0)
+        set_constant(critic, value)
+    set_constant(signal.policy, 0.2, -1.0)
     torch.manual_seed(3)
     targets = signal.targets(mine.trunk, drawn, torch.tensor(0.1))
     torch.manual_seed(3)
@@ -64,28 +64,28 @@ def test_sac_bootstraps_from_a_time_limit_and_not_from_an_end():
 
 
 def test_the_policy_climbs_the_lower_critic_and_entropy():
-    mine, given = learner(SoftActorCritic), batch()
+    mine, given = make_learner(SoftActorCritic), make_batch()
     signal = mine.signals["policy"]
     for critic, value in zip(signal.critics, (4.0, 3.0)):
-        constant(critic, value)
+        set_constant(critic, value)
     with torch.no_grad():
         signal.critics[1][-1].weight.fill_(0.01)
     torch.manual_seed(5)
-    found = gradients(mine({"policy": given})["policy"].loss, signal.policy)
+    found = nonzero_gradients(mine({"policy": given})["policy"].loss, signal.policy)
     torch.manual_seed(5)
     signal.targets(mine.trunk, given, torch.tensor(1.0))  # draws, too
     features = mine.trunk(given.observations).pooled.detach()
     actions, log_probs = signal.policy_of(features).sample()
     expected = (log_probs - signal.critics[1](torch.cat([features, actions], 1)).squeeze(1)).mean()
-    for one, other in zip(found, gradients(expected, signal.policy)):
+    for one, other in zip(found, nonzero_gradients(expected, signal.policy)):
         assert torch.allclose(one, other, atol=1e-6)
 
 
 @pytest.mark.parametrize(("log_deviation", "colder"), [(0.0, True), (-6.0, False)])
 def test_the_temperature_falls_where_the_policy_is_too_random_and_rises_where_it_is_not(log_deviation, colder):
-    mine = learner(SoftActorCritic, temperature=0.5)
+    mine = make_learner(SoftActorCritic, temperature=0.5)
     signal = mine.signals["policy"]
-    constant(signal.policy, 0.0, 0.0, log_deviation, log_deviation)
-    taught = mine.step({"policy": batch(64)})["policy"]
+    set_constant(signal.policy, 0.0, 0.0, log_deviation, log_deviation)
+    taught = mine.step({"policy": make_batch(64)})["policy"]
     assert (signal.log_temperature.exp() < 0.5).item() == colder
     assert signal.log_temperature.grad.item() == pytest.approx(taught.metrics["entropy"].item() + 2)

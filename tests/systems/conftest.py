@@ -10,7 +10,7 @@ from caudex.core.system import scaled
 
 
 @pytest.fixture(scope="session")
-def coloured(tmp_path_factory):
+def coloured_shapes(tmp_path_factory):
     """Two classes of coloured images: a bright disc, reddish, and a bar, bluish; 80 of each."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[:16, :16]
@@ -28,7 +28,7 @@ def coloured(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def begun(coloured, tmp_path_factory):
+def simclr_run(coloured_shapes, tmp_path_factory):
     path = tmp_path_factory.mktemp("begun") / "run"
-    train(replace(scaled("simclr", "tiny"), data=coloured, steps=6, batch=16, width=8), path)
+    train(replace(scaled("simclr", "tiny"), data=coloured_shapes, steps=6, batch=16, width=8), path)
     return str(path)

@@ -9,35 +9,35 @@ from caudex.trunks import ResNet50
 from caudex.trunks.resnet50 import Bottleneck
 
 
-def without_memory(**settings):
+def on_meta_device(**settings):
     with torch.device("meta"):
         return ResNet50(**settings)
 
 
-def tiny(**settings):
+def tiny_resnet50(**settings):
     return ResNet50(**({"multiplier": 1 / 16, "depths": (1, 2, 1, 1)} | settings))
 
 
-def parameters(trunk):
+def count_parameters(trunk):
     return sum(p.numel() for p in trunk.parameters())
 
 
 def test_it_has_the_parameters_of_resnet_50_without_its_classifier():
-    assert parameters(without_memory()) == 23_508_032
-    assert parameters(without_memory(depths=(3, 4, 23, 3))) == 42_500_160  # ResNet-101
+    assert count_parameters(on_meta_device()) == 23_508_032
+    assert count_parameters(on_meta_device(depths=(3, 4, 23, 3))) == 42_500_160  # ResNet-101
 
 
 @pytest.mark.parametrize(("multiplier", "millions"), [(1, 24), (2, 94), (4, 375)])
 def test_wide_ones_have_the_parameters_simclr_tells(multiplier, millions):
     # Chen et al. 2020, table 6
-    trunk = without_memory(multiplier=multiplier)
-    assert round(parameters(trunk) / 1e6) == millions
+    trunk = on_meta_device(multiplier=multiplier)
+    assert round(count_parameters(trunk) / 1e6) == millions
     assert trunk.width == 2048 * multiplier
 
 
 def test_maps_of_pictures_of_224_pixels():
     # He et al. 2016a, table 1
-    trunk = without_memory()
+    trunk = on_meta_device()
     features = trunk(torch.zeros(2, 3, 224, 224, dtype=torch.uint8, device="meta"))
     assert {name: tuple(layer.shape) for name, layer in features.layers.items()} == {
         "stage1": (2, 256, 56, 56),
@@ -50,7 +50,7 @@ def test_maps_of_pictures_of_224_pixels():
 
 
 def test_small_pictures_keep_their_size_in_the_stem():
-    trunk = tiny(small=True)
+    trunk = tiny_resnet50(small=True)
     layers = trunk(torch.rand(2, 3, 32, 32)).layers
     assert [layer.shape[-1] for layer in layers.values()] == [32, 16, 8, 4]
     assert trunk.widths == {name: layer.shape[1] for name, layer in layers.items()}
@@ -60,7 +60,7 @@ def test_small_pictures_keep_their_size_in_the_stem():
 @pytest.mark.parametrize("small", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(40, 33), (13, 7), (1, 1)])
 def test_pictures_of_any_size_become_one_vector_each(small, height, width):
-    trunk = tiny(channels=1, small=small).eval()
+    trunk = tiny_resnet50(channels=1, small=small).eval()
     images = torch.randint(0, 256, (3, 1, height, width), dtype=torch.uint8)
     pooled = trunk(images).pooled
     assert pooled.shape == (3, trunk.width) == (3, 128)
@@ -68,7 +68,7 @@ def test_pictures_of_any_size_become_one_vector_each(small, height, width):
     torch.testing.assert_close(trunk(images[1:2]).pooled, pooled[1:2])
 
 
-def counted(trunk, *shape):
+def measured_flops(trunk, *shape):
     device = next(trunk.parameters()).device
     with torch.no_grad(), count_flops(trunk) as counter:
         trunk(torch.zeros(2, *shape, device=device))
@@ -78,12 +78,12 @@ def counted(trunk, *shape):
 @pytest.mark.parametrize("shape", [(3, 224, 224), (3, 32, 32), (3, 29, 50)], ids=str)
 @pytest.mark.parametrize("small", [False, True])
 def test_the_formula_agrees_with_the_hooks(shape, small):
-    trunk = without_memory(small=small)
-    assert counted(trunk, *shape) == 2 * trunk.flops(shape)
+    trunk = on_meta_device(small=small)
+    assert measured_flops(trunk, *shape) == 2 * trunk.flops(shape)
 
 
 def test_a_picture_costs_the_published_4_1_billion_multiply_adds():
-    trunk = without_memory()
+    trunk = on_meta_device()
     assert trunk.flops((3, 224, 224)) / 2 == pytest.approx(4.09e9, rel=0.005)
     # Stride 2 in the 1x1 convolutions, as in 2016, would be 3.8e9.
     strides = [[block.branch[i].stride[0] for i in (0, 3, 6)] for block in trunk.stages[1]]

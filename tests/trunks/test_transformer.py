@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers.language_trunks import bert
+from helpers.language_trunks import bert_trunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,13 +15,13 @@ from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, MLP, Sequences, Transformer
 from caudex.trunks.transformer import rotated
 
 
-def gpt(**settings) -> Transformer:
+def gpt_trunk(**settings) -> Transformer:
     return Transformer(50, 16, 24, 2, 3, **GPT2_LAYOUT, **settings).eval()
 
 
 @pytest.mark.parametrize("rotary", [False, True])
 def test_a_token_sees_those_before_it_alone(rotary):
-    trunk, tokens = gpt(rotary=rotary), torch.randint(0, 50, (2, 9))
+    trunk, tokens = gpt_trunk(rotary=rotary), torch.randint(0, 50, (2, 9))
     other = tokens.clone()
     other[:, 6:] = (other[:, 6:] + 1) % 50
     one, two = (trunk(each).layers["tokens"] for each in (tokens, other))
@@ -31,7 +31,7 @@ def test_a_token_sees_those_before_it_alone(rotary):
 
 
 def test_both_sides_are_seen_but_not_what_fills_up():
-    trunk, tokens = bert(), torch.randint(0, 50, (2, 9))
+    trunk, tokens = bert_trunk(), torch.randint(0, 50, (2, 9))
     lengths = torch.tensor([9, 5])
     other = tokens.clone()
     other[1, 5:] = 0
@@ -45,7 +45,7 @@ def test_both_sides_are_seen_but_not_what_fills_up():
 
 
 def test_the_last_token_stands_for_a_text_where_each_sees_those_before_it():
-    trunk, tokens = gpt(), torch.randint(0, 50, (2, 9))
+    trunk, tokens = gpt_trunk(), torch.randint(0, 50, (2, 9))
     made = trunk(Sequences(tokens, None, torch.tensor([9, 4])))
     assert torch.equal(made.pooled[1], made.layers["tokens"][1, 3])
     torch.testing.assert_close(trunk(tokens[1:, :4]).pooled, made.pooled[1:])
@@ -54,7 +54,7 @@ def test_the_last_token_stands_for_a_text_where_each_sees_those_before_it():
 @settings(deadline=None, max_examples=15)
 @given(cuts=st.lists(st.integers(1, 15), min_size=1, max_size=5), rotary=st.booleans())
 def test_a_memory_gives_what_the_whole_text_gives(cuts, rotary):
-    trunk, tokens = gpt(rotary=rotary), torch.randint(0, 50, (2, 16))
+    trunk, tokens = gpt_trunk(rotary=rotary), torch.randint(0, 50, (2, 16))
     state, parts = trunk.memory(2), []
     for begin, end in zip([0, *sorted(set(cuts))], [*sorted(set(cuts)), 16]):
         parts.append(trunk(tokens[:, begin:end], state).layers["tokens"])
@@ -91,7 +91,7 @@ def test_turning_keeps_lengths_and_makes_products_hang_on_distance_alone():
     torch.testing.assert_close(rotated(query, 3)[:9], turned[3:])
 
 
-@pytest.mark.parametrize("trunk", [gpt(), bert()], ids=["gpt", "bert"])
+@pytest.mark.parametrize("trunk", [gpt_trunk(), bert_trunk()], ids=["gpt", "bert"])
 def test_operations_are_counted_as_the_trunk_tells(trunk):
     with torch.no_grad(), count_flops(trunk) as counter:
         trunk(torch.randint(0, 50, (3, 10)))
@@ -99,7 +99,7 @@ def test_operations_are_counted_as_the_trunk_tells(trunk):
 
 
 def test_the_tied_head_is_counted_and_is_no_second_table():
-    trunk, signal = gpt(), NextToken()
+    trunk, signal = gpt_trunk(), NextToken()
     signal.build(trunk)
     assert not list(signal.parameters())
     with torch.no_grad(), count_flops(signal) as counter:
@@ -109,7 +109,7 @@ def test_the_tied_head_is_counted_and_is_no_second_table():
 
 
 def test_one_who_learned_nothing_is_told_by_chance_or_by_the_words_frequencies():
-    trunk = gpt()
+    trunk = gpt_trunk()
     for signal, level in [(NextToken(), math.log(50)), (NextToken(2.5), 2.5), (MaskedToken(), math.log(50))]:
         signal.build(trunk)
         assert signal.chance_loss() == pytest.approx(level)

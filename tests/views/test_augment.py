@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers.images import draw, photos
+from helpers.images import make_draw, smooth_images
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch.testing import assert_close
@@ -55,8 +55,8 @@ IDENTITIES = [
 @pytest.mark.parametrize("view", VIEWS, ids=repr)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_has_one_view_in_any_batch(view, channels):
-    images = photos(channels=channels)
-    whole = view(images, draw(epoch=3))
+    images = smooth_images(channels=channels)
+    whole = view(images, make_draw(epoch=3))
     assert whole.dtype == torch.float32 and whole.shape == images.shape
     assert whole.min() >= 0 and whole.max() <= 1
     assert view(images[:0], Draw(0, 3, torch.arange(0))).shape == (0, channels, 16, 16)
@@ -65,7 +65,7 @@ def test_a_picture_has_one_view_in_any_batch(view, channels):
         assert_close(view(images[rows], Draw(0, 3, rows)), whole[rows], atol=1e-6, rtol=0)
     floats = views.as_float(images)
     kept = floats.clone()
-    assert_close(view(floats, draw(epoch=3)), whole, atol=1e-6, rtol=0)
+    assert_close(view(floats, make_draw(epoch=3)), whole, atol=1e-6, rtol=0)
     assert torch.equal(floats, kept), "the view wrote into its input"
 
 
@@ -73,8 +73,8 @@ def test_a_picture_has_one_view_in_any_batch(view, channels):
     "view", [view for view in VIEWS if not set(getattr(view, "operations", "?")) <= NOT_RANDOM], ids=repr
 )
 def test_another_epoch_is_another_view(view):
-    images = photos()
-    seen = [view(images, draw(epoch=epoch)) for epoch in range(6)]
+    images = smooth_images()
+    seen = [view(images, make_draw(epoch=epoch)) for epoch in range(6)]
     assert any(not torch.equal(seen[0], other) for other in seen[1:])
 
 
@@ -85,7 +85,7 @@ def test_settings_of_nothing_change_nothing(view, shape):
     if isinstance(view, ResizedCrop) and shape[1] != shape[2]:
         view = ResizedCrop(scale=(1, 1), ratio=(shape[2] / shape[1],) * 2)
     atol = 0.5 / 255 + 1e-6 if "posterize" in repr(view) and view.number else 1e-5  # posterize speaks in bytes
-    assert_close(view(images, draw(6)), images, atol=atol, rtol=0)
+    assert_close(view(images, make_draw(6)), images, atol=atol, rtol=0)
 
 
 def test_uint8_and_float_scale():
@@ -97,7 +97,7 @@ def test_uint8_and_float_scale():
 # -- geometry ------------------------------------------------------------------------------------------------------
 
 
-def dot(row, column, side=9):
+def image_of_dot(row, column, side=9):
     image = torch.zeros(1, 1, side, side)
     image[0, 0, row, column] = 1
     return image
@@ -106,8 +106,8 @@ def dot(row, column, side=9):
 @given(some.integers(2, 6), some.integers(2, 6), some.integers(-2, 2), some.integers(-2, 2))
 @settings(max_examples=25, deadline=None)
 def test_a_shift_moves_a_pixel_right_and_down(row, column, down, right):
-    moved = warp(dot(row, column), shift_x=torch.tensor([right / 9]), shift_y=torch.tensor([down / 9]))
-    assert_close(moved, dot(row + down, column + right), atol=1e-5, rtol=0)
+    moved = warp(image_of_dot(row, column), shift_x=torch.tensor([right / 9]), shift_y=torch.tensor([down / 9]))
+    assert_close(moved, image_of_dot(row + down, column + right), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("quarter", [-2, -1, 0, 1, 2, 3])
@@ -121,19 +121,19 @@ def test_a_warp_by_right_angles_is_a_quarter_turn(quarter, side):
 def test_a_warp_shears_and_scales_about_the_centre():
     one = torch.tensor([1.0])
     # a slope of 1 moves the row below the centre by one pixel to the right, the centre stays
-    assert_close(warp(dot(5, 4), shear_x=one), dot(5, 5), atol=1e-5, rtol=0)
-    assert_close(warp(dot(4, 5), shear_y=one), dot(5, 5), atol=1e-5, rtol=0)
-    assert_close(warp(dot(4, 4), shear_x=one), dot(4, 4), atol=1e-5, rtol=0)
+    assert_close(warp(image_of_dot(5, 4), shear_x=one), image_of_dot(5, 5), atol=1e-5, rtol=0)
+    assert_close(warp(image_of_dot(4, 5), shear_y=one), image_of_dot(5, 5), atol=1e-5, rtol=0)
+    assert_close(warp(image_of_dot(4, 4), shear_x=one), image_of_dot(4, 4), atol=1e-5, rtol=0)
     # twice the size: two pixels from the centre become four
-    large = warp(dot(4, 6), scale=math.log(2) * one)
+    large = warp(image_of_dot(4, 6), scale=math.log(2) * one)
     assert large[0, 0, 4, 8] == pytest.approx(1, abs=1e-5)
     # stretched across only
-    wide = warp(dot(6, 6), scale=math.log(2) / 2 * one, stretch=math.log(2) / 2 * one)
+    wide = warp(image_of_dot(6, 6), scale=math.log(2) / 2 * one, stretch=math.log(2) / 2 * one)
     assert wide[0, 0, 6, 8] == pytest.approx(1, abs=1e-5)
 
 
 def test_rotating_there_and_back_keeps_a_smooth_picture():
-    images = views.as_float(photos(side=32))
+    images = views.as_float(smooth_images(side=32))
     angle = torch.linspace(-25, 25, 12)
     back = warp(warp(images, rotate=angle), rotate=-angle)
     assert (back - images)[..., 10:22, 10:22].abs().mean() < 0.02
@@ -149,10 +149,10 @@ def test_what_comes_in_is_the_fill(fill, expected):
 
 
 def test_a_crop_is_a_window_of_the_reflected_picture():
-    images = photos(60, side=8)
+    images = smooth_images(60, side=8)
     padded = torch.nn.functional.pad(views.as_float(images), (2, 2, 2, 2), mode="reflect")
     windows = padded.unfold(2, 8, 1).unfold(3, 8, 1).flatten(2, 3)  # [B, C, 25, 8, 8]
-    same = (windows == Crop(2)(images, draw(60))[:, :, None]).flatten(3).all(3).all(1)  # [B, 25]
+    same = (windows == Crop(2)(images, make_draw(60))[:, :, None]).flatten(3).all(3).all(1)  # [B, 25]
     assert same.any(1).all()
     assert same.any(0).sum() > 18, "all windows should come up"
 
@@ -161,7 +161,7 @@ def test_a_resized_crop_keeps_to_its_area_and_inside():
     side = 32
     ramp = (torch.arange(side) + 0.5) / side
     images = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side), torch.zeros(side, side)])
-    seen = ResizedCrop(scale=(0.25, 0.5))(images.expand(300, -1, -1, -1), draw(300))
+    seen = ResizedCrop(scale=(0.25, 0.5))(images.expand(300, -1, -1, -1), make_draw(300))
     # the ramps tell where each pixel came from; their slope inside is the part's width and height
     width = (seen[:, 0, 16, 20] - seen[:, 0, 16, 12]) * side / 8
     height = (seen[:, 1, 20, 16] - seen[:, 1, 12, 16]) * side / 8
@@ -171,9 +171,13 @@ def test_a_resized_crop_keeps_to_its_area_and_inside():
 
 
 def test_a_flip_exchanges_left_and_right():
-    images = photos()
-    assert torch.equal(Flip(1.0)(images, draw()), views.as_float(images).flip(3))
-    half = (Flip(0.5)(photos(400, side=8), draw(400)) != views.as_float(photos(400, side=8))).flatten(1).any(1)
+    images = smooth_images()
+    assert torch.equal(Flip(1.0)(images, make_draw()), views.as_float(images).flip(3))
+    half = (
+        (Flip(0.5)(smooth_images(400, side=8), make_draw(400)) != views.as_float(smooth_images(400, side=8)))
+        .flatten(1)
+        .any(1)
+    )
     assert 140 < half.sum() < 260
 
 
@@ -181,20 +185,20 @@ def test_a_flip_exchanges_left_and_right():
 
 
 def test_grey_pictures_have_equal_channels_and_keep_their_luma():
-    images = photos()
-    grey = Grey(1.0)(images, draw())
+    images = smooth_images()
+    grey = Grey(1.0)(images, make_draw())
     assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 0], grey[:, 2])
     red, green, blue = views.as_float(images).unbind(1)
     assert_close(grey[:, 0], 0.299 * red + 0.587 * green + 0.114 * blue)
 
 
 def test_hue_and_saturation_leave_grey_alone_and_keep_luma():
-    grey = photos(channels=1).expand(-1, 3, -1, -1)
+    grey = smooth_images(channels=1).expand(-1, 3, -1, -1)
     vivid = Colour(0, 0, 0.9, 0.5, p=1.0)
-    assert_close(vivid(grey, draw()), views.as_float(grey), atol=1e-5, rtol=0)
+    assert_close(vivid(grey, make_draw()), views.as_float(grey), atol=1e-5, rtol=0)
     luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
-    mild = views.as_float(photos()) * 0.1 + 0.45  # far enough from the ends not to be clamped
-    turned = vivid(mild, draw())
+    mild = views.as_float(smooth_images()) * 0.1 + 0.45  # far enough from the ends not to be clamped
+    turned = vivid(mild, make_draw())
     assert_close((turned * luma).sum(1), (mild * luma).sum(1), atol=1e-5, rtol=0)
     assert (turned - mild).abs().mean() > 0.005
 
@@ -209,7 +213,7 @@ def test_half_a_turn_of_hue_exchanges_a_colour_and_its_complement():
 
 
 def test_brightness_multiplies_and_contrast_pulls_to_the_mean():
-    images = views.as_float(photos(2)) * 0.4
+    images = views.as_float(smooth_images(2)) * 0.4
     half = torch.tensor([-0.5, 1.0])
     assert_close(views.tone(images, brightness=half), images * torch.tensor([0.5, 2.0])[:, None, None, None])
     mean = images.mean((2, 3), keepdim=True)
@@ -220,28 +224,28 @@ def test_brightness_multiplies_and_contrast_pulls_to_the_mean():
 @settings(max_examples=25, deadline=None)
 def test_a_blur_keeps_the_mean_and_lowers_the_spread(sigma, sides):
     images = torch.rand(2, 3, *sides, generator=torch.Generator().manual_seed(2))
-    seen = Blur(sigma=(sigma, sigma), p=1.0)(images, draw(2))
+    seen = Blur(sigma=(sigma, sigma), p=1.0)(images, make_draw(2))
     # sides much smaller than the filter lose a trace of the exact balance
     assert_close(seen.mean((2, 3)), images.mean((2, 3)), atol=1e-5 if sigma < min(sides) / 4 else 5e-3, rtol=0)
     assert (seen.std((2, 3)) <= images.std((2, 3)) + 1e-6).all()
 
 
 def test_a_blurred_dot_is_a_gaussian():
-    seen = Blur(sigma=(1.5, 1.5), p=1.0)(dot(10, 10, side=21), draw(1))[0, 0]
+    seen = Blur(sigma=(1.5, 1.5), p=1.0)(image_of_dot(10, 10, side=21), make_draw(1))[0, 0]
     away = torch.arange(21.0) - 10
     bell = torch.exp(-(away**2) / (2 * 1.5**2))
     assert_close(seen, bell[:, None] * bell / bell.sum() ** 2, atol=1e-6, rtol=0)
 
 
 def test_noise_has_its_deviation():
-    seen = Noise(0.1)(torch.full((8, 3, 32, 32), 0.5), draw(8))
+    seen = Noise(0.1)(torch.full((8, 3, 32, 32), 0.5), make_draw(8))
     assert (seen - 0.5).std().item() == pytest.approx(0.1, rel=0.03)
     assert (seen - 0.5).mean().item() == pytest.approx(0, abs=0.005)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
 def test_a_cutout_has_its_area_wholly_inside(share):
-    seen = Cutout(share)(torch.ones(50, 3, 16, 16), draw(50))
+    seen = Cutout(share)(torch.ones(50, 3, 16, 16), make_draw(50))
     assert torch.equal((seen == 0).sum((1, 2, 3)), torch.full((50,), int(3 * (16 * share) ** 2)))
     if share < 1:
         assert len(seen.flatten(1).unique(dim=0)) > 20, "it should move about"
@@ -272,20 +276,20 @@ def test_sharpening_steepens_an_edge_and_the_opposite_softens_it():
 
 def test_one_operation_is_drawn_evenly_and_applied_alone():
     names = ("shift_x", "rotate", "brightness", "identity", "blur")
-    images = photos(500, side=8)
+    images = smooth_images(500, side=8)
     alone = {name: RandAugment(number=1, magnitude=0.8, operations=(name,)) for name in names}
-    seen = RandAugment(number=1, magnitude=0.8, operations=names)(images, draw(500))
+    seen = RandAugment(number=1, magnitude=0.8, operations=names)(images, make_draw(500))
     # the sign of each image is the same draw in all, so each image must be what one of the operations makes of it
-    made = torch.stack([view(images, draw(500)) for view in alone.values()])  # [5, B, ...]
+    made = torch.stack([view(images, make_draw(500)) for view in alone.values()])  # [5, B, ...]
     by = (made - seen).abs().flatten(2).amax(2) < 1e-5  # [5, B]
     assert by.any(0).all()
     assert ((by.sum(1) > 60) & (by.sum(1) < 140)).all()
 
 
 def test_more_magnitude_is_more_change():
-    images = photos(200)
+    images = smooth_images(200)
     change = [
-        (RandAugment(magnitude=magnitude)(images, draw(200)) - views.as_float(images)).abs().mean()
+        (RandAugment(magnitude=magnitude)(images, make_draw(200)) - views.as_float(images)).abs().mean()
         for magnitude in (0.1, 0.5, 1.0)
     ]
     assert change[0] < change[1] < change[2]
@@ -298,7 +302,7 @@ def test_more_magnitude_is_more_change():
     ("make", "said"),
     [
         (lambda: Crop(padding=-3), "Crop(padding=-3): padding counts pixels and cannot be negative; try padding=4."),
-        (lambda: Crop(20)(photos(), draw()), "Crop(padding=20)"),
+        (lambda: Crop(20)(smooth_images(), make_draw()), "Crop(padding=20)"),
         (lambda: ResizedCrop(scale=(0.5, 0.1)), "ResizedCrop(scale=(0.5, 0.1))"),
         (lambda: ResizedCrop(ratio=(0, 1)), "ratio=(0, 1)"),
         (lambda: Flip(1.5), "Flip(p=1.5)"),
@@ -319,13 +323,13 @@ def test_more_magnitude_is_more_change():
         (lambda: RandAugment(operations=("twirl",)), "twirl"),
         (lambda: RandAugment(operations=()), "operations"),
         (lambda: Compose((3,)), "Compose(views=(3,))"),
-        (lambda: corrupt(photos(), "fog", 1, draw()), "'fog' is not a corruption; take one of noise"),
-        (lambda: corrupt(photos(), "blur", 6, draw()), "severity 6"),
+        (lambda: corrupt(smooth_images(), "fog", 1, make_draw()), "'fog' is not a corruption; take one of noise"),
+        (lambda: corrupt(smooth_images(), "blur", 6, make_draw()), "severity 6"),
         (lambda: quarter_turns(torch.zeros(1, 1, 4, 5), torch.tensor([1])), "4 x 5"),
         (lambda: views.all_four_rotations(torch.zeros(1, 1, 4, 5)), "4 x 5"),
-        (lambda: Flip()(torch.zeros(2, 16, 16), draw(2)), "[2, 16, 16]"),
-        (lambda: Flip()(torch.zeros(2, 2, 16, 16), draw(2)), "[2, 2, 16, 16]"),
-        (lambda: Flip()(torch.zeros(2, 3, 16, 16, dtype=torch.int32), draw(2)), "torch.int32"),
+        (lambda: Flip()(torch.zeros(2, 16, 16), make_draw(2)), "[2, 16, 16]"),
+        (lambda: Flip()(torch.zeros(2, 2, 16, 16), make_draw(2)), "[2, 2, 16, 16]"),
+        (lambda: Flip()(torch.zeros(2, 3, 16, 16, dtype=torch.int32), make_draw(2)), "torch.int32"),
     ],
 )
 def test_bad_settings_say_what_and_the_way_out(make, said):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.images import draw, photos
+from helpers.images import make_draw, smooth_images
 from torch.testing import assert_close
 
 from caudex import views
@@ -15,8 +15,8 @@ from caudex.views import (  # fmt: skip
 @pytest.mark.parametrize("kind", views.CORRUPTIONS)
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 32), (3, 64)])
 def test_each_severity_is_worse_than_the_last(kind, channels, side):
-    images = photos(32, channels, side, cells=3)
-    seen = [corrupt(images, kind, severity, draw(32)) for severity in (1, 2, 3, 4, 5)]
+    images = smooth_images(32, channels, side, cells=3)
+    seen = [corrupt(images, kind, severity, make_draw(32)) for severity in (1, 2, 3, 4, 5)]
     away = [(worse - views.as_float(images)).abs().mean().item() for worse in seen]
     assert away[0] > 0.001 and away == sorted(away) and away[4] > 1.5 * away[0]
     assert all(worse.min() >= 0 and worse.max() <= 1 and worse.dtype == torch.float32 for worse in seen)

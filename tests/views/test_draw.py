@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers.images import draw, photos
+from helpers.images import make_draw, smooth_images
 
 from caudex.views import (  # fmt: skip
     Draw,
@@ -17,7 +17,7 @@ def chi_square(cells, expected):
 
 
 def test_uniform_numbers_fill_their_range_evenly():
-    numbers = draw(64).uniform(5_000, low=-2.0, high=3.0)
+    numbers = make_draw(64).uniform(5_000, low=-2.0, high=3.0)
     assert numbers.dtype == torch.float32 and numbers.shape == (64, 5_000)
     assert numbers.min() >= -2 and numbers.max() < 3
     cells = torch.histc(numbers, 100, -2, 3)
@@ -25,16 +25,16 @@ def test_uniform_numbers_fill_their_range_evenly():
 
 
 def test_integers_are_even_and_a_chance_is_kept():
-    drawn = draw(1_000).integers(7, 50)
+    drawn = make_draw(1_000).integers(7, 50)
     assert drawn.dtype == torch.int64
     cells = torch.bincount(drawn.flatten(), minlength=7)
     assert len(cells) == 7 and chi_square(cells, 50_000 / 7) < 6 + 5 * math.sqrt(12)
-    assert draw(40_000).chance(0.3).float().mean().item() == pytest.approx(0.3, abs=0.012)  # five deviations
-    assert not draw(1_000).chance(0.0).any() and draw(1_000).chance(1.0).all()
+    assert make_draw(40_000).chance(0.3).float().mean().item() == pytest.approx(0.3, abs=0.012)  # five deviations
+    assert not make_draw(1_000).chance(0.0).any() and make_draw(1_000).chance(1.0).all()
 
 
 def test_normal_numbers_have_the_moments_of_the_normal():
-    numbers = draw(50).normal(3, 33, 41)
+    numbers = make_draw(50).normal(3, 33, 41)
     assert numbers.shape == (50, 3, 33, 41) and numbers.isfinite().all()
     moments = [numbers.double().pow(k).mean().item() for k in (1, 2, 3, 4)]
     assert moments == pytest.approx([0, 1, 0, 3], abs=0.06)
@@ -44,15 +44,15 @@ def test_normal_numbers_have_the_moments_of_the_normal():
 
 @pytest.mark.parametrize("kind", ["calls", "indices", "epochs", "seeds", "places", "parts"])
 def test_neighbours_are_independent(kind):
-    one = draw(4_000)
+    one = make_draw(4_000)
     if kind == "calls":
         first, second = one.uniform(4), one.uniform(4)
     elif kind == "indices":
-        first, second = draw(4_001).uniform(4)[:-1], draw(4_001).uniform(4)[1:]
+        first, second = make_draw(4_001).uniform(4)[:-1], make_draw(4_001).uniform(4)[1:]
     elif kind == "epochs":
-        first, second = one.uniform(4), draw(4_000, epoch=1).uniform(4)
+        first, second = one.uniform(4), make_draw(4_000, epoch=1).uniform(4)
     elif kind == "seeds":
-        first, second = one.uniform(4), draw(4_000, seed=1).uniform(4)
+        first, second = one.uniform(4), make_draw(4_000, seed=1).uniform(4)
     elif kind == "places":
         first, second = one.uniform(8).view(-1, 2, 4).unbind(1)
     else:
@@ -77,5 +77,5 @@ def test_a_draw_hangs_on_seed_epoch_and_index_only():
 
 def test_no_global_generator_is_touched():
     before = torch.get_rng_state()
-    RandAugment(number=3)(photos(), draw())
+    RandAugment(number=3)(smooth_images(), make_draw())
     assert torch.equal(before, torch.get_rng_state())

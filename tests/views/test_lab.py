@@ -19,20 +19,20 @@ COLOURS = {
 }  # fmt: skip
 
 
-def photos(batch=4, side=16, seed=0):
+def random_images(batch=4, side=16, seed=0):
     return torch.rand(batch, 3, side, side, generator=torch.Generator().manual_seed(seed))
 
 
-def colours(batch=4, side=16, seed=0):
+def random_colours(batch=4, side=16, seed=0):
     """ab of random images, [B, 2, H, W]."""
-    return to_lab(photos(batch, side, seed))[:, 1:]
+    return to_lab(random_images(batch, side, seed))[:, 1:]
 
 
-def one(values):
+def one_pixel(values):
     return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
 
 
-def pixels(maps):
+def as_rows(maps):
     """[B, C, H, W] to [BHW, C]."""
     return maps.movedim(1, 3).flatten(0, 2)
 
@@ -43,8 +43,8 @@ def pixels(maps):
 @pytest.mark.parametrize("name", COLOURS)
 def test_known_colours(name):
     rgb, expected = COLOURS[name]
-    assert_close(to_lab(one(rgb)), one(expected), atol=2e-3, rtol=0)
-    assert_close(from_lab(one(expected)), one(rgb), atol=1e-4, rtol=0)
+    assert_close(to_lab(one_pixel(rgb)), one_pixel(expected), atol=2e-3, rtol=0)
+    assert_close(from_lab(one_pixel(expected)), one_pixel(rgb), atol=1e-4, rtol=0)
 
 
 @given(some.integers(0, 10_000), some.sampled_from([(1, 1, 1), (3, 4, 7), (2, 9, 5)]), some.floats(0, 1))
@@ -79,7 +79,7 @@ def test_colours_that_srgb_lacks_are_clamped():
 
 def test_gradients_are_finite_at_black_and_beyond_the_gamut():
     for convert, values in ((to_lab, (0, 0, 0)), (to_lab, (1, 0, 0)), (from_lab, (0, 0, 0)), (from_lab, (5, 90, 90))):
-        place = one(values).requires_grad_()
+        place = one_pixel(values).requires_grad_()
         convert(place).sum().backward()
         assert place.grad.isfinite().all()
 
@@ -88,7 +88,7 @@ def test_gradients_are_finite_at_black_and_beyond_the_gamut():
 
 
 def test_the_grey_has_three_equal_channels_and_the_lightness():
-    lightness = to_lab(photos())[:, :1]
+    lightness = to_lab(random_images())[:, :1]
     grey = grey_of(lightness)
     assert grey.shape == (4, 3, 16, 16)
     assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 0], grey[:, 2])
@@ -101,15 +101,15 @@ def test_the_grey_has_three_equal_channels_and_the_lightness():
 
 
 def test_a_grey_picture_stays_as_it_is():
-    grey = photos()[:, :1].expand(-1, 3, -1, -1)
+    grey = random_images()[:, :1].expand(-1, 3, -1, -1)
     assert_close(grey_of(to_lab(grey)[:, :1]), grey, atol=2e-5, rtol=0)
 
 
 @given(some.floats(40, 70), some.floats(0, 2 * math.pi), some.floats(0, 25))
 @settings(max_examples=25, deadline=None)
 def test_no_colour_leaks_into_the_grey(lightness, hue, strength):
-    coloured = from_lab(one((lightness, strength * math.cos(hue), strength * math.sin(hue))))
-    plain = from_lab(one((lightness, 0, 0)))
+    coloured = from_lab(one_pixel((lightness, strength * math.cos(hue), strength * math.sin(hue))))
+    plain = from_lab(one_pixel((lightness, 0, 0)))
     assert_close(grey_of(to_lab(coloured)[:, :1]), plain, atol=2e-5, rtol=0)
 
 
@@ -137,7 +137,7 @@ def test_the_bins_are_the_squares_with_a_colour_in_them():
 def test_every_8_bit_colour_has_its_bin(seed, step):
     images = torch.randint(0, 256, (1, 3, 40, 40), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
     images[:, :, :10] = images[:, :, :10] // 128 * 255  # corners of the cube
-    ab = pixels(to_lab(images)[:, 1:])
+    ab = as_rows(to_lab(images)[:, 1:])
     away = (ab[:, None] - bins(step)).abs().amax(2).amin(1)
     assert away.max() <= step / 2 + 1e-3
 
@@ -145,7 +145,7 @@ def test_every_8_bit_colour_has_its_bin(seed, step):
 def test_every_bin_is_the_nearest_of_a_colour():
     levels, ends = torch.arange(0, 256, 3) / 255, torch.tensor([0.0, 1.0])
     faces = torch.cat([torch.cartesian_prod(ends, levels, levels).roll(axis, 1) for axis in range(3)])
-    ab = pixels(to_lab(faces.T[None, :, :, None])[:, 1:])
+    ab = as_rows(to_lab(faces.T[None, :, :, None])[:, 1:])
     used = torch.cdist(ab, bins()).argmin(1).unique()
     assert len(used) == len(bins())
 
@@ -157,7 +157,7 @@ def test_writing_into_bins_harms_nobody():
 
 def test_a_colour_on_a_centre_is_mostly_its_class():
     centres = bins()
-    classes, weights = encode(one((10.0, -20.0)), centres)
+    classes, weights = encode(one_pixel((10.0, -20.0)), centres)
     assert centres[classes[0, 0, 0, 0]].tolist() == [10, -20]
     others = {tuple(centre) for centre in centres[classes[0, 1:, 0, 0]].int().tolist()}
     assert others == {(0, -20), (20, -20), (10, -10), (10, -30)}
@@ -171,12 +171,12 @@ def test_a_colour_on_a_centre_is_mostly_its_class():
 def test_classes_are_the_nearest_of_all_and_weights_are_gaussian(nearest, step):
     centres = bins(step)
     far = torch.rand(1, 2, 32, 32, generator=torch.Generator().manual_seed(1)) * 256 - 128  # most are no colours
-    ab = torch.cat([colours(3, 32), far])
+    ab = torch.cat([random_colours(3, 32), far])
     classes, weights = encode(ab, centres, nearest=nearest, sigma=7.0)
     assert classes.dtype == torch.int64 and classes.shape == weights.shape == (4, nearest, 32, 32)
-    all_distances = (pixels(ab).double()[:, None] - centres.double()).norm(dim=2)
+    all_distances = (as_rows(ab).double()[:, None] - centres.double()).norm(dim=2)
     expected = all_distances.topk(nearest, 1, largest=False).values
-    classes, weights = pixels(classes), pixels(weights)
+    classes, weights = as_rows(classes), as_rows(weights)
     assert_close(all_distances.gather(1, classes), expected, atol=1e-4, rtol=0)
     assert_close(weights.double(), (-expected.square() / 98).softmax(1), atol=1e-4, rtol=0)
     assert_close(weights.sum(1), torch.ones(len(weights)))
@@ -185,13 +185,13 @@ def test_classes_are_the_nearest_of_all_and_weights_are_gaussian(nearest, step):
 
 
 def test_weights_sum_to_one_however_far_and_narrow():
-    for ab, sigma in ((one((127.0, -128.0)), 0.01), (one((1e4, -1e4)), 5.0), (one((5.0, 5.0)), 1e-4)):
+    for ab, sigma in ((one_pixel((127.0, -128.0)), 0.01), (one_pixel((1e4, -1e4)), 5.0), (one_pixel((5.0, 5.0)), 1e-4)):
         weights = encode(ab, bins(), sigma=sigma)[1]
         assert weights.isfinite().all() and weights.sum().item() == pytest.approx(1, abs=1e-5)
 
 
 def test_a_colour_has_one_encoding_in_any_batch_and_chunk(monkeypatch):
-    ab = colours(6)
+    ab = random_colours(6)
     whole = encode(ab, bins())
     rows = torch.tensor([4, 1])
     monkeypatch.setattr(lab, "_CHUNK", 37)
@@ -213,7 +213,7 @@ def test_a_certain_class_decodes_to_its_centre_and_back(chosen):
 
 
 def test_the_hard_class_is_within_half_a_square_and_the_soft_mean_closer():
-    ab, centres = colours(8), bins()
+    ab, centres = random_colours(8), bins()
     errors = []
     for nearest in (1, 5):
         classes, weights = encode(ab, centres, nearest)

@@ -1,7 +1,7 @@
 """Quarter turns are exact."""
 
 import torch
-from helpers.images import photos
+from helpers.images import smooth_images
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -15,7 +15,7 @@ from caudex.views import (  # fmt: skip
 @settings(max_examples=25, deadline=None)
 def test_quarter_turns_are_exact_and_invertible(quarters, dtype):
     quarters = torch.tensor(quarters)
-    images = photos(len(quarters)).to(dtype)
+    images = smooth_images(len(quarters)).to(dtype)
     turned = quarter_turns(images, quarters)
     assert turned.dtype == dtype
     for image, quarter, one in zip(images, quarters.tolist(), turned):
@@ -24,7 +24,7 @@ def test_quarter_turns_are_exact_and_invertible(quarters, dtype):
 
 
 def test_all_four_rotations_are_labelled_with_their_quarters():
-    images = photos(5)
+    images = smooth_images(5)
     turned, quarters = views.all_four_rotations(images)
     assert turned.dtype == torch.uint8 and turned.shape == (20, 3, 16, 16)
     assert quarters.tolist() == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 5

@@ -13,7 +13,7 @@ from caudex.core.errors import CaudexError
 from caudex.views import Draw, arranged, normalised, permutations, tiles
 
 
-def photos(batch=3, channels=3, height=12, width=12):
+def random_images(batch=3, channels=3, height=12, width=12):
     images = torch.rand(batch, channels, height, width, generator=torch.Generator().manual_seed(0))
     return (images * 255).round().to(torch.uint8)
 
@@ -34,7 +34,7 @@ def test_a_tile_is_the_pixels_at_its_corner(data):
     height, width = (data.draw(some.integers(grid * side, grid * side + 9)) for _ in range(2))
     room = torch.tensor([height // grid, width // grid]) - side
     corners = (torch.rand(2, grid * grid, 2) * (room + 1)).long()
-    images = photos(2, data.draw(some.sampled_from([1, 3])), height, width)
+    images = random_images(2, data.draw(some.sampled_from([1, 3])), height, width)
     if data.draw(some.booleans()):
         images = images.double() / 3
     cut = tiles(images, grid, corners, side)
@@ -67,14 +67,14 @@ def test_without_corners_tiles_stand_in_the_middle():
 
 
 def test_an_empty_batch_has_no_tiles():
-    assert tiles(photos(0), 3, None, 2).shape == (0, 9, 3, 2, 2)
+    assert tiles(random_images(0), 3, None, 2).shape == (0, 9, 3, 2, 2)
 
 
 # ------------------------------------------------------------------------------------------------ one tile on its own
 
 
 def test_each_tile_has_mean_zero_and_deviation_one():
-    cut = normalised(tiles(photos(), 3, None, 4))
+    cut = normalised(tiles(random_images(), 3, None, 4))
     assert cut.dtype == torch.float32
     assert cut.mean((3, 4)).abs().max() < 1e-5
     assert_close(cut.square().mean((3, 4)), torch.ones(3, 9, 3), atol=1e-4, rtol=0)
@@ -176,14 +176,14 @@ def test_the_inverse_order_puts_tiles_back(batch, pieces, seed):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: tiles(photos(), 3, None, 5), "a 3 x 3 grid on images of 12 x 12 has cells of 4 x 4"),
-        (lambda: tiles(photos(), 3, None, 5), "side 5; try side=3."),
-        (lambda: tiles(photos(), 3, None, 0), "side 0"),
-        (lambda: tiles(photos(), 13, None, 1), "try grid=1."),
-        (lambda: tiles(photos(), 0, None, 1), "0 x 0 grid"),
-        (lambda: tiles(photos(), 3, torch.full((3, 9, 2), 2), 3), "from 2 to 2 do not fit"),
-        (lambda: tiles(photos(), 3, torch.full((3, 9, 2), -1), 3), "from 0 to (1, 1)"),
-        (lambda: tiles(photos(), 3, torch.zeros(2, 9, 2, dtype=torch.int64), 3), "give [3, 9, 2]"),
+        (lambda: tiles(random_images(), 3, None, 5), "a 3 x 3 grid on images of 12 x 12 has cells of 4 x 4"),
+        (lambda: tiles(random_images(), 3, None, 5), "side 5; try side=3."),
+        (lambda: tiles(random_images(), 3, None, 0), "side 0"),
+        (lambda: tiles(random_images(), 13, None, 1), "try grid=1."),
+        (lambda: tiles(random_images(), 0, None, 1), "0 x 0 grid"),
+        (lambda: tiles(random_images(), 3, torch.full((3, 9, 2), 2), 3), "from 2 to 2 do not fit"),
+        (lambda: tiles(random_images(), 3, torch.full((3, 9, 2), -1), 3), "from 0 to (1, 1)"),
+        (lambda: tiles(random_images(), 3, torch.zeros(2, 9, 2, dtype=torch.int64), 3), "give [3, 9, 2]"),
         (lambda: normalised(torch.zeros(1, 4, 3, 2, 2, dtype=torch.int64)), "torch.int64"),
         (lambda: permutations(25, 4), "4 pieces have 24 orders, not 25; take 1 to 24."),
         (lambda: permutations(0, 4), "not 0"),

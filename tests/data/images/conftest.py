@@ -5,5 +5,5 @@ import pytest
 
 
 @pytest.fixture
-def noise():
+def rng():
     return np.random.default_rng(0)

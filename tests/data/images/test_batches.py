@@ -15,19 +15,19 @@ from caudex.data.sampling import must_fit
 from caudex.views import Compose, Flip, Noise, RandAugment, Shift
 
 
-def numbered(count, prefix="set"):
+def numbered_images(count, prefix="set"):
     """Images whose every pixel is their number."""
     pixels = torch.arange(count, dtype=torch.uint8).view(-1, 1, 1, 1).expand(count, 1, 4, 4).contiguous()
     names = [f"{prefix}/{i}" for i in range(count)]
     return ImageSet(InMemoryImages(pixels, names), torch.arange(count) % 3, ("a", "b", "c"))
 
 
-def same(one, other):
+def images_equal(one, other):
     return all(torch.equal(a, b) for a, b in zip(one[:3], other[:3], strict=True))
 
 
 def test_an_epoch_shows_each_picture_once_and_the_next_in_another_order():
-    source = Batches(numbered(12), 4)
+    source = Batches(numbered_images(12), 4)
     first, second = (torch.cat([next(source).index for _ in range(3)]).tolist() for _ in range(2))
     assert sorted(first) == sorted(second) == list(range(12))
     assert first != second
@@ -37,7 +37,7 @@ def test_an_epoch_shows_each_picture_once_and_the_next_in_another_order():
 @given(some.integers(1, 9), some.integers(1, 20), some.integers(0, 3))
 @settings(max_examples=40, deadline=None)
 def test_batches_are_full_and_no_picture_is_seen_twice_more_than_another(count, size, seed):
-    source = Batches(numbered(count), size, seed)
+    source = Batches(numbered_images(count), size, seed)
     batches = [next(source) for _ in range(4)]
     assert all(len(batch.index) == len(batch.images) == size for batch in batches)
     seen = torch.cat([batch.index for batch in batches]).bincount(minlength=count)
@@ -45,7 +45,7 @@ def test_batches_are_full_and_no_picture_is_seen_twice_more_than_another(count, 
 
 
 def test_pictures_labels_and_weights_belong_together():
-    images = numbered(30)
+    images = numbered_images(30)
     images.columns["colour"] = (torch.arange(30) % 2, ("red", "blue"))
     batch = next(Batches(images, 8, weights=torch.arange(30) / 10))
     assert torch.equal((batch.images * 255).round()[:, 0, 0, 0], batch.index.float())
@@ -60,20 +60,20 @@ def test_pictures_labels_and_weights_belong_together():
 @settings(max_examples=15, deadline=None)
 def test_a_source_goes_on_exactly_where_it_was(before, ahead):
     view = Compose([Shift(0.2), RandAugment()])
-    source, again = (Batches(numbered(10), 4, seed=5, view=view) for _ in range(2))
+    source, again = (Batches(numbered_images(10), 4, seed=5, view=view) for _ in range(2))
     for _ in range(before):
         next(source)
     state = source.state_dict()
     for _ in range(ahead):  # the other is somewhere else, in other epochs
         next(again)
     again.load_state_dict(state)
-    assert all(same(next(source), next(again)) for _ in range(4))
+    assert all(images_equal(next(source), next(again)) for _ in range(4))
 
 
 @pytest.mark.parametrize("size, calls", [(4, 2), (40_000, 3), (200_000, 9)])
 def test_small_batches_are_viewed_several_in_a_call(size, calls):
     viewed = []
-    source = Batches(numbered(10), size, view=lambda images, draw: viewed.append(len(images)) or images.float())
+    source = Batches(numbered_images(10), size, view=lambda images, draw: viewed.append(len(images)) or images.float())
     batches = [next(source) for _ in range(9)]
     assert len(viewed) == calls
     assert all(len(batch.index) == len(batch.images) == size for batch in batches)
@@ -82,7 +82,7 @@ def test_small_batches_are_viewed_several_in_a_call(size, calls):
 
 def test_a_view_follows_the_picture_and_the_epoch_not_the_batch():
     view = Noise(0.2)
-    small, large = Batches(numbered(8), 2, seed=1, view=view), Batches(numbered(8), 8, seed=1, view=view)
+    small, large = Batches(numbered_images(8), 2, seed=1, view=view), Batches(numbered_images(8), 8, seed=1, view=view)
     parts, whole = [next(small) for _ in range(4)], next(large)
     assert torch.equal(torch.cat([batch.images for batch in parts]), whole.images)
     again = next(large)
@@ -90,16 +90,16 @@ def test_a_view_follows_the_picture_and_the_epoch_not_the_batch():
 
 
 def test_processes_share_a_batch_out(monkeypatch):
-    whole = next(Batches(numbered(12), 6, view=Noise(0.2)))
+    whole = next(Batches(numbered_images(12), 6, view=Noise(0.2)))
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
     parts = []
     for rank in range(3):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
-        parts.append(next(Batches(numbered(12), 6, view=Noise(0.2))))
+        parts.append(next(Batches(numbered_images(12), 6, view=Noise(0.2))))
     assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
     with pytest.raises(CaudexError, match="a batch of 4 cannot be shared out evenly among 3 processes"):
-        next(Batches(numbered(12), 4))
+        next(Batches(numbered_images(12), 4))
 
 
 def test_a_batch_that_no_machine_holds_is_refused(monkeypatch):
@@ -111,14 +111,14 @@ def test_a_batch_that_no_machine_holds_is_refused(monkeypatch):
 
 def test_no_pictures_no_batches():
     with pytest.raises(CaudexError, match="no images"):
-        Batches(numbered(0), 4)
+        Batches(numbered_images(0), 4)
 
 
 # --- joined --------------------------------------------------------------------------------------------------------
 
 
 def test_joined_sources_stand_one_after_the_other():
-    few, many = Batches(numbered(6), 2, weights=torch.full((6,), 3.0)), Batches(numbered(9), 4)
+    few, many = Batches(numbered_images(6), 2, weights=torch.full((6,), 3.0)), Batches(numbered_images(9), 4)
     batch = next(Join(few, many))
     assert batch.part.tolist() == [0, 0, 1, 1, 1, 1]
     assert batch.weights.tolist() == [3, 3, 1, 1, 1, 1]
@@ -127,10 +127,10 @@ def test_joined_sources_stand_one_after_the_other():
 
 
 def test_joined_sources_resume_rest_and_end_together():
-    join, again = (Join(Batches(numbered(6), 2), Batches(numbered(9), 4, seed=1)) for _ in range(2))
+    join, again = (Join(Batches(numbered_images(6), 2), Batches(numbered_images(9), 4, seed=1)) for _ in range(2))
     next(join)
     again.load_state_dict(join.state_dict())
-    assert same(next(join), next(again))
+    assert images_equal(next(join), next(again))
 
     class Tired:
         can_checkpoint = False
@@ -168,19 +168,21 @@ class Folder(list):
         return self[row]
 
 
-def streamed(folder):
+def stream_images(folder):
     return ImageSet(Files(folder, (1, 4, 4)), torch.arange(len(folder)) % 3, ("a", "b", "c"))
 
 
 def test_files_give_the_batches_that_memory_gives(tmp_path):
     view = Compose([Flip(), Noise(0.1)])
-    files, memory = (Batches(set_, 4, seed=2, view=view) for set_ in (streamed(Folder(tmp_path, 30)), numbered(30)))
-    assert all(same(next(files), next(memory)) for _ in range(17))
+    files, memory = (
+        Batches(set_, 4, seed=2, view=view) for set_ in (stream_images(Folder(tmp_path, 30)), numbered_images(30))
+    )
+    assert all(images_equal(next(files), next(memory)) for _ in range(17))
 
 
 def test_the_next_batches_are_decoded_meanwhile_and_by_other_threads(tmp_path):
     folder = Folder(tmp_path, 40)
-    source = Batches(streamed(folder), 4)
+    source = Batches(stream_images(folder), 4)
     first = next(source)
     for _, _, coming in source._coming.values():
         coming.result()
@@ -195,18 +197,18 @@ def test_the_next_batches_are_decoded_meanwhile_and_by_other_threads(tmp_path):
 
 
 def test_decoding_ahead_does_not_change_where_one_goes_on(tmp_path):
-    set_ = streamed(Folder(tmp_path, 10))
+    set_ = stream_images(Folder(tmp_path, 10))
     source, again = Batches(set_, 4, seed=5), Batches(set_, 4, seed=5)
     for _ in range(3):
         next(source)
     next(again)
     again.load_state_dict(source.state_dict())
     assert again.state_dict() == {"drawn": 12}
-    assert all(same(next(source), next(again)) for _ in range(5))
+    assert all(images_equal(next(source), next(again)) for _ in range(5))
 
 
 def test_unreadable_files_are_left_out_of_their_batches(tmp_path):
-    source = Batches(streamed(Folder(tmp_path, 40, bad=(7, 30))), 8, weights=torch.arange(40.0))
+    source = Batches(stream_images(Folder(tmp_path, 40, bad=(7, 30))), 8, weights=torch.arange(40.0))
     batches = [next(source) for _ in range(10)]
     seen = torch.cat([batch.index for batch in batches])
     assert seen.bincount().tolist() == [0 if i in (7, 30) else 2 for i in range(40)]
@@ -217,13 +219,13 @@ def test_unreadable_files_are_left_out_of_their_batches(tmp_path):
 
 
 def test_a_batch_of_nothing_is_passed_over(tmp_path):
-    source = Batches(streamed(Folder(tmp_path, 20, bad=(7,))), 1)
+    source = Batches(stream_images(Folder(tmp_path, 20, bad=(7,))), 1)
     assert sorted(next(source).index.item() for _ in range(19)) == [i for i in range(20) if i != 7]
     assert next(source).index.item() != 7
 
 
 def test_too_many_unreadable_files_stop_training(tmp_path):
-    source = Batches(streamed(Folder(tmp_path, 20, bad=(3, 4))), 4)
+    source = Batches(stream_images(Folder(tmp_path, 20, bad=(3, 4))), 4)
     with pytest.raises(CaudexError, match="2 of 20 images cannot be read, for example"):
         for _ in range(5):
             next(source)

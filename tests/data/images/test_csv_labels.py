@@ -2,26 +2,26 @@
 
 import numpy as np
 import pytest
-from helpers.image_files import names, photos, refused, save
+from helpers.image_files import assert_loading_refused, image_names, save_image, write_noise_images
 
 from caudex import data
 
 
 @pytest.fixture
-def pile(tmp_path, noise):
-    return photos(tmp_path / "pile", noise, unlabelled=6) / "unlabelled"
+def unlabelled_folder(tmp_path, rng):
+    return write_noise_images(tmp_path / "pile", rng, unlabelled=6) / "unlabelled"
 
 
-def write(path, text, encoding="utf-8"):
+def write_text(path, text, encoding="utf-8"):
     path.write_bytes(text.encode(encoding))
     return str(path)
 
 
-def test_a_table_labels_some_and_the_rest_is_unlabelled(pile, tmp_path):
-    few = write(tmp_path / "few.csv", "path,label\n003.png,dog\n000.png, cat\n\n./003.png,dog\n004.png,\n")
-    split = data.load_images(str(pile), labels=few)
+def test_a_table_labels_some_and_the_rest_is_unlabelled(unlabelled_folder, tmp_path):
+    few = write_text(tmp_path / "few.csv", "path,label\n003.png,dog\n000.png, cat\n\n./003.png,dog\n004.png,\n")
+    split = data.load_images(str(unlabelled_folder), labels=few)
     assert split.labelled.classes == ("cat", "dog")
-    assert [(name[-7:], label) for name, label in zip(names(split.labelled), split.labelled.labels.tolist())] == [
+    assert [(name[-7:], label) for name, label in zip(image_names(split.labelled), split.labelled.labels.tolist())] == [
         ("000.png", 0),
         ("003.png", 1),
     ]
@@ -29,31 +29,37 @@ def test_a_table_labels_some_and_the_rest_is_unlabelled(pile, tmp_path):
     assert split.labelled.columns == {}
 
 
-def test_a_table_may_lie_beside_its_pictures_or_name_others(pile, tmp_path, noise):
-    save(tmp_path / "far.png", noise.integers(0, 256, (8, 8), dtype=np.uint8))
-    inside = write(pile / "few.csv", f"\ufeffpath;label\n000.png;a\n001.png;b\n{tmp_path / 'far.png'};b\n")
+def test_a_table_may_lie_beside_its_pictures_or_name_others(unlabelled_folder, tmp_path, rng):
+    save_image(tmp_path / "far.png", rng.integers(0, 256, (8, 8), dtype=np.uint8))
+    inside = write_text(
+        unlabelled_folder / "few.csv", f"\ufeffpath;label\n000.png;a\n001.png;b\n{tmp_path / 'far.png'};b\n"
+    )
     split = data.load_images(inside)
     assert (len(split.labelled), len(split.unlabelled)) == (3, 4)
-    beside = write(tmp_path / "few.csv", f"path,label\n{pile.parent.name}/unlabelled/000.png,a\nfar.png,b\n")
-    assert names(data.load_images(str(pile), labels=beside).labelled)[0] == str(pile / "000.png")
+    beside = write_text(
+        tmp_path / "few.csv", f"path,label\n{unlabelled_folder.parent.name}/unlabelled/000.png,a\nfar.png,b\n"
+    )
+    assert image_names(data.load_images(str(unlabelled_folder), labels=beside).labelled)[0] == str(
+        unlabelled_folder / "000.png"
+    )
 
 
-def test_several_columns_of_labels(pile, tmp_path):
+def test_several_columns_of_labels(unlabelled_folder, tmp_path):
     text = "species,path,colour\ncat,000.png,red\ndog,001.png,blue\ncat,002.png,\n,003.png,blue\n"
-    split = data.load_images(str(pile), labels=write(tmp_path / "few.csv", text))
+    split = data.load_images(str(unlabelled_folder), labels=write_text(tmp_path / "few.csv", text))
     assert split.labelled.classes == ("cat", "dog")
     assert split.labelled.columns["colour"][0].tolist() == [1, 0, -1]
     assert split.labelled.columns["colour"][1] == ("blue", "red")
     assert split.labelled.columns["species"][0].tolist() == [0, 1, 0]
 
 
-def test_a_test_folder_beside_a_table(pile, tmp_path, noise):
-    photos(pile, noise, test={"cat": 2, "dog": 1})
-    few = write(tmp_path / "few.csv", "path,label,colour\n000.png,cat,red\n001.png,dog,blue\n")
-    split = data.load_images(str(pile), labels=few)
+def test_a_test_folder_beside_a_table(unlabelled_folder, tmp_path, rng):
+    write_noise_images(unlabelled_folder, rng, test={"cat": 2, "dog": 1})
+    few = write_text(tmp_path / "few.csv", "path,label,colour\n000.png,cat,red\n001.png,dog,blue\n")
+    split = data.load_images(str(unlabelled_folder), labels=few)
     assert (len(split.labelled), len(split.unlabelled), split.test.labels.tolist()) == (2, 4, [0, 0, 1])
-    few = write(tmp_path / "few.csv", "path,label\n000.png,cat\ntest/dog/000.png,dog\n")
-    split = data.load_images(str(pile), labels=few)
+    few = write_text(tmp_path / "few.csv", "path,label\n000.png,cat\ntest/dog/000.png,dog\n")
+    split = data.load_images(str(unlabelled_folder), labels=few)
     assert (len(split.labelled), len(split.unlabelled), len(split.test)) == (2, 7, 0)
 
 
@@ -71,10 +77,14 @@ def test_a_test_folder_beside_a_table(pile, tmp_path, noise):
         ("path,label\n", "no label"),
     ],
 )
-def test_tables_that_are_refused(pile, tmp_path, text, words):
-    refused(words, pile, labels=write(tmp_path / "few.csv", text))
+def test_tables_that_are_refused(unlabelled_folder, tmp_path, text, words):
+    assert_loading_refused(words, unlabelled_folder, labels=write_text(tmp_path / "few.csv", text))
 
 
-def test_a_table_in_another_encoding_or_not_there(pile, tmp_path):
-    refused("is not UTF-8 (byte 18)", pile, labels=write(tmp_path / "few.csv", "path,label\n000.pngä,a", "latin-1"))
-    refused("none.csv is not there", pile, labels=str(tmp_path / "none.csv"))
+def test_a_table_in_another_encoding_or_not_there(unlabelled_folder, tmp_path):
+    assert_loading_refused(
+        "is not UTF-8 (byte 18)",
+        unlabelled_folder,
+        labels=write_text(tmp_path / "few.csv", "path,label\n000.pngä,a", "latin-1"),
+    )
+    assert_loading_refused("none.csv is not there", unlabelled_folder, labels=str(tmp_path / "none.csv"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.image_files import names, photos, refused, save
+from helpers.image_files import assert_loading_refused, image_names, save_image, write_noise_images
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image
@@ -25,7 +25,7 @@ def test_exif_rotation_is_applied(tmp_path):
     pixels[:4] = 255  # white above
     exif = Image.Exif()
     exif[274] = 6  # to be turned a quarter clockwise: white on the right
-    path = save(tmp_path / "turned.png", pixels, exif=exif)
+    path = save_image(tmp_path / "turned.png", pixels, exif=exif)
     turned = decode(str(path), (1, 8, 8))[0]
     assert (turned[:, 4:] == 255).all()
     assert (turned[:, :4] == 0).all()
@@ -42,8 +42,8 @@ def test_see_through_parts_become_white(tmp_path, mode):
 
 def test_sixteen_bits_palette_and_bilevel(tmp_path):
     ramp = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040
-    assert np.array_equal(decode(str(save(tmp_path / "16.png", ramp)), (1, 8, 8))[0], (ramp / 257).round())
-    assert np.array_equal(decode(str(save(tmp_path / "16.tif", ramp)), (1, 8, 8))[0], (ramp / 257).round())
+    assert np.array_equal(decode(str(save_image(tmp_path / "16.png", ramp)), (1, 8, 8))[0], (ramp / 257).round())
+    assert np.array_equal(decode(str(save_image(tmp_path / "16.tif", ramp)), (1, 8, 8))[0], (ramp / 257).round())
     Image.fromarray(ramp > 30_000).save(tmp_path / "1.png")
     assert np.array_equal(decode(str(tmp_path / "1.png"), (1, 8, 8))[0], (ramp > 30_000) * 255)
     colours = np.zeros((8, 8, 3), dtype=np.uint8)
@@ -62,8 +62,8 @@ def test_the_first_frame_of_an_animation(tmp_path):
 
 def test_the_centre_is_cut_out_of_what_is_not_square(tmp_path):
     stripes = np.repeat(np.uint8([10, 100, 200]), 8)[None].repeat(8, 0)  # 8 x 24: three squares
-    assert (decode(str(save(tmp_path / "wide.png", stripes)), (1, 8, 8)) == 100).all()
-    assert (decode(str(save(tmp_path / "high.png", stripes.T.copy())), (1, 8, 8)) == 100).all()
+    assert (decode(str(save_image(tmp_path / "wide.png", stripes)), (1, 8, 8)) == 100).all()
+    assert (decode(str(save_image(tmp_path / "high.png", stripes.T.copy())), (1, 8, 8)) == 100).all()
 
 
 def test_how_much_was_cut_away_is_told(tmp_path):
@@ -71,7 +71,7 @@ def test_how_much_was_cut_away_is_told(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (12, 400, 20), np.uint8)
     sides = {"long.png": (400, 20), "photo.png": (30, 20), "film.png": (32, 20), "square.png": (20, 20)}
     for name, (height, width) in sides.items():
-        save(tmp_path / "labelled" / name[0] / name, noise[len(name), :height, :width])
+        save_image(tmp_path / "labelled" / name[0] / name, noise[len(name), :height, :width])
     split = data.load_images(str(tmp_path))
     told = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cut.tolist()))
     assert told == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
@@ -85,7 +85,7 @@ def test_how_much_was_cut_away_is_told(tmp_path):
 
 def test_shrinking_does_not_alias(tmp_path):
     board = np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255  # a chessboard of single pixels: grey from afar
-    shrunk = decode(str(save(tmp_path / "board.png", board)), (1, 8, 8))
+    shrunk = decode(str(save_image(tmp_path / "board.png", board)), (1, 8, 8))
     assert abs(shrunk.astype(int) - 127).max() < 10
 
 
@@ -103,16 +103,16 @@ def test_one_colour_stays_one_colour_at_any_size_and_in_any_mode(width, height, 
     assert decode(image, (channels, size, size + 3)).shape == (channels, size, size + 3)
 
 
-def test_size_and_channels_are_chosen_from_the_files(tmp_path, noise):
-    grey = noise.integers(0, 256, (28, 28), dtype=np.uint8)
+def test_size_and_channels_are_chosen_from_the_files(tmp_path, rng):
+    grey = rng.integers(0, 256, (28, 28), dtype=np.uint8)
     for i in range(3):
-        save(tmp_path / f"{'ab'[i % 2]}/{i}.png", np.roll(grey, i))
-    save(tmp_path / "a/rgb.png", np.stack([grey[::-1]] * 3, axis=2))  # grey, though stored as colour
+        save_image(tmp_path / f"{'ab'[i % 2]}/{i}.png", np.roll(grey, i))
+    save_image(tmp_path / "a/rgb.png", np.stack([grey[::-1]] * 3, axis=2))  # grey, though stored as colour
     assert data.load_images(str(tmp_path)).labelled.shape == (1, 28, 28)
-    save(tmp_path / "b/colour.png", noise.integers(0, 256, (20, 50, 3), dtype=np.uint8))
+    save_image(tmp_path / "b/colour.png", rng.integers(0, 256, (20, 50, 3), dtype=np.uint8))
     assert data.load_images(str(tmp_path)).labelled.shape == (3, 28, 28)  # the median shorter side
     for i in range(9):
-        save(tmp_path / f"b/large{i}.png", noise.integers(0, 256, (200, 100), dtype=np.uint8))
+        save_image(tmp_path / f"b/large{i}.png", rng.integers(0, 256, (200, 100), dtype=np.uint8))
     assert data.load_images(str(tmp_path)).labelled.shape == (3, 32, 32)
     assert data.load_images(str(tmp_path), size=12).labelled.shape == (3, 12, 12)
 
@@ -120,22 +120,22 @@ def test_size_and_channels_are_chosen_from_the_files(tmp_path, noise):
 # -- what cannot be read -------------------------------------------------------------------------------------------
 
 
-def spoil(folder, noise):
+def write_broken_images(folder, rng):
     """Five files that cannot be read."""
-    image = noise.integers(0, 256, (60, 60, 3), dtype=np.uint8)
-    save(folder / "zz-cut.jpg", image)
+    image = rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    save_image(folder / "zz-cut.jpg", image)
     (folder / "zz-cut.jpg").write_bytes((folder / "zz-cut.jpg").read_bytes()[:900])
     (folder / "zz-empty.png").touch()
     (folder / "zz-text.png").write_text("hello")
-    save(folder / "zz-tiny.png", image[:1, :1])
+    save_image(folder / "zz-tiny.png", image[:1, :1])
     Image.new("1", (20_000, 20_000)).save(folder / "zz-bomb.png")
 
 
 @pytest.mark.parametrize("limit", [10**9, 8 * 8 * 100])
-def test_broken_pictures_are_left_out_and_told(tmp_path, noise, monkeypatch, limit):
+def test_broken_pictures_are_left_out_and_told(tmp_path, rng, monkeypatch, limit):
     monkeypatch.setattr(loading, "MEMORY_LIMIT", limit)
-    root = photos(tmp_path, noise, {"a": 30, "b": 20}, unlabelled=100)
-    spoil(root / "labelled/b", noise)
+    root = write_noise_images(tmp_path, rng, {"a": 30, "b": 20}, unlabelled=100)
+    write_broken_images(root / "labelled/b", rng)
     split = data.load_images(str(root), size=8, test_share=0)
     assert split.labelled.labels.bincount().tolist() == [30, 20]
     assert split.labelled.in_memory
@@ -149,26 +149,26 @@ def test_broken_pictures_are_left_out_and_told(tmp_path, noise, monkeypatch, lim
     assert reasons["zz-tiny.png"] == "1 x 1 pixels; a side needs at least 4"
 
 
-def test_more_than_a_twentieth_broken_is_refused(tmp_path, noise):
-    root = photos(tmp_path, noise, {"a": 40, "b": 40})
-    spoil(root / "labelled/b", noise)
-    said = refused("5 of 85 images cannot be read, more than 5%; the first is", root)
+def test_more_than_a_twentieth_broken_is_refused(tmp_path, rng):
+    root = write_noise_images(tmp_path, rng, {"a": 40, "b": 40})
+    write_broken_images(root / "labelled/b", rng)
+    said = assert_loading_refused("5 of 85 images cannot be read, more than 5%; the first is", root)
     assert "zz-bomb.png" in said
     for path in (root / "labelled").rglob("0*.png"):
         path.write_text("hello")
-    refused("can be read", root)
+    assert_loading_refused("can be read", root)
 
 
-def test_a_class_that_was_all_broken_is_refused(tmp_path, noise):
-    root = photos(tmp_path, noise, {"a": 50, "b": 1})
+def test_a_class_that_was_all_broken_is_refused(tmp_path, rng):
+    root = write_noise_images(tmp_path, rng, {"a": 50, "b": 1})
     (root / "labelled/b/000.png").write_text("hello")
-    refused("Class 'b' has no readable labelled image", root)
+    assert_loading_refused("Class 'b' has no readable labelled image", root)
 
 
-def test_a_bomb_that_pillow_only_warns_of_is_left_out(tmp_path, noise, monkeypatch, recwarn):
+def test_a_bomb_that_pillow_only_warns_of_is_left_out(tmp_path, rng, monkeypatch, recwarn):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    root = photos(tmp_path, noise, {"a": 20, "b": 20})
-    save(root / "labelled/a/large.png", noise.integers(0, 256, (12, 12), dtype=np.uint8))
+    root = write_noise_images(tmp_path, rng, {"a": 20, "b": 20})
+    save_image(root / "labelled/a/large.png", rng.integers(0, 256, (12, 12), dtype=np.uint8))
     assert [reason for _, reason in data.load_images(str(root)).skipped] == ["over 100 pixels, a decompression bomb?"]
     assert not [each for each in recwarn if issubclass(each.category, Image.DecompressionBombWarning)]
 
@@ -176,8 +176,8 @@ def test_a_bomb_that_pillow_only_warns_of_is_left_out(tmp_path, noise, monkeypat
 # -- decoded on demand ---------------------------------------------------------------------------------------------
 
 
-def test_a_large_set_is_decoded_on_demand_to_the_same_pixels(tmp_path, noise, monkeypatch):
-    root = photos(tmp_path, noise, {"a": 20, "b": 20}, unlabelled=60)
+def test_a_large_set_is_decoded_on_demand_to_the_same_pixels(tmp_path, rng, monkeypatch):
+    root = write_noise_images(tmp_path, rng, {"a": 20, "b": 20}, unlabelled=60)
     whole = data.load_images(str(root), labels_per_class=3)
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 8 * 8 * 50)
     stream = data.load_images(str(root), labels_per_class=3)
@@ -186,20 +186,20 @@ def test_a_large_set_is_decoded_on_demand_to_the_same_pixels(tmp_path, noise, mo
     assert stream.test.in_memory
     for part in ("labelled", "unlabelled", "test"):
         one, other = getattr(whole, part), getattr(stream, part)
-        assert names(one) == names(other)
+        assert image_names(one) == image_names(other)
         assert torch.equal(one.labels, other.labels)
         assert torch.equal(one.fetch(slice(None)), other.fetch(slice(None)))
         assert one.hashes() == other.hashes()
 
 
-def test_a_stream_goes_to_worker_processes(tmp_path, noise, monkeypatch):
+def test_a_stream_goes_to_worker_processes(tmp_path, rng, monkeypatch):
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 100)
-    many = data.load_images(str(photos(tmp_path, noise, {"a": 1, "b": 1}, unlabelled=9))).unlabelled
+    many = data.load_images(str(write_noise_images(tmp_path, rng, {"a": 1, "b": 1}, unlabelled=9))).unlabelled
     assert torch.equal(pickle.loads(pickle.dumps(many)).fetch([8, 2]), many.fetch([8, 2]))
 
 
-def test_a_stream_marks_what_it_cannot_read(tmp_path, noise, monkeypatch):
-    root = photos(tmp_path, noise, {"a": 20, "b": 20}, unlabelled=60)
+def test_a_stream_marks_what_it_cannot_read(tmp_path, rng, monkeypatch):
+    root = write_noise_images(tmp_path, rng, {"a": 20, "b": 20}, unlabelled=60)
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 8 * 8 * 50)
     many = data.load_images(str(root)).unlabelled
     for i in range(5):

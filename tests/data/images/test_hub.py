@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from helpers.image_files import refused
+from helpers.image_files import assert_loading_refused
 from PIL import Image
 
 from caudex.core.errors import CaudexError
@@ -26,7 +26,7 @@ Feature = type("Image", (), {})
 
 
 @dataclass
-class Rows:
+class HubRows:
     """As much of `datasets.Dataset` as is used: features, len, a row by number, a column by name."""
 
     images: list
@@ -47,12 +47,16 @@ class Rows:
         return {"id": key, "image": Image.open(stream), "label": self.labels[key]}
 
 
-def rows(noise, labels):
-    return Rows([Image.fromarray(noise.integers(0, 256, (9, 9), dtype=np.uint8)) for _ in labels], labels)
+def image_rows(rng, labels):
+    return HubRows([Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8)) for _ in labels], labels)
 
 
-def test_a_data_set_of_the_hub(noise):
-    splits = {"validation": rows(noise, [1, 0]), "train": rows(noise, [0, 1, 1, None]), "test": rows(noise, [-1, -1])}
+def test_a_data_set_of_the_hub(rng):
+    splits = {
+        "validation": image_rows(rng, [1, 0]),
+        "train": image_rows(rng, [0, 1, 1, None]),
+        "test": image_rows(rng, [-1, -1]),
+    }
     found = hub.of_splits(splits, "hf:pets", 9)
     whole = found.everything
     assert (whole.classes, whole.labels.tolist()) == (("cat", "dog"), [0, 1, 1, -1, 1, 0])
@@ -62,8 +66,8 @@ def test_a_data_set_of_the_hub(noise):
     assert np.array_equal(whole.fetch([5])[0, 0], np.asarray(splits["validation"].images[1]))
 
 
-def test_broken_pictures_of_the_hub_and_of_large_sets(noise, monkeypatch):
-    train = rows(noise, [0, 1] * 20)
+def test_broken_pictures_of_the_hub_and_of_large_sets(rng, monkeypatch):
+    train = image_rows(rng, [0, 1] * 20)
     train.images[7] = None
     found = hub.of_splits({"train": train}, "hf:pets", 0)
     assert (len(found.everything), found.skipped, found.test) == (39, [("hf:pets/train/7", "broken")], None)
@@ -74,9 +78,9 @@ def test_broken_pictures_of_the_hub_and_of_large_sets(noise, monkeypatch):
     assert whole.readable([6, 7]).tolist() == [True, False]
 
 
-def test_the_hub_without_the_extra_or_without_pictures(noise, monkeypatch):
+def test_the_hub_without_the_extra_or_without_pictures(rng, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    refused("pip install 'caudex[hub]'", "hf:mnist")
-    monkeypatch.setattr(Rows, "features", {"text": Value()})
+    assert_loading_refused("pip install 'caudex[hub]'", "hf:mnist")
+    monkeypatch.setattr(HubRows, "features", {"text": Value()})
     with pytest.raises(CaudexError, match="columns text; it needs"):
-        hub.of_splits({"train": rows(noise, [0])}, "hf:texts", 0)
+        hub.of_splits({"train": image_rows(rng, [0])}, "hf:texts", 0)

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from helpers.image_files import names
-from helpers.probing import of
+from helpers.image_files import image_names
+from helpers.probing import image_set
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -21,7 +21,7 @@ def test_a_part_of_a_part_is_the_part_and_copies_nothing(draw):
     truth = [first[i] for i in second]
     assert part.store is store
     assert part.fetch(slice(None)).flatten().tolist() == truth
-    assert names(part) == [f"p{i}" for i in truth]
+    assert image_names(part) == [f"p{i}" for i in truth]
     assert part.labels.tolist() == [i % 3 for i in truth]
     assert part.columns["size"][0].tolist() == [i % 2 for i in truth]
     assert (part.in_memory, len(part), part.shape) == (True, len(truth), (1, 1, 1))
@@ -36,7 +36,7 @@ def test_equal_pictures_have_equal_hashes():
 
 @pytest.mark.parametrize(("count", "most"), [(10, 10), (10, 50), (100, 7), (101, 100), (5000, 4999), (60_001, 10_000)])
 def test_some_are_spread_evenly_from_the_first_to_the_last(count, most):
-    images = of(torch.zeros(count, 1, 1, 1, dtype=torch.uint8), torch.arange(count))
+    images = image_set(torch.zeros(count, 1, 1, 1, dtype=torch.uint8), torch.arange(count))
     chosen = images.some(most).labels
     assert len(chosen) == min(count, most) and chosen[0] == 0 and chosen[-1] == count - 1
     gaps = chosen.diff()
@@ -45,5 +45,5 @@ def test_some_are_spread_evenly_from_the_first_to_the_last(count, most):
 
 def test_some_of_files_that_lie_class_by_class_are_of_all_classes():
     labels = torch.arange(10).repeat_interleave(100)
-    counts = torch.bincount(of(torch.zeros(1000, 1, 1, 1, dtype=torch.uint8), labels).some(100).labels)
+    counts = torch.bincount(image_set(torch.zeros(1000, 1, 1, 1, dtype=torch.uint8), labels).some(100).labels)
     assert counts.min() >= 9 and counts.max() <= 11

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from helpers.image_files import names, photos, refused, save
+from helpers.image_files import assert_loading_refused, image_names, save_image, write_noise_images
 
 from caudex import data
 from caudex.core.errors import CaudexError
@@ -20,12 +20,12 @@ def test_digits_have_a_fixed_test_and_hide_the_labels_that_were_not_drawn():
     one, other = (data.load_images("digits", labels_per_class=10, size=8, seed=seed) for seed in (0, 1))
     assert (len(one.labelled), len(one.unlabelled), len(one.test)) == (100, 1247, 450)
     assert one.labelled.shape == (1, 8, 8)
-    assert names(one.test) == names(other.test)
-    assert names(one.labelled) != names(other.labelled)
+    assert image_names(one.test) == image_names(other.test)
+    assert image_names(one.labelled) != image_names(other.labelled)
     assert one.labelled.labels.bincount().tolist() == [10] * 10
     assert one.unlabelled.labels.unique().tolist() == [-1]
-    assert not set(names(one.labelled)) & set(names(one.test))
-    assert not set(names(one.unlabelled)) & set(names(one.labelled) + names(one.test))
+    assert not set(image_names(one.labelled)) & set(image_names(one.test))
+    assert not set(image_names(one.unlabelled)) & set(image_names(one.labelled) + image_names(one.test))
     number = int(one.unlabelled.name(3).split("/")[1])
     from sklearn.datasets import load_digits
 
@@ -44,23 +44,23 @@ def test_fashion_mnist_has_its_official_test_first_picture_an_ankle_boot():
 
 def test_a_missing_fashion_mnist_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(arrays, "FASHION", tmp_path / "none")
-    refused("apt install dataset-fashion-mnist", "fashion-mnist")
+    assert_loading_refused("apt install dataset-fashion-mnist", "fashion-mnist")
 
 
-def test_tiny_pictures_are_enlarged_whole(tmp_path, noise):
+def test_tiny_pictures_are_enlarged_whole(tmp_path, rng):
     assert data.load_images("digits").test.shape == (1, 16, 16)
-    np.savez(tmp_path / "wide.npz", x=noise.integers(0, 256, (4, 8, 12), dtype=np.uint8), y=[0, 1, 0, 1])
+    np.savez(tmp_path / "wide.npz", x=rng.integers(0, 256, (4, 8, 12), dtype=np.uint8), y=[0, 1, 0, 1])
     assert data.load_images(str(tmp_path / "wide.npz")).labelled.shape == (1, 16, 24)
-    root = photos(tmp_path / "photos", noise, {"cat": 2, "dog": 2})
+    root = write_noise_images(tmp_path / "photos", rng, {"cat": 2, "dog": 2})
     assert data.load_images(str(root)).labelled.shape == (1, 16, 16)
 
 
 # -- predict -------------------------------------------------------------------------------------------------------
 
 
-def test_read_takes_files_and_folders_in_order(tmp_path, noise):
-    colour = noise.integers(0, 256, (30, 20, 3), dtype=np.uint8)
-    first, last = save(tmp_path / "z.png", colour), save(tmp_path / "more/deep/b.png", colour)
+def test_read_takes_files_and_folders_in_order(tmp_path, rng):
+    colour = rng.integers(0, 256, (30, 20, 3), dtype=np.uint8)
+    first, last = save_image(tmp_path / "z.png", colour), save_image(tmp_path / "more/deep/b.png", colour)
     (tmp_path / "more/a.png").write_text("hello")
     given = [str(first), str(tmp_path / "more")]
     assert data.image_files(given) == [str(first), str(tmp_path / "more/a.png"), str(last)]

@@ -2,7 +2,7 @@
 
 import os
 
-from helpers.image_files import names, photos
+from helpers.image_files import image_names, write_noise_images
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -20,18 +20,18 @@ def test_paths_come_out_as_they_went_in(given):
     assert all(paths[i].encode() for i in range(len(given)))
 
 
-def test_names_that_are_not_utf8_are_read(tmp_path, noise):
-    root = photos(tmp_path, noise, {"a": 2, "b": 2})
+def test_names_that_are_not_utf8_are_read(tmp_path, rng):
+    root = write_noise_images(tmp_path, rng, {"a": 2, "b": 2})
     (root / "labelled/a/000.png").rename(root / "labelled/a" / os.fsdecode(b"\xff.png"))
     split = data.load_images(str(root))
     assert len(split.labelled) == 4
-    assert "\N{REPLACEMENT CHARACTER}.png" in names(split.labelled)[1]
+    assert "\N{REPLACEMENT CHARACTER}.png" in image_names(split.labelled)[1]
 
 
 # -- cost ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_folder_is_walked_without_a_string_for_each_file(tmp_path, noise):
+def test_a_folder_is_walked_without_a_string_for_each_file(tmp_path, rng):
     for i in range(300):
         (tmp_path / f"{i:06}.png").touch()
     paths = Paths(tmp_path)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from helpers.comparison import tensors_equal
 from pytest import approx
 from sklearn.linear_model import LogisticRegression
 
@@ -40,13 +41,13 @@ def one_scene(solids, pitch=0.0, facing=0.0):
     return Layout(*numbers, centres, halves, there, torch.tensor([[0.0, 1.0, 0.0]]))
 
 
-def seen(layout):
+def cast_labels(layout):
     """Depth and segments, [H, W], of one scene."""
     depth, surfaces = cast(layout, *camera(layout, SIDE))
     return depth.view(SIDE, SIDE), kinds(surfaces).view(SIDE, SIDE)
 
 
-def arranged(count=20):
+def cast_random_scenes(count=20):
     layout = arrange(Draw(0, 0, torch.arange(count)))
     eye, rays = camera(layout, 24)
     depth, surfaces = cast(layout, eye, rays)
@@ -58,7 +59,7 @@ def arranged(count=20):
 
 @pytest.mark.parametrize("place, name", [(SPHERE, "sphere"), (BOX, "box"), (CYLINDER, "cylinder")])
 def test_what_stands_straight_ahead_begins_half_its_size_before_its_centre(place, name):
-    depth, segments = seen(one_scene({place: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))
+    depth, segments = cast_labels(one_scene({place: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))
     assert depth[16, 16] == approx(4.5, abs=1e-5)
     assert segments[16, 16] == SEGMENTS.index(name)
     assert segments[0, 0] == SEGMENTS.index("wall")
@@ -67,20 +68,20 @@ def test_what_stands_straight_ahead_begins_half_its_size_before_its_centre(place
 
 def test_silhouettes_are_those_of_the_shapes():
     # half a metre at 4.5 m is 0.111; a pixel is 1 / 33 wide: 3.67 pixels to each side of the middle
-    square = seen(one_scene({BOX: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))[1] == SEGMENTS.index("box")
+    square = cast_labels(one_scene({BOX: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))[1] == SEGMENTS.index("box")
     assert torch.equal(square.nonzero().amin(0), torch.tensor([13, 13]))
     assert square[13:20, 13:20].all() and square.sum() == 49
     # the tangent cone of the sphere: tan(asin(0.5 / 5)) = 0.1005, 3.317 pixels; of 37 pixels the middle lies within
-    disc = seen(one_scene({SPHERE: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))[1] == SEGMENTS.index("sphere")
+    disc = cast_labels(one_scene({SPHERE: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))[1] == SEGMENTS.index("sphere")
     away = torch.arange(SIDE) - 16
     assert torch.equal(disc, away[:, None] ** 2 + away**2 < 3.317**2)
     # seen from the side a cylinder has the sphere's width at its lids and in its middle
-    post = seen(one_scene({CYLINDER: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))[1] == SEGMENTS.index("cylinder")
+    post = cast_labels(one_scene({CYLINDER: ((0.0, 1.0, 5.0), (0.5, 0.5, 0.5))}))[1] == SEGMENTS.index("cylinder")
     assert post[13:20, 13:20].all() and post.any(0).sum() == 7
 
 
 def test_the_ground_is_as_far_as_the_height_of_the_camera_says():
-    depth, segments = seen(one_scene({}))
+    depth, segments = cast_labels(one_scene({}))
     for row in range(20, 33):
         down = VIEW * ((row + 0.5) * 2 / SIDE - 1)
         assert depth[row].tolist() == approx([min(1 / down, 10)] * SIDE, rel=1e-4)
@@ -89,12 +90,12 @@ def test_the_ground_is_as_far_as_the_height_of_the_camera_says():
 
 
 def test_a_camera_that_looks_down_sees_the_ground_before_its_feet():
-    depth, _ = seen(one_scene({}, pitch=math.radians(45)))
+    depth, _ = cast_labels(one_scene({}, pitch=math.radians(45)))
     assert depth[16, 16] == approx(math.sqrt(2), rel=1e-5)  # straight ahead, from a height of one
 
 
 def test_a_wall_that_is_turned_away_is_nearer_on_one_side():
-    depth, _ = seen(one_scene({}, facing=0.3))
+    depth, _ = cast_labels(one_scene({}, facing=0.3))
     right = VIEW * (32.5 * 2 / SIDE - 1)
     assert depth[0, 16] == approx(10 / math.cos(0.3), rel=1e-5)
     assert depth[0, 32] == approx(10 / (math.cos(0.3) + right * math.sin(0.3)), rel=1e-5)
@@ -104,10 +105,10 @@ def test_a_wall_that_is_turned_away_is_nearer_on_one_side():
 @pytest.mark.parametrize("near, far", [(SPHERE, CYLINDER), (CYLINDER, SPHERE), (BOX, BOX + 1), (BOX + 1, BOX)])
 def test_what_is_nearer_hides_what_is_farther(near, far):
     solids = {near: ((0.0, 1.0, 3.0), (0.5, 0.5, 0.5)), far: ((0.0, 1.0, 7.0), (0.6, 0.6, 0.6))}
-    depth, segments = seen(one_scene(solids))
+    depth, segments = cast_labels(one_scene(solids))
     assert depth[16, 16] == approx(2.5, abs=1e-5)
     assert segments[16, 16] == kinds(torch.tensor(2 + near))
-    depth, segments = seen(one_scene({far: solids[far]}))
+    depth, segments = cast_labels(one_scene({far: solids[far]}))
     assert depth[16, 16] == approx(6.4, abs=1e-5)
     assert segments[16, 16] == kinds(torch.tensor(2 + far))
 
@@ -115,18 +116,19 @@ def test_what_is_nearer_hides_what_is_farther(near, far):
 def test_what_stands_nearer_is_larger_and_lower():
     for place in (SPHERE, BOX, CYLINDER):
         near, far = (
-            seen(one_scene({place: ((0.0, 0.5, z), (0.5, 0.5, 0.5))}))[1].eq(2 + place // 2).nonzero() for z in (3.0, 6)
+            cast_labels(one_scene({place: ((0.0, 0.5, z), (0.5, 0.5, 0.5))}))[1].eq(2 + place // 2).nonzero()
+            for z in (3.0, 6)
         )
         assert len(near) > 2 * len(far)
         assert near[:, 0].float().mean() > far[:, 0].float().mean() + 1
 
 
 def test_what_is_behind_the_camera_is_not_seen():
-    assert set(seen(one_scene({SPHERE: ((0.0, 1.0, -5.0), (0.5, 0.5, 0.5))}))[1].unique().tolist()) == {0, 1}
+    assert set(cast_labels(one_scene({SPHERE: ((0.0, 1.0, -5.0), (0.5, 0.5, 0.5))}))[1].unique().tolist()) == {0, 1}
 
 
 def test_every_pixel_lies_on_the_surface_that_it_shows_and_on_none_behind_another():
-    layout, _, depth, surfaces, points = arranged()
+    layout, _, depth, surfaces, points = cast_random_scenes()
     local = (points[:, None] - layout.centres[..., None]) / layout.halves[..., None]  # [S, 6, 3, P]
     beside = local[..., ::2, :].norm(dim=-2)
     sizes = [
@@ -148,7 +150,7 @@ def test_every_pixel_lies_on_the_surface_that_it_shows_and_on_none_behind_anothe
 
 
 def test_surfaces_that_are_seen_look_towards_the_camera():
-    layout, rays, _, surfaces, points = arranged()
+    layout, rays, _, surfaces, points = cast_random_scenes()
     normal = normals(layout, points, surfaces)
     assert torch.allclose(normal.norm(dim=1), torch.ones(()))
     assert (normal * rays).sum(1).max() < 1e-3
@@ -174,15 +176,11 @@ def test_what_is_below_a_solid_lies_in_its_shadow():
 # -- scenes --------------------------------------------------------------------------------------------------------
 
 
-def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
-
-
 def test_a_scene_does_not_depend_on_how_many_are_made():
     many = load_scenes(70, side=16)
-    assert same(load_scenes(33, side=16), (each[:33] for each in many))
-    assert same(load_scenes(3, side=16, first=40), (each[40:43] for each in many))
-    assert same(load_scenes(1, side=16, first=69), (each[69:] for each in many))
+    assert tensors_equal(load_scenes(33, side=16), (each[:33] for each in many))
+    assert tensors_equal(load_scenes(3, side=16, first=40), (each[40:43] for each in many))
+    assert tensors_equal(load_scenes(1, side=16, first=69), (each[69:] for each in many))
     assert not torch.equal(load_scenes(33, side=16, seed=1).images, many.images[:33])
 
 
@@ -253,4 +251,4 @@ def test_a_source_goes_on_exactly_where_it_was(before, ahead):
     for _ in range(ahead):
         next(again)
     again.load_state_dict(source.state_dict())
-    assert all(same(next(source), next(again)) for _ in range(4))
+    assert all(tensors_equal(next(source), next(again)) for _ in range(4))

@@ -1,7 +1,7 @@
 """Draws of few labels, and what is held out: each class in its proportion."""
 
 import torch
-from helpers.image_files import names
+from helpers.image_files import image_names
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -10,7 +10,7 @@ from caudex.data.images.splits import per_class, shares, stratified
 
 
 def test_a_draw_of_few_lies_within_the_draw_of_more():
-    four, ten = (set(names(data.load_images("digits", labels_per_class=n, seed=5).labelled)) for n in (4, 10))
+    four, ten = (set(image_names(data.load_images("digits", labels_per_class=n, seed=5).labelled)) for n in (4, 10))
     assert four < ten
 
 

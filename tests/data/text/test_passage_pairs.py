@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 import torch
-from helpers.texts import characters, numbered, sentence_stream, wordpiece
+from helpers.texts import character_tokenizer, numbered_stream, sentence_stream, wordpiece_tokenizer
 
 from caudex.core.errors import CaudexError
 from caudex.data.text.passage_pairs import PairBatches
 from caudex.data.text.token_stream import Stream
 
 
-def found_in(document, passage):
+def find_passage(document, passage):
     """All places of the passage in the document."""
     windows = np.lib.stride_tricks.sliding_window_view(document, len(passage)) if len(passage) <= len(document) else []
     return [place for place, window in enumerate(windows) if np.array_equal(window, passage)]
 
 
-def taken_apart(batch, row, tokenizer):
+def split_pair(batch, row, tokenizer):
     tokens, segments = batch.tokens[row].numpy(), batch.segments[row].numpy()
     length, seps = int(batch.lengths[row]), np.flatnonzero(batch.tokens[row].numpy() == tokenizer.sep)
     assert tokens[0] == tokenizer.cls and len(seps) == 2 and seps[1] == length - 1
@@ -26,22 +26,22 @@ def taken_apart(batch, row, tokenizer):
 
 
 def test_b_follows_a_or_is_from_another_document():
-    whole, tokenizer = sentence_stream(20), wordpiece()
+    whole, tokenizer = sentence_stream(20), wordpiece_tokenizer()
     source = PairBatches(whole, 10, 48, seed=1)
     stop = tokenizer.encode(".")[0]
     bodies, random = [whole.document(i)[:-1] for i in range(20)], []
     for _ in range(40):
         batch = next(source)
         for row in range(10):
-            a, b = taken_apart(batch, row, tokenizer)
+            a, b = split_pair(batch, row, tokenizer)
             document = int(np.searchsorted(source.firsts, batch.index[row], "right")) - 1
-            places = found_in(bodies[document], a)
+            places = find_passage(bodies[document], a)
             assert places and a[-1] == stop and b[-1] == stop
             assert any(place == 0 or bodies[document][place - 1] == stop for place in places)
             follows = any(np.array_equal(bodies[document][p + len(a) :][: len(b)], b) for p in places)
             if batch.random[row]:
                 others = [body for i, body in enumerate(bodies) if i != document]
-                assert any(p == 0 or body[p - 1] == stop for body in others for p in found_in(body, b))
+                assert any(p == 0 or body[p - 1] == stop for body in others for p in find_passage(body, b))
             else:
                 assert follows
         random.append(batch.random)
@@ -70,7 +70,7 @@ def test_a_document_of_one_sentence_is_paired_with_another():
 
 
 def test_text_without_sentences_is_cut_anywhere():
-    tokenizer = wordpiece()
+    tokenizer = wordpiece_tokenizer()
     (word,) = tokenizer.encode("cat")
     tokens = np.full(400, word)
     tokens[[199, 399]] = tokenizer.sep
@@ -84,4 +84,4 @@ def test_pairs_need_two_documents_room_and_special_tokens():
     with pytest.raises(CaudexError, match="4 tokens are too few for a pair"):
         PairBatches(sentence_stream(2), 4, 4)
     with pytest.raises(CaudexError, match=r"\[CLS\], \[SEP\] and \[PAD\]; take one of the kind wordpiece"):
-        PairBatches(numbered(np.array([20, 20]), characters()), 4, 32)
+        PairBatches(numbered_stream(np.array([20, 20]), character_tokenizer()), 4, 32)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from helpers.texts import numbered, sentence_stream
+from helpers.comparison import tensors_equal
+from helpers.texts import numbered_stream, sentence_stream
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -14,7 +15,7 @@ from caudex.data.text.token_windows import TokenBatches, evaluation_windows
 @given(some.integers(1, 6), some.integers(0, 60), some.integers(0, 3))
 @settings(max_examples=50, deadline=None)
 def test_an_epoch_predicts_each_token_at_most_once(length, more, seed):
-    whole = numbered(np.array([length + 1 + more]), end=length + 1 + more)
+    whole = numbered_stream(np.array([length + 1 + more]), end=length + 1 + more)
     source = TokenBatches(whole, 1, length, seed)
     count = len(whole) // length
     for _ in range(2):
@@ -29,26 +30,22 @@ def test_an_epoch_predicts_each_token_at_most_once(length, more, seed):
 
 
 def test_the_windows_of_another_epoch_begin_elsewhere():
-    source = TokenBatches(numbered(np.array([1000])), 10, 100)
+    source = TokenBatches(numbered_stream(np.array([1000])), 10, 100)
     first, second = (next(source).index % 100 for _ in range(2))
     assert len(first.unique()) == len(second.unique()) == 1 and first[0] != second[0]
 
 
-def source_of(kind, seed=5):
+def make_source(kind, seed=5):
     if kind == "windows":
-        return TokenBatches(numbered(np.array([50, 60, 70])), 4, 8, seed)
+        return TokenBatches(numbered_stream(np.array([50, 60, 70])), 4, 8, seed)
     return PairBatches(sentence_stream(20), 4, 32, seed)
-
-
-def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("kind", ["windows", "pairs"])
 @given(some.integers(0, 20), some.integers(0, 20))
 @settings(max_examples=15, deadline=None)
 def test_a_source_goes_on_exactly_where_it_was(kind, before, ahead):
-    source, again = source_of(kind), source_of(kind)
+    source, again = make_source(kind), make_source(kind)
     for _ in range(before):
         next(source)
     state = source.state_dict()
@@ -56,23 +53,23 @@ def test_a_source_goes_on_exactly_where_it_was(kind, before, ahead):
     for _ in range(ahead):
         next(again)
     again.load_state_dict(state)
-    assert all(same(next(source), next(again)) for _ in range(4))
-    assert not same(next(source_of(kind)), next(source_of(kind, seed=6)))
+    assert all(tensors_equal(next(source), next(again)) for _ in range(4))
+    assert not tensors_equal(next(make_source(kind)), next(make_source(kind, seed=6)))
 
 
 @pytest.mark.parametrize("kind", ["windows", "pairs"])
 def test_processes_share_a_batch_out(kind, monkeypatch):
-    whole, parts = next(source_of(kind)), []
+    whole, parts = next(make_source(kind)), []
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
     for rank in range(2):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
-        parts.append(next(source_of(kind)))
+        parts.append(next(make_source(kind)))
     assert all(torch.equal(torch.cat(columns), column) for columns, column in zip(zip(*parts), whole))
 
 
 def test_evaluation_windows_are_spread_and_do_not_overlap():
-    whole = numbered(np.array([1001]), end=1001)
+    whole = numbered_stream(np.array([1001]), end=1001)
     assert evaluation_windows(whole, 10, 3)[:, 0].tolist() == [1, 491, 991]
     every = evaluation_windows(whole, 10, 1_000)
     assert every.shape == (100, 11) and torch.equal(every[:, 1:].flatten(), torch.arange(2, 1002))

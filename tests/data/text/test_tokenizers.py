@@ -27,7 +27,7 @@ AWKWARD = [
 
 
 @cache
-def learned(kind, size=0):
+def learn_tokenizer(kind, size=0):
     return Tokenizer.learn(kind, DOCUMENTS, size)
 
 
@@ -38,7 +38,7 @@ def learned(kind, size=0):
 @example("a<|endoftext|>b")
 @settings(max_examples=100, deadline=None)
 def test_byte_level_bpe_gives_back_any_text(text):
-    tokenizer = learned("bpe", 400)
+    tokenizer = learn_tokenizer("bpe", 400)
     assert tokenizer.decode(tokenizer.encode(text)) == text
     assert tokenizer.decode(tokenizer.array(text)) == text
     assert tokenizer.end not in tokenizer.array(text)
@@ -47,7 +47,7 @@ def test_byte_level_bpe_gives_back_any_text(text):
 @given(some.text(some.sampled_from(sorted(set(TEXT))), max_size=200))
 @settings(max_examples=50, deadline=None)
 def test_characters_give_back_what_they_know(text):
-    tokenizer = learned("characters")
+    tokenizer = learn_tokenizer("characters")
     assert tokenizer.decode(tokenizer.encode(text)) == text
     assert len(tokenizer.encode(text)) == len(text)
 
@@ -55,22 +55,22 @@ def test_characters_give_back_what_they_know(text):
 @given(some.text(max_size=100))
 @settings(max_examples=100, deadline=None)
 def test_characters_are_those_of_the_library(text):
-    tokenizer = learned("characters")
+    tokenizer = learn_tokenizer("characters")
     assert tokenizer.array(text).tolist() == tokenizer.encode(text, specials=False)
     tokenizer.backend.encode_special_tokens = True
     assert tokenizer.backend.encode(text).ids == tokenizer.encode(text, specials=False)
 
 
 def test_characters_that_were_not_seen_are_unknown():
-    tokenizer = learned("characters")
+    tokenizer = learn_tokenizer("characters")
     assert tokenizer.encode("a漢b") == [tokenizer.encode("a")[0], tokenizer.unknown, tokenizer.encode("b")[0]]
     assert tokenizer.size == 2 + len(set("".join(text for _, text in DOCUMENTS)))
-    few = learned("characters", 5)
+    few = learn_tokenizer("characters", 5)
     assert {few.token(id) for id in range(5)} == {"<|endoftext|>", "<|unknown|>", " ", "a", "t"}
 
 
 def test_wordpiece_is_lower_case_and_marks_what_goes_on():
-    tokenizer = learned("wordpiece", 120)
+    tokenizer = learn_tokenizer("wordpiece", 120)
     tokens = [tokenizer.token(id) for id in tokenizer.encode("Unbelievable CATS, café")]
     assert tokens[0][0] == "u" and "".join(token.removeprefix("##") for token in tokens) == "unbelievablecats,cafe"
     assert tokenizer.decode(tokenizer.encode("The Cats sat.")) == "the cats sat."
@@ -82,7 +82,7 @@ def test_wordpiece_is_lower_case_and_marks_what_goes_on():
 
 
 def test_special_tokens_count_only_where_they_are_meant():
-    wordpiece, bpe = learned("wordpiece", 120), learned("bpe", 400)
+    wordpiece, bpe = learn_tokenizer("wordpiece", 120), learn_tokenizer("bpe", 400)
     assert wordpiece.mask in wordpiece.encode("the [MASK] sat")
     assert wordpiece.mask not in wordpiece.encode("the [MASK] sat", specials=False)
     assert wordpiece.mask not in wordpiece.array("the [MASK] sat")
@@ -91,10 +91,10 @@ def test_special_tokens_count_only_where_they_are_meant():
 
 
 def test_pieces_of_words_and_ends_of_sentences():
-    bpe = learned("bpe", 400)
+    bpe = learn_tokenizer("bpe", 400)
     going_on = {bpe.token(id): bool(bpe.continues[id]) for id in range(bpe.size)}
     assert going_on["at"] and going_on["t"] and not going_on["Ġthe"] and not going_on["."] and not going_on["Ċ"]
-    for tokenizer in (bpe, learned("wordpiece", 120), learned("characters")):
+    for tokenizer in (bpe, learn_tokenizer("wordpiece", 120), learn_tokenizer("characters")):
         (stop,), (letter,) = tokenizer.encode("."), tokenizer.encode("a")
         assert tokenizer.ends_sentence[stop] and not tokenizer.ends_sentence[letter]
         assert not tokenizer.ends_sentence[tokenizer.end]
@@ -106,7 +106,7 @@ def test_pieces_of_words_and_ends_of_sentences():
 @given(some.text(some.sampled_from("ab é漢😀\n\t\u00a0.'sS1"), max_size=200), some.integers(4, 30))
 @settings(max_examples=50, deadline=None)
 def test_pieces_have_the_tokens_of_the_whole(kind, size, text, most):
-    tokenizer = learned(kind, size)
+    tokenizer = learn_tokenizer(kind, size)
     parts = list(pieces.pieces_of_text(text, most))
     if all(not a[-1].isspace() and b[0].isspace() for a, b in zip(parts, parts[1:])):
         assert np.array_equal(np.concatenate([tokenizer.array(part) for part in ["", *parts]]), tokenizer.array(text))
@@ -117,13 +117,13 @@ def test_pieces_have_the_tokens_of_the_whole(kind, size, text, most):
 
 @pytest.mark.parametrize("kind, size", [("bpe", 400), ("wordpiece", 120), ("characters", 0)])
 def test_what_is_saved_is_what_is_loaded(tmp_path, kind, size):
-    tokenizer = learned(kind, size)
+    tokenizer = learn_tokenizer(kind, size)
     tokenizer.save(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["tokenizer.json"]
     for again in (Tokenizer.load(tmp_path), pickle.loads(pickle.dumps(tokenizer))):
         assert again.fingerprint == tokenizer.fingerprint and again.kind == kind and again.end == tokenizer.end
         assert again.encode_many(AWKWARD) == tokenizer.encode_many(AWKWARD)
-    others = learned("bpe", 300), learned("bpe", 301), learned("wordpiece", 120)
+    others = learn_tokenizer("bpe", 300), learn_tokenizer("bpe", 301), learn_tokenizer("wordpiece", 120)
     assert len({other.fingerprint for other in others}) == 3
 
 
@@ -147,7 +147,7 @@ def test_a_vocabulary_needs_room():
     ]:
         with pytest.raises(CaudexError, match=message):
             Tokenizer.learn(kind, DOCUMENTS, size)
-    assert learned("wordpiece", 20).size <= 20  # more characters than room: the frequent ones
+    assert learn_tokenizer("wordpiece", 20).size <= 20  # more characters than room: the frequent ones
 
 
 def test_much_text_is_learned_from_in_parts(tmp_path, monkeypatch):
@@ -187,7 +187,7 @@ def test_the_published_vocabulary_of_gpt2_cuts_as_transformers_does(tmp_path, mo
 def test_a_vocabulary_of_berts_kind_cuts_as_transformers_does(tmp_path, lower):
     from transformers import BertTokenizerFast
 
-    tokens = sorted(learned("wordpiece", 150).vocabulary.items(), key=lambda pair: pair[1])
+    tokens = sorted(learn_tokenizer("wordpiece", 150).vocabulary.items(), key=lambda pair: pair[1])
     (tmp_path / "vocab.txt").write_text("\n".join([*(token for token, _ in tokens), "The", "\u0085", "漢"]) + "\n")
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower}))
     ours = Tokenizer.load(tmp_path)
@@ -200,13 +200,15 @@ def test_a_vocabulary_of_berts_kind_cuts_as_transformers_does(tmp_path, lower):
 def test_a_tokenizer_json_that_cuts_and_pads_is_relieved_of_it(tmp_path):
     import tokenizers
 
-    learned("wordpiece", 120).save(tmp_path)
+    learn_tokenizer("wordpiece", 120).save(tmp_path)
     theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     theirs.enable_truncation(4)
     theirs.enable_padding(length=8)
     theirs.post_processor = tokenizers.processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     theirs.save(str(tmp_path / "tokenizer.json"))
-    assert Tokenizer.load(tmp_path).encode_many([TEXT, "a"]) == learned("wordpiece", 120).encode_many([TEXT, "a"])
+    assert Tokenizer.load(tmp_path).encode_many([TEXT, "a"]) == learn_tokenizer("wordpiece", 120).encode_many(
+        [TEXT, "a"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from caudex.data.text.documents import open_documents
 def test_pieces_add_up_and_are_cut_between_words(tmp_path_factory, text, most):
     file = tmp_path_factory.mktemp("pieces") / "a.txt"
     file.write_bytes(text.encode())
-    with pytest.MonkeyPatch.context() as patch, file.open("rb") as open_run:
+    with pytest.MonkeyPatch.context() as patch, file.open("rb") as stream:
         patch.setattr(pieces, "PIECE", most)
         decoder = pieces.Decoder(strict=True)
-        of_file = list(pieces.pieces_of_file(open_run, file, decoder))
+        of_file = list(pieces.pieces_of_file(stream, file, decoder))
     of_text = list(pieces.pieces_of_text(text, most))
     for found, size in ((of_file, lambda piece: len(piece.encode())), (of_text, len)):
         assert "".join(found) == text

@@ -6,7 +6,17 @@ import av
 import numpy as np
 import pytest
 import torch
-from helpers.video_files import animation, coloured, film, folder_of_frames, grey, levels, refused, save, whole
+from helpers.video_files import (
+    assert_videos_refused,
+    coloured_frames,
+    first_pixels,
+    grey_frame,
+    load_clips,
+    save_image,
+    write_animation,
+    write_film,
+    write_frames,
+)
 from PIL import Image
 
 from caudex import data
@@ -18,8 +28,8 @@ from caudex import data
 def test_animations_are_read_frame_by_frame(tmp_path, name, options):
     frames = [np.kron(np.eye(4, k=t, dtype=np.uint8)[..., None], np.ones((4, 4, 1), np.uint8)) for t in range(4)]
     frames = [frame * np.array([250, 120, 0], np.uint8) for frame in frames]
-    animation(tmp_path / name, frames, **options)
-    clips = whole(tmp_path)
+    write_animation(tmp_path / name, frames, **options)
+    clips = load_clips(tmp_path)
     assert (len(clips), clips.shape) == (1, (3, 16, 16))
     assert np.array_equal(clips.video(0).permute(0, 2, 3, 1), np.stack(frames))
 
@@ -28,8 +38,8 @@ def test_see_through_animations_stand_on_white(tmp_path):
     frames = np.zeros((3, 16, 16, 4), dtype=np.uint8)
     for t in range(3):
         frames[t, 4 * t : 4 * t + 4] = 0, 0, 0, 255
-    animation(tmp_path / "a.png", list(frames), disposal=1)
-    assert whole(tmp_path).video(0)[:, 0, ::4, 0].tolist() == [
+    write_animation(tmp_path / "a.png", list(frames), disposal=1)
+    assert load_clips(tmp_path).video(0)[:, 0, ::4, 0].tolist() == [
         [0, 255, 255, 255],
         [255, 0, 255, 255],
         [255, 255, 0, 255],
@@ -47,9 +57,9 @@ def test_see_through_animations_stand_on_white(tmp_path):
     ],
 )
 def test_films_are_read_frame_by_frame(tmp_path, name, codec, pixels, exact):
-    frames = coloured(9)
-    film(tmp_path / name, frames, codec, pixels)
-    clips = whole(tmp_path)
+    frames = coloured_frames(9)
+    write_film(tmp_path / name, frames, codec, pixels)
+    clips = load_clips(tmp_path)
     assert (clips.shape, clips.lengths.tolist()) == ((3, 32, 32), [9])
     error = (clips.video(0).permute(0, 2, 3, 1).int() - torch.from_numpy(np.stack(frames)).int()).abs()
     assert error.max() == 0 if exact else error.float().mean() < 6
@@ -58,46 +68,46 @@ def test_films_are_read_frame_by_frame(tmp_path, name, codec, pixels, exact):
 def test_a_large_film_is_shrunk_as_its_frames_would_be(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (2, 9, 16, 3), dtype=np.uint8)
     frames = [np.asarray(Image.fromarray(each).resize((320, 180), Image.Resampling.BICUBIC)) for each in noise]
-    film(tmp_path / "films/a.mkv", frames, "ffv1", "bgr0")
+    write_film(tmp_path / "films/a.mkv", frames, "ffv1", "bgr0")
     for t, frame in enumerate(frames):
-        save(tmp_path / "frames/a" / f"{t}.png", frame)
-    one, other = (whole(tmp_path / kind, size=24).video(0).float() for kind in ("films", "frames"))
+        save_image(tmp_path / "frames/a" / f"{t}.png", frame)
+    one, other = (load_clips(tmp_path / kind, size=24).video(0).float() for kind in ("films", "frames"))
     assert (one - other).abs().mean() < 3
 
 
 def test_a_film_that_was_taken_upright_is_upright(tmp_path):
     frame = np.zeros((48, 32, 3), dtype=np.uint8)
     frame[:16, :16] = 255  # the upper left; once the telephone is turned, the upper right
-    path = film(tmp_path / "a.mp4", [frame] * 3)
+    path = write_film(tmp_path / "a.mp4", [frame] * 3)
     turned = bytearray(path.read_bytes())
     matrix = turned.index(b"tkhd") + 44
     quarter = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)  # clockwise
     turned[matrix : matrix + 36] = quarter
     path.write_bytes(turned)
-    corner = whole(tmp_path, size=32).video(0)[0, 0].float()  # 48 x 32 is cut at the sides to 32 x 32
+    corner = load_clips(tmp_path, size=32).video(0)[0, 0].float()  # 48 x 32 is cut at the sides to 32 x 32
     assert corner[:12, 28:].min() > 200
     assert corner[:, :20].max() < 60
     assert corner[20:].max() < 60
 
 
 def test_mixed_sizes_become_one(tmp_path):
-    folder_of_frames(tmp_path / "a", [1, 2], size=40)
-    animation(tmp_path / "b.gif", [grey(3, 20), grey(4, 20)])
-    save(tmp_path / "c/0.png", np.full((30, 90), 5, np.uint8))
-    save(tmp_path / "c/1.png", np.full((60, 24), 6, np.uint8))
-    clips = whole(tmp_path)
-    assert (clips.shape, levels(clips)) == ((1, 30, 30), [[1, 2], [3, 4], [5, 6]])
-    assert whole(tmp_path, size=8).shape == (1, 8, 8)
+    write_frames(tmp_path / "a", [1, 2], size=40)
+    write_animation(tmp_path / "b.gif", [grey_frame(3, 20), grey_frame(4, 20)])
+    save_image(tmp_path / "c/0.png", np.full((30, 90), 5, np.uint8))
+    save_image(tmp_path / "c/1.png", np.full((60, 24), 6, np.uint8))
+    clips = load_clips(tmp_path)
+    assert (clips.shape, first_pixels(clips)) == ((1, 30, 30), [[1, 2], [3, 4], [5, 6]])
+    assert load_clips(tmp_path, size=8).shape == (1, 8, 8)
 
 
 def test_a_set_is_in_colour_if_any_frame_is_although_films_begin_in_black(tmp_path):
     red = np.zeros((16, 16, 3), dtype=np.uint8)
     red[..., 0] = 200
-    folder_of_frames(tmp_path / "grey", [7, 8])
-    assert whole(tmp_path).shape == (1, 16, 16)
-    folder_of_frames(tmp_path / "red", [0, 0])
-    save(tmp_path / "red/2.png", red)
-    clips = whole(tmp_path)
+    write_frames(tmp_path / "grey", [7, 8])
+    assert load_clips(tmp_path).shape == (1, 16, 16)
+    write_frames(tmp_path / "red", [0, 0])
+    save_image(tmp_path / "red/2.png", red)
+    clips = load_clips(tmp_path)
     assert clips.shape == (3, 16, 16)
     assert clips.frames[:, :, 0, 0].tolist() == [[7] * 3, [8] * 3, [0] * 3, [0] * 3, [200, 0, 0]]
 
@@ -106,29 +116,29 @@ def test_arrays(tmp_path):
     noise = np.random.default_rng(0)
     pixels = noise.integers(0, 256, (5, 4, 20, 20), dtype=np.uint8)
     np.savez(tmp_path / "a.npz", x=pixels)
-    clips = whole(tmp_path / "a.npz")
+    clips = load_clips(tmp_path / "a.npz")
     assert np.array_equal(torch.stack([clips.video(i) for i in range(5)])[:, :, 0], pixels)
     assert (clips.names[1], clips.labels.tolist()) == ("a.npz/1", [-1] * 5)
     assert len(data.load_videos(str(tmp_path / "a.npz")).test) == 1
     colour = noise.integers(0, 256, (2, 3, 12, 30, 3), dtype=np.uint8)
     np.savez(tmp_path / "b.npz", videos=colour, x=pixels)
-    assert whole(tmp_path / "b.npz").shape == (3, 16, 16)
-    assert np.array_equal(whole(tmp_path / "b.npz", size=12).video(1), colour[1, :, :, 9:21].transpose(0, 3, 1, 2))
+    assert load_clips(tmp_path / "b.npz").shape == (3, 16, 16)
+    assert np.array_equal(load_clips(tmp_path / "b.npz", size=12).video(1), colour[1, :, :, 9:21].transpose(0, 3, 1, 2))
 
 
 # -- left out, and refused -----------------------------------------------------------------------------------------
 
 
 def test_what_cannot_be_used_is_left_out_and_told(tmp_path):
-    folder_of_frames(tmp_path / "good", [1, 2, 3])
-    folder_of_frames(tmp_path / "single", [1])
-    folder_of_frames(tmp_path / "short", [1, 2])
-    (folder_of_frames(tmp_path / "gap", [1, 2, 3, 4]) / "2.png").write_text("no image")
+    write_frames(tmp_path / "good", [1, 2, 3])
+    write_frames(tmp_path / "single", [1])
+    write_frames(tmp_path / "short", [1, 2])
+    (write_frames(tmp_path / "gap", [1, 2, 3, 4]) / "2.png").write_text("no image")
     (tmp_path / "text.gif").write_text("no image")
     (tmp_path / "text.mp4").write_text("no film")
     (tmp_path / "empty.avi").touch()
-    save(tmp_path / "poster.png", grey(5))
-    cut = animation(tmp_path / "cut.gif", list(np.random.default_rng(0).integers(0, 256, (9, 16, 16), np.uint8)))
+    save_image(tmp_path / "poster.png", grey_frame(5))
+    cut = write_animation(tmp_path / "cut.gif", list(np.random.default_rng(0).integers(0, 256, (9, 16, 16), np.uint8)))
     cut.write_bytes(cut.read_bytes()[:-100])
     split = data.load_videos(str(tmp_path))
     assert split.train.names == [str(tmp_path / "good")]
@@ -153,13 +163,13 @@ def test_sound_alone_is_no_video(tmp_path):
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    refused("song.mp4 (no images in it, only sound)", tmp_path)
+    assert_videos_refused("song.mp4 (no images in it, only sound)", tmp_path)
 
 
 def test_bombs_are_refused(tmp_path, monkeypatch):
-    film(tmp_path / "a.mp4", coloured(3))
-    animation(tmp_path / "b.gif", [grey(1, 32), grey(2, 32)])
-    folder_of_frames(tmp_path / "c", [1, 2, 3])
+    write_film(tmp_path / "a.mp4", coloured_frames(3))
+    write_animation(tmp_path / "b.gif", [grey_frame(1, 32), grey_frame(2, 32)])
+    write_frames(tmp_path / "c", [1, 2, 3])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 600)
     split = data.load_videos(str(tmp_path))
     assert split.train.names == [str(tmp_path / "c")]
@@ -167,32 +177,37 @@ def test_bombs_are_refused(tmp_path, monkeypatch):
 
 
 def test_no_video_has_a_next_frame(tmp_path):
-    save(tmp_path / "a.gif", grey(1))
-    said = refused("has no video of at least 3 frames", tmp_path)
+    save_image(tmp_path / "a.gif", grey_frame(1))
+    said = assert_videos_refused("has no video of at least 3 frames", tmp_path)
     assert f"of 1 left out is {tmp_path / 'a.gif'} (it has one frame; a next frame needs at least two)" in said
     assert "the frame images of a video go into a folder of its own" in said
     (tmp_path / "a.gif").write_text("no image")
-    refused("a.gif (not an image)", tmp_path)
-    refused("sprites/0 (20 of 21 frames)", "sprites", frames=21)
+    assert_videos_refused("a.gif (not an image)", tmp_path)
+    assert_videos_refused("sprites/0 (20 of 21 frames)", "sprites", frames=21)
 
 
 def test_folders_without_videos(tmp_path):
-    refused("has no video; looked for folders of frame images and for .gif, .webp, .png, .mp4", tmp_path)
+    assert_videos_refused("has no video; looked for folders of frame images and for .gif, .webp, .png, .mp4", tmp_path)
     (tmp_path / "emu").mkdir()
-    refused("has no video", tmp_path)
-    folder_of_frames(tmp_path / "cat/a", [1, 2, 3])
-    refused("emu has no video. Add some, or remove the folder.", tmp_path)
+    assert_videos_refused("has no video", tmp_path)
+    write_frames(tmp_path / "cat/a", [1, 2, 3])
+    assert_videos_refused("emu has no video. Add some, or remove the folder.", tmp_path)
     (tmp_path / "emu").rmdir()
-    animation(tmp_path / "stray.gif", [grey(1), grey(2)])
-    refused("has 1 videos (or folders of frames) outside a class folder, the first is stray.gif", tmp_path)
+    write_animation(tmp_path / "stray.gif", [grey_frame(1), grey_frame(2)])
+    assert_videos_refused(
+        "has 1 videos (or folders of frames) outside a class folder, the first is stray.gif", tmp_path
+    )
 
 
 def test_what_is_not_there_or_no_set_of_videos(tmp_path):
-    refused("none is not there; give a folder of videos, an .npz, or sprites.", tmp_path / "none")
-    refused("is not there", "clips.npz")
-    refused("did you mean sprites?", "sprits")
-    refused("known: sprites.", "qwerty")
-    refused("a.mp4 is neither a folder nor an .npz; put videos into a folder", film(tmp_path / "a.mp4", coloured(3)))
+    assert_videos_refused("none is not there; give a folder of videos, an .npz, or sprites.", tmp_path / "none")
+    assert_videos_refused("is not there", "clips.npz")
+    assert_videos_refused("did you mean sprites?", "sprits")
+    assert_videos_refused("known: sprites.", "qwerty")
+    assert_videos_refused(
+        "a.mp4 is neither a folder nor an .npz; put videos into a folder",
+        write_film(tmp_path / "a.mp4", coloured_frames(3)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -209,6 +224,6 @@ def test_what_is_not_there_or_no_set_of_videos(tmp_path):
 )
 def test_arrays_that_are_no_videos(tmp_path, arrays, words):
     np.savez(tmp_path / "a.npz", **arrays)
-    refused(words, tmp_path / "a.npz")
+    assert_videos_refused(words, tmp_path / "a.npz")
     (tmp_path / "b.npz").write_text("no zip")
-    refused("b.npz is not a readable .npz", tmp_path / "b.npz")
+    assert_videos_refused("b.npz is not a readable .npz", tmp_path / "b.npz")

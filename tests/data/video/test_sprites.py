@@ -11,7 +11,7 @@ from caudex.core.errors import CaudexError
 from caudex.data.video.sprites import GRAIN, KINDS, Scene, drawn, first_kinds, positions, scene
 
 
-def one(kind="disc", radius=0.2, start=(0.5, 0.5), velocity=(0.0, 0.0)):
+def one_sprite_scene(kind="disc", radius=0.2, start=(0.5, 0.5), velocity=(0.0, 0.0)):
     """A white sprite on black."""
     return Scene(
         np.array([KINDS.index(kind)]),
@@ -24,12 +24,12 @@ def one(kind="disc", radius=0.2, start=(0.5, 0.5), velocity=(0.0, 0.0)):
 
 
 def test_a_sprite_bounces_where_its_edge_touches_the_wall():
-    right = positions(one(start=(0.7, 0.5), velocity=(0.05, 0)), np.arange(5))
+    right = positions(one_sprite_scene(start=(0.7, 0.5), velocity=(0.05, 0)), np.arange(5))
     assert right[:, 0, 0] == pytest.approx([0.7, 0.75, 0.8, 0.75, 0.7])
     assert right[:, 0, 1] == pytest.approx([0.5] * 5)
-    up = positions(one(start=(0.5, 0.25), velocity=(0, -0.1)), np.arange(5))
+    up = positions(one_sprite_scene(start=(0.5, 0.25), velocity=(0, -0.1)), np.arange(5))
     assert up[:, 0, 1] == pytest.approx([0.25, 0.25, 0.35, 0.45, 0.55])  # 0.05 to the wall at 0.2, and 0.05 back
-    there_and_back = positions(one(start=(0.3, 0.5), velocity=(0.1, 0)), np.array([0, 12, 24]))
+    there_and_back = positions(one_sprite_scene(start=(0.3, 0.5), velocity=(0.1, 0)), np.array([0, 12, 24]))
     assert there_and_back[:, 0, 0] == pytest.approx([0.3, 0.3, 0.3])
 
 
@@ -59,7 +59,9 @@ def test_the_next_frame_is_the_scene_with_every_sprite_one_step_further():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_motion_by_parts_of_a_pixel_shows(kind):
-    frames = drawn(one(kind, start=(0.5, 0.5), velocity=(0.25 / 32, -0.125 / 32)), np.arange(9), 32)[:, 0].float()
+    frames = drawn(one_sprite_scene(kind, start=(0.5, 0.5), velocity=(0.25 / 32, -0.125 / 32)), np.arange(9), 32)[
+        :, 0
+    ].float()
     mass = frames.sum((1, 2))
     assert mass.std() / mass.mean() < 0.02
     place = torch.arange(32) + 0.5
@@ -70,7 +72,7 @@ def test_motion_by_parts_of_a_pixel_shows(kind):
 
 @pytest.mark.parametrize("kind, area", [("square", 4), ("disc", np.pi), ("triangle", 2), ("cross", 4 * (1 - 0.7**2))])
 def test_sprites_have_their_shapes(kind, area):
-    frame = drawn(one(kind, radius=0.25), np.array([0]), 64)[0, 0].float() / 255
+    frame = drawn(one_sprite_scene(kind, radius=0.25), np.array([0]), 64)[0, 0].float() / 255
     assert frame.sum().item() == pytest.approx(area * 16**2, rel=0.03)
     rows, columns = (frame > 0.5).any(1).nonzero(), (frame > 0.5).any(0).nonzero()
     assert (columns.min(), columns.max(), rows.max()) == (16, 47, 47)
@@ -97,7 +99,7 @@ def test_the_class_of_a_clip_is_the_kind_of_its_largest_sprite_which_is_in_front
         assert kinds[clip] == shown.kinds[0]
         assert shown.radii.argmax() == 0
         assert shown.colours.max(1).min() > 0.9 > 0.25 > shown.ground.max()
-    both = Scene(*(np.concatenate([part, part]) for part in one()[:5]), one().ground)
+    both = Scene(*(np.concatenate([part, part]) for part in one_sprite_scene()[:5]), one_sprite_scene().ground)
     both.colours[1] = 0, 1, 0
     assert drawn(both, np.array([0]), 32)[0, :, 16, 16].tolist() == [255, 255, 255]
 

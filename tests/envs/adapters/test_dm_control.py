@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.command_line import assert_refused, run_cli
-from helpers.interruption import Killed, killed_after
+from helpers.interruption import Killed, kill_after
 from pytest import approx
 
 from caudex import envs as envs
@@ -25,13 +25,13 @@ pytest.importorskip("dm_control", reason="it is not to be had for this Python")
 BOTH = np.ones(2, bool)
 
 
-def drawn(env, steps, seed=0):
+def render_episode(env, steps, seed=0):
     draw = np.random.default_rng(seed)
     shape = (steps, env.count, *env.action.shape)
     return draw.uniform(env.action.low, env.action.high, shape).astype(np.float32)
 
 
-def lived(env, seeds, actions):
+def play_actions(env, seeds, actions):
     """All observations and rewards of one episode in each place."""
     seen, rewards = [env.reset(np.array(seeds), BOTH)], []
     for action in actions:
@@ -49,8 +49,8 @@ def test_a_step_is_one_action_repeated_and_shows_all_that_the_task_tells(task, r
         Suite(task, 2),
         suite.loaded(task).load(*task.removesuffix("-v0").split("-"), task_kwargs={"random": 7}),
     )
-    actions = drawn(env, 5)
-    seen, rewards = lived(env, [3, 7], actions)
+    actions = render_episode(env, 5)
+    seen, rewards = play_actions(env, [3, 7], actions)
     found, total = environment.reset(), 0.0
     assert seen.dtype == np.float32 and seen.shape[2:] == env.observation.shape
     for when, action in enumerate(actions[:, 1]):
@@ -81,10 +81,10 @@ def test_the_end_of_the_time_is_no_end_and_an_end_is_one(monkeypatch):
 @pytest.mark.parametrize("task", ["reacher-easy-v0", "swimmer-swimmer6-v0"])  # each episode changes the model
 def test_the_same_seed_is_the_same_episode_in_any_place_and_after_any_other(task, pixels):
     one, other = Suite(task, 2, pixels, 24), Suite(task, 2, pixels, 24)
-    actions = drawn(one, 4)
-    seen, rewards = lived(one, [5, 6], actions)
-    lived(other, [8, 9], drawn(one, 3, seed=1))
-    again, earned = lived(other, [6, 5], actions[:, ::-1])
+    actions = render_episode(one, 4)
+    seen, rewards = play_actions(one, [5, 6], actions)
+    play_actions(other, [8, 9], render_episode(one, 3, seed=1))
+    again, earned = play_actions(other, [6, 5], actions[:, ::-1])
     assert np.array_equal(seen, again[:, ::-1]) and np.array_equal(rewards, earned[:, ::-1])
     assert not np.array_equal(seen[0, 0], seen[0, 1])
 
@@ -118,7 +118,7 @@ def test_each_environment_has_a_picture_of_its_own_and_there_is_one_for_people()
 @pytest.mark.parametrize("kind", ["dm_control", "dm_pixels"])
 def test_acting_goes_on_exactly(kind):
     one, other = (EnvRunner(envs.make(f"{kind}/ball_in_cup-catch-v0", 2), 1, stack=3) for _ in range(2))
-    actions = drawn(one.env, 12)
+    actions = render_episode(one.env, 12)
     for action in actions[:8]:
         one.step(action)
     other.load_state_dict(one.state_dict())
@@ -143,7 +143,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
     whole = fit(learner, sources, **further).state_dict()
     learner, sources, further = parts("killed")
     with pytest.raises(Killed):
-        fit(learner, sources, **further, step=killed_after(31))
+        fit(learner, sources, **further, step=kill_after(31))
     learner, sources, further = parts("killed")
     found = fit(learner, sources, **further).state_dict()
     assert all(torch.equal(whole[name], found[name]) for name in whole)

@@ -12,7 +12,7 @@ from caudex.envs.random_streams import chances
 EACH = pytest.mark.parametrize("task", TASKS)
 
 
-def begun(task, seeds, pixels=False):
+def reset_task(task, seeds, pixels=False):
     env = Control(task, len(seeds), pixels, size=24)
     env.reset(np.asarray(seeds), np.ones(len(seeds), bool))
     return env
@@ -28,7 +28,7 @@ def begun(task, seeds, pixels=False):
 )
 def test_an_episode_follows_from_its_seed_and_its_actions(task, seed, others, place):
     place = min(place, len(others))
-    alone, among = begun(task, [seed], True), begun(task, [*others[:place], seed, *others[place:]], True)
+    alone, among = reset_task(task, [seed], True), reset_task(task, [*others[:place], seed, *others[place:]], True)
     noise = np.random.default_rng(abs(seed))
     for _ in range(12):
         actions = noise.uniform(-1.2, 1.2, (among.count, among.task.actions)).astype(np.float32)
@@ -48,7 +48,7 @@ def test_seeds_next_to_each_other_start_unlike():
 
 @EACH
 def test_episodes_are_cut_at_their_length_and_rewards_are_parts_of_one(task):
-    env = begun(task, range(3))
+    env = reset_task(task, range(3))
     noise = np.random.default_rng(0)
     for step in range(1, STEPS + 1):
         found = env.step(noise.uniform(-1, 1, (3, env.task.actions)).astype(np.float32))
@@ -62,12 +62,12 @@ def test_episodes_are_cut_at_their_length_and_rewards_are_parts_of_one(task):
 
 
 def test_only_those_begin_anew_that_are_told_to():
-    env = begun("reacher", [1, 2, 3])
+    env = reset_task("reacher", [1, 2, 3])
     for _ in range(STEPS // 2):
         before = env.step(np.ones((3, 2), np.float32)).observations
     after = env.reset(np.array([7, 2, 8]), np.array([False, True, False]))
     assert np.array_equal(after[[0, 2]], before[[0, 2]])
-    assert np.array_equal(after[1], begun("reacher", [2]).states[0])
+    assert np.array_equal(after[1], reset_task("reacher", [2]).states[0])
     for _ in range(STEPS // 2):
         cut = env.step(np.zeros((3, 2), np.float32)).truncated
     assert cut.tolist() == [True, False, True]
@@ -76,7 +76,7 @@ def test_only_those_begin_anew_that_are_told_to():
 # what the images show
 @EACH
 def test_the_picture_shows_what_is_not_hidden_and_nothing_else(task):
-    env = begun(task, [4], True)
+    env = reset_task(task, [4], True)
     if "glimpse" in task:
         env.steps[:] = 10
     if "band" in task:
@@ -94,7 +94,7 @@ def test_the_picture_shows_what_is_not_hidden_and_nothing_else(task):
 
 
 def test_a_target_is_hidden_only_after_the_glimpses_and_a_ball_only_in_the_cloud():
-    reacher, ball = begun("reacher-glimpse", [4], True), begun("keep-up-cloud", [4], True)
+    reacher, ball = reset_task("reacher-glimpse", [4], True), reset_task("keep-up-cloud", [4], True)
     ball.body[3] = -0.3
     for env, row in ((reacher, 4), (ball, 2)):
         before = env.observed()

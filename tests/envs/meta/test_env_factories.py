@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from helpers.trials import every
 
 from caudex.core.errors import CaudexError
 from caudex.envs.meta import trials
@@ -62,14 +61,14 @@ def broken(seed):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def guessing_module(tmp_path, monkeypatch):
     (tmp_path / "guessing.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
 
 
-def test_tasks_of_a_function_of_ones_own(here):
+def test_tasks_of_a_function_of_ones_own(guessing_module):
     env = trials.make("guessing:make_task", 3, episodes=2)
-    env.reset(np.arange(3), every(3))
+    env.reset(np.arange(3), np.ones(3, bool))
     ends = [env.step(np.array([0, 0, 0])) for _ in range(8)]
     assert [each.terminated.tolist() for each in ends[:3]] == [[False] * 3, [True, False, False], [True, False, False]]
     assert ends[6].terminated.tolist() == [True, False, False] and ends[7].terminated.all()  # the others: 2 x 4 steps
@@ -78,14 +77,14 @@ def test_tasks_of_a_function_of_ones_own(here):
     assert played[0].lengths.tolist() == [[1, 1], [4, 4], [4, 4]]
 
 
-def test_beside_them_is_one_who_acts_at_random(here):
+def test_beside_them_is_one_who_acts_at_random(guessing_module):
     ((name, act),) = ways(trials.make("guessing:make_task", 3)).items()
     assert name == "random" and set(act(np.zeros((100, 9)))) == {0, 1, 2}
 
 
-def test_an_episode_that_would_never_end_is_cut(here):
+def test_an_episode_that_would_never_end_is_cut(guessing_module):
     env = trials.make("guessing:endless", 1, episodes=2, limit=5)
-    env.reset(np.arange(1), every(1))
+    env.reset(np.arange(1), np.ones(1, bool))
     assert [bool(env.step(np.zeros(1, int)).terminated[0]) for _ in range(10)].index(True) == 9
 
 
@@ -109,20 +108,20 @@ def test_an_episode_that_would_never_end_is_cut(here):
         ("mazes", {"view": "below"}, "Known: inside, above"),
     ],
 )
-def test_what_cannot_be_is_refused_with_one_sentence(here, name, settings, told):
+def test_what_cannot_be_is_refused_with_one_sentence(guessing_module, name, settings, told):
     with pytest.raises(CaudexError, match=told):
         trials.make(name, 2, **settings)
 
 
-def test_a_task_that_differs_later_is_refused_then(here):
+def test_a_task_that_differs_later_is_refused_then(guessing_module):
     env = trials.make("guessing:late", 1)
     with pytest.raises(CaudexError, match=r"actions Discrete\(3\) for seed 0 and Discrete\(4\) for seed 7"):
-        env.reset(np.array([7]), every(1))
+        env.reset(np.array([7]), np.ones(1, bool))
 
 
-def test_a_reward_that_is_no_number_is_refused(here):
+def test_a_reward_that_is_no_number_is_refused(guessing_module):
     env = trials.make("guessing:endlessly_rich", 1)
-    env.reset(np.zeros(1, int), every(1))
+    env.reset(np.zeros(1, int), np.ones(1, bool))
     env.step(np.zeros(1, int))
     with pytest.raises(CaudexError, match=r"guessing:endlessly_rich gave a reward .* no finite number"):
         env.step(np.ones(1, int))

@@ -1,7 +1,6 @@
 """The view inside a maze is that of rays followed step by step."""
 
 import numpy as np
-from helpers.trials import every
 
 from caudex.envs.meta import trials
 from caudex.envs.meta.maze_camera import BACK, CEILING, SHARP, Camera
@@ -10,7 +9,7 @@ from caudex.envs.meta.maze_tiles import FLOOR, GRAIN, textures
 NORTH_EAST_SOUTH_WEST = np.array([(-1, 0), (0, 1), (1, 0), (0, -1)])  # down, right
 
 
-def walked(walls, eye, direction):
+def follow_ray(walls, eye, direction):
     """Depth at which a walk in small steps comes into a wall, then halved again and again; the tile, the way into it."""
     depths = np.arange(1, 15_000)[:, None] * 0.002
     points = (eye + depths * direction).astype(int).clip(0, len(walls) - 1)
@@ -24,14 +23,14 @@ def walked(walls, eye, direction):
     return outer, tile, tile - last
 
 
-def slow_pixel(walls, place, turn, row, column, size):
+def pixel_by_rays(walls, place, turn, row, column, size):
     """The colour of a pixel, ray by ray; None where they meet more than one wall."""
     forward, aside = NORTH_EAST_SOUTH_WEST[turn], NORTH_EAST_SOUTH_WEST[(turn + 1) % 4]
     eye = np.array(divmod(place, len(walls))) + 0.5 - BACK * forward
     colours, met = [], set()
     for i in range(SHARP):
         direction = forward + ((column + (i + 0.5) / SHARP) * 2 / size - 1) * aside
-        depth, tile, face = walked(walls, eye, direction)
+        depth, tile, face = follow_ray(walls, eye, direction)
         met.add((*tile, *face))
         rightwards = NORTH_EAST_SOUTH_WEST[
             ((NORTH_EAST_SOUTH_WEST @ face).argmax() + 1) % 4
@@ -51,7 +50,7 @@ def slow_pixel(walls, place, turn, row, column, size):
 
 def test_the_view_from_inside_is_that_of_rays_followed_step_by_step():
     env, chance = trials.make("mazes", 20), np.random.default_rng(4)
-    env.reset(np.arange(20), every(20))
+    env.reset(np.arange(20), np.ones(20, bool))
     walls, size, off = env.family.walls, 32, []
     places = np.array([chance.choice(np.flatnonzero(maze.reshape(-1) == 0)) for maze in walls])
     turns, hidden = chance.integers(4, size=20), np.zeros(20, int)  # a ball inside of a wall
@@ -59,7 +58,7 @@ def test_the_view_from_inside_is_that_of_rays_followed_step_by_step():
     assert np.array_equal(frames, Camera(11, size, beforehand=False).look(walls, places, turns, hidden))
     for i in range(20):
         for row, column in chance.integers(size, size=(6, 2)):
-            wanted = slow_pixel(walls[i], places[i], turns[i], row, column, size)
+            wanted = pixel_by_rays(walls[i], places[i], turns[i], row, column, size)
             if wanted is not None:
                 off.append(np.abs(frames[i, :, row, column] - wanted).max())
     assert len(off) > 80 and max(off) < 40

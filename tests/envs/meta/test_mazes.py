@@ -4,7 +4,6 @@ from collections import deque
 
 import numpy as np
 import pytest
-from helpers.trials import every
 
 from caudex.envs.meta import trials
 from caudex.envs.meta.maze_layouts import halves, layouts, moves
@@ -30,7 +29,7 @@ def plain_search(walls, start, course, target):
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_every_room_can_be_reached_and_the_shortest_way_is_the_textbooks(size):
     env = trials.make("mazes", 30, size=size)
-    env.reset(np.arange(30), every(30))
+    env.reset(np.arange(30), np.ones(30, bool))
     family = env.family
     wanted = [
         plain_search(family.walls[i], *(int(part[i]) for part in (family.start, family.course, family.target)))
@@ -54,13 +53,13 @@ def test_no_test_has_a_layout_that_training_can_have_not_even_turned_or_mirrored
         assert halves(copies).all()
     assert len({layout.tobytes() for layout in np.concatenate([training, tests])}) == 600
     env = trials.make("mazes", 300, test=True)
-    env.reset(seeds, every(300))
-    assert np.array_equal(env.family.walls > 0, layouts(seeds + TEST, 5, every(300)))
+    env.reset(seeds, np.ones(300, bool))
+    assert np.array_equal(env.family.walls > 0, layouts(seeds + TEST, 5, np.ones(300, bool)))
 
 
 def test_rewards_of_a_maze():
     env = trials.make("mazes", 200)
-    env.reset(np.arange(200), every(200))
+    env.reset(np.arange(200), np.ones(200, bool))
     family = env.family
     ahead = family.place + family.moves[family.turn]
     wall = family.walls.reshape(200, -1)[np.arange(200), ahead] > 0
@@ -69,7 +68,7 @@ def test_rewards_of_a_maze():
     found = env.step(np.zeros(200, int))
     assert np.allclose(found.rewards, -0.04 - 0.001 * wall + there)
     assert np.array_equal(family.place, np.where(wall | there, before, ahead))  # at the ball it has begun anew
-    env.reset(np.arange(200), every(200))
+    env.reset(np.arange(200), np.ones(200, bool))
     for step in range(1, 251):
         found = env.step(np.ones(200, int))
         assert (env.ended == (step == 250)).all()
@@ -78,7 +77,7 @@ def test_rewards_of_a_maze():
 
 def test_from_above_what_lies_ahead_is_up():
     env = trials.make("mazes", 50, view="above")
-    shown = seen(env.reset(np.arange(50), every(50)), (3, 28, 28)).shown
+    shown = seen(env.reset(np.arange(50), np.ones(50, bool)), (3, 28, 28)).shown
     family = env.family
     ahead = family.walls.reshape(50, -1)[np.arange(50), family.place + family.moves[family.turn]] > 0
     floor = shown[:, :, 2 * 4 + 1, 3 * 4 + 1]  # within the tile before the middle

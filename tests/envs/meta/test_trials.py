@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from helpers.trials import every
 
 from caudex.core.errors import CaudexError
 from caudex.envs.meta import trials
@@ -22,7 +21,7 @@ EACH = pytest.mark.parametrize("name", NAMES)
 # trials
 def test_what_came_before_is_seen_and_only_the_trials_end_is_an_end():
     env = trials.make("tabular-mdps", 2, states=3, actions=2, horizon=2, episodes=2)
-    first = env.reset(np.arange(2), every(2))
+    first = env.reset(np.arange(2), np.ones(2, bool))
     assert np.array_equal(first, [[1, 0, 0, 0, 0, 0, 0]] * 2)  # state 0; no action, no reward, no end
     for step in range(1, 5):
         shown, rewards, terminated, truncated, *_ = env.step(np.array([1, 0]))
@@ -39,11 +38,11 @@ def test_what_came_before_is_seen_and_only_the_trials_end_is_an_end():
 def test_a_trial_follows_from_its_seed_and_actions_whoever_is_beside_it(name):
     together, alone = trials.make(name, 3, **NAMES[name]), trials.make(name, 1, **NAMES[name])
     actions = np.random.default_rng(0).integers(together.choices, size=(9, 3))
-    together.reset(np.array([5, 6, 7]), every(3))
+    together.reset(np.array([5, 6, 7]), np.ones(3, bool))
     for step in range(4):
         together.step(actions[step])
     begun = together.reset(np.array([0, 8, 0]), np.array([False, True, False]))
-    assert np.array_equal(begun[1:2], alone.reset(np.array([8]), every(1)))
+    assert np.array_equal(begun[1:2], alone.reset(np.array([8]), np.ones(1, bool)))
     for step in range(4, 9):
         both, one = together.step(actions[step]), alone.step(actions[step, 1:2])
         assert np.array_equal(both.observations[1:2], one.observations) and both.rewards[1] == one.rewards[0]
@@ -53,13 +52,13 @@ def test_a_trial_follows_from_its_seed_and_actions_whoever_is_beside_it(name):
 def test_all_episodes_of_a_trial_have_one_task_and_no_test_has_it(name):
     env = trials.make(name, 2, **NAMES[name])
     of = {"bandits": "means", "tabular-mdps": "transitions", "mazes": "walls"}[name]
-    env.reset(np.arange(2), every(2))
+    env.reset(np.arange(2), np.ones(2, bool))
     task = getattr(env.family, of).copy()
     while not env.step(np.zeros(2, int)).terminated.any():
         assert np.array_equal(getattr(env.family, of), task)
     assert not np.array_equal(task[0], task[1])
     tests = trials.make(name, 2, test=True, **NAMES[name])
-    tests.reset(np.arange(2), every(2))
+    tests.reset(np.arange(2), np.ones(2, bool))
     assert not np.array_equal(getattr(tests.family, of)[0], task[0])
 
 
@@ -91,7 +90,7 @@ def test_acting_in_trials_resumes_exactly(name):
 
 def test_a_picture_and_the_numbers_beside_it_come_back_whole():
     env = trials.make("mazes", 3)
-    env.reset(np.arange(3), every(3))
+    env.reset(np.arange(3), np.ones(3, bool))
     found = env.step(np.array([0, 1, 2]))
     assert found.observations.dtype == np.uint8
     shape = env.family.observation.shape
@@ -106,13 +105,13 @@ def test_play_tells_each_episode_apart():
     env = trials.make("bandits", 500, arms=1, pulls=3)
     played = play(env, lambda observations: np.zeros(500, int), np.arange(500))
     assert (played.lengths == 1).all() and np.array_equal(played.returns, played.last)
-    env.reset(np.arange(500), every(500))
+    env.reset(np.arange(500), np.ones(500, bool))
     assert np.array_equal(played.returns[:, 0], env.step(np.zeros(500, int)).rewards)
 
 
 @pytest.mark.parametrize("actions", [[0, 3], [-1, 0], [0], [0.0, 1.0]])
 def test_actions_that_are_none_are_refused(actions):
     env = trials.make("bandits", 2, arms=3)
-    env.reset(np.arange(2), every(2))
+    env.reset(np.arange(2), np.ones(2, bool))
     with pytest.raises(CaudexError, match="whole numbers from 0 to 2"):
         env.step(np.array(actions))

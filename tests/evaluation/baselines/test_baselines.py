@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.baselines import agree
+from helpers.baselines import assert_means_agree
 
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import play
@@ -22,7 +22,7 @@ def test_at_random_one_earns_what_was_published(name, sizes, ends, published):
     env = trials.make(name, 600, **sizes)
     found = play(env, ways(env)["random"], np.arange(600)).returns.cumsum(1)
     for end, figure in zip(ends, published):
-        agree(found[:, end], figure)
+        assert_means_agree(found[:, end], figure)
 
 
 def test_ways_know_how_large_the_tasks_are():

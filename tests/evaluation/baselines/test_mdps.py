@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.baselines import agree
+from helpers.baselines import assert_means_agree
 from scipy.optimize import linprog
 
 from caudex.envs.meta import trials
@@ -12,7 +12,7 @@ from caudex.evaluation.baselines.mdps import Known, Planner, planned
 
 
 # tabular MDPs
-def known(chance, count, states, actions, prior=1.0):
+def random_counts(chance, count, states, actions, prior=1.0):
     moves = chance.integers(4, size=(count, states, actions, states)).astype(np.float32)
     visits = moves.sum(-1)
     return Known(visits * chance.standard_normal(visits.shape).astype(np.float32), visits, moves, prior)
@@ -35,7 +35,7 @@ def test_value_iteration_finds_the_best_of_all_plans():
 
 def test_ucrl2_takes_the_best_model_within_its_bounds():
     chance, width = np.random.default_rng(1), 0.05
-    seen = known(chance, 3, 4, 2)
+    seen = random_counts(chance, 3, 4, 2)
     worth = mdps.ucrl2(width)(seen, 2, chance)
     best = worth[:, 1].max(-1)
     log = np.log(2 * 4 * 2 * (1 + seen.visits.sum((1, 2))) / 0.05)
@@ -53,7 +53,7 @@ def test_ucrl2_takes_the_best_model_within_its_bounds():
 
 def test_ways_that_are_not_optimistic_are_greedy():
     chance = np.random.default_rng(2)
-    seen = known(chance, 5, 4, 3)
+    seen = random_counts(chance, 5, 4, 3)
     wanted = mdps.greedy(seen, 6, chance)
     assert np.allclose(mdps.beb(0)(seen, 6, chance), wanted) and np.allclose(
         mdps.ucrl2(0)(seen, 6, chance), wanted, atol=1e-5
@@ -84,8 +84,8 @@ def test_a_posterior_is_that_of_normal_rewards_and_counted_moves():
 def test_plans_earn_what_was_published_if_rewards_are_thought_to_be_0_beforehand(plan, published):
     env = trials.make("tabular-mdps", 600, episodes=25)
     found = play(env, Planner(plan, prior=0, seed=1), np.arange(600)).returns.cumsum(1)
-    agree(found[:, 9], published[0])
-    agree(found[:, 24], published[1])
+    assert_means_agree(found[:, 9], published[0])
+    assert_means_agree(found[:, 24], published[1])
 
 
 def test_to_know_the_tasks_or_how_they_are_drawn_is_worth_much():

@@ -11,7 +11,7 @@ from caudex.core.system import finish, load, scaled, start
 from caudex.systems.few_labels.two_moons import Jittered, TwoMoons, probabilities, spread_labels
 
 
-def trained(system, folder):
+def train_system(system, folder):
     run = Run(folder, system.seed)
     run.quiet = True
     start(system, run)
@@ -21,7 +21,7 @@ def trained(system, folder):
 
 
 def test_tiny_trains_draws_and_loads(tmp_path):
-    model, run = trained(scaled("two-moons", "tiny"), tmp_path / "run")
+    model, run = train_system(scaled("two-moons", "tiny"), tmp_path / "run")
     assert set(run.read_json("results")) == {"supervised", "label spreading", "noisy student"}
     assert (run.path / "figures/boundaries.png").read_bytes().startswith(b"\x89PNG")
     assert {folder.name for folder in (run.path / "stages").iterdir()} == {"supervised", "student-1", "student-2"}
@@ -30,7 +30,7 @@ def test_tiny_trains_draws_and_loads(tmp_path):
 
 
 def test_students_follow_the_gap_where_the_supervised_net_does_not(tmp_path):
-    _, run = trained(TwoMoons(seed=103, points=300, rounds=8, steps=100), tmp_path / "run")
+    _, run = train_system(TwoMoons(seed=103, points=300, rounds=8, steps=100), tmp_path / "run")
     right = run.read_json("results")
     assert right["noisy student"] > 0.97 > right["supervised"] + 0.04
     assert right["label spreading"] > 0.97

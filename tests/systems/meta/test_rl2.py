@@ -28,7 +28,7 @@ from caudex.systems.meta.rl2 import RL2
 from caudex.trunks import GRU, Causal, Identity, Recurrent
 
 
-def trained(folder, **settings):
+def train_rl2(folder, **settings):
     run = Run(folder, 3, Hardware(device="cpu", save_seconds=0.0))
     run.quiet = True
     return RL2(**{"seed": 3, "arms": 2, "pulls": 5, "tasks": 200, "batch": 50} | settings).train(run)
@@ -45,7 +45,7 @@ def trained(folder, **settings):
     ids=["gru", "transformer", "trpo", "also-reward"],
 )
 def test_it_learns_to_learn(tmp_path, how):
-    agent = trained(tmp_path / "run", **{"gae_lambda": 0.9, "lr": 0.01, "width": 32} | how)
+    agent = train_rl2(tmp_path / "run", **{"gae_lambda": 0.9, "lr": 0.01, "width": 32} | how)
     earned = agent.play(4000, seed=1).returns.sum(1)
     assert earned.mean() > 2.5 + 0.5 * (optimum(2, 5) - 2.5)
     assert optimum(2, 5) > earned.mean() - 4 * earned.std() / 4000**0.5
@@ -107,7 +107,7 @@ def test_pictures_are_foretold_in_parts():
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatch):
-    whole = trained(tmp_path / "whole", total_steps=20_000)
+    whole = train_rl2(tmp_path / "whole", total_steps=20_000)
 
     class Stopped(Exception):
         pass
@@ -122,8 +122,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatc
 
     with monkeypatch.context() as patched, pytest.raises(Stopped):
         patched.setattr(Histories, "collect", stops)
-        trained(tmp_path / "stopped", total_steps=20_000)
-    resumed = trained(tmp_path / "stopped", total_steps=20_000)
+        train_rl2(tmp_path / "stopped", total_steps=20_000)
+    resumed = train_rl2(tmp_path / "stopped", total_steps=20_000)
     for name, weight in whole.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name
 

@@ -19,8 +19,8 @@ WITHOUT = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "c
 
 
 @pytest.mark.parametrize("name", WITHOUT)
-def test_every_system_trains_shows_and_loads_again(name, coloured, tmp_path):
-    system = replace(scaled(name, "tiny"), data=coloured, steps=6, batch=16, width=4)
+def test_every_system_trains_shows_and_loads_again(name, coloured_shapes, tmp_path):
+    system = replace(scaled(name, "tiny"), data=coloured_shapes, steps=6, batch=16, width=4)
     model, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     assert {"linear probe", "random trunk", "20 neighbours", "best layer", "spectrum"} <= set(results)
@@ -28,7 +28,7 @@ def test_every_system_trains_shows_and_loads_again(name, coloured, tmp_path):
     drawn = {file.stem for file in (run.path / "figures").iterdir()}
     assert {"nearest", "map"} <= drawn and ("made" in drawn) == (name not in ("simclr", "moco"))
     again = load(run.path)
-    images = data.load_images(coloured).test.fetch(slice(0, 5))
+    images = data.load_images(coloured_shapes).test.fetch(slice(0, 5))
     torch.testing.assert_close(again(images), model.eval()(images))
 
 
@@ -68,8 +68,8 @@ def test_contrast_learns_digits_without_their_labels(tmp_path):
     assert about["chance_loss"]["contrast"] == pytest.approx(np.log(63))  # two views of 32 images
 
 
-def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch):
-    system = replace(scaled("rotation", "tiny"), data=coloured, steps=12, batch=8, width=4)
+def test_looking_at_a_training_does_not_move_it(coloured_shapes, tmp_path, monkeypatch):
+    system = replace(scaled("rotation", "tiny"), data=coloured_shapes, steps=12, batch=8, width=4)
     watched, _ = train(system, tmp_path / "watched")
     monkeypatch.setattr("caudex.core.fit.EVALUATIONS", 1)
     left_alone, _ = train(system, tmp_path / "alone")
@@ -77,22 +77,22 @@ def test_looking_at_a_training_does_not_move_it(coloured, tmp_path, monkeypatch)
     assert all(torch.equal(one, other) for one, other in weights)
 
 
-def test_one_folder_of_pictures_is_no_class(coloured, tmp_path):
+def test_one_folder_of_pictures_is_no_class(coloured_shapes, tmp_path):
     from PIL import Image
 
     (tmp_path / "photos" / "holiday").mkdir(parents=True)
-    for i, image in enumerate(data.load_images(coloured).every.fetch(slice(0, 12))):
+    for i, image in enumerate(data.load_images(coloured_shapes).every.fetch(slice(0, 12))):
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "photos" / "holiday" / f"{i}.png")
     split = data.load_images(str(tmp_path / "photos"), need_labels=False)
     assert split.every.classes == () and len(split.every) == 12 and len(split.test) == len(split.labelled) == 0
 
 
-def test_pictures_need_no_labels_at_all(coloured, tmp_path):
+def test_pictures_need_no_labels_at_all(coloured_shapes, tmp_path):
     from PIL import Image
 
     folder = tmp_path / "photos"
     (folder / "more").mkdir(parents=True)
-    for i, image in enumerate(data.load_images(coloured).every.fetch(slice(0, 24))):
+    for i, image in enumerate(data.load_images(coloured_shapes).every.fetch(slice(0, 24))):
         where = folder / "more" if i % 3 == 0 else folder
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(where / f"{i}.png")
     system = replace(scaled("rotation", "tiny"), data=str(folder), steps=3, batch=8, width=4)
@@ -104,8 +104,8 @@ def test_pictures_need_no_labels_at_all(coloured, tmp_path):
         system.claim(quiet_run(tmp_path / "claim"))
 
 
-def test_what_is_held_out_is_not_learned_from(coloured):
-    split = data.load_images(coloured, need_labels=False)
+def test_what_is_held_out_is_not_learned_from(coloured_shapes):
+    split = data.load_images(coloured_shapes, need_labels=False)
     assert len(split.every) + len(split.test) == 160
     assert not set(split.every.hashes()) & set(split.test.hashes())
     assert (split.every.labels == -1).all()
@@ -122,12 +122,12 @@ def test_like_pictures_raise_the_alarm(tmp_path):
 # -- going on from it ----------------------------------------------------------------------------------------------
 
 
-def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
+def test_a_run_begins_with_the_trunk_of_another(simclr_run, coloured_shapes, tmp_path):
     system = replace(
-        scaled("supervised", "tiny"), data=coloured, start=begun, steps=1, lr=1e-8, average=0.0, dropout=0.0
+        scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, steps=1, lr=1e-8, average=0.0, dropout=0.0
     )
     model, run = train(system, tmp_path / "run")
-    before = load(begun).trunk
+    before = load(simclr_run).trunk
     for one, other in zip(model.trunk.parameters(), before.parameters()):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
     assert torch.equal(model.trunk.standardise.mean, before.standardise.mean)
@@ -135,8 +135,8 @@ def test_a_run_begins_with_the_trunk_of_another(begun, coloured, tmp_path):
     assert load(run.path).classes == ("0", "1")
 
 
-def test_the_other_trunk_must_fit(begun, coloured, tmp_path):
-    system = replace(scaled("supervised", "tiny"), data=coloured, start=begun, width=12)
+def test_the_other_trunk_must_fit(simclr_run, coloured_shapes, tmp_path):
+    system = replace(scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, width=12)
     with pytest.raises(CaudexError, match=r"--start .* has another network; add --width 8\."):
         system.train(quiet_run(tmp_path / "run"))
     with pytest.raises(CaudexError, match=r"has another network; add --stride 2\."):
@@ -234,11 +234,11 @@ def test_spec_of_unlabelled_pictures_name_no_class(tmp_path):
     assert spec.classes == [] and found(spec) == "5 unlabelled images of 16 x 16"
 
 
-def test_what_was_held_out_before_is_the_test_again(coloured, begun):
-    here = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured, start=begun, seed=5))
-    before = data.load_images(coloured, seed=0)
+def test_what_was_held_out_before_is_the_test_again(coloured_shapes, simclr_run):
+    here = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, seed=5))
+    before = data.load_images(coloured_shapes, seed=0)
     assert here.test.hashes() == before.test.hashes()
-    other = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured, seed=5))
+    other = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured_shapes, seed=5))
     assert other.test.hashes() != before.test.hashes()
 
 

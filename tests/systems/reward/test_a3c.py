@@ -13,7 +13,7 @@ import pytest
 import torch
 from helpers import endless_actors
 from helpers.command_line import assert_refused, invoke, run_cli
-from helpers.endless_actors import GAMMA, STEPS, alone
+from helpers.endless_actors import GAMMA, STEPS, make_actor
 from helpers.environments import Clock
 from pytest import approx
 from torch import nn
@@ -80,7 +80,7 @@ def test_rewards_are_cut():
     torch.testing.assert_close(cut.returns, plain.returns.clamp(-2, 2))
 
 
-def by_the_paper(learner, runner) -> tuple:
+def paper_gradients(learner, runner) -> tuple:
     """Algorithm S3, from "repeat" to the bootstrap and back: gradients of the loss, which here is a mean over the steps."""
     signal, steps = learner.signals["policy"], []
     for _ in range(STEPS):
@@ -98,12 +98,12 @@ def by_the_paper(learner, runner) -> tuple:
 
 
 def test_actors_tell_the_gradient_of_the_paper_at_the_weights_of_now():
-    learner, _ = alone(0)
-    with Actors(learner, alone, 1, seed=7) as actors:
-        _, source = alone(derive_seed(7, "actor", 0, 0))
+    learner, _ = make_actor(0)
+    with Actors(learner, make_actor, 1, seed=7) as actors:
+        _, source = make_actor(derive_seed(7, "actor", 0, 0))
         torch.manual_seed(derive_seed(7, "actor", 0, 0))
         for given in range(3):
-            expected = by_the_paper(learner, source.runner)
+            expected = paper_gradients(learner, source.runner)
             found = next(actors)
             for one, other in zip(found.parts, expected, strict=True):
                 torch.testing.assert_close(one, other)
@@ -115,8 +115,8 @@ def test_actors_tell_the_gradient_of_the_paper_at_the_weights_of_now():
 
 
 def test_many_actors_take_turns_and_know_how_far_they_are_behind():
-    learner, _ = alone(0)
-    with Actors(learner, partial(alone, standardised=False), 3, seed=7) as actors:
+    learner, _ = make_actor(0)
+    with Actors(learner, partial(make_actor, standardised=False), 3, seed=7) as actors:
         heard = set()
         while len(heard) < 3:  # one may be there long before the others
             step(learner, {"policy": next(actors)})
@@ -135,14 +135,14 @@ def test_many_actors_take_turns_and_know_how_far_they_are_behind():
 # -- learning, and going on -----------------------------------------------------------------------------------------
 
 
-def trained(folder, save_seconds=30.0, **settings):
+def train_a3c(folder, save_seconds=30.0, **settings):
     run = Run(folder, 7, Hardware(device="cpu", save_seconds=save_seconds))
     run.quiet = True
     return A3C(seed=7, **settings).train(run), run
 
 
 def test_the_synchronous_form_learns():
-    _, run = trained("run", asynchronous=False, total_steps=16_000)
+    _, run = train_a3c("run", asynchronous=False, total_steps=16_000)
     found = run.read_json("results")
     assert found["policy"]["return"] > 100 > 50 > found["random"]["return"]
     assert run.stage("training").read_json("about")["resumes"] == "bit for bit"
@@ -150,7 +150,7 @@ def test_the_synchronous_form_learns():
 
 def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, monkeypatch):
     settings = {"asynchronous": False, "total_steps": 500, "num_envs": 2}
-    whole, _ = trained("whole", **settings)
+    whole, _ = train_a3c("whole", **settings)
     loss, calls = ActorCritic.loss, []
 
     def dies(self, trunk, batch):
@@ -162,8 +162,8 @@ def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, 
     monkeypatch.setattr(ActorCritic, "loss", dies)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            trained("cut", 0.0, **settings)
-    cut, _ = trained("cut", **settings)
+            train_a3c("cut", 0.0, **settings)
+    cut, _ = train_a3c("cut", **settings)
     assert len(calls) == 50 + 2  # it went on where it was
     for name, weight in whole.state_dict().items():
         assert torch.equal(weight, cut.state_dict()[name]), name
@@ -172,23 +172,23 @@ def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, 
 
 
 def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
-    settings, gather_actions = {"total_steps": 24_000, "actors": 2}, []
+    settings, calls = {"total_steps": 24_000, "actors": 2}, []
 
     def dies(learner, batches):
-        gather_actions.append(1)
-        if len(gather_actions) == 20:
+        calls.append(1)
+        if len(calls) == 20:
             raise KeyboardInterrupt
         return step(learner, batches)
 
     monkeypatch.setattr("caudex.systems.reward.a3c.step", dies)
     with pytest.raises(KeyboardInterrupt):
-        trained("run", 0.0, **settings)
+        train_a3c("run", 0.0, **settings)
     assert not multiprocessing.active_children()
-    _, run = trained("run", **settings)
+    _, run = train_a3c("run", **settings)
     found, training = run.read_json("results"), run.stage("training")
     assert found["policy"]["return"] > 70 > 50 > found["random"]["return"]
     last = training.metrics()[-1]
-    assert len(gather_actions) == 1 + 24_000 / 40 and last["samples"] == 24_000  # 19 steps stood in the checkpoint
+    assert len(calls) == 1 + 24_000 / 40 and last["samples"] == 24_000  # 19 steps stood in the checkpoint
     assert last["actors/behind"] > 0 and last["flops"] > 0
     assert "not bit for bit: gradients of several processes" in training.read_json("about")["resumes"]
 
@@ -196,7 +196,7 @@ def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
 def test_both_forms_are_counted_alike():
     costs = []
     for asynchronous in (True, False):
-        _, run = trained(f"run-{asynchronous}", asynchronous=asynchronous, actors=2, num_envs=2, total_steps=200)
+        _, run = train_a3c(f"run-{asynchronous}", asynchronous=asynchronous, actors=2, num_envs=2, total_steps=200)
         costs.append(run.stage("training").metrics()[-1]["flops"])
     assert costs[0] == costs[1] > 0
 
@@ -214,7 +214,7 @@ def test_a_further_signal_stands_on_the_trunk(form, tmp_path):
 
 # -- what goes wrong ------------------------------------------------------------------------------------------------
 
-BURNING = """
+FAILING_ENV = """
 import os, signal
 import gymnasium
 import numpy as np
@@ -246,7 +246,7 @@ gymnasium.register("Burning-v0", Burning)
 )
 def test_an_actor_that_fails_stops_the_run_in_a_sentence(how, said, tmp_path):
     name = f"burning_{how[:2]}"
-    (tmp_path / f"{name}.py").write_text(BURNING.replace("HOW", how))
+    (tmp_path / f"{name}.py").write_text(FAILING_ENV.replace("HOW", how))
     words = ("train", "a3c", "--env", f"{name}:Burning-v0", *TINY, "--horizon", "5", "--save-seconds", "0")
     found = invoke(*words, "--run", tmp_path / "run")
     assert found.code == 2 and said in found.err and found.err.count("\n") == 1
@@ -262,18 +262,18 @@ def test_no_actor_outlives_the_process_that_it_acts_for(how):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert main.stdout.readline() == "going\n"
-    assert len(marked(mark)) >= 4  # with the process that actors are forked from
+    assert len(marked_processes(mark)) >= 4  # with the process that actors are forked from
     os.killpg(main.pid, how) if how == signal.SIGINT else main.send_signal(how)  # Ctrl-C reaches all in the foreground
     said = main.communicate(timeout=100)[1]
     assert main.returncode == -how
     assert said.count("Traceback") == (how == signal.SIGINT)  # its own
     until = time.monotonic() + 10
-    while marked(mark) and time.monotonic() < until:
+    while marked_processes(mark) and time.monotonic() < until:
         time.sleep(0.05)
-    assert not marked(mark)
+    assert not marked_processes(mark)
 
 
-def marked(mark: str) -> list[int]:
+def marked_processes(mark: str) -> list[int]:
     """Processes that have this in their environment."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from helpers.continuous_control import Line, learner
+from helpers.continuous_control import Line, make_learner
 from torch.optim import Adam
 
 from caudex.cli import main as cli
@@ -27,7 +27,7 @@ from caudex.trunks import Identity
 @pytest.mark.parametrize("kind", [SoftActorCritic, partial(DeterministicPolicy, decay=0.99)], ids=["sac", "ddpg"])
 def test_a_point_learns_to_stay_in_the_middle(kind):
     torch.manual_seed(0)
-    mine = learner(kind, Identity(1), partial(Adam, lr=3e-3), ActionSpec(low=(-5.0,), high=(5.0,)))
+    mine = make_learner(kind, Identity(1), partial(Adam, lr=3e-3), ActionSpec(low=(-5.0,), high=(5.0,)))
     runner = EnvRunner(Line(4, scale=5.0), 0)
     fit(
         mine, {"policy": Replay(runner, mine, "policy", 10_000, 64, learning_starts=200, every=2, gamma=0.9)}, steps=800

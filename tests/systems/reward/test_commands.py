@@ -13,7 +13,7 @@ from caudex.core.errors import CaudexError
 TINY = ("--scale", "tiny", "--threads", "1")
 
 
-class Broken(gymnasium.Env):
+class FailingEnv(gymnasium.Env):
     """Raises after so many steps, or gives what is no number, or of another shape."""
 
     observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
@@ -37,7 +37,7 @@ class Broken(gymnasium.Env):
 @pytest.fixture(scope="module", autouse=True)
 def broken():
     for how in ("raises", "infinite", "unbegun", "scalar", "exits", "well"):
-        gymnasium.register(f"Broken-{how}-v0", lambda how=how: Broken(how))
+        gymnasium.register(f"Broken-{how}-v0", lambda how=how: FailingEnv(how))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_world_that_cannot_be_made_is_refused_in_a_sentence():
 
 
 def test_an_episode_that_need_not_end_is_cut_where_policies_are_compared():
-    gymnasium.register("Well-limited-v0", lambda: Broken("well"), max_episode_steps=30)
+    gymnasium.register("Well-limited-v0", lambda: FailingEnv("well"), max_episode_steps=30)
     assert envs.make("Broken-well-v0", 1).longest == 10_000
     assert envs.make("Well-limited-v0", 1).longest == 0
 

@@ -1,7 +1,7 @@
 """curl: one pass of the encoder for all heads."""
 
 import torch
-from helpers.curl import Once, pixels
+from helpers.curl import RepeatedBatch, random_transition
 
 from caudex import envs as envs
 from caudex.core.learner import Learner
@@ -13,7 +13,7 @@ from caudex.trunks import Nature
 from caudex.views import Moved
 
 
-def curl(contrast=True):
+def make_curl(contrast=True):
     torch.manual_seed(0)
     signals = {"policy": SoftActorCritic(ActionSpec(low=(-1.0,), high=(1.0,)), (16, 16), features=6)}
     if contrast:
@@ -22,20 +22,20 @@ def curl(contrast=True):
 
 
 def test_each_picture_is_encoded_once_for_all_heads():
-    learner, passes = curl(), {}
+    learner, passes = make_curl(), {}
     slow = [learner.signals[name].target.copy[0] for name in ("policy", "contrast")]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():
         trunk.register_forward_hook(lambda *_, name=name: passes.update({name: passes.get(name, 0) + 1}))
-    batch = next(Viewed(Once(pixels()), Moved(2), 0, instead=True))
+    batch = next(Viewed(RepeatedBatch(random_transition()), Moved(2), 0, instead=True))
     learner.step(dict.fromkeys(learner.signals, batch))
     assert passes == {"own": 2, "target": 1, "keys": 1}  # what was seen, and what came after
 
 
 def test_one_pass_has_the_gradient_of_separate_passes():
-    batch = next(Viewed(Once(pixels()), Moved(2), 0, instead=True))
+    batch = next(Viewed(RepeatedBatch(random_transition()), Moved(2), 0, instead=True))
 
     def gradients(together: bool):
-        learner = curl()
+        learner = make_curl()
         torch.manual_seed(1)
         if together:
             losses = [said.loss for said in learner(dict.fromkeys(learner.signals, batch)).values()]

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.interruption import Killed, killed_after
+from helpers.interruption import Killed, kill_after
 
 from caudex import envs as envs
 from caudex.core.fit import fit
@@ -14,7 +14,7 @@ from caudex.systems.reward.dqn import DQN
 from caudex.systems.reward.ppo import PPO
 
 
-def parts(kind, folder):
+def killable_training(kind, folder):
     system = {
         "ppo": PPO(num_envs=2, horizon=32, batch=16, epochs=2, total_steps=512),
         "dqn": DQN(
@@ -43,13 +43,13 @@ def parts(kind, folder):
 
 @pytest.mark.parametrize("kind", ["ppo", "dqn"])
 def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
-    learner, sources, further = parts(kind, tmp_path / "whole")
+    learner, sources, further = killable_training(kind, tmp_path / "whole")
     whole = fit(learner, sources, **further).state_dict()
     for last in (21, 17):
-        learner, sources, further = parts(kind, tmp_path / "killed")
+        learner, sources, further = killable_training(kind, tmp_path / "killed")
         with pytest.raises(Killed):
-            fit(learner, sources, **further, step=killed_after(last))
-    learner, sources, further = parts(kind, tmp_path / "killed")
+            fit(learner, sources, **further, step=kill_after(last))
+    learner, sources, further = killable_training(kind, tmp_path / "killed")
     found = fit(learner, sources, **further).state_dict()
     assert all(torch.equal(whole[name], found[name]) for name in whole)
     rows = [Run(tmp_path / name / "stages" / "training").metrics() for name in ("whole", "killed")]
@@ -57,7 +57,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
 
 
 def test_a_budget_of_experience_leaves_no_rollout_unused(tmp_path):
-    learner, sources, further = parts("ppo", tmp_path)
+    learner, sources, further = killable_training("ppo", tmp_path)
     fit(learner, sources, **further)
     rollouts, passes, batches = 512 // 64, 2, 64 // 16
     run = Run(tmp_path / "stages" / "training")

@@ -33,7 +33,7 @@ def test_two_draws_have_no_interval(tmp_path):
     ]
 
 
-def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_path):
+def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured_shapes, tmp_path):
     small = {
         "steps": 30,
         "counts": (2,),
@@ -42,7 +42,7 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured, tmp_
         "beside": ("rotation:0.5",),
         "processes": 1,
     }
-    system = replace(scaled("labels-saved", "tiny"), data=coloured, batch=16, width=4, **small)
+    system = replace(scaled("labels-saved", "tiny"), data=coloured_shapes, batch=16, width=4, **small)
     _, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     methods = ["supervised", "noisy-student", "rotation first"]

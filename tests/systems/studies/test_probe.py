@@ -12,8 +12,10 @@ from caudex.core.system import load, scaled
 from caudex.models.encoder import features
 
 
-def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
-    system = replace(scaled("probe", "tiny"), data=coloured, start=begun, width=8, shares=(0.05, 0.051, 1.0), steps=5)
+def test_a_probe_tells_layers_and_labels(simclr_run, coloured_shapes, tmp_path):
+    system = replace(
+        scaled("probe", "tiny"), data=coloured_shapes, start=simclr_run, width=8, shares=(0.05, 0.051, 1.0), steps=5
+    )
     model, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     assert [row["layer"] for row in results["layers"]] == ["stage1", "stage2", "stage3", "pooled"]
@@ -24,8 +26,8 @@ def test_a_probe_tells_layers_and_labels(begun, coloured, tmp_path):
         replace(system, start=None).train(quiet_run(tmp_path / "other"))
 
 
-def test_features_of_frozen_layers_do_not_depend_on_the_batch(begun, coloured):
-    trunk, images = load(begun).trunk, data.load_images(coloured).test
+def test_features_of_frozen_layers_do_not_depend_on_the_batch(simclr_run, coloured_shapes):
+    trunk, images = load(simclr_run).trunk, data.load_images(coloured_shapes).test
     whole, parts = features(trunk, images), features(trunk, images, batch=7)
     for layer, made in whole.items():
         torch.testing.assert_close(made, parts[layer])

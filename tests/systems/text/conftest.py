@@ -14,7 +14,7 @@ def _eighty_columns(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
+def stories_folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("read")
     (path / "stories").mkdir()
     for number in range(60):
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def gpt(folder):
-    words = ("--data", folder / "stories", "--vocabulary", "400", "--steps", "500", "--lr", "0.005", *QUICK)
-    run_cli("train", "gpt", *words, "--run", folder / "gpt")
-    return folder / "gpt"
+def gpt_run(stories_folder):
+    words = ("--data", stories_folder / "stories", "--vocabulary", "400", "--steps", "500", "--lr", "0.005", *QUICK)
+    run_cli("train", "gpt", *words, "--run", stories_folder / "gpt")
+    return stories_folder / "gpt"

@@ -10,10 +10,10 @@ from caudex import load
 
 
 @pytest.fixture(scope="module")
-def bert(folder):
+def bert_run(stories_folder):
     words = (
         "--data",
-        folder / "stories",
+        stories_folder / "stories",
         "--vocabulary",
         "120",
         "--steps",
@@ -24,28 +24,28 @@ def bert(folder):
         "--width",
         "64",
     )
-    run_cli("train", "bert", *words, "--run", folder / "bert")
-    return folder / "bert"
+    run_cli("train", "bert", *words, "--run", stories_folder / "bert")
+    return stories_folder / "bert"
 
 
-def test_bert_fills_in_what_it_learned_and_only_that(bert, gpt):
-    model = load(bert)
+def test_bert_fills_in_what_it_learned_and_only_that(bert_run, gpt_run):
+    model = load(bert_run)
     told = {name: model.fill(f"The {name} sat on the [MASK].")[0][0][0] for name in ANIMALS}
     assert sum(told[name] == end for name, end in ANIMALS.items()) >= 5, told
-    assert "mat" in run_cli("fill", bert, "The cat sat on the [MASK].").out
-    said = run_cli("fill", bert, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
-    random = json.loads((bert / "results.json").read_text())["random"]
+    assert "mat" in run_cli("fill", bert_run, "The cat sat on the [MASK].").out
+    said = run_cli("fill", bert_run, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
+    random = json.loads((bert_run / "results.json").read_text())["random"]
     assert said.endswith(f"; one who has not read them would say {1 - random:.1%}\n") and said.count("\n") == 1
-    assert_refused("fill", bert, "The cat sat.", because="hides nothing; put [MASK] where a word is to be told")
-    assert_refused("fill", gpt, "The [MASK] sat.", because="this model cannot fill in: it learned next-token")
+    assert_refused("fill", bert_run, "The cat sat.", because="hides nothing; put [MASK] where a word is to be told")
+    assert_refused("fill", gpt_run, "The [MASK] sat.", because="this model cannot fill in: it learned next-token")
     assert_refused(
-        "generate", bert, "The", because="this model cannot generate: it learned masked-token, next-sentence"
+        "generate", bert_run, "The", because="this model cannot generate: it learned masked-token, next-sentence"
     )
-    results = json.loads((bert / "results.json").read_text())
+    results = json.loads((bert_run / "results.json").read_text())
     assert results["masked-token loss"] < 0.4 * results["unigram"]
 
 
-def test_one_document_is_enough_without_pairs(folder, tmp_path):
+def test_one_document_is_enough_without_pairs(stories_folder, tmp_path):
     (tmp_path / "one.txt").write_text("\n".join(story(number) for number in range(20)))
     words = ("--data", tmp_path / "one.txt", "--vocabulary", "120", "--steps", "20", *QUICK)
     said = invoke("train", "bert", *words)

@@ -15,29 +15,29 @@ from caudex import load
 # -- the next token ------------------------------------------------------------------------------------------------
 
 
-def test_it_learns_the_language_and_goes_on_with_it(gpt):
-    results = json.loads((gpt / "results.json").read_text())
+def test_it_learns_the_language_and_goes_on_with_it(gpt_run):
+    results = json.loads((gpt_run / "results.json").read_text())
     assert results["model"]["nats a token"] < 0.35 * results["frequencies"]["nats a token"]
     told = {
-        name: run_cli("generate", gpt, f"The {name} sat on", "--temperature", "0", "--max-tokens", "12").out
+        name: run_cli("generate", gpt_run, f"The {name} sat on", "--temperature", "0", "--max-tokens", "12").out
         for name in ANIMALS
     }
     assert sum(told[name].startswith(f"The {name} sat on the {end}.") for name, end in ANIMALS.items()) >= 5, told
-    report = (gpt / "report.html").read_text()
+    report = (gpt_run / "report.html").read_text()
     assert "Samples, as they came" in report
-    assert (gpt / "samples.txt").read_text().count("|") == 4
+    assert (gpt_run / "samples.txt").read_text().count("|") == 4
 
 
-def test_the_same_seed_says_the_same_and_several_texts_differ(gpt):
-    words = ("generate", gpt, "The", "--max-tokens", "40", "--temperature", "1.5", "--top-p", "1")
+def test_the_same_seed_says_the_same_and_several_texts_differ(gpt_run):
+    words = ("generate", gpt_run, "The", "--max-tokens", "40", "--temperature", "1.5", "--top-p", "1")
     assert run_cli(*words, "--seed", "3").out == run_cli(*words, "--seed", "3").out
     assert run_cli(*words, "--seed", "3").out != run_cli(*words, "--seed", "4").out
     texts = run_cli(*words, "--num", "3").out.split("--- ")[1:]
     assert len(texts) == len(set(texts)) == 3
 
 
-def test_a_memory_changes_no_word_and_what_no_longer_fits_is_forgotten(gpt):
-    model = load(gpt)
+def test_a_memory_changes_no_word_and_what_no_longer_fits_is_forgotten(gpt_run):
+    model = load(gpt_run)
     start = model.tokenizer.encode("The cat sat on the")
     told = "".join(part for (part,) in model.generate("The cat sat on the", 15, temperature=0))
     text = list(start)
@@ -48,14 +48,14 @@ def test_a_memory_changes_no_word_and_what_no_longer_fits_is_forgotten(gpt):
                 model.signals["next-token"].logits(model.trunk, layers)[:, : model.tokenizer.size].argmax().item()
             )
     assert model.tokenizer.decode(text, specials=False) == "The cat sat on the" + told
-    long = run_cli("generate", gpt, "The cat sat on", "--temperature", "0", "--max-tokens", "80")
+    long = run_cli("generate", gpt_run, "The cat sat on", "--temperature", "0", "--max-tokens", "80")
     assert long.out.count("sat") > 6
-    much = invoke("generate", gpt, story(0), "--max-tokens", "3")
+    much = invoke("generate", gpt_run, story(0), "--max-tokens", "3")
     assert (much.code, "the model sees 40: it goes on from the last 40" in much.err) == (0, True)
 
 
-def test_likelihoods_are_sums_of_each_tokens_own(gpt):
-    model = load(gpt)
+def test_likelihoods_are_sums_of_each_tokens_own(gpt_run):
+    model = load(gpt_run)
     pairs = [("The cat", " sat on the mat."), ("", "The dog sat"), ("The fox sat on the", " box")]
     told, counts = model.likelihoods(pairs, batch=2)
     for (given_, behind), said, count in zip(pairs, told, counts):
@@ -68,8 +68,8 @@ def test_likelihoods_are_sums_of_each_tokens_own(gpt):
         assert said.item() == pytest.approx(sum(each[len(before) - 1 :]), abs=1e-4)
 
 
-def test_the_seed_of_a_killed_training_gives_the_same_weights(gpt, folder, tmp_path):
-    words = ["--data", folder / "stories", "--vocabulary", 400, "--steps", 500, "--lr", 0.005, *QUICK]
+def test_the_seed_of_a_killed_training_gives_the_same_weights(gpt_run, stories_folder, tmp_path):
+    words = ["--data", stories_folder / "stories", "--vocabulary", 400, "--steps", 500, "--lr", 0.005, *QUICK]
     command = [
         sys.executable,
         "-m",
@@ -91,8 +91,8 @@ def test_the_seed_of_a_killed_training_gives_the_same_weights(gpt, folder, tmp_p
     process.wait()
     assert not (tmp_path / "again" / "finished.json").exists()
     run_cli("resume", tmp_path / "again")
-    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (gpt / "model.safetensors").read_bytes()
-    rows = [(run / "stages" / "pretraining" / "metrics.jsonl").read_text() for run in (gpt, tmp_path / "again")]
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (gpt_run / "model.safetensors").read_bytes()
+    rows = [(run / "stages" / "pretraining" / "metrics.jsonl").read_text() for run in (gpt_run, tmp_path / "again")]
     assert rows[0] == rows[1]
 
 
@@ -108,12 +108,12 @@ def test_texts_of_no_use_are_refused(content, said, tmp_path):
     assert_refused("train", "gpt", "--data", tmp_path / "a.txt", "--vocabulary", "300", *QUICK, because=said)
 
 
-def test_settings_out_of_range_are_refused(gpt):
+def test_settings_out_of_range_are_refused(gpt_run):
     assert_refused("train", "gpt", "--width", "30", "--heads", "4", because="cannot be shared out among --heads 4")
     assert_refused("train", "gpt", "--data", "nowhere/", because="nowhere/ is not there")
     assert_refused("train", "gpt", "--context", "1", because="--context 1 is out of range")
-    assert_refused("generate", gpt, "a", "--top-p", "0", because="--top-p 0 is out of range")
-    assert_refused("generate", gpt, "a", "--temperature", "-1", because="--temperature")
+    assert_refused("generate", gpt_run, "a", "--top-p", "0", because="--top-p 0 is out of range")
+    assert_refused("generate", gpt_run, "a", "--temperature", "-1", because="--temperature")
 
 
 def test_what_is_no_utf8_is_replaced_and_counted_or_refused(tmp_path):

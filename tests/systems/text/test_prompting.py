@@ -6,15 +6,15 @@ from caudex import load
 from caudex.models.prompting import Schema, answer, sentiment, winograd
 
 
-def test_a_pronoun_is_whom_the_model_expects(gpt):
-    model = load(gpt)
+def test_a_pronoun_is_whom_the_model_expects(gpt_run):
+    model = load(gpt_run)
     schemas = [Schema("_ sat on the log.", ("the cat", "the dog")), Schema("_ sat on the mat.", ("the cat", "the dog"))]
     assert [told.partial for told in winograd(model, schemas)] == [1, 0]
     assert [told.full for told in winograd(model, schemas)] == [1, 0]
 
 
-def test_answers_and_sentiments_are_figures_even_where_the_model_knows_nothing(gpt):
-    model = load(gpt)
+def test_answers_and_sentiments_are_figures_even_where_the_model_knows_nothing(gpt_run):
+    model = load(gpt_run)
     shares, shots = sentiment(model, ["Good.", "Bad, very bad."], 4)
     assert shots == 0  # a context of 40 tokens holds none
     assert ((shares > 0) & (shares < 1)).all()
@@ -22,14 +22,20 @@ def test_answers_and_sentiments_are_figures_even_where_the_model_knows_nothing(g
     assert 0 <= sure <= 1 and "\n" not in said
 
 
-def test_asking_from_files_tells_how_many_are_right(gpt, tmp_path):
+def test_asking_from_files_tells_how_many_are_right(gpt_run, tmp_path):
     file = tmp_path / "items.csv"
     file.write_text("sentence,candidates,answer\n_ sat on the log.,the cat|the dog,the dog\n")
-    said = run_cli("ask", gpt, "--task", "winograd", file).out
+    said = run_cli("ask", gpt_run, "--task", "winograd", file).out
     assert "partial: 1 of 1 right" in said and "guessing has 50%" in said
     file.write_text("sentence,candidates,answer\n_ sat on the log.,the cat|the dog,the hen\n")
-    assert_refused("ask", gpt, "--task", "winograd", file, because="the answer 'the hen' is not among the cat, the dog")
+    assert_refused(
+        "ask", gpt_run, "--task", "winograd", file, because="the answer 'the hen' is not among the cat, the dog"
+    )
     file.write_text("sentence,who\na,b\n")
-    assert_refused("ask", gpt, "--task", "winograd", file, because="has no column 'candidates'; it has sentence, who")
-    assert_refused("ask", gpt, "--task", "mood", "a", because="--task mood is unknown; choose sentiment, winograd, qa")
-    assert_refused("ask", gpt, "--task", "winograd", "no such", because="'no such' is no .csv or .jsonl")
+    assert_refused(
+        "ask", gpt_run, "--task", "winograd", file, because="has no column 'candidates'; it has sentence, who"
+    )
+    assert_refused(
+        "ask", gpt_run, "--task", "mood", "a", because="--task mood is unknown; choose sentiment, winograd, qa"
+    )
+    assert_refused("ask", gpt_run, "--task", "winograd", "no such", because="'no such' is no .csv or .jsonl")

@@ -14,20 +14,20 @@ def test_documents_lose_the_words_of_their_headline_in_whatever_form():
     assert without("Lenders again", "They lend, Again, and again.") == "They and"
 
 
-def test_search_finds_by_words_and_by_features(gpt, folder, tmp_path):
-    model = load(gpt)
+def test_search_finds_by_words_and_by_features(gpt_run, stories_folder, tmp_path):
+    model = load(gpt_run)
     held = [Passage(i, f"The {name} sat on the {end}.") for i, (name, end) in enumerate(ANIMALS.items())]
     index = Index(model, held, encode(model, [passage.text for passage in held]))
     for by in ("meaning", "words", "both"):
         assert found(index, [passage.text for passage in held], by)["reciprocal rank"] == 1
     said = run_cli(
         "search",
-        folder / "reviews.csv",
+        stories_folder / "reviews.csv",
         "the goat, number 3",
         "--column",
         "review",
         "--model",
-        gpt,
+        gpt_run,
         "--by",
         "words",
         "--count",
@@ -35,13 +35,20 @@ def test_search_finds_by_words_and_by_features(gpt, folder, tmp_path):
     ).out
     assert "reviews.csv, row" in said
     assert_refused(
-        "search", folder / "reviews.csv", "goat", "--column", "review", "--by", "sound", because="--by sound is unknown"
+        "search",
+        stories_folder / "reviews.csv",
+        "goat",
+        "--column",
+        "review",
+        "--by",
+        "sound",
+        because="--by sound is unknown",
     )
     assert_refused("search", tmp_path, "goat", because="has no text")
 
 
-def test_documents_know_where_they_stand(folder):
-    read = open_documents(str(folder / "reviews.csv"), "review")
+def test_documents_know_where_they_stand(stories_folder):
+    read = open_documents(str(stories_folder / "reviews.csv"), "review")
     assert [read.name(number) for number, _ in read][:2] == ["reviews.csv, row 1", "reviews.csv, row 2"]
-    read = open_documents(str(folder / "stories"))
+    read = open_documents(str(stories_folder / "stories"))
     assert [read.name(number) for number, _ in read][3] == "03.txt"

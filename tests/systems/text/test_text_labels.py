@@ -10,9 +10,9 @@ from caudex import load
 # -- labels --------------------------------------------------------------------------------------------------------
 
 
-def test_classes_of_texts_are_learned_beside_words_counted(gpt, folder):
-    words = ("--data", folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
-    said = run_cli("train", "text-labels", "--from", gpt, *words, "--steps", "150", "--batch", "16")
+def test_classes_of_texts_are_learned_beside_words_counted(gpt_run, stories_folder):
+    words = ("--data", stories_folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
+    said = run_cli("train", "text-labels", "--from", gpt_run, *words, "--steps", "150", "--batch", "16")
     results = json.loads((said.run / "results.json").read_text())
     assert results["fine-tuned"]["accuracy"] > 0.9
     assert {"from scratch", "words counted"} <= results.keys()
@@ -25,7 +25,7 @@ def test_classes_of_texts_are_learned_beside_words_counted(gpt, folder):
     assert_refused("train", "text-labels", *words[:4], "--label", "mod", because="has no column 'mod'")
 
 
-def test_labels_of_one_class_are_refused(folder, tmp_path):
+def test_labels_of_one_class_are_refused(stories_folder, tmp_path):
     (tmp_path / "one.csv").write_text("text,label\nfine,good\nnice,good\n")
     assert_refused("train", "text-labels", "--data", tmp_path / "one.csv", because="a classifier needs two")
 
@@ -33,11 +33,11 @@ def test_labels_of_one_class_are_refused(folder, tmp_path):
 # -- search --------------------------------------------------------------------------------------------------------
 
 
-def test_classes_of_further_texts_are_told(gpt, folder, tmp_path):
-    words = ("--data", folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
-    run = run_cli("train", "text-labels", "--from", gpt, *words, "--steps", "5").run
+def test_classes_of_further_texts_are_told(gpt_run, stories_folder, tmp_path):
+    words = ("--data", stories_folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
+    run = run_cli("train", "text-labels", "--from", gpt_run, *words, "--steps", "5").run
     (tmp_path / "one.txt").write_text("The cat sat on the mat again, number 3.")
-    said = run_cli("predict", run, tmp_path / "one.txt", folder / "reviews.csv", "--csv", tmp_path / "told.csv")
+    said = run_cli("predict", run, tmp_path / "one.txt", stories_folder / "reviews.csv", "--csv", tmp_path / "told.csv")
     rows = list(csv.DictReader((tmp_path / "told.csv").open()))
     assert len(rows) == 121 and said.err == ""
     assert rows[0]["file"].endswith("one.txt") and rows[1]["file"].endswith("reviews.csv, row 1")
