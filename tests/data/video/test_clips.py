@@ -3,7 +3,7 @@
 import pytest
 import torch
 from helpers.comparison import tensors_equal
-from helpers.video_files import levels
+from helpers.video_files import first_pixels
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -44,7 +44,7 @@ def test_windows_of_any_videos(lengths, frames, step):
 def test_a_part_of_the_videos_copies_no_frame():
     clips = numbered_clips([3, 5, 2])
     part = clips.take(torch.tensor([2, 0]))
-    assert levels(part) == [[20, 21], [0, 1, 2]]
+    assert first_pixels(part) == [[20, 21], [0, 1, 2]]
     assert (part.names, part.labels.tolist(), len(part), part.shape) == (["v2", "v0"], [0, 0], 2, (1, 4, 4))
     assert part.frames is clips.frames
     assert part.windows(2).fetch(slice(None))[:, :, 0, 0, 0].tolist() == [[20, 21], [0, 1], [1, 2]]
