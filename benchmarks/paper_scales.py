@@ -22,7 +22,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.system import scaled
-from caudex.data import Batch, HiddenBatch, TokenBatch
+from caudex.data import Batch, MaskedTokenBatch, TokenBatch
 from caudex.experience import Rollout, Transition
 from caudex.experience.augmented import with_views
 from caudex.signals.trust_region import by_trust_region
@@ -110,7 +110,7 @@ def texts() -> Iterator[Case]:
                 batch = TokenBatch(tokens, tokens, torch.zeros(1))
             else:
                 hidden = torch.where(torch.rand(tokens.shape) < 0.15, tokens, -1)
-                batch = HiddenBatch(Sequences(tokens), hidden, torch.ones(1, dtype=torch.bool), torch.zeros(1))
+                batch = MaskedTokenBatch(Sequences(tokens), hidden, torch.ones(1, dtype=torch.bool), torch.zeros(1))
             each = stepped(learner, batch, 1)
         yield Case(name, size(trunk), paper.batch, paper.steps, each)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from caudex.data.text.documents import open_documents
-from caudex.data.text.token_stream import open_stream
+from caudex.data.text.token_stream import open_token_stream
 from caudex.data.text.tokenizers import Tokenizer
 
 HIGHEST = 1_000  # MB: more is a failure
@@ -77,14 +77,14 @@ def main(megabytes: int = 2_000, workers: int = 2) -> None:
         read = open_documents(str(file))
         began, memory = time.perf_counter(), InMemoryImages()
         memory.start()
-        tokenizer = Tokenizer.learn("bpe", read, 8_000)
+        tokenizer = Tokenizer.train("bpe", read, 8_000)
         learned, after_learning = time.perf_counter(), memory.highest
-        built = open_stream(read, tokenizer, Path(folder) / "stream", workers)
+        built = open_token_stream(read, tokenizer, Path(folder) / "stream", workers)
         ended = time.perf_counter()
         memory.stopped.set()
         memory.join()
     print(f"{megabytes:,} MB in one file, {workers} processes: {len(built):,} tokens")
-    print(f"vocabulary of {tokenizer.size:,}: {learned - began:.0f} s, at most {after_learning:.0f} MB")
+    print(f"vocabulary of {tokenizer.vocab_size:,}: {learned - began:.0f} s, at most {after_learning:.0f} MB")
     print(f"stream: {ended - learned:.0f} s, {megabytes / (ended - learned):.1f} MB/s")
     print(f"highest RssAnon of all processes: {memory.highest:.0f} MB {memory.parts}")
     sys.exit(memory.highest > HIGHEST)

@@ -22,7 +22,7 @@ from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.pool import run_parallel
 from caudex.core.run import Run
 from caudex.core.system import start
-from caudex.data import TextBatches, encoded
+from caudex.data import TextBatches, encode_texts
 from caudex.evaluation.intervals import mean_interval
 from caudex.models.text_classifier import TextClassifier
 from caudex.systems.text.text_labels import TextLabels
@@ -65,7 +65,7 @@ def together(begun: str, seed: int) -> dict[str, float]:
         restore(learner.trunk, model.trunk.state_dict())
         sources = {
             task: TextBatches(
-                encoded(model.tokenizer, known.texts, None, trunk.context), known.labels, settings.batch, seed
+                encode_texts(model.tokenizer, known.texts, None, trunk.context), known.labels, settings.batch, seed
             )
             for task, (known, _, _) in texts.items()
         }

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from caudex.data.text.token_stream import Stream
+from caudex.data.text.token_stream import TokenStream
 from caudex.data.text.tokenizers import Tokenizer
 
 WORDS = ["the", "a", "cat", "dog", "mat", "sat", "ran", "on", "under", "and", "red", "blue", "big", "old", "saw", "who"]
@@ -19,12 +19,12 @@ def make_sentences(seed, count):
 
 @cache
 def wordpiece_tokenizer():
-    return Tokenizer.learn("wordpiece", [(0, make_sentences(0, 200))], 100)
+    return Tokenizer.train("wordpiece", [(0, make_sentences(0, 200))], 100)
 
 
 @cache
 def character_tokenizer():
-    return Tokenizer.learn("characters", [(0, make_sentences(0, 200) + "0123456789\n")])
+    return Tokenizer.train("characters", [(0, make_sentences(0, 200) + "0123456789\n")])
 
 
 def numbered_stream(lengths, tokenizer=None, end=0):
@@ -32,14 +32,14 @@ def numbered_stream(lengths, tokenizer=None, end=0):
     ends = np.cumsum(lengths)
     tokens = np.arange(1, 1 + ends[-1])
     tokens[ends - 1] = end
-    return Stream(tokens, ends - lengths, ends, tokenizer)
+    return TokenStream(tokens, ends - lengths, ends, tokenizer)
 
 
 @cache
 def sentence_stream(count, long=30):
     """Documents of several sentences; made of the tokens as a tokenizer gives them."""
     tokenizer = wordpiece_tokenizer()
-    rows = [[*tokenizer.encode(make_sentences(i, 4 + i % long)), tokenizer.sep] for i in range(count)]
+    rows = [[*tokenizer.encode(make_sentences(i, 4 + i % long)), tokenizer.sep_token_id] for i in range(count)]
     lengths = np.array([len(row) for row in rows])
     ends = np.cumsum(lengths)
-    return Stream(np.array(list(itertools.chain(*rows)), dtype=np.uint16), ends - lengths, ends, tokenizer)
+    return TokenStream(np.array(list(itertools.chain(*rows)), dtype=np.uint16), ends - lengths, ends, tokenizer)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from caudex.core.disk import lock_folder
 from caudex.core.errors import CaudexError
 
 
@@ -32,35 +33,18 @@ def alone_in(run, fresh: bool) -> Iterator[None]:
     if not run.is_main_process:
         yield
         return
-    folder = locked(run.path)
-    try:
-        yield
-    except Exception:
-        if fresh and not any(run.path.rglob("checkpoints/*")):
-            shutil.rmtree(run.path, ignore_errors=True)
-            if run.path.parent == Path("runs"):
-                with contextlib.suppress(OSError):  # it holds other runs
-                    run.path.parent.rmdir()
-        raise
-    except KeyboardInterrupt:
-        leave(130, f"stopped; `caudex resume {run.path}` goes on.")
-    finally:
-        os.close(folder)
-
-
-def locked(path: Path) -> int:
-    """The folder, opened so that no other process can have it too; the lock ends with this one, however that ends."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        import fcntl
-
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(folder)
-        raise CaudexError(f"another process is at work in {path}; wait for it, or stop it first.") from None
-    except (ImportError, OSError):
-        pass  # this disk knows no such locks
-    return folder
+    with lock_folder(run.path):
+        try:
+            yield
+        except Exception:
+            if fresh and not any(run.path.rglob("checkpoints/*")):
+                shutil.rmtree(run.path, ignore_errors=True)
+                if run.path.parent == Path("runs"):
+                    with contextlib.suppress(OSError):  # it holds other runs
+                        run.path.parent.rmdir()
+            raise
+        except KeyboardInterrupt:
+            leave(130, f"stopped; `caudex resume {run.path}` goes on.")
 
 
 def left_out(run) -> list[str]:

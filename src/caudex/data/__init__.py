@@ -9,10 +9,10 @@ from caudex.data.images.scenes import SEGMENTS, Scene, SceneBatches, Scenes, loa
 from caudex.data.text.corpora import corpus_folder
 from caudex.data.text.documents import Documents, open_documents
 from caudex.data.text.labelled_texts import LabelledTexts, load_labelled_texts
-from caudex.data.text.masked_tokens import HiddenBatch, HiddenBatches
-from caudex.data.text.passage_pairs import PairBatch, PairBatches
-from caudex.data.text.text_batches import TextBatch, TextBatches, by_length, encoded, padded
-from caudex.data.text.token_stream import Stream, open_stream
+from caudex.data.text.masked_tokens import MaskedTokenBatch, MaskedTokenBatches
+from caudex.data.text.next_sentence import NextSentenceBatch, NextSentenceBatches
+from caudex.data.text.text_batches import TextBatch, TextBatches, encode_texts, group_by_length, pad_sequences
+from caudex.data.text.token_stream import TokenStream, open_token_stream
 from caudex.data.text.token_windows import TokenBatch, TokenBatches, evaluation_windows
 from caudex.data.text.tokenizers import Tokenizer
 from caudex.data.video.clips import ClipBatches, Clips, ClipSplit, Frames, Windows
@@ -21,9 +21,10 @@ from caudex.data.video.sprites import make_sprites
 
 __all__ = [
     "PACKAGED", "SEGMENTS", "Batch", "Batches", "ClipBatches", "ClipSplit", "Clips", "Documents", "Files", "Frames",
-    "HiddenBatch", "HiddenBatches", "ImageSet", "InMemoryImages", "Join", "LabelledTexts", "PairBatch", "PairBatches",
-    "Scene", "SceneBatches", "Scenes", "Split", "Stream", "TextBatch", "TextBatches", "TokenBatch", "TokenBatches",
-    "Tokenizer", "Windows", "by_length", "corpus_folder", "encoded", "evaluation_windows", "image_files", "load_images",
-    "load_labelled_texts", "load_scenes", "load_videos", "make_sprites", "off_topic_share", "open_documents",
-    "open_stream", "padded", "read_images", "with_off_topic",
+    "ImageSet", "InMemoryImages", "Join", "LabelledTexts", "MaskedTokenBatch", "MaskedTokenBatches",
+    "NextSentenceBatch", "NextSentenceBatches", "Scene", "SceneBatches", "Scenes", "Split", "TextBatch",
+    "TextBatches", "TokenBatch", "TokenBatches", "TokenStream", "Tokenizer", "Windows", "corpus_folder",
+    "encode_texts", "evaluation_windows", "group_by_length", "image_files", "load_images", "load_labelled_texts",
+    "load_scenes", "load_videos", "make_sprites", "off_topic_share", "open_documents", "open_token_stream",
+    "pad_sequences", "read_images", "with_off_topic",
 ]  # fmt: skip

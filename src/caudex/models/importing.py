@@ -28,12 +28,12 @@ def model_of(folder: Path, convert: bool = False):
     config = public.config_in(folder)
     kind, made = public.layout(config, folder / "config.json")
     tokenizer = Tokenizer.load(folder)
-    if tokenizer.size > made["vocabulary"]:
+    if tokenizer.vocab_size > made["vocabulary"]:
         raise CaudexError(
-            f"{folder}: the vocabulary has {tokenizer.size:,} tokens, the model {made['vocabulary']:,}; it is the "
+            f"{folder}: the vocabulary has {tokenizer.vocab_size:,} tokens, the model {made['vocabulary']:,}; it is the "
             "tokenizer of another model."
         )
-    spec = TextSpec(made, tokenizer.description)
+    spec = TextSpec(made, tokenizer.config)
     system = system_of(kind, folder, made)
     model, weights = system.model(spec), public.weights_of(folder, convert)
     with torch.no_grad():

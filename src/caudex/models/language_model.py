@@ -13,7 +13,7 @@ from caudex.core.disk import serialize_tensors, write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.specs import TextSpec
-from caudex.data import Tokenizer, by_length, encoded, padded
+from caudex.data import Tokenizer, group_by_length, encode_texts, pad_sequences
 from caudex.models.hf_layout import config_of, exported
 from caudex.trunks import Sequences, mean_of
 
@@ -24,7 +24,7 @@ class LanguageModel(nn.Module):
     def __init__(self, learner: Learner, spec: TextSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.tokenizer, self.made, self.spec = Tokenizer.of(spec.tokenizer), spec.trunk, spec
+        self.tokenizer, self.made, self.spec = Tokenizer.from_config(spec.tokenizer), spec.trunk, spec
 
     @property
     def device(self) -> torch.device:
@@ -32,7 +32,7 @@ class LanguageModel(nn.Module):
 
     def size(self, text: str) -> int:
         """Its number of tokens."""
-        return len(self.tokenizer.encode(text, specials=False))
+        return len(self.tokenizer.encode(text, parse_special=False))
 
     def export(self, folder: Path) -> list[Path]:
         """As public GPT-2 or BERT folders are: config.json, model.safetensors, tokenizer.json; transformers opens it.
@@ -51,11 +51,11 @@ class LanguageModel(nn.Module):
         """[N, W]: of each text, or pair of texts, the mean of its tokens' features; of what is longer than the context
         the beginning counts."""
         rows, found = (
-            encoded(self.tokenizer, texts, second, self.trunk.context),
+            encode_texts(self.tokenizer, texts, second, self.trunk.context),
             torch.empty(len(texts), self.trunk.width),
         )
-        for part in by_length(rows, batch):
-            held = moved(padded([rows[i] for i in part]), self.device)
+        for part in group_by_length(rows, batch):
+            held = moved(pad_sequences([rows[i] for i in part]), self.device)
             found[part] = mean_of(self.trunk(held).layers["tokens"], held.lengths).cpu()
         return found
 
@@ -79,9 +79,9 @@ class LanguageModel(nn.Module):
         """
         self.needs("next-token", "generate")
         tokenizer, context = self.tokenizer, self.trunk.context
-        start = tokenizer.encode(prompt, specials=False)
+        start = tokenizer.encode(prompt, parse_special=False)
         if not start:
-            start = [tokenizer.end if tokenizer.end is not None else 0]
+            start = [tokenizer.eos_token_id if tokenizer.eos_token_id is not None else 0]
         texts = [list(start) for _ in range(number)]
         told, open_ = [tokenizer.decode(start)] * number, torch.ones(number, dtype=torch.bool)
         generator = torch.Generator().manual_seed(seed)
@@ -92,13 +92,13 @@ class LanguageModel(nn.Module):
                 state, waiting = self.trunk.memory(number), torch.tensor(kept)
             last = self.trunk(waiting.to(self.device), state).layers["tokens"][:, -1]
             logits = self.signals["next-token"].logits(self.trunk, last).float().cpu()  # [N, V]
-            logits[:, tokenizer.size :] = -torch.inf  # numbers that stand for no token
+            logits[:, tokenizer.vocab_size :] = -torch.inf  # numbers that stand for no token
             waiting = chosen(logits, temperature, top_p, generator)[:, None]
             come = []
             for i, (text, token) in enumerate(zip(texts, waiting[:, 0].tolist())):
                 text.append(token)
-                open_[i] &= token != tokenizer.end
-                whole = tokenizer.decode(text, specials=False) if open_[i] else told[i]
+                open_[i] &= token != tokenizer.eos_token_id
+                whole = tokenizer.decode(text, skip_special_tokens=True) if open_[i] else told[i]
                 ready = not whole.endswith("\ufffd")  # else a character whose other bytes are still to come
                 come.append(whole[len(told[i]) :] if ready else "")
                 told[i] = whole if ready else told[i]
@@ -113,11 +113,11 @@ class LanguageModel(nn.Module):
         Raises CaudexError for a pair that does not fit into the context.
         """
         self.needs("next-token", "score texts")
-        begin = [self.tokenizer.end if self.tokenizer.end is not None else 0]
+        begin = [self.tokenizer.eos_token_id if self.tokenizer.eos_token_id is not None else 0]
         rows = []
         for given, continuation in pairs:
-            before = begin + self.tokenizer.encode(given, specials=False)
-            whole = begin + self.tokenizer.encode(given + continuation, specials=False)
+            before = begin + self.tokenizer.encode(given, parse_special=False)
+            whole = begin + self.tokenizer.encode(given + continuation, parse_special=False)
             if len(whole) > self.trunk.context + 1:
                 raise CaudexError(
                     f"{len(whole):,} tokens do not fit into the context of {self.trunk.context:,}: "
@@ -125,8 +125,8 @@ class LanguageModel(nn.Module):
                 )
             rows.append((whole, min(len(before), len(whole) - 1)))
         found, counts = torch.zeros(len(rows)), torch.tensor([len(whole) - cut for whole, cut in rows])
-        for part in by_length(rows, batch):
-            tokens = padded([(rows[i][0], []) for i in part]).tokens.to(self.device)
+        for part in group_by_length(rows, batch):
+            tokens = pad_sequences([(rows[i][0], []) for i in part]).tokens.to(self.device)
             scores = self.signals["next-token"].logits(
                 self.trunk, self.trunk(tokens[:, :-1]).layers["tokens"]
             )  # [B, T - 1, V]
@@ -143,10 +143,10 @@ class LanguageModel(nn.Module):
         """For each [MASK] of the text the likeliest tokens, with their probabilities."""
         self.needs("masked-token", "fill in")
         tokenizer = self.tokenizer
-        tokens = [tokenizer.cls, *tokenizer.encode(text), tokenizer.sep]
-        places = [i for i, token in enumerate(tokens) if token == tokenizer.mask]
+        tokens = [tokenizer.cls_token_id, *tokenizer.encode(text), tokenizer.sep_token_id]
+        places = [i for i, token in enumerate(tokens) if token == tokenizer.mask_token_id]
         if not places:
-            hidden = tokenizer.token(tokenizer.mask)
+            hidden = tokenizer.id_to_token(tokenizer.mask_token_id)
             raise CaudexError(
                 f"{text!r} hides nothing; put {hidden} where a word is to be told, as in 'The man went to the {hidden}.'"
             )
@@ -154,7 +154,7 @@ class LanguageModel(nn.Module):
         made = self.trunk(torch.tensor([tokens], device=self.device)).layers["tokens"][0, places]
         best = self.signals["masked-token"].logits(self.trunk, made).softmax(-1).topk(count)
         return [
-            [(tokenizer.token(token), share) for token, share in zip(ids, shares)]
+            [(tokenizer.id_to_token(token), share) for token, share in zip(ids, shares)]
             for ids, shares in zip(best.indices.tolist(), best.values.tolist())
         ]
 
@@ -162,8 +162,8 @@ class LanguageModel(nn.Module):
     def follows(self, first: str, second: str) -> float:
         """The probability that the second passage follows the first."""
         self.needs("next-sentence", "tell whether one passage follows another")
-        one, two = (self.tokenizer.encode(text, specials=False) for text in (first, second))
-        tokens = [self.tokenizer.cls, *one, self.tokenizer.sep, *two, self.tokenizer.sep]
+        one, two = (self.tokenizer.encode(text, parse_special=False) for text in (first, second))
+        tokens = [self.tokenizer.cls_token_id, *one, self.tokenizer.sep_token_id, *two, self.tokenizer.sep_token_id]
         self._fits(tokens)
         segments = torch.tensor([[0] * (len(one) + 2) + [1] * (len(two) + 1)], device=self.device)
         made = self.trunk(Sequences(torch.tensor([tokens], device=self.device), segments)).pooled

@@ -120,9 +120,9 @@ def indexed(spec: str, run: str | None, column: str | None) -> Index:
     """The index of these texts: as it lies in the cache, or built there; what was encoded before a kill is kept."""
     documents = data.open_documents(spec, column)
     model, name = encoder(run)
-    key = repr([name, str(documents.root.resolve()), documents.column, documents.sources(), WORDS])
+    key = repr([name, str(documents.root.resolve()), documents.column, documents.file_stats(), WORDS])
     folder = cache_folder() / "search" / hashlib.sha256(key.encode()).hexdigest()[:16]
-    held = [passage._replace(where=documents.name(passage.document)) for passage in passages(documents)]
+    held = [passage._replace(where=documents.location(passage.document)) for passage in passages(documents)]
     if not held:
         raise CaudexError(f"{spec} has no words to find; give some text.")
     begins = range(0, len(held), AT_ONCE)

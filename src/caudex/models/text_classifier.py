@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from caudex.core.learner import Learner
 from caudex.core.specs import TextSpec
-from caudex.data import LabelledTexts, Tokenizer, by_length, encoded, padded
+from caudex.data import LabelledTexts, Tokenizer, group_by_length, encode_texts, pad_sequences
 from caudex.models.language_model import moved
 
 
@@ -20,18 +20,18 @@ class TextClassifier(nn.Module):
         super().__init__()
         self.trunk, self.signals = learner.averaged
         self.head = head
-        self.classes, self.tokenizer = spec.classes, Tokenizer.of(spec.tokenizer)
+        self.classes, self.tokenizer = spec.classes, Tokenizer.from_config(spec.tokenizer)
 
     @torch.inference_mode()
     def probabilities(self, texts: Sequence[str], second: Sequence[str] | None = None, batch: int = 64) -> Tensor:
         """[N, K]; of a text that is longer than the context the beginning counts."""
         self.eval()
         rows, found = (
-            encoded(self.tokenizer, texts, second, self.trunk.context),
+            encode_texts(self.tokenizer, texts, second, self.trunk.context),
             torch.empty(len(texts), len(self.classes)),
         )
-        for part in by_length(rows, batch):
-            sequences = moved(padded([rows[i] for i in part]), self.trunk.words.weight.device)
+        for part in group_by_length(rows, batch):
+            sequences = moved(pad_sequences([rows[i] for i in part]), self.trunk.words.weight.device)
             found[part] = self.signals[self.head].logits(self.trunk, sequences).softmax(1).cpu()
         return found
 
@@ -41,4 +41,4 @@ class TextClassifier(nn.Module):
         return [(self.classes[k], c) for k, c in zip(number.tolist(), confidence.tolist())]
 
     def accuracy(self, texts: LabelledTexts) -> float:
-        return (self.probabilities(texts.texts, texts.second).argmax(1) == texts.labels).double().mean().item()
+        return (self.probabilities(texts.texts, texts.text_pairs).argmax(1) == texts.labels).double().mean().item()

@@ -14,7 +14,7 @@ from caudex.core.trunk import width_of
 class NextSentence(Signal):
     """Does the second passage follow the first, or was it taken from another document? From the pooled first token.
 
-    `batch.random` is 1 where it was taken from elsewhere. Source: Devlin et al. 2019, section 3.1.
+    `batch.is_random_next` is 1 where it was taken from elsewhere. Source: Devlin et al. 2019, section 3.1.
     """
 
     needs = "sentences"
@@ -30,5 +30,6 @@ class NextSentence(Signal):
     def loss(self, trunk, batch):
         logits = self.head(trunk(batch.texts).pooled)  # [B, 2]: it follows; it is random
         return SignalOutput(
-            F.cross_entropy(logits, batch.random.long()), {"accuracy": accuracy(logits, batch.random.long())}
+            F.cross_entropy(logits, batch.is_random_next.long()),
+            {"accuracy": accuracy(logits, batch.is_random_next.long())},
         )

@@ -64,11 +64,11 @@ def test_tagged_words_become_text():
     tagged = (
         "\n\n\tHe/pps said/vbd ``/`` Who/wps ?/. ?/. ''/''\nAnd/cc (/( so/rb )/) left/vbd ;/. ;/.\n\n\n\tAnd/or/cc\n"
     )
-    assert unpacking._without_tags(tagged) == 'He said "Who?" And (so) left;\nAnd/or\n'
+    assert unpacking._strip_tags(tagged) == 'He said "Who?" And (so) left;\nAnd/or\n'
 
 
 def test_a_mail_is_its_subject_and_its_words():
     source = (
         "From x@y Mon\nReceived: by z\nSubject: Hello\nContent-Type: text/html\n\n<p>Buy <b>now</b> &amp; here</p>\n"
     )
-    assert unpacking._mail(source).split() == ["Hello", "Buy", "now", "&", "here"]
+    assert unpacking._mail_text(source).split() == ["Hello", "Buy", "now", "&", "here"]

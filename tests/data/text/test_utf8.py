@@ -19,10 +19,10 @@ def test_pieces_add_up_and_are_cut_between_words(tmp_path_factory, text, most):
     file = tmp_path_factory.mktemp("pieces") / "a.txt"
     file.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch, file.open("rb") as stream:
-        patch.setattr(pieces, "PIECE", most)
-        decoder = pieces.Decoder(strict=True)
-        of_file = list(pieces.pieces_of_file(stream, file, decoder))
-    of_text = list(pieces.pieces_of_text(text, most))
+        patch.setattr(pieces, "CHUNK_SIZE", most)
+        decoder = pieces.UTF8Decoder(strict=True)
+        of_file = list(pieces.file_chunks(stream, file, decoder))
+    of_text = list(pieces.text_chunks(text, most))
     for found, size in ((of_file, lambda piece: len(piece.encode())), (of_text, len)):
         assert "".join(found) == text
         assert all(0 < size(piece) <= most for piece in found)
@@ -54,6 +54,6 @@ def test_a_long_row_is_a_document_in_pieces_and_a_longer_one_too_long(tmp_path, 
         found = list(open_documents(str(tmp_path / name)))
         assert len(found) == 3 and {number for number, _ in found} == {0}
         assert "".join(piece for _, piece in found) == "word " * 500_000
-    monkeypatch.setattr(rows, "LONGEST", 1_000_000)
+    monkeypatch.setattr(rows, "MAX_ROW_BYTES", 1_000_000)
     with pytest.raises(CaudexError, match=r"a.jsonl, line 1 is longer than 1 MB; put a document of that length"):
         list(open_documents(str(tmp_path / "a.jsonl")))

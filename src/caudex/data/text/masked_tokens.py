@@ -1,4 +1,4 @@
-"""Texts with some tokens hidden, for BERT's two signals: they see the same view, so it is made here."""
+"""Batches of texts with some tokens masked, for BERT's two signals: both see the same view, so it is made here."""
 
 from __future__ import annotations
 
@@ -9,54 +9,58 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.text.passage_pairs import PairBatches
+from caudex.data.text.next_sentence import NextSentenceBatches
 from caudex.data.text.token_windows import TokenBatches
 from caudex.data.text.tokenizers import Tokenizer
 from caudex.trunks import Sequences
 from caudex.views import Draw, hide
 
 
-class HiddenBatch(NamedTuple):
+class MaskedTokenBatch(NamedTuple):
     """The observation stands first."""
 
-    texts: Sequences  # with some tokens hidden
-    targets: Tensor  # int64 [B, T]: what was hidden, -1 at all other places
-    random: Tensor  # bool [B]: the second passage is from another document
+    texts: Sequences  # with some tokens masked
+    targets: Tensor  # int64 [B, T]: the original of each masked token, -1 for all others
+    is_random_next: Tensor  # bool [B]: the second passage is from another document
     index: Tensor  # [B]
 
 
-class HiddenBatches:
-    """The batches of a source of pairs of passages, or of running text, with tokens hidden anew each time.
+class MaskedTokenBatches:
+    """The batches of a source of sentence pairs, or of running text, with other tokens masked each time.
 
-    `whole_words`: the pieces of a word are hidden together.
+    `whole_word_masking`: the subwords of a word are masked together.
     """
 
-    def __init__(self, source: PairBatches | TokenBatches, tokenizer: Tokenizer, seed: int, whole_words: bool = False):
-        known = {"[CLS]": tokenizer.cls, "[SEP]": tokenizer.sep, "[MASK]": tokenizer.mask}
-        for name, number in known.items():
-            if number is None:
+    def __init__(
+        self,
+        source: NextSentenceBatches | TokenBatches,
+        tokenizer: Tokenizer,
+        seed: int,
+        whole_word_masking: bool = False,
+    ):
+        needed = {"[CLS]": tokenizer.cls_token_id, "[SEP]": tokenizer.sep_token_id, "[MASK]": tokenizer.mask_token_id}
+        for name, token_id in needed.items():
+            if token_id is None:
                 raise CaudexError(f"the tokenizer has no {name}, which bert needs; take one of the kind wordpiece.")
         self.source, self.tokenizer, self.seed = source, tokenizer, seed
-        self.special = torch.zeros(tokenizer.size, dtype=torch.bool)
-        specials = (tokenizer.cls, tokenizer.sep, tokenizer.mask, tokenizer.pad, tokenizer.unknown, tokenizer.end)
-        self.special[[number for number in specials if number is not None]] = True
-        self.continues = torch.from_numpy(tokenizer.continues) if whole_words else None
+        self.is_special = torch.zeros(tokenizer.vocab_size, dtype=torch.bool)
+        self.is_special[list(tokenizer.special_token_ids)] = True
+        self.is_continuation = torch.from_numpy(tokenizer.is_continuation) if whole_word_masking else None
 
-    def __iter__(self) -> Iterator[HiddenBatch]:
+    def __iter__(self) -> Iterator[MaskedTokenBatch]:
         return self
 
-    def __next__(self) -> HiddenBatch:
-        before, batch = self.source.state_dict()["drawn"], next(self.source)
+    def __next__(self) -> MaskedTokenBatch:
+        drawn, batch = self.source.state_dict()["drawn"], next(self.source)
         if isinstance(self.source, TokenBatches):
-            texts = whole(batch.tokens, self.tokenizer)
-            random = torch.zeros(len(batch.tokens), dtype=torch.bool)
+            texts = add_special_tokens(batch.tokens, self.tokenizer)
+            is_random_next = torch.zeros(len(batch.tokens), dtype=torch.bool)
         else:
-            texts, random = Sequences(batch.tokens, batch.segments, batch.lengths), batch.random
-        draw = Draw(self.seed, before, batch.index)
-        hidden, targets = hide(
-            texts.tokens, draw, self.tokenizer.mask, self.tokenizer.size, self.special, self.continues
-        )
-        return HiddenBatch(texts._replace(tokens=hidden), targets, random, batch.index)
+            texts, is_random_next = Sequences(batch.tokens, batch.segments, batch.lengths), batch.is_random_next
+        mask, size = self.tokenizer.mask_token_id, self.tokenizer.vocab_size
+        draw = Draw(self.seed, drawn, batch.index)
+        tokens, targets = hide(texts.tokens, draw, mask, size, self.is_special, self.is_continuation)
+        return MaskedTokenBatch(texts._replace(tokens=tokens), targets, is_random_next, batch.index)
 
     @property
     def samples_seen(self) -> int:
@@ -69,7 +73,8 @@ class HiddenBatches:
         self.source.load_state_dict(state)
 
 
-def whole(tokens: Tensor, tokenizer: Tokenizer) -> Sequences:
+def add_special_tokens(tokens: Tensor, tokenizer: Tokenizer) -> Sequences:
     """Running text int64 [B, T] between [CLS] and [SEP]."""
-    first, last = (torch.full((len(tokens), 1), number) for number in (tokenizer.cls, tokenizer.sep))
+    ids = tokenizer.cls_token_id, tokenizer.sep_token_id
+    first, last = (torch.full((len(tokens), 1), token_id) for token_id in ids)
     return Sequences(torch.cat([first, tokens, last], 1))

@@ -10,26 +10,28 @@ from typing import BinaryIO
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import did_you_mean
-from caudex.data.text.utf8 import Decoder
+from caudex.data.text.utf8 import UTF8Decoder
 
-TABLES = (".jsonl", ".csv")
-LONGEST = 200_000_000
+TABLE_SUFFIXES = (".jsonl", ".csv")
+MAX_ROW_BYTES = 200_000_000
 """bytes; a row is held in memory, so that longer ones belong into a .txt file of their own"""
 
 
-def rows(path: Path, columns: list[str], decoder: Decoder) -> Iterator[tuple[int, list[str]]]:
+def read_rows(path: Path, columns: list[str], decoder: UTF8Decoder) -> Iterator[tuple[int, list[str]]]:
     """(line, the row's values of `columns` as text, '' where there is none) of each row.
 
     Raises CaudexError for a column that is not there, a row that is no row, or one that is too long; OSError for a
     file that cannot be read.
     """
     with path.open("rb") as file:
-        yield from (_jsonl if path.suffix.lower() == ".jsonl" else _csv)(path, file, columns, decoder)
+        yield from (_read_jsonl if path.suffix.lower() == ".jsonl" else _read_csv)(path, file, columns, decoder)
 
 
-def _jsonl(path: Path, file: BinaryIO, columns: list[str], decoder: Decoder) -> Iterator[tuple[int, list[str]]]:
-    known: set[str] = set()
-    for line, text in _lines(path, file, decoder):
+def _read_jsonl(
+    path: Path, file: BinaryIO, columns: list[str], decoder: UTF8Decoder
+) -> Iterator[tuple[int, list[str]]]:
+    checked = False
+    for line, text in _read_lines(path, file, decoder):
         if not text.strip():
             continue
         try:
@@ -38,29 +40,31 @@ def _jsonl(path: Path, file: BinaryIO, columns: list[str], decoder: Decoder) -> 
             raise CaudexError(f"{path}, line {line:,}: {text[:40]!r} is not JSON; each line must be one row.") from None
         if not isinstance(row, dict):
             raise CaudexError(f'{path}, line {line:,}: {text[:40]!r} is no row; give {{"text": "..."}} on each line.')
-        if not known:  # a later row may lack what the first one has
-            known = set(row)
-            _must_have(path, columns, list(row))
-        yield line, [_text(path, line, column, row.get(column), decoder) for column in columns]
+        if not checked:  # a later row may lack what the first one has
+            checked = True
+            _check_columns(path, columns, list(row))
+        yield line, [_cell_text(path, line, column, row.get(column), decoder) for column in columns]
 
 
-def _text(path: Path, line: int, column: str, value: object, decoder: Decoder) -> str:
+def _cell_text(path: Path, line: int, column: str, value: object, decoder: UTF8Decoder) -> str:
     if value is None:
         return ""
     if isinstance(value, (list, dict)):
         kind = "a list" if isinstance(value, list) else "a table"
         raise CaudexError(f"{path}, line {line:,}: the column {column!r} holds {kind}, not a text; name another.")
-    return decoder.mended(value, f"{path}, line {line:,}") if isinstance(value, str) else str(value)
+    return decoder.replace_surrogates(value, f"{path}, line {line:,}") if isinstance(value, str) else str(value)
 
 
-def _csv(path: Path, file: BinaryIO, columns: list[str], decoder: Decoder) -> Iterator[tuple[int, list[str]]]:
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST))  # Python's own is 131,072, less than many a document
-    lines = (text for _, text in _lines(path, file, decoder))
+def _read_csv(path: Path, file: BinaryIO, columns: list[str], decoder: UTF8Decoder) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(
+        max(csv.field_size_limit(), MAX_ROW_BYTES)
+    )  # Python's own is 131,072, less than many a document
+    lines = (text for _, text in _read_lines(path, file, decoder))
     first = next(lines, "")
     delimiter = max(",;\t", key=first.count)
     header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
-    _must_have(path, columns, header)
-    places = [header.index(column) for column in columns]
+    _check_columns(path, columns, header)
+    indices = [header.index(column) for column in columns]
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         for cells in reader:
@@ -71,29 +75,29 @@ def _csv(path: Path, file: BinaryIO, columns: list[str], decoder: Decoder) -> It
                     f"{path}, line {reader.line_num + 1:,} has {len(cells)} values, but the header has "
                     f"{len(header)}; put texts with a {delimiter!r} in them in quotation marks."
                 )
-            yield reader.line_num + 1, [cells[place] for place in places]
+            yield reader.line_num + 1, [cells[i] for i in indices]
     except csv.Error as error:
         raise CaudexError(f"{path}, line {reader.line_num + 1:,}: {error}.") from None
 
 
-def _lines(path: Path, file: BinaryIO, decoder: Decoder) -> Iterator[tuple[int, str]]:
+def _read_lines(path: Path, file: BinaryIO, decoder: UTF8Decoder) -> Iterator[tuple[int, str]]:
     """(number, text) of each line."""
     offset = number = 0
-    while raw := file.readline(LONGEST + 1):
+    while raw := file.readline(MAX_ROW_BYTES + 1):
         number += 1
-        if len(raw) > LONGEST:
+        if len(raw) > MAX_ROW_BYTES:
             raise CaudexError(
-                f"{path}, line {number:,} is longer than {LONGEST // 1_000_000} MB; "
+                f"{path}, line {number:,} is longer than {MAX_ROW_BYTES // 1_000_000} MB; "
                 "put a document of that length into a .txt file of its own."
             )
-        text = decoder.text(raw, path, offset)
+        text = decoder.decode(raw, path, offset)
         offset += len(raw)
         yield number, text.removeprefix("\ufeff") if number == 1 else text
 
 
-def _must_have(path: Path, columns: list[str], known: list[str]) -> None:
+def _check_columns(path: Path, columns: list[str], header: list[str]) -> None:
     for column in columns:
-        if column not in known:
+        if column not in header:
             raise CaudexError(
-                f"{path} has no column {column!r}.{did_you_mean(column, known)} It has: {', '.join(known) or 'none'}."
+                f"{path} has no column {column!r}.{did_you_mean(column, header)} It has: {', '.join(header) or 'none'}."
             )

@@ -1,4 +1,4 @@
-"""Shards of a token stream: what one process works on at once, and how they become one file."""
+"""Shards of a token stream: what one process tokenises at once, and how they become one file."""
 
 from __future__ import annotations
 
@@ -11,75 +11,75 @@ import numpy as np
 
 from caudex.core.disk import fsync_folder, write_atomically
 from caudex.data.text.tokenizers import Tokenizer
-from caudex.data.text.utf8 import pieces_of_text
+from caudex.data.text.utf8 import text_chunks
 
-SHARD = 4 << 20
+SHARD_SIZE = 4 << 20
 """characters, about, that a process works on at once, and that are lost if it is killed"""
-_AT_ONCE = 1 << 17  # characters that are tokenised at once: the library takes some 300 bytes each
+_TOKENIZE_SIZE = 1 << 17  # characters that are tokenised at once: the library takes some 300 bytes each
 
-Part = tuple[str, bool]  # a piece, and whether its document ends with it
+Chunk = tuple[str, bool]  # text, and whether its document ends with it
 
 
-def name(number: int) -> str:
+def shard_name(number: int) -> str:
     return f"shard-{number:06}.npz"
 
 
-def data_type(tokenizer: Tokenizer) -> type[np.unsignedinteger]:
-    return np.uint16 if tokenizer.size <= 1 << 16 else np.uint32
+def token_dtype(tokenizer: Tokenizer) -> type[np.unsignedinteger]:
+    return np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
 
 
-def portions(documents: Iterable[tuple[int, str]]) -> Iterator[list[Part]]:
-    """Parts of about `SHARD` characters together."""
-    parts, characters = [], 0
-    for part in _closed(documents):
-        parts.append(part)
-        characters += len(part[0])
-        if characters >= SHARD:
-            yield parts
-            parts, characters = [], 0
-    if parts:
-        yield parts
+def group_into_shards(documents: Iterable[tuple[int, str]]) -> Iterator[list[Chunk]]:
+    """Chunks of about `SHARD_SIZE` characters together."""
+    chunks, characters = [], 0
+    for chunk in _mark_document_ends(documents):
+        chunks.append(chunk)
+        characters += len(chunk[0])
+        if characters >= SHARD_SIZE:
+            yield chunks
+            chunks, characters = [], 0
+    if chunks:
+        yield chunks
 
 
-def _closed(documents: Iterable[tuple[int, str]]) -> Iterator[Part]:
-    """A document is seen to have ended when the next one begins."""
-    before = None
-    for number, piece in documents:
-        if before:
-            yield before[1], before[0] != number
-        before = number, piece
-    if before:
-        yield before[1], True
+def _mark_document_ends(documents: Iterable[tuple[int, str]]) -> Iterator[Chunk]:
+    """A document has ended when the next one begins."""
+    previous = None
+    for number, text in documents:
+        if previous:
+            yield previous[1], previous[0] != number
+        previous = number, text
+    if previous:
+        yield previous[1], True
 
 
-def write_shard(tokenizer: Tokenizer, file: Path, parts: list[Part]) -> None:
-    """`tokens`, and `ends`: where among them each document ends that does so here."""
-    dtype = data_type(tokenizer)
+def write_shard(tokenizer: Tokenizer, file: Path, chunks: list[Chunk]) -> None:
+    """`tokens`, and `ends`: where among them each document ends that does so in this shard."""
+    dtype = token_dtype(tokenizer)
     arrays, ends, length = [np.zeros(0, dtype)], [], 0
-    for text, last in parts:
-        pieces = [tokenizer.array(each).astype(dtype) for each in pieces_of_text(text, _AT_ONCE)]
-        if last:
-            pieces.append(np.array([tokenizer.end], dtype))
-        arrays += pieces
-        length += sum(map(len, pieces))
-        ends += [length] * last
+    for text, is_last in chunks:
+        encode_texts = [tokenizer.encode_array(part).astype(dtype) for part in text_chunks(text, _TOKENIZE_SIZE)]
+        if is_last:
+            encode_texts.append(np.array([tokenizer.eos_token_id], dtype))
+        arrays += encode_texts
+        length += sum(map(len, encode_texts))
+        ends += [length] * is_last
     buffer = io.BytesIO()
     np.savez(buffer, tokens=np.concatenate(arrays), ends=np.array(ends, dtype=np.int64))
     write_atomically(file, buffer.getvalue())
 
 
-def join(folder: Path, count: int, dtype: str) -> tuple[int, np.ndarray]:
+def join_shards(folder: Path, count: int, dtype: str) -> tuple[int, np.ndarray]:
     """tokens.bin out of the shards: (number of tokens, int64 [D] where each document ends)."""
     tokens, ends = 0, []
-    aside = folder / ".tokens.bin.aside"
-    with aside.open("wb") as out:
+    temporary = folder / ".tokens.bin.tmp"
+    with temporary.open("wb") as file:
         for number in range(count):
-            with np.load(folder / name(number)) as shard:
-                out.write(shard["tokens"].astype(dtype).tobytes())
+            with np.load(folder / shard_name(number)) as shard:
+                file.write(shard["tokens"].astype(dtype).tobytes())
                 ends.append(shard["ends"] + tokens)
                 tokens += len(shard["tokens"])
-        out.flush()
-        os.fsync(out.fileno())
-    aside.rename(folder / "tokens.bin")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(folder / "tokens.bin")
     fsync_folder(folder)
     return tokens, np.concatenate(ends)

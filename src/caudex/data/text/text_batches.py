@@ -12,7 +12,7 @@ from caudex.data.sampling import Shuffle, must_fit
 from caudex.data.text.tokenizers import Tokenizer
 from caudex.trunks import Sequences
 
-Row = tuple[list[int], list[int]]  # tokens, and to which of two texts each belongs
+EncodedText = tuple[list[int], list[int]]  # tokens, and to which of two texts each belongs
 
 
 class TextBatch(NamedTuple):
@@ -20,68 +20,70 @@ class TextBatch(NamedTuple):
 
     texts: Sequences
     labels: Tensor  # class numbers [B]
-    index: Tensor  # [B] where each stands in its set
+    index: Tensor  # [B] the position of each in its dataset
     weights: Tensor | None = None  # [B]
     columns: dict[str, Tensor] = {}  # noqa: RUF012 - further labels by name; never mutated
 
 
 class TextBatches:
-    """Endless shuffled batches of `size` rows, with labels [N]."""
+    """Endless shuffled batches of `size` texts, with labels [N]."""
 
-    def __init__(self, rows: Sequence[Row], labels: Tensor, size: int, seed: int = 0):
-        must_fit(size, 8 * max((len(tokens) for tokens, _ in rows), default=0))
-        self.rows, self.labels, self.shuffle = rows, labels, Shuffle(len(rows), size, seed)
+    def __init__(self, texts: Sequence[EncodedText], labels: Tensor, size: int, seed: int = 0):
+        must_fit(size, 8 * max((len(tokens) for tokens, _ in texts), default=0))
+        self.texts, self.labels, self.sampler = texts, labels, Shuffle(len(texts), size, seed)
 
     def __iter__(self) -> Iterator[TextBatch]:
         return self
 
     def __next__(self) -> TextBatch:
-        index = torch.from_numpy(self.shuffle.next()[0])
-        return TextBatch(padded([self.rows[i] for i in index.tolist()]), self.labels[index], index)
+        index = torch.from_numpy(self.sampler.next()[0])
+        return TextBatch(pad_sequences([self.texts[i] for i in index.tolist()]), self.labels[index], index)
 
     @property
     def samples_seen(self) -> int:
-        return self.shuffle.drawn
+        return self.sampler.drawn
 
     def state_dict(self) -> dict:
-        return {"drawn": self.shuffle.drawn}
+        return {"drawn": self.sampler.drawn}
 
     def load_state_dict(self, state: dict) -> None:
-        self.shuffle.drawn = state["drawn"]
+        self.sampler.drawn = state["drawn"]
 
 
-def encoded(tokenizer: Tokenizer, texts: Sequence[str], second: Sequence[str] | None, context: int) -> list[Row]:
+def encode_texts(
+    tokenizer: Tokenizer, texts: Sequence[str], text_pairs: Sequence[str] | None, max_length: int
+) -> list[EncodedText]:
     """Tokens of each text, or pair of texts, as the tokenizer's models expect them: [CLS] A [SEP] B [SEP] where there
-    are such tokens, else A END B END. Of what is too long the end goes, of the longer of two first."""
-    before = [] if tokenizer.cls is None else [tokenizer.cls]
-    behind = tokenizer.end if tokenizer.sep is None else tokenizer.sep
-    parts, rows = [tokenizer.encode_many(list(each), False) for each in (texts, second) if each is not None], []
-    for one, *other in zip(*parts):
-        room = context - len(before) - len(parts)
-        if other:
-            half = max(room // 2, room - len(other[0]))
-            one = one[: max(half, 1)]
-            other = [other[0][: room - len(one)]]
-        tokens = [*before, *one[:room], behind]
-        marks = [0] * len(tokens)
-        for each in other:
-            tokens += [*each, behind]
-            marks += [1] * (len(each) + 1)
-        rows.append((tokens, marks))
-    return rows
+    are such tokens, else A END B END. What is too long is truncated at its end, the longer of two first."""
+    prefix = [] if tokenizer.cls_token_id is None else [tokenizer.cls_token_id]
+    separator = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+    columns = [tokenizer.encode_batch(list(column), False) for column in (texts, text_pairs) if column is not None]
+    encoded_texts = []
+    for first, *second in zip(*columns):
+        room = max_length - len(prefix) - len(columns)
+        if second:
+            half = max(room // 2, room - len(second[0]))
+            first = first[: max(half, 1)]
+            second = [second[0][: room - len(first)]]
+        tokens = [*prefix, *first[:room], separator]
+        segments = [0] * len(tokens)
+        for ids in second:
+            tokens += [*ids, separator]
+            segments += [1] * (len(ids) + 1)
+        encoded_texts.append((tokens, segments))
+    return encoded_texts
 
 
-def by_length(rows: Sequence[tuple], batch: int) -> Iterator[list[int]]:
-    """Places of rows whose tokens stand first, so many at a time, those of the same length side by side: little is
-    filled up."""
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
-    return (order[begin : begin + batch] for begin in range(0, len(order), batch))
+def group_by_length(texts: Sequence[tuple], batch_size: int) -> Iterator[list[int]]:
+    """Batches of indices of texts, whose tokens stand first; those of similar length together, for little padding."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i][0]))
+    return (order[start : start + batch_size] for start in range(0, len(order), batch_size))
 
 
-def padded(rows: Sequence[Row], pad: int = 0) -> Sequences:
-    """Rows of different lengths as one batch, filled up on the right."""
-    lengths = torch.tensor([len(tokens) for tokens, _ in rows])
-    tokens, segments = (torch.full((len(rows), int(lengths.max())), fill) for fill in (pad, 0))
-    for i, (numbers, marks) in enumerate(rows):
-        tokens[i, : len(numbers)], segments[i, : len(marks)] = torch.tensor(numbers), torch.tensor(marks)
+def pad_sequences(texts: Sequence[EncodedText], pad: int = 0) -> Sequences:
+    """Texts of different lengths as one batch, padded on the right."""
+    lengths = torch.tensor([len(tokens) for tokens, _ in texts])
+    tokens, segments = (torch.full((len(texts), int(lengths.max())), fill) for fill in (pad, 0))
+    for i, (ids, marks) in enumerate(texts):
+        tokens[i, : len(ids)], segments[i, : len(marks)] = torch.tensor(ids), torch.tensor(marks)
     return Sequences(tokens, segments, lengths)

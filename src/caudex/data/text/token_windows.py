@@ -11,68 +11,69 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.data.sampling import Shuffle, evenly, must_fit
-from caudex.data.text.token_stream import Stream
+from caudex.data.text.token_stream import TokenStream
 
 
 class TokenBatch(NamedTuple):
     """The observation stands first."""
 
     tokens: Tensor  # int64 [B, length]
-    targets: Tensor  # int64 [B, length]: which token comes behind each
-    index: Tensor  # [B] where each window begins in the stream
+    targets: Tensor  # int64 [B, length]: the next token of each
+    index: Tensor  # [B] the start of each window in the stream
 
 
 class TokenBatches:
     """Endless shuffled batches of `size` windows of `length` tokens, each with the token that comes after.
 
-    In an epoch no token is predicted twice, and all but fewer than `length` are; where its windows begin is drawn
-    anew, the stream taken as a ring. A batch follows from (seed, epoch, index) alone. CaudexError for a stream that is
+    In an epoch no token is predicted twice, and all but fewer than `length` are; each epoch shifts the windows at
+    random, and the stream is a ring. A batch follows from (seed, epoch, index) alone. CaudexError for a stream that is
     no longer than a window.
     """
 
-    def __init__(self, stream: Stream, size: int, length: int, seed: int = 0):
-        _long_enough(stream, length, "give more text")
+    def __init__(self, stream: TokenStream, size: int, length: int, seed: int = 0):
+        _check_length(stream, length, "give more text")
         self.stream, self.length, self.seed = stream, length, seed
         must_fit(size, 8 * length)
-        self.windows = Shuffle(len(stream) // length, size, seed)
+        self.sampler = Shuffle(len(stream) // length, size, seed)
 
     def __iter__(self) -> Iterator[TokenBatch]:
         return self
 
     def __next__(self) -> TokenBatch:
-        windows, epochs = self.windows.next()
-        each, which = np.unique(epochs, return_inverse=True)
-        shifts = np.array([np.random.default_rng([self.seed, epoch, 1]).integers(len(self.stream)) for epoch in each])
-        begins = (shifts[which] + windows * self.length) % len(self.stream)
-        places = (begins[:, None] + np.arange(self.length + 1)) % len(self.stream)  # [B, length + 1]
-        tokens = torch.from_numpy(self.stream.at(places))
-        return TokenBatch(tokens[:, :-1], tokens[:, 1:], torch.from_numpy(begins))
+        windows, epochs = self.sampler.next()
+        unique_epochs, inverse = np.unique(epochs, return_inverse=True)
+        generators = [np.random.default_rng([self.seed, epoch, 1]) for epoch in unique_epochs]
+        shifts = np.array([generator.integers(len(self.stream)) for generator in generators])
+        starts = (shifts[inverse] + windows * self.length) % len(self.stream)
+        positions = (starts[:, None] + np.arange(self.length + 1)) % len(self.stream)  # [B, length + 1]
+        tokens = torch.from_numpy(self.stream.tokens_at(positions))
+        return TokenBatch(tokens[:, :-1], tokens[:, 1:], torch.from_numpy(starts))
 
     @property
     def samples_seen(self) -> int:
         """Tokens that were predicted."""
-        return self.windows.drawn * self.length
+        return self.sampler.drawn * self.length
 
     def state_dict(self) -> dict:
-        return {"drawn": self.windows.drawn}
+        return {"drawn": self.sampler.drawn}
 
     def load_state_dict(self, state: dict) -> None:
-        self.windows.drawn = state["drawn"]
+        self.sampler.drawn = state["drawn"]
 
 
-def evaluation_windows(stream: Stream, length: int, count: int) -> Tensor:
+def evaluation_windows(stream: TokenStream, length: int, count: int) -> Tensor:
     """int64 [N, length + 1]: at most `count` windows, none of which predicts what another does, from the first of the
     stream to the last, spread evenly; always the same. CaudexError for a stream that is no longer than one."""
-    _long_enough(stream, length, "hold out more")
+    _check_length(stream, length, "hold out more")
     windows = (len(stream) - 1) // length
-    begins = evenly(windows, count).numpy() * length
-    return torch.from_numpy(stream.at(begins[:, None] + np.arange(length + 1)))
+    starts = evenly(windows, count).numpy() * length
+    return torch.from_numpy(stream.tokens_at(starts[:, None] + np.arange(length + 1)))
 
 
-def _long_enough(stream: Stream, length: int, way_out: str) -> None:
+def _check_length(stream: TokenStream, length: int, advice: str) -> None:
     if length < 1:
         raise CaudexError(f"a window of {length} tokens is none; give at least 1.")
     if len(stream) <= length:
         raise CaudexError(
-            f"{len(stream):,} tokens are no more than one window of {length:,}; {way_out}, or choose a shorter context."
+            f"{len(stream):,} tokens are no more than one window of {length:,}; {advice}, or choose a shorter context."
         )

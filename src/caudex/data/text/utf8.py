@@ -1,4 +1,4 @@
-"""From bytes to text: invalid UTF-8 is counted, or refused; pieces are cut where no word is."""
+"""From bytes to text: invalid UTF-8 is counted, or refused; text is cut into chunks between words."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import BinaryIO
 
 from caudex.core.errors import CaudexError
 
-PIECE = 1 << 20
+CHUNK_SIZE = 1 << 20
 """bytes or characters of a document that are held at once"""
-_LOOKED_THROUGH = 1 << 16  # bytes before the end of a piece, for a place between two words
-_HALF = re.compile("[\ud800-\udfff]")
-_GAP = re.compile(r"(?<=\S)[ \t\r\n]")
+_LOOKBACK = 1 << 16  # bytes before the end of a chunk in which a gap between two words is looked for
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WORD_GAP = re.compile(r"(?<=\S)[ \t\r\n]")
 
 
-class Decoder:
-    """`replaced` counts the bytes of invalid UTF-8, for which U+FFFD stands in the text; `strict` refuses them."""
+class UTF8Decoder:
+    """`replaced_bytes` counts the bytes of invalid UTF-8, replaced by U+FFFD in the text; `strict` refuses them."""
 
     def __init__(self, strict: bool = False):
-        self.strict, self.replaced = strict, 0
+        self.strict, self.replaced_bytes = strict, 0
 
-    def text(self, raw: bytes, path: Path, offset: int) -> str:
+    def decode(self, raw: bytes, path: Path, offset: int) -> str:
         """The text of bytes that begin at `offset` of a file."""
         try:
             return raw.decode()
@@ -32,74 +32,74 @@ class Decoder:
                     f"{path} is not UTF-8 at byte {offset + error.start:,} ({raw[error.start]:#04x}); "
                     "save it as UTF-8, or read it without --strict, which replaces and counts such bytes."
                 ) from None
-        self.replaced += len(raw) - len(raw.decode(errors="ignore").encode())
+        self.replaced_bytes += len(raw) - len(raw.decode(errors="ignore").encode())
         return raw.decode(errors="replace")
 
-    def mended(self, text: str, where: str) -> str:
-        """JSON can spell out half a character, which is none and cannot be encoded."""
+    def replace_surrogates(self, text: str, location: str) -> str:
+        """JSON can spell out half a character (a lone surrogate), which cannot be encoded."""
         try:
             text.encode()
             return text
         except UnicodeEncodeError as error:
             if self.strict:
                 raise CaudexError(
-                    f"{where} has half a character, \\u{ord(text[error.start]):x}; write the whole, or read it without "
+                    f"{location} has half a character, \\u{ord(text[error.start]):x}; write the whole, or read it without "
                     "--strict, which replaces and counts such halves."
                 ) from None
-        mended, halves = _HALF.subn("\ufffd", text)
-        self.replaced += halves
-        return mended
+        replaced, count = _SURROGATE.subn("\ufffd", text)
+        self.replaced_bytes += count
+        return replaced
 
 
-def pieces_of_file(file: BinaryIO, path: Path, decoder: Decoder) -> Iterator[str]:
-    """The text in pieces of at most `PIECE` bytes; line ends become \\n. A file of one endless line is no worse."""
+def file_chunks(file: BinaryIO, path: Path, decoder: UTF8Decoder) -> Iterator[str]:
+    """The text in chunks of at most `CHUNK_SIZE` bytes; line ends become \\n. A file may be one endless line."""
     rest, offset = b"", 0
     while True:
-        raw = rest + file.read(PIECE - len(rest))
-        at = _cut(raw) if len(raw) == PIECE else len(raw)
-        if at:
-            text = decoder.text(raw[:at], path, offset)
+        raw = rest + file.read(CHUNK_SIZE - len(rest))
+        cut = _cut_position(raw) if len(raw) == CHUNK_SIZE else len(raw)
+        if cut:
+            text = decoder.decode(raw[:cut], path, offset)
             yield (text if offset else text.removeprefix("\ufeff")).replace("\r\n", "\n")
-        if len(raw) < PIECE:
+        if len(raw) < CHUNK_SIZE:
             return
-        rest, offset = raw[at:], offset + at
+        rest, offset = raw[cut:], offset + cut
 
 
-def pieces_of_text(text: str, most: int = PIECE) -> Iterator[str]:
-    """A text in memory in pieces of at most so many characters."""
-    begin = 0
-    while len(text) - begin > most:
-        end = begin + most
-        looked = max(begin, end - _LOOKED_THROUGH)
-        gap = _last_gap(text[looked:end])
-        end = end if gap is None else looked + gap
-        yield text[begin:end]
-        begin = end
+def text_chunks(text: str, max_size: int = CHUNK_SIZE) -> Iterator[str]:
+    """A text in memory in chunks of at most `max_size` characters."""
+    start = 0
+    while len(text) - start > max_size:
+        end = start + max_size
+        lookback = max(start, end - _LOOKBACK)
+        gap = _last_gap(text[lookback:end])
+        end = end if gap is None else lookback + gap
+        yield text[start:end]
+        start = end
     if text:
-        yield text[begin:]
+        yield text[start:]
 
 
-def _cut(raw: bytes) -> int:
-    """Where a full piece ends: before the last white space that follows a word, so that tokens are those of the whole
+def _cut_position(raw: bytes) -> int:
+    """The end of a full chunk: before the last white space that follows a word, so that tokens are those of the complete
     text; where there is none, before the last character that may be incomplete."""
-    start = _start_of_character(raw, max(0, len(raw) - _LOOKED_THROUGH))
+    start = _character_start(raw, max(0, len(raw) - _LOOKBACK))
     end = raw[start:].decode(errors="surrogateescape")
     gap = _last_gap(end)
     if gap is None:
-        return _start_of_character(raw, len(raw) - 1) or len(raw)
+        return _character_start(raw, len(raw) - 1) or len(raw)
     return start + len(end[:gap].encode(errors="surrogateescape"))
 
 
 def _last_gap(text: str) -> int | None:
-    at = None
-    for found in _GAP.finditer(text):
-        at = found.start()
-    return at
+    position = None
+    for match in _WORD_GAP.finditer(text):
+        position = match.start()
+    return position
 
 
-def _start_of_character(raw: bytes, at: int) -> int:
-    """`at`, or up to three bytes before it: where no character of UTF-8 goes on."""
-    for back in range(min(4, at + 1)):
-        if raw[at - back] & 0xC0 != 0x80:
-            return at - back
-    return at  # not UTF-8 anyway
+def _character_start(raw: bytes, position: int) -> int:
+    """`position`, or up to three bytes before it: the first byte of a character of UTF-8."""
+    for back in range(min(4, position + 1)):
+        if raw[position - back] & 0xC0 != 0x80:
+            return position - back
+    return position  # not UTF-8 anyway

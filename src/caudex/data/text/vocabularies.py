@@ -1,4 +1,4 @@
-"""Vocabularies: learned from documents, or read as others have published them."""
+"""Vocabularies: trained on documents, or read from published files."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from pathlib import Path
 from caudex.core.errors import CaudexError, short_message
 from caudex.core.progress import ProgressBar
 from caudex.core.registry import did_you_mean
-from caudex.data.text.utf8 import pieces_of_text
+from caudex.data.text.utf8 import text_chunks
 
-END, UNKNOWN = "<|endoftext|>", "<|unknown|>"
-BERTS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-USUAL = {"bpe": 50_257, "wordpiece": 30_522, "characters": 0}
-LEARNED_FROM = 200_000_000
-"""bytes; of more text, evenly spread parts that add up to this"""
-_FED = 1 << 15  # characters at a time: the library holds 256 of them
-
-
-def learn(kind: str, documents: Iterable[tuple[int, str]], size: int = 0):
-    """A tokenizers.Tokenizer of at most `size` tokens, 0 for what is usual."""
-    if kind not in USUAL:
-        raise CaudexError(f"{kind!r} is no kind of tokenizer.{did_you_mean(kind, USUAL)} Known: {', '.join(USUAL)}.")
-    library()
-    return {"bpe": _bpe, "wordpiece": _wordpiece, "characters": _characters}[kind](documents, size or USUAL[kind])
+EOS_TOKEN, UNK_TOKEN = "<|endoftext|>", "<|unknown|>"
+BERT_SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+DEFAULT_SIZES = {"bpe": 50_257, "wordpiece": 30_522, "characters": 0}
+MAX_TRAINING_BYTES = 200_000_000
+"""of more text, evenly spaced parts that add up to this"""
+_FEED_SIZE = 1 << 15  # characters at a time: the library holds 256 of them
 
 
-def published(folder: Path):
-    """A tokenizers.Tokenizer of the files in a folder, whichever of the known ones are there."""
-    tokenizers = library()
+def train_tokenizer(kind: str, documents: Iterable[tuple[int, str]], size: int = 0):
+    """A tokenizers.Tokenizer of at most `size` tokens; 0 takes the usual size of the kind."""
+    if kind not in DEFAULT_SIZES:
+        raise CaudexError(
+            f"{kind!r} is no kind of tokenizer.{did_you_mean(kind, DEFAULT_SIZES)} Known: {', '.join(DEFAULT_SIZES)}."
+        )
+    import_tokenizers()
+    trainers = {"bpe": _train_bpe, "wordpiece": _train_wordpiece, "characters": _train_characters}
+    return trainers[kind](documents, size or DEFAULT_SIZES[kind])
+
+
+def load_tokenizer(folder: Path):
+    """A tokenizers.Tokenizer from the files in a folder, in any of the usual formats."""
+    tokenizers = import_tokenizers()
     file = folder
     try:
         if (file := folder / "tokenizer.json").is_file():
@@ -38,13 +41,13 @@ def published(folder: Path):
         for names in (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")):
             file, merges = (folder / name for name in names)
             if file.is_file() and merges.is_file():
-                return _byte_level(json.loads(file.read_text("utf-8")), _pairs(merges))
+                return _byte_level_bpe(json.loads(file.read_text("utf-8")), _read_merges(merges))
         if (file := folder / "vocab.txt").is_file():
             tokens = file.read_text("utf-8").removesuffix("\n").split("\n")  # some tokens are line ends of other kinds
-            vocabulary = {token.rstrip("\r"): place for place, token in enumerate(tokens)}
+            vocabulary = {token.rstrip("\r"): i for i, token in enumerate(tokens)}
             if "[UNK]" not in vocabulary:
                 raise ValueError("it has no [UNK]")
-            return _bert(vocabulary, **_settings(folder))
+            return _bert_wordpiece(vocabulary, **_normalizer_settings(folder))
     except Exception as error:  # the library raises nothing more special
         raise CaudexError(f"{file} cannot be read as a vocabulary: {short_message(error)}.") from None
     raise CaudexError(
@@ -53,7 +56,7 @@ def published(folder: Path):
     )
 
 
-def library():
+def import_tokenizers():
     try:
         import tokenizers
     except ImportError:
@@ -64,104 +67,108 @@ def library():
 # -- learning -------------------------------------------------------------------------------------------------------
 
 
-def _bpe(documents: Iterable[tuple[int, str]], size: int):
+def _train_bpe(documents: Iterable[tuple[int, str]], size: int):
     from tokenizers.pre_tokenizers import ByteLevel
     from tokenizers.trainers import BpeTrainer
 
-    _room(size, 257, "the 256 bytes and the end of a document")
+    _check_size(size, 257, "the 256 bytes and the end of a document")
     trainer = BpeTrainer(
         vocab_size=size,
         min_frequency=2,
-        special_tokens=[END],
+        special_tokens=[EOS_TOKEN],
         initial_alphabet=ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer = _byte_level({}, [])
-    tokenizer.train_from_iterator(_sample(documents), trainer)
+    tokenizer = _byte_level_bpe({}, [])
+    tokenizer.train_from_iterator(_training_text(documents), trainer)
     return tokenizer
 
 
-def _wordpiece(documents: Iterable[tuple[int, str]], size: int):
+def _train_wordpiece(documents: Iterable[tuple[int, str]], size: int):
     """The library numbers a word's inner characters as it meets them, which is in another order each time, and settles
     ties by number; so they are numbered beforehand, among the special tokens, which come first."""
     from tokenizers.trainers import WordPieceTrainer
 
-    tokenizer = _bert({})
-    frequent, inner, seen = Counter(), set(), set()
-    for text in _sample(documents):
-        new = set(tokenizer.normalizer.normalize_str(text).split()) - seen
-        seen.update(word for word in new if len(word) < 32)
-        words = [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(" ".join(sorted(new)))]
-        frequent.update("".join(words))
+    tokenizer = _bert_wordpiece({})
+    counts, inner, seen_words = Counter(), set(), set()
+    for text in _training_text(documents):
+        new_words = set(tokenizer.normalizer.normalize_str(text).split()) - seen_words
+        seen_words.update(word for word in new_words if len(word) < 32)
+        words = [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(" ".join(sorted(new_words)))]
+        counts.update("".join(words))
         inner.update(*(word[1:] for word in words))
-    _room(size, len(BERTS) + 2, "the special tokens and a letter")
-    kept = _most_frequent(frequent, (size - len(BERTS)) // 2)  # where there are thousands, some must do without
+    _check_size(size, len(BERT_SPECIAL_TOKENS) + 2, "the special tokens and a letter")
+    alphabet = _most_frequent(counts, (size - len(BERT_SPECIAL_TOKENS)) // 2)  # of thousands, only the frequent ones
     trainer = WordPieceTrainer(
         vocab_size=size,
         min_frequency=2,
-        special_tokens=[*BERTS, *kept, *(f"##{character}" for character in kept if character in inner)],
-        initial_alphabet=kept,
-        limit_alphabet=len(kept),
+        special_tokens=[
+            *BERT_SPECIAL_TOKENS,
+            *alphabet,
+            *(f"##{character}" for character in alphabet if character in inner),
+        ],
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_sample(documents), trainer)
-    return _bert(tokenizer.get_vocab(with_added_tokens=False))
+    tokenizer.train_from_iterator(_training_text(documents), trainer)
+    return _bert_wordpiece(tokenizer.get_vocab(with_added_tokens=False))
 
 
-def _characters(documents: Iterable[tuple[int, str]], size: int):
+def _train_characters(documents: Iterable[tuple[int, str]], size: int):
     import tokenizers
     from tokenizers import decoders, models, pre_tokenizers
 
-    frequent = Counter()
+    counts = Counter()
     for _, text in documents:
-        frequent.update(text)
+        counts.update(text)
     if size:
-        _room(size, 3, "a character")
-    tokens = [END, UNKNOWN, *_most_frequent(frequent, size - 2 if size else len(frequent))]
-    vocabulary = {token: place for place, token in enumerate(tokens)}
-    tokenizer = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+        _check_size(size, 3, "a character")
+    tokens = [EOS_TOKEN, UNK_TOKEN, *_most_frequent(counts, size - 2 if size else len(counts))]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    tokenizer = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()
-    return _with_specials(tokenizer, [END, UNKNOWN])
+    return _add_special_tokens(tokenizer, [EOS_TOKEN, UNK_TOKEN])
 
 
-def _sample(documents: Iterable[tuple[int, str]]) -> Iterator[str]:
-    """Parts of the documents, all or evenly spread ones; cut between words."""
-    step = 1 + getattr(documents, "bytes", 0) // LEARNED_FROM
-    place = 0
-    with ProgressBar("reading for the vocabulary", getattr(documents, "bytes", 0)) as progress:
-        for _, piece in documents:
-            for part in pieces_of_text(piece, _FED):
-                if place % step == 0:
+def _training_text(documents: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """Parts of the documents, all or evenly spaced ones; cut between words."""
+    step = 1 + getattr(documents, "num_bytes", 0) // MAX_TRAINING_BYTES
+    i = 0
+    with ProgressBar("reading for the vocabulary", getattr(documents, "num_bytes", 0)) as progress:
+        for _, text in documents:
+            for part in text_chunks(text, _FEED_SIZE):
+                if i % step == 0:
                     yield part
-                place += 1
-            progress.advance(len(piece))
+                i += 1
+            progress.advance(len(text))
 
 
-def _most_frequent(counts: Counter, most: int) -> list[str]:
+def _most_frequent(counts: Counter, max_count: int) -> list[str]:
     """In the order of Unicode; white space counts."""
-    return sorted(sorted(counts, key=lambda character: (-counts[character], character))[:most])
+    return sorted(sorted(counts, key=lambda character: (-counts[character], character))[:max_count])
 
 
-def _room(size: int, needed: int, what: str) -> None:
-    if size < needed:
-        raise CaudexError(f"a vocabulary of {size:,} has no room for {what}; give at least {needed:,}.")
+def _check_size(size: int, min_size: int, purpose: str) -> None:
+    if size < min_size:
+        raise CaudexError(f"a vocabulary of {size:,} has no room for {purpose}; give at least {min_size:,}.")
 
 
-# -- as published ---------------------------------------------------------------------------------------------------
+# -- published -------------------------------------------------------------------------------------------------------
 
 
-def _byte_level(vocabulary: dict[str, int], merges: list[tuple[str, str]]):
+def _byte_level_bpe(vocabulary: dict[str, int], merges: list[tuple[str, str]]):
     import tokenizers
     from tokenizers import decoders, models, pre_tokenizers
 
     tokenizer = tokenizers.Tokenizer(models.BPE(vocabulary, merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    return _with_specials(tokenizer, [END] if END in vocabulary else [])
+    return _add_special_tokens(tokenizer, [EOS_TOKEN] if EOS_TOKEN in vocabulary else [])
 
 
-def _bert(vocabulary: dict[str, int], do_lower_case=True, strip_accents=None, tokenize_chinese_chars=True):
+def _bert_wordpiece(vocabulary: dict[str, int], do_lower_case=True, strip_accents=None, tokenize_chinese_chars=True):
     import tokenizers
     from tokenizers import decoders, models, normalizers, pre_tokenizers
 
@@ -171,24 +178,24 @@ def _bert(vocabulary: dict[str, int], do_lower_case=True, strip_accents=None, to
     )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    return _with_specials(tokenizer, [token for token in BERTS if token in vocabulary])
+    return _add_special_tokens(tokenizer, [token for token in BERT_SPECIAL_TOKENS if token in vocabulary])
 
 
-def _with_specials(tokenizer, tokens: list[str]):
+def _add_special_tokens(tokenizer, tokens: list[str]):
     tokenizer.add_special_tokens(tokens)
     return tokenizer
 
 
-def _pairs(file: Path) -> list[tuple[str, str]]:
+def _read_merges(file: Path) -> list[tuple[str, str]]:
     """GPT-2's merges: a pair a line; the first line may name the version."""
     lines = file.read_text("utf-8").split("\n")
     lines = lines[1:] if lines[0].startswith("#version") else lines
     return [tuple(line.split(" ")) for line in lines if line.strip()]
 
 
-def _settings(folder: Path) -> dict:
-    """What BERT's tokenizer_config.json says of the normaliser."""
+def _normalizer_settings(folder: Path) -> dict:
+    """The normaliser's settings in BERT's tokenizer_config.json."""
     file = folder / "tokenizer_config.json"
-    told = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    known = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
-    return {name: told[name] for name in known if name in told}
+    config = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    names = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+    return {name: config[name] for name in names if name in config}

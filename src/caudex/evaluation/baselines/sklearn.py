@@ -53,7 +53,7 @@ def words_counted(known: LabelledTexts, test: LabelledTexts) -> float:
 
 
 def _joined(texts: LabelledTexts) -> list[str]:
-    return texts.texts if texts.second is None else [f"{a} {b}" for a, b in zip(texts.texts, texts.second)]
+    return texts.texts if texts.text_pairs is None else [f"{a} {b}" for a, b in zip(texts.texts, texts.text_pairs)]
 
 
 def _pixels(images: ImageSet) -> np.ndarray:

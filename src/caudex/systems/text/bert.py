@@ -15,7 +15,7 @@ from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.specs import TextSpec
 from caudex.core.system import System
-from caudex.data import HiddenBatches, PairBatches, Stream, TokenBatches, Tokenizer
+from caudex.data import MaskedTokenBatches, NextSentenceBatches, TokenBatches, Tokenizer, TokenStream
 from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel, moved
 from caudex.systems.text import shared as reading
@@ -82,9 +82,9 @@ class BERT(OnTexts, System):
         self.write_samples(run, model, texts.held)
         return model
 
-    def batches(self, stream: Stream, tokenizer: Tokenizer, size: int, seed: int) -> HiddenBatches:
-        made, length = (PairBatches, self.context) if self.next_sentence else (TokenBatches, self.context - 2)
-        return HiddenBatches(made(stream, size, length, seed), tokenizer, seed, self.whole_words)
+    def batches(self, stream: TokenStream, tokenizer: Tokenizer, size: int, seed: int) -> MaskedTokenBatches:
+        made, length = (NextSentenceBatches, self.context) if self.next_sentence else (TokenBatches, self.context - 2)
+        return MaskedTokenBatches(made(stream, size, length, seed), tokenizer, seed, self.whole_words)
 
     def learner(self, spec: TextSpec) -> Learner:
         own = {"masked-token": signals.MaskedToken(spec.unigram)}
@@ -96,19 +96,19 @@ class BERT(OnTexts, System):
     def model(self, spec: TextSpec) -> LanguageModel:
         return LanguageModel(self.learner(spec), spec)
 
-    def write_samples(self, run: Run, model: LanguageModel, held: Stream, count: int = 6) -> None:
+    def write_samples(self, run: Run, model: LanguageModel, held: TokenStream, count: int = 6) -> None:
         """What the model fills into passages of held-out text: samples.txt."""
         tokenizer, said = model.tokenizer, []
         for number in range(count):
             place = len(held) * number // count
             length = min(24, model.trunk.context // 2, len(held) - place)
-            tokens = held.at(torch.arange(place, place + length).numpy()).tolist()
-            tokens = [token for token in tokens if token != tokenizer.sep]
+            tokens = held.tokens_at(torch.arange(place, place + length).numpy()).tolist()
+            tokens = [token for token in tokens if token != tokenizer.sep_token_id]
             middle = len(tokens) // 2
-            text = tokenizer.decode(tokens[:middle]) + f" {tokenizer.token(tokenizer.mask)} "
+            text = tokenizer.decode(tokens[:middle]) + f" {tokenizer.id_to_token(tokenizer.mask_token_id)} "
             text += tokenizer.decode(tokens[middle + 1 :])
             told = ", ".join(f"{word} {share:.0%}" for word, share in model.fill(text)[0])
-            said.append(f"{text}\n  {told}; it was {tokenizer.token(tokens[middle])}")
+            said.append(f"{text}\n  {told}; it was {tokenizer.id_to_token(tokens[middle])}")
         run.write("samples.txt", "\n\n".join(said) + "\n")
 
     def result_rows(self, results: dict) -> list[tuple]:
@@ -168,11 +168,13 @@ def figures(made: Learner, batches: list) -> dict[str, float]:
     device, found = trunk.words.weight.device, {}
     for batch in batches:
         batch = batch._replace(
-            texts=moved(batch.texts, device), targets=batch.targets.to(device), random=batch.random.to(device)
+            texts=moved(batch.texts, device),
+            targets=batch.targets.to(device),
+            is_random_next=batch.is_random_next.to(device),
         )
         for name, signal in heads.items():
             said = signal.loss(trunk, batch)
             found.setdefault(f"{name} loss", []).append(said.loss.item())
             found.setdefault(f"{name} accuracy", []).append(said.metrics["accuracy"].item())
-        found.setdefault("random", []).append(batch.random.float().mean().item())
+        found.setdefault("random", []).append(batch.is_random_next.float().mean().item())
     return {name: sum(values) / len(values) for name, values in found.items()}

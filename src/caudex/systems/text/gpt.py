@@ -16,7 +16,7 @@ from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.specs import TextSpec
 from caudex.core.system import System
-from caudex.data import Stream, TokenBatch, TokenBatches, evaluation_windows
+from caudex.data import TokenBatch, TokenBatches, TokenStream, evaluation_windows
 from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel
 from caudex.systems.text import shared as reading
@@ -85,12 +85,14 @@ class GPT(OnTexts, System):
     def model(self, spec: TextSpec) -> LanguageModel:
         return LanguageModel(self.learner(spec), spec)
 
-    def write_samples(self, run: Run, model: LanguageModel, held: Stream, count: int = 4, most: int = 150) -> None:
+    def write_samples(self, run: Run, model: LanguageModel, held: TokenStream, count: int = 4, most: int = 150) -> None:
         """How the model goes on with a few beginnings from held-out text, as it comes: samples.txt."""
         said = []
         for number in range(count):
             place = len(held) * number // count
-            prompt = model.tokenizer.decode(held.at(torch.arange(place, place + 12).numpy()), specials=False)
+            prompt = model.tokenizer.decode(
+                held.tokens_at(torch.arange(place, place + 12).numpy()), skip_special_tokens=True
+            )
             went_on = "".join(part for (part,) in model.generate(prompt, most, 0.8, 0.95, seed=number))
             said.append(f"{prompt}|{went_on}")
         run.write("samples.txt", "\n\n----\n\n".join(said) + "\n")
@@ -164,10 +166,10 @@ def measured(model: LanguageModel, texts: Texts, windows: Tensor) -> dict:
     return found | {"parameters": sum(p.numel() for p in model.parameters()), "tested": targets.numel()}
 
 
-def dictionary_coder(known: Stream, windows: Tensor, most: int = 4_000_000) -> float:
+def dictionary_coder(known: TokenStream, windows: Tensor, most: int = 4_000_000) -> float:
     """Bits a byte that lzma needs for the windows behind the last `most` tokens that were learned from."""
     tokenizer, places = known.tokenizer, torch.arange(max(0, len(known) - most), len(known)).numpy()
-    before = tokenizer.decode(known.at(places)).encode(errors="replace")
+    before = tokenizer.decode(known.tokens_at(places)).encode(errors="replace")
     asked = "".join(tokenizer.decode(row[1:]) for row in windows.tolist()).encode(errors="replace")
     strong = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 28}]
     sizes = [len(lzma.compress(text, lzma.FORMAT_RAW, filters=strong)) for text in (before + asked, before)]

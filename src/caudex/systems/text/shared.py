@@ -23,7 +23,7 @@ from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.specs import TextSpec
 from caudex.core.system import check_range
-from caudex.data import LabelledTexts, Stream, Tokenizer
+from caudex.data import LabelledTexts, Tokenizer, TokenStream
 from caudex.data.images import splits
 from caudex.evaluation.probing import linear
 from caudex.models.language_model import LanguageModel
@@ -72,8 +72,8 @@ class OnTexts:
 
 class Texts(NamedTuple):
     tokenizer: Tokenizer
-    known: Stream
-    held: Stream
+    known: TokenStream
+    held: TokenStream
     shares: Tensor  # float64 [V]: how often each token comes, of all that are learned from
 
     @property
@@ -87,38 +87,40 @@ def read(settings: OnTexts, run: Run, window: int) -> Texts:
     documents = data.open_documents(settings.data, settings.column, settings.strict)
     if settings.tokens in KINDS:
         most = 0 if settings.tokens == "characters" else settings.vocabulary
-        tokenizer = Tokenizer.learn(settings.tokens, documents, most)
+        tokenizer = Tokenizer.train(settings.tokens, documents, most)
     else:
         tokenizer = Tokenizer.load(settings.tokens)
     where = [str(documents.root.resolve()), documents.column, documents.strict, tokenizer.fingerprint]
     name = hashlib.sha256(repr(where).encode()).hexdigest()[:16]
-    workers = min(PROCESSES, os.cpu_count() or 1) if documents.bytes > MUCH else 1
-    whole = data.open_stream(documents, tokenizer, cache_folder() / "streams" / name, workers)
+    workers = min(PROCESSES, os.cpu_count() or 1) if documents.num_bytes > MUCH else 1
+    whole = data.open_token_stream(documents, tokenizer, cache_folder() / "streams" / name, workers)
     known, held = whole.split(settings.held_out, window)
     run.table("skipped", [{"file": file, "reason": reason} for file, reason in whole.meta["skipped"]])
-    replaced = f", {whole.meta['replaced']:,} bytes that were not UTF-8 replaced" if whole.meta["replaced"] else ""
+    replaced = (
+        f", {whole.meta['replaced_bytes']:,} bytes that were not UTF-8 replaced" if whole.meta["replaced_bytes"] else ""
+    )
     print_once(
         run,
         f"{len(known):,} tokens to learn from, {len(held):,} held out, {len(whole.starts):,} documents, "
-        f"{tokenizer.size:,} kinds of token{replaced}",
+        f"{tokenizer.vocab_size:,} kinds of token{replaced}",
     )
     return Texts(tokenizer, known, held, frequencies(known))
 
 
-def frequencies(stream: Stream, at_once: int = 1 << 22) -> Tensor:
+def frequencies(stream: TokenStream, at_once: int = 1 << 22) -> Tensor:
     """float64 [V]: how often each token comes, of all."""
-    counts = np.zeros(stream.tokenizer.size)
+    counts = np.zeros(stream.tokenizer.vocab_size)
     for begin in range(0, len(stream), at_once):
         places = np.arange(begin, min(begin + at_once, len(stream)))
-        counts += np.bincount(stream.at(places), minlength=len(counts))
+        counts += np.bincount(stream.tokens_at(places), minlength=len(counts))
     return torch.from_numpy(counts / counts.sum())
 
 
 def spec_of(settings: OnTexts, texts: Texts, made: dict) -> TextSpec:
     """What must be known to rebuild the model without its texts. `made` are further settings of the trunk."""
     sizes = ("context", "width", "depth", "heads", "rotary", "dropout")
-    trunk = {"vocabulary": texts.tokenizer.size, **{name: getattr(settings, name) for name in sizes}, **made}
-    return {"trunk": trunk, "tokenizer": texts.tokenizer.description, "unigram": texts.unigram}
+    trunk = {"vocabulary": texts.tokenizer.vocab_size, **{name: getattr(settings, name) for name in sizes}, **made}
+    return {"trunk": trunk, "tokenizer": texts.tokenizer.config, "unigram": texts.unigram}
 
 
 def learner(settings: OnTexts, spec: TextSpec, signals: Mapping[str, Signal], betas=(0.9, 0.95), last=0.1) -> Learner:
@@ -137,7 +139,7 @@ def worth(model: LanguageModel, texts: LabelledTexts, seed: int, most: int = 400
 
 def on_features(model: LanguageModel, known: LabelledTexts, asked: LabelledTexts) -> float:
     """Accuracy of logistic regression on the mean of the tokens' features; the trunk stays as it is."""
-    here, there = (model.mean_features(part.texts, part.second) for part in (known, asked))
+    here, there = (model.mean_features(part.texts, part.text_pairs) for part in (known, asked))
     return linear(here, known.labels, there, asked.labels)
 
 

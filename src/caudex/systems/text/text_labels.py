@@ -21,7 +21,7 @@ from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.specs import TextSpec
 from caudex.core.system import System, check_range, load
-from caudex.data import LabelledTexts, TextBatches, Tokenizer, encoded
+from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
 from caudex.data.images.splits import stratified
 from caudex.evaluation.baselines.sklearn import words_counted
 from caudex.evaluation.claim import Claim
@@ -83,7 +83,7 @@ class TextLabels(System):
         begun = self.begun(run)
         known, test, spec = self.texts(begun)
         run.write_spec(spec)
-        rows = encoded(Tokenizer.of(spec.tokenizer), known.texts, known.second, spec.trunk["context"])
+        rows = encode_texts(Tokenizer.from_config(spec.tokenizer), known.texts, known.text_pairs, spec.trunk["context"])
         cut = sum(len(tokens) >= spec.trunk["context"] for tokens, _ in rows)
         said = f"; of {cut:,} longer than {spec.trunk['context']} tokens the beginning counts" if cut else ""
         print_once(run, f"{len(spec.classes)} classes; {len(known):,} labelled texts, {len(test):,} held out{said}")
@@ -129,10 +129,10 @@ class TextLabels(System):
         if begun:
             trunk, tokenizer = begun.made | {"dropout": self.dropout, "mean": True}, begun.tokenizer
         else:
-            tokenizer = Tokenizer.learn("bpe", list(enumerate(known.texts)), 4096)
+            tokenizer = Tokenizer.train("bpe", list(enumerate(known.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
-            trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.size, "mean": True}
-        return known, test, TextSpec(trunk, tokenizer.description, classes=tuple(whole.classes))
+            trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.vocab_size, "mean": True}
+        return known, test, TextSpec(trunk, tokenizer.config, classes=tuple(whole.classes))
 
     def other(self, name: str, spec: TextSpec) -> LabelledTexts:
         found = data.load_labelled_texts(name, self.text, self.label, self.second)
@@ -166,7 +166,7 @@ class TextLabels(System):
         short = [i for i in range(len(test)) if 8 <= len(test.texts[i].split()) <= 25]
         lines = [[i for i in short if test.labels[i] == k] for k in range(len(test.classes))]
         rows = [i for turn in zip_longest(*lines) for i in turn if i is not None][:most]
-        if test.second or not rows:
+        if test.text_pairs or not rows:
             return
         with run.figure("word-by-word", 1, len(rows), width=9.0, height=1.9) as axes:
             for axis, i in zip(np.atleast_1d(axes), rows):
