@@ -151,6 +151,6 @@ def found_in(spec: str, query: str, count: int, by: str, run: str | None, column
             break
         if passage.document not in seen:
             seen.add(passage.document)
-            told = textwrap.clip_grad_norm(passage.text, 160, placeholder=" ...")
+            told = textwrap.shorten(passage.text, 160, placeholder=" ...")
             rows.append((len(rows) + 1, passage.where, told))
     return rows

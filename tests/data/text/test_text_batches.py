@@ -8,7 +8,11 @@ def test_pairs_and_long_texts_fit_into_the_context():
     rows = encode_texts(tokenizer, ["a " * 50, "b"], ["c " * 3, "d " * 50], 16)
     assert [len(tokens) for tokens, _ in rows] == [16, 16]
     for tokens, marks in rows:
-        assert tokens[0] == tokenizer.cls_token_id and tokens.count(tokenizer.sep_token_id) == 2 and tokens[-1] == tokenizer.sep_token_id
+        assert (
+            tokens[0] == tokenizer.cls_token_id
+            and tokens.count(tokenizer.sep_token_id) == 2
+            and tokens[-1] == tokenizer.sep_token_id
+        )
         assert marks == sorted(marks) and len(marks) == len(tokens)
     assert sum(rows[0][1]) == 4  # the short one is whole
     batch = pad_sequences([*rows, ([1, 2], [0, 0])])

@@ -76,7 +76,13 @@ def test_wordpiece_is_lower_case_and_marks_what_goes_on():
     assert tokenizer.decode(tokenizer.encode("The Cats sat.")) == "the cats sat."
     for id in range(tokenizer.vocab_size):
         assert tokenizer.is_continuation[id] == tokenizer.id_to_token(id).startswith("##")
-    assert (tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.mask_token_id) == (0, 1, 2, 3, 4)
+    assert (
+        tokenizer.pad_token_id,
+        tokenizer.unk_token_id,
+        tokenizer.cls_token_id,
+        tokenizer.sep_token_id,
+        tokenizer.mask_token_id,
+    ) == (0, 1, 2, 3, 4)
     assert tokenizer.eos_token_id == tokenizer.sep_token_id
     assert tokenizer.encode("漢") == [tokenizer.unk_token_id]
 
@@ -86,7 +92,10 @@ def test_special_tokens_count_only_where_they_are_meant():
     assert wordpiece.mask_token_id in wordpiece.encode("the [MASK] sat")
     assert wordpiece.mask_token_id not in wordpiece.encode("the [MASK] sat", parse_special=False)
     assert wordpiece.mask_token_id not in wordpiece.encode_array("the [MASK] sat")
-    assert bpe.encode("a<|endoftext|>")[-1] == bpe.eos_token_id and bpe.decode([bpe.eos_token_id], skip_special_tokens=True) == ""
+    assert (
+        bpe.encode("a<|endoftext|>")[-1] == bpe.eos_token_id
+        and bpe.decode([bpe.eos_token_id], skip_special_tokens=True) == ""
+    )
     assert bpe.eos_token_id not in bpe.encode_batch(["a<|endoftext|>"], parse_special=False)[0]
 
 
@@ -109,7 +118,9 @@ def test_pieces_have_the_tokens_of_the_whole(kind, size, text, most):
     tokenizer = learn_tokenizer(kind, size)
     parts = list(pieces.text_chunks(text, most))
     if all(not a[-1].isspace() and b[0].isspace() for a, b in zip(parts, parts[1:])):
-        assert np.array_equal(np.concatenate([tokenizer.encode_array(part) for part in ["", *parts]]), tokenizer.encode_array(text))
+        assert np.array_equal(
+            np.concatenate([tokenizer.encode_array(part) for part in ["", *parts]]), tokenizer.encode_array(text)
+        )
 
 
 # -- kept and learned -----------------------------------------------------------------------------------------------
@@ -121,7 +132,11 @@ def test_what_is_saved_is_what_is_loaded(tmp_path, kind, size):
     tokenizer.save(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["tokenizer.json"]
     for again in (Tokenizer.load(tmp_path), pickle.loads(pickle.dumps(tokenizer))):
-        assert again.fingerprint == tokenizer.fingerprint and again.kind == kind and again.eos_token_id == tokenizer.eos_token_id
+        assert (
+            again.fingerprint == tokenizer.fingerprint
+            and again.kind == kind
+            and again.eos_token_id == tokenizer.eos_token_id
+        )
         assert again.encode_batch(AWKWARD) == tokenizer.encode_batch(AWKWARD)
     others = learn_tokenizer("bpe", 300), learn_tokenizer("bpe", 301), learn_tokenizer("wordpiece", 120)
     assert len({other.fingerprint for other in others}) == 3

@@ -59,7 +59,9 @@ def test_likelihoods_are_sums_of_each_tokens_own(gpt_run):
     pairs = [("The cat", " sat on the mat."), ("", "The dog sat"), ("The fox sat on the", " box")]
     told, counts = model.likelihoods(pairs, batch=2)
     for (given_, behind), said, count in zip(pairs, told, counts):
-        before, whole = ([model.tokenizer.eos_token_id, *model.tokenizer.encode(text)] for text in (given_, given_ + behind))
+        before, whole = (
+            [model.tokenizer.eos_token_id, *model.tokenizer.encode(text)] for text in (given_, given_ + behind)
+        )
         with torch.no_grad():
             layers = model.trunk(torch.tensor([whole[:-1]])).layers["tokens"][0]
             logs = model.signals["next-token"].logits(model.trunk, layers).log_softmax(-1)

@@ -50,7 +50,9 @@ def not_found_message(spec: str, expected: str) -> str:
         return f"{spec} is not {expected}."
     if Path(spec).suffix or len(Path(spec).parts) > 1 or spec.endswith(os.sep):
         return f"{spec} is not there; give {expected}, or one of: {', '.join(CORPORA)}."
-    return f"{spec!r} is neither {expected} nor a packaged text.{did_you_mean(spec, CORPORA)} Known: {', '.join(CORPORA)}."
+    return (
+        f"{spec!r} is neither {expected} nor a packaged text.{did_you_mean(spec, CORPORA)} Known: {', '.join(CORPORA)}."
+    )
 
 
 _VADER = Archive(
