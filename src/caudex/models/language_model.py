@@ -13,7 +13,7 @@ from caudex.core.disk import serialize_tensors, write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.specs import TextSpec
-from caudex.data import Tokenizer, group_by_length, encode_texts, pad_sequences
+from caudex.data import Tokenizer, encode_texts, group_by_length, pad_sequences
 from caudex.models.hf_layout import config_of, exported
 from caudex.trunks import Sequences, mean_of
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from caudex.core.learner import Learner
 from caudex.core.specs import TextSpec
-from caudex.data import LabelledTexts, Tokenizer, group_by_length, encode_texts, pad_sequences
+from caudex.data import LabelledTexts, Tokenizer, encode_texts, group_by_length, pad_sequences
 from caudex.models.language_model import moved
 
 

@@ -205,7 +205,9 @@ def test_replaced_bytes_and_left_out_files_are_remembered(tmp_path):
     built = open_token_stream(open_documents(str(tmp_path / "texts")), wordpiece_tokenizer(), tmp_path / "stream")
     assert built.meta["replaced_bytes"] == 2 and built.meta["skipped"][0][0].endswith("b.txt")
     with pytest.raises(CaudexError, match=r"a.txt is not UTF-8 at byte 12"):  # what was built leniently will not do
-        open_token_stream(open_documents(str(tmp_path / "texts"), strict=True), wordpiece_tokenizer(), tmp_path / "stream")
+        open_token_stream(
+            open_documents(str(tmp_path / "texts"), strict=True), wordpiece_tokenizer(), tmp_path / "stream"
+        )
 
 
 # -- held out ------------------------------------------------------------------------------------------------------
