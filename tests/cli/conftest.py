@@ -23,8 +23,8 @@ def photo_album(tmp_path_factory) -> Path:
 def trained_run(photo_album, tmp_path_factory) -> Path:
     """A run of noisy-student on photos."""
     run = tmp_path_factory.mktemp("trained") / "run"
-    said = run_cli("train", "noisy-student", "--data", photo_album, "--rounds", "1", *QUICK, "--run", run)
-    assert said.run == run
+    output = run_cli("train", "noisy-student", "--data", photo_album, "--rounds", "1", *QUICK, "--run", run)
+    assert output.run == run
     return run
 
 

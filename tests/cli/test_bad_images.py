@@ -54,9 +54,9 @@ def test_pictures_that_are_none(tmp_path, trained_run):
 
 def test_a_bomb_among_many_is_skipped(trained_run, photo_album):
     write_bomb(Path("bomb.png"))
-    said = run_cli("predict", trained_run, photo_album / "unlabelled", "bomb.png", "--csv", "told.csv")
-    assert said.err.count("\n") == 1
-    assert "bomb" in said.err
+    output = run_cli("predict", trained_run, photo_album / "unlabelled", "bomb.png", "--csv", "told.csv")
+    assert output.err.count("\n") == 1
+    assert "bomb" in output.err
     assert len(Path("told.csv").read_text().splitlines()) == 9
 
 

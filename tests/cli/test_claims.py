@@ -14,32 +14,32 @@ from caudex.core.run import Run
 
 
 def test_a_claim_of_two_seeds(tmp_path):
-    said = run_cli("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--workers", "2")
-    claim = json.loads((said.run / "claim.json").read_text(), parse_constant=pytest.fail)
-    assert said.run == Path("runs/claim-supervised-1")
+    output = run_cli("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--workers", "2")
+    claim = json.loads((output.run / "claim.json").read_text(), parse_constant=pytest.fail)
+    assert output.run == Path("runs/claim-supervised-1")
     assert claim["system"] == "supervised" and claim["scale"] == "tiny" and claim["seeds"] == [0, 1]
     assert claim["statement"] and claim["seconds"] > 0
     assert claim["interval"][0] < claim["figure"] < claim["interval"][1]
     assert set(claim["baselines"]) == {"support vector machine"}
     assert claim["shown"] is False  # six steps are not enough, which is no error
     assert claim["command"].startswith("caudex claim supervised --scale tiny")
-    assert "not shown" in said.out
-    again = run_cli("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--run", said.run)
+    assert "not shown" in output.out
+    again = run_cli("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--run", output.run)
     assert json.loads((again.run / "claim.json").read_text())["figure"] == claim["figure"]
     assert_refused(
-        "claim", "supervised", *QUICK, "--labels-per-class", "3", "--run", said.run, because="other settings"
+        "claim", "supervised", *QUICK, "--labels-per-class", "3", "--run", output.run, because="other settings"
     )
-    assert_refused("predict", said.run, "x.png", because="is a claim, not a model")
+    assert_refused("predict", output.run, "x.png", because="is a claim, not a model")
 
 
 def test_a_claim_over_several_widths_of_one_seed():
     words = ("claim", "supervised", *SMALL, "--steps", "4", "--labels-per-class", "1", "--seeds", "1")
-    said = run_cli(*words, "--over", "width=4,8")
-    claim = json.loads((said.run / "claim.json").read_text(), parse_constant=pytest.fail)
+    output = run_cli(*words, "--over", "width=4,8")
+    claim = json.loads((output.run / "claim.json").read_text(), parse_constant=pytest.fail)
     assert (claim["over"], [part["value"] for part in claim["values"]]) == ("width", [4, 8])
     assert claim["values"][0]["interval"] is None  # one seed has none
-    assert (said.run / "figures" / "over-width.png").exists()
-    assert "width" in said.out and "one seed" in said.out
+    assert (output.run / "figures" / "over-width.png").exists()
+    assert "width" in output.out and "one seed" in output.out
 
 
 def test_a_killed_claim_goes_on():
@@ -50,8 +50,8 @@ def test_a_killed_claim_goes_on():
     process.kill()
     process.communicate(timeout=60)  # its worker holds the other end: it has gone too
     measured = first.stat().st_mtime
-    said = run_cli("resume", "claim")
-    assert said.run == Path("claim")
+    output = run_cli("resume", "claim")
+    assert output.run == Path("claim")
     assert json.loads(Path("claim/claim.json").read_text())["seeds"] == [0, 1, 2]
     assert first.stat().st_mtime == measured
 
@@ -71,14 +71,14 @@ def test_ctrl_c_reaches_the_workers_of_a_claim():
 
 def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
     first = run_cli("train", "rotation", *QUICK, "--run", "first").run
-    said = run_cli("probe", first, "--scale", "tiny", "--steps", "4", "--threads", "1")
-    assert said.run == Path("runs/probe-1")
+    output = run_cli("probe", first, "--scale", "tiny", "--steps", "4", "--threads", "1")
+    assert output.run == Path("runs/probe-1")
     assert all(
-        words in said.out for words in ("linear probe, stage1", "20 nearest neighbours", "fine-tuned with 136 labels")
+        words in output.out for words in ("linear probe, stage1", "20 nearest neighbours", "fine-tuned with 136 labels")
     )
-    settings = json.loads((said.run / "settings.json").read_text())["settings"]
+    settings = json.loads((output.run / "settings.json").read_text())["settings"]
     assert (settings["start"], settings["width"], settings["data"]) == ("first", 4, "digits")
-    assert "What each layer is worth" in (said.run / "report.html").read_text()
+    assert "What each layer is worth" in (output.run / "report.html").read_text()
     assert_refused("probe", "nowhere", because="nowhere is not a run folder")
     assert_refused("probe", first, "--width", "6", because="has another network; add --width 4.")
     Run("films").save_settings("next-frame", {"data": "sprites"})

@@ -21,11 +21,11 @@ from caudex.systems.text.shared import read
 
 def test_the_two_commands_of_the_readme():
     train = [*CAUDEX, "train", "noisy-student", *SMALL, "--rounds", "1", "--steps", "10", "--width", "4"]
-    said = subprocess.run(train, capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines()[-1] == "runs/noisy-student-1"
-    assert said.stdout.startswith("10 classes; 100 labelled, 1,247 unlabelled, 450 test images of 16 x 16\n")
-    assert all(word in said.stdout for word in ("noisy-student", "supervised", "gain"))
-    assert "Traceback" not in said.stderr
+    completed = subprocess.run(train, capture_output=True, text=True, check=True)
+    assert completed.stdout.splitlines()[-1] == "runs/noisy-student-1"
+    assert completed.stdout.startswith("10 classes; 100 labelled, 1,247 unlabelled, 450 test images of 16 x 16\n")
+    assert all(word in completed.stdout for word in ("noisy-student", "supervised", "gain"))
+    assert "Traceback" not in completed.stderr
     run = Path("runs/noisy-student-1")
     assert json.loads((run / "settings.json").read_text())["settings"]["rounds"] == 1
     assert "<h2>Results</h2>" in (run / "report.html").read_text()
@@ -37,8 +37,8 @@ def test_the_two_commands_of_the_readme():
 def test_a_folder_of_photos_trains_and_predicts(trained_run, photo_album):
     assert json.loads((trained_run / "spec.json").read_text())["classes"] == ["cat", "dog"]
     files = sorted((photo_album / "unlabelled").rglob("*.*"))
-    said = run_cli("predict", trained_run, "--csv", "told.csv", *files)
-    assert (said.out, said.err) == ("told.csv\n", "")
+    output = run_cli("predict", trained_run, "--csv", "told.csv", *files)
+    assert (output.out, output.err) == ("told.csv\n", "")
     rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
     assert rows[0] == ["file", "class", "confidence"]
     assert [row[0] for row in rows[1:]] == [str(file) for file in files]
@@ -70,16 +70,16 @@ def test_labels_in_a_table_and_a_second_column_of_labels(photo_album):
 def test_no_settings_of_training_are_needed_to_run_the_others(trained_run, photo_album, trained_copy):
     before = (trained_copy / "report.html").read_text()
     (trained_copy / "report.html").unlink()
-    said = run_cli("report", trained_copy)
-    assert said.out == f"{trained_copy / 'report.html'}\n"
+    output = run_cli("report", trained_copy)
+    assert output.out == f"{trained_copy / 'report.html'}\n"
     assert (trained_copy / "report.html").read_text().replace("copy", "run") == before.replace("copy", "run")
     assert "not finished" not in before
     (trained_copy / "finished.json").rename("finished.json")
     run_cli("report", trained_copy)
     assert "This training is not finished; <code>caudex resume" in (trained_copy / "report.html").read_text()
-    said = run_cli("compare", trained_copy, trained_run)
-    assert said.err == f"caudex: {trained_copy} is not finished; `caudex resume {trained_copy}` goes on with it.\n"
-    assert "(not finished)" in " ".join(said.out.split())
+    output = run_cli("compare", trained_copy, trained_run)
+    assert output.err == f"caudex: {trained_copy} is not finished; `caudex resume {trained_copy}` goes on with it.\n"
+    assert "(not finished)" in " ".join(output.out.split())
     Path("finished.json").rename(trained_copy / "finished.json")
     settings = json.loads((trained_copy / "settings.json").read_text())
     settings["settings"]["lr"] = 0.5
@@ -100,9 +100,9 @@ def test_what_is_exported_predicts_the_same(trained_run, photo_album):
     import onnxruntime
     from safetensors.torch import load_file
 
-    said = run_cli("export", trained_run, "--to", "out")
-    assert said.out.splitlines() == ["out/model.onnx", "out/model.safetensors"]
-    assert said.err == ""
+    output = run_cli("export", trained_run, "--to", "out")
+    assert output.out.splitlines() == ["out/model.onnx", "out/model.safetensors"]
+    assert output.err == ""
     session = onnxruntime.InferenceSession("out/model.onnx")
     model = load(trained_run)
     files = sorted(map(str, (photo_album / "unlabelled").rglob("*.*")))
@@ -128,14 +128,14 @@ def test_skipped_pictures_are_counted_and_listed(photo_album, tmp_path):
     (root / "unlabelled" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (root / "unlabelled" / "empty.png").touch()
     (root / "unlabelled" / "text.png").write_text("this is no image")
-    said = run_cli("train", "supervised", "--data", root, *QUICK)
-    (line,) = [line for line in said.err.splitlines() if "left out" in line]
-    assert "left out of the data: 3, the first is" in line and "3 unreadable ones left out" in said.out
-    report = (said.run / "report.html").read_text()
+    output = run_cli("train", "supervised", "--data", root, *QUICK)
+    (line,) = [line for line in output.err.splitlines() if "left out" in line]
+    assert "left out of the data: 3, the first is" in line and "3 unreadable ones left out" in output.out
+    report = (output.run / "report.html").read_text()
     for name in ("cut.jpg", "empty.png", "text.png"):
         assert name in report
-    said = run_cli("predict", said.run, root / "unlabelled", "--csv", "told.csv")
-    assert [line.split(": ")[1].split()[0] for line in said.err.splitlines()] == ["skipped"] * 3
+    output = run_cli("predict", output.run, root / "unlabelled", "--csv", "told.csv")
+    assert [line.split(": ")[1].split()[0] for line in output.err.splitlines()] == ["skipped"] * 3
 
 
 def test_folders_are_numbered_and_a_chosen_one_is_used(monkeypatch):

@@ -33,13 +33,13 @@ def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, undisturbed_run):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        said = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "run")
+        output = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "run")
     (last,) = Path("run/stages/supervised/checkpoints").iterdir()
-    assert said.code == 2
-    assert said.err.count("\n") == 1
-    assert "No space left on device" in said.err
-    assert f"the last good checkpoint is {last}" in said.err
-    assert "`caudex resume run`" in said.err
+    assert output.code == 2
+    assert output.err.count("\n") == 1
+    assert "No space left on device" in output.err
+    assert f"the last good checkpoint is {last}" in output.err
+    assert "`caudex resume run`" in output.err
     run_cli("resume", "run")
     assert model_bytes("run") == model_bytes(undisturbed_run)
 
@@ -66,10 +66,10 @@ def test_a_small_disk(undisturbed_run, size, what, way):
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("only root can mount a disk; the test before this one fills one without")
     try:
-        said = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "disk/run")
-        assert (said.code, said.err.count("\n")) == (2, 1)
-        assert "No space left on device" in said.err
-        assert what in said.err and way in said.err
+        output = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "disk/run")
+        assert (output.code, output.err.count("\n")) == (2, 1)
+        assert "No space left on device" in output.err
+        assert what in output.err and way in output.err
         if "resume" in way:
             subprocess.run(["mount", "-o", "remount,size=30m", "disk"], check=True)
             run_cli("resume", "disk/run")

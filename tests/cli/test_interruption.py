@@ -29,9 +29,9 @@ def interrupt_at(monkeypatch, step: int, number: int = signal.SIGINT) -> None:
 def test_after_ctrl_c_the_run_goes_on_to_the_same_weights(monkeypatch, undisturbed_run):
     with monkeypatch.context() as patch:
         interrupt_at(patch, 13)
-        said = invoke(*DIGITS, "--steps", "30", "--run", "run")
-    assert said.code == 130
-    assert said.err == "caudex: stopped; `caudex resume run` goes on.\n"
+        output = invoke(*DIGITS, "--steps", "30", "--run", "run")
+    assert output.code == 130
+    assert output.err == "caudex: stopped; `caudex resume run` goes on.\n"
     assert Path("run/stages/supervised/checkpoints/13").is_dir()
     assert_refused("predict", "run", "x.png", because="`caudex resume run` goes on with it")
     assert run_cli("resume", "run").run == Path("run")
@@ -65,23 +65,23 @@ def test_the_folder_in_which_one_trains_is_locked(undisturbed_run):
 
 
 def test_a_budget_in_minutes_ends_in_time():
-    said = run_cli(*DIGITS, "--minutes", "0.1")
-    assert 5.5 < json.loads((said.run / "stages/supervised/finished.json").read_text())["seconds"] < 9
+    output = run_cli(*DIGITS, "--minutes", "0.1")
+    assert 5.5 < json.loads((output.run / "stages/supervised/finished.json").read_text())["seconds"] < 9
 
 
 def test_a_budget_in_operations_is_kept():
-    said = run_cli(*DIGITS, "--flops", "1e9")
-    assert 1e9 <= json.loads((said.run / "stages/supervised/finished.json").read_text())["flops"] < 1.3e9
+    output = run_cli(*DIGITS, "--flops", "1e9")
+    assert 1e9 <= json.loads((output.run / "stages/supervised/finished.json").read_text())["flops"] < 1.3e9
 
 
 def test_two_processes_leave_one_run_and_say_so_once():
     alone = ("train", "supervised", *QUICK, "--labels-per-class", "1")
     words = (*alone, "--devices", "2", "--strategy", "ddp")
-    said = subprocess.run([*CAUDEX, *words], capture_output=True, text=True, timeout=240)
-    assert said.returncode == 0, said.stderr
-    assert said.stderr == ""
-    assert said.stdout.splitlines()[-1] == "runs/supervised-1"
-    assert said.stdout.count("runs/supervised-1") == said.stdout.count("TFLOP") == 1
+    completed = subprocess.run([*CAUDEX, *words], capture_output=True, text=True, timeout=240)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stderr == ""
+    assert completed.stdout.splitlines()[-1] == "runs/supervised-1"
+    assert completed.stdout.count("runs/supervised-1") == completed.stdout.count("TFLOP") == 1
     assert [path.name for path in Path("runs").iterdir()] == ["supervised-1"]
     pair, one = (
         [json.loads(row) for row in (run / "stages/supervised/metrics.jsonl").read_text().splitlines()]
@@ -91,6 +91,6 @@ def test_two_processes_leave_one_run_and_say_so_once():
         assert [row.get(counted) for row in pair] == [row.get(counted) for row in one]
     assert json.loads(Path("runs/supervised-1/results.json").read_text())["supervised"]["tested"] == 450
     broken = [*CAUDEX, *words, "--data", "nowhere/"]
-    said = subprocess.run(broken, capture_output=True, text=True, timeout=240)
-    assert said.returncode == 2
-    assert said.stderr.count("\n") == 1
+    completed = subprocess.run(broken, capture_output=True, text=True, timeout=240)
+    assert completed.returncode == 2
+    assert completed.stderr.count("\n") == 1

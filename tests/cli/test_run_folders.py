@@ -102,9 +102,9 @@ def test_a_checkpoint_that_was_tampered_with(trained_copy):
     (file,) = (trained_copy / "stages" / "teacher" / "checkpoints").glob("*/weights.safetensors")
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    said = invoke("resume", trained_copy)
-    assert said.code == 2
-    assert said.err == (
+    output = invoke("resume", trained_copy)
+    assert output.code == 2
+    assert output.err == (
         f"caudex: checkpoint {file.parent} was changed after it was written; put it back as it was, or delete that folder "
         "and train this part anew.\n"
     )

@@ -187,9 +187,9 @@ def test_a_shadow_that_two_signals_share_moves_once_a_step():
     expected, trail = trunk.layers[0].weight.detach().clone(), []
 
     def watched(learner, batches):
-        said = Learner.step(learner, batches)
+        outputs = Learner.step(learner, batches)
         trail.append(trunk.layers[0].weight.detach().clone())
-        return said
+        return outputs
 
     source = EndlessSource(lambda: Batch(torch.randn(8, 3), torch.zeros(8), torch.arange(8)))
     fit(learner, {"one": source, "two": source}, steps=5, step=watched)

@@ -25,18 +25,18 @@ def test_losses_are_weighted_and_summed():
 
 def test_silence_leaves_weights_and_the_optimisers_memory_alone():
     loud, silent = Pull(), Pull()
-    made = make_learner({"loud": loud, "silent": silent}, partial(Adam, lr=0.1))
-    take_steps(made)
-    before = {name: value.clone() for name, value in made.optimizer.state[silent.number].items()}
+    learner = make_learner({"loud": loud, "silent": silent}, partial(Adam, lr=0.1))
+    take_steps(learner)
+    before = {name: value.clone() for name, value in learner.optimizer.state[silent.number].items()}
     at = silent.number.item()
     silent.says = False
-    assert take_steps(made, 3).keys() == {"loud"}
+    assert take_steps(learner, 3).keys() == {"loud"}
     assert silent.number.item() == at != loud.number.item()
-    assert all(torch.equal(made.optimizer.state[silent.number][name], value) for name, value in before.items())
-    assert made.optimizer.state[loud.number]["step"] == 4
+    assert all(torch.equal(learner.optimizer.state[silent.number][name], value) for name, value in before.items())
+    assert learner.optimizer.state[loud.number]["step"] == 4
     loud.says = False
-    assert take_steps(made) == {}
-    assert made.optimizer.state[loud.number]["step"] == 4
+    assert take_steps(learner) == {}
+    assert learner.optimizer.state[loud.number]["step"] == 4
 
 
 def test_all_losses_see_the_weights_before_the_step():
@@ -47,21 +47,21 @@ def test_all_losses_see_the_weights_before_the_step():
 
     first, second = Pull(), Seen()
     second.other = first
-    made = make_learner({"first": first, "second": second})
-    take_steps(made, 3)
+    learner = make_learner({"first": first, "second": second})
+    take_steps(learner, 3)
     assert first.number.item() == -3
     assert second.saw == -2
 
 
 def test_groups_keep_their_own_rate_and_all_follow_the_schedule():
     own, rest = Pull(groups=[{"lr": 0.25}]), Pull()
-    made = make_learner({"own": own, "rest": rest}, schedule=lambda progress: 1 - progress)
-    made.progress = 0.5
-    take_steps(made)
+    learner = make_learner({"own": own, "rest": rest}, schedule=lambda progress: 1 - progress)
+    learner.progress = 0.5
+    take_steps(learner)
     assert own.number.item() == -0.125
     assert rest.number.item() == -0.5
-    made.progress = 0.0
-    take_steps(made)  # the factor is on the first rates, not on the last
+    learner.progress = 0.0
+    take_steps(learner)  # the factor is on the first rates, not on the last
     assert own.number.item() == -0.375
     assert rest.number.item() == -1.5
 
@@ -76,9 +76,9 @@ def test_clipping_is_over_all_but_groups_with_a_bound_of_their_own():
 
 
 def test_matrices_decay_and_vectors_do_not():
-    made = Learner(MLP(2, (3,)), {"labels": Labels(2)}, partial(AdamW, lr=0.1, weight_decay=0.5))
-    decays = {id(p): group["weight_decay"] for group in made.optimizer.param_groups for p in group["params"]}
-    for parameter in made.parameters():
+    learner = Learner(MLP(2, (3,)), {"labels": Labels(2)}, partial(AdamW, lr=0.1, weight_decay=0.5))
+    decays = {id(p): group["weight_decay"] for group in learner.optimizer.param_groups for p in group["params"]}
+    for parameter in learner.parameters():
         assert decays[id(parameter)] == (0.5 if parameter.ndim > 1 else 0.0)
 
 
@@ -89,8 +89,8 @@ def test_no_parameter_is_stepped_twice():
         def groups(self):
             return [{"params": self.parameters(), "lr": 0.5}]
 
-    made = Learner(trunk, {"labels": Whole(2), "more": Labels(2)}, average=0.9)
-    told = [p for group in made.optimizer.param_groups for p in group["params"]]
+    learner = Learner(trunk, {"labels": Whole(2), "more": Labels(2)}, average=0.9)
+    told = [p for group in learner.optimizer.param_groups for p in group["params"]]
     assert len(told) == len({id(p) for p in told}) == 6  # trunk and two heads, not the average
 
 
@@ -161,9 +161,9 @@ def test_gradients_on_the_trunk_are_compared_when_asked_for():
     plain, measured = joined(), joined()
     measured.log_gradients = True
     batches = dict.fromkeys(("right", "back", "up"))
-    said, quiet = measured.step(batches), plain.step(batches)
-    assert said["right"].metrics == {"gradient norm": 3}
-    assert said["back"].metrics == {"gradient norm": 2, "cosine with right": -1}
-    assert said["up"].metrics == {"gradient norm": 5, "cosine with right": 0, "cosine with back": 0}
+    outputs, quiet = measured.step(batches), plain.step(batches)
+    assert outputs["right"].metrics == {"gradient norm": 3}
+    assert outputs["back"].metrics == {"gradient norm": 2, "cosine with right": -1}
+    assert outputs["up"].metrics == {"gradient norm": 5, "cosine with right": 0, "cosine with back": 0}
     assert all(not each.metrics for each in quiet.values())
     assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), measured.state_dict().values()))

@@ -78,23 +78,23 @@ class Keyed(Pull):
 
 def test_the_average_follows_other_shadows_and_does_not_update_them():
     signal = Keyed()
-    made = make_learner({"keyed": signal}, average=0.999)
-    assert made.find_shadows() == [signal.target, made.average]
-    take_steps(made, 2)
+    learner = make_learner({"keyed": signal}, average=0.999)
+    assert learner.find_shadows() == [signal.target, learner.average]
+    take_steps(learner, 2)
     # numbers -1, -2; its shadow -0.5, -1.25; the average's decays are 2/11 and 3/12
-    average = made.average.copy[1]["keyed"]
+    average = learner.average.copy[1]["keyed"]
     assert signal.target.copy.number.item() == -1.25
     assert average.number.item() == pytest.approx(9 / 11 * -1 / 4 + 3 / 4 * -2)
     assert average.target.copy.number.item() == pytest.approx(9 / 11 * -0.5 / 4 + 3 / 4 * -1.25)
     assert int(average.target.updates) == 2
-    assert made.averaged[1]["keyed"] is average
+    assert learner.averaged[1]["keyed"] is average
 
 
 def test_shadows_move_also_when_no_signal_speaks():
     signal = Keyed()
-    made = make_learner({"keyed": signal})
-    take_steps(made)
+    learner = make_learner({"keyed": signal})
+    take_steps(learner)
     signal.says = False
-    take_steps(made, 2)
+    take_steps(learner, 2)
     assert signal.number.item() == -1
     assert signal.target.copy.number.item() == -0.875

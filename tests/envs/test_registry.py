@@ -7,7 +7,7 @@ from caudex.core.errors import CaudexError
 
 
 def test_names_of_worlds_are_known():
-    known = envs.names()
+    names = envs.names()
     assert {
         "control/reacher",
         "pixels/reacher",
@@ -15,7 +15,7 @@ def test_names_of_worlds_are_known():
         "MinAtar/Breakout-v1",
         "HalfCheetah-v5",
         "ALE/Pong-v5",
-    } <= set(known)
-    assert "CartPole-v0" not in known
+    } <= set(names)
+    assert "CartPole-v0" not in names
     with pytest.raises(CaudexError, match="is not a registered environment"):
         envs.make("Nothing-v0", 1)

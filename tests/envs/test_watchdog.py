@@ -47,11 +47,11 @@ def test_a_world_that_hangs_ends_the_run_and_leaves_its_checkpoint(how, what, tm
     (tmp_path / "stuck.py").write_text(STUCK)
     words = ("train", "ppo", "--env", f"stuck:Stuck-{how}-v0", "--scale", "tiny", "--threads", "1", "--num-envs", "2")
     words += ("--horizon", "16", "--batch", "16", "--total-steps", "2000", "--save-seconds", "0", "--run", "run")
-    said = subprocess.run(
+    completed = subprocess.run(
         [*CAUDEX, *words], cwd=tmp_path, env={**os.environ, "CAUDEX_PATIENCE": "1"}, capture_output=True, text=True
     )
-    assert said.returncode == 1 and "Traceback" not in said.stderr
-    last = said.stderr.splitlines()[-1]
+    assert completed.returncode == 1 and "Traceback" not in completed.stderr
+    last = completed.stderr.splitlines()[-1]
     assert last.startswith(f"caudex: the environment stuck:Stuck-{how}-v0 has not come back for 1 s while it {what} (")
     assert f"{tmp_path / 'stuck.py'}, line " in last and "`caudex resume`" in last
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())

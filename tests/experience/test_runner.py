@@ -15,11 +15,11 @@ def test_an_episode_begins_where_one_has_ended_and_its_last_observation_is_told(
     runner = EnvRunner(Clock(3), seed=1)
     seeds, lives = runner.observations[:, 0].copy(), []
     for step in range(1, 5):
-        lived = runner.step(np.zeros(3, np.int64))
-        lives.append(lived)
-        if not lived.begun.any():
-            assert (lived.next_observations[:, 1] == step).all() and (
-                runner.observations == lived.next_observations
+        step_result = runner.step(np.zeros(3, np.int64))
+        lives.append(step_result)
+        if not step_result.begun.any():
+            assert (step_result.next_observations[:, 1] == step).all() and (
+                runner.observations == step_result.next_observations
             ).all()
     for i, seed in enumerate(seeds):
         length = 3 if seed % 2 == 0 else 4
@@ -36,8 +36,8 @@ def test_the_first_frame_of_an_episode_fills_the_stack():
     frames = []
     for _ in range(6):
         frames.append(runner.observations[0, :, 0, 0].tolist())
-        lived = runner.step(np.zeros(1, np.int64))
-    assert lived.next_observations.shape == (1, 3, 2, 2) and frames[:3] == [[0, 0, 0], [0, 0, 1], [0, 1, 2]]
+        step_result = runner.step(np.zeros(1, np.int64))
+    assert step_result.next_observations.shape == (1, 3, 2, 2) and frames[:3] == [[0, 0, 0], [0, 0, 1], [0, 1, 2]]
     assert [0, 0, 0] in frames[3:]
 
 
@@ -75,6 +75,6 @@ def test_a_reward_that_is_no_number_stops_the_run_in_a_sentence():
 def test_an_episode_that_is_cut_was_not_lost_and_the_next_one_begins():
     runner = EnvRunner(Clock(2), seed=3, most=2)
     for _ in range(2):
-        lived = runner.step(np.zeros(2, np.int64))
-    assert lived.truncated.all() and lived.begun.all() and not lived.terminated.any()
-    assert runner.observations[:, 1].tolist() == [0, 0] and lived.next_observations[:, 1].tolist() == [2, 2]
+        step_result = runner.step(np.zeros(2, np.int64))
+    assert step_result.truncated.all() and step_result.begun.all() and not step_result.terminated.any()
+    assert runner.observations[:, 1].tolist() == [0, 0] and step_result.next_observations[:, 1].tolist() == [2, 2]

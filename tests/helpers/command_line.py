@@ -34,22 +34,22 @@ def invoke(*words) -> Output:
 
 
 def run_cli(*words) -> Output:
-    said = invoke(*words)
-    assert said.code == 0, said.err
-    return said
+    output = invoke(*words)
+    assert output.code == 0, output.err
+    return output
 
 
 def assert_refused(*words, because: str) -> str:
     """One line on standard error that has these words, exit code 2, and nothing written."""
     before = folder_contents()
-    said = invoke(*words)
-    assert (said.code, said.out) == (2, ""), said
-    assert said.err.startswith("caudex: ")
-    assert said.err.count("\n") == 1, said.err
-    assert because in said.err
-    assert "Traceback" not in said.err
+    output = invoke(*words)
+    assert (output.code, output.out) == (2, ""), output
+    assert output.err.startswith("caudex: ")
+    assert output.err.count("\n") == 1, output.err
+    assert because in output.err
+    assert "Traceback" not in output.err
     assert folder_contents() == before
-    return said.err
+    return output.err
 
 
 def folder_contents() -> dict[Path, bytes]:

@@ -84,17 +84,17 @@ def set_constant(network, *values):
 
 def line_replay(kind):
     """A memory of the line with an episode that was lost and one whose time was up; gamma is a half."""
-    mine = make_learner(kind, Identity(1), actions=ActionSpec(low=(-1.0,), high=(1.0,)))
-    source = Replay(EnvRunner(Line(2), 0), mine, "policy", 1000, 256, learning_starts=1, gamma=0.5)
+    learner = make_learner(kind, Identity(1), actions=ActionSpec(low=(-1.0,), high=(1.0,)))
+    source = Replay(EnvRunner(Line(2), 0), learner, "policy", 1000, 256, learning_starts=1, gamma=0.5)
     moves = np.array([[1.0], [0.0]], np.float32)
-    mine.signals["policy"].explore = lambda *_: torch.from_numpy(moves)
-    mine.signals["policy"].random_actions = lambda _: torch.from_numpy(moves)
+    learner.signals["policy"].explore = lambda *_: torch.from_numpy(moves)
+    learner.signals["policy"].random_actions = lambda _: torch.from_numpy(moves)
     for _ in range(45):
         next(source)
-    del mine.signals["policy"].explore, mine.signals["policy"].random_actions
-    drawn = source.sample()
-    lost = (drawn.observations + 0.5 * drawn.actions)[:, 0].abs() > 3
-    return mine, SimpleNamespace(**drawn._asdict(), lost=lost)
+    del learner.signals["policy"].explore, learner.signals["policy"].random_actions
+    batch = source.sample()
+    lost = (batch.observations + 0.5 * batch.actions)[:, 0].abs() > 3
+    return learner, SimpleNamespace(**batch._asdict(), lost=lost)
 
 
 # -- what moves what -----------------------------------------------------------------------------------------------

@@ -32,8 +32,8 @@ def make_learner(signals, optimizer=partial(SGD, lr=1.0), trunk=None, **settings
 
 def take_steps(made, count=1):
     for _ in range(count):
-        said = made.step(dict.fromkeys(made.signals))
-    return said
+        outputs = made.step(dict.fromkeys(made.signals))
+    return outputs
 
 
 def scalar_linear(value=0.0):

@@ -60,9 +60,9 @@ def train_on_batch(signal, trunk, given, steps, lr):
     """What the signal says after so many steps on one batch."""
     optimizer = Adam([*signal.parameters(), *trunk.parameters()], lr=lr)
     for _ in range(steps):
-        said = signal.loss(trunk, given)
+        output = signal.loss(trunk, given)
         optimizer.zero_grad()
-        said.loss.backward()
+        output.loss.backward()
         optimizer.step()
     return signal.loss(trunk, given)
 

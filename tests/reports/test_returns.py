@@ -33,15 +33,15 @@ def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
         write_run(folder, "ppo", "control/reacher", seed, 100.0 + seed)
         write_run(folder, "ppo", "ALE/Pong-v5", seed, -20.7)
     paths = sorted(folder.iterdir())
-    said = run_cli("compare", *paths, "--figure", tmp_path / "profile.png").out
-    found = table_cells(said)
-    assert found["results"] == ["dqn", "ppo", "random"]
-    assert found["control/reacher"] == ["50.0 ± 0.0 (4)", "101.5 ± 2.1 (4)", "0.0 ± 0.0 (4)"]
-    assert found["ALE/Pong-v5"][0] == "-3.1 ± 0.0 (4)"
-    assert found["IQM, normalised"][0] == "0.38"  # of four 0.25 and four 0.5 the middle: two of each
-    assert found["its 95% interval"][0] == "0.38 to 0.38"
-    assert found["better than dqn"][1] == "50% (50% to 50%)"  # always in one environment, never in the other
-    assert found["TFLOP"] == ["8", "8"] and (tmp_path / "profile.png").stat().st_size > 10_000
+    printed = run_cli("compare", *paths, "--figure", tmp_path / "profile.png").out
+    cells = table_cells(printed)
+    assert cells["results"] == ["dqn", "ppo", "random"]
+    assert cells["control/reacher"] == ["50.0 ± 0.0 (4)", "101.5 ± 2.1 (4)", "0.0 ± 0.0 (4)"]
+    assert cells["ALE/Pong-v5"][0] == "-3.1 ± 0.0 (4)"
+    assert cells["IQM, normalised"][0] == "0.38"  # of four 0.25 and four 0.5 the middle: two of each
+    assert cells["its 95% interval"][0] == "0.38 to 0.38"
+    assert cells["better than dqn"][1] == "50% (50% to 50%)"  # always in one environment, never in the other
+    assert cells["TFLOP"] == ["8", "8"] and (tmp_path / "profile.png").stat().st_size > 10_000
     assert_refused("compare", *paths, "--figure", tmp_path / "profile.png", because="profile.png exists already")
     assert_refused("compare", *paths, "--figure", tmp_path / "profile.jpg", because="ends in .png")
 
@@ -50,15 +50,15 @@ def test_settings_that_meet_in_a_world_stand_apart_and_others_together(tmp_path,
     monkeypatch.setenv("COLUMNS", "160")
     plain = write_run(tmp_path, "dqn", "CartPole-v1", 0, 200.0)
     longer = write_run(tmp_path, "dqn", "Pendulum-v1", 0, -500.0, total_steps=7000)
-    found = table_cells(run_cli("compare", plain, longer).out)
-    assert found["results"] == ["dqn", "random"]
-    assert found["IQM, normalised"] == ["0.42", "0.00"]
-    assert found["its 95% interval"] == ["1 seed is too few"] * 2
+    cells = table_cells(run_cli("compare", plain, longer).out)
+    assert cells["results"] == ["dqn", "random"]
+    assert cells["IQM, normalised"] == ["0.42", "0.00"]
+    assert cells["its 95% interval"] == ["1 seed is too few"] * 2
     write_run(tmp_path, "dqn", "CartPole-v1", 0, 300.0, double=True)
     (write_run(tmp_path, "dqn", "CartPole-v1", 1, 0.0) / "results.json").unlink()  # which is not finished yet
-    found = table_cells(run_cli("compare", *sorted(tmp_path.iterdir())).out)
-    assert found["results"] == ["dqn", "dqn --total-steps 7000", "dqn --double", "random"]
-    assert "IQM, normalised" not in found  # there is no environment that all were in
+    cells = table_cells(run_cli("compare", *sorted(tmp_path.iterdir())).out)
+    assert cells["results"] == ["dqn", "dqn --total-steps 7000", "dqn --double", "random"]
+    assert "IQM, normalised" not in cells  # there is no environment that all were in
 
 
 def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeypatch):
@@ -78,6 +78,6 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
     whole.write_json("plan", {"seeds": 2})
     whole.write_json("claim", {"shown": False})
     other = write_run(tmp_path, "curl", "pixels/hopper", 2, 90.0, 10.0)
-    found = table_cells(run_cli("compare", tmp_path / "claim", other).out)
-    assert found["results"] == ["curl", "sac from images", "random"]
-    assert found["pixels/hopper"][0] == "83.7 ± 13.7 (3)"
+    cells = table_cells(run_cli("compare", tmp_path / "claim", other).out)
+    assert cells["results"] == ["curl", "sac from images", "random"]
+    assert cells["pixels/hopper"][0] == "83.7 ± 13.7 (3)"

@@ -20,10 +20,10 @@ def test_the_unit_of_actions_does_not_matter(kind):
     found, given = [], make_batch()
     for scale in (1.0, 1024.0):
         torch.manual_seed(0)
-        mine = make_learner(kind, actions={name: [scale * x for x in values] for name, values in ACTIONS.items()})
+        learner = make_learner(kind, actions={name: [scale * x for x in values] for name, values in ACTIONS.items()})
         torch.manual_seed(1)
         found.append(
-            mine({"policy": SimpleNamespace(**vars(given) | {"actions": given.actions * scale})})["policy"].loss
+            learner({"policy": SimpleNamespace(**vars(given) | {"actions": given.actions * scale})})["policy"].loss
         )
     assert torch.allclose(*found, rtol=1e-5)
 
@@ -37,10 +37,10 @@ def gradients_equal(one, other):
 
 @BOTH
 def test_each_part_moves_its_own_weights(kind):
-    mine = make_learner(kind)
-    signal, taught = mine.signals["policy"], mine({"policy": make_batch()})["policy"]
+    learner = make_learner(kind)
+    signal, taught = learner.signals["policy"], learner({"policy": make_batch()})["policy"]
     critics = signal.critics if kind is SoftActorCritic else signal.critic
-    for taught_by_critic in (mine.trunk, critics):
+    for taught_by_critic in (learner.trunk, critics):
         part = nonzero_gradients(taught.metrics["critic"], taught_by_critic)
         assert all(each is not None for each in part)
         assert gradients_equal(nonzero_gradients(taught.loss, taught_by_critic), part)  # the other parts add nothing
@@ -52,10 +52,10 @@ def test_each_part_moves_its_own_weights(kind):
 
 @BOTH
 def test_slow_copies_follow_by_their_decay(kind):
-    mine = make_learner(kind, decay=0.9)
-    signal = mine.signals["policy"]
+    learner = make_learner(kind, decay=0.9)
+    signal = learner.signals["policy"]
     before = [p.clone() for p in signal.target.parameters()]
-    mine.step({"policy": make_batch()})
+    learner.step({"policy": make_batch()})
     its = [p for module in signal.target.online[0] for p in module.parameters()]
     for old, new, now in zip(before, its, signal.target.parameters()):
         assert not torch.equal(old, new)

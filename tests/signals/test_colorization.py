@@ -57,19 +57,19 @@ def test_one_who_finds_all_colours_alike_has_ln_q_times_the_mean_rarity():
     zero_decoder(signal)
     count = len(signal.centres)
     assert signal.chance_loss() == math.log(count)
-    said = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
+    output = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
     # the colour stands on a centre, its four neighbours two deviations off; each bin is seen a fiftieth anew
     near = 1 / (1 + 4 * math.exp(-2))
     shares = [0.98 / count + 0.02 * part for part in (near, *[near * math.exp(-2)] * 4, *[0.0] * (count - 5))]
     weights = [1 / (0.5 * share + 0.5 / count) for share in shares]
     rarity = weights[0] / sum(share * weight for share, weight in zip(shares, weights))
-    assert said.loss.item() == pytest.approx(math.log(count) * rarity, rel=1e-3)
+    assert output.loss.item() == pytest.approx(math.log(count) * rarity, rel=1e-3)
     # of many colours: the mean of the rarity of each
     images = torch.rand(4, 3, 12, 12)
-    said = signal.loss(trunk, unlabelled_batch(images))
+    output = signal.loss(trunk, unlabelled_batch(images))
     colours = F.avg_pool2d(to_lab(images)[:, 1:], 2).movedim(1, 3).flatten(0, 2)  # [N, 2]
     rare = signal.rarity()[torch.cdist(colours, signal.centres).argmin(1)]
-    assert said.loss.item() == pytest.approx(math.log(count) * rare.mean().item(), rel=1e-3)
+    assert output.loss.item() == pytest.approx(math.log(count) * rare.mean().item(), rel=1e-3)
 
 
 def test_the_target_is_spread_over_the_nearest_bins():
@@ -80,15 +80,15 @@ def test_the_target_is_spread_over_the_nearest_bins():
         wanted[(signal.centres == torch.tensor([a, b])).all(1)] = near * (1 if (a, b) == (10, -20) else math.exp(-2))
     assert wanted.sum().item() == pytest.approx(1)
     signal.head = ConstantHead(wanted.clamp_min(1e-9).log().view(1, -1, 1, 1).expand(-1, -1, 4, 4))
-    said = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
+    output = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
     rare = signal.rarity()[wanted.argmax()]
     entropy = -(wanted * wanted.clamp_min(1e-9).log()).sum()
-    assert_close(said.loss, entropy * rare, rtol=2e-3, atol=0)  # what a target that is not sharp must cost
+    assert_close(output.loss, entropy * rare, rtol=2e-3, atol=0)  # what a target that is not sharp must cost
     sure = 100 * F.one_hot(wanted.argmax(), len(wanted)).float()
     signal.head = ConstantHead(sure.view(1, -1, 1, 1).expand(-1, -1, 4, 4))
-    said = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
+    output = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
     assert_close(
-        said.loss, 100 * (1 - near) * signal.rarity()[wanted.argmax()], rtol=2e-3, atol=0
+        output.loss, 100 * (1 - near) * signal.rarity()[wanted.argmax()], rtol=2e-3, atol=0
     )  # and too sure, more
 
 

@@ -38,10 +38,10 @@ RIGHT, UP = [1.0, 0.0], [0.0, 1.0]
 
 def test_the_partner_is_told_from_all_others_of_both_views():
     signal, trunk = contrast_on_identity(temperature=0.5)
-    taught = signal.loss(trunk, pair_batch([RIGHT, UP], [RIGHT, UP]))
+    output = signal.loss(trunk, pair_batch([RIGHT, UP], [RIGHT, UP]))
     # each sees its partner at 1 / 0.5 = 2 and two others at 0; itself it does not see
-    assert taught.loss.item() == pytest.approx(math.log(math.e**2 + 2) - 2, rel=1e-6)
-    assert taught.metrics["accuracy"] == 1 and taught.metrics["alignment"] == 0
+    assert output.loss.item() == pytest.approx(math.log(math.e**2 + 2) - 2, rel=1e-6)
+    assert output.metrics["accuracy"] == 1 and output.metrics["alignment"] == 0
     assert signal.chance_loss() == pytest.approx(math.log(3))
 
 
@@ -68,9 +68,9 @@ def test_length_does_not_matter():
 
 def test_a_collapsed_trunk_is_as_good_as_guessing():
     signal, trunk = contrast_on_identity()
-    taught = signal.loss(trunk, pair_batch([RIGHT] * 5, [RIGHT] * 5))
-    assert taught.loss.item() == pytest.approx(signal.chance_loss()) == pytest.approx(math.log(9))
-    assert taught.metrics["uniformity"].item() == pytest.approx(0, abs=1e-6)
+    output = signal.loss(trunk, pair_batch([RIGHT] * 5, [RIGHT] * 5))
+    assert output.loss.item() == pytest.approx(signal.chance_loss()) == pytest.approx(math.log(9))
+    assert output.metrics["uniformity"].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_spread_by_hand():
@@ -133,9 +133,9 @@ def test_a_group_of_keys_has_two_at_least(batch, sizes):
 def test_the_queue_holds_the_last_keys_and_the_step_does_not_see_its_own():
     signal, trunk = contrast_on_identity(queue=4, temperature=1.0)
     signal.queue.copy_(torch.tensor([UP] * 4))
-    taught = signal.loss(trunk, pair_batch([RIGHT, RIGHT], [RIGHT, RIGHT]))
+    output = signal.loss(trunk, pair_batch([RIGHT, RIGHT], [RIGHT, RIGHT]))
     # the partner at 1, four old keys at 0; the keys of this very step are not among them
-    assert taught.loss.item() == pytest.approx(math.log(math.e + 4) - 1, rel=1e-6)
+    assert output.loss.item() == pytest.approx(math.log(math.e + 4) - 1, rel=1e-6)
     assert signal.queue.tolist() == [RIGHT, RIGHT, UP, UP]
     signal.loss(trunk, pair_batch([UP, UP], [[-1.0, 0.0], [-1.0, 0.0]]))
     assert signal.queue.tolist() == [RIGHT, RIGHT, [-1.0, 0.0], [-1.0, 0.0]]

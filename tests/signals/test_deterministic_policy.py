@@ -26,8 +26,8 @@ def test_ddpg_bootstraps_from_a_time_limit_and_not_from_an_end():
 
 
 def test_settings_of_ddpg_stand_where_the_paper_has_them():
-    mine = make_learner(DeterministicPolicy, optimizer=partial(Adam, lr=1e-3), rate=1e-4)
-    signal, groups = mine.signals["policy"], mine.optimizer.param_groups
+    learner = make_learner(DeterministicPolicy, optimizer=partial(Adam, lr=1e-3), rate=1e-4)
+    signal, groups = learner.signals["policy"], learner.optimizer.param_groups
     assert [(group["lr"], group["weight_decay"]) for group in groups[:2]] == [(1e-4, 0), (1e-3, 1e-2)]
     assert {id(p) for p in groups[1]["params"]} == {id(p) for p in signal.critic.parameters()}
     for last in (signal.policy[0][-1], signal.critic.rest[-1]):
@@ -35,6 +35,6 @@ def test_settings_of_ddpg_stand_where_the_paper_has_them():
         assert last.weight.abs().max() > 2e-3
     set_constant(signal.policy, 0.0, 0.5)
     seen = torch.zeros(4000, 3)
-    assert torch.equal(signal.act(mine.trunk, seen[:1]), signal.bounds.env(torch.tensor([[0.0, 0.5]]).tanh()))
-    drawn = signal.explore(mine.trunk, seen, 0.5)
+    assert torch.equal(signal.act(learner.trunk, seen[:1]), signal.bounds.env(torch.tensor([[0.0, 0.5]]).tanh()))
+    drawn = signal.explore(learner.trunk, seen, 0.5)
     assert torch.allclose(drawn.std(0), torch.tensor([0.2, 0.05]), rtol=0.1)  # a tenth of half the range

@@ -41,13 +41,13 @@ def batch_for(name, images):
 @FOR_EACH_SIGNAL
 def test_the_trunk_learns_and_no_part_of_the_head_is_idle(name, make, channels):
     signal, trunk = build_signal(make(), channels)
-    said = signal.loss(trunk, batch_for(name, torch.rand(4, channels, 20, 20)))
-    assert said.loss.shape == () and said.loss.isfinite()
-    said.loss.backward()
+    output = signal.loss(trunk, batch_for(name, torch.rand(4, channels, 20, 20)))
+    assert output.loss.shape == () and output.loss.isfinite()
+    output.loss.backward()
     assert trunk.stem.weight.grad.abs().sum() > 0
     assert all(block.conv2.weight.grad.abs().sum() > 0 for stage in trunk.stages for block in stage)
     assert [key for key, p in signal.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
-    assert all(torch.isfinite(figure) for figure in said.metrics.values())
+    assert all(torch.isfinite(figure) for figure in output.metrics.values())
 
 
 @FOR_EACH_SIGNAL
@@ -69,17 +69,17 @@ def test_pictures_that_show_nothing_divide_nothing_by_nothing(name, make, channe
         if name == "next-frame"
         else unlabelled_batch(images)
     )
-    said = signal.loss(trunk, still)
-    said.loss.backward()
+    output = signal.loss(trunk, still)
+    output.loss.backward()
     learned = [*trunk.parameters(), *signal.parameters()]
-    assert said.loss.isfinite() and all(p.grad.isfinite().all() for p in learned if p.grad is not None)
+    assert output.loss.isfinite() and all(p.grad.isfinite().all() for p in learned if p.grad is not None)
 
 
 def test_all_at_once_share_one_trunk():
     images = torch.rand(4, 3, 20, 20)
     learner = Learner(ResNet(3, 4, 1), {name: find_class("signals", name)() for name, _, _ in SIGNALS})
-    said = learner.step({name: batch_for(name, images) for name in learner.signals})
-    assert len(said) == 6 and all(each.loss.isfinite() for each in said.values())
+    outputs = learner.step({name: batch_for(name, images) for name in learner.signals})
+    assert len(outputs) == 6 and all(each.loss.isfinite() for each in outputs.values())
     assert all(p.isfinite().all() for p in learner.parameters())
 
 

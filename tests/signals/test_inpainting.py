@@ -123,22 +123,22 @@ def test_the_error_counts_in_the_hole_alone_and_is_known_by_hand():
 def test_the_critic_learns_from_its_own_loss_alone_and_the_trunk_not_from_it(adversarial):
     signal, trunk = build_signal(Inpainting("centre", adversarial))
     images = torch.rand(4, 1, 12, 12)
-    said = signal.loss(trunk, unlabelled_batch(images))
+    output = signal.loss(trunk, unlabelled_batch(images))
     critic = [*signal.critic.parameters(), *signal.verdict.parameters()]
     painter = [*trunk.parameters(), *signal.head.parameters()]
 
     def gradients(of, to):
         return torch.autograd.grad(of, to, retain_graph=True, allow_unused=True)
 
-    for whole, own in zip(gradients(said.loss, critic), gradients(said.metrics["critic"], critic)):
+    for whole, own in zip(gradients(output.loss, critic), gradients(output.metrics["critic"], critic)):
         assert_close(whole, own)
         assert own.abs().sum() > 0
-    assert all(found is None for found in gradients(said.metrics["critic"], painter))
-    assert all(found is None for found in gradients(said.metrics["error"], critic))
+    assert all(found is None for found in gradients(output.metrics["critic"], painter))
+    assert all(found is None for found in gradients(output.metrics["error"], critic))
     # the wish to deceive reaches the trunk: its gradient is not that of the error alone
     stem = [trunk.stem.weight]
     assert not torch.allclose(
-        gradients(said.loss, stem)[0], (1 - adversarial) * gradients(said.metrics["error"], stem)[0]
+        gradients(output.loss, stem)[0], (1 - adversarial) * gradients(output.metrics["error"], stem)[0]
     )
     assert all(p.requires_grad for p in critic)
 
@@ -149,11 +149,11 @@ def test_the_adversarial_loss_by_hand():
     signal, trunk = painter(half, mask="centre", adversarial=0.25)
     nn.init.zeros_(signal.verdict.weight)
     nn.init.constant_(signal.verdict.bias, 2.0)  # all images are true, says the critic
-    said = signal.loss(trunk, unlabelled_batch(images))
+    output = signal.loss(trunk, unlabelled_batch(images))
     true, false = math.log1p(math.exp(-2)), math.log1p(math.exp(2))
-    assert said.metrics["error"].item() == pytest.approx(0.25)
-    assert said.metrics["critic"].item() == pytest.approx(true + false)
-    assert said.loss.item() == pytest.approx(0.75 * 0.25 + 0.25 * true + true + false)
+    assert output.metrics["error"].item() == pytest.approx(0.25)
+    assert output.metrics["critic"].item() == pytest.approx(true + false)
+    assert output.loss.item() == pytest.approx(0.75 * 0.25 + 0.25 * true + true + false)
 
 
 def test_a_critic_that_cannot_tell_and_a_fill_of_the_mean_have_the_trivial_loss():

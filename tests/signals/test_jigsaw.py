@@ -101,8 +101,8 @@ def test_a_head_that_says_the_same_of_every_puzzle_has_the_trivial_loss():
     signal, trunk = build_jigsaw()
     nn.init.zeros_(signal.head[-1].weight)
     nn.init.zeros_(signal.head[-1].bias)
-    said = signal.loss(trunk, unlabelled_batch(torch.rand(8, 1, 20, 20)))
-    assert said.loss.item() == pytest.approx(signal.chance_loss(), rel=1e-5) == math.log(100)
+    output = signal.loss(trunk, unlabelled_batch(torch.rand(8, 1, 20, 20)))
+    assert output.loss.item() == pytest.approx(signal.chance_loss(), rel=1e-5) == math.log(100)
 
 
 def test_behind_the_trunks_standardising_layer_stands_the_normalised_tile():

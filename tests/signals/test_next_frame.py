@@ -21,18 +21,18 @@ def test_a_head_that_adds_nothing_copies_the_last_frame_and_has_error_one():
     zero_decoder(signal)
     frames = torch.rand(4, 3, 3, 12, 12)
     assert torch.equal(signal.predict(trunk, frames[:, :-1]), frames[:, 1])
-    said = signal.loss(trunk, unlabelled_windows(frames))
-    assert said.loss.item() == 1 == signal.chance_loss()
-    assert said.metrics["of a copy"].item() == pytest.approx((frames[:, 1] - frames[:, 2]).square().mean().item())
+    output = signal.loss(trunk, unlabelled_windows(frames))
+    assert output.loss.item() == 1 == signal.chance_loss()
+    assert output.metrics["of a copy"].item() == pytest.approx((frames[:, 1] - frames[:, 2]).square().mean().item())
 
 
 def test_the_error_is_over_that_of_a_copy_by_hand(monkeypatch):
     signal, trunk = build_signal(NextFrame())
     frames = torch.tensor([0.0, 0.2, 0.6]).view(1, 3, 1, 1, 1).expand(2, 3, 1, 8, 8)
     monkeypatch.setattr(signal, "predict", lambda trunk, before: 2 * before[:, 1] - before[:, 0])  # goes on as it went
-    said = signal.loss(trunk, unlabelled_windows(frames))
-    assert said.loss.item() == pytest.approx(0.25)
-    assert said.metrics["squared error"].item() == pytest.approx(0.04)
+    output = signal.loss(trunk, unlabelled_windows(frames))
+    assert output.loss.item() == pytest.approx(0.25)
+    assert output.metrics["squared error"].item() == pytest.approx(0.04)
 
 
 @pytest.mark.parametrize(("before", "given"), [(2, 2), (2, 4), (1, 3), (4, 3)])

@@ -24,5 +24,5 @@ def test_regression_finds_the_numbers_and_knows_nothing_at_the_mean():
     nn.init.zeros_(head.weight), nn.init.zeros_(head.bias)
     assert float(learner.step({"state": batch})["state"].loss.detach()) == pytest.approx(1, abs=1e-5)
     for _ in range(300):
-        taught = learner.step({"state": batch})
-    assert float(taught["state"].loss) < 1e-4
+        outputs = learner.step({"state": batch})
+    assert float(outputs["state"].loss) < 1e-4

@@ -39,11 +39,11 @@ def test_one_who_sees_which_half_is_bright_tells_every_turn():
     signal, trunk = Rotation(), RecordingTrunk(half_brightness, 4)
     signal.build(trunk)
     signal.head.load_state_dict({"weight": 50 * torch.eye(4), "bias": torch.zeros(4)})
-    said = signal.loss(trunk, unlabelled_batch(bright_top_images()))
-    assert said.metrics["accuracy"] == 1 and said.loss < 1e-4
+    output = signal.loss(trunk, unlabelled_batch(bright_top_images()))
+    assert output.metrics["accuracy"] == 1 and output.loss < 1e-4
     # what is turned clockwise by itself is told one quarter wrong, always
-    said = signal.loss(trunk, unlabelled_batch(torch.rot90(bright_top_images(), -1, (2, 3))))
-    assert said.metrics["accuracy"] == 0
+    output = signal.loss(trunk, unlabelled_batch(torch.rot90(bright_top_images(), -1, (2, 3))))
+    assert output.metrics["accuracy"] == 0
 
 
 def test_one_who_cannot_tell_has_the_trivial_loss():

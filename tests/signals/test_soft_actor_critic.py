@@ -64,17 +64,17 @@ def test_sac_bootstraps_from_a_time_limit_and_not_from_an_end():
 
 
 def test_the_policy_climbs_the_lower_critic_and_entropy():
-    mine, given = make_learner(SoftActorCritic), make_batch()
-    signal = mine.signals["policy"]
+    learner, given = make_learner(SoftActorCritic), make_batch()
+    signal = learner.signals["policy"]
     for critic, value in zip(signal.critics, (4.0, 3.0)):
         set_constant(critic, value)
     with torch.no_grad():
         signal.critics[1][-1].weight.fill_(0.01)
     torch.manual_seed(5)
-    found = nonzero_gradients(mine({"policy": given})["policy"].loss, signal.policy)
+    found = nonzero_gradients(learner({"policy": given})["policy"].loss, signal.policy)
     torch.manual_seed(5)
-    signal.targets(mine.trunk, given, torch.tensor(1.0))  # draws, too
-    features = mine.trunk(given.observations).pooled.detach()
+    signal.targets(learner.trunk, given, torch.tensor(1.0))  # draws, too
+    features = learner.trunk(given.observations).pooled.detach()
     actions, log_probs = signal.policy_of(features).sample()
     expected = (log_probs - signal.critics[1](torch.cat([features, actions], 1)).squeeze(1)).mean()
     for one, other in zip(found, nonzero_gradients(expected, signal.policy)):
@@ -83,9 +83,9 @@ def test_the_policy_climbs_the_lower_critic_and_entropy():
 
 @pytest.mark.parametrize(("log_deviation", "colder"), [(0.0, True), (-6.0, False)])
 def test_the_temperature_falls_where_the_policy_is_too_random_and_rises_where_it_is_not(log_deviation, colder):
-    mine = make_learner(SoftActorCritic, temperature=0.5)
-    signal = mine.signals["policy"]
+    learner = make_learner(SoftActorCritic, temperature=0.5)
+    signal = learner.signals["policy"]
     set_constant(signal.policy, 0.0, 0.0, log_deviation, log_deviation)
-    taught = mine.step({"policy": make_batch(64)})["policy"]
+    outputs = learner.step({"policy": make_batch(64)})["policy"]
     assert (signal.log_temperature.exp() < 0.5).item() == colder
-    assert signal.log_temperature.grad.item() == pytest.approx(taught.metrics["entropy"].item() + 2)
+    assert signal.log_temperature.grad.item() == pytest.approx(outputs.metrics["entropy"].item() + 2)

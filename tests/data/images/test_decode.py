@@ -152,8 +152,8 @@ def test_broken_pictures_are_left_out_and_told(tmp_path, rng, monkeypatch, limit
 def test_more_than_a_twentieth_broken_is_refused(tmp_path, rng):
     root = write_noise_images(tmp_path, rng, {"a": 40, "b": 40})
     write_broken_images(root / "labelled/b", rng)
-    said = assert_loading_refused("5 of 85 images cannot be read, more than 5%; the first is", root)
-    assert "zz-bomb.png" in said
+    message = assert_loading_refused("5 of 85 images cannot be read, more than 5%; the first is", root)
+    assert "zz-bomb.png" in message
     for path in (root / "labelled").rglob("0*.png"):
         path.write_text("hello")
     assert_loading_refused("can be read", root)

@@ -99,8 +99,8 @@ def test_settings_out_of_range():
 
 
 def test_an_unknown_word_is_met_with_the_nearest(tmp_path):
-    said = assert_loading_refused("did you mean digits?", "digitz")
-    assert said == "'digitz' is neither a folder nor a known set; did you mean digits? known: " + (
+    message = assert_loading_refused("did you mean digits?", "digitz")
+    assert message == "'digitz' is neither a folder nor a known set; did you mean digits? known: " + (
         "digits, patches, fashion-mnist, hf:NAME."
     )
     assert_loading_refused("known: digits", "qwerty")

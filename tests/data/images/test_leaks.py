@@ -12,9 +12,9 @@ def test_a_labelled_picture_in_the_test_folder_is_refused(tmp_path, rng):
     root = write_noise_images(tmp_path, rng, {"a": 3, "b": 3}, test={"a": 2, "b": 2})
     twin = root / "test/b/twin.bmp"
     Image.open(root / "labelled/a/001.png").save(twin)  # the same pixels in another format
-    said = assert_loading_refused("1 labelled images also stand in the test", root)
-    assert str(twin) in said
-    assert str(root / "labelled/a/001.png") in said
+    message = assert_loading_refused("1 labelled images also stand in the test", root)
+    assert str(twin) in message
+    assert str(root / "labelled/a/001.png") in message
 
 
 @pytest.mark.parametrize("limit", [10**9, 10])

@@ -185,12 +185,12 @@ def test_a_scene_does_not_depend_on_how_many_are_made():
 
 
 def test_scenes_look_as_they_are_said_to():
-    made = load_scenes(64, side=24)
-    assert made.images.shape == (64, 3, 24, 24) and made.images.dtype == torch.uint8
-    assert made.segments.shape == made.depth.shape == (64, 24, 24)
-    assert made.segments.unique().tolist() == list(range(len(SEGMENTS)))
-    assert made.depth.min() > NEAR and made.depth.max() < FAR
-    assert len(made.images.flatten(1).unique(dim=0)) == 64
+    scenes = load_scenes(64, side=24)
+    assert scenes.images.shape == (64, 3, 24, 24) and scenes.images.dtype == torch.uint8
+    assert scenes.segments.shape == scenes.depth.shape == (64, 24, 24)
+    assert scenes.segments.unique().tolist() == list(range(len(SEGMENTS)))
+    assert scenes.depth.min() > NEAR and scenes.depth.max() < FAR
+    assert len(scenes.images.flatten(1).unique(dim=0)) == 64
 
 
 def test_the_test_has_other_scenes():
@@ -231,21 +231,21 @@ def test_no_scenes_cannot_be_made():
 
 
 def test_pictures_segments_and_depth_belong_together():
-    made = load_scenes(10, side=16)
-    source = SceneBatches(made, 5, seed=3)
+    scenes = load_scenes(10, side=16)
+    source = SceneBatches(scenes, 5, seed=3)
     batches = [next(source) for _ in range(4)]
     assert torch.cat([batch.index for batch in batches]).bincount().tolist() == [2] * 10
     for batch in batches:
-        assert torch.equal((batch.images * 255).round(), made.images[batch.index].float())
-        assert torch.equal(batch.segments, made.segments[batch.index].long())
-        assert torch.equal(batch.depth, made.depth[batch.index])
+        assert torch.equal((batch.images * 255).round(), scenes.images[batch.index].float())
+        assert torch.equal(batch.segments, scenes.segments[batch.index].long())
+        assert torch.equal(batch.depth, scenes.depth[batch.index])
     assert source.samples_seen == 20
 
 
 @pytest.mark.parametrize("before, ahead", [(0, 3), (5, 0), (9, 4)])
 def test_a_source_goes_on_exactly_where_it_was(before, ahead):
-    made = load_scenes(10, side=16)
-    source, again = SceneBatches(made, 4, seed=5), SceneBatches(made, 4, seed=5)
+    scenes = load_scenes(10, side=16)
+    source, again = SceneBatches(scenes, 4, seed=5), SceneBatches(scenes, 4, seed=5)
     for _ in range(before):
         next(source)
     for _ in range(ahead):

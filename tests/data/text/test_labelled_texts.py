@@ -8,9 +8,9 @@ from caudex.data.text.labelled_texts import load_labelled_texts
 
 def test_labelled_texts_of_a_table(tmp_path):
     (tmp_path / "a.csv").write_text("text,label,more\none,b,1\ntwo,a,2\n,a,3\nfour,,4\nfive,b,5\n")
-    found = load_labelled_texts(str(tmp_path / "a.csv"))
-    assert found.texts == ["one", "two", "five"] and found.labels.tolist() == [1, 0, 1] and found.classes == ("a", "b")
-    assert found.text_pairs is None and found.dropped_rows == 2 and len(found) == 3
+    texts = load_labelled_texts(str(tmp_path / "a.csv"))
+    assert texts.texts == ["one", "two", "five"] and texts.labels.tolist() == [1, 0, 1] and texts.classes == ("a", "b")
+    assert texts.text_pairs is None and texts.dropped_rows == 2 and len(texts) == 3
     pairs = load_labelled_texts(str(tmp_path / "a.csv"), pair_column="more")
     assert pairs.text_pairs == ["1", "2", "5"]
     assert pairs.take(pairs.labels == 1).text_pairs == ["1", "5"]
@@ -20,17 +20,17 @@ def test_labelled_texts_of_a_table(tmp_path):
 
 def test_labels_that_are_numbers(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "no", "label": 0}\n{"text": "yes", "label": 1}\n')
-    found = load_labelled_texts(str(tmp_path / "a.jsonl"))
-    assert found.classes == ("0", "1") and found.labels.tolist() == [0, 1]
+    texts = load_labelled_texts(str(tmp_path / "a.jsonl"))
+    assert texts.classes == ("0", "1") and texts.labels.tolist() == [0, 1]
 
 
 def test_labelled_texts_of_a_folder(tmp_path):
     for name, content in (("good/1.txt", "one"), ("good/2.md", "two"), ("bad/1.txt", "three"), ("bad/2.txt", "")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
-    found = load_labelled_texts(str(tmp_path))
-    assert found.texts == ["three", "one", "two"] and found.labels.tolist() == [0, 1, 1]
-    assert found.classes == ("bad", "good") and found.skipped[0][1] == "empty"
+    texts = load_labelled_texts(str(tmp_path))
+    assert texts.texts == ["three", "one", "two"] and texts.labels.tolist() == [0, 1, 1]
+    assert texts.classes == ("bad", "good") and texts.skipped[0][1] == "empty"
     with pytest.raises(CaudexError, match="cannot hold pairs"):
         load_labelled_texts(str(tmp_path), pair_column="more")
 

@@ -178,9 +178,9 @@ def test_bombs_are_refused(tmp_path, monkeypatch):
 
 def test_no_video_has_a_next_frame(tmp_path):
     save_image(tmp_path / "a.gif", grey_frame(1))
-    said = assert_videos_refused("has no video of at least 3 frames", tmp_path)
-    assert f"of 1 left out is {tmp_path / 'a.gif'} (it has one frame; a next frame needs at least two)" in said
-    assert "the frame images of a video go into a folder of its own" in said
+    message = assert_videos_refused("has no video of at least 3 frames", tmp_path)
+    assert f"of 1 left out is {tmp_path / 'a.gif'} (it has one frame; a next frame needs at least two)" in message
+    assert "the frame images of a video go into a folder of its own" in message
     (tmp_path / "a.gif").write_text("no image")
     assert_videos_refused("a.gif (not an image)", tmp_path)
     assert_videos_refused("sprites/0 (20 of 21 frames)", "sprites", frames=21)

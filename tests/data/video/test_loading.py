@@ -81,10 +81,10 @@ def test_settings_out_of_range():
 
 
 def test_more_than_memory_holds_is_refused(tmp_path, monkeypatch):
-    said = assert_videos_refused(
+    message = assert_videos_refused(
         "The frames of sprites take more than 1,000 MB at 512 x 512 pixels", "sprites", size=512
     )
-    assert said.endswith("choose a smaller --size or fewer videos.")
+    assert message.endswith("choose a smaller --size or fewer videos.")
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 6 * 16 * 16)
     write_frames(tmp_path / "videos/a", [1, 2, 3])
     write_frames(tmp_path / "videos/b", [1, 2, 3])
@@ -98,8 +98,8 @@ def test_more_than_memory_holds_is_refused(tmp_path, monkeypatch):
 def test_without_av_one_line_says_what_to_install(tmp_path, monkeypatch):
     write_film(tmp_path / "a.mp4", coloured_frames(3))
     monkeypatch.setitem(sys.modules, "av", None)
-    said = assert_videos_refused("a.mp4 needs the package av", tmp_path)
-    assert said.endswith("pip install 'caudex[video]'")
+    message = assert_videos_refused("a.mp4 needs the package av", tmp_path)
+    assert message.endswith("pip install 'caudex[video]'")
     write_frames(tmp_path / "b", [1, 2, 3])
     (tmp_path / "a.mp4").unlink()
     assert len(load_clips(tmp_path)) == 1

@@ -35,9 +35,9 @@ def play_actions(env, seeds, actions):
     """All observations and rewards of one episode in each place."""
     seen, rewards = [env.reset(np.array(seeds), BOTH)], []
     for action in actions:
-        found = env.step(action)
-        seen.append(found.observations)
-        rewards.append(found.rewards)
+        outcome = env.step(action)
+        seen.append(outcome.observations)
+        rewards.append(outcome.rewards)
     return np.stack(seen), np.stack(rewards)
 
 
@@ -65,16 +65,16 @@ def test_the_end_of_the_time_is_no_end_and_an_end_is_one(monkeypatch):
     env = Suite("cartpole-balance-v0", 2)
     env.reset(np.arange(2), BOTH)
     for _ in range(124):
-        found = env.step(np.zeros((2, 1), np.float32))
-        assert not (found.terminated | found.truncated).any()
-    found = env.step(np.zeros((2, 1), np.float32))  # 125 times 8 are 1,000
-    assert found.truncated.all() and not found.terminated.any()
+        outcome = env.step(np.zeros((2, 1), np.float32))
+        assert not (outcome.terminated | outcome.truncated).any()
+    outcome = env.step(np.zeros((2, 1), np.float32))  # 125 times 8 are 1,000
+    assert outcome.truncated.all() and not outcome.terminated.any()
     env.reset(np.arange(2), BOTH)
     task, looks = env.environments[1].task, iter(range(100))
     monkeypatch.setattr(task, "get_termination", lambda physics: 0.0 if next(looks) == 2 else None)
-    found = env.step(np.zeros((2, 1), np.float32))
-    assert found.terminated.tolist() == [False, True] and not found.truncated.any()
-    assert found.rewards[1] == approx(found.rewards[0] * 3 / 8, rel=0.01)  # nothing is earned behind it
+    outcome = env.step(np.zeros((2, 1), np.float32))
+    assert outcome.terminated.tolist() == [False, True] and not outcome.truncated.any()
+    assert outcome.rewards[1] == approx(outcome.rewards[0] * 3 / 8, rel=0.01)  # nothing is earned behind it
 
 
 @pytest.mark.parametrize("pixels", [False, True], ids=["numbers", "images"])
@@ -172,8 +172,8 @@ def test_the_same_name_is_learned_from_numbers_and_from_pictures(system, further
         *further,
     )
     run = tmp_path / "run"
-    said = run_cli("train", system, "--env", "dm_control/cartpole-swingup-v0", *small, "--run", run)
-    assert sees in said.out and (run / "figures" / "episode.png").exists()
+    output = run_cli("train", system, "--env", "dm_control/cartpole-swingup-v0", *small, "--run", run)
+    assert sees in output.out and (run / "figures" / "episode.png").exists()
     run_cli("play", run, "--episodes", "2", "--video", tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4").stat().st_size > 1000 and (tmp_path / "out.png").exists()
 
@@ -190,9 +190,9 @@ def test_the_same_world_has_two_names():
 
 
 def test_all_tasks_are_listed_where_they_can_be_had(monkeypatch):
-    known = envs.names()
-    assert {"dm_control/humanoid-walk-v0", "dm_pixels/ball_in_cup-catch-v0"} <= set(known)
-    assert len(suite.tasks()) == 48 and not any("lqr" in name or "escape" in name for name in known)
+    names = envs.names()
+    assert {"dm_control/humanoid-walk-v0", "dm_pixels/ball_in_cup-catch-v0"} <= set(names)
+    assert len(suite.tasks()) == 48 and not any("lqr" in name or "escape" in name for name in names)
     monkeypatch.setitem(sys.modules, "dm_control", None)
     assert suite.tasks() == [] and not any(name.startswith("dm_") for name in envs.names())
     with pytest.raises(
@@ -223,5 +223,5 @@ def test_help_does_not_wait_for_the_simulator():
     code = "import atexit, sys; from caudex.cli import main as cli; "
     code += "atexit.register(lambda: print({'dm_control', 'mujoco', 'gymnasium'} & {*sys.modules})); "
     code += "cli.main(['train', 'curl', '--help'])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines()[-1] == "set()"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.splitlines()[-1] == "set()"

@@ -51,11 +51,11 @@ def test_episodes_are_cut_at_their_length_and_rewards_are_parts_of_one(task):
     env = reset_task(task, range(3))
     noise = np.random.default_rng(0)
     for step in range(1, STEPS + 1):
-        found = env.step(noise.uniform(-1, 1, (3, env.task.actions)).astype(np.float32))
-        assert found.rewards.dtype == np.float64 and (found.rewards >= 0).all() and (found.rewards <= 1).all()
-        assert not found.terminated.any() and (found.truncated == (step == STEPS)).all()
-        assert env.observation.contains(found.observations[0])
-        assert np.array_equal(found.observations, env.states)
+        outcome = env.step(noise.uniform(-1, 1, (3, env.task.actions)).astype(np.float32))
+        assert outcome.rewards.dtype == np.float64 and (outcome.rewards >= 0).all() and (outcome.rewards <= 1).all()
+        assert not outcome.terminated.any() and (outcome.truncated == (step == STEPS)).all()
+        assert env.observation.contains(outcome.observations[0])
+        assert np.array_equal(outcome.observations, env.states)
     assert len(env.names) == len(set(env.names)) == len(env.kinds) == env.states.shape[1]
     assert set(env.kinds) <= {"position", "velocity", "contact", "target"} and set(env.hidden) <= set(env.names)
     assert env.image().shape == (256, 256, 3)

@@ -65,14 +65,14 @@ def test_rewards_of_a_maze():
     wall = family.walls.reshape(200, -1)[np.arange(200), ahead] > 0
     there = ahead == family.target
     before = family.place.copy()
-    found = env.step(np.zeros(200, int))
-    assert np.allclose(found.rewards, -0.04 - 0.001 * wall + there)
+    outcome = env.step(np.zeros(200, int))
+    assert np.allclose(outcome.rewards, -0.04 - 0.001 * wall + there)
     assert np.array_equal(family.place, np.where(wall | there, before, ahead))  # at the ball it has begun anew
     env.reset(np.arange(200), np.ones(200, bool))
     for step in range(1, 251):
-        found = env.step(np.ones(200, int))
+        outcome = env.step(np.ones(200, int))
         assert (env.ended == (step == 250)).all()
-    assert np.allclose(found.rewards, -0.04)
+    assert np.allclose(outcome.rewards, -0.04)
 
 
 def test_from_above_what_lies_ahead_is_up():

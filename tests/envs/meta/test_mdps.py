@@ -15,8 +15,8 @@ def test_mdps_are_as_published():
     assert family.transitions.var() == pytest.approx(9 / 1100, rel=0.02)  # flat Dirichlet: (K - 1) / (K^2 (K + 1))
     assert family.means.mean() == pytest.approx(1, abs=0.02) and family.means.std() == pytest.approx(1, abs=0.02)
     wanted, means = family.transitions[:, 0, 3], family.means[:, 0, 3]
-    found = env.step(np.full(2000, 3))
-    came = seen(found.observations, (10,)).shown
+    outcome = env.step(np.full(2000, 3))
+    came = seen(outcome.observations, (10,)).shown
     assert np.abs((came - wanted).mean(0)).max() < 0.03
     assert (came * wanted).sum(1).mean() == pytest.approx((wanted**2).sum(1).mean(), abs=0.02)
-    assert (found.rewards - means).std() == pytest.approx(1, abs=0.06)
+    assert (outcome.rewards - means).std() == pytest.approx(1, abs=0.06)

@@ -64,8 +64,8 @@ def test_all_episodes_of_a_trial_have_one_task_and_no_test_has_it(name):
 
 def test_rewards_count_through_the_ends_of_episodes_and_not_beyond_the_trial():
     runner = EnvRunner(trials.make("bandits", 4, arms=2, pulls=5), 0)
-    lived = [runner.step(np.zeros(4, int)) for _ in range(10)]
-    parts = [np.stack([getattr(each, part) for each in lived]) for part in ("rewards", "terminated", "truncated")]
+    step_result = [runner.step(np.zeros(4, int)) for _ in range(10)]
+    parts = [np.stack([getattr(each, part) for each in step_result]) for part in ("rewards", "terminated", "truncated")]
     nothing = np.zeros((10, 4))
     advantages = gae(parts[0], nothing, nothing, *parts[1:], gamma=1.0, gae_lambda=1.0)
     assert np.array_equal(advantages[0], parts[0][:5].sum(0)) and np.array_equal(advantages[5], parts[0][5:].sum(0))
@@ -91,14 +91,14 @@ def test_acting_in_trials_resumes_exactly(name):
 def test_a_picture_and_the_numbers_beside_it_come_back_whole():
     env = trials.make("mazes", 3)
     env.reset(np.arange(3), np.ones(3, bool))
-    found = env.step(np.array([0, 1, 2]))
-    assert found.observations.dtype == np.uint8
+    outcome = env.step(np.array([0, 1, 2]))
+    assert outcome.observations.dtype == np.uint8
     shape = env.family.observation.shape
-    for observations in (found.observations, torch.from_numpy(found.observations)[None]):
+    for observations in (outcome.observations, torch.from_numpy(outcome.observations)[None]):
         shown, before = seen(observations, shape)
         assert np.array_equal(np.asarray(shown).reshape(3, *shape), env.family.seen())
         numbers = np.asarray(before).reshape(3, 5)
-        assert np.array_equal(numbers[:, :3], np.eye(3)) and np.array_equal(numbers[:, 3], np.float32(found.rewards))
+        assert np.array_equal(numbers[:, :3], np.eye(3)) and np.array_equal(numbers[:, 3], np.float32(outcome.rewards))
 
 
 def test_play_tells_each_episode_apart():

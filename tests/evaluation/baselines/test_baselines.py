@@ -20,9 +20,9 @@ from caudex.evaluation.baselines import ways
 )
 def test_at_random_one_earns_what_was_published(name, sizes, ends, published):
     env = trials.make(name, 600, **sizes)
-    found = play(env, ways(env)["random"], np.arange(600)).returns.cumsum(1)
+    returns = play(env, ways(env)["random"], np.arange(600)).returns.cumsum(1)
     for end, figure in zip(ends, published):
-        assert_means_agree(found[:, end], figure)
+        assert_means_agree(returns[:, end], figure)
 
 
 def test_ways_know_how_large_the_tasks_are():

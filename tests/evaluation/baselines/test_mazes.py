@@ -34,9 +34,9 @@ def test_along_a_wall_one_gets_everywhere_unless_there_is_a_block_to_go_around()
         family.start[:], family.course[:], family.target[:] = 11 + 1, 1, 9 * 11 + 5
 
     family.sample = fork
-    found = play(env, mazes.WallFollowing(family), np.zeros(1, int))
+    played = play(env, mazes.WallFollowing(family), np.zeros(1, int))
     # 8 to the east end, 2 to turn back, 4 to the fork, a turn to the left, 8 down
-    assert found.lengths.tolist() == [[8 + 2 + 4 + 1 + 8] * 2]
+    assert played.lengths.tolist() == [[8 + 2 + 4 + 1 + 8] * 2]
     ring = trials.make("mazes", 1, view="above")
     ring.reset(np.zeros(1, int), np.ones(1, bool))
     walker = mazes.WallFollowing(ring.family)
@@ -52,6 +52,6 @@ def test_along_a_wall_one_gets_everywhere_unless_there_is_a_block_to_go_around()
 
 def test_a_random_walk_seldom_arrives():
     env = trials.make("mazes", 100, view="above", episodes=1)
-    found = play(env, ways(env)["random"], np.arange(100))
-    assert 0.05 < (found.last > 0).mean() < 0.5
-    assert (found.lengths[found.last < 0] == 250).all()
+    played = play(env, ways(env)["random"], np.arange(100))
+    assert 0.05 < (played.last > 0).mean() < 0.5
+    assert (played.lengths[played.last < 0] == 250).all()

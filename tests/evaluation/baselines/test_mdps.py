@@ -83,9 +83,9 @@ def test_a_posterior_is_that_of_normal_rewards_and_counted_moves():
 )
 def test_plans_earn_what_was_published_if_rewards_are_thought_to_be_0_beforehand(plan, published):
     env = trials.make("tabular-mdps", 600, episodes=25)
-    found = play(env, Planner(plan, prior=0, seed=1), np.arange(600)).returns.cumsum(1)
-    assert_means_agree(found[:, 9], published[0])
-    assert_means_agree(found[:, 24], published[1])
+    returns = play(env, Planner(plan, prior=0, seed=1), np.arange(600)).returns.cumsum(1)
+    assert_means_agree(returns[:, 9], published[0])
+    assert_means_agree(returns[:, 24], published[1])
 
 
 def test_to_know_the_tasks_or_how_they_are_drawn_is_worth_much():

@@ -36,8 +36,8 @@ def test_both_are_learned_on_one_trunk():
     learner = Learner(ResNet(width=16, depth=1), {"segmentation": Segmentation(5), "depth": Depth()}, AdamW)
     losses = []
     for _ in range(20):
-        taught = learner.step(dict.fromkeys(learner.signals, next(source)))
-        losses.append({name: each.loss.item() for name, each in taught.items()})
+        outputs = learner.step(dict.fromkeys(learner.signals, next(source)))
+        losses.append({name: each.loss.item() for name, each in outputs.items()})
     assert losses[-1]["segmentation"] < 0.7 * losses[0]["segmentation"]
     assert losses[-1]["depth"] < 0.3
     assert learner.signals["segmentation"].logits(learner.trunk, next(source).images).shape == (8, 5, 16, 16)

@@ -71,6 +71,6 @@ def test_bad_settings_get_a_sentence_and_no_folder(tmp_path, capsys):
     }.items():
         with pytest.raises(SystemExit) as end:
             main(["train", "two-moons", "--run", str(tmp_path / "run"), *flags.split()])
-        said = capsys.readouterr()
-        assert end.value.code == 2 and words in said.err and said.err.count("\n") == 1
-        assert said.out == "" and not (tmp_path / "run").exists()
+        captured = capsys.readouterr()
+        assert end.value.code == 2 and words in captured.err and captured.err.count("\n") == 1
+        assert captured.out == "" and not (tmp_path / "run").exists()

@@ -130,17 +130,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatc
 
 def test_new_tasks_are_tried_beside_the_classics(tmp_path):
     run_cli("train", "rl2", "--scale", "tiny", "--pulls", "10", "--threads", "1", "--run", tmp_path / "run")
-    said = run_cli("meta-test", tmp_path / "run", "--tasks", "300").out
-    assert "gittins" in said and "6.660" in said and (tmp_path / "run" / "figures" / "regret.png").exists()
-    assert said == run_cli("meta-test", tmp_path / "run", "--tasks", "300").out
+    printed = run_cli("meta-test", tmp_path / "run", "--tasks", "300").out
+    assert "gittins" in printed and "6.660" in printed and (tmp_path / "run" / "figures" / "regret.png").exists()
+    assert printed == run_cli("meta-test", tmp_path / "run", "--tasks", "300").out
     assert_refused("meta-test", tmp_path / "run", "--tasks", "1", because="tasks must be 2 to 1,000,000")
 
 
 def test_new_sizes_are_tried_and_other_arms_refused(tmp_path):
     run = tmp_path / "run"
     run_cli("train", "rl2", "--scale", "tiny", "--pulls", "5", "--threads", "1", "--run", run)
-    said = run_cli("meta-test", run, "--tasks", "300", "--pulls", "12").out
-    assert f"{optimum(5, 12):.3f}" in said and (run / "figures" / "regret-pulls-12.png").exists()
+    printed = run_cli("meta-test", run, "--tasks", "300", "--pulls", "12").out
+    assert f"{optimum(5, 12):.3f}" in printed and (run / "figures" / "regret-pulls-12.png").exists()
     assert_refused(
         "meta-test", run, "--arms", "20", because="bandits with arms 20: 0 numbers to see, 20 actions; the agent"
     )

@@ -159,8 +159,8 @@ def test_a_step_at_the_papers_width(name):
     images = torch.rand(2, 3, 96, 96)
     batch = Batch(images, torch.zeros(2), torch.arange(2), other=images.flip(3))
     before = [p.clone() for p in learner.trunk.stem.parameters()]
-    said = learner.step(dict.fromkeys(learner.signals, batch))
-    assert all(torch.isfinite(each.loss) for each in said.values())
+    outputs = learner.step(dict.fromkeys(learner.signals, batch))
+    assert all(torch.isfinite(each.loss) for each in outputs.values())
     assert any(not torch.equal(a, b) for a, b in zip(before, learner.trunk.stem.parameters()))
 
 

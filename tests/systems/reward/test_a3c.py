@@ -86,9 +86,9 @@ def paper_gradients(learner, runner) -> tuple:
     for _ in range(STEPS):
         policy, value = signal.both(learner.trunk, torch.from_numpy(runner.observations))
         action = policy.sample()
-        lived = runner.step(action.numpy())
-        assert not lived.begun.any()
-        steps.append((policy.log_prob(action), policy.entropy(), value, lived.rewards.item()))
+        step_result = runner.step(action.numpy())
+        assert not step_result.begun.any()
+        steps.append((policy.log_prob(action), policy.entropy(), value, step_result.rewards.item()))
     result = signal.value(learner.trunk(torch.from_numpy(runner.observations)).pooled).detach()
     loss = 0
     for log_prob, entropy, value, paid in reversed(steps):

@@ -27,12 +27,14 @@ from caudex.trunks import Identity
 @pytest.mark.parametrize("kind", [SoftActorCritic, partial(DeterministicPolicy, decay=0.99)], ids=["sac", "ddpg"])
 def test_a_point_learns_to_stay_in_the_middle(kind):
     torch.manual_seed(0)
-    mine = make_learner(kind, Identity(1), partial(Adam, lr=3e-3), ActionSpec(low=(-5.0,), high=(5.0,)))
+    learner = make_learner(kind, Identity(1), partial(Adam, lr=3e-3), ActionSpec(low=(-5.0,), high=(5.0,)))
     runner = EnvRunner(Line(4, scale=5.0), 0)
     fit(
-        mine, {"policy": Replay(runner, mine, "policy", 10_000, 64, learning_starts=200, every=2, gamma=0.9)}, steps=800
+        learner,
+        {"policy": Replay(runner, learner, "policy", 10_000, 64, learning_starts=200, every=2, gamma=0.9)},
+        steps=800,
     )
-    signal = mine.signals["policy"]
+    signal = learner.signals["policy"]
 
     def earned(choose):
         there = EnvRunner(Line(20, scale=5.0), 1)
@@ -41,7 +43,7 @@ def test_a_point_learns_to_stay_in_the_middle(kind):
         return np.mean([total for _, total, _ in there.ended])
 
     with torch.no_grad():
-        own = earned(lambda seen: signal.act(mine.trunk, torch.from_numpy(seen)).numpy())
+        own = earned(lambda seen: signal.act(learner.trunk, torch.from_numpy(seen)).numpy())
     chance = earned(lambda seen: signal.random_actions(len(seen)).numpy())
     assert own > -6  # from 1 away on average, in steps of a half
     assert chance < -20

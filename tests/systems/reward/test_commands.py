@@ -49,8 +49,8 @@ def broken():
     ],
 )  # fmt: skip
 def test_a_system_trains_plays_and_is_filmed(system, env, further, tmp_path):
-    said = run_cli("train", system, "--env", env, *TINY, "--total-steps", "700", *further, "--run", tmp_path / "run")
-    assert "random" in said.out
+    output = run_cli("train", system, "--env", env, *TINY, "--total-steps", "700", *further, "--run", tmp_path / "run")
+    assert "random" in output.out
     assert np.asarray(Image.open(tmp_path / "run" / "figures" / "episode.png").convert("L")).std() > 1  # there is light
     film = tmp_path / "out.mp4"
     words = ("play", tmp_path / "run", "--episodes", "3")

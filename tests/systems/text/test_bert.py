@@ -33,9 +33,9 @@ def test_bert_fills_in_what_it_learned_and_only_that(bert_run, gpt_run):
     told = {name: model.fill(f"The {name} sat on the [MASK].")[0][0][0] for name in ANIMALS}
     assert sum(told[name] == end for name, end in ANIMALS.items()) >= 5, told
     assert "mat" in run_cli("fill", bert_run, "The cat sat on the [MASK].").out
-    said = run_cli("fill", bert_run, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
+    printed = run_cli("fill", bert_run, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
     random = json.loads((bert_run / "results.json").read_text())["random"]
-    assert said.endswith(f"; one who has not read them would say {1 - random:.1%}\n") and said.count("\n") == 1
+    assert printed.endswith(f"; one who has not read them would say {1 - random:.1%}\n") and printed.count("\n") == 1
     assert_refused("fill", bert_run, "The cat sat.", because="hides nothing; put [MASK] where a word is to be told")
     assert_refused("fill", gpt_run, "The [MASK] sat.", because="this model cannot fill in: it learned next-token")
     assert_refused(
@@ -48,7 +48,7 @@ def test_bert_fills_in_what_it_learned_and_only_that(bert_run, gpt_run):
 def test_one_document_is_enough_without_pairs(stories_folder, tmp_path):
     (tmp_path / "one.txt").write_text("\n".join(story(number) for number in range(20)))
     words = ("--data", tmp_path / "one.txt", "--vocabulary", "120", "--steps", "20", *QUICK)
-    said = invoke("train", "bert", *words)
-    assert (said.code, "next-sentence pairs need two documents" in said.err) == (2, True)
+    output = invoke("train", "bert", *words)
+    assert (output.code, "next-sentence pairs need two documents" in output.err) == (2, True)
     run = run_cli("train", "bert", *words, "--no-next-sentence", "--whole-words").run
     assert list(load(run).signals) == ["masked-token"]

@@ -25,8 +25,8 @@ def test_answers_and_sentiments_are_figures_even_where_the_model_knows_nothing(g
 def test_asking_from_files_tells_how_many_are_right(gpt_run, tmp_path):
     file = tmp_path / "items.csv"
     file.write_text("sentence,candidates,answer\n_ sat on the log.,the cat|the dog,the dog\n")
-    said = run_cli("ask", gpt_run, "--task", "winograd", file).out
-    assert "partial: 1 of 1 right" in said and "guessing has 50%" in said
+    printed = run_cli("ask", gpt_run, "--task", "winograd", file).out
+    assert "partial: 1 of 1 right" in printed and "guessing has 50%" in printed
     file.write_text("sentence,candidates,answer\n_ sat on the log.,the cat|the dog,the hen\n")
     assert_refused(
         "ask", gpt_run, "--task", "winograd", file, because="the answer 'the hen' is not among the cat, the dog"

@@ -20,7 +20,7 @@ def test_search_finds_by_words_and_by_features(gpt_run, stories_folder, tmp_path
     index = Index(model, held, encode(model, [passage.text for passage in held]))
     for by in ("meaning", "words", "both"):
         assert found(index, [passage.text for passage in held], by)["reciprocal rank"] == 1
-    said = run_cli(
+    printed = run_cli(
         "search",
         stories_folder / "reviews.csv",
         "the goat, number 3",
@@ -33,7 +33,7 @@ def test_search_finds_by_words_and_by_features(gpt_run, stories_folder, tmp_path
         "--count",
         "3",
     ).out
-    assert "reviews.csv, row" in said
+    assert "reviews.csv, row" in printed
     assert_refused(
         "search",
         stories_folder / "reviews.csv",
