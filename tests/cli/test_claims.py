@@ -92,7 +92,7 @@ def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
     np.savez("bars.npz", x=images, y=np.arange(60) % 2)
     words = ["labels-saved", "--data", "bars.npz", "--steps", "6", "--batch", "8", "--width", "4", "--counts", "2"]
     words += ["--draws", "2", "--first", "rotation", "--beside", "rotation:0.5", "--processes", "1", "--threads", "1"]
-    whole = run_cli(*words, "--run", "whole").run
+    uninterrupted_run = run_cli(*words, "--run", "whole").run
     process = subprocess.Popen([*CAUDEX, *words, "--run", "cut"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_until(lambda: len(list(Path("cut").glob("stages/cells/*/cell.json"))) > 3, process)
     process.kill()
@@ -101,4 +101,4 @@ def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
     run_cli("resume", "cut")
     assert all(file.stat().st_mtime == when for file, when in measured.items())
     table = "tables/cells.csv"
-    assert (whole / table).read_text() == (Path("cut") / table).read_text()
+    assert (uninterrupted_run / table).read_text() == (Path("cut") / table).read_text()

@@ -42,8 +42,8 @@ def test_a_folder_of_photos_trains_and_predicts(trained_run, photo_album):
     rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
     assert rows[0] == ["file", "class", "confidence"]
     assert [row[0] for row in rows[1:]] == [str(file) for file in files]
-    told = load(trained_run).predict(read(map(str, files), load(trained_run).shape)[0])
-    assert [(name, pytest.approx(float(sure), abs=1e-6)) for _, name, sure in rows[1:]] == told
+    predictions = load(trained_run).predict(read(map(str, files), load(trained_run).shape)[0])
+    assert [(name, pytest.approx(float(sure), abs=1e-6)) for _, name, sure in rows[1:]] == predictions
 
 
 def test_predict_takes_folders_and_the_csv_may_come_last(trained_run, photo_album):
@@ -63,8 +63,8 @@ def test_labels_in_a_table_and_a_second_column_of_labels(photo_album):
     settings = ("--data", photo_album, "--labels", "few.csv", *QUICK)
     run = run_cli("train", "two-heads", *settings, "--also", "labels:colour:0.5", "--also", "rotation:0.1").run
     assert json.loads((run / "spec.json").read_text())["columns"]["colour"] == ["blue", "yellow"]
-    about = json.loads((run / "stages" / "two-heads" / "about.json").read_text())
-    assert about["weights"] == {"labels": 1.0, "labels-colour": 0.5, "rotation": 0.1}
+    description = json.loads((run / "stages" / "two-heads" / "about.json").read_text())
+    assert description["weights"] == {"labels": 1.0, "labels-colour": 0.5, "rotation": 0.1}
 
 
 def test_no_settings_of_training_are_needed_to_run_the_others(trained_run, photo_album, trained_copy):
@@ -86,8 +86,8 @@ def test_no_settings_of_training_are_needed_to_run_the_others(trained_run, photo
     (trained_copy / "settings.json").write_text(json.dumps(settings))
     table = run_cli("compare", trained_copy, trained_run).out
     assert "lr" in table and "0.5" in table and "0.003" in table
-    places = [table.index(word) for word in ("┃ results", "noisy-student", "┃ cost", "TFLOP", "┃ settings", "--lr")]
-    assert places == sorted(places)  # in groups
+    positions = [table.index(word) for word in ("┃ results", "noisy-student", "┃ cost", "TFLOP", "┃ settings", "--lr")]
+    assert positions == sorted(positions)  # in groups
     assert "rounds" not in table  # they do not differ there
     moons = run_cli("train", "two-moons", *SMALL, "--rounds", "1", "--steps", "2").run
     table = run_cli("compare", trained_copy, moons).out
@@ -108,13 +108,13 @@ def test_what_is_exported_predicts_the_same(trained_run, photo_album):
     files = sorted(map(str, (photo_album / "unlabelled").rglob("*.*")))
     images = read(files, model.shape)[0].float() / 255
     run_cli("predict", trained_run, "--csv", "told.csv", *files)
-    told = [
+    rows = [
         (row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").read_text().splitlines())
     ]
     for count in (1, 5, len(files)):  # the example had two
         (probabilities,) = session.run(None, {"images": images[:count].numpy()})
         assert probabilities.shape == (count, 2)
-        for row, (name, sure) in zip(probabilities, told):
+        for row, (name, sure) in zip(probabilities, rows):
             assert model.classes[row.argmax()] == name
             assert row.max() == pytest.approx(sure, abs=1e-5)
     model.load_state_dict(load_file("out/model.safetensors"))
@@ -124,8 +124,8 @@ def test_skipped_pictures_are_counted_and_listed(photo_album, tmp_path):
     root = Path(shutil.copytree(photo_album, tmp_path / "photos"))
     for number in range(60):
         write_photo(root / "unlabelled", True, number, seed=9)
-    whole = write_photo(root / "unlabelled", True, 101).read_bytes()
-    (root / "unlabelled" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    photo_bytes = write_photo(root / "unlabelled", True, 101).read_bytes()
+    (root / "unlabelled" / "cut.jpg").write_bytes(photo_bytes[: len(photo_bytes) // 2])
     (root / "unlabelled" / "empty.png").touch()
     (root / "unlabelled" / "text.png").write_text("this is no image")
     output = run_cli("train", "supervised", "--data", root, *QUICK)

@@ -53,13 +53,13 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "size, what, way",
+    "size, what, remedy",
     [
         ("12k", "could not write", "Make room and start again."),
         ("160k", "the last good checkpoint is disk/run/stages/supervised/checkpoints/", "`caudex resume disk/run`"),
     ],
 )
-def test_a_small_disk(undisturbed_run, size, what, way):
+def test_a_small_disk(undisturbed_run, size, what, remedy):
     """The same with a real one, where one may mount it."""
     Path("disk").mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", "disk"]
@@ -69,8 +69,8 @@ def test_a_small_disk(undisturbed_run, size, what, way):
         output = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "disk/run")
         assert (output.code, output.err.count("\n")) == (2, 1)
         assert "No space left on device" in output.err
-        assert what in output.err and way in output.err
-        if "resume" in way:
+        assert what in output.err and remedy in output.err
+        if "resume" in remedy:
             subprocess.run(["mount", "-o", "remount,size=30m", "disk"], check=True)
             run_cli("resume", "disk/run")
             assert model_bytes("disk/run") == model_bytes(undisturbed_run)

@@ -152,5 +152,5 @@ def test_names_that_are_hard_to_print(trained_run):
     long = Path("a" * 60, "b" * 60 + ".png")
     long.parent.mkdir()
     Image.new("L", (9, 9), 99).save(long)
-    told = run_cli("predict", trained_run, long).out
-    assert told.count("a") >= 60 and told.count("b") >= 60  # folded, not cut
+    printed = run_cli("predict", trained_run, long).out
+    assert printed.count("a") >= 60 and printed.count("b") >= 60  # folded, not cut

@@ -117,5 +117,5 @@ def test_the_account():
     assert report["petaflop_s_days"] == pytest.approx(1.0)
     assert report["cost"] == 1.5
     assert "1.50 at 3 an hour" in str(Compute(8.64e19, 1800, 3.0))
-    said = str(Compute(1e12, 10))
-    assert "an hour" not in said and said.endswith("; of evaluations while training, the seconds alone")
+    description = str(Compute(1e12, 10))
+    assert "an hour" not in description and description.endswith("; of evaluations while training, the seconds alone")

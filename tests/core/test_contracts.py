@@ -70,8 +70,8 @@ class Critic(Signal):
             then = trunk(batch.next_observations).pooled
             action, logp = self.policy(then)
             aim = batch.rewards + 0.5 * (self.target(torch.cat([then, action], 1)).squeeze(1) - 0.02 * logp)
-        told = self.net(torch.cat([trunk(batch.observations).pooled, batch.actions], 1)).squeeze(1)
-        return SignalOutput(F.mse_loss(told, aim))
+        predicted = self.net(torch.cat([trunk(batch.observations).pooled, batch.actions], 1)).squeeze(1)
+        return SignalOutput(F.mse_loss(predicted, aim))
 
 
 class Actor(Signal):
@@ -100,8 +100,8 @@ class Replay:
         reward = -((action - self.state / 2) ** 2).squeeze(1)
         self.memory.append(Transition(self.state, action, reward, then))
         self.state, self.samples_seen = then, self.samples_seen + 32
-        drawn = [self.memory[i] for i in torch.randint(len(self.memory), (4,))]
-        return Transition(*(torch.cat(part) for part in zip(*drawn)))
+        transitions = [self.memory[i] for i in torch.randint(len(self.memory), (4,))]
+        return Transition(*(torch.cat(part) for part in zip(*transitions)))
 
 
 def test_an_actor_learns_from_its_critic_and_leaves_it_alone():
@@ -112,9 +112,9 @@ def test_an_actor_learns_from_its_critic_and_leaves_it_alone():
     )
     replay = Replay(policy)
     fit(learner, {"critic": replay, "actor": replay}, steps=400)
-    seen = torch.linspace(-1, 1, 21).unsqueeze(1)
-    done = policy.net(seen)[:, :1].tanh()
-    assert (done - seen / 2).abs().mean() < 0.1
+    states = torch.linspace(-1, 1, 21).unsqueeze(1)
+    done = policy.net(states)[:, :1].tanh()
+    assert (done - states / 2).abs().mean() < 0.1
     choices = torch.stack([torch.full((21,), 0.6), torch.linspace(-1, 1, 21)], 1)
     assert choices[critic.net(choices).argmax(), 1].item() == pytest.approx(0.3, abs=0.15)
     learner.optimizer.zero_grad()
@@ -225,18 +225,18 @@ class BanditTrials:
     @torch.no_grad()
     def __next__(self):
         good, state, x = torch.randint(2, (64,)), None, torch.zeros(64, 1, 4)
-        seen, pulled, paid = [], [], []
+        seen, pulled, rewards = [], [], []
         for _ in range(3):
             features = self.learner.trunk(x, None if self.forgets else state)
             state = features.state
             arm = torch.distributions.Categorical(logits=self.learner.signals["policy"].head(features.pooled)).sample()
             reward = (arm == good).float()
-            seen, pulled, paid = [*seen, x], [*pulled, arm], [*paid, reward]
+            seen, pulled, rewards = [*seen, x], [*pulled, arm], [*rewards, reward]
             x = torch.cat([F.one_hot(arm, 2), reward[:, None], torch.ones(64, 1)], 1).unsqueeze(1)
             if self.forgets:
                 x = torch.zeros_like(x)
-        self.paid = torch.stack(paid).mean(1)  # an episode
-        return torch.cat(seen, 1), torch.stack(pulled, 1), torch.stack(paid, 1)
+        self.paid = torch.stack(rewards).mean(1)  # an episode
+        return torch.cat(seen, 1), torch.stack(pulled, 1), torch.stack(rewards, 1)
 
 
 class Policy(Signal):
@@ -325,8 +325,8 @@ class Arms(Signal):
 def trust_region(learner, batches, bound=0.02):
     """The natural gradient, as long as the quadratic model of the KL allows, halved until the KL itself does."""
     arms = learner.signals["arms"]
-    said = learner(batches)["arms"]
-    (gradient,) = torch.autograd.grad(said.loss, [arms.logits])
+    output = learner(batches)["arms"]
+    (gradient,) = torch.autograd.grad(output.loss, [arms.logits])
     before, start = arms.logits.detach().softmax(0), arms.logits.detach().clone()
     fisher = before.diag() - before.outer(before) + 1e-4 * torch.eye(len(before))
     direction = -torch.linalg.solve(fisher, gradient)
@@ -338,7 +338,7 @@ def trust_region(learner, batches, bound=0.02):
         if kl <= bound:
             break
         step = step / 2
-    return {"arms": SignalOutput(said.loss, {"kl": kl})}
+    return {"arms": SignalOutput(output.loss, {"kl": kl})}
 
 
 def test_a_trust_region_step_keeps_its_bound_and_finds_the_arm_that_pays(tmp_path):
@@ -346,22 +346,22 @@ def test_a_trust_region_step_keeps_its_bound_and_finds_the_arm_that_pays(tmp_pat
 
     def pulls():
         arms = signal.logits.detach().softmax(0).multinomial(200, replacement=True)
-        paid = (torch.rand(200) < pay[arms]).float()
-        return arms, (paid - paid.mean()) / (paid.std() + 1e-6)
+        rewards = (torch.rand(200) < pay[arms]).float()
+        return arms, (rewards - rewards.mean()) / (rewards.std() + 1e-6)
 
-    kept = []
+    divergences = []
 
     def step(learner, batches):
-        said = trust_region(learner, batches)
-        kept.append(said["arms"].metrics["kl"].item())
-        return said
+        output = trust_region(learner, batches)
+        divergences.append(output["arms"].metrics["kl"].item())
+        return output
 
     fit(Learner(Identity(1), {"arms": signal}), {"arms": EndlessSource(pulls)}, steps=100, step=step, run=Run(tmp_path))
-    assert max(kept) <= 0.02
-    assert kept[0] > 0.005  # the bound is used
+    assert max(divergences) <= 0.02
+    assert divergences[0] > 0.005  # the bound is used
     assert signal.logits.softmax(0)[2] > 0.95
     rows = Run(tmp_path).metrics()
-    assert rows[0]["arms/kl"] == pytest.approx(sum(kept[:10]) / 10)
+    assert rows[0]["arms/kl"] == pytest.approx(sum(divergences[:10]) / 10)
 
 
 # --- domain confusion (Ganin et al. 2016) ---------------------------------------------------------------------------

@@ -24,9 +24,9 @@ def train_on_two_processes(folder, steps):
 def test_two_processes_learn_what_one_does_also_when_resumed(tmp_path):
     for steps in (6, 10):  # the second goes on where the first ended
         distributed_training.train(tmp_path / "one", 1, steps)
-        said = train_on_two_processes(tmp_path / "two", steps)
-        assert said.count("finished") == 1  # only one of the two speaks
-        assert f"finished {steps} with" in said
+        printed = train_on_two_processes(tmp_path / "two", steps)
+        assert printed.count("finished") == 1  # only one of the two speaks
+        assert f"finished {steps} with" in printed
         one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
         assert max((two[name] - weight).abs().max().item() for name, weight in one.items()) < 1e-5
         one, two = (Run(tmp_path / name).stage("teacher") for name in ("one", "two"))

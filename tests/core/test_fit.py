@@ -237,11 +237,11 @@ def test_the_learner_is_judged_once_each_share_is_used(tmp_path):
 
 def test_a_run_says_what_it_is(tmp_path):
     fit(make_classifier(), {"labels": RandomPoints()}, steps=3, run=saving_run(tmp_path))
-    about = Run(tmp_path).read_json("about")
-    assert about["parameters"] == {"trunk": 3 * 8 + 8, "labels": 8 * 2 + 2}
-    assert about["chance_loss"] == {"labels": math.log(2)}
-    assert about["budget"]["steps"] == 3
-    assert about["resumes"] == "bit for bit"
+    description = Run(tmp_path).read_json("about")
+    assert description["parameters"] == {"trunk": 3 * 8 + 8, "labels": 8 * 2 + 2}
+    assert description["chance_loss"] == {"labels": math.log(2)}
+    assert description["budget"]["steps"] == 3
+    assert description["resumes"] == "bit for bit"
     fit(make_classifier(), {"labels": RandomPoints()}, minutes=0.001, run=saving_run(tmp_path / "minutes"))
     assert "not bit for bit" in Run(tmp_path / "minutes").read_json("about")["resumes"]
 
@@ -329,8 +329,8 @@ def fail():
 @pytest.mark.parametrize("at", [3, 25, 51, 59])
 def test_a_broken_training_goes_on_to_the_same_end(tmp_path, at):
     evaluate = lambda learner: {"noise": torch.rand(1).item()}  # noqa: E731
-    whole, broken = saving_run(tmp_path / "whole", math.inf), saving_run(tmp_path / "broken")
-    undisturbed = fit(make_classifier(), {"labels": RandomPoints()}, steps=60, run=whole, evaluate=evaluate)
+    uninterrupted_run, broken = saving_run(tmp_path / "whole", math.inf), saving_run(tmp_path / "broken")
+    undisturbed = fit(make_classifier(), {"labels": RandomPoints()}, steps=60, run=uninterrupted_run, evaluate=evaluate)
     with pytest.raises(RuntimeError):
         fit(
             make_classifier(),
@@ -343,17 +343,17 @@ def test_a_broken_training_goes_on_to_the_same_end(tmp_path, at):
     again = fit(make_classifier(), {"labels": source}, steps=60, run=broken, evaluate=evaluate)
     assert source.drawn == 60
     assert states_equal(copy_state(again), copy_state(undisturbed))
-    assert (broken.path / "metrics.jsonl").read_bytes() == (whole.path / "metrics.jsonl").read_bytes()
+    assert (broken.path / "metrics.jsonl").read_bytes() == (uninterrupted_run.path / "metrics.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("last", [60, math.inf])
 def test_a_kill_after_the_last_step_leaves_no_row_twice(tmp_path, last):
-    whole, killed = saving_run(tmp_path / "whole", math.inf), saving_run(tmp_path / "killed")
-    fit(make_classifier(), {"labels": RandomPoints(last)}, steps=60 if last > 60 else 99, run=whole)
+    uninterrupted_run, killed = saving_run(tmp_path / "whole", math.inf), saving_run(tmp_path / "killed")
+    fit(make_classifier(), {"labels": RandomPoints(last)}, steps=60 if last > 60 else 99, run=uninterrupted_run)
     for _ in range(2):  # the last checkpoint is taken before the last row is written
         fit(make_classifier(), {"labels": RandomPoints(last)}, steps=60 if last > 60 else 99, run=killed)
         (killed.path / "finished.json").unlink()
-    assert (killed.path / "metrics.jsonl").read_bytes() == (whole.path / "metrics.jsonl").read_bytes()
+    assert (killed.path / "metrics.jsonl").read_bytes() == (uninterrupted_run.path / "metrics.jsonl").read_bytes()
 
 
 def test_a_busy_source_is_not_interrupted_by_a_checkpoint(tmp_path):
@@ -363,7 +363,9 @@ def test_a_busy_source_is_not_interrupted_by_a_checkpoint(tmp_path):
 
 
 def test_ctrl_c_saves_and_the_training_goes_on_to_the_same_end(tmp_path):
-    whole = fit(make_classifier(), {"labels": RandomPoints()}, steps=30, run=saving_run(tmp_path / "whole", math.inf))
+    uninterrupted_run = fit(
+        make_classifier(), {"labels": RandomPoints()}, steps=30, run=saving_run(tmp_path / "whole", math.inf)
+    )
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         stopped = BreakingPoints(12, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -371,7 +373,7 @@ def test_ctrl_c_saves_and_the_training_goes_on_to_the_same_end(tmp_path):
     assert [path.name for path in Run(tmp_path / "stopped").checkpoints] == ["13"]
     assert signal.getsignal(signal.SIGINT) == before
     again = fit(make_classifier(), {"labels": RandomPoints()}, steps=30, run=saving_run(tmp_path / "stopped", math.inf))
-    assert states_equal(copy_state(again), copy_state(whole))
+    assert states_equal(copy_state(again), copy_state(uninterrupted_run))
     metrics = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in ("whole", "stopped")]
     assert metrics[0] == metrics[1]
 
@@ -416,9 +418,9 @@ def test_training_killed_at_twenty_moments_ends_bit_for_bit_the_same(tmp_path):
     script = killed_training.__file__
     done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["kills"] >= 20
-    for number in range(told["runs"]):
+    report = json.loads(done.stdout)
+    assert report["kills"] >= 20
+    for number in range(report["runs"]):
         for file in ("weights.safetensors", "stages/teacher/metrics.jsonl", "stages/student/metrics.jsonl"):
             assert (tmp_path / str(number) / file).read_bytes() == (tmp_path / "undisturbed" / file).read_bytes(), file
 

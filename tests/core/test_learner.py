@@ -54,25 +54,25 @@ def test_all_losses_see_the_weights_before_the_step():
 
 
 def test_groups_keep_their_own_rate_and_all_follow_the_schedule():
-    own, rest = Pull(groups=[{"lr": 0.25}]), Pull()
-    learner = make_learner({"own": own, "rest": rest}, schedule=lambda progress: 1 - progress)
+    own_group, rest = Pull(groups=[{"lr": 0.25}]), Pull()
+    learner = make_learner({"own": own_group, "rest": rest}, schedule=lambda progress: 1 - progress)
     learner.progress = 0.5
     take_steps(learner)
-    assert own.number.item() == -0.125
+    assert own_group.number.item() == -0.125
     assert rest.number.item() == -0.5
     learner.progress = 0.0
     take_steps(learner)  # the factor is on the first rates, not on the last
-    assert own.number.item() == -0.375
+    assert own_group.number.item() == -0.375
     assert rest.number.item() == -1.5
 
 
 def test_clipping_is_over_all_but_groups_with_a_bound_of_their_own():
     # gradients (3, 4) of norm 5 are scaled to norm 1; 100 has its own bound, 10
-    three, four, own = Pull(3.0), Pull(4.0), Pull(100.0, groups=[{"max_grad_norm": 10.0}])
-    take_steps(make_learner({"three": three, "four": four, "own": own}, max_grad_norm=1.0))
+    three, four, own_group = Pull(3.0), Pull(4.0), Pull(100.0, groups=[{"max_grad_norm": 10.0}])
+    take_steps(make_learner({"three": three, "four": four, "own": own_group}, max_grad_norm=1.0))
     assert three.number.item() == pytest.approx(-0.6, rel=1e-5)
     assert four.number.item() == pytest.approx(-0.8, rel=1e-5)
-    assert own.number.item() == pytest.approx(-10, rel=1e-5)
+    assert own_group.number.item() == pytest.approx(-10, rel=1e-5)
 
 
 def test_matrices_decay_and_vectors_do_not():
@@ -90,8 +90,8 @@ def test_no_parameter_is_stepped_twice():
             return [{"params": self.parameters(), "lr": 0.5}]
 
     learner = Learner(trunk, {"labels": Whole(2), "more": Labels(2)}, average=0.9)
-    told = [p for group in learner.optimizer.param_groups for p in group["params"]]
-    assert len(told) == len({id(p) for p in told}) == 6  # trunk and two heads, not the average
+    parameters = [p for group in learner.optimizer.param_groups for p in group["params"]]
+    assert len(parameters) == len({id(p) for p in parameters}) == 6  # trunk and two heads, not the average
 
 
 @pytest.mark.parametrize(
@@ -108,22 +108,22 @@ def test_half_a_cosine(progress, factor):
 
 def test_the_same_tensor_is_encoded_again_once_it_or_the_mode_has_changed():
     trunk = MLP(1, (2,), dropout=0.5)
-    seen, x = CachedTrunk(trunk), torch.ones(64, 1)
-    first = seen(x)
-    assert seen(x) is first
+    cached, x = CachedTrunk(trunk), torch.ones(64, 1)
+    first = cached(x)
+    assert cached(x) is first
     trunk.eval()
-    assert seen(x) is not first
+    assert cached(x) is not first
     trunk.train()
-    assert seen(x) is first
+    assert cached(x) is first
     x.add_(1)
-    assert seen(x) is not first
-    assert seen.width == 2
+    assert cached(x) is not first
+    assert cached.width == 2
 
 
 def test_dead_tensors_are_not_taken_for_new_ones():
     trunk = CachedTrunk(Identity(1))
-    told = [trunk(torch.full((1, 1), float(i))).pooled.item() for i in range(50)]
-    assert told == list(range(50))
+    features = [trunk(torch.full((1, 1), float(i))).pooled.item() for i in range(50)]
+    assert features == list(range(50))
 
 
 def test_observations_may_be_tuples_of_tensors():
@@ -132,9 +132,9 @@ def test_observations_may_be_tuples_of_tensors():
             return super().forward(x[0] * x[1])
 
     pair = (torch.full((1, 1), 2.0), torch.full((1, 1), 3.0))
-    seen = CachedTrunk(Pair(1))
-    assert seen(pair).pooled.item() == 6
-    assert seen(pair) is seen(pair)
+    cached = CachedTrunk(Pair(1))
+    assert cached(pair).pooled.item() == 6
+    assert cached(pair) is cached(pair)
 
 
 # -- how signals get on --------------------------------------------------------------------------------------------

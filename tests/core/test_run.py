@@ -75,9 +75,9 @@ def test_settings_are_read_back_and_other_formats_refused(tmp_path):
     run.save_settings("supervised", {"lr": 0.1, "also": ["rotation"], "labels": None})
     assert run.settings() == {"system": "supervised", "settings": {"lr": 0.1, "also": ["rotation"], "labels": None}}
     file = tmp_path / "settings.json"
-    found = json.loads(file.read_text())
-    assert found["format"] == 2
-    file.write_text(json.dumps(found | {"format": 3}))
+    settings = json.loads(file.read_text())
+    assert settings["format"] == 2
+    file.write_text(json.dumps(settings | {"format": 3}))
     with pytest.raises(CaudexError, match="written in run format 3; this caudex reads format 2"):
         run.settings()
     for damaged in (
@@ -273,10 +273,12 @@ def test_a_run_folder_can_be_moved(tmp_path):
     undisturbed = train_points(tmp_path / "whole", 6).state_dict()
     train_points(tmp_path / "here", 6)
     (tmp_path / "there").mkdir()
-    moved = (tmp_path / "here").rename(tmp_path / "there" / "run")
-    told = b"".join(file.read_bytes() for file in moved.rglob("*") if file.is_file() and "events" not in file.name)
-    assert str(tmp_path).encode() not in told  # nothing in it says where it lay
-    loaded = train_points(moved, 6).state_dict()
+    moved_folder = (tmp_path / "here").rename(tmp_path / "there" / "run")
+    all_bytes = b"".join(
+        file.read_bytes() for file in moved_folder.rglob("*") if file.is_file() and "events" not in file.name
+    )
+    assert str(tmp_path).encode() not in all_bytes  # nothing in it says where it lay
+    loaded = train_points(moved_folder, 6).state_dict()
     assert states_equal(dict(loaded), dict(undisturbed))
 
 

@@ -125,11 +125,11 @@ def test_who_looks_at_it_in_a_debugger_is_left_alone():
     for thread in threads:
         thread.start()
     inside.wait()
-    told = [telling.debugged(thread.ident) for thread in threads]
+    debugged = [telling.debugged(thread.ident) for thread in threads]
     go.set()
     for thread in threads:
         thread.join()
-    assert told == [True, False]
+    assert debugged == [True, False]
 
 
 def test_nothing_watches_where_a_person_types_or_waits_for_ever(monkeypatch):

@@ -23,9 +23,9 @@ def test_the_gain_is_paired_by_picture():
     test = ImageSet(
         InMemoryImages(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), "abcd"), torch.tensor([0, 0, 1, 1]), ("n", "y")
     )
-    found = gain(Told([0, 0, 1, 0]), Told([0, 1, 0, 0]), test)  # right: 1 1 1 0 against 1 0 0 0
+    difference = gain(Told([0, 0, 1, 0]), Told([0, 1, 0, 0]), test)  # right: 1 1 1 0 against 1 0 0 0
     half = 1.96 * (1 / 3) ** 0.5 / 2  # of 0 1 1 0: deviation sqrt(1/3)
-    assert list(found.values()) == pytest.approx([0.5, 0.5 - half, 0.5 + half])
+    assert list(difference.values()) == pytest.approx([0.5, 0.5 - half, 0.5 + half])
     assert gain(None, None, test.take([1])) == {}
 
 

@@ -22,15 +22,15 @@ def test_the_interquartile_mean_leaves_a_quarter_out_at_each_end():
 
 @given(scores, st.floats(0.1, 10), st.floats(-10, 10))
 def test_the_interquartile_mean_lies_within_and_follows_the_scale(scores, factor, shift):
-    whole = np.concatenate(scores)
-    assert whole.min() - 1e-9 <= iqm(scores) <= whole.max() + 1e-9
+    all_runs = np.concatenate(scores)
+    assert all_runs.min() - 1e-9 <= iqm(scores) <= all_runs.max() + 1e-9
     assert iqm([factor * env + shift for env in scores]) == approx(factor * iqm(scores) + shift, abs=1e-6)
 
 
 @given(scores)
 def test_a_profile_falls_from_one_to_nothing(scores):
-    whole = np.concatenate(scores)
-    shares = profile(scores, np.array([whole.min() - 1, *np.sort(whole), whole.max()]))
+    all_runs = np.concatenate(scores)
+    shares = profile(scores, np.array([all_runs.min() - 1, *np.sort(all_runs), all_runs.max()]))
     assert shares[0] == 1 and shares[-1] == 0 and (np.diff(shares) <= 1e-12).all()
     assert profile([np.array([0.0, 1]), np.array([3.0])], np.array([0.5, 2])) == approx([0.75, 0.5])
 
@@ -48,15 +48,15 @@ def test_alike_runs_have_an_interval_of_no_width_and_few_have_none():
     assert interval(iqm, [np.arange(5.0), np.arange(3.0)]) is None
     low, high = interval(iqm, [np.arange(9.0)])
     assert 0 <= low < 4 < high <= 8
-    bands = interval(lambda drawn: profile(drawn, np.array([-1.0, 3, 9])), [np.arange(6.0)])
+    bands = interval(lambda resampled: profile(resampled, np.array([-1.0, 3, 9])), [np.arange(6.0)])
     assert bands.shape == (2, 3) and bands[:, 0] == approx(1) and bands[:, 2] == approx(0)
 
 
 def test_the_interval_holds_the_truth_about_95_times_of_100():
-    draw, held, trials = np.random.default_rng(0), 0, 400
-    means, deviations = draw.uniform(0, 1, (5, 1)), draw.uniform(0.1, 0.3, (5, 1))
-    truth = iqm(list(means + deviations * draw.normal(size=(5, 100_000))))
+    rng, held, trials = np.random.default_rng(0), 0, 400
+    means, deviations = rng.uniform(0, 1, (5, 1)), rng.uniform(0.1, 0.3, (5, 1))
+    truth = iqm(list(means + deviations * rng.normal(size=(5, 100_000))))
     for seed in range(trials):
-        low, high = interval(iqm, list(means + deviations * draw.normal(size=(5, 5))), draws=1000, seed=seed)
+        low, high = interval(iqm, list(means + deviations * rng.normal(size=(5, 5))), draws=1000, seed=seed)
         held += low <= truth <= high
     assert 0.91 <= held / trials <= 0.98  # the plain quantiles hold it 0.89 of the time

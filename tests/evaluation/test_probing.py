@@ -27,13 +27,13 @@ def gaussian_clusters(count=60, dimensions=5, classes=3):
 
 
 def test_what_a_plane_divides_is_told_without_an_error_whatever_its_units():
-    known, labels = gaussian_clusters()
+    train, labels = gaussian_clusters()
     queries, truth = gaussian_clusters(30)
-    assert linear(known, labels, queries, truth) == 1.0
+    assert linear(train, labels, queries, truth) == 1.0
     units = torch.tensor([1e-4, 1e-4, 1e-4, 1e4, 1e4])  # what tells nothing is large
-    assert linear(known * units + 5, labels, queries * units + 5, truth) == 1.0
-    assert linear(known, labels, queries, (truth + 1) % 3) == 0.0
-    assert linear(known, labels, queries, torch.zeros_like(truth)) == pytest.approx(1 / 3)
+    assert linear(train * units + 5, labels, queries * units + 5, truth) == 1.0
+    assert linear(train, labels, queries, (truth + 1) % 3) == 0.0
+    assert linear(train, labels, queries, torch.zeros_like(truth)) == pytest.approx(1 / 3)
 
 
 def test_what_no_plane_divides_the_neighbours_tell():
@@ -45,12 +45,12 @@ def test_what_no_plane_divides_the_neighbours_tell():
 
 
 def test_neighbours_do_not_mind_the_length():
-    known, labels = gaussian_clusters()
+    train, labels = gaussian_clusters()
     queries, truth = gaussian_clusters(30)
-    known[:, 3], queries[:, 3] = 1.0, 1.0
-    found = neighbours(known, labels, queries, truth)
-    lengths = [torch.rand(len(part), 1) * 100 + 0.01 for part in (known, queries)]
-    assert neighbours(known * lengths[0], labels, queries * lengths[1], truth) == found == 1.0
+    train[:, 3], queries[:, 3] = 1.0, 1.0
+    predictions = neighbours(train, labels, queries, truth)
+    lengths = [torch.rand(len(part), 1) * 100 + 0.01 for part in (train, queries)]
+    assert neighbours(train * lengths[0], labels, queries * lengths[1], truth) == predictions == 1.0
     # by distance the long one of the other class would be far away; by angle it is the nearest
     right, up = torch.tensor([[100.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
     assert neighbours(right, up, torch.tensor([[1.0, 0.2]]), torch.tensor([0]), count=1) == 1.0
@@ -61,26 +61,26 @@ def test_the_nearer_neighbour_weighs_more():
         angle = torch.deg2rad(torch.tensor(degrees))
         return torch.stack([angle.cos(), angle.sin()], 1)
 
-    known, labels, queries = towards(1.0, 30.0, -30.0), torch.tensor([0, 1, 1]), towards(0.0)
-    assert neighbours(known, labels, queries, torch.tensor([0]), count=3) == 1.0  # 57 against 1.9 and 1.9
+    train, labels, queries = towards(1.0, 30.0, -30.0), torch.tensor([0, 1, 1]), towards(0.0)
+    assert neighbours(train, labels, queries, torch.tensor([0]), count=3) == 1.0  # 57 against 1.9 and 1.9
     assert neighbours(towards(20.0, 30.0, -30.0), labels, queries, torch.tensor([1]), count=3) == 1.0  # 2.9 against 3.9
-    assert neighbours(known, labels, queries, torch.tensor([0])) == 1.0  # of fewer than twenty, all
+    assert neighbours(train, labels, queries, torch.tensor([0])) == 1.0  # of fewer than twenty, all
 
 
 def test_a_probe_tells_of_each_layer_and_does_not_move_the_trunk():
-    trunk, known, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
+    trunk, train, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
     before = deepcopy(trunk.state_dict())
-    found = probe(trunk, known, test)
-    assert list(found) == ["stage1", "stage2", "stage3", "pooled"]
-    assert all(set(layer) == {"linear", "neighbours", "held out"} for layer in found.values())
-    assert all(figure == 1.0 for layer in found.values() for figure in layer.values())
+    accuracies = probe(trunk, train, test)
+    assert list(accuracies) == ["stage1", "stage2", "stage3", "pooled"]
+    assert all(set(layer) == {"linear", "neighbours", "held out"} for layer in accuracies.values())
+    assert all(figure == 1.0 for layer in accuracies.values() for figure in layer.values())
     assert all(torch.equal(value, before[name]) for name, value in trunk.state_dict().items())
 
 
 def test_a_layer_is_chosen_without_the_tests_labels():
-    trunk, known, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
+    trunk, train, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
     wrong = image_set(test.fetch(slice(None)), 1 - test.labels)
-    for layer in probe(trunk, known, wrong).values():
+    for layer in probe(trunk, train, wrong).values():
         assert layer == {"linear": 0.0, "neighbours": 0.0, "held out": 1.0}
 
 
@@ -88,13 +88,13 @@ def test_held_out_pictures_are_not_learned_from():
     labels = torch.arange(30) % 2
     pixels = (noise_pixels(30) // 2 + 60 * labels.view(-1, 1, 1, 1)).byte()
     labels[::5] = 1 - labels[::5]  # the fifth that is held out is labelled wrongly, which could be learned by heart
-    found = probe(ResNet(1, 8, 1), image_set(pixels, labels), dark_and_bright_images(20))
-    assert found["stage3"]["held out"] == 0.0
+    accuracies = probe(ResNet(1, 8, 1), image_set(pixels, labels), dark_and_bright_images(20))
+    assert accuracies["stage3"]["held out"] == 0.0
 
 
 def test_one_known_class_is_told_of_all():
-    known, truth = torch.zeros(3, dtype=torch.long), torch.tensor([0, 1, 1, 0, 0])
-    assert linear(torch.rand(3, 2), known, torch.rand(5, 2), truth) == pytest.approx(0.6)
+    train, truth = torch.zeros(3, dtype=torch.long), torch.tensor([0, 1, 1, 0, 0])
+    assert linear(torch.rand(3, 2), train, torch.rand(5, 2), truth) == pytest.approx(0.6)
 
 
 def test_no_more_labels_are_used_than_allowed():
@@ -114,9 +114,9 @@ def test_features_along_one_line_have_rank_one():
 
 @pytest.mark.parametrize("dimensions", [2, 8, 32])
 def test_features_in_all_directions_have_full_rank_and_deviation_one(dimensions):
-    found = spectrum(torch.randn(4000, dimensions))
-    assert 0.98 * dimensions < found["effective rank"] <= dimensions
-    assert found["deviation"] == pytest.approx(1, rel=0.03)
+    spectrum_ = spectrum(torch.randn(4000, dimensions))
+    assert 0.98 * dimensions < spectrum_["effective rank"] <= dimensions
+    assert spectrum_["deviation"] == pytest.approx(1, rel=0.03)
 
 
 def test_the_effective_rank_by_hand():

@@ -19,8 +19,8 @@ def test_a_time_limit_bootstraps_and_a_death_does_not():
 def test_lambda_zero_is_one_step_and_lambda_one_the_whole_return():
     rewards, values, after = [1.0, 2.0, 3.0], [5.0, 6.0, 7.0], [6.0, 7.0, 8.0]
     assert gae(rewards, values, after, [0] * 3, [0] * 3, 0.9, 0.0) == approx([1.4, 2.3, 3.2])
-    whole = 1 + 0.9 * 2 + 0.81 * 3 + 0.729 * 8
-    assert gae(rewards, values, after, [0] * 3, [0] * 3, 0.9, 1.0)[0] == approx(whole - 5)
+    full_return = 1 + 0.9 * 2 + 0.81 * 3 + 0.729 * 8
+    assert gae(rewards, values, after, [0] * 3, [0] * 3, 0.9, 1.0)[0] == approx(full_return - 5)
 
 
 def test_both_conventions_for_the_end_of_the_time_agree():
@@ -35,8 +35,8 @@ def test_rewards_are_divided_by_the_deviation_of_their_discounted_sum():
     over[99, 0] = True
     sums = [np.zeros(2)]
     for reward_ in rewards:
-        goes_on = [len(sums) != 101, True]  # the first episode of the first ends with step 99
-        sums.append(0.9 * sums[-1] * goes_on + reward_)
-    found = np.concatenate([scale(rewards[:200], over[:200]), scale(rewards[200:], over[200:])])
-    assert found[:200] == approx(rewards[:200] / np.std(sums[1:201]), rel=1e-2)
-    assert found[200:] == approx(rewards[200:] / np.std(sums[1:]), rel=1e-2)
+        continues = [len(sums) != 101, True]  # the first episode of the first ends with step 99
+        sums.append(0.9 * sums[-1] * continues + reward_)
+    scaled = np.concatenate([scale(rewards[:200], over[:200]), scale(rewards[200:], over[200:])])
+    assert scaled[:200] == approx(rewards[:200] / np.std(sums[1:201]), rel=1e-2)
+    assert scaled[200:] == approx(rewards[200:] / np.std(sums[1:]), rel=1e-2)

@@ -27,9 +27,9 @@ def test_to_act_after_more_steps_costs_more_attention_and_so_in_every_round():
     learner = Learner(Recurrent(Identity(5), 8, Causal), {"policy": policy})
     source = Histories(env, learner, "policy", 4, 1)
     next(source)
-    own = 2 * 2 * 5 * 8 + 2 * 2 * 12 * 8**2 + 2 * 3 * 8  # of one step: the linear maps, and the policy's
+    linear = 2 * 2 * 5 * 8 + 2 * 2 * 12 * 8**2 + 2 * 3 * 8  # of one step: the linear maps, and the policy's
     attention = sum(2 * 4 * (before + 1) * 8 for before in range(6))
-    assert source.flops == 4 * (6 * own + attention + 6 * (2 * 3 * 8 + 2 * 8))  # and both heads' of the whole
+    assert source.flops == 4 * (6 * linear + attention + 6 * (2 * 3 * 8 + 2 * 8))  # and both heads' of the whole
     once = source.flops
     next(source)
     assert source.flops == 2 * once
@@ -43,15 +43,15 @@ def test_what_is_left_out_as_trials_end_changes_nothing_of_the_others(core, monk
     learner = Learner(
         Recurrent(Observed(env.family.observation.shape, 5), 8, core), {"policy": ClippedPolicy(ActionSpec(count=3))}
     )
-    whole = Histories(env, learner, "policy", 64, 1, seed=1).collect()
-    assert len(set(whole.observations.lengths.tolist())) > 5
+    histories = Histories(env, learner, "policy", 64, 1, seed=1).collect()
+    assert len(set(histories.observations.lengths.tolist())) > 5
     with torch.no_grad():  # each trial by itself, in one call
-        features = torch.cat([learner.trunk(whole.of(torch.tensor([i])).observations).pooled for i in range(64)])
-        together = learner.trunk(whole.observations).pooled
-        log_probs, values = learner.signals["policy"].evaluate_actions(features, whole.actions)
+        features = torch.cat([learner.trunk(histories.of(torch.tensor([i])).observations).pooled for i in range(64)])
+        together = learner.trunk(histories.observations).pooled
+        log_probs, values = learner.signals["policy"].evaluate_actions(features, histories.actions)
     torch.testing.assert_close(together, features, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(whole.log_probs, log_probs, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(whole.values, values, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(histories.log_probs, log_probs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(histories.values, values, atol=1e-5, rtol=1e-4)
 
 
 def test_some_trials_of_a_round_are_those_trials():
@@ -59,17 +59,17 @@ def test_some_trials_of_a_round_are_those_trials():
     shape = env.family.observation.shape
     torch.manual_seed(0)
     learner = Learner(Recurrent(Observed(shape, 5), 8), {"policy": ClippedPolicy(ActionSpec(count=3))})
-    whole = Histories(env, learner, "policy", 64, 1, seed=1).collect()
-    lengths = whole.observations.lengths
+    histories = Histories(env, learner, "policy", 64, 1, seed=1).collect()
+    lengths = histories.observations.lengths
     rows = torch.stack([lengths.argmax(), lengths.argmin()])
     long, short = lengths[rows].tolist()
     assert long > short > 1
-    some = whole.of(rows)
-    parts = whole.rewards.split(lengths.tolist())
+    some = histories.of(rows)
+    parts = histories.rewards.split(lengths.tolist())
     assert some.examples == 2 and torch.equal(some.rewards, torch.cat([parts[row] for row in rows]))
-    shown, goes_on = some.next_shown(shape)
-    assert goes_on.tolist() == [t < length - 1 for length in (long, short) for t in range(length)]
-    after = trials.seen(whole.observations.values[rows[1], 1:short], shape)
+    shown, valid = some.next_shown(shape)
+    assert valid.tolist() == [t < length - 1 for length in (long, short) for t in range(length)]
+    after = trials.seen(histories.observations.values[rows[1], 1:short], shape)
     assert torch.equal(shown[long - 1 :], after.shown)
     assert torch.equal(parts[rows[1]][:-1], after.before[:, -2])  # a step's reward is seen with what came after it
 
@@ -85,8 +85,8 @@ def test_what_a_reward_is_worth_goes_through_the_ends_of_episodes(gae_lambda, pr
     for t in range(3):  # every pull is an episode
         expected = rewards[:, t] + 0.5 * rewards[:, t + 1] + 0.25 * returns[:, t + 2]
         torch.testing.assert_close(returns[:, t], expected)
-    paid = returns[:, -1] * source.scale.deviation
-    assert set(paid.round(decimals=4).tolist()) <= {0.0, 1.0}  # and nothing behind the trial counts
+    last_rewards = returns[:, -1] * source.scale.deviation
+    assert set(last_rewards.round(decimals=4).tolist()) <= {0.0, 1.0}  # and nothing behind the trial counts
 
 
 def test_trials_of_different_lengths_give_their_real_steps():

@@ -24,12 +24,12 @@ def test_remembered_steps_are_those_that_were_lived(steps, priority):
         *(part.numpy() for part in (batch[0], batch[2], batch[3], batch[4]))
     ):
         end = 3 if seed % 2 == 0 else 4
-        lived = int(min(steps, end - time))
-        assert reward_ == approx(sum(0.5**k * (time + k + 1) for k in range(lived)))
-        dead = time + lived == end == 3
-        assert worth == (0 if dead else 0.5**lived)
+        played_steps = int(min(steps, end - time))
+        assert reward_ == approx(sum(0.5**k * (time + k + 1) for k in range(played_steps)))
+        dead = time + played_steps == end == 3
+        assert worth == (0 if dead else 0.5**played_steps)
         if not dead:
-            assert tuple(after) == (seed, time + lived)  # the true last observation, also where the time was up
+            assert tuple(after) == (seed, time + played_steps)  # the true last observation, also where the time was up
 
 
 def test_a_stack_is_put_together_from_frames_that_are_kept_once():
@@ -37,9 +37,12 @@ def test_a_stack_is_put_together_from_frames_that_are_kept_once():
     assert replay.memory.frames.shape == (30, 2, 1, 2, 2)
     for _ in range(40):
         batch = next(replay)
-    for seen, after in zip(batch.observations[:, :, 0, 0].tolist(), batch.next_observations[:, :, 0, 0].tolist()):
-        assert seen == [max(0, seen[-1] - 2), max(0, seen[-1] - 1), seen[-1]]
-        assert after in ([seen[1], seen[2], seen[2] + 1], [0, 0, 0])  # behind a death stands what counts for nothing
+    for before, after in zip(batch.observations[:, :, 0, 0].tolist(), batch.next_observations[:, :, 0, 0].tolist()):
+        assert before == [max(0, before[-1] - 2), max(0, before[-1] - 1), before[-1]]
+        assert after in (
+            [before[1], before[2], before[2] + 1],
+            [0, 0, 0],
+        )  # behind a death stands what counts for nothing
 
 
 def test_as_many_steps_are_lived_as_are_asked_for_each_batch():

@@ -13,7 +13,7 @@ from caudex.trunks import Identity
 def test_acting_and_the_worth_of_what_came_last_are_counted():
     learner = Learner(Identity(2), {"policy": ActorCritic(ActionSpec(count=2))})
     source = Rollouts(EnvRunner(Clock(2), 0), learner, "policy", 12, 24, 1)
-    whole = next(source)
-    late = int(((whole.observations[:, 1] == 3) & (whole.observations[:, 0] % 2 == 1)).sum())
-    draws, judges, worth = 2 * 2 * 2, 2 * 2 * 2 + 2 * 2, 2 * 2
-    assert source.flops == 24 * (draws + judges) + (2 + late) * worth and late
+    rollout = next(source)
+    late = int(((rollout.observations[:, 1] == 3) & (rollout.observations[:, 0] % 2 == 1)).sum())
+    draws, judges, value_flops = 2 * 2 * 2, 2 * 2 * 2 + 2 * 2, 2 * 2
+    assert source.flops == 24 * (draws + judges) + (2 + late) * value_flops and late

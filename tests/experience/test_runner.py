@@ -26,8 +26,8 @@ def test_an_episode_begins_where_one_has_ended_and_its_last_observation_is_told(
         end = lives[length - 1]
         assert end.terminated[i] == (length == 3) and end.truncated[i] == (length == 4) and end.begun[i]
         assert tuple(end.next_observations[i]) == (seed, length)
-    told = {place: (total, length) for place, total, length in runner.ended[:3]}
-    assert all(total == length * (length + 1) / 2 for total, length in told.values())
+    ended = {place: (total, length) for place, total, length in runner.ended[:3]}
+    assert all(total == length * (length + 1) / 2 for total, length in ended.values())
 
 
 def test_the_first_frame_of_an_episode_fills_the_stack():

@@ -17,9 +17,9 @@ def test_the_tree_of_sums_is_like_a_plain_list(changes):
         plain[place] = (error + 1e-6) ** 0.5
     assert tree.leaves == approx(plain)
     assert tree.total == approx(plain.sum())
-    places, shares = tree.draw(np.random.default_rng(0), 2000)
-    assert shares == approx(plain[places] / plain.sum())
-    counts = np.bincount(places, minlength=21)
+    indices, shares = tree.draw(np.random.default_rng(0), 2000)
+    assert shares == approx(plain[indices] / plain.sum())
+    counts = np.bincount(indices, minlength=21)
     assert np.abs(counts / 2000 - plain / plain.sum()).max() < 0.02  # strata: hardly any noise
     other = Priorities(21, power=0.5)
     other.load(tree.leaves, tree.highest)

@@ -53,9 +53,9 @@ class Line(Env):
 
 
 def make_batch(count=6, width=3, seed=0):
-    draw = torch.Generator().manual_seed(seed)
-    numbers = partial(torch.randn, generator=draw)
-    units = torch.rand(count, 2, generator=draw)
+    rng = torch.Generator().manual_seed(seed)
+    numbers = partial(torch.randn, generator=rng)
+    units = torch.rand(count, 2, generator=rng)
     return SimpleNamespace(
         observations=numbers(count, width),
         actions=torch.lerp(torch.tensor(ACTIONS["low"]), torch.tensor(ACTIONS["high"]), units),
@@ -102,5 +102,5 @@ def line_replay(kind):
 
 def nonzero_gradients(loss, module):
     weights = list(module.parameters())
-    found = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
-    return [None if each is None or not each.any() else each for each in found]
+    gradients = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+    return [None if each is None or not each.any() else each for each in gradients]

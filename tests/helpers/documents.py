@@ -2,8 +2,8 @@
 
 
 def join_pieces(read):
-    whole = {}
+    pieces = {}
     for number, piece in read:
-        whole.setdefault(number, []).append(piece)
-    assert list(whole) == list(range(len(whole)))
-    return ["".join(parts) for parts in whole.values()]
+        pieces.setdefault(number, []).append(piece)
+    assert list(pieces) == list(range(len(pieces)))
+    return ["".join(parts) for parts in pieces.values()]

@@ -39,8 +39,8 @@ class ClockWithLives(Clock):
     """The clock, with a life that is lost at the second step."""
 
     def step(self, actions):
-        found = super().step(actions)
-        return found._replace(lost=self.steps == 2)
+        outcome = super().step(actions)
+        return outcome._replace(lost=self.steps == 2)
 
 
 class StillLearner:

@@ -40,14 +40,16 @@ def train(folder, dies_between=False):
     everything = ImageSet(InMemoryImages(pixels, range(60)), labels, ("a", "b", "c"))
 
     def stage(name, told=None):
-        mine = run.stage(name)
-        with mine.seeded("weights"):
+        stage_run = run.stage(name)
+        with stage_run.seeded("weights"):
             trunk = ResNet(1, 4, 1, dropout=0.2, survival=0.5)
             signals = {"labels": Labels(3), "rotation": Rotation()}
             learner = Learner(trunk, signals, partial(AdamW, lr=0.01), cosine_schedule, average=0.9)
-        few = Batches(everything.take(slice(0, 20)), 4, mine.seed, RandAugment(), None if told is None else told[:20])
-        many = Batches(everything, 4, mine.seed, RandAugment())
-        return fit(learner, {"labels": few, "rotation": many}, steps=STEPS, run=mine, evaluate=judge)
+        few = Batches(
+            everything.take(slice(0, 20)), 4, stage_run.seed, RandAugment(), None if told is None else told[:20]
+        )
+        many = Batches(everything, 4, stage_run.seed, RandAugment())
+        return fit(learner, {"labels": few, "rotation": many}, steps=STEPS, run=stage_run, evaluate=judge)
 
     def judge(learner):
         trunk, signals = learner.averaged
@@ -91,13 +93,13 @@ def main(folder):
     launch_fabric(HARDWARE)
     started = time.perf_counter()
     train_until(folder / "undisturbed")
-    whole, draw = time.perf_counter() - started, random.Random(0)
+    duration, rng = time.perf_counter() - started, random.Random(0)
     kills, runs = int(train_until(folder / "0", dies_between=True)), 0
     while kills < KILLS or runs == 0:
-        killed = train_until(folder / str(runs), draw.uniform(0, 0.2 * whole))
+        killed = train_until(folder / str(runs), rng.uniform(0, 0.2 * duration))
         kills, runs = kills + killed, runs + (not killed)
     train_until(folder / str(runs))
-    print(json.dumps({"kills": kills, "runs": runs + 1, "seconds": round(whole, 2)}))
+    print(json.dumps({"kills": kills, "runs": runs + 1, "seconds": round(duration, 2)}))
 
 
 if __name__ == "__main__":

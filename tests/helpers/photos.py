@@ -14,11 +14,11 @@ def write_photo(path: Path, cat: bool, number: int, seed: int = 0) -> Path:
     noise = np.random.default_rng([seed, number, cat])
     width, height = (int(side) for side in noise.integers(24, 36, 2))
     image = Image.fromarray(noise.integers(0, 90, (height, width, 3), dtype=np.uint8))
-    draw = ImageDraw.Draw(image)
+    canvas = ImageDraw.Draw(image)
     if cat:
-        draw.ellipse((4, 4, width - 5, height - 5), fill=(230, 200, 40))
+        canvas.ellipse((4, 4, width - 5, height - 5), fill=(230, 200, 40))
     for x in [] if cat else range(2, width, 6):
-        draw.line((x, 0, x, height), fill=(30, 90, 220), width=2)
+        canvas.line((x, 0, x, height), fill=(30, 90, 220), width=2)
     ending, options = ENDINGS[number % 4], {}
     if ending == "jpg":
         options["exif"] = Image.Exif()

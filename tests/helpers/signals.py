@@ -67,7 +67,7 @@ def train_on_batch(signal, trunk, given, steps, lr):
     return signal.loss(trunk, given)
 
 
-def said(signal, batch, answer):
+def output_for_answer(signal, batch, answer):
     """What the signal says of a head that answers so, whatever the trunk sees."""
     signal.head = lambda features, size: answer
     return signal.loss(lambda images: None, SimpleNamespace(images=torch.zeros(len(answer), 3, 2, 2), **batch))

@@ -9,6 +9,6 @@ QUICK = ("--threads", "1", "--context", "40", "--width", "32", "--depth", "2", "
 
 def story(number: int) -> str:
     """What an animal does is always the same: whoever knows the animal knows the end of the sentence."""
-    draw = random.Random(number)
-    names = [draw.choice(list(ANIMALS)) for _ in range(12)]
+    rng = random.Random(number)
+    names = [rng.choice(list(ANIMALS)) for _ in range(12)]
     return " ".join(f"The {name} sat on the {ANIMALS[name]}." for name in names)

@@ -13,8 +13,8 @@ WORDS = ["the", "a", "cat", "dog", "mat", "sat", "ran", "on", "under", "and", "r
 
 def make_sentences(seed, count):
     generator = np.random.default_rng(seed)
-    made = (" ".join(generator.choice(WORDS, generator.integers(2, 9))) for _ in range(count))
-    return " ".join(f"{sentence}." for sentence in made)
+    sentences = (" ".join(generator.choice(WORDS, generator.integers(2, 9))) for _ in range(count))
+    return " ".join(f"{sentence}." for sentence in sentences)
 
 
 @cache

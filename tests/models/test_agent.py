@@ -9,8 +9,8 @@ from caudex.models.agent import at_random, played
 
 def test_every_place_plays_the_same_number_of_episodes(monkeypatch):
     monkeypatch.setattr(envs, "make", lambda name, count, shown=False: Clock(count))
-    found = played("clock", lambda seen: np.zeros(len(seen), np.int64), episodes=25, seed=0)
-    assert len(found) == 25 and set(found) <= {6.0, 10.0}
+    returns = played("clock", lambda seen: np.zeros(len(seen), np.int64), episodes=25, seed=0)
+    assert len(returns) == 25 and set(returns) <= {6.0, 10.0}
     assert len(at_random("clock", 3, 0)) == 3
     monkeypatch.setattr(Clock, "longest", 2)  # as games of Atari have it
     assert set(at_random("clock", 3, 0)) == {1.0 + 2.0}

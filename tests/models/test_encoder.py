@@ -19,26 +19,26 @@ from caudex.trunks import Conv, ResNet
 
 def test_of_a_map_the_positive_and_the_negative_parts_count():
     images = torch.tensor([[0.75, 0.75], [0.5, 0.25]]).view(1, 1, 2, 2)  # standardised: 1, 1, 0 and -1
-    made = features(HalvesTrunk(), images)
-    assert list(made) == ["map", "pooled"]
-    assert made["map"].tolist() == [[0.5, 1.5, 0.25, 0.75]] and made["pooled"].tolist() == [[0.25]]
+    features_ = features(HalvesTrunk(), images)
+    assert list(features_) == ["map", "pooled"]
+    assert features_["map"].tolist() == [[0.5, 1.5, 0.25, 0.75]] and features_["pooled"].tolist() == [[0.25]]
 
 
 def test_of_a_real_trunk_all_layers_come_the_pooled_vector_last():
-    made = features(ResNet(1, 4, 1), image_set(noise_pixels()))
-    assert {name: tuple(layer.shape) for name, layer in made.items()} == {
+    features_ = features(ResNet(1, 4, 1), image_set(noise_pixels()))
+    assert {name: tuple(layer.shape) for name, layer in features_.items()} == {
         "stage1": (40, 8), "stage2": (40, 16), "stage3": (40, 32), "pooled": (40, 16),
     }  # fmt: skip
-    assert list(made)[-1] == "pooled"
+    assert list(features_)[-1] == "pooled"
 
 
 def test_features_are_those_of_eval_mode_without_gradients_however_many_at_once():
     trunk, pixels = ResNet(1, 4, 1, dropout=0.5, survival=0.5).train(), noise_pixels(25)
-    whole = features(trunk, image_set(pixels))
-    for made in (features(trunk, pixels, batch=7), features(trunk, pixels.float() / 255, batch=1)):
-        assert all(torch.allclose(made[name], layer, atol=1e-5) for name, layer in whole.items())
-    assert_close(whole["pooled"], deepcopy(trunk).eval()(pixels).pooled.detach(), atol=1e-5, rtol=1e-5)
-    assert not any(layer.requires_grad for layer in whole.values())
+    all_features = features(trunk, image_set(pixels))
+    for features_ in (features(trunk, pixels, batch=7), features(trunk, pixels.float() / 255, batch=1)):
+        assert all(torch.allclose(features_[name], layer, atol=1e-5) for name, layer in all_features.items())
+    assert_close(all_features["pooled"], deepcopy(trunk).eval()(pixels).pooled.detach(), atol=1e-5, rtol=1e-5)
+    assert not any(layer.requires_grad for layer in all_features.values())
     looking = HalvesTrunk()
     features(looking, pixels, batch=10)
     assert looking.passes == [(10, False, False), (10, False, False), (5, False, False)]
@@ -78,9 +78,9 @@ def test_statistics_are_those_of_the_given_pictures(training):
     norm.running_mean.fill_(7)
     recalibrate(trunk, image_set(pixels))
     with torch.no_grad():
-        seen = trunk.stem(trunk.standardise(pixels)).movedim(1, 0).flatten(1)  # [4, N H W]
-    assert_close(norm.running_mean, seen.mean(1), atol=1e-5, rtol=1e-4)
-    assert_close(norm.running_var, seen.var(1), atol=1e-5, rtol=1e-4)
+        activations = trunk.stem(trunk.standardise(pixels)).movedim(1, 0).flatten(1)  # [4, N H W]
+    assert_close(norm.running_mean, activations.mean(1), atol=1e-5, rtol=1e-4)
+    assert_close(norm.running_var, activations.var(1), atol=1e-5, rtol=1e-4)
 
 
 def test_of_several_batches_each_counts_alike():
@@ -99,8 +99,8 @@ def test_a_sample_is_spread_over_the_set():
     trunk = ResNet(1, 4, 1)
     recalibrate(trunk, torch.cat(sides), sample=2)  # one of each: the sample is not the first two
     with torch.no_grad():
-        seen = trunk.stem(trunk.standardise(torch.cat([sides[0][:1], sides[1][:1]]))).mean((0, 2, 3))
-    assert_close(trunk.stages[0][0].norm1.running_mean, seen, atol=1e-5, rtol=1e-4)
+        activations = trunk.stem(trunk.standardise(torch.cat([sides[0][:1], sides[1][:1]]))).mean((0, 2, 3))
+    assert_close(trunk.stages[0][0].norm1.running_mean, activations, atol=1e-5, rtol=1e-4)
     recalibrate(looking, noise_pixels(700))
     assert sum(count for count, _, _ in looking.passes) == 700
     assert all(count >= 100 and not gradients for count, _, gradients in looking.passes)
@@ -132,12 +132,12 @@ def test_a_trunk_that_was_shown_other_pictures_meets_whole_ones_as_in_training()
     with torch.no_grad():
         for _ in range(20):
             trunk(pixels // 16)  # what a signal made of them
-        wanted = trunk(pixels).pooled  # normalised by themselves
+        expected = trunk(pixels).pooled  # normalised by themselves
     strayed = features(trunk, pixels)["pooled"]
     recalibrate(trunk, pixels)
     mended = features(trunk, pixels)["pooled"]
-    assert_close(mended, wanted, atol=1e-2, rtol=1e-2)
-    assert (strayed - wanted).abs().mean() > 10 * (mended - wanted).abs().mean()
+    assert_close(mended, expected, atol=1e-2, rtol=1e-2)
+    assert (strayed - expected).abs().mean() > 10 * (mended - expected).abs().mean()
 
 
 def test_a_trunk_without_batch_normalisation_has_nothing_to_change():

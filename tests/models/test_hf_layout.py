@@ -49,16 +49,16 @@ def model_outputs(model, kind: str, texts: Sequences) -> list[torch.Tensor]:
     """What each head says, of ours or of theirs."""
     with torch.no_grad():
         if isinstance(model, Model):
-            made = model.eval().trunk(texts)
+            features = model.eval().trunk(texts)
             if kind == "gpt2":
-                return [model.signals["next-token"].logits(model.trunk, made.layers["tokens"])]
-            words = model.signals["masked-token"].logits(model.trunk, made.layers["tokens"])
-            return [words, model.signals["next-sentence"].head(made.pooled)]
+                return [model.signals["next-token"].logits(model.trunk, features.layers["tokens"])]
+            words = model.signals["masked-token"].logits(model.trunk, features.layers["tokens"])
+            return [words, model.signals["next-sentence"].head(features.pooled)]
         if kind == "gpt2":
             return [model(texts.tokens).logits]
-        seen = torch.arange(texts.tokens.shape[1]) < texts.lengths[:, None]
-        said = model(texts.tokens, attention_mask=seen.long(), token_type_ids=texts.segments)
-        return [said.prediction_logits, said.seq_relationship_logits]
+        mask = torch.arange(texts.tokens.shape[1]) < texts.lengths[:, None]
+        output = model(texts.tokens, attention_mask=mask.long(), token_type_ids=texts.segments)
+        return [output.prediction_logits, output.seq_relationship_logits]
 
 
 def random_texts() -> Sequences:
@@ -74,30 +74,30 @@ def assert_outputs_equal(ours, others) -> None:
 
 @pytest.mark.parametrize("kind", ["gpt2", "bert"])
 def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tmp_path):
-    there = published_model(kind)
-    there.save_pretrained(tmp_path / "theirs")
-    found, made = layout(config_in(tmp_path / "theirs"), tmp_path / "theirs")
-    model = Model(made, kind)
+    published = published_model(kind)
+    published.save_pretrained(tmp_path / "theirs")
+    found, trunk = layout(config_in(tmp_path / "theirs"), tmp_path / "theirs")
+    model = Model(trunk, kind)
     assert found == kind
     assert imported(model, kind, weights_of(tmp_path / "theirs"), tmp_path) == []
     inputs = random_texts()
-    assert_outputs_equal(model_outputs(model, kind, inputs), model_outputs(there, kind, inputs))
+    assert_outputs_equal(model_outputs(model, kind, inputs), model_outputs(published, kind, inputs))
     with torch.no_grad():
         for weight in model.parameters():
             weight += 0.1 * torch.randn_like(weight)
     folder = tmp_path / "ours"
     folder.mkdir()
     save_file(exported(model, kind), folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "config.json").write_text(json.dumps(config_of(kind, model.trunk, made)))
-    reloaded = type(there).from_pretrained(folder).eval()
+    (folder / "config.json").write_text(json.dumps(config_of(kind, model.trunk, trunk)))
+    reloaded = type(published).from_pretrained(folder).eval()
     assert_outputs_equal(model_outputs(reloaded, kind, inputs), model_outputs(model, kind, inputs))
 
 
 def test_a_body_without_heads_says_which_signals_it_lacks(tmp_path):
     body = published_model("bert").bert
     body.save_pretrained(tmp_path)
-    _, made = layout(config_in(tmp_path), tmp_path)
-    model = Model(made, "bert")
+    _, trunk = layout(config_in(tmp_path), tmp_path)
+    model = Model(trunk, "bert")
     assert imported(model, "bert", weights_of(tmp_path), tmp_path) == ["masked-token", "next-sentence"]
     tokens = random_texts().tokens
     with torch.no_grad():
@@ -105,10 +105,10 @@ def test_a_body_without_heads_says_which_signals_it_lacks(tmp_path):
 
 
 def test_another_shape_or_a_missing_tensor_is_named(tmp_path):
-    there = published_model("gpt2")
-    _, made = layout(there.config.to_dict(), tmp_path)
-    weights = dict(there.state_dict())
-    model = Model(made, "gpt2")
+    published = published_model("gpt2")
+    _, trunk = layout(published.config.to_dict(), tmp_path)
+    weights = dict(published.state_dict())
+    model = Model(trunk, "gpt2")
     with pytest.raises(CaudexError, match=r"h\.1\.ln_1\.weight has shape \(7,\), by its config\.json .* \(48,\)"):
         imported(model, "gpt2", weights | {"transformer.h.1.ln_1.weight": torch.ones(7)}, tmp_path)
     del weights["transformer.h.2.mlp.c_fc.bias"]
@@ -174,11 +174,11 @@ def test_the_packaged_sentence_encoder_finds_the_similarities_that_transformers_
     folder = data.corpus_folder("minilm")
     sentences = ["That is a happy person", "That is a happy dog", "Today is a sunny day", "How do I get my money back?"]
     ours = encode(model_of(folder)[2], sentences)
-    there = transformers.BertModel.from_pretrained(folder).eval()
+    published = transformers.BertModel.from_pretrained(folder).eval()
     inputs = transformers.AutoTokenizer.from_pretrained(folder)(sentences, padding=True, return_tensors="pt")
     with torch.no_grad():
-        tokens, seen = there(**inputs).last_hidden_state, inputs["attention_mask"][..., None]
-    others = torch.nn.functional.normalize((tokens * seen).sum(1) / seen.sum(1), dim=1).numpy()  # as their page says
+        tokens, mask = published(**inputs).last_hidden_state, inputs["attention_mask"][..., None]
+    others = torch.nn.functional.normalize((tokens * mask).sum(1) / mask.sum(1), dim=1).numpy()  # as their page says
     np.testing.assert_allclose(ours @ ours.T, others @ others.T, atol=1e-4)
     near = (ours @ ours.T)[0]
     assert near[1] > near[2] > near[3]

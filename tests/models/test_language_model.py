@@ -12,8 +12,8 @@ from caudex.models.language_model import chosen
 def test_only_the_likeliest_tokens_are_drawn(seed, top_p, temperature):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(3, 20, generator=generator)
-    drawn = chosen(logits, temperature, top_p, generator)
+    tokens = chosen(logits, temperature, top_p, generator)
     shares = (logits / temperature).softmax(1)
-    likelier = torch.where(shares > shares.gather(1, drawn[:, None]), shares, 0.0).sum(1)
+    likelier = torch.where(shares > shares.gather(1, tokens[:, None]), shares, 0.0).sum(1)
     assert (likelier < top_p + 1e-6).all()
     assert torch.equal(chosen(logits, 0, top_p, generator), logits.argmax(1))

@@ -73,10 +73,10 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
             "further": {"random": 10.0},
         }
         run.write_json("claim", {"claim": evidence, "seconds": 1.0})
-    whole = Run(tmp_path / "claim")
-    start(find_class("systems", "curl")(), whole)
-    whole.write_json("plan", {"seeds": 2})
-    whole.write_json("claim", {"shown": False})
+    claim_run = Run(tmp_path / "claim")
+    start(find_class("systems", "curl")(), claim_run)
+    claim_run.write_json("plan", {"seeds": 2})
+    claim_run.write_json("claim", {"shown": False})
     other = write_run(tmp_path, "curl", "pixels/hopper", 2, 90.0, 10.0)
     cells = table_cells(run_cli("compare", tmp_path / "claim", other).out)
     assert cells["results"] == ["curl", "sac from images", "random"]

@@ -38,14 +38,14 @@ def gradients_equal(one, other):
 @BOTH
 def test_each_part_moves_its_own_weights(kind):
     learner = make_learner(kind)
-    signal, taught = learner.signals["policy"], learner({"policy": make_batch()})["policy"]
+    signal, output = learner.signals["policy"], learner({"policy": make_batch()})["policy"]
     critics = signal.critics if kind is SoftActorCritic else signal.critic
     for taught_by_critic in (learner.trunk, critics):
-        part = nonzero_gradients(taught.metrics["critic"], taught_by_critic)
+        part = nonzero_gradients(output.metrics["critic"], taught_by_critic)
         assert all(each is not None for each in part)
-        assert gradients_equal(nonzero_gradients(taught.loss, taught_by_critic), part)  # the other parts add nothing
-    assert not any(each is not None for each in nonzero_gradients(taught.metrics["critic"], signal.policy))
-    assert all(each is not None for each in nonzero_gradients(taught.loss, signal.policy))
+        assert gradients_equal(nonzero_gradients(output.loss, taught_by_critic), part)  # the other parts add nothing
+    assert not any(each is not None for each in nonzero_gradients(output.metrics["critic"], signal.policy))
+    assert all(each is not None for each in nonzero_gradients(output.loss, signal.policy))
     assert all(p.requires_grad for p in critics.parameters())
     assert not any(p.requires_grad for p in signal.target.parameters())
 
@@ -56,7 +56,7 @@ def test_slow_copies_follow_by_their_decay(kind):
     signal = learner.signals["policy"]
     before = [p.clone() for p in signal.target.parameters()]
     learner.step({"policy": make_batch()})
-    its = [p for module in signal.target.online[0] for p in module.parameters()]
-    for old, new, now in zip(before, its, signal.target.parameters()):
+    parameters = [p for module in signal.target.online[0] for p in module.parameters()]
+    for old, new, now in zip(before, parameters, signal.target.parameters()):
         assert not torch.equal(old, new)
         assert torch.allclose(now, 0.9 * old + 0.1 * new, atol=1e-6)

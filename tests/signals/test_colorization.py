@@ -75,20 +75,20 @@ def test_one_who_finds_all_colours_alike_has_ln_q_times_the_mean_rarity():
 def test_the_target_is_spread_over_the_nearest_bins():
     signal, trunk = build_signal(Colorization(), channels=3)
     near = 1 / (1 + 4 * math.exp(-2))
-    wanted = torch.zeros(len(signal.centres))
+    target = torch.zeros(len(signal.centres))
     for a, b in ((10, -20), (0, -20), (20, -20), (10, -10), (10, -30)):
-        wanted[(signal.centres == torch.tensor([a, b])).all(1)] = near * (1 if (a, b) == (10, -20) else math.exp(-2))
-    assert wanted.sum().item() == pytest.approx(1)
-    signal.head = ConstantHead(wanted.clamp_min(1e-9).log().view(1, -1, 1, 1).expand(-1, -1, 4, 4))
+        target[(signal.centres == torch.tensor([a, b])).all(1)] = near * (1 if (a, b) == (10, -20) else math.exp(-2))
+    assert target.sum().item() == pytest.approx(1)
+    signal.head = ConstantHead(target.clamp_min(1e-9).log().view(1, -1, 1, 1).expand(-1, -1, 4, 4))
     output = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
-    rare = signal.rarity()[wanted.argmax()]
-    entropy = -(wanted * wanted.clamp_min(1e-9).log()).sum()
+    rare = signal.rarity()[target.argmax()]
+    entropy = -(target * target.clamp_min(1e-9).log()).sum()
     assert_close(output.loss, entropy * rare, rtol=2e-3, atol=0)  # what a target that is not sharp must cost
-    sure = 100 * F.one_hot(wanted.argmax(), len(wanted)).float()
+    sure = 100 * F.one_hot(target.argmax(), len(target)).float()
     signal.head = ConstantHead(sure.view(1, -1, 1, 1).expand(-1, -1, 4, 4))
     output = signal.loss(trunk, unlabelled_batch(uniform_image(60.0, 10.0, -20.0)))
     assert_close(
-        output.loss, 100 * (1 - near) * signal.rarity()[wanted.argmax()], rtol=2e-3, atol=0
+        output.loss, 100 * (1 - near) * signal.rarity()[target.argmax()], rtol=2e-3, atol=0
     )  # and too sure, more
 
 

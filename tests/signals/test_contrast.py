@@ -75,9 +75,9 @@ def test_a_collapsed_trunk_is_as_good_as_guessing():
 
 def test_spread_by_hand():
     points = torch.tensor([RIGHT, UP, [-1.0, 0.0]])  # apart by 2, 4 and 2, squared
-    found = spread(points, -points)
-    assert found["alignment"] == 4
-    assert found["uniformity"].item() == pytest.approx(math.log((2 * math.exp(-4) + math.exp(-8)) / 3))
+    spread_ = spread(points, -points)
+    assert spread_["alignment"] == 4
+    assert spread_["uniformity"].item() == pytest.approx(math.log((2 * math.exp(-4) + math.exp(-8)) / 3))
 
 
 class RecordingTrunk(Trunk):
@@ -111,10 +111,10 @@ def test_keys_come_from_the_slow_copy_without_gradients_in_groups_of_a_shuffled_
     assert trunk.passes == [(32, True, True)] and slow.passes == [(16, True, False)] * 2
     assert all(p.grad is None for p in signal.keys.parameters())
     # each key is normalised by its own group, which is not the first or second half of the batch, and stands in order
-    places = torch.cat([(group[:, None] == other).all(2).nonzero()[:, 1] for group in groups])
-    assert places.sort().values.tolist() == list(range(32)) and places[:16].max() > 15
+    positions = torch.cat([(group[:, None] == other).all(2).nonzero()[:, 1] for group in groups])
+    assert positions.sort().values.tolist() == list(range(32)) and positions[:16].max() > 15
     normal = torch.cat([(group - group.mean(0)) / (group.var(0, unbiased=False) + 1e-5).sqrt() for group in groups])
-    torch.testing.assert_close(signal.queue[:32][places], F.normalize(normal))
+    torch.testing.assert_close(signal.queue[:32][positions], F.normalize(normal))
 
 
 @pytest.mark.parametrize(
@@ -192,10 +192,10 @@ def test_the_queue_survives_a_kill(tmp_path):
             fit(learner, {"contrast": source}, steps=9, run=run)
         return learner
 
-    whole = train(tmp_path / "whole")
+    uninterrupted = train(tmp_path / "whole")
     train(tmp_path / "cut", stop=4)
     again = train(tmp_path / "cut")
     contrast = again.signals["contrast"]
     assert int(contrast.place) == 9 * 8 % 24
-    assert torch.equal(contrast.queue, whole.signals["contrast"].queue)
-    assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), whole.state_dict().values()))
+    assert torch.equal(contrast.queue, uninterrupted.signals["contrast"].queue)
+    assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), uninterrupted.state_dict().values()))

@@ -13,13 +13,13 @@ from caudex.signals.deterministic_policy import DeterministicPolicy
 
 
 def test_ddpg_bootstraps_from_a_time_limit_and_not_from_an_end():
-    mine, drawn = line_replay(DeterministicPolicy)
-    signal, lost = mine.signals["policy"], drawn.lost
+    learner, batch = line_replay(DeterministicPolicy)
+    signal, lost = learner.signals["policy"], batch.lost
     set_constant(signal.target.copy[2], 4.0)
     set_constant(signal.critic, 1.0)
-    taught = mine({"policy": drawn})["policy"]
-    errors = 1 - (drawn.rewards + torch.where(lost, 0.0, 0.5) * 4)
-    assert taught.metrics["critic"].item() == pytest.approx(errors.square().mean().item(), rel=1e-5)
+    output = learner({"policy": batch})["policy"]
+    errors = 1 - (batch.rewards + torch.where(lost, 0.0, 0.5) * 4)
+    assert output.metrics["critic"].item() == pytest.approx(errors.square().mean().item(), rel=1e-5)
 
 
 # -- what moves what -----------------------------------------------------------------------------------------------
@@ -34,7 +34,9 @@ def test_settings_of_ddpg_stand_where_the_paper_has_them():
         assert last.weight.abs().max() <= 3e-3
         assert last.weight.abs().max() > 2e-3
     set_constant(signal.policy, 0.0, 0.5)
-    seen = torch.zeros(4000, 3)
-    assert torch.equal(signal.act(learner.trunk, seen[:1]), signal.bounds.env(torch.tensor([[0.0, 0.5]]).tanh()))
-    drawn = signal.explore(learner.trunk, seen, 0.5)
-    assert torch.allclose(drawn.std(0), torch.tensor([0.2, 0.05]), rtol=0.1)  # a tenth of half the range
+    observations = torch.zeros(4000, 3)
+    assert torch.equal(
+        signal.act(learner.trunk, observations[:1]), signal.bounds.env(torch.tensor([[0.0, 0.5]]).tanh())
+    )
+    actions = signal.explore(learner.trunk, observations, 0.5)
+    assert torch.allclose(actions.std(0), torch.tensor([0.2, 0.05]), rtol=0.1)  # a tenth of half the range

@@ -52,9 +52,12 @@ def test_the_trunk_learns_and_no_part_of_the_head_is_idle(name, make, channels):
 
 @FOR_EACH_SIGNAL
 def test_a_name_finds_the_signal_and_the_trunks_other_kind_will_do(name, make, channels):
-    found = find_class("signals", name)
-    assert isinstance(make(), found) and signal_from_spec(f"{name}:0.5", ImageSpec((channels, 20, 20)))[1].weight == 0.5
-    signal, trunk = found(), Conv(channels, width=4, norm="group")
+    signal_class = find_class("signals", name)
+    assert (
+        isinstance(make(), signal_class)
+        and signal_from_spec(f"{name}:0.5", ImageSpec((channels, 20, 20)))[1].weight == 0.5
+    )
+    signal, trunk = signal_class(), Conv(channels, width=4, norm="group")
     signal.build(trunk)
     assert signal.loss(trunk, batch_for(name, torch.rand(2, channels, 20, 20))).loss.isfinite()
 

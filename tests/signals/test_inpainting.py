@@ -130,11 +130,11 @@ def test_the_critic_learns_from_its_own_loss_alone_and_the_trunk_not_from_it(adv
     def gradients(of, to):
         return torch.autograd.grad(of, to, retain_graph=True, allow_unused=True)
 
-    for whole, own in zip(gradients(output.loss, critic), gradients(output.metrics["critic"], critic)):
-        assert_close(whole, own)
-        assert own.abs().sum() > 0
-    assert all(found is None for found in gradients(output.metrics["critic"], painter))
-    assert all(found is None for found in gradients(output.metrics["error"], critic))
+    for total, critic_part in zip(gradients(output.loss, critic), gradients(output.metrics["critic"], critic)):
+        assert_close(total, critic_part)
+        assert critic_part.abs().sum() > 0
+    assert all(gradient is None for gradient in gradients(output.metrics["critic"], painter))
+    assert all(gradient is None for gradient in gradients(output.metrics["error"], critic))
     # the wish to deceive reaches the trunk: its gradient is not that of the error alone
     stem = [trunk.stem.weight]
     assert not torch.allclose(

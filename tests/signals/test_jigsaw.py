@@ -45,9 +45,9 @@ def tile_origins(side, grid=3, count=200):
 
 @pytest.mark.parametrize(("side", "tile"), [(18, 4), (28, 7), (64, 18), (225, 64)])
 def test_tiles_keep_apart_by_a_cells_room_on_the_mean(side, tile):
-    rows, columns, found = tile_origins(side)
+    rows, columns, side_found = tile_origins(side)
     cell = side // 3
-    assert found == tile
+    assert side_found == tile
     for at in (rows.view(-1, 3, 3), columns.view(-1, 3, 3).transpose(1, 2)):
         within = at - cell * torch.arange(3).view(1, 3, 1)
         assert within.min() >= 0 and within.max() <= cell - tile
@@ -60,17 +60,17 @@ def test_tiles_keep_apart_by_a_cells_room_on_the_mean(side, tile):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_tile_has_mean_nought_and_deviation_one(channels):
     signal, _ = build_jigsaw(channels=channels)
-    seen = cut_tiles(signal, torch.rand(4, channels, 30, 30), torch.tensor([0, 3, 50, 99]))
-    assert seen.shape == (4, 9, channels, 8, 8)
-    assert seen.mean((3, 4)).abs().max() < 1e-5
-    assert_close(seen.square().mean((3, 4)), torch.ones(4, 9, channels), atol=1e-4, rtol=0)
+    tiles = cut_tiles(signal, torch.rand(4, channels, 30, 30), torch.tensor([0, 3, 50, 99]))
+    assert tiles.shape == (4, 9, channels, 8, 8)
+    assert tiles.mean((3, 4)).abs().max() < 1e-5
+    assert_close(tiles.square().mean((3, 4)), torch.ones(4, 9, channels), atol=1e-4, rtol=0)
 
 
 def test_light_that_falls_off_and_contrast_that_grows_give_nothing_away():
     signal, _ = build_jigsaw()
     ramp = (torch.arange(30.0) / 30).expand(30, 30)
-    seen = cut_tiles(signal, (ramp / 2 + ramp.T / 3)[None, None], torch.tensor([7]))
-    assert_close(seen, seen[:, :1].expand_as(seen), atol=1e-4, rtol=0)  # all tiles of the puzzle are alike
+    tiles = cut_tiles(signal, (ramp / 2 + ramp.T / 3)[None, None], torch.tensor([7]))
+    assert_close(tiles, tiles[:, :1].expand_as(tiles), atol=1e-4, rtol=0)  # all tiles of the puzzle are alike
     images = torch.rand(2, 1, 30, 30)
     shade = torch.linspace(0.1, 1, 9).view(3, 3).repeat_interleave(10, 0).repeat_interleave(10, 1)
     number = torch.tensor([4, 60])
@@ -82,10 +82,10 @@ def test_light_that_falls_off_and_contrast_that_grows_give_nothing_away():
 def test_the_answer_puts_the_tiles_back():
     signal, _ = build_jigsaw()
     images, number = torch.rand(20, 1, 30, 30), torch.arange(20)
-    shuffled, whole = cut_tiles(signal, images, number), cut_tiles(signal, images, torch.zeros_like(number))
+    shuffled, tiles = cut_tiles(signal, images, number), cut_tiles(signal, images, torch.zeros_like(number))
     rows = torch.arange(20)[:, None]
-    assert torch.equal(shuffled[rows, signal.permutations[number].argsort(1)], whole)
-    assert torch.equal(signal.permutations[0], torch.arange(9)) and not torch.equal(shuffled[1:], whole[1:])
+    assert torch.equal(shuffled[rows, signal.permutations[number].argsort(1)], tiles)
+    assert torch.equal(signal.permutations[0], torch.arange(9)) and not torch.equal(shuffled[1:], tiles[1:])
 
 
 def test_the_answers_are_far_from_each_other():
@@ -153,5 +153,5 @@ def test_what_stands_where_is_learned():
     image = torch.where(row < 8, *(torch.where(row.T < 8, *pair) for pair in (stripes[:2], stripes[2:])))
     images = torch.stack([contrast * image + 0.1 for contrast in torch.linspace(0.2, 0.9, 32)])[:, None]
     signal, trunk = build_jigsaw(2)
-    said = train_on_batch(signal, trunk, unlabelled_batch(images), 50, 1e-2)
-    assert said.metrics["accuracy"] > 0.8 and said.loss < 0.2 * signal.chance_loss()  # one of 24 is right by chance
+    output = train_on_batch(signal, trunk, unlabelled_batch(images), 50, 1e-2)
+    assert output.metrics["accuracy"] > 0.8 and output.loss < 0.2 * signal.chance_loss()  # one of 24 is right by chance

@@ -38,17 +38,17 @@ LOGITS = torch.tensor(
 
 
 def test_labels_count_only_where_there_are_some():
-    said = labels_output(LogitsBatch(LOGITS, torch.tensor([0, 0, -1])))
-    assert said.loss.item() == pytest.approx((-math.log(3 / 4) - math.log(1 / 5)) / 2)
-    assert said.metrics["accuracy"] == 0.5
+    output = labels_output(LogitsBatch(LOGITS, torch.tensor([0, 0, -1])))
+    assert output.loss.item() == pytest.approx((-math.log(3 / 4) - math.log(1 / 5)) / 2)
+    assert output.metrics["accuracy"] == 0.5
     assert labels_output(LogitsBatch(LOGITS, torch.tensor([-1, -1, -1]))) is None
 
 
 def test_a_teachers_probabilities_are_labels_too():
-    said = labels_output(LogitsBatch(LOGITS, torch.tensor([[0.5, 0.5], [0.0, 1.0], [0.0, 0.0]])))
-    assert said.loss.item() == pytest.approx((-math.log(3 / 4) / 2 - math.log(1 / 4) / 2 - math.log(4 / 5)) / 2)
+    output = labels_output(LogitsBatch(LOGITS, torch.tensor([[0.5, 0.5], [0.0, 1.0], [0.0, 0.0]])))
+    assert output.loss.item() == pytest.approx((-math.log(3 / 4) / 2 - math.log(1 / 4) / 2 - math.log(4 / 5)) / 2)
 
 
 def test_weights_multiply_the_errors():
-    said = labels_output(LogitsBatch(LOGITS, torch.tensor([0, 1, -1]), torch.tensor([2.0, 0.0, 5.0])))
-    assert said.loss.item() == pytest.approx(-2 * math.log(3 / 4) / 2)
+    output = labels_output(LogitsBatch(LOGITS, torch.tensor([0, 1, -1]), torch.tensor([2.0, 0.0, 5.0])))
+    assert output.loss.item() == pytest.approx(-2 * math.log(3 / 4) / 2)

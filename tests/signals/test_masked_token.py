@@ -19,12 +19,12 @@ def test_both_heads_of_bert_share_one_pass_and_only_hidden_places_teach():
     hidden, order = MaskedToken(), NextSentence()
     hidden.build(trunk), order.build(trunk)
     tokens, targets = torch.randint(0, 50, (2, 9)), torch.full((2, 9), -1)
-    batch, seen = Pairs(tokens, targets), CachedTrunk(trunk)
-    assert hidden.loss(seen, batch) is None  # nothing is hidden
+    batch, cached = Pairs(tokens, targets), CachedTrunk(trunk)
+    assert hidden.loss(cached, batch) is None  # nothing is hidden
     targets[0, 4] = 7
-    said, other = hidden.loss(seen, batch), order.loss(seen, batch)
+    output, other = hidden.loss(cached, batch), order.loss(cached, batch)
     assert len(passes) == 1
     logits = hidden.logits(trunk, trunk(tokens).layers["tokens"][0, 4])
-    torch.testing.assert_close(said.loss, -logits.log_softmax(0)[7])
-    torch.testing.assert_close(said.metrics["accuracy"], (logits.argmax() == 7).float())
+    torch.testing.assert_close(output.loss, -logits.log_softmax(0)[7])
+    torch.testing.assert_close(output.metrics["accuracy"], (logits.argmax() == 7).float())
     assert other.loss.isfinite()

@@ -12,7 +12,12 @@ from caudex.signals import NextFrame
 def moving_bars(count=16, side=16):
     """Windows of three frames [2 * count, 3, 1, side, side] of a bar that moves by a pixel, to the right or left."""
     row = torch.arange(side)
-    ways = [((row - start - way * frame) % side < 4) for way in (1, -1) for start in range(count) for frame in range(3)]
+    ways = [
+        ((row - start - direction * frame) % side < 4)
+        for direction in (1, -1)
+        for start in range(count)
+        for frame in range(3)
+    ]
     return torch.stack(ways).float().view(2 * count, 3, 1, 1, side).expand(-1, -1, -1, side, -1)
 
 
@@ -55,12 +60,12 @@ def test_a_prediction_does_not_depend_on_the_rest_of_the_batch_but_on_the_order_
     signal, trunk = build_signal(NextFrame())
     signal.eval(), trunk.eval()
     before, order = torch.rand(5, 2, 1, 13, 7), torch.tensor([3, 0, 4, 1, 2])
-    told = signal.predict(trunk, before)
-    assert told.shape == (5, 1, 13, 7)
-    assert_close(signal.predict(trunk, before[order]), told[order], atol=1e-5, rtol=0)
-    assert_close(signal.predict(trunk, before[2:3]), told[2:3], atol=1e-5, rtol=0)
+    prediction = signal.predict(trunk, before)
+    assert prediction.shape == (5, 1, 13, 7)
+    assert_close(signal.predict(trunk, before[order]), prediction[order], atol=1e-5, rtol=0)
+    assert_close(signal.predict(trunk, before[2:3]), prediction[2:3], atol=1e-5, rtol=0)
     backwards = signal.predict(trunk, before.flip(1)) - before[:, 0]
-    assert not torch.allclose(backwards, told - before[:, 1], atol=1e-4)
+    assert not torch.allclose(backwards, prediction - before[:, 1], atol=1e-4)
 
 
 def test_where_a_bar_moves_is_learned_from_two_frames():

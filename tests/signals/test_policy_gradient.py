@@ -48,8 +48,8 @@ def test_the_bonus_on_entropy_fades_as_training_goes():
 
 
 def test_advantages_are_standardised():
-    found = standardised(torch.tensor([1.0, 3.0, 5.0]))
-    assert found.tolist() == approx([-(1.5**0.5), 0, 1.5**0.5], rel=1e-4)
+    advantages = standardised(torch.tensor([1.0, 3.0, 5.0]))
+    assert advantages.tolist() == approx([-(1.5**0.5), 0, 1.5**0.5], rel=1e-4)
     assert standardised(torch.tensor([2.0])).tolist() == [2.0]
 
 

@@ -16,32 +16,32 @@ from caudex.trunks import Identity
 def test_a_distribution_is_moved_by_hand():
     atoms = torch.linspace(-1, 1, 3)
     shares = torch.tensor([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]])
-    found = project_distribution(shares, atoms, torch.tensor([0.25, 5.0]), torch.tensor([0.5, 0.0]))
+    projected = project_distribution(shares, atoms, torch.tensor([0.25, 5.0]), torch.tensor([0.5, 0.0]))
     # atoms -1, 0, 1 become -0.25, 0.25, 0.75
-    assert found[0].tolist() == approx([0.2 * 0.25, 0.2 * 0.75 + 0.3 * 0.75 + 0.5 * 0.25, 0.3 * 0.25 + 0.5 * 0.75])
-    assert found[1].tolist() == approx([0, 0, 1])  # beyond the last atom, where nothing follows
+    assert projected[0].tolist() == approx([0.2 * 0.25, 0.2 * 0.75 + 0.3 * 0.75 + 0.5 * 0.25, 0.3 * 0.25 + 0.5 * 0.75])
+    assert projected[1].tolist() == approx([0, 0, 1])  # beyond the last atom, where nothing follows
 
 
 @given(st.integers(2, 11), st.floats(-0.5, 0.5), st.floats(0, 0.5))
 def test_moving_keeps_the_mean_where_no_edge_is_near(count, reward_, discount):
     shares, atoms = torch.softmax(torch.randn(4, count), 1), torch.linspace(-1, 1, count)
-    found = project_distribution(shares, atoms, torch.full((4,), reward_), torch.full((4,), discount))
-    assert found.sum(1) == approx(np.ones(4), abs=1e-5)
-    assert (found @ atoms).numpy() == approx((reward_ + discount * (shares @ atoms)).numpy(), abs=1e-5)
+    projected = project_distribution(shares, atoms, torch.full((4,), reward_), torch.full((4,), discount))
+    assert projected.sum(1) == approx(np.ones(4), abs=1e-5)
+    assert (projected @ atoms).numpy() == approx((reward_ + discount * (shares @ atoms)).numpy(), abs=1e-5)
 
 
 def test_double_takes_the_networks_choice_and_the_slow_copys_worth():
     batch = next(clock_replay())._replace(rewards=torch.zeros(64), discounts=torch.ones(64))
-    for double, worth in ((False, 5.0), (True, 2.0)):
+    for double, target in ((False, 5.0), (True, 2.0)):
         signal = QLearning(2, double=double)
         learner = Learner(Identity(2), {"policy": signal})
         with torch.no_grad():
             for layer, bias in ((signal.advantages[-1], [1.0, 0.0]), (signal.target.copy[1][-1], [2.0, 5.0])):
                 layer.weight.zero_()
                 layer.bias.copy_(torch.tensor(bias))
-        told = torch.where(batch.actions == 0, 1.0, 0.0)
+        q_values = torch.where(batch.actions == 0, 1.0, 0.0)
         errors = signal.loss(learner.trunk, batch).examples
-        assert errors.tolist() == approx((told - worth).abs().tolist())
+        assert errors.tolist() == approx((q_values - target).abs().tolist())
 
 
 def test_duelling_advantages_have_no_mean():
@@ -59,6 +59,6 @@ def test_noise_is_drawn_at_every_pass_and_left_out_when_it_is_to_be_quiet():
     assert not torch.equal(layer(x), layer(x))
     with quiet(layer):
         assert torch.equal(layer(x), torch.nn.functional.linear(x, layer.weight, layer.bias))
-    drawn = torch.stack([layer(x) for _ in range(4000)])
-    told = torch.nn.functional.linear(x, layer.weight, layer.bias)
-    torch.testing.assert_close(drawn.mean(0), told, atol=0.05, rtol=0)
+    outputs = torch.stack([layer(x) for _ in range(4000)])
+    mean_output = torch.nn.functional.linear(x, layer.weight, layer.bias)
+    torch.testing.assert_close(outputs.mean(0), mean_output, atol=0.05, rtol=0)

@@ -14,9 +14,9 @@ from caudex.trunks import Identity
 
 
 def test_regression_finds_the_numbers_and_knows_nothing_at_the_mean():
-    seen = torch.randn(256, 3, generator=torch.Generator().manual_seed(0))
-    numbers = seen @ torch.tensor([[2.0, 0.0], [0.0, -50.0], [1.0, 10.0]]) + 7  # of very different sizes
-    batch = SimpleNamespace(observations=seen, numbers=numbers)
+    observations = torch.randn(256, 3, generator=torch.Generator().manual_seed(0))
+    numbers = observations @ torch.tensor([[2.0, 0.0], [0.0, -50.0], [1.0, 10.0]]) + 7  # of very different sizes
+    batch = SimpleNamespace(observations=observations, numbers=numbers)
     learner = Learner(
         Identity(3), {"state": Regression(numbers.mean(0), numbers.std(0, correction=0))}, partial(Adam, lr=0.03)
     )

@@ -29,9 +29,9 @@ def test_all_four_turns_of_each_picture_stand_in_one_batch_and_are_exact():
     signal.build(trunk)
     images = torch.rand(3, 1, 5, 5)
     signal.loss(trunk, unlabelled_batch(images))
-    (seen,) = trunk.images
-    assert seen.shape == (12, 1, 5, 5)
-    for quarter, turned in enumerate(seen.chunk(4)):
+    (shown,) = trunk.images
+    assert shown.shape == (12, 1, 5, 5)
+    for quarter, turned in enumerate(shown.chunk(4)):
         assert torch.equal(turned, torch.rot90(images, quarter, (2, 3)))
 
 

@@ -36,28 +36,28 @@ def test_the_density_integrates_to_one(mean, deviation):
 
 def test_far_out_the_density_is_no_infinity():
     far = torch.tensor([[30.0]])
-    found = Squashed(far, torch.zeros(1, 1)).log_prob(far, torch.zeros(1, 1))
-    assert found.item() == pytest.approx(-0.5 * math.log(2 * math.pi) - 2 * (math.log(2) - 30))
+    log_prob = Squashed(far, torch.zeros(1, 1)).log_prob(far, torch.zeros(1, 1))
+    assert log_prob.item() == pytest.approx(-0.5 * math.log(2 * math.pi) - 2 * (math.log(2) - 30))
 
 
 # -- targets -------------------------------------------------------------------------------------------------------
 
 
 def test_sac_bootstraps_from_a_time_limit_and_not_from_an_end():
-    mine, drawn = line_replay(SoftActorCritic)
-    signal = mine.signals["policy"]
-    lost, still = drawn.lost, drawn.actions[:, 0] == 0
+    learner, batch = line_replay(SoftActorCritic)
+    signal = learner.signals["policy"]
+    lost, still = batch.lost, batch.actions[:, 0] == 0
     assert lost.any()
-    assert torch.equal(drawn.next_observations[still], drawn.observations[still])  # also where the time was up
-    assert torch.equal(drawn.discounts, torch.where(lost, 0.0, 0.5))
+    assert torch.equal(batch.next_observations[still], batch.observations[still])  # also where the time was up
+    assert torch.equal(batch.discounts, torch.where(lost, 0.0, 0.5))
     for critic, value in zip(signal.target.copy[2], (4.0, 3.0)):
         set_constant(critic, value)
     set_constant(signal.policy, 0.2, -1.0)
     torch.manual_seed(3)
-    targets = signal.targets(mine.trunk, drawn, torch.tensor(0.1))
+    targets = signal.targets(learner.trunk, batch, torch.tensor(0.1))
     torch.manual_seed(3)
     _, log_probs = Squashed(torch.full((256, 1), 0.2), torch.full((256, 1), -1.0)).sample()
-    assert torch.allclose(targets, drawn.rewards + torch.where(lost, 0.0, 0.5) * (3 - 0.1 * log_probs))
+    assert torch.allclose(targets, batch.rewards + torch.where(lost, 0.0, 0.5) * (3 - 0.1 * log_probs))
 
 
 # -- what moves what -----------------------------------------------------------------------------------------------
@@ -71,13 +71,13 @@ def test_the_policy_climbs_the_lower_critic_and_entropy():
     with torch.no_grad():
         signal.critics[1][-1].weight.fill_(0.01)
     torch.manual_seed(5)
-    found = nonzero_gradients(learner({"policy": given})["policy"].loss, signal.policy)
+    gradients = nonzero_gradients(learner({"policy": given})["policy"].loss, signal.policy)
     torch.manual_seed(5)
     signal.targets(learner.trunk, given, torch.tensor(1.0))  # draws, too
     features = learner.trunk(given.observations).pooled.detach()
     actions, log_probs = signal.policy_of(features).sample()
     expected = (log_probs - signal.critics[1](torch.cat([features, actions], 1)).squeeze(1)).mean()
-    for one, other in zip(found, nonzero_gradients(expected, signal.policy)):
+    for one, other in zip(gradients, nonzero_gradients(expected, signal.policy)):
         assert torch.allclose(one, other, atol=1e-6)
 
 

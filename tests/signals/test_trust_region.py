@@ -32,7 +32,7 @@ def test_the_step_is_along_the_dense_fisher_matrix_and_inside_the_region():
     figures = signal.improve(learner.trunk, batch)
     assert 0 < figures["kl"] <= 0.01 and figures["gain"] > 0
     weight, bias = (p.detach() - b for p, b in zip(signal.policy.parameters(), before))
-    moved = torch.cat([weight, bias[:, None]], 1).flatten()  # [3 * (2 + 1)]
+    after = torch.cat([weight, bias[:, None]], 1).flatten()  # [3 * (2 + 1)]
     with torch.no_grad():
         for p, b in zip(signal.policy.parameters(), before):
             p.copy_(b)
@@ -41,4 +41,4 @@ def test_the_step_is_along_the_dense_fisher_matrix_and_inside_the_region():
     grads = torch.autograd.grad(gain, tuple(signal.policy.parameters()))
     gradient = torch.cat([grads[0], grads[1][:, None]], 1).flatten()
     natural = torch.linalg.lstsq(fisher, gradient[:, None], driver="gelsd").solution.flatten()
-    assert torch.nn.functional.cosine_similarity(moved, natural, 0) > 0.999
+    assert torch.nn.functional.cosine_similarity(after, natural, 0) > 0.999

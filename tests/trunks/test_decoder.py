@@ -33,15 +33,15 @@ def decoder(skips, channels=2):
 @pytest.mark.parametrize("size", [(8, 8), (13, 7), (5, 16), (1, 1)])
 def test_any_size_comes_back(name, skips, size):
     trunk = TRUNKS[name]().eval()
-    made = Decoder(trunk, 5, skips).eval()(trunk(torch.rand(2, 1, *size)), size)
-    assert made.shape == (2, 5, *size) and made.isfinite().all()
+    painted = Decoder(trunk, 5, skips).eval()(trunk(torch.rand(2, 1, *size)), size)
+    assert painted.shape == (2, 5, *size) and painted.isfinite().all()
 
 
 def test_another_size_than_the_pictures_can_be_asked_for():
     trunk = TRUNKS["resnet"]()
-    features, made = trunk(torch.rand(2, 1, 13, 7)), Decoder(trunk, 3)
-    assert made(features, (7, 4)).shape == (2, 3, 7, 4)
-    assert made(features, (26, 14)).shape == (2, 3, 26, 14)
+    features, decoder_ = trunk(torch.rand(2, 1, 13, 7)), Decoder(trunk, 3)
+    assert decoder_(features, (7, 4)).shape == (2, 3, 7, 4)
+    assert decoder_(features, (26, 14)).shape == (2, 3, 26, 14)
 
 
 @pytest.mark.parametrize("trunk", [MLP(6), Identity(6), Wrapped(nn.Linear(6, 4), 4), nn.Linear(6, 4)])
@@ -62,49 +62,49 @@ def test_the_finer_maps_are_taught_only_with_skips(skips):
 
 @pytest.mark.parametrize("skips", [False, True])
 def test_what_the_finer_maps_hold_counts_only_with_skips(skips):
-    made, features = decoder(skips).eval(), maps()
+    decoder_, features = decoder(skips).eval(), maps()
     others = features.layers | {name: torch.randn(3, w, s, s) for name, w, s in (("stage1", 4, 16), ("stage2", 8, 8))}
-    same = torch.allclose(made(features, (16, 16)), made(Features(None, others), (16, 16)), atol=1e-5)
+    same = torch.allclose(decoder_(features, (16, 16)), decoder_(Features(None, others), (16, 16)), atol=1e-5)
     assert same is not skips
 
 
 def test_their_sizes_count():
-    made, features = decoder(False).eval(), maps()
+    decoder_, features = decoder(False).eval(), maps()
     wider = features.layers | {"stage2": torch.zeros(3, 8, 8, 12)}
     seen = []
-    made.enlarge[1].register_forward_pre_hook(lambda module, given: seen.append(tuple(given[0].shape)))
+    decoder_.enlarge[1].register_forward_pre_hook(lambda module, given: seen.append(tuple(given[0].shape)))
     for layers in (features.layers, wider):
-        made(Features(None, layers), (16, 16))
+        decoder_(Features(None, layers), (16, 16))
     assert seen == [(3, 8, 8, 8), (3, 8, 8, 12)]
 
 
 def test_the_maps_are_enlarged_step_by_step_from_the_coarsest_on():
-    made, seen = decoder(False), []
-    for block in (*made.enlarge, made.last):
+    decoder_, seen = decoder(False), []
+    for block in (*decoder_.enlarge, decoder_.last):
         block.register_forward_pre_hook(lambda module, given: seen.append(tuple(given[0].shape[1:])))
-    made(maps(), (32, 32))
-    assert made.names == ("stage3", "stage2", "stage1")
+    decoder_(maps(), (32, 32))
+    assert decoder_.names == ("stage3", "stage2", "stage1")
     assert seen == [(16, 4, 4), (8, 8, 8), (4, 32, 32)]
 
 
 def test_every_part_of_the_decoder_learns():
     for skips in (False, True):
-        made = decoder(skips)
-        made(maps(), (16, 16)).square().sum().backward()
-        assert [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum()] == []
+        decoder_ = decoder(skips)
+        decoder_(maps(), (16, 16)).square().sum().backward()
+        assert [name for name, p in decoder_.named_parameters() if p.grad is None or not p.grad.abs().sum()] == []
 
 
 def test_each_picture_is_painted_on_its_own():
     trunk, images = TRUNKS["resnet"]().eval(), torch.rand(5, 1, 13, 7)
-    made = Decoder(trunk, 2, skips=True).eval()
-    whole = made(trunk(images), (13, 7))
-    assert_close(made(trunk(images[3:4]), (13, 7)), whole[3:4], atol=1e-5, rtol=1e-5)
+    decoder_ = Decoder(trunk, 2, skips=True).eval()
+    whole = decoder_(trunk(images), (13, 7))
+    assert_close(decoder_(trunk(images[3:4]), (13, 7)), whole[3:4], atol=1e-5, rtol=1e-5)
 
 
 def test_a_flat_map_has_a_flat_middle():
     # far from the border every pixel sees the same, so the enlarging draws no grid
-    made, flat = decoder(False).eval(), {"stage3": torch.randn(1, 16, 1, 1).expand(1, 16, 16, 16)}
-    painted = made(
+    decoder_, flat = decoder(False).eval(), {"stage3": torch.randn(1, 16, 1, 1).expand(1, 16, 16, 16)}
+    painted = decoder_(
         Features(None, flat | {"stage2": torch.zeros(1, 8, 32, 32), "stage1": torch.zeros(1, 4, 64, 64)}), (64, 64)
     )
     middle = painted[..., 24:40, 24:40]

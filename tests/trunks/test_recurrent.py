@@ -16,11 +16,13 @@ def test_the_gru_goes_back_as_torch_does():
     core, x = GRU(3, 4).double(), torch.randn(2, 5, 3, dtype=torch.double, requires_grad=True)
     for weight in core.parameters():
         nn.init.uniform_(weight, -0.5, 0.5)
-    inputs, told = [x, *core.parameters()], torch.randn(2, 5, 4, dtype=torch.double)
+    inputs, output_gradient = [x, *core.parameters()], torch.randn(2, 5, 4, dtype=torch.double)
     passed, theirs = core(x)[0], nn.GRU.forward(core, x)[0]
     assert "Whole" in passed.grad_fn.next_functions[0][0].name()
-    for own, other in zip(*(torch.autograd.grad(each, inputs, told) for each in (passed, theirs)), strict=True):
-        torch.testing.assert_close(own, other)
+    for gradient, other in zip(
+        *(torch.autograd.grad(each, inputs, output_gradient) for each in (passed, theirs)), strict=True
+    ):
+        torch.testing.assert_close(gradient, other)
     assert torch.autograd.gradgradcheck(lambda x, *weights: core(x)[0], inputs)  # trpo asks for it
 
 
@@ -41,8 +43,8 @@ def test_a_trial_in_one_call_is_the_trial_step_by_step(core):
 @CORES
 def test_padding_is_never_seen(core):
     trunk, x = Recurrent(Identity(3), 8, core), torch.randn(2, 6, 3)
-    seen = trunk(Padded(x, torch.tensor([2, 6]))).pooled
-    torch.testing.assert_close(seen, torch.cat([trunk(x[:1, :2]).pooled[0], trunk(x[1:]).pooled[0]]))
+    pooled = trunk(Padded(x, torch.tensor([2, 6]))).pooled
+    torch.testing.assert_close(pooled, torch.cat([trunk(x[:1, :2]).pooled[0], trunk(x[1:]).pooled[0]]))
 
 
 @CORES

@@ -46,9 +46,9 @@ def test_both_sides_are_seen_but_not_what_fills_up():
 
 def test_the_last_token_stands_for_a_text_where_each_sees_those_before_it():
     trunk, tokens = gpt_trunk(), torch.randint(0, 50, (2, 9))
-    made = trunk(Sequences(tokens, None, torch.tensor([9, 4])))
-    assert torch.equal(made.pooled[1], made.layers["tokens"][1, 3])
-    torch.testing.assert_close(trunk(tokens[1:, :4]).pooled, made.pooled[1:])
+    features = trunk(Sequences(tokens, None, torch.tensor([9, 4])))
+    assert torch.equal(features.pooled[1], features.layers["tokens"][1, 3])
+    torch.testing.assert_close(trunk(tokens[1:, :4]).pooled, features.pooled[1:])
 
 
 @settings(deadline=None, max_examples=15)

@@ -56,17 +56,17 @@ IDENTITIES = [
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_has_one_view_in_any_batch(view, channels):
     images = smooth_images(channels=channels)
-    whole = view(images, make_draw(epoch=3))
-    assert whole.dtype == torch.float32 and whole.shape == images.shape
-    assert whole.min() >= 0 and whole.max() <= 1
+    all_views = view(images, make_draw(epoch=3))
+    assert all_views.dtype == torch.float32 and all_views.shape == images.shape
+    assert all_views.min() >= 0 and all_views.max() <= 1
     assert view(images[:0], Draw(0, 3, torch.arange(0))).shape == (0, channels, 16, 16)
     for rows in ([5], [9, 5, 2]):
         rows = torch.tensor(rows)
-        assert_close(view(images[rows], Draw(0, 3, rows)), whole[rows], atol=1e-6, rtol=0)
+        assert_close(view(images[rows], Draw(0, 3, rows)), all_views[rows], atol=1e-6, rtol=0)
     floats = views.as_float(images)
-    kept = floats.clone()
-    assert_close(view(floats, make_draw(epoch=3)), whole, atol=1e-6, rtol=0)
-    assert torch.equal(floats, kept), "the view wrote into its input"
+    original = floats.clone()
+    assert_close(view(floats, make_draw(epoch=3)), all_views, atol=1e-6, rtol=0)
+    assert torch.equal(floats, original), "the view wrote into its input"
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_a_picture_has_one_view_in_any_batch(view, channels):
 )
 def test_another_epoch_is_another_view(view):
     images = smooth_images()
-    seen = [view(images, make_draw(epoch=epoch)) for epoch in range(6)]
-    assert any(not torch.equal(seen[0], other) for other in seen[1:])
+    viewed = [view(images, make_draw(epoch=epoch)) for epoch in range(6)]
+    assert any(not torch.equal(viewed[0], other) for other in viewed[1:])
 
 
 @pytest.mark.parametrize("view", IDENTITIES, ids=repr)
@@ -106,8 +106,8 @@ def image_of_dot(row, column, side=9):
 @given(some.integers(2, 6), some.integers(2, 6), some.integers(-2, 2), some.integers(-2, 2))
 @settings(max_examples=25, deadline=None)
 def test_a_shift_moves_a_pixel_right_and_down(row, column, down, right):
-    moved = warp(image_of_dot(row, column), shift_x=torch.tensor([right / 9]), shift_y=torch.tensor([down / 9]))
-    assert_close(moved, image_of_dot(row + down, column + right), atol=1e-5, rtol=0)
+    shifted = warp(image_of_dot(row, column), shift_x=torch.tensor([right / 9]), shift_y=torch.tensor([down / 9]))
+    assert_close(shifted, image_of_dot(row + down, column + right), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("quarter", [-2, -1, 0, 1, 2, 3])
@@ -143,9 +143,9 @@ def test_rotating_there_and_back_keeps_a_smooth_picture():
 def test_what_comes_in_is_the_fill(fill, expected):
     image = torch.full((1, 1, 8, 8), 0.5)
     image[..., 0], image[..., 1] = 0.25, 0.75
-    seen = warp(image, fill=fill, shift_x=torch.tensor([2 / 8]))
-    assert seen[0, 0, 4, 0].item() == pytest.approx(expected, abs=1e-4)
-    assert seen[0, 0, 4, 2].item() == pytest.approx(0.25, abs=1e-4)
+    viewed = warp(image, fill=fill, shift_x=torch.tensor([2 / 8]))
+    assert viewed[0, 0, 4, 0].item() == pytest.approx(expected, abs=1e-4)
+    assert viewed[0, 0, 4, 2].item() == pytest.approx(0.25, abs=1e-4)
 
 
 def test_a_crop_is_a_window_of_the_reflected_picture():
@@ -161,13 +161,13 @@ def test_a_resized_crop_keeps_to_its_area_and_inside():
     side = 32
     ramp = (torch.arange(side) + 0.5) / side
     images = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side), torch.zeros(side, side)])
-    seen = ResizedCrop(scale=(0.25, 0.5))(images.expand(300, -1, -1, -1), make_draw(300))
+    viewed = ResizedCrop(scale=(0.25, 0.5))(images.expand(300, -1, -1, -1), make_draw(300))
     # the ramps tell where each pixel came from; their slope inside is the part's width and height
-    width = (seen[:, 0, 16, 20] - seen[:, 0, 16, 12]) * side / 8
-    height = (seen[:, 1, 20, 16] - seen[:, 1, 12, 16]) * side / 8
+    width = (viewed[:, 0, 16, 20] - viewed[:, 0, 16, 12]) * side / 8
+    height = (viewed[:, 1, 20, 16] - viewed[:, 1, 12, 16]) * side / 8
     assert (width * height).min() > 0.25 - 1e-3 and (width * height).max() < 0.5 + 1e-3
     assert (width / height).min() > 3 / 4 - 1e-2 and (width / height).max() < 4 / 3 + 1e-2
-    assert seen[:, 0].min() < 0.05 and seen[:, 0].max() > 0.95
+    assert viewed[:, 0].min() < 0.05 and viewed[:, 0].max() > 0.95
 
 
 def test_a_flip_exchanges_left_and_right():
@@ -224,31 +224,31 @@ def test_brightness_multiplies_and_contrast_pulls_to_the_mean():
 @settings(max_examples=25, deadline=None)
 def test_a_blur_keeps_the_mean_and_lowers_the_spread(sigma, sides):
     images = torch.rand(2, 3, *sides, generator=torch.Generator().manual_seed(2))
-    seen = Blur(sigma=(sigma, sigma), p=1.0)(images, make_draw(2))
+    viewed = Blur(sigma=(sigma, sigma), p=1.0)(images, make_draw(2))
     # sides much smaller than the filter lose a trace of the exact balance
-    assert_close(seen.mean((2, 3)), images.mean((2, 3)), atol=1e-5 if sigma < min(sides) / 4 else 5e-3, rtol=0)
-    assert (seen.std((2, 3)) <= images.std((2, 3)) + 1e-6).all()
+    assert_close(viewed.mean((2, 3)), images.mean((2, 3)), atol=1e-5 if sigma < min(sides) / 4 else 5e-3, rtol=0)
+    assert (viewed.std((2, 3)) <= images.std((2, 3)) + 1e-6).all()
 
 
 def test_a_blurred_dot_is_a_gaussian():
-    seen = Blur(sigma=(1.5, 1.5), p=1.0)(image_of_dot(10, 10, side=21), make_draw(1))[0, 0]
+    viewed = Blur(sigma=(1.5, 1.5), p=1.0)(image_of_dot(10, 10, side=21), make_draw(1))[0, 0]
     away = torch.arange(21.0) - 10
     bell = torch.exp(-(away**2) / (2 * 1.5**2))
-    assert_close(seen, bell[:, None] * bell / bell.sum() ** 2, atol=1e-6, rtol=0)
+    assert_close(viewed, bell[:, None] * bell / bell.sum() ** 2, atol=1e-6, rtol=0)
 
 
 def test_noise_has_its_deviation():
-    seen = Noise(0.1)(torch.full((8, 3, 32, 32), 0.5), make_draw(8))
-    assert (seen - 0.5).std().item() == pytest.approx(0.1, rel=0.03)
-    assert (seen - 0.5).mean().item() == pytest.approx(0, abs=0.005)
+    viewed = Noise(0.1)(torch.full((8, 3, 32, 32), 0.5), make_draw(8))
+    assert (viewed - 0.5).std().item() == pytest.approx(0.1, rel=0.03)
+    assert (viewed - 0.5).mean().item() == pytest.approx(0, abs=0.005)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
 def test_a_cutout_has_its_area_wholly_inside(share):
-    seen = Cutout(share)(torch.ones(50, 3, 16, 16), make_draw(50))
-    assert torch.equal((seen == 0).sum((1, 2, 3)), torch.full((50,), int(3 * (16 * share) ** 2)))
+    viewed = Cutout(share)(torch.ones(50, 3, 16, 16), make_draw(50))
+    assert torch.equal((viewed == 0).sum((1, 2, 3)), torch.full((50,), int(3 * (16 * share) ** 2)))
     if share < 1:
-        assert len(seen.flatten(1).unique(dim=0)) > 20, "it should move about"
+        assert len(viewed.flatten(1).unique(dim=0)) > 20, "it should move about"
 
 
 def test_posterize_solarize_and_autocontrast():
@@ -278,10 +278,10 @@ def test_one_operation_is_drawn_evenly_and_applied_alone():
     names = ("shift_x", "rotate", "brightness", "identity", "blur")
     images = smooth_images(500, side=8)
     alone = {name: RandAugment(number=1, magnitude=0.8, operations=(name,)) for name in names}
-    seen = RandAugment(number=1, magnitude=0.8, operations=names)(images, make_draw(500))
+    viewed = RandAugment(number=1, magnitude=0.8, operations=names)(images, make_draw(500))
     # the sign of each image is the same draw in all, so each image must be what one of the operations makes of it
-    made = torch.stack([view(images, make_draw(500)) for view in alone.values()])  # [5, B, ...]
-    by = (made - seen).abs().flatten(2).amax(2) < 1e-5  # [5, B]
+    alone_views = torch.stack([view(images, make_draw(500)) for view in alone.values()])  # [5, B, ...]
+    by = (alone_views - viewed).abs().flatten(2).amax(2) < 1e-5  # [5, B]
     assert by.any(0).all()
     assert ((by.sum(1) > 60) & (by.sum(1) < 140)).all()
 

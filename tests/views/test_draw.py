@@ -25,9 +25,9 @@ def test_uniform_numbers_fill_their_range_evenly():
 
 
 def test_integers_are_even_and_a_chance_is_kept():
-    drawn = make_draw(1_000).integers(7, 50)
-    assert drawn.dtype == torch.int64
-    cells = torch.bincount(drawn.flatten(), minlength=7)
+    integers = make_draw(1_000).integers(7, 50)
+    assert integers.dtype == torch.int64
+    cells = torch.bincount(integers.flatten(), minlength=7)
     assert len(cells) == 7 and chi_square(cells, 50_000 / 7) < 6 + 5 * math.sqrt(12)
     assert make_draw(40_000).chance(0.3).float().mean().item() == pytest.approx(0.3, abs=0.012)  # five deviations
     assert not make_draw(1_000).chance(0.0).any() and make_draw(1_000).chance(1.0).all()

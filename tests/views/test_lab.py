@@ -64,17 +64,17 @@ def test_every_byte_comes_back():
 
 def test_grey_has_no_colour_and_lightness_climbs_from_0_to_100():
     levels = torch.linspace(0, 1, 256).view(1, 1, 16, 16).expand(-1, 3, -1, -1)
-    seen = to_lab(levels)
-    assert seen[:, 1:].abs().max() < 1e-4
-    lightness = seen[0, 0].flatten()
+    lab = to_lab(levels)
+    assert lab[:, 1:].abs().max() < 1e-4
+    lightness = lab[0, 0].flatten()
     assert lightness[0].abs() < 1e-5 and lightness[-1].item() == pytest.approx(100, abs=1e-4)
     assert (lightness.diff() > 0).all()
 
 
 def test_colours_that_srgb_lacks_are_clamped():
-    seen = from_lab(torch.tensor([[50, 120, 0], [50, -120, 0], [120, 0, 0], [-20, 0, 0.0]])[:, :, None, None])
-    assert seen.min() == 0 and seen.max() == 1
-    assert_close(seen[2:, :, 0, 0], torch.tensor([[1.0] * 3, [0.0] * 3]))
+    rgb = from_lab(torch.tensor([[50, 120, 0], [50, -120, 0], [120, 0, 0], [-20, 0, 0.0]])[:, :, None, None])
+    assert rgb.min() == 0 and rgb.max() == 1
+    assert_close(rgb[2:, :, 0, 0], torch.tensor([[1.0] * 3, [0.0] * 3]))
 
 
 def test_gradients_are_finite_at_black_and_beyond_the_gamut():
@@ -92,12 +92,12 @@ def test_the_grey_has_three_equal_channels_and_the_lightness():
     grey = grey_of(lightness)
     assert grey.shape == (4, 3, 16, 16)
     assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 0], grey[:, 2])
-    seen = to_lab(grey)
-    assert_close(seen[:, :1], lightness, atol=1e-3, rtol=0)
-    assert seen[:, 1:].abs().max() < 1e-4
-    kept = grey.clone()
+    lab = to_lab(grey)
+    assert_close(lab[:, :1], lightness, atol=1e-3, rtol=0)
+    assert lab[:, 1:].abs().max() < 1e-4
+    original = grey.clone()
     grey[:, 0] = 0  # no channel is a view of another
-    assert torch.equal(grey[:, 1:], kept[:, 1:])
+    assert torch.equal(grey[:, 1:], original[:, 1:])
 
 
 def test_a_grey_picture_stays_as_it_is():
@@ -119,16 +119,16 @@ def test_no_colour_leaks_into_the_grey(lightness, hue, strength):
 def test_the_bins_are_the_squares_with_a_colour_in_them():
     centres = bins()
     assert centres.shape == (261, 2) and centres.dtype == torch.float32
-    known = set(map(tuple, centres.int().tolist()))
-    assert len(known) == 261 and all(a % 10 == 0 and b % 10 == 0 for a, b in known)
-    assert (0, 0) in known and (-90, 50) not in known
+    expected = set(map(tuple, centres.int().tolist()))
+    assert len(expected) == 261 and all(a % 10 == 0 and b % 10 == 0 for a, b in expected)
+    assert (0, 0) in expected and (-90, 50) not in expected
     # sought from the other side: which points of Lab are the colour of some image?
     axis = torch.arange(-120.0, 120.1, 2.0) + 0.5
     points = torch.cartesian_prod(torch.arange(2, 100, 4.0), axis, axis).T[None, :, :, None]
     real = (to_lab(from_lab(points)) - points).abs().amax(1).flatten() < 0.05
-    found = set(map(tuple, (points[0, 1:, real, 0].T / 10).round().mul(10).int().unique(dim=0).tolist()))
-    assert found <= known
-    missed = known - found  # touched by a corner of the cube only
+    bins_found = set(map(tuple, (points[0, 1:, real, 0].T / 10).round().mul(10).int().unique(dim=0).tolist()))
+    assert bins_found <= expected
+    missed = expected - bins_found  # touched by a corner of the cube only
     assert len(missed) < 25 and all(abs(a) + abs(b) >= 60 for a, b in missed)
 
 
@@ -192,10 +192,10 @@ def test_weights_sum_to_one_however_far_and_narrow():
 
 def test_a_colour_has_one_encoding_in_any_batch_and_chunk(monkeypatch):
     ab = random_colours(6)
-    whole = encode(ab, bins())
+    full_encoding = encode(ab, bins())
     rows = torch.tensor([4, 1])
     monkeypatch.setattr(lab, "_CHUNK", 37)
-    for all_of_them, some_of_them in zip(whole, encode(ab[rows], bins())):
+    for all_of_them, some_of_them in zip(full_encoding, encode(ab[rows], bins())):
         assert torch.equal(all_of_them[rows], some_of_them)
     assert encode(ab[:0], bins())[0].shape == (0, 5, 16, 16)
 
@@ -206,10 +206,10 @@ def test_a_certain_class_decodes_to_its_centre_and_back(chosen):
     centres = bins()
     classes = torch.tensor(chosen).view(-1, 1, 1, 1)
     certain = torch.full((len(chosen), 261, 1, 1), -torch.inf).scatter_(1, classes, 0.0)
-    seen = decode(certain, centres)
-    assert_close(seen[:, :, 0, 0], centres[chosen])
-    assert torch.equal(encode(seen, centres, nearest=1)[0], classes)
-    assert torch.equal(encode(seen, centres)[0][:, :1], classes)
+    decoded = decode(certain, centres)
+    assert_close(decoded[:, :, 0, 0], centres[chosen])
+    assert torch.equal(encode(decoded, centres, nearest=1)[0], classes)
+    assert torch.equal(encode(decoded, centres)[0][:, :1], classes)
 
 
 def test_the_hard_class_is_within_half_a_square_and_the_soft_mean_closer():

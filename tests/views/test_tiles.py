@@ -92,8 +92,8 @@ def test_brightness_and_contrast_of_a_tile_tell_nothing(contrast, brightness, se
 def test_a_flat_tile_becomes_zeros():
     cut = torch.rand(1, 2, 3, 6, 6)
     cut[:, 0] = torch.tensor([0.3, 1 / 3, 1.0])[:, None, None]
-    seen = normalised(cut)
-    assert torch.equal(seen[:, 0], torch.zeros(1, 3, 6, 6)) and seen[:, 1].abs().max() > 1
+    normalised_tiles = normalised(cut)
+    assert torch.equal(normalised_tiles[:, 0], torch.zeros(1, 3, 6, 6)) and normalised_tiles[:, 1].abs().max() > 1
     assert torch.equal(normalised(torch.full((1, 1, 3, 4, 4), 77, dtype=torch.uint8)), torch.zeros(1, 1, 3, 4, 4))
     rounding = torch.full((4, 4), 0.3)
     rounding[1, 2] += 3e-8
@@ -142,9 +142,11 @@ def test_each_order_is_the_farthest_on_the_mean_from_those_before():
         apart = (every[:, None] != orders[:place]).sum(2)  # [120, place]
         left = apart.amin(1) > 0
         total = apart.sum(1).masked_fill(~left, -1)
-        own = int((every == orders[place]).all(1).nonzero())
-        assert total[own] == total.max()
-        assert apart[own].min() == apart[total == total.max()].amin(1).max(), "of equals, the farthest from its nearest"
+        position = int((every == orders[place]).all(1).nonzero())
+        assert total[position] == total.max()
+        assert apart[position].min() == apart[total == total.max()].amin(1).max(), (
+            "of equals, the farthest from its nearest"
+        )
 
 
 def test_fewer_orders_are_the_first_of_more_and_nobody_can_spoil_them():

@@ -11,8 +11,8 @@ from caudex.core.optim.adam import Adam
 def test_adam_is_torchs_also_where_a_gradient_is_missing_and_after_a_save():
     one, other = ([parameter([3.0, 4.0]), parameter(1.0), parameter(2.0)] for _ in range(2))
     groups = [{"params": one[:1], "weight_decay": 0.0}, {"params": one[1:2]}, {"params": one[2:], "weight_decay": 0.1}]
-    its = [{**group, "params": other[i : i + 1]} for i, group in enumerate(groups)]
-    ours, theirs = Adam(groups, lr=0.1), torch.optim.Adam(its, lr=0.1, fused=True)
+    their_groups = [{**group, "params": other[i : i + 1]} for i, group in enumerate(groups)]
+    ours, theirs = Adam(groups, lr=0.1), torch.optim.Adam(their_groups, lr=0.1, fused=True)
     assert len(ours.param_groups) == 2
     for bias in ([1.0], None, [-3.0], [2.0]):
         for optimizer in (ours, theirs):

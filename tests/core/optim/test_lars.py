@@ -86,20 +86,20 @@ def make_learner():
 
 def test_a_resumed_training_is_the_same_bit_for_bit():
     batches = [{"small": torch.rand(8, 1, 8, 8)} for _ in range(4)]
-    whole = make_learner()
+    uninterrupted = make_learner()
     for batch in batches[:2]:
-        whole.step(batch)
-    weights, state = deepcopy(whole.state_dict()), deepcopy(whole.optimizer.state_dict())
+        uninterrupted.step(batch)
+    weights, state = deepcopy(uninterrupted.state_dict()), deepcopy(uninterrupted.optimizer.state_dict())
     for batch in batches[2:]:
-        whole.step(batch)
+        uninterrupted.step(batch)
     resumed = make_learner()
     resumed.load_state_dict(weights)
     resumed.optimizer.load_state_dict(state)
     for batch in batches[2:]:
         resumed.step(batch)
-    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values()))
+    assert all(torch.equal(a, b) for a, b in zip(uninterrupted.state_dict().values(), resumed.state_dict().values()))
     fresh = make_learner()
     fresh.load_state_dict(weights)
     fresh.step(batches[2])
     fresh.step(batches[3])
-    assert not torch.equal(fresh.trunk.stem.weight, whole.trunk.stem.weight)  # the momentum matters
+    assert not torch.equal(fresh.trunk.stem.weight, uninterrupted.trunk.stem.weight)  # the momentum matters

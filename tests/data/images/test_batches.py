@@ -40,8 +40,8 @@ def test_batches_are_full_and_no_picture_is_seen_twice_more_than_another(count, 
     source = Batches(numbered_images(count), size, seed)
     batches = [next(source) for _ in range(4)]
     assert all(len(batch.index) == len(batch.images) == size for batch in batches)
-    seen = torch.cat([batch.index for batch in batches]).bincount(minlength=count)
-    assert seen.max() - seen.min() <= 1
+    counts = torch.cat([batch.index for batch in batches]).bincount(minlength=count)
+    assert counts.max() - counts.min() <= 1
 
 
 def test_pictures_labels_and_weights_belong_together():
@@ -52,8 +52,8 @@ def test_pictures_labels_and_weights_belong_together():
     assert torch.equal(batch.labels, batch.index % 3)
     assert torch.equal(batch.columns["colour"], batch.index % 2)
     assert torch.equal(batch.weights, batch.index / 10)
-    told = torch.rand(30, 3)
-    assert torch.equal(next(Batches(images, 8, labels=told)).labels, told[batch.index])
+    probabilities = torch.rand(30, 3)
+    assert torch.equal(next(Batches(images, 8, labels=probabilities)).labels, probabilities[batch.index])
 
 
 @given(some.integers(0, 20), some.integers(0, 20))  # eight batches are viewed in one call
@@ -83,21 +83,21 @@ def test_small_batches_are_viewed_several_in_a_call(size, calls):
 def test_a_view_follows_the_picture_and_the_epoch_not_the_batch():
     view = Noise(0.2)
     small, large = Batches(numbered_images(8), 2, seed=1, view=view), Batches(numbered_images(8), 8, seed=1, view=view)
-    parts, whole = [next(small) for _ in range(4)], next(large)
-    assert torch.equal(torch.cat([batch.images for batch in parts]), whole.images)
+    parts, large_batch = [next(small) for _ in range(4)], next(large)
+    assert torch.equal(torch.cat([batch.images for batch in parts]), large_batch.images)
     again = next(large)
-    assert not torch.equal(again.images[again.index.argsort()], whole.images[whole.index.argsort()])
+    assert not torch.equal(again.images[again.index.argsort()], large_batch.images[large_batch.index.argsort()])
 
 
 def test_processes_share_a_batch_out(monkeypatch):
-    whole = next(Batches(numbered_images(12), 6, view=Noise(0.2)))
+    whole_batch = next(Batches(numbered_images(12), 6, view=Noise(0.2)))
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
     parts = []
     for rank in range(3):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
         parts.append(next(Batches(numbered_images(12), 6, view=Noise(0.2))))
-    assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
+    assert torch.equal(torch.cat([part.images for part in parts]), whole_batch.images)
     with pytest.raises(CaudexError, match="a batch of 4 cannot be shared out evenly among 3 processes"):
         next(Batches(numbered_images(12), 4))
 
@@ -210,8 +210,8 @@ def test_decoding_ahead_does_not_change_where_one_goes_on(tmp_path):
 def test_unreadable_files_are_left_out_of_their_batches(tmp_path):
     source = Batches(stream_images(Folder(tmp_path, 40, bad=(7, 30))), 8, weights=torch.arange(40.0))
     batches = [next(source) for _ in range(10)]
-    seen = torch.cat([batch.index for batch in batches])
-    assert seen.bincount().tolist() == [0 if i in (7, 30) else 2 for i in range(40)]
+    indices = torch.cat([batch.index for batch in batches])
+    assert indices.bincount().tolist() == [0 if i in (7, 30) else 2 for i in range(40)]
     for batch in batches:
         assert torch.equal((batch.images * 255).round()[:, 0, 0, 0], batch.index.float())
         assert torch.equal(batch.labels, batch.index % 3)

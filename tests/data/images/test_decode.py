@@ -75,9 +75,9 @@ def test_how_much_was_cut_away_is_told(tmp_path):
     split = data.load_images(str(tmp_path))
     told = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cut.tolist()))
     assert told == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
-    said = data.read_images([str(tmp_path)], (1, 16, 16))[2]
-    assert said.startswith("2 of 4 images are far from square: over a third of each is cut away, most of ")
-    assert "long.png (95%); cut or pad them yourself" in said
+    notes = data.read_images([str(tmp_path)], (1, 16, 16))[2]
+    assert notes.startswith("2 of 4 images are far from square: over a third of each is cut away, most of ")
+    assert "long.png (95%); cut or pad them yourself" in notes
     assert data.read_images([str(tmp_path / "labelled/p")], (1, 16, 16))[2] == ""
     np.savez(tmp_path / "wide.npz", x=noise[:, :40], y=np.arange(12) % 2)  # 40 high, 20 wide
     assert data.load_images(str(tmp_path / "wide.npz"), size=16).labelled.cut.eq(0.5).all()
@@ -178,14 +178,14 @@ def test_a_bomb_that_pillow_only_warns_of_is_left_out(tmp_path, rng, monkeypatch
 
 def test_a_large_set_is_decoded_on_demand_to_the_same_pixels(tmp_path, rng, monkeypatch):
     root = write_noise_images(tmp_path, rng, {"a": 20, "b": 20}, unlabelled=60)
-    whole = data.load_images(str(root), labels_per_class=3)
+    all_images = data.load_images(str(root), labels_per_class=3)
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 8 * 8 * 50)
     stream = data.load_images(str(root), labels_per_class=3)
-    assert (whole.unlabelled.in_memory, stream.unlabelled.in_memory) == (True, False)
+    assert (all_images.unlabelled.in_memory, stream.unlabelled.in_memory) == (True, False)
     assert stream.labelled.in_memory
     assert stream.test.in_memory
     for part in ("labelled", "unlabelled", "test"):
-        one, other = getattr(whole, part), getattr(stream, part)
+        one, other = getattr(all_images, part), getattr(stream, part)
         assert image_names(one) == image_names(other)
         assert torch.equal(one.labels, other.labels)
         assert torch.equal(one.fetch(slice(None)), other.fetch(slice(None)))

@@ -57,25 +57,25 @@ def test_a_data_set_of_the_hub(rng):
         "train": image_rows(rng, [0, 1, 1, None]),
         "test": image_rows(rng, [-1, -1]),
     }
-    found = hub.of_splits(splits, "hf:pets", 9)
-    whole = found.everything
-    assert (whole.classes, whole.labels.tolist()) == (("cat", "dog"), [0, 1, 1, -1, 1, 0])
-    assert list(whole.columns) == ["label", "lit"]
-    assert found.test.tolist() == [4, 5]  # the test split tells no labels
-    assert (whole.name(3), whole.name(5)) == ("hf:pets/train/3", "hf:pets/validation/1")
-    assert np.array_equal(whole.fetch([5])[0, 0], np.asarray(splits["validation"].images[1]))
+    split = hub.of_splits(splits, "hf:pets", 9)
+    all_images = split.everything
+    assert (all_images.classes, all_images.labels.tolist()) == (("cat", "dog"), [0, 1, 1, -1, 1, 0])
+    assert list(all_images.columns) == ["label", "lit"]
+    assert split.test.tolist() == [4, 5]  # the test split tells no labels
+    assert (all_images.name(3), all_images.name(5)) == ("hf:pets/train/3", "hf:pets/validation/1")
+    assert np.array_equal(all_images.fetch([5])[0, 0], np.asarray(splits["validation"].images[1]))
 
 
 def test_broken_pictures_of_the_hub_and_of_large_sets(rng, monkeypatch):
     train = image_rows(rng, [0, 1] * 20)
     train.images[7] = None
-    found = hub.of_splits({"train": train}, "hf:pets", 0)
-    assert (len(found.everything), found.skipped, found.test) == (39, [("hf:pets/train/7", "broken")], None)
+    split = hub.of_splits({"train": train}, "hf:pets", 0)
+    assert (len(split.everything), split.skipped, split.test) == (39, [("hf:pets/train/7", "broken")], None)
     monkeypatch.setattr(loading, "MEMORY_LIMIT", 100)
-    whole = hub.of_splits({"train": train}, "hf:pets", 0).everything
-    assert not whole.in_memory
-    assert (whole.fetch([7]) == 0).all()
-    assert whole.readable([6, 7]).tolist() == [True, False]
+    all_images = hub.of_splits({"train": train}, "hf:pets", 0).everything
+    assert not all_images.in_memory
+    assert (all_images.fetch([7]) == 0).all()
+    assert all_images.readable([6, 7]).tolist() == [True, False]
 
 
 def test_the_hub_without_the_extra_or_without_pictures(rng, monkeypatch):

@@ -14,10 +14,12 @@ from caudex import data
 @settings(max_examples=30, deadline=None)
 def test_a_part_of_a_part_is_the_part_and_copies_nothing(draw):
     store = data.InMemoryImages(torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1), [f"p{i}" for i in range(20)])
-    whole = data.ImageSet(store, torch.arange(20) % 3, ("a", "b", "c"), {"size": (torch.arange(20) % 2, ("s", "l"))})
+    all_images = data.ImageSet(
+        store, torch.arange(20) % 3, ("a", "b", "c"), {"size": (torch.arange(20) % 2, ("s", "l"))}
+    )
     first = draw.draw(some.lists(some.integers(0, 19), min_size=1, max_size=30))
     second = draw.draw(some.lists(some.integers(0, len(first) - 1), max_size=30))
-    part = whole.take(first).take(second)
+    part = all_images.take(first).take(second)
     truth = [first[i] for i in second]
     assert part.store is store
     assert part.fetch(slice(None)).flatten().tolist() == truth
@@ -37,9 +39,9 @@ def test_equal_pictures_have_equal_hashes():
 @pytest.mark.parametrize(("count", "most"), [(10, 10), (10, 50), (100, 7), (101, 100), (5000, 4999), (60_001, 10_000)])
 def test_some_are_spread_evenly_from_the_first_to_the_last(count, most):
     images = image_set(torch.zeros(count, 1, 1, 1, dtype=torch.uint8), torch.arange(count))
-    chosen = images.some(most).labels
-    assert len(chosen) == min(count, most) and chosen[0] == 0 and chosen[-1] == count - 1
-    gaps = chosen.diff()
+    labels = images.some(most).labels
+    assert len(labels) == min(count, most) and labels[0] == 0 and labels[-1] == count - 1
+    gaps = labels.diff()
     assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1
 
 

@@ -34,11 +34,11 @@ SIDE = 33  # odd: the middle pixel looks straight ahead
 
 def one_scene(solids, pitch=0.0, facing=0.0):
     """Of `solids`, place to (centre, half of the size); the camera at a height of one, the wall after ten metres."""
-    centres, halves, there = torch.zeros(1, 6, 3), torch.ones(1, 6, 3), torch.zeros(1, 6, dtype=torch.bool)
+    centres, halves, present = torch.zeros(1, 6, 3), torch.ones(1, 6, 3), torch.zeros(1, 6, dtype=torch.bool)
     for place, (centre, half) in solids.items():
-        centres[0, place], halves[0, place], there[0, place] = torch.tensor(centre), torch.tensor(half), True
+        centres[0, place], halves[0, place], present[0, place] = torch.tensor(centre), torch.tensor(half), True
     numbers = (torch.tensor([float(number)]) for number in (1, pitch, 10, facing))
-    return Layout(*numbers, centres, halves, there, torch.tensor([[0.0, 1.0, 0.0]]))
+    return Layout(*numbers, centres, halves, present, torch.tensor([[0.0, 1.0, 0.0]]))
 
 
 def cast_labels(layout):
@@ -194,8 +194,8 @@ def test_scenes_look_as_they_are_said_to():
 
 
 def test_the_test_has_other_scenes():
-    known, test = load_scenes(64, side=16), load_scenes(64, side=16, first=TEST)
-    assert len(torch.cat([known.depth, test.depth]).flatten(1).unique(dim=0)) == 128
+    training, test = load_scenes(64, side=16), load_scenes(64, side=16, first=TEST)
+    assert len(torch.cat([training.depth, test.depth]).flatten(1).unique(dim=0)) == 128
 
 
 def test_a_side_sees_the_same_scene():
@@ -208,8 +208,8 @@ def test_a_side_sees_the_same_scene():
 def test_colour_does_not_tell_solids_apart():
     def pixels(made):
         kind, rgb = made.segments.flatten(), made.images.movedim(1, 3).flatten(0, 2).float() / 255
-        places = [(kind == k).nonzero().flatten() for k in (2, 3, 4)]
-        rows = torch.cat([place[torch.randperm(len(place))[:5_000]] for place in places])
+        pixels_by_kind = [(kind == k).nonzero().flatten() for k in (2, 3, 4)]
+        rows = torch.cat([place[torch.randperm(len(place))[:5_000]] for place in pixels_by_kind])
         return rgb[rows].numpy(), kind[rows].numpy()
 
     chance = (

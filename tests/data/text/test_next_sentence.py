@@ -26,19 +26,19 @@ def split_pair(batch, row, tokenizer):
 
 
 def test_b_follows_a_or_is_from_another_document():
-    whole, tokenizer = sentence_stream(20), wordpiece_tokenizer()
-    source = NextSentenceBatches(whole, 10, 48, seed=1)
+    stream, tokenizer = sentence_stream(20), wordpiece_tokenizer()
+    source = NextSentenceBatches(stream, 10, 48, seed=1)
     stop = tokenizer.encode(".")[0]
-    bodies, random = [whole.document(i)[:-1] for i in range(20)], []
+    bodies, random = [stream.document(i)[:-1] for i in range(20)], []
     for _ in range(40):
         batch = next(source)
         for row in range(10):
             a, b = split_pair(batch, row, tokenizer)
             document = int(np.searchsorted(source.first_passages, batch.index[row], "right")) - 1
-            places = find_passage(bodies[document], a)
-            assert places and a[-1] == stop and b[-1] == stop
-            assert any(place == 0 or bodies[document][place - 1] == stop for place in places)
-            follows = any(np.array_equal(bodies[document][p + len(a) :][: len(b)], b) for p in places)
+            positions = find_passage(bodies[document], a)
+            assert positions and a[-1] == stop and b[-1] == stop
+            assert any(place == 0 or bodies[document][place - 1] == stop for place in positions)
+            follows = any(np.array_equal(bodies[document][p + len(a) :][: len(b)], b) for p in positions)
             if batch.is_random_next[row]:
                 others = [body for i, body in enumerate(bodies) if i != document]
                 assert any(p == 0 or body[p - 1] == stop for body in others for p in find_passage(body, b))

@@ -142,15 +142,15 @@ def test_of_a_killed_worker_one_hears(tmp_path):
 
 
 def test_who_wants_a_stream_that_another_builds_waits_for_it(tmp_path, monkeypatch):
-    read, folder, said = write_corpus(tmp_path / "texts"), tmp_path / "stream", io.StringIO()
+    read, folder, stderr = write_corpus(tmp_path / "texts"), tmp_path / "stream", io.StringIO()
     folder.mkdir()
-    monkeypatch.setattr(sys, "stderr", said)
+    monkeypatch.setattr(sys, "stderr", stderr)
     with ThreadPoolExecutor(1) as other, lock_folder(folder):  # unlocked first
         built = other.submit(open_token_stream, read, wordpiece_tokenizer(), folder)
         deadline = time.monotonic() + 60
-        while "waiting for it" not in said.getvalue() and time.monotonic() < deadline:
+        while "waiting for it" not in stderr.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert "waiting for it" in said.getvalue() and not built.done() and not list(folder.glob("shard-*"))
+        assert "waiting for it" in stderr.getvalue() and not built.done() and not list(folder.glob("shard-*"))
     assert len(built.result().starts) == 12
 
 
@@ -185,8 +185,8 @@ def test_texts_that_change_while_they_are_read_are_noticed(tmp_path, monkeypatch
 def test_what_is_not_whole_is_refused(tmp_path):
     folder = tmp_path / "stream"
     open_token_stream(write_corpus(tmp_path / "texts"), wordpiece_tokenizer(), folder)
-    whole = (folder / "tokens.bin").read_bytes()
-    for cut in (whole[:-2], whole[:-1], b""):
+    content = (folder / "tokens.bin").read_bytes()
+    for cut in (content[:-2], content[:-1], b""):
         (folder / "tokens.bin").write_bytes(cut)
         with pytest.raises(CaudexError, match="is not whole"):
             TokenStream.load(folder)
@@ -218,18 +218,18 @@ def test_replaced_bytes_and_left_out_files_are_remembered(tmp_path):
 )
 @settings(max_examples=100, deadline=None)
 def test_what_is_held_out_is_about_the_share_and_nothing_is_lost(lengths, share, window):
-    whole = numbered_stream(np.array(lengths))
+    stream = numbered_stream(np.array(lengths))
     try:
-        train, held = whole.split(share, window)
+        train, held = stream.split(share, window)
     except CaudexError:
-        assert len(whole) * min(share, 1 - share) <= window + 1 + 2 * len(lengths)
+        assert len(stream) * min(share, 1 - share) <= window + 1 + 2 * len(lengths)
         return
-    places = [np.concatenate([np.arange(*each) for each in zip(part.starts, part.ends)]) for part in (train, held)]
-    assert sorted(np.concatenate(places)) == list(range(len(whole)))
+    positions = [np.concatenate([np.arange(*each) for each in zip(part.starts, part.ends)]) for part in (train, held)]
+    assert sorted(np.concatenate(positions)) == list(range(len(stream)))
     assert min(len(train), len(held)) > window
-    assert len(held) <= max(2 * share * len(whole), share * len(whole) + len(lengths), window + 1 + 2 * len(lengths))
-    for part, where in zip((train, held), places):
-        assert np.array_equal(part.tokens_at(np.arange(len(part))), whole.tokens_at(where))
+    assert len(held) <= max(2 * share * len(stream), share * len(stream) + len(lengths), window + 1 + 2 * len(lengths))
+    for part, where in zip((train, held), positions):
+        assert np.array_equal(part.tokens_at(np.arange(len(part))), stream.tokens_at(where))
 
 
 def test_whole_documents_are_held_out_evenly():

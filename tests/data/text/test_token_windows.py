@@ -15,17 +15,17 @@ from caudex.data.text.token_windows import TokenBatches, evaluation_windows
 @given(some.integers(1, 6), some.integers(0, 60), some.integers(0, 3))
 @settings(max_examples=50, deadline=None)
 def test_an_epoch_predicts_each_token_at_most_once(length, more, seed):
-    whole = numbered_stream(np.array([length + 1 + more]), end=length + 1 + more)
-    source = TokenBatches(whole, 1, length, seed)
-    count = len(whole) // length
+    stream = numbered_stream(np.array([length + 1 + more]), end=length + 1 + more)
+    source = TokenBatches(stream, 1, length, seed)
+    count = len(stream) // length
     for _ in range(2):
         batches = [next(source) for _ in range(count)]
         predicted = torch.cat([batch.targets.flatten() for batch in batches])
-        assert len(predicted.unique()) == len(predicted) == count * length > len(whole) - length
+        assert len(predicted.unique()) == len(predicted) == count * length > len(stream) - length
         for batch in batches:
-            places = (batch.index[:, None] + torch.arange(length + 1)) % len(whole)
-            assert torch.equal(batch.tokens - 1, places[:, :-1])
-            assert torch.equal(batch.targets - 1, places[:, 1:])
+            positions = (batch.index[:, None] + torch.arange(length + 1)) % len(stream)
+            assert torch.equal(batch.tokens - 1, positions[:, :-1])
+            assert torch.equal(batch.targets - 1, positions[:, 1:])
     assert source.samples_seen == 2 * count * length
 
 
@@ -59,17 +59,17 @@ def test_a_source_goes_on_exactly_where_it_was(kind, before, ahead):
 
 @pytest.mark.parametrize("kind", ["windows", "pairs"])
 def test_processes_share_a_batch_out(kind, monkeypatch):
-    whole, parts = next(make_source(kind)), []
+    whole_batch, parts = next(make_source(kind)), []
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
     for rank in range(2):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
         parts.append(next(make_source(kind)))
-    assert all(torch.equal(torch.cat(columns), column) for columns, column in zip(zip(*parts), whole))
+    assert all(torch.equal(torch.cat(columns), column) for columns, column in zip(zip(*parts), whole_batch))
 
 
 def test_evaluation_windows_are_spread_and_do_not_overlap():
-    whole = numbered_stream(np.array([1001]), end=1001)
-    assert evaluation_windows(whole, 10, 3)[:, 0].tolist() == [1, 491, 991]
-    every = evaluation_windows(whole, 10, 1_000)
+    stream = numbered_stream(np.array([1001]), end=1001)
+    assert evaluation_windows(stream, 10, 3)[:, 0].tolist() == [1, 491, 991]
+    every = evaluation_windows(stream, 10, 1_000)
     assert every.shape == (100, 11) and torch.equal(every[:, 1:].flatten(), torch.arange(2, 1002))

@@ -51,9 +51,9 @@ def test_a_long_row_is_a_document_in_pieces_and_a_longer_one_too_long(tmp_path, 
         ("a.jsonl", json.dumps({"text": "word " * 500_000})),
     ):
         (tmp_path / name).write_text(content + "\n")
-        found = list(open_documents(str(tmp_path / name)))
-        assert len(found) == 3 and {number for number, _ in found} == {0}
-        assert "".join(piece for _, piece in found) == "word " * 500_000
+        pieces = list(open_documents(str(tmp_path / name)))
+        assert len(pieces) == 3 and {number for number, _ in pieces} == {0}
+        assert "".join(piece for _, piece in pieces) == "word " * 500_000
     monkeypatch.setattr(rows, "MAX_ROW_BYTES", 1_000_000)
     with pytest.raises(CaudexError, match=r"a.jsonl, line 1 is longer than 1 MB; put a document of that length"):
         list(open_documents(str(tmp_path / "a.jsonl")))

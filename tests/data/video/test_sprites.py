@@ -51,8 +51,8 @@ def test_the_next_frame_is_the_scene_with_every_sprite_one_step_further():
     for clip in range(3):
         shown = scene(clip, 7, 2)
         for time in range(11):
-            further = shown._replace(starts=positions(shown, np.array([time + 1]))[0])
-            computed = drawn(further, np.array([0]), 32)[0]
+            next_scene = shown._replace(starts=positions(shown, np.array([time + 1]))[0])
+            computed = drawn(next_scene, np.array([0]), 32)[0]
             assert (computed.int() - videos[clip, time + 1].int()).abs().max() <= 1
             assert (videos[clip, time].int() - videos[clip, time + 1].int()).abs().max() > 20
 

@@ -10,11 +10,11 @@ from caudex.experience import EnvRunner
 
 def test_atari_goes_on_exactly_and_tells_the_last_frame_of_a_game():
     one, other = (EnvRunner(envs.make("ALE/Pong-v5", 2), 1, stack=4) for _ in range(2))
-    draw = np.random.default_rng(0)
-    for actions in draw.integers(0, 6, (50, 2)):
+    rng = np.random.default_rng(0)
+    for actions in rng.integers(0, 6, (50, 2)):
         one.step(actions)
     other.load_state_dict(one.state_dict())
-    for actions in draw.integers(0, 6, (30, 2)):
+    for actions in rng.integers(0, 6, (30, 2)):
         assert np.array_equal(one.step(actions).next_observations, other.step(actions).next_observations)
     assert one.observations.shape == (2, 4, 84, 84) and len(np.unique(one.observations)) > 3
     with pytest.raises(CaudexError, match=r"Did you mean ALE/Pong-v5\?"):
@@ -23,18 +23,18 @@ def test_atari_goes_on_exactly_and_tells_the_last_frame_of_a_game():
 
 def test_atari_of_2015_begins_with_idle_steps_and_tells_lost_lives():
     one, other = (EnvRunner(envs.make("ALE/Breakout-v4", 1), 1, stack=4) for _ in range(2))
-    draw, lost = np.random.default_rng(0), 0
+    rng, lost = np.random.default_rng(0), 0
     while not one.ended:
-        lost += int(one.step(draw.integers(0, 4, 1)).terminated[0])
+        lost += int(one.step(rng.integers(0, 4, 1)).terminated[0])
     assert lost == 5  # all lives of one game
     other.load_state_dict(one.state_dict())
-    for actions in draw.integers(0, 4, (10, 1)):
+    for actions in rng.integers(0, 4, (10, 1)):
         assert np.array_equal(one.step(actions).next_observations, other.step(actions).next_observations)
     for version, kinds in (("v4", 3), ("v5", 1)):
         env = envs.make(f"ALE/Freeway-{version}", 3)
         env.reset(np.arange(3), np.ones(3, bool))
         for _ in range(20):
-            seen = env.step(np.zeros(3, np.int64)).observations
-        assert len({frame.tobytes() for frame in seen}) == kinds  # the same seconds of waiting, or other ones
+            observations = env.step(np.zeros(3, np.int64)).observations
+        assert len({frame.tobytes() for frame in observations}) == kinds  # the same seconds of waiting, or other ones
     with pytest.raises(CaudexError, match="is no game of ale-py"):
         envs.make("ALE/Pong-v3", 1)

@@ -26,19 +26,19 @@ BOTH = np.ones(2, bool)
 
 
 def render_episode(env, steps, seed=0):
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     shape = (steps, env.count, *env.action.shape)
-    return draw.uniform(env.action.low, env.action.high, shape).astype(np.float32)
+    return rng.uniform(env.action.low, env.action.high, shape).astype(np.float32)
 
 
 def play_actions(env, seeds, actions):
     """All observations and rewards of one episode in each place."""
-    seen, rewards = [env.reset(np.array(seeds), BOTH)], []
+    observations, rewards = [env.reset(np.array(seeds), BOTH)], []
     for action in actions:
         outcome = env.step(action)
-        seen.append(outcome.observations)
+        observations.append(outcome.observations)
         rewards.append(outcome.rewards)
-    return np.stack(seen), np.stack(rewards)
+    return np.stack(observations), np.stack(rewards)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_step_is_one_action_repeated_and_shows_all_that_the_task_tells(task, r
         suite.loaded(task).load(*task.removesuffix("-v0").split("-"), task_kwargs={"random": 7}),
     )
     actions = render_episode(env, 5)
-    seen, rewards = play_actions(env, [3, 7], actions)
+    observations, rewards = play_actions(env, [3, 7], actions)
     found, total = environment.reset(), 0.0
-    assert seen.dtype == np.float32 and seen.shape[2:] == env.observation.shape
+    assert observations.dtype == np.float32 and observations.shape[2:] == env.observation.shape
     for when, action in enumerate(actions[:, 1]):
-        told = np.concatenate([np.ravel(part) for part in found.observation.values()])
-        assert seen[when, 1] == approx(told, rel=1e-6)
+        expected = np.concatenate([np.ravel(part) for part in found.observation.values()])
+        assert observations[when, 1] == approx(expected, rel=1e-6)
         steps = [environment.step(action.astype(float)) for _ in range(repeat)]
         found, total = steps[-1], sum(step.reward for step in steps)
         assert rewards[when, 1] == approx(total, rel=1e-6)
@@ -82,33 +82,33 @@ def test_the_end_of_the_time_is_no_end_and_an_end_is_one(monkeypatch):
 def test_the_same_seed_is_the_same_episode_in_any_place_and_after_any_other(task, pixels):
     one, other = Suite(task, 2, pixels, 24), Suite(task, 2, pixels, 24)
     actions = render_episode(one, 4)
-    seen, rewards = play_actions(one, [5, 6], actions)
+    observations, rewards = play_actions(one, [5, 6], actions)
     play_actions(other, [8, 9], render_episode(one, 3, seed=1))
-    again, earned = play_actions(other, [6, 5], actions[:, ::-1])
-    assert np.array_equal(seen, again[:, ::-1]) and np.array_equal(rewards, earned[:, ::-1])
-    assert not np.array_equal(seen[0, 0], seen[0, 1])
+    again, rewards_again = play_actions(other, [6, 5], actions[:, ::-1])
+    assert np.array_equal(observations, again[:, ::-1]) and np.array_equal(rewards, rewards_again[:, ::-1])
+    assert not np.array_equal(observations[0, 0], observations[0, 1])
 
 
 def test_a_picture_shows_where_the_cart_is_and_which_way_the_pole_points():
     env = Suite("cartpole-swingup-v0", 2, pixels=True, size=84)
     env.reset(np.arange(2), BOTH)
-    places = {}
+    positions = {}
     for name, slide, hinge in (("left", -1.0, np.pi), ("right", 1.0, np.pi), ("up", 0.0, 0.0)):
         physics = env.environments[1].physics
         with physics.reset_context():
             physics.named.data.qpos["slider"], physics.named.data.qpos["hinge_1"] = slide, hinge
         image = env.small.paint(physics).astype(int)
         rows, columns = np.nonzero(image[..., 0] > image[..., 2] + 30)  # cart and pole are yellow, all else is blue
-        places[name] = rows.mean(), columns.mean()
-    assert places["left"][1] < 30 and places["right"][1] > 54 and 40 < places["up"][1] < 44
-    assert places["up"][0] < places["left"][0] - 8 and abs(places["left"][0] - places["right"][0]) < 1
+        positions[name] = rows.mean(), columns.mean()
+    assert positions["left"][1] < 30 and positions["right"][1] > 54 and 40 < positions["up"][1] < 44
+    assert positions["up"][0] < positions["left"][0] - 8 and abs(positions["left"][0] - positions["right"][0]) < 1
 
 
 def test_each_environment_has_a_picture_of_its_own_and_there_is_one_for_people():
     env, single = Suite("walker-walk-v0", 2, pixels=True), Suite("walker-walk-v0", 1, pixels=True)
-    seen = env.reset(np.array([3, 4]), BOTH)
-    assert seen.shape == (2, 3, 84, 84) == (2, *env.observation.shape) and seen.dtype == np.uint8
-    assert np.array_equal(seen[1], single.reset(np.array([4]), BOTH[:1])[0]) and seen.std() > 10
+    observations = env.reset(np.array([3, 4]), BOTH)
+    assert observations.shape == (2, 3, 84, 84) == (2, *env.observation.shape) and observations.dtype == np.uint8
+    assert np.array_equal(observations[1], single.reset(np.array([4]), BOTH[:1])[0]) and observations.std() > 10
     image = env.image()
     assert image.shape == (240, 320, 3) and image.std() > 10
     single.close()
@@ -139,14 +139,14 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
         source = reward.replay_source(system, runner, learner, run)
         return learner, {"policy": source}, {"run": run.stage("training"), "samples": system.total_steps}
 
-    learner, sources, further = parts("whole")
-    whole = fit(learner, sources, **further).state_dict()
-    learner, sources, further = parts("killed")
+    learner, sources, fit_settings = parts("whole")
+    uninterrupted = fit(learner, sources, **fit_settings).state_dict()
+    learner, sources, fit_settings = parts("killed")
     with pytest.raises(Killed):
-        fit(learner, sources, **further, step=kill_after(31))
-    learner, sources, further = parts("killed")
-    found = fit(learner, sources, **further).state_dict()
-    assert all(torch.equal(whole[name], found[name]) for name in whole)
+        fit(learner, sources, **fit_settings, step=kill_after(31))
+    learner, sources, fit_settings = parts("killed")
+    resumed = fit(learner, sources, **fit_settings).state_dict()
+    assert all(torch.equal(uninterrupted[name], resumed[name]) for name in uninterrupted)
     rows = [Run(tmp_path / name / "stages" / "training").metrics() for name in ("whole", "killed")]
     assert rows[0] == rows[1]
 

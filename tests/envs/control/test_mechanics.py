@@ -55,5 +55,5 @@ def test_a_motor_between_two_rods_keeps_their_angular_momentum():
 
 
 def test_tolerance_is_one_within_and_a_tenth_at_the_margin():
-    found = tolerance(np.array([-2.0, -1, 0, 1, 1.5, 2]), (-1, 1), 0.5)
-    assert found == pytest.approx([1 / 37, 1, 1, 1, 0.1, 1 / 37])
+    rewards = tolerance(np.array([-2.0, -1, 0, 1, 1.5, 2]), (-1, 1), 0.5)
+    assert rewards == pytest.approx([1 / 37, 1, 1, 1, 0.1, 1 / 37])

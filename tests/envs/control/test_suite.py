@@ -39,11 +39,11 @@ def test_an_episode_follows_from_its_seed_and_its_actions(task, seed, others, pl
 
 
 def test_seeds_next_to_each_other_start_unlike():
-    found = chances(np.arange(-2000, 2000), 3)
-    assert found.min() >= 0 and found.max() < 1
-    alike = np.corrcoef([*found[:, :-1], *found[:, 1:]])  # of draws, and of neighbours
+    uniform = chances(np.arange(-2000, 2000), 3)
+    assert uniform.min() >= 0 and uniform.max() < 1
+    alike = np.corrcoef([*uniform[:, :-1], *uniform[:, 1:]])  # of draws, and of neighbours
     assert np.abs(alike - np.eye(6)).max() < 0.06
-    assert found.mean(1) == pytest.approx([0.5] * 3, abs=0.02)
+    assert uniform.mean(1) == pytest.approx([0.5] * 3, abs=0.02)
 
 
 @EACH
@@ -86,10 +86,10 @@ def test_the_picture_shows_what_is_not_hidden_and_nothing_else(task):
     before = env.observed()
     assert before.dtype == np.uint8 and before.shape == (1, 1, 24, 24) and np.array_equal(before, env.observed())
     for row, (part, kind) in enumerate(env.task.parts.items()):
-        there = env.body.copy()
+        body = env.body.copy()
         env.body[row] += 0.05
         changed = not np.array_equal(env.observed(), before)
-        env.body = there
+        env.body = body
         assert changed == (kind in ("position", "angle", "target") and part not in env.task.hidden), part
 
 

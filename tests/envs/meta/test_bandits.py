@@ -10,8 +10,8 @@ from caudex.envs.meta import trials
 def test_arms_pay_as_often_as_they_are_said_to():
     env = trials.make("bandits", 4000, arms=2, pulls=50)
     env.reset(np.arange(4000), np.ones(4000, bool))
-    paid = sum(env.step(np.ones(4000, int)).rewards for _ in range(50))
+    total = sum(env.step(np.ones(4000, int)).rewards for _ in range(50))
     means = env.family.means[:, 1]
     assert abs(means.mean() - 1 / 2) < 0.015 and abs(means.var() - 1 / 12) < 0.004  # uniform
-    wanted = 50 * means * (1 - means)
-    assert ((paid - 50 * means) ** 2).sum() / wanted.sum() == pytest.approx(1, abs=0.07)  # binomial
+    variance = 50 * means * (1 - means)
+    assert ((total - 50 * means) ** 2).sum() / variance.sum() == pytest.approx(1, abs=0.07)  # binomial

@@ -25,11 +25,11 @@ def follow_ray(walls, eye, direction):
 
 def pixel_by_rays(walls, place, turn, row, column, size):
     """The colour of a pixel, ray by ray; None where they meet more than one wall."""
-    forward, aside = NORTH_EAST_SOUTH_WEST[turn], NORTH_EAST_SOUTH_WEST[(turn + 1) % 4]
+    forward, right = NORTH_EAST_SOUTH_WEST[turn], NORTH_EAST_SOUTH_WEST[(turn + 1) % 4]
     eye = np.array(divmod(place, len(walls))) + 0.5 - BACK * forward
     colours, met = [], set()
     for i in range(SHARP):
-        direction = forward + ((column + (i + 0.5) / SHARP) * 2 / size - 1) * aside
+        direction = forward + ((column + (i + 0.5) / SHARP) * 2 / size - 1) * right
         depth, tile, face = follow_ray(walls, eye, direction)
         met.add((*tile, *face))
         rightwards = NORTH_EAST_SOUTH_WEST[
@@ -52,15 +52,15 @@ def test_the_view_from_inside_is_that_of_rays_followed_step_by_step():
     env, chance = trials.make("mazes", 20), np.random.default_rng(4)
     env.reset(np.arange(20), np.ones(20, bool))
     walls, size, off = env.family.walls, 32, []
-    places = np.array([chance.choice(np.flatnonzero(maze.reshape(-1) == 0)) for maze in walls])
+    positions = np.array([chance.choice(np.flatnonzero(maze.reshape(-1) == 0)) for maze in walls])
     turns, hidden = chance.integers(4, size=20), np.zeros(20, int)  # a ball inside of a wall
-    frames = Camera(11, size).look(walls, places, turns, hidden)
-    assert np.array_equal(frames, Camera(11, size, beforehand=False).look(walls, places, turns, hidden))
+    frames = Camera(11, size).look(walls, positions, turns, hidden)
+    assert np.array_equal(frames, Camera(11, size, beforehand=False).look(walls, positions, turns, hidden))
     for i in range(20):
         for row, column in chance.integers(size, size=(6, 2)):
-            wanted = pixel_by_rays(walls[i], places[i], turns[i], row, column, size)
-            if wanted is not None:
-                off.append(np.abs(frames[i, :, row, column] - wanted).max())
+            expected = pixel_by_rays(walls[i], positions[i], turns[i], row, column, size)
+            if expected is not None:
+                off.append(np.abs(frames[i, :, row, column] - expected).max())
     assert len(off) > 80 and max(off) < 40
     assert np.mean(np.array(off) < 0.51) > 0.95  # a point that lies just on a joint may fall to either side
 

@@ -14,12 +14,12 @@ from caudex.envs.meta.trials import seen
 # mazes
 def plain_search(walls, start, course, target):
     """Steps by the textbook's queue, of one maze."""
-    ways, waiting, before = moves(len(walls)), deque([(start, course)]), {(start, course): 0}
+    directions, waiting, before = moves(len(walls)), deque([(start, course)]), {(start, course): 0}
     while waiting:
         place, turn = waiting.popleft()
         if place == target:
             return before[place, turn]
-        for after in ((place + ways[turn], turn), (place, (turn + 1) % 4), (place, (turn - 1) % 4)):
+        for after in ((place + directions[turn], turn), (place, (turn + 1) % 4), (place, (turn - 1) % 4)):
             if not walls.reshape(-1)[after[0]] and after not in before:
                 before[after] = before[place, turn] + 1
                 waiting.append(after)
@@ -31,11 +31,11 @@ def test_every_room_can_be_reached_and_the_shortest_way_is_the_textbooks(size):
     env = trials.make("mazes", 30, size=size)
     env.reset(np.arange(30), np.ones(30, bool))
     family = env.family
-    wanted = [
+    expected = [
         plain_search(family.walls[i], *(int(part[i]) for part in (family.start, family.course, family.target)))
         for i in range(30)
     ]
-    assert family.shortest().tolist() == wanted
+    assert family.shortest().tolist() == expected
     rooms = family.walls[:, 1::2, 1::2]
     assert (rooms == 0).all() and (family.walls[:, [0, -1]] > 0).all() and (family.walls[:, :, [0, -1]] > 0).all()
     for room in np.argwhere(rooms[0] == 0):
@@ -63,11 +63,11 @@ def test_rewards_of_a_maze():
     family = env.family
     ahead = family.place + family.moves[family.turn]
     wall = family.walls.reshape(200, -1)[np.arange(200), ahead] > 0
-    there = ahead == family.target
+    at_target = ahead == family.target
     before = family.place.copy()
     outcome = env.step(np.zeros(200, int))
-    assert np.allclose(outcome.rewards, -0.04 - 0.001 * wall + there)
-    assert np.array_equal(family.place, np.where(wall | there, before, ahead))  # at the ball it has begun anew
+    assert np.allclose(outcome.rewards, -0.04 - 0.001 * wall + at_target)
+    assert np.array_equal(family.place, np.where(wall | at_target, before, ahead))  # at the ball it has begun anew
     env.reset(np.arange(200), np.ones(200, bool))
     for step in range(1, 251):
         outcome = env.step(np.ones(200, int))

@@ -41,8 +41,8 @@ def test_a_trial_follows_from_its_seed_and_actions_whoever_is_beside_it(name):
     together.reset(np.array([5, 6, 7]), np.ones(3, bool))
     for step in range(4):
         together.step(actions[step])
-    begun = together.reset(np.array([0, 8, 0]), np.array([False, True, False]))
-    assert np.array_equal(begun[1:2], alone.reset(np.array([8]), np.ones(1, bool)))
+    observations = together.reset(np.array([0, 8, 0]), np.array([False, True, False]))
+    assert np.array_equal(observations[1:2], alone.reset(np.array([8]), np.ones(1, bool)))
     for step in range(4, 9):
         both, one = together.step(actions[step]), alone.step(actions[step, 1:2])
         assert np.array_equal(both.observations[1:2], one.observations) and both.rewards[1] == one.rewards[0]

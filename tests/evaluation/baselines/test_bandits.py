@@ -35,9 +35,9 @@ def test_the_optimum_is_exact():
 def test_rules_earn_what_was_published(arms, rows):
     rules = {"thompson": bandits.thompson, "ucb1": bandits.ucb1(0.2)}
     for name, (short, long) in rows.items():
-        found = mean_returns(rules[name], arms, 100)
-        assert_means_agree(found[:, 9], short)
-        assert_means_agree(found[:, 99], long)
+        returns = mean_returns(rules[name], arms, 100)
+        assert_means_agree(returns[:, 9], short)
+        assert_means_agree(returns[:, 99], long)
 
 
 def test_no_rule_beats_the_optimum_and_gittins_comes_near():
@@ -49,17 +49,17 @@ def test_no_rule_beats_the_optimum_and_gittins_comes_near():
         bandits.epsilon_greedy(0.05),
         gittins.gittins(10),
     ):
-        found = mean_returns(rule, 5, 10)[:, -1]
-        assert found.mean() < best + 3 * found.std() / np.sqrt(COUNT)
-    assert found.mean() > 0.97 * best
+        returns = mean_returns(rule, 5, 10)[:, -1]
+        assert returns.mean() < best + 3 * returns.std() / np.sqrt(COUNT)
+    assert returns.mean() > 0.97 * best
     assert (
         mean_returns(gittins.gittins(100), 50, 100)[:, -1].mean() > 85.2
     )  # the paper's, by another way to the indices
 
 
 def test_ties_are_broken_by_chance():
-    found = bandits.highest(np.array([[1.0, 3.0, 3.0, 2.0]] * 2000), np.random.default_rng(0))
-    assert set(found) == {1, 2} and 900 < (found == 1).sum() < 1100
+    choices = bandits.highest(np.array([[1.0, 3.0, 3.0, 2.0]] * 2000), np.random.default_rng(0))
+    assert set(choices) == {1, 2} and 900 < (choices == 1).sum() < 1100
 
 
 def test_a_puller_forgets_where_a_trial_begins():

@@ -12,8 +12,8 @@ def test_gittins_indices_worked_out_by_hand():
     assert fresh[1] == pytest.approx(1 / 2, abs=1e-4)
     assert fresh[2] == pytest.approx((1 / 2 + 1 / 2 * 2 / 3) / (1 + 1 / 2), abs=1e-4)  # pull again after a success only
     assert (np.diff(fresh[1:]) > 0).all()  # the more pulls are left, the more there is to learn for
-    paid, failed = table[starts[5] + 2] / 65535, table[starts[5] + 1] / 65535
-    assert 2 / 3 < paid < 1 and 1 / 3 < failed < 1 / 2 < fresh[5] < paid
+    after_reward, failed = table[starts[5] + 2] / 65535, table[starts[5] + 1] / 65535
+    assert 2 / 3 < after_reward < 1 and 1 / 3 < failed < 1 / 2 < fresh[5] < after_reward
 
 
 def test_long_tables_of_indices_are_kept(tmp_path, monkeypatch):
@@ -21,7 +21,7 @@ def test_long_tables_of_indices_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(gittins, "LONG", 20)
     gittins.indices.cache_clear()
     first = gittins.indices(20)[0]
-    (kept,) = (tmp_path / "gittins").iterdir()
+    (file,) = (tmp_path / "gittins").iterdir()
     monkeypatch.setattr(gittins, "calibrated", None)  # it is not computed again
     gittins.indices.cache_clear()
-    assert np.array_equal(gittins.indices(20)[0], first) and kept.stat().st_size < 1e6
+    assert np.array_equal(gittins.indices(20)[0], first) and file.stat().st_size < 1e6

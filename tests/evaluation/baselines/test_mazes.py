@@ -43,11 +43,11 @@ def test_along_a_wall_one_gets_everywhere_unless_there_is_a_block_to_go_around()
     ring.family.walls[:] = 0
     ring.family.walls[0, [0, -1]] = ring.family.walls[0, :, [0, -1]] = ring.family.walls[0, 5, 5] = 1
     ring.family.place[:], ring.family.turn[:], ring.family.target[:] = 6 * 11 + 4, 0, 11 + 1
-    places, observations = set(), ring.step(np.zeros(1, int)).observations
+    positions, observations = set(), ring.step(np.zeros(1, int)).observations
     for _ in range(100):
         observations = ring.step(walker(observations)).observations
-        places.add(int(ring.family.place[0]))
-    assert len(places) <= 9  # it goes around the block in the middle for ever
+        positions.add(int(ring.family.place[0]))
+    assert len(positions) <= 9  # it goes around the block in the middle for ever
 
 
 def test_a_random_walk_seldom_arrives():

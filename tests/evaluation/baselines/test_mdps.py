@@ -29,45 +29,45 @@ def test_value_iteration_finds_the_best_of_all_plans():
         follows = [sum(transitions[0, state, a, s] * worth(s, left - 1) for s in range(2)) for a in range(2)]
         return max(rewards[0, state, a] + follows[a] for a in range(2))
 
-    found = planned(rewards, transitions, 4).max(-1)[0]
-    assert np.allclose(found, [[worth(state, 4 - h) for state in range(2)] for h in range(4)])
+    values = planned(rewards, transitions, 4).max(-1)[0]
+    assert np.allclose(values, [[worth(state, 4 - h) for state in range(2)] for h in range(4)])
 
 
 def test_ucrl2_takes_the_best_model_within_its_bounds():
     chance, width = np.random.default_rng(1), 0.05
-    seen = random_counts(chance, 3, 4, 2)
-    worth = mdps.ucrl2(width)(seen, 2, chance)
-    best = worth[:, 1].max(-1)
-    log = np.log(2 * 4 * 2 * (1 + seen.visits.sum((1, 2))) / 0.05)
+    counts = random_counts(chance, 3, 4, 2)
+    values = mdps.ucrl2(width)(counts, 2, chance)
+    best = values[:, 1].max(-1)
+    log = np.log(2 * 4 * 2 * (1 + counts.visits.sum((1, 2))) / 0.05)
     for i, state, action in np.ndindex(3, 4, 2):
-        visits, shares = max(seen.visits[i, state, action], 1), seen.shares[i, state, action].astype(float)
+        visits, shares = max(counts.visits[i, state, action], 1), counts.shares[i, state, action].astype(float)
         within = width * np.sqrt(14 * 4 * log[i] / visits)
         # probabilities p, and how far each is from its estimate: maximise best . p
         limits = np.block([[np.eye(4), -np.eye(4)], [-np.eye(4), -np.eye(4)], [np.zeros((1, 4)), np.ones((1, 4))]])
         bounds = np.concatenate([shares, -shares, [within]])
         total = np.concatenate([np.ones(4), np.zeros(4)])[None]
-        found = linprog(np.concatenate([-best[i], np.zeros(4)]), limits, bounds, total, [shares.sum()])
-        reward = seen.means[i, state, action] + width * np.sqrt(7 * log[i] / (2 * visits))
-        assert worth[i, 0, state, action] == pytest.approx(reward - found.fun, abs=1e-4)
+        solution = linprog(np.concatenate([-best[i], np.zeros(4)]), limits, bounds, total, [shares.sum()])
+        reward = counts.means[i, state, action] + width * np.sqrt(7 * log[i] / (2 * visits))
+        assert values[i, 0, state, action] == pytest.approx(reward - solution.fun, abs=1e-4)
 
 
 def test_ways_that_are_not_optimistic_are_greedy():
     chance = np.random.default_rng(2)
-    seen = random_counts(chance, 5, 4, 3)
-    wanted = mdps.greedy(seen, 6, chance)
-    assert np.allclose(mdps.beb(0)(seen, 6, chance), wanted) and np.allclose(
-        mdps.ucrl2(0)(seen, 6, chance), wanted, atol=1e-5
+    counts = random_counts(chance, 5, 4, 3)
+    expected = mdps.greedy(counts, 6, chance)
+    assert np.allclose(mdps.beb(0)(counts, 6, chance), expected) and np.allclose(
+        mdps.ucrl2(0)(counts, 6, chance), expected, atol=1e-5
     )
-    bold = Known(seen.rewards, seen.visits, seen.moves, 0.0)
-    assert np.allclose(mdps.beb(1)(bold, 6, chance), wanted, atol=1e-5)  # 1 / (1 + visits) more is a prior 1 higher
-    draws = [mdps.opsrl(3)(seen, 6, chance) > mdps.psrl(seen, 6, chance) for _ in range(50)]
+    bold = Known(counts.rewards, counts.visits, counts.moves, 0.0)
+    assert np.allclose(mdps.beb(1)(bold, 6, chance), expected, atol=1e-5)  # 1 / (1 + visits) more is a prior 1 higher
+    draws = [mdps.opsrl(3)(counts, 6, chance) > mdps.psrl(counts, 6, chance) for _ in range(50)]
     assert np.mean(draws) > 0.7  # the best of three against one
 
 
 def test_a_posterior_is_that_of_normal_rewards_and_counted_moves():
     visits = np.full((20000, 1, 1), 3, np.float32)
-    seen = Known(np.full_like(visits, 5), visits, np.broadcast_to(np.float32([2, 1]), (20000, 1, 1, 2)), 1.0)
-    rewards, shares = mdps.sampled(seen, np.random.default_rng(3))
+    counts = Known(np.full_like(visits, 5), visits, np.broadcast_to(np.float32([2, 1]), (20000, 1, 1, 2)), 1.0)
+    rewards, shares = mdps.sampled(counts, np.random.default_rng(3))
     assert rewards.mean() == pytest.approx((1 + 5) / 4, abs=0.02) and rewards.std() == pytest.approx(1 / 2, abs=0.01)
     assert shares[..., 0].mean() == pytest.approx(3 / 5, abs=0.01)  # Beta(3, 2)
     assert shares[..., 0].var() == pytest.approx(3 * 2 / (25 * 6), abs=0.002)
@@ -90,11 +90,15 @@ def test_plans_earn_what_was_published_if_rewards_are_thought_to_be_0_beforehand
 
 def test_to_know_the_tasks_or_how_they_are_drawn_is_worth_much():
     env = trials.make("tabular-mdps", 400)
-    ways = {"informed": None, "prior 1": Planner(mdps.greedy, seed=1), "prior 0": Planner(mdps.greedy, prior=0, seed=1)}
+    policies = {
+        "informed": None,
+        "prior 1": Planner(mdps.greedy, seed=1),
+        "prior 0": Planner(mdps.greedy, prior=0, seed=1),
+    }
     env.reset(np.arange(400), np.ones(400, bool))
-    ways["informed"] = Planner(mdps.informed(env.family.means, env.family.transitions))
-    found = {name: play(env, way, np.arange(400)).returns.sum(1) for name, way in ways.items()}
-    assert found["informed"].mean() > 1.3 * found["prior 1"].mean()
-    assert found["prior 1"].mean() > found["prior 0"].mean() + 10
+    policies["informed"] = Planner(mdps.informed(env.family.means, env.family.transitions))
+    returns = {name: play(env, act, np.arange(400)).returns.sum(1) for name, act in policies.items()}
+    assert returns["informed"].mean() > 1.3 * returns["prior 1"].mean()
+    assert returns["prior 1"].mean() > returns["prior 0"].mean() + 10
     best = planned(env.family.means, env.family.transitions, 10)[:, 0, 0].max(-1)
-    assert found["informed"].mean() == pytest.approx(10 * best.mean(), rel=0.01)
+    assert returns["informed"].mean() == pytest.approx(10 * best.mean(), rel=0.01)

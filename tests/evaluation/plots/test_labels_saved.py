@@ -10,19 +10,19 @@ def test_labels_needed_by_hand():
     accuracy = {("supervised", 1): (0.4, 0.6, 0.5), ("supervised", 4): (0.7,) * 3, ("supervised", 0): (0.9,) * 3}
     accuracy |= {("free", 1): (0.55, 0.65, 0.6), ("free", 4): (0.95,) * 3}
     rows = [
-        {"method": method, "labels": count, "draw": draw, "accuracy": right}
+        {"method": method, "labels": count, "draw": seed, "accuracy": right}
         for (method, count), rights in accuracy.items()
-        for draw, right in enumerate(rights)
+        for seed, right in enumerate(rights)
     ]
-    found = {(row["method"], row["labels"]): row for row in summary(rows, most=64)}
-    few = found["free", 1]
+    rows_by_method = {(row["method"], row["labels"]): row for row in summary(rows, most=64)}
+    few = rows_by_method["free", 1]
     # 0.6 lies halfway between 0.5 at one label and 0.7 at four: at two, by logarithms
     assert few["accuracy"] == pytest.approx(0.6) and few["needed"] == pytest.approx(2)
     # gains of 0.15, 0.05 and 0.1: a mean of 0.1, and 4.303 * 0.05 / sqrt(3) on either side
     assert few["gain"] == pytest.approx(0.1) and few["gain_high"] == pytest.approx(
         0.1 + 4.303 * 0.05 / 3**0.5, rel=1e-3
     )
-    assert found["free", 4]["needed"] is None  # better than all labels made supervised
-    assert found["supervised", 64]["gain"] == 0
+    assert rows_by_method["free", 4]["needed"] is None  # better than all labels made supervised
+    assert rows_by_method["supervised", 64]["gain"] == 0
     assert first_reached(0.7, np.array([0.5, 0.7, 0.7]), [1, 4, 16]) == pytest.approx(4)  # not the end of a plateau
     assert first_reached(0.4, np.array([0.5, 0.7]), [1, 4]) is first_reached(0.8, np.array([0.5, 0.7]), [1, 4]) is None

@@ -22,9 +22,9 @@ from caudex.trunks import ResNet
 def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
     system = replace(scaled("dense-heads", "tiny"), steps=4, scenes=40)
     _, run = train(system, tmp_path)
-    found = run.read_json("results")
-    assert set(found) == {"both heads", "a trunk each", "place alone"}
-    assert all(set(each) == {"accuracy", "mean_iou", "relative_error"} for each in found.values())
+    results = run.read_json("results")
+    assert set(results) == {"both heads", "a trunk each", "place alone"}
+    assert all(set(each) == {"accuracy", "mean_iou", "relative_error"} for each in results.values())
     spent = {
         name: run.stage(name).read_json("finished")["flops"] for name in ("both", "segmentation-alone", "depth-alone")
     }
@@ -47,7 +47,7 @@ def test_both_are_learned_on_one_trunk():
 def test_the_command_line_says_what_data_they_need():
     system = replace(scaled("simclr", "tiny"), also=("depth", "segmentation:0.5"))
     spec = {"shape": [3, 16, 16], "classes": []}
-    further = system.further(spec)
-    assert further["segmentation"].weight == 0.5 and further["segmentation"].classes == len(SEGMENTS)
+    signals = system.further(spec)
+    assert signals["segmentation"].weight == 0.5 and signals["segmentation"].classes == len(SEGMENTS)
     with pytest.raises(CaudexError, match="--also depth: it needs scenes whose every pixel is known"):
-        system.feed(further, unlabelled=None)
+        system.feed(signals, unlabelled=None)

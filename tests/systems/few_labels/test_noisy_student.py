@@ -32,31 +32,31 @@ def test_a_claim_also_measures_students_without_noise(tmp_path, monkeypatch):
 
 def test_the_surest_of_each_class_are_kept_and_too_few_are_repeated():
     confidence = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5, 0.95])
-    told = torch.tensor([0, 0, 0, 1, 1, 2])
+    predictions = torch.tensor([0, 0, 0, 1, 1, 2])
     # two of each wanted: class 0 keeps its surest two, class 1 has just two, class 2's only one stands twice
-    assert surest(confidence, told, torch.tensor([2.0, 2.0, 2.0]), 1.0, 0.0).tolist() == [0, 1, 3, 4, 5, 5]
+    assert surest(confidence, predictions, torch.tensor([2.0, 2.0, 2.0]), 1.0, 0.0).tolist() == [0, 1, 3, 4, 5, 5]
 
 
 def test_a_threshold_leaves_out_whom_the_teacher_is_not_sure_of():
-    confidence, told = torch.tensor([0.9, 0.4, 0.8]), torch.tensor([0, 0, 1])
-    assert surest(confidence, told, torch.tensor([2.0, 1.0]), 1.0, 0.5).tolist() == [0, 0, 2]
-    assert surest(confidence, told, None, 1.0, 0.5).tolist() == [0, 2]
-    assert surest(confidence, told, None, 1.0, 0.95).tolist() == []
+    confidence, predictions = torch.tensor([0.9, 0.4, 0.8]), torch.tensor([0, 0, 1])
+    assert surest(confidence, predictions, torch.tensor([2.0, 1.0]), 1.0, 0.5).tolist() == [0, 0, 2]
+    assert surest(confidence, predictions, None, 1.0, 0.5).tolist() == [0, 2]
+    assert surest(confidence, predictions, None, 1.0, 0.95).tolist() == []
 
 
 def test_without_balance_the_surest_share_of_all_is_kept():
-    confidence, told = torch.tensor([0.1, 0.9, 0.5, 0.7]), torch.zeros(4, dtype=torch.long)
-    assert surest(confidence, told, None, 0.5, 0.0).tolist() == [1, 3]
+    confidence, predictions = torch.tensor([0.1, 0.9, 0.5, 0.7]), torch.zeros(4, dtype=torch.long)
+    assert surest(confidence, predictions, None, 0.5, 0.0).tolist() == [1, 3]
 
 
 @given(st.integers(0, 1000))
 def test_alignment_brings_the_class_shares_to_those_wanted(seed):
     generator = torch.Generator().manual_seed(seed)
-    told = (2 * torch.randn(500, 4, generator=generator)).softmax(1)
-    wanted = torch.tensor([0.1, 0.2, 0.3, 0.4])
-    after = aligned(told, wanted, passes=30)
+    probabilities = (2 * torch.randn(500, 4, generator=generator)).softmax(1)
+    shares = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    after = aligned(probabilities, shares, passes=30)
     assert torch.allclose(after.sum(1), torch.ones(500), atol=1e-5)
-    assert torch.allclose(after.mean(0), wanted, atol=0.01)
+    assert torch.allclose(after.mean(0), shares, atol=0.01)
 
 
 def test_the_teacher_labels_clean_pictures_in_eval_mode(tmp_path):

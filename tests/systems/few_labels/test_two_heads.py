@@ -18,8 +18,10 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
     images[rows % 4 < 2, :, :, :4] = 128  # the left half: column
     store = InMemoryImages(images, [str(i) for i in range(200)])
     columns = {"left": ((rows % 4 < 2).long(), ("no", "yes"))}
-    known = ImageSet(store, rows % 2, ("a", "b"), columns)
-    split = Split(known.take(slice(0, 100)), known.take(slice(100, 150)).unlabelled(), known.take(slice(150, 200)))
+    labelled = ImageSet(store, rows % 2, ("a", "b"), columns)
+    split = Split(
+        labelled.take(slice(0, 100)), labelled.take(slice(100, 150)).unlabelled(), labelled.take(slice(150, 200))
+    )
     system = replace(
         scaled("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0
     )

@@ -48,19 +48,21 @@ def test_label_spreading_knows_nothing_far_away_and_says_so_silently():
     points, labels, _, _ = TwoMoons().moons()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        told = spread_labels(points, labels)(torch.tensor([[0.0, 1.0], [1.0, -0.5], [50.0, 50.0], [-1e6, 3.0]]))
-    assert told[0] < 0.5 < told[1] and told[2:].tolist() == [0.5, 0.5]
+        probabilities = spread_labels(points, labels)(
+            torch.tensor([[0.0, 1.0], [1.0, -0.5], [50.0, 50.0], [-1e6, 3.0]])
+        )
+    assert probabilities[0] < 0.5 < probabilities[1] and probabilities[2:].tolist() == [0.5, 0.5]
 
 
 def test_jitter_follows_from_seed_and_number():
-    points, told = torch.randn(10, 2), torch.eye(2).repeat(5, 1)
-    source, again = Jittered(points, told, 0.1, seed=7), Jittered(points, told, 0.1, seed=7)
+    points, probabilities = torch.randn(10, 2), torch.eye(2).repeat(5, 1)
+    source, again = Jittered(points, probabilities, 0.1, seed=7), Jittered(points, probabilities, 0.1, seed=7)
     batches = [next(source) for _ in range(3)]
     again.load_state_dict({"drawn": 2})
     assert torch.equal(next(again).points, batches[2].points) and again.state_dict() == source.state_dict()
-    still = next(Jittered(points, told, 0.0, seed=7))
+    still = next(Jittered(points, probabilities, 0.0, seed=7))
     rows = (still.points[:, None] == points).all(2).float().argmax(1)
-    assert torch.equal(still.points, points[rows]) and torch.equal(still.labels, told[rows])
+    assert torch.equal(still.points, points[rows]) and torch.equal(still.labels, probabilities[rows])
 
 
 def test_bad_settings_get_a_sentence_and_no_folder(tmp_path, capsys):

@@ -46,9 +46,9 @@ def train_rl2(folder, **settings):
 )
 def test_it_learns_to_learn(tmp_path, how):
     agent = train_rl2(tmp_path / "run", **{"gae_lambda": 0.9, "lr": 0.01, "width": 32} | how)
-    earned = agent.play(4000, seed=1).returns.sum(1)
-    assert earned.mean() > 2.5 + 0.5 * (optimum(2, 5) - 2.5)
-    assert optimum(2, 5) > earned.mean() - 4 * earned.std() / 4000**0.5
+    returns = agent.play(4000, seed=1).returns.sum(1)
+    assert returns.mean() > 2.5 + 0.5 * (optimum(2, 5) - 2.5)
+    assert optimum(2, 5) > returns.mean() - 4 * returns.std() / 4000**0.5
 
 
 def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembers():
@@ -57,15 +57,15 @@ def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembe
         torch.manual_seed(0)
         policy = TrustRegion(ActionSpec(count=3), size=0.02, baseline=Recurrent(Identity(5), 8, core))
         learner = Learner(Recurrent(Identity(5), 8, core), {"policy": policy})
-        whole = next(Histories(env, learner, "policy", 40, 1))
-        own = [weight.clone() for weight in policy.baseline.parameters()]
-        figures = policy.improve(learner.trunk, whole)
+        histories = next(Histories(env, learner, "policy", 40, 1))
+        before_baseline = [weight.clone() for weight in policy.baseline.parameters()]
+        figures = policy.improve(learner.trunk, histories)
         assert 0.002 < figures["kl"] <= 0.02 and figures["gain"] > 0
-        assert all(map(torch.equal, own, policy.baseline.parameters()))
+        assert all(map(torch.equal, before_baseline, policy.baseline.parameters()))
         before = [weight.clone() for weight in learner.trunk.parameters()]
-        learner.step({"policy": whole})  # of the value alone
+        learner.step({"policy": histories})  # of the value alone
         assert all(map(torch.equal, before, learner.trunk.parameters()))
-        assert not any(map(torch.equal, own, policy.baseline.parameters()))
+        assert not any(map(torch.equal, before_baseline, policy.baseline.parameters()))
 
 
 def test_a_separate_baseline_is_what_the_value_is_told_from():
@@ -88,8 +88,8 @@ def test_what_comes_of_an_action_is_learned_as_far_as_it_can_be():
     trunk = Recurrent(Observed((3,), 4), 16)
     learner = Learner(trunk, {"policy": ClippedPolicy(ActionSpec(count=2)), **signals}, partial(Adam, lr=0.01))
     batch = next(Histories(env, learner, "policy", 100, 1))
-    shown, goes_on = batch.next_shown((3,))
-    assert torch.equal(shown.sum(1), torch.ones(100 * 7)) and int(goes_on.sum()) == 100 * 7
+    shown, valid = batch.next_shown((3,))
+    assert torch.equal(shown.sum(1), torch.ones(100 * 7)) and int(valid.sum()) == 100 * 7
     assert torch.equal(shown.view(100, 7, 3)[:, 1::2, 0], torch.ones(100, 3))  # each episode begins in state 0
     for true in (shown, batch.rewards):
         torch.testing.assert_close(over_variance(true.mean(0), true), torch.tensor(1.0))
@@ -102,12 +102,14 @@ def test_pictures_are_foretold_in_parts():
     _, signal = signal_from_spec("next-observation", EnvSpec("mazes", (3, 28, 28), ActionSpec(3)))
     shown = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
     shown[1, 0, :14] = 255  # the upper half is red
-    told = signal.target(shown).view(2, 3, 8, 8)
-    assert not told[0].any() and not told[1, 1:].any() and (told[1, 0, :4] == 1).all() and not told[1, 0, 4:].any()
+    target = signal.target(shown).view(2, 3, 8, 8)
+    assert (
+        not target[0].any() and not target[1, 1:].any() and (target[1, 0, :4] == 1).all() and not target[1, 0, 4:].any()
+    )
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatch):
-    whole = train_rl2(tmp_path / "whole", total_steps=20_000)
+    uninterrupted = train_rl2(tmp_path / "whole", total_steps=20_000)
 
     class Stopped(Exception):
         pass
@@ -124,7 +126,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatc
         patched.setattr(Histories, "collect", stops)
         train_rl2(tmp_path / "stopped", total_steps=20_000)
     resumed = train_rl2(tmp_path / "stopped", total_steps=20_000)
-    for name, weight in whole.state_dict().items():
+    for name, weight in uninterrupted.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name
 
 
@@ -157,8 +159,8 @@ def test_who_does_not_find_the_ball_again_is_told_and_shown(tmp_path, monkeypatc
     monkeypatch.setattr(rl2, "TESTED", 8)
     run, size = tmp_path / "run", ("--tasks", "8", "--batch", "8", "--total-steps", "500", "--width", "8")
     run_cli("train", "rl2", "--env", "mazes", "--view", "above", *size, "--threads", "1", "--run", run)
-    said = " ".join(run_cli("meta-test", run, "--tasks", "10", "--episodes", "3").out.split())
-    assert "of 10 new mazes the agent did not learn where the ball is" in said
+    printed = " ".join(run_cli("meta-test", run, "--tasks", "10", "--episodes", "3").out.split())
+    assert "of 10 new mazes the agent did not learn where the ball is" in printed
     assert (run / "figures" / "mazes-episodes-3.png").exists()
 
 

@@ -11,9 +11,9 @@ from caudex.core.system import load, scaled
 def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
     system = replace(scaled("next-frame", "tiny"), steps=60)
     _, run = train(system, tmp_path)
-    found = run.read_json("results")["next frame"]
-    assert found["ratio"] < 0.95
-    assert found["ratio"] == pytest.approx(found["squared error"] / found["of a copy"])
+    results = run.read_json("results")["next frame"]
+    assert results["ratio"] < 0.95
+    assert results["ratio"] == pytest.approx(results["squared error"] / results["of a copy"])
     assert (run.path / "figures" / "next-frames.png").exists()
     assert load(tmp_path).trunk.width == 32
     assert not system.warn(run.read_json("results"))

@@ -25,8 +25,8 @@ def test_every_system_trains_shows_and_loads_again(name, coloured_shapes, tmp_pa
     results = run.read_json("results")
     assert {"linear probe", "random trunk", "20 neighbours", "best layer", "spectrum"} <= set(results)
     assert system.result_rows(results) and not [word for word in system.warn(results) if "measured" in word]
-    drawn = {file.stem for file in (run.path / "figures").iterdir()}
-    assert {"nearest", "map"} <= drawn and ("made" in drawn) == (name not in ("simclr", "moco"))
+    figures = {file.stem for file in (run.path / "figures").iterdir()}
+    assert {"nearest", "map"} <= figures and ("made" in figures) == (name not in ("simclr", "moco"))
     again = load(run.path)
     images = data.load_images(coloured_shapes).test.fetch(slice(0, 5))
     torch.testing.assert_close(again(images), model.eval()(images))
@@ -58,14 +58,14 @@ def test_one_picture_is_nothing_to_learn_from(tmp_path):
 
 def test_contrast_learns_digits_without_their_labels(tmp_path):
     _, run = train(replace(scaled("simclr", "tiny"), steps=60), tmp_path)
-    found = run.read_json("results")
-    assert found["linear probe"]["accuracy"] > found["random trunk"]["accuracy"] + 0.05
-    assert found["20 neighbours"]["accuracy"] > 0.9
-    assert found["spectrum"]["effective rank"] > 4
+    results = run.read_json("results")
+    assert results["linear probe"]["accuracy"] > results["random trunk"]["accuracy"] + 0.05
+    assert results["20 neighbours"]["accuracy"] > 0.9
+    assert results["spectrum"]["effective rank"] > 4
     rows = run.stage("pretraining").metrics()
     assert {"evaluation/20 neighbours", "evaluation/effective rank"} <= set().union(*rows)
-    about = run.stage("pretraining").read_json("about")
-    assert about["chance_loss"]["contrast"] == pytest.approx(np.log(63))  # two views of 32 images
+    description = run.stage("pretraining").read_json("about")
+    assert description["chance_loss"]["contrast"] == pytest.approx(np.log(63))  # two views of 32 images
 
 
 def test_looking_at_a_training_does_not_move_it(coloured_shapes, tmp_path, monkeypatch):
@@ -235,9 +235,9 @@ def test_spec_of_unlabelled_pictures_name_no_class(tmp_path):
 
 
 def test_what_was_held_out_before_is_the_test_again(coloured_shapes, simclr_run):
-    here = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, seed=5))
+    split = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, seed=5))
     before = data.load_images(coloured_shapes, seed=0)
-    assert here.test.hashes() == before.test.hashes()
+    assert split.test.hashes() == before.test.hashes()
     other = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured_shapes, seed=5))
     assert other.test.hashes() != before.test.hashes()
 

@@ -91,8 +91,8 @@ def paper_gradients(learner, runner) -> tuple:
         steps.append((policy.log_prob(action), policy.entropy(), value, step_result.rewards.item()))
     result = signal.value(learner.trunk(torch.from_numpy(runner.observations)).pooled).detach()
     loss = 0
-    for log_prob, entropy, value, paid in reversed(steps):
-        result = paid + GAMMA * result
+    for log_prob, entropy, value, reward in reversed(steps):
+        result = reward + GAMMA * result
         loss = loss - log_prob * (result - value.detach()) - 0.01 * entropy + 0.5 * (result - value) ** 2
     return torch.autograd.grad(loss / STEPS, list(learner.parameters()))
 
@@ -104,12 +104,12 @@ def test_actors_tell_the_gradient_of_the_paper_at_the_weights_of_now():
         torch.manual_seed(derive_seed(7, "actor", 0, 0))
         for given in range(3):
             expected = paper_gradients(learner, source.runner)
-            found = next(actors)
-            for one, other in zip(found.parts, expected, strict=True):
+            gradients = next(actors)
+            for one, other in zip(gradients.parts, expected, strict=True):
                 torch.testing.assert_close(one, other)
             assert learner.trunk.count.item() == approx(STEPS * (given + 1), rel=1e-3)  # told what the actor saw
-            assert found.flops > 0
-            step(learner, {"policy": found})
+            assert gradients.flops > 0
+            step(learner, {"policy": gradients})
     assert actors.samples_seen == 3 * STEPS
     assert not multiprocessing.active_children()
 
@@ -143,14 +143,14 @@ def train_a3c(folder, save_seconds=30.0, **settings):
 
 def test_the_synchronous_form_learns():
     _, run = train_a3c("run", asynchronous=False, total_steps=16_000)
-    found = run.read_json("results")
-    assert found["policy"]["return"] > 100 > 50 > found["random"]["return"]
+    results = run.read_json("results")
+    assert results["policy"]["return"] > 100 > 50 > results["random"]["return"]
     assert run.stage("training").read_json("about")["resumes"] == "bit for bit"
 
 
 def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, monkeypatch):
     settings = {"asynchronous": False, "total_steps": 500, "num_envs": 2}
-    whole, _ = train_a3c("whole", **settings)
+    uninterrupted, _ = train_a3c("whole", **settings)
     loss, calls = ActorCritic.loss, []
 
     def dies(self, trunk, batch):
@@ -165,7 +165,7 @@ def test_the_synchronous_form_ends_alike_whether_it_was_killed_or_not(tmp_path, 
             train_a3c("cut", 0.0, **settings)
     cut, _ = train_a3c("cut", **settings)
     assert len(calls) == 50 + 2  # it went on where it was
-    for name, weight in whole.state_dict().items():
+    for name, weight in uninterrupted.state_dict().items():
         assert torch.equal(weight, cut.state_dict()[name]), name
     rows = [(tmp_path / name / "stages/training/metrics.jsonl").read_text() for name in ("whole", "cut")]
     assert rows[0] == rows[1]
@@ -185,8 +185,8 @@ def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
         train_a3c("run", 0.0, **settings)
     assert not multiprocessing.active_children()
     _, run = train_a3c("run", **settings)
-    found, training = run.read_json("results"), run.stage("training")
-    assert found["policy"]["return"] > 70 > 50 > found["random"]["return"]
+    results, training = run.read_json("results"), run.stage("training")
+    assert results["policy"]["return"] > 70 > 50 > results["random"]["return"]
     last = training.metrics()[-1]
     assert len(calls) == 1 + 24_000 / 40 and last["samples"] == 24_000  # 19 steps stood in the checkpoint
     assert last["actors/behind"] > 0 and last["flops"] > 0
@@ -248,8 +248,8 @@ def test_an_actor_that_fails_stops_the_run_in_a_sentence(how, said, tmp_path):
     name = f"burning_{how[:2]}"
     (tmp_path / f"{name}.py").write_text(FAILING_ENV.replace("HOW", how))
     words = ("train", "a3c", "--env", f"{name}:Burning-v0", *TINY, "--horizon", "5", "--save-seconds", "0")
-    found = invoke(*words, "--run", tmp_path / "run")
-    assert found.code == 2 and said in found.err and found.err.count("\n") == 1
+    output = invoke(*words, "--run", tmp_path / "run")
+    assert output.code == 2 and said in output.err and output.err.count("\n") == 1
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
     assert not multiprocessing.active_children()
 
@@ -264,9 +264,9 @@ def test_no_actor_outlives_the_process_that_it_acts_for(how):
     assert main.stdout.readline() == "going\n"
     assert len(marked_processes(mark)) >= 4  # with the process that actors are forked from
     os.killpg(main.pid, how) if how == signal.SIGINT else main.send_signal(how)  # Ctrl-C reaches all in the foreground
-    said = main.communicate(timeout=100)[1]
+    stderr = main.communicate(timeout=100)[1]
     assert main.returncode == -how
-    assert said.count("Traceback") == (how == signal.SIGINT)  # its own
+    assert stderr.count("Traceback") == (how == signal.SIGINT)  # its own
     until = time.monotonic() + 10
     while marked_processes(mark) and time.monotonic() < until:
         time.sleep(0.05)

@@ -37,15 +37,15 @@ def test_a_point_learns_to_stay_in_the_middle(kind):
     signal = learner.signals["policy"]
 
     def earned(choose):
-        there = EnvRunner(Line(20, scale=5.0), 1)
-        while len(there.ended) < 20:
-            there.step(choose(there.observations))
-        return np.mean([total for _, total, _ in there.ended])
+        scaled_runner = EnvRunner(Line(20, scale=5.0), 1)
+        while len(scaled_runner.ended) < 20:
+            scaled_runner.step(choose(scaled_runner.observations))
+        return np.mean([total for _, total, _ in scaled_runner.ended])
 
     with torch.no_grad():
-        own = earned(lambda seen: signal.act(learner.trunk, torch.from_numpy(seen)).numpy())
+        learned_return = earned(lambda seen: signal.act(learner.trunk, torch.from_numpy(seen)).numpy())
     chance = earned(lambda seen: signal.random_actions(len(seen)).numpy())
-    assert own > -6  # from 1 away on average, in steps of a half
+    assert learned_return > -6  # from 1 away on average, in steps of a half
     assert chance < -20
 
 
@@ -67,8 +67,8 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
         return system(**settings, seed=7).train(run), run
 
     monkeypatch.setattr("caudex.systems.reward.shared.EPISODES", 1)
-    whole, _ = trained("whole")
-    kind = type(whole.signals["policy"])
+    uninterrupted, _ = trained("whole")
+    kind = type(uninterrupted.signals["policy"])
     loss, calls = kind.loss, []
 
     def dies(self, trunk, batch):
@@ -84,7 +84,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
     halves, run = trained("cut")
     assert list((run.path / "stages/training/replay").glob("*.safetensors"))
     assert len(calls) < 120 + 80 + 233  # it did not begin anew
-    for name, weight in whole.state_dict().items():
+    for name, weight in uninterrupted.state_dict().items():
         assert torch.equal(weight, halves.state_dict()[name]), name
     rows = [(tmp_path / name / "stages/training/metrics.jsonl").read_text() for name in ("whole", "cut")]
     assert rows[0] == rows[1]
@@ -92,11 +92,15 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
 
 @pytest.mark.parametrize("name", ["sac", "ddpg"])
 def test_a_world_of_a_few_actions_is_refused_in_one_sentence(name, tmp_path):
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end:
+    stderr = io.StringIO()
+    with (
+        contextlib.redirect_stderr(stderr),
+        contextlib.redirect_stdout(io.StringIO()),
+        pytest.raises(SystemExit) as end,
+    ):
         cli.main(["train", name, "--env", "CartPole-v1", "--run", str(tmp_path / "run")])
     assert end.value.code
-    assert said.getvalue().strip() == (
+    assert stderr.getvalue().strip() == (
         f"caudex: CartPole-v1 is acted in by choosing among 2 actions, {name} acts with numbers; take dqn or ppo."
     )
 

@@ -91,8 +91,8 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
 )  # fmt: skip
 def test_a_world_that_breaks_stops_the_run_and_leaves_its_checkpoint(how, said, tmp_path):
     words = ("train", "ppo", "--env", f"Broken-{how}-v0", *TINY, "--horizon", "16", "--batch", "16", "--num-envs", "2")
-    found = invoke(*words, "--save-seconds", "0", "--run", tmp_path / "run")
-    assert found.code == 2 and said in found.err and "Traceback" not in found.err
+    output = invoke(*words, "--save-seconds", "0", "--run", tmp_path / "run")
+    assert output.code == 2 and said in output.err and "Traceback" not in output.err
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
 
 

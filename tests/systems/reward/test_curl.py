@@ -38,7 +38,7 @@ def test_one_pass_has_the_gradient_of_separate_passes():
         learner = make_curl()
         torch.manual_seed(1)
         if together:
-            losses = [said.loss for said in learner(dict.fromkeys(learner.signals, batch)).values()]
+            losses = [output.loss for output in learner(dict.fromkeys(learner.signals, batch)).values()]
         else:
             losses = [signal.loss(learner.trunk, batch).loss for signal in learner.signals.values()]
         sum(losses).backward()

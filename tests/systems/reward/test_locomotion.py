@@ -48,8 +48,8 @@ class Track(Env):
 
 def test_an_episode_is_told_as_it_ended_not_as_the_next_began(monkeypatch):
     monkeypatch.setattr(envs, "make", lambda name, count: Track(count))
-    found = acted("track", lambda seen: np.zeros(len(seen), np.int64), 20, seed=0)
-    assert set(found) == {Episode(0.0, 3, True, 3.0), Episode(0.0, 5, False, 5.0)}
+    episodes = acted("track", lambda seen: np.zeros(len(seen), np.int64), 20, seed=0)
+    assert set(episodes) == {Episode(0.0, 3, True, 3.0), Episode(0.0, 5, False, 5.0)}
 
 
 def test_a_body_tells_how_far_it_is_and_the_camera_goes_along():
@@ -77,7 +77,7 @@ def test_five_stages_are_kept_shown_and_told(tmp_path):
         untrained = Agent(TINY.learner(run.read_spec(EnvSpec)), run.read_spec(EnvSpec)).state_dict()
     first, last = (load_file(run.path / f"policies/{share}.safetensors") for share in "01")
     assert all(torch.equal(first[name], untrained[name]) for name in first)
-    assert all(torch.equal(last[name], kept) for name, kept in load(tmp_path).state_dict().items())
+    assert all(torch.equal(last[name], weight) for name, weight in load(tmp_path).state_dict().items())
     assert not torch.equal(first["signals.policy.policy.body.0.weight"], last["signals.policy.policy.body.0.weight"])
     sheet = np.asarray(Image.open(run.path / "figures" / "stages.png").convert("RGB")).astype(int)
     assert sheet.shape == (56 + 5 * (180 + 34), 250 + 8 * 186 + 6, 3)
@@ -98,9 +98,9 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
         raise CaudexError("there is no screen.")
 
     monkeypatch.setattr(Agent, "moments", blind)
-    _, whole = train(TINY, tmp_path / "whole")
-    assert not (whole.path / "figures" / "stages.png").exists()
-    drawn = Rollouts.__next__
+    _, uninterrupted = train(TINY, tmp_path / "whole")
+    assert not (uninterrupted.path / "figures" / "stages.png").exists()
+    next_batch = Rollouts.__next__
     for last in (
         13,
         9,
@@ -110,19 +110,19 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
             self.count = getattr(self, "count", 0) + 1
             if self.count > last:
                 raise KeyboardInterrupt
-            return drawn(self)
+            return next_batch(self)
 
         monkeypatch.setattr(Rollouts, "__next__", dies)
         run = quiet_run(tmp_path / "killed", TINY.seed)
         run.hardware = Hardware(device="cpu", save_seconds=0)
         with pytest.raises(KeyboardInterrupt):
             TINY.train(run)
-    monkeypatch.setattr(Rollouts, "__next__", drawn)
-    _, found = train(TINY, tmp_path / "killed")
-    assert found.read_json("results") == whole.read_json("results")
-    assert found.stage("training").metrics() == whole.stage("training").metrics()
-    for file in whole.path.glob("policies/*"):
-        assert (found.path / "policies" / file.name).read_bytes() == file.read_bytes()
+    monkeypatch.setattr(Rollouts, "__next__", next_batch)
+    _, resumed = train(TINY, tmp_path / "killed")
+    assert resumed.read_json("results") == uninterrupted.read_json("results")
+    assert resumed.stage("training").metrics() == uninterrupted.stage("training").metrics()
+    for file in uninterrupted.path.glob("policies/*"):
+        assert (resumed.path / "policies" / file.name).read_bytes() == file.read_bytes()
 
 
 def test_a_world_without_metres_is_refused(tmp_path, monkeypatch):

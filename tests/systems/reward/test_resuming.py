@@ -43,22 +43,22 @@ def killable_training(kind, folder):
 
 @pytest.mark.parametrize("kind", ["ppo", "dqn"])
 def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
-    learner, sources, further = killable_training(kind, tmp_path / "whole")
-    whole = fit(learner, sources, **further).state_dict()
+    learner, sources, fit_settings = killable_training(kind, tmp_path / "whole")
+    uninterrupted = fit(learner, sources, **fit_settings).state_dict()
     for last in (21, 17):
-        learner, sources, further = killable_training(kind, tmp_path / "killed")
+        learner, sources, fit_settings = killable_training(kind, tmp_path / "killed")
         with pytest.raises(Killed):
-            fit(learner, sources, **further, step=kill_after(last))
-    learner, sources, further = killable_training(kind, tmp_path / "killed")
-    found = fit(learner, sources, **further).state_dict()
-    assert all(torch.equal(whole[name], found[name]) for name in whole)
+            fit(learner, sources, **fit_settings, step=kill_after(last))
+    learner, sources, fit_settings = killable_training(kind, tmp_path / "killed")
+    resumed = fit(learner, sources, **fit_settings).state_dict()
+    assert all(torch.equal(uninterrupted[name], resumed[name]) for name in uninterrupted)
     rows = [Run(tmp_path / name / "stages" / "training").metrics() for name in ("whole", "killed")]
     assert rows[0] == rows[1] and "episodes/return" in rows[0][-1]
 
 
 def test_a_budget_of_experience_leaves_no_rollout_unused(tmp_path):
-    learner, sources, further = killable_training("ppo", tmp_path)
-    fit(learner, sources, **further)
+    learner, sources, fit_settings = killable_training("ppo", tmp_path)
+    fit(learner, sources, **fit_settings)
     rollouts, passes, batches = 512 // 64, 2, 64 // 16
     run = Run(tmp_path / "stages" / "training")
     assert run.read_json("finished")["step"] == rollouts * passes * batches

@@ -16,9 +16,9 @@ from caudex.evaluation.plots.labels_saved import summary, told
 
 def test_two_draws_have_no_interval(tmp_path):
     rows = [
-        {"method": method, "labels": 0, "draw": draw, "accuracy": right}
+        {"method": method, "labels": 0, "draw": seed, "accuracy": right}
         for method, rights in {"supervised": (0.5, 0.6), "free": (0.8, 0.9)}.items()
-        for draw, right in enumerate(rights)
+        for seed, right in enumerate(rights)
     ]
     _, free = summary(rows, most=10)
     assert (free["low"], free["high"], free["gain_low"], free["gain_high"]) == (None,) * 4

@@ -28,6 +28,6 @@ def test_a_probe_tells_layers_and_labels(simclr_run, coloured_shapes, tmp_path):
 
 def test_features_of_frozen_layers_do_not_depend_on_the_batch(simclr_run, coloured_shapes):
     trunk, images = load(simclr_run).trunk, data.load_images(coloured_shapes).test
-    whole, parts = features(trunk, images), features(trunk, images, batch=7)
-    for layer, made in whole.items():
-        torch.testing.assert_close(made, parts[layer])
+    all_features, parts = features(trunk, images), features(trunk, images, batch=7)
+    for layer, layer_features in all_features.items():
+        torch.testing.assert_close(layer_features, parts[layer])

@@ -18,11 +18,13 @@ from caudex import load
 def test_it_learns_the_language_and_goes_on_with_it(gpt_run):
     results = json.loads((gpt_run / "results.json").read_text())
     assert results["model"]["nats a token"] < 0.35 * results["frequencies"]["nats a token"]
-    told = {
+    continuations = {
         name: run_cli("generate", gpt_run, f"The {name} sat on", "--temperature", "0", "--max-tokens", "12").out
         for name in ANIMALS
     }
-    assert sum(told[name].startswith(f"The {name} sat on the {end}.") for name, end in ANIMALS.items()) >= 5, told
+    assert sum(continuations[name].startswith(f"The {name} sat on the {end}.") for name, end in ANIMALS.items()) >= 5, (
+        continuations
+    )
     report = (gpt_run / "report.html").read_text()
     assert "Samples, as they came" in report
     assert (gpt_run / "samples.txt").read_text().count("|") == 4
@@ -39,7 +41,7 @@ def test_the_same_seed_says_the_same_and_several_texts_differ(gpt_run):
 def test_a_memory_changes_no_word_and_what_no_longer_fits_is_forgotten(gpt_run):
     model = load(gpt_run)
     start = model.tokenizer.encode("The cat sat on the")
-    told = "".join(part for (part,) in model.generate("The cat sat on the", 15, temperature=0))
+    generated = "".join(part for (part,) in model.generate("The cat sat on the", 15, temperature=0))
     text = list(start)
     with torch.no_grad():
         for _ in range(15):
@@ -47,7 +49,7 @@ def test_a_memory_changes_no_word_and_what_no_longer_fits_is_forgotten(gpt_run):
             text.append(
                 model.signals["next-token"].logits(model.trunk, layers)[:, : model.tokenizer.vocab_size].argmax().item()
             )
-    assert model.tokenizer.decode(text, skip_special_tokens=True) == "The cat sat on the" + told
+    assert model.tokenizer.decode(text, skip_special_tokens=True) == "The cat sat on the" + generated
     long = run_cli("generate", gpt_run, "The cat sat on", "--temperature", "0", "--max-tokens", "80")
     assert long.out.count("sat") > 6
     much = invoke("generate", gpt_run, story(0), "--max-tokens", "3")
@@ -57,17 +59,17 @@ def test_a_memory_changes_no_word_and_what_no_longer_fits_is_forgotten(gpt_run):
 def test_likelihoods_are_sums_of_each_tokens_own(gpt_run):
     model = load(gpt_run)
     pairs = [("The cat", " sat on the mat."), ("", "The dog sat"), ("The fox sat on the", " box")]
-    told, counts = model.likelihoods(pairs, batch=2)
-    for (given_, behind), said, count in zip(pairs, told, counts):
-        before, whole = (
+    likelihoods, counts = model.likelihoods(pairs, batch=2)
+    for (given_, behind), likelihood, count in zip(pairs, likelihoods, counts):
+        before, full_tokens = (
             [model.tokenizer.eos_token_id, *model.tokenizer.encode(text)] for text in (given_, given_ + behind)
         )
         with torch.no_grad():
-            layers = model.trunk(torch.tensor([whole[:-1]])).layers["tokens"][0]
+            layers = model.trunk(torch.tensor([full_tokens[:-1]])).layers["tokens"][0]
             logs = model.signals["next-token"].logits(model.trunk, layers).log_softmax(-1)
-        each = [logs[i, token].item() for i, token in enumerate(whole[1:])]
-        assert count == len(whole) - len(before)
-        assert said.item() == pytest.approx(sum(each[len(before) - 1 :]), abs=1e-4)
+        each = [logs[i, token].item() for i, token in enumerate(full_tokens[1:])]
+        assert count == len(full_tokens) - len(before)
+        assert likelihood.item() == pytest.approx(sum(each[len(before) - 1 :]), abs=1e-4)
 
 
 def test_the_seed_of_a_killed_training_gives_the_same_weights(gpt_run, stories_folder, tmp_path):

@@ -9,8 +9,8 @@ from caudex.models.prompting import Schema, answer, sentiment, winograd
 def test_a_pronoun_is_whom_the_model_expects(gpt_run):
     model = load(gpt_run)
     schemas = [Schema("_ sat on the log.", ("the cat", "the dog")), Schema("_ sat on the mat.", ("the cat", "the dog"))]
-    assert [told.partial for told in winograd(model, schemas)] == [1, 0]
-    assert [told.full for told in winograd(model, schemas)] == [1, 0]
+    assert [scores.partial for scores in winograd(model, schemas)] == [1, 0]
+    assert [scores.full for scores in winograd(model, schemas)] == [1, 0]
 
 
 def test_answers_and_sentiments_are_figures_even_where_the_model_knows_nothing(gpt_run):
@@ -18,8 +18,8 @@ def test_answers_and_sentiments_are_figures_even_where_the_model_knows_nothing(g
     shares, shots = sentiment(model, ["Good.", "Bad, very bad."], 4)
     assert shots == 0  # a context of 40 tokens holds none
     assert ((shares > 0) & (shares < 1)).all()
-    said, sure = answer(model, "Who?", 5)
-    assert 0 <= sure <= 1 and "\n" not in said
+    answered, sure = answer(model, "Who?", 5)
+    assert 0 <= sure <= 1 and "\n" not in answered
 
 
 def test_asking_from_files_tells_how_many_are_right(gpt_run, tmp_path):

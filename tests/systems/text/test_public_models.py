@@ -20,26 +20,26 @@ def write_public_model(stories_folder: Path, size: int) -> Path:
 
 def test_a_public_model_is_imported_generates_as_there_and_is_exported(gpt_run, tmp_path):
     run_cli("export", gpt_run, "--to", tmp_path / "ours")
-    there, own = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours").eval(), load(gpt_run)
-    prompt = torch.tensor([own.tokenizer.encode("The cat sat")])
+    published, model_ = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours").eval(), load(gpt_run)
+    prompt = torch.tensor([model_.tokenizer.encode("The cat sat")])
     assert (
         transformers.AutoTokenizer.from_pretrained(tmp_path / "ours")("The cat sat")["input_ids"] == prompt[0].tolist()
     )
     with torch.no_grad():
-        logits = own.signals["next-token"].logits(own.trunk, own.trunk(prompt).layers["tokens"])
-        torch.testing.assert_close(there(prompt).logits, logits, atol=1e-4, rtol=0)
-    there.save_pretrained(tmp_path / "theirs")
-    own.tokenizer.save(tmp_path / "theirs")
+        logits = model_.signals["next-token"].logits(model_.trunk, model_.trunk(prompt).layers["tokens"])
+        torch.testing.assert_close(published(prompt).logits, logits, atol=1e-4, rtol=0)
+    published.save_pretrained(tmp_path / "theirs")
+    model_.tokenizer.save(tmp_path / "theirs")
     model = load(run_cli("import", tmp_path / "theirs", "--run", tmp_path / "run").run)
-    said = there.generate(prompt, max_new_tokens=20, do_sample=False, pad_token_id=0)[0].tolist()
-    told = "".join(part for (part,) in model.generate("The cat sat", 20, temperature=0))
-    assert own.tokenizer.decode(said, skip_special_tokens=True).startswith("The cat sat" + told)
-    assert len(told) > 20
+    expected = published.generate(prompt, max_new_tokens=20, do_sample=False, pad_token_id=0)[0].tolist()
+    generated = "".join(part for (part,) in model.generate("The cat sat", 20, temperature=0))
+    assert model_.tokenizer.decode(expected, skip_special_tokens=True).startswith("The cat sat" + generated)
+    assert len(generated) > 20
 
 
 def test_what_cannot_be_imported_is_told_in_a_sentence(gpt_run, tmp_path):
     assert_refused("import", tmp_path / "nothing", because="is no folder")
-    for size, said in [
+    for size, message in [
         (90, "it is the tokenizer of another model"),
         (500, "is pickled, and a pickle can hold code; with --convert"),
     ]:
@@ -47,4 +47,4 @@ def test_what_cannot_be_imported_is_told_in_a_sentence(gpt_run, tmp_path):
         load(gpt_run).tokenizer.save(theirs)
         if size == 500:
             (theirs / "model.safetensors").rename(theirs / "pytorch_model.bin")
-        assert_refused("import", theirs, because=said)
+        assert_refused("import", theirs, because=message)

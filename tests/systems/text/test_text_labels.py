@@ -18,8 +18,8 @@ def test_classes_of_texts_are_learned_beside_words_counted(gpt_run, stories_fold
     assert {"from scratch", "words counted"} <= results.keys()
     assert (output.run / "figures" / "word-by-word.png").exists()
     model = load(output.run)
-    told = model.predict(["The cat sat on the mat again, number 7.", "The fox sat on the box again, number 7."])
-    assert [name for name, _ in told] == ["round", "square"]
+    predictions = model.predict(["The cat sat on the mat again, number 7.", "The fox sat on the box again, number 7."])
+    assert [name for name, _ in predictions] == ["round", "square"]
     assert_refused("train", "text-labels", *words, "--from", output.run.parent, because="is not a run folder")
     assert_refused("claim", "text-labels", *words, because="--from is missing")
     assert_refused("train", "text-labels", *words[:4], "--label", "mod", because="has no column 'mod'")
