@@ -92,16 +92,16 @@ def test_a_loss_that_is_no_number_names_its_step(monkeypatch):
     steps, loss = iter(range(100)), Labels.loss
 
     def broken(self, trunk, batch):
-        said = loss(self, trunk, batch)
-        return said._replace(loss=said.loss * float("nan")) if next(steps) == 19 else said
+        output = loss(self, trunk, batch)
+        return output._replace(loss=output.loss * float("nan")) if next(steps) == 19 else output
 
     monkeypatch.setattr(Labels, "loss", broken)
-    said = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "run")
-    assert said.code == 2
-    assert said.err.count("\n") == 1
-    assert "the loss of signal 'labels' became NaN at step 20" in said.err
-    assert "The last good checkpoint is run/stages/supervised/checkpoints/19" in said.err
-    assert "try --lr 0.0003 (was 0.003)" in said.err
+    output = invoke(*DIGITS, "--steps", "30", "--save-seconds", "0", "--run", "run")
+    assert output.code == 2
+    assert output.err.count("\n") == 1
+    assert "the loss of signal 'labels' became NaN at step 20" in output.err
+    assert "The last good checkpoint is run/stages/supervised/checkpoints/19" in output.err
+    assert "try --lr 0.0003 (was 0.003)" in output.err
 
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])

@@ -225,18 +225,18 @@ class BanditTrials:
     @torch.no_grad()
     def __next__(self):
         good, state, x = torch.randint(2, (64,)), None, torch.zeros(64, 1, 4)
-        seen, pulled, rewards = [], [], []
+        observations, pulled, rewards = [], [], []
         for _ in range(3):
             features = self.learner.trunk(x, None if self.forgets else state)
             state = features.state
             arm = torch.distributions.Categorical(logits=self.learner.signals["policy"].head(features.pooled)).sample()
             reward = (arm == good).float()
-            seen, pulled, rewards = [*seen, x], [*pulled, arm], [*rewards, reward]
+            observations, pulled, rewards = [*observations, x], [*pulled, arm], [*rewards, reward]
             x = torch.cat([F.one_hot(arm, 2), reward[:, None], torch.ones(64, 1)], 1).unsqueeze(1)
             if self.forgets:
                 x = torch.zeros_like(x)
         self.paid = torch.stack(rewards).mean(1)  # an episode
-        return torch.cat(seen, 1), torch.stack(pulled, 1), torch.stack(rewards, 1)
+        return torch.cat(observations, 1), torch.stack(pulled, 1), torch.stack(rewards, 1)
 
 
 class Policy(Signal):
@@ -246,9 +246,9 @@ class Policy(Signal):
         self.head = nn.Linear(trunk.width, 2)
 
     def loss(self, trunk, batch):
-        seen, pulled, paid = batch
-        logp = self.head(trunk(seen).layers["steps"]).log_softmax(2).gather(2, pulled.unsqueeze(2)).squeeze(2)
-        return SignalOutput(-(logp * (paid - paid.mean(0))).mean())
+        observations, pulled, rewards = batch
+        logp = self.head(trunk(observations).layers["steps"]).log_softmax(2).gather(2, pulled.unsqueeze(2)).squeeze(2)
+        return SignalOutput(-(logp * (rewards - rewards.mean(0))).mean())
 
 
 def test_memory_crosses_the_ends_of_episodes_within_a_trial():

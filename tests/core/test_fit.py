@@ -101,14 +101,14 @@ def test_no_budget_is_an_error(given):
 
 
 def test_steps_are_counted_and_progress_runs_from_nought_to_one():
-    learner, seen = make_given_losses(), []
+    learner, progress = make_given_losses(), []
 
     def step(learner, batches):
-        seen.append(learner.progress)
+        progress.append(learner.progress)
         return Learner.step(learner, batches)
 
     fit(learner, {"says": RandomPoints()}, steps=4, step=step)
-    assert seen == [0, 0.25, 0.5, 0.75]
+    assert progress == [0, 0.25, 0.5, 0.75]
     assert not learner.training
 
 
@@ -223,16 +223,16 @@ def test_the_learner_is_judged_ten_times_at_rest(tmp_path):
 
 
 def test_the_learner_is_judged_once_each_share_is_used(tmp_path):
-    seen = []
+    progress = []
     fit(
         make_classifier(),
         {"labels": RandomPoints()},
         steps=20,
         run=saving_run(tmp_path),
-        evaluate=lambda made: seen.append(made.progress),
+        evaluate=lambda learner: progress.append(learner.progress),
         at=(0.12, 0.13, 0.5, 1),
     )
-    assert seen == [0.15, 0.5, 1.0]  # two shares that one step passes are one look
+    assert progress == [0.15, 0.5, 1.0]  # two shares that one step passes are one look
 
 
 def test_a_run_says_what_it_is(tmp_path):

@@ -74,7 +74,7 @@ def watch_calls(monkeypatch, seconds, calls):
         telling.inside.clear()
         telling.inside[threading.get_ident()] = call
 
-    def end(call, *further):
+    def end(call, *args):
         raise Ended
 
     monkeypatch.setattr(telling.time, "sleep", sleep)

@@ -13,17 +13,19 @@ from caudex.signals.labels import one_hot
 
 
 def test_the_gain_is_paired_by_picture():
-    class Told:
-        def __init__(self, told):
-            self.told = torch.tensor(told)
+    class FixedClassifier:
+        def __init__(self, predictions):
+            self.predictions = torch.tensor(predictions)
 
         def probabilities(self, test):
-            return one_hot(self.told, 2)
+            return one_hot(self.predictions, 2)
 
     test = ImageSet(
         InMemoryImages(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), "abcd"), torch.tensor([0, 0, 1, 1]), ("n", "y")
     )
-    difference = gain(Told([0, 0, 1, 0]), Told([0, 1, 0, 0]), test)  # right: 1 1 1 0 against 1 0 0 0
+    difference = gain(
+        FixedClassifier([0, 0, 1, 0]), FixedClassifier([0, 1, 0, 0]), test
+    )  # right: 1 1 1 0 against 1 0 0 0
     half = 1.96 * (1 / 3) ** 0.5 / 2  # of 0 1 1 0: deviation sqrt(1/3)
     assert list(difference.values()) == pytest.approx([0.5, 0.5 - half, 0.5 + half])
     assert gain(None, None, test.take([1])) == {}

@@ -20,14 +20,14 @@ def test_remembered_steps_are_those_that_were_lived(steps, priority):
     replay = clock_replay(steps=steps, priority=priority)
     for _ in range(60):  # the memory is overwritten several times
         batch = next(replay)
-    for (seed, time), reward_, after, worth in zip(
+    for (seed, time), reward_, after, discount in zip(
         *(part.numpy() for part in (batch[0], batch[2], batch[3], batch[4]))
     ):
         end = 3 if seed % 2 == 0 else 4
         played_steps = int(min(steps, end - time))
         assert reward_ == approx(sum(0.5**k * (time + k + 1) for k in range(played_steps)))
         dead = time + played_steps == end == 3
-        assert worth == (0 if dead else 0.5**played_steps)
+        assert discount == (0 if dead else 0.5**played_steps)
         if not dead:
             assert tuple(after) == (seed, time + played_steps)  # the true last observation, also where the time was up
 

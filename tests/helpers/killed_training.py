@@ -39,14 +39,18 @@ def train(folder, dies_between=False):
     labels = torch.randint(0, 3, (60,), generator=generator)
     everything = ImageSet(InMemoryImages(pixels, range(60)), labels, ("a", "b", "c"))
 
-    def stage(name, told=None):
+    def stage(name, probabilities=None):
         stage_run = run.stage(name)
         with stage_run.seeded("weights"):
             trunk = ResNet(1, 4, 1, dropout=0.2, survival=0.5)
             signals = {"labels": Labels(3), "rotation": Rotation()}
             learner = Learner(trunk, signals, partial(AdamW, lr=0.01), cosine_schedule, average=0.9)
         few = Batches(
-            everything.take(slice(0, 20)), 4, stage_run.seed, RandAugment(), None if told is None else told[:20]
+            everything.take(slice(0, 20)),
+            4,
+            stage_run.seed,
+            RandAugment(),
+            None if probabilities is None else probabilities[:20],
         )
         many = Batches(everything, 4, stage_run.seed, RandAugment())
         return fit(learner, {"labels": few, "rotation": many}, steps=STEPS, run=stage_run, evaluate=judge)
@@ -60,8 +64,8 @@ def train(folder, dies_between=False):
         os.kill(os.getpid(), signal.SIGKILL)
     with torch.no_grad():
         trunk, signals = teacher.averaged
-        told = signals["labels"].logits(trunk, pixels).softmax(1)
-    student = stage("student", told)
+        probabilities = signals["labels"].logits(trunk, pixels).softmax(1)
+    student = stage("student", probabilities)
     run.write("weights.safetensors", serialize_tensors(distinct(student.state_dict())))
 
 

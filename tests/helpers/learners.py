@@ -30,9 +30,9 @@ def make_learner(signals, optimizer=partial(SGD, lr=1.0), trunk=None, **settings
     return Learner(trunk or Identity(1), signals, optimizer, **({"max_grad_norm": None} | settings))
 
 
-def take_steps(made, count=1):
+def take_steps(learner, count=1):
     for _ in range(count):
-        outputs = made.step(dict.fromkeys(made.signals))
+        outputs = learner.step(dict.fromkeys(learner.signals))
     return outputs
 
 

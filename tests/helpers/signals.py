@@ -13,15 +13,15 @@ from caudex.trunks import ResNet, Standardise
 
 
 class RecordingTrunk(Trunk):
-    """Remembers the images it is shown; its features are what `told` makes of them."""
+    """Remembers the images it is shown; its features are what `encode` makes of them."""
 
-    def __init__(self, told, width, channels=1):
+    def __init__(self, encode, width, channels=1):
         super().__init__()
-        self.standardise, self.told, self.width, self.images = Standardise(channels), told, width, []
+        self.standardise, self.encode, self.width, self.images = Standardise(channels), encode, width, []
 
     def forward(self, x, state=None):
         self.images.append(x)
-        return Features(self.told(self.standardise(x)))
+        return Features(self.encode(self.standardise(x)))
 
 
 class ConstantHead(nn.Module):

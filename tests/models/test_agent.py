@@ -9,7 +9,7 @@ from caudex.models.agent import at_random, played
 
 def test_every_place_plays_the_same_number_of_episodes(monkeypatch):
     monkeypatch.setattr(envs, "make", lambda name, count, shown=False: Clock(count))
-    returns = played("clock", lambda seen: np.zeros(len(seen), np.int64), episodes=25, seed=0)
+    returns = played("clock", lambda observations: np.zeros(len(observations), np.int64), episodes=25, seed=0)
     assert len(returns) == 25 and set(returns) <= {6.0, 10.0}
     assert len(at_random("clock", 3, 0)) == 3
     monkeypatch.setattr(Clock, "longest", 2)  # as games of Atari have it

@@ -20,25 +20,25 @@ from caudex.trunks import Sequences, Transformer
 
 
 class Model(nn.Module):
-    def __init__(self, made: dict, kind: str):
+    def __init__(self, settings: dict, kind: str):
         super().__init__()
         signals = {
             "gpt2": {"next-token": NextToken()},
             "bert": {"masked-token": MaskedToken(), "next-sentence": NextSentence()},
         }[kind]
-        self.trunk, self.signals = Transformer(**made), nn.ModuleDict(signals)
+        self.trunk, self.signals = Transformer(**settings), nn.ModuleDict(signals)
         for signal in signals.values():
             signal.build(self.trunk)
 
 
-def published_model(kind: str, **further):
+def published_model(kind: str, **settings):
     if kind == "gpt2":
         sizes = {"n_positions": 32, "n_embd": 48, "n_layer": 3, "n_head": 4, "bos_token_id": 0, "eos_token_id": 0}
-        model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=100, **sizes, **further))
+        model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=100, **sizes, **settings))
     else:
         names = ("max_position_embeddings", "hidden_size", "num_hidden_layers", "num_attention_heads")
         sizes = dict(zip(names, (32, 48, 3, 4))) | {"intermediate_size": 96}
-        model = transformers.BertForPreTraining(transformers.BertConfig(vocab_size=100, **sizes, **further))
+        model = transformers.BertForPreTraining(transformers.BertConfig(vocab_size=100, **sizes, **settings))
     with torch.no_grad():
         for weight in model.parameters():
             weight += 0.1 * torch.randn_like(weight)  # norms and biases that are not as they begin
@@ -76,9 +76,9 @@ def assert_outputs_equal(ours, others) -> None:
 def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tmp_path):
     published = published_model(kind)
     published.save_pretrained(tmp_path / "theirs")
-    found, trunk = layout(config_in(tmp_path / "theirs"), tmp_path / "theirs")
+    found_kind, trunk = layout(config_in(tmp_path / "theirs"), tmp_path / "theirs")
     model = Model(trunk, kind)
-    assert found == kind
+    assert found_kind == kind
     assert imported(model, kind, weights_of(tmp_path / "theirs"), tmp_path) == []
     inputs = random_texts()
     assert_outputs_equal(model_outputs(model, kind, inputs), model_outputs(published, kind, inputs))
@@ -117,7 +117,7 @@ def test_another_shape_or_a_missing_tensor_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"model_type": "llama"}, "a model of type 'llama'; gpt2 and bert can be imported"),
         ({"model_type": "gpt2", "activation_function": "relu"}, "activation 'relu'"),
@@ -129,8 +129,8 @@ def test_another_shape_or_a_missing_tensor_is_named(tmp_path):
         ),
     ],
 )
-def test_what_is_no_gpt2_or_bert_is_refused(config, said, tmp_path):
-    with pytest.raises(CaudexError, match=said):
+def test_what_is_no_gpt2_or_bert_is_refused(config, message, tmp_path):
+    with pytest.raises(CaudexError, match=message):
         layout(config, tmp_path)
 
 

@@ -14,8 +14,8 @@ def test_the_packaged_schemas_come_in_pairs_that_one_word_turns_round():
 
 
 @pytest.mark.parametrize(
-    ("said", "truth", "is_right"),
+    ("answered", "truth", "is_right"),
     [("Charles Darwin.", "charles darwin", True), ("It was Darwin", "Charles Darwin", False), ("8", "18", False)],
 )
-def test_an_answer_must_hold_the_truth(said, truth, is_right):
-    assert right(said, truth) is is_right
+def test_an_answer_must_hold_the_truth(answered, truth, is_right):
+    assert right(answered, truth) is is_right

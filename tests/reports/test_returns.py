@@ -8,11 +8,11 @@ from caudex.core.run import Run
 from caudex.core.system import start
 
 
-def write_run(folder, system, env, seed, earned, random=0.0, **settings):
+def write_run(folder, system, env, seed, mean_return, random=0.0, **settings):
     """A run that says it earned so much."""
     run = Run(folder / f"{system}-{len(list(folder.iterdir()))}", seed)
     start(find_class("systems", system)(env=env, seed=seed, **settings), run)
-    run.write_json("results", {"policy": {"return": earned}, "random": {"return": random}, "episodes": 20})
+    run.write_json("results", {"policy": {"return": mean_return}, "random": {"return": random}, "episodes": 20})
     run.write_json("compute", {"flops": 1e12, "seconds": 30.0})
     run.write_json("finished", {"step": 1})
     return run.path

@@ -17,15 +17,15 @@ BOTH = pytest.mark.parametrize("kind", [SoftActorCritic, DeterministicPolicy])
 
 @BOTH
 def test_the_unit_of_actions_does_not_matter(kind):
-    found, given = [], make_batch()
+    losses, given = [], make_batch()
     for scale in (1.0, 1024.0):
         torch.manual_seed(0)
         learner = make_learner(kind, actions={name: [scale * x for x in values] for name, values in ACTIONS.items()})
         torch.manual_seed(1)
-        found.append(
+        losses.append(
             learner({"policy": SimpleNamespace(**vars(given) | {"actions": given.actions * scale})})["policy"].loss
         )
-    assert torch.allclose(*found, rtol=1e-5)
+    assert torch.allclose(*losses, rtol=1e-5)
 
 
 # -- what moves what -----------------------------------------------------------------------------------------------

@@ -36,12 +36,14 @@ def test_what_the_trunk_sees_does_not_depend_on_the_colours():
     assert (one - other).abs().mean() > 0.05
     logits = [signal.eval().logits(trunk, to_lab(images)[:, :1]) for images in (one, other)]
     assert_close(*logits, atol=1e-3, rtol=0)
-    seen = []
-    trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    trunk_inputs = []
+    trunk.register_forward_pre_hook(lambda module, given: trunk_inputs.append(given[0]))
     for images in (one, other):
         signal.loss(trunk, unlabelled_batch(images))
-    assert_close(*seen, atol=1e-4, rtol=0)
-    assert torch.equal(seen[0][:, 0], seen[0][:, 1]) and torch.equal(seen[0][:, 0], seen[0][:, 2])
+    assert_close(*trunk_inputs, atol=1e-4, rtol=0)
+    assert torch.equal(trunk_inputs[0][:, 0], trunk_inputs[0][:, 1]) and torch.equal(
+        trunk_inputs[0][:, 0], trunk_inputs[0][:, 2]
+    )
 
 
 def test_grey_pictures_cannot_teach_colour():

@@ -26,9 +26,9 @@ def test_the_noise_has_its_deviation_and_pictures_stay_in_their_range(std):
 
 def test_the_trunk_sees_the_noised_picture_and_never_the_clean_one():
     signal, trunk = build_signal(Denoising(0.1))
-    images, seen = torch.rand(4, 1, 12, 12), []
-    trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    images, trunk_inputs = torch.rand(4, 1, 12, 12), []
+    trunk.register_forward_pre_hook(lambda module, given: trunk_inputs.append(given[0]))
     torch.manual_seed(3)
     signal.loss(trunk, unlabelled_batch(images))
     torch.manual_seed(3)
-    assert len(seen) == 1 and torch.equal(seen[0], signal.noised(images))
+    assert len(trunk_inputs) == 1 and torch.equal(trunk_inputs[0], signal.noised(images))

@@ -80,19 +80,19 @@ def test_random_holes_take_a_sixteenth_to_a_quarter_and_lie_anywhere():
 def test_the_trunk_sees_the_mean_colour_in_the_hole_and_the_picture_around_it():
     signal, trunk = Inpainting("centre"), ResNet(3, 4, 1)
     signal.build(trunk)
-    images, seen = torch.rand(4, 3, 8, 8), []
-    trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    images, trunk_inputs = torch.rand(4, 3, 8, 8), []
+    trunk.register_forward_pre_hook(lambda module, given: trunk_inputs.append(given[0]))
     signal.loss(trunk, unlabelled_batch(images))
     hole = signal.hole(images)
-    assert_close(seen[0].where(hole, torch.zeros(())), mean_colour(images) * hole)
-    assert torch.equal(seen[0].where(~hole, torch.zeros(())), images * ~hole)
+    assert_close(trunk_inputs[0].where(hole, torch.zeros(())), mean_colour(images) * hole)
+    assert torch.equal(trunk_inputs[0].where(~hole, torch.zeros(())), images * ~hole)
 
 
 def test_what_stood_in_the_hole_does_not_change_the_fill():
     signal, trunk = build_signal(Inpainting("centre"))
     images, fills = torch.rand(4, 1, 8, 8), []
     turned = torch.where(signal.hole(images), torch.rand(4, 1, 8, 8), images)
-    signal.head.register_forward_hook(lambda module, given, made: fills.append(made))
+    signal.head.register_forward_hook(lambda module, given, output: fills.append(output))
     one, other = (signal.loss(trunk, unlabelled_batch(each)).loss for each in (images, turned))
     assert_close(fills[0], fills[1], atol=1e-5, rtol=0)
     assert abs(one - other) > 1e-3  # while the truth differs

@@ -29,7 +29,7 @@ def tile_origins(side, grid=3, count=200):
     """Row and column [count, P] of the first pixel of each tile, told by the pixels themselves; and the tiles' side."""
     signal, _ = build_jigsaw(grid)
     row = torch.arange(side, dtype=torch.float64).view(-1, 1).expand(side, side)
-    found, normal = [], {}
+    origins, normal = [], {}
 
     def unchanged(tiles):  # a ramp tells where its tile was cut, if it is not normalised
         normal["side"] = tiles.shape[-1]
@@ -38,9 +38,9 @@ def tile_origins(side, grid=3, count=200):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("caudex.signals.jigsaw.normalised", unchanged)
         for ramp in (row, row.T):
-            seen = cut_tiles(signal, ramp.expand(count, 1, -1, -1), torch.zeros(count, dtype=torch.long))
-            found.append(seen[:, :, 0, 0, 0].long())
-    return *found, normal["side"]
+            shuffled = cut_tiles(signal, ramp.expand(count, 1, -1, -1), torch.zeros(count, dtype=torch.long))
+            origins.append(shuffled[:, :, 0, 0, 0].long())
+    return *origins, normal["side"]
 
 
 @pytest.mark.parametrize(("side", "tile"), [(18, 4), (28, 7), (64, 18), (225, 64)])
@@ -108,10 +108,10 @@ def test_a_head_that_says_the_same_of_every_puzzle_has_the_trivial_loss():
 def test_behind_the_trunks_standardising_layer_stands_the_normalised_tile():
     signal, trunk = build_jigsaw(2, 3)
     trunk.standardise.measure((torch.rand(50, 3, 9, 9) ** 3 * torch.tensor([255, 90, 20.0]).view(3, 1, 1)).byte())
-    shuffled, seen = cut_tiles(signal, torch.rand(5, 3, 20, 20), torch.arange(5)), []
-    trunk.standardise.register_forward_hook(lambda layer, given, made: seen.append(made))
+    shuffled, standardised = cut_tiles(signal, torch.rand(5, 3, 20, 20), torch.arange(5)), []
+    trunk.standardise.register_forward_hook(lambda layer, given, output: standardised.append(output))
     signal.told(trunk, shuffled)
-    assert_close(seen[0].view(5, 4, 3, 8, 8), shuffled, atol=1e-5, rtol=1e-5)
+    assert_close(standardised[0].view(5, 4, 3, 8, 8), shuffled, atol=1e-5, rtol=1e-5)
 
 
 def test_each_tile_is_encoded_on_its_own_and_the_head_sees_them_in_their_order():

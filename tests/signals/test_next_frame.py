@@ -12,13 +12,13 @@ from caudex.signals import NextFrame
 def moving_bars(count=16, side=16):
     """Windows of three frames [2 * count, 3, 1, side, side] of a bar that moves by a pixel, to the right or left."""
     row = torch.arange(side)
-    ways = [
+    masks = [
         ((row - start - direction * frame) % side < 4)
         for direction in (1, -1)
         for start in range(count)
         for frame in range(3)
     ]
-    return torch.stack(ways).float().view(2 * count, 3, 1, 1, side).expand(-1, -1, -1, side, -1)
+    return torch.stack(masks).float().view(2 * count, 3, 1, 1, side).expand(-1, -1, -1, side, -1)
 
 
 def test_a_head_that_adds_nothing_copies_the_last_frame_and_has_error_one():
@@ -50,10 +50,10 @@ def test_windows_of_another_length_are_refused(before, given):
 
 def test_each_frame_is_encoded_on_its_own_and_the_last_is_not_seen():
     signal, trunk = build_signal(NextFrame())
-    frames, seen = torch.rand(3, 3, 1, 8, 8), []
-    trunk.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    frames, trunk_inputs = torch.rand(3, 3, 1, 8, 8), []
+    trunk.register_forward_pre_hook(lambda module, given: trunk_inputs.append(given[0]))
     signal.loss(trunk, unlabelled_windows(frames))
-    assert len(seen) == 1 and torch.equal(seen[0].view(3, 2, 1, 8, 8), frames[:, :-1])
+    assert len(trunk_inputs) == 1 and torch.equal(trunk_inputs[0].view(3, 2, 1, 8, 8), frames[:, :-1])
 
 
 def test_a_prediction_does_not_depend_on_the_rest_of_the_batch_but_on_the_order_of_time():

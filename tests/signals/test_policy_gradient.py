@@ -74,11 +74,11 @@ def test_a_policy_tells_the_probability_of_what_it_draws(actions):
     signal = ActorCritic(actions)
     learner = Learner(Identity(3), {"policy": signal})
     x = torch.randn(1, 3).expand(20_000, 3)
-    drawn = signal.sample(x)
-    log_probs, values = signal.evaluate_actions(x, drawn)
+    samples = signal.sample(x)
+    log_probs, values = signal.evaluate_actions(x, samples)
     assert values.shape == (20_000,)
     policy = signal.both(learner.trunk, x)[0]
     assert -log_probs.mean().item() == approx(policy.entropy().mean().item(), rel=0.05)
     if "low" in actions:
-        bounded = signal.clip_actions(drawn * 10)
+        bounded = signal.clip_actions(samples * 10)
         assert bounded.abs().amax(0).tolist() == approx([1, 2])

@@ -25,12 +25,12 @@ def test_the_density_is_that_of_torch_distributions():
     assert torch.allclose(log_probs[inside], theirs.log_prob(actions).sum(1)[inside], atol=1e-6)
 
 
-@pytest.mark.parametrize(("mean", "deviation"), [(0.0, 0.3), (0.7, 0.9), (-1.5, 0.5)])
-def test_the_density_integrates_to_one(mean, deviation):
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 0.3), (0.7, 0.9), (-1.5, 0.5)])
+def test_the_density_integrates_to_one(mean, std):
     actions = torch.linspace(-1, 1, 200_003, dtype=torch.float64)[1:-1, None]
     before = actions.atanh()
-    policy = Squashed(torch.full_like(before, mean), torch.full_like(before, math.log(deviation)))
-    density = policy.log_prob(before, (before - mean) / deviation).exp()
+    policy = Squashed(torch.full_like(before, mean), torch.full_like(before, math.log(std)))
+    density = policy.log_prob(before, (before - mean) / std).exp()
     assert torch.trapezoid(density, actions[:, 0]).item() == pytest.approx(1, abs=1e-3)
 
 

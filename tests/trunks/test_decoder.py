@@ -71,20 +71,20 @@ def test_what_the_finer_maps_hold_counts_only_with_skips(skips):
 def test_their_sizes_count():
     decoder_, features = decoder(False).eval(), maps()
     wider = features.layers | {"stage2": torch.zeros(3, 8, 8, 12)}
-    seen = []
-    decoder_.enlarge[1].register_forward_pre_hook(lambda module, given: seen.append(tuple(given[0].shape)))
+    shapes = []
+    decoder_.enlarge[1].register_forward_pre_hook(lambda module, given: shapes.append(tuple(given[0].shape)))
     for layers in (features.layers, wider):
         decoder_(Features(None, layers), (16, 16))
-    assert seen == [(3, 8, 8, 8), (3, 8, 8, 12)]
+    assert shapes == [(3, 8, 8, 8), (3, 8, 8, 12)]
 
 
 def test_the_maps_are_enlarged_step_by_step_from_the_coarsest_on():
-    decoder_, seen = decoder(False), []
+    decoder_, shapes = decoder(False), []
     for block in (*decoder_.enlarge, decoder_.last):
-        block.register_forward_pre_hook(lambda module, given: seen.append(tuple(given[0].shape[1:])))
+        block.register_forward_pre_hook(lambda module, given: shapes.append(tuple(given[0].shape[1:])))
     decoder_(maps(), (32, 32))
     assert decoder_.names == ("stage3", "stage2", "stage1")
-    assert seen == [(16, 4, 4), (8, 8, 8), (4, 32, 32)]
+    assert shapes == [(16, 4, 4), (8, 8, 8), (4, 32, 32)]
 
 
 def test_every_part_of_the_decoder_learns():
@@ -97,8 +97,8 @@ def test_every_part_of_the_decoder_learns():
 def test_each_picture_is_painted_on_its_own():
     trunk, images = TRUNKS["resnet"]().eval(), torch.rand(5, 1, 13, 7)
     decoder_ = Decoder(trunk, 2, skips=True).eval()
-    whole = decoder_(trunk(images), (13, 7))
-    assert_close(decoder_(trunk(images[3:4]), (13, 7)), whole[3:4], atol=1e-5, rtol=1e-5)
+    full_batch = decoder_(trunk(images), (13, 7))
+    assert_close(decoder_(trunk(images[3:4]), (13, 7)), full_batch[3:4], atol=1e-5, rtol=1e-5)
 
 
 def test_a_flat_map_has_a_flat_middle():

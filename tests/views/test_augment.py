@@ -299,7 +299,7 @@ def test_more_magnitude_is_more_change():
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: Crop(padding=-3), "Crop(padding=-3): padding counts pixels and cannot be negative; try padding=4."),
         (lambda: Crop(20)(smooth_images(), make_draw()), "Crop(padding=20)"),
@@ -332,7 +332,7 @@ def test_more_magnitude_is_more_change():
         (lambda: Flip()(torch.zeros(2, 3, 16, 16, dtype=torch.int32), make_draw(2)), "torch.int32"),
     ],
 )
-def test_bad_settings_say_what_and_the_way_out(make, said):
+def test_bad_settings_say_what_and_the_way_out(make, message):
     with pytest.raises(CaudexError) as error:
         make()
-    assert said in str(error.value) and str(error.value).endswith(".")
+    assert message in str(error.value) and str(error.value).endswith(".")

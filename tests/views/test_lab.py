@@ -202,12 +202,12 @@ def test_a_colour_has_one_encoding_in_any_batch_and_chunk(monkeypatch):
 
 @given(some.lists(some.integers(0, 260), min_size=1, max_size=6))
 @settings(max_examples=20, deadline=None)
-def test_a_certain_class_decodes_to_its_centre_and_back(chosen):
+def test_a_certain_class_decodes_to_its_centre_and_back(bins_):
     centres = bins()
-    classes = torch.tensor(chosen).view(-1, 1, 1, 1)
-    certain = torch.full((len(chosen), 261, 1, 1), -torch.inf).scatter_(1, classes, 0.0)
+    classes = torch.tensor(bins_).view(-1, 1, 1, 1)
+    certain = torch.full((len(bins_), 261, 1, 1), -torch.inf).scatter_(1, classes, 0.0)
     decoded = decode(certain, centres)
-    assert_close(decoded[:, :, 0, 0], centres[chosen])
+    assert_close(decoded[:, :, 0, 0], centres[bins_])
     assert torch.equal(encode(decoded, centres, nearest=1)[0], classes)
     assert torch.equal(encode(decoded, centres)[0][:, :1], classes)
 
@@ -239,7 +239,7 @@ def test_towards_zero_the_annealed_mean_is_the_mode_and_at_one_the_mean():
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: to_lab(torch.zeros(2, 1, 4, 4)), "[2, 1, 4, 4]"),
         (lambda: to_lab(torch.zeros(2, 3, 4, 4, dtype=torch.int32)), "torch.int32"),
@@ -254,7 +254,7 @@ def test_towards_zero_the_annealed_mean_is_the_mode_and_at_one_the_mean():
         (lambda: decode(torch.zeros(2, 261, 4, 4), bins(), temperature=0), "decode(temperature=0)"),
     ],
 )
-def test_bad_settings_say_what_and_the_way_out(make, said):
+def test_bad_settings_say_what_and_the_way_out(make, message):
     with pytest.raises(CaudexError) as error:
         make()
-    assert said in str(error.value) and str(error.value).endswith(".")
+    assert message in str(error.value) and str(error.value).endswith(".")

@@ -18,10 +18,10 @@ def test_fifteen_in_a_hundred_are_hidden_and_eighty_ten_ten_becomes_of_them():
     assert not is_target[:, 0].any() and not is_target[:, 90:].any()
     assert torch.equal(targets[is_target], tokens[is_target])
     assert torch.equal(hidden[~is_target], tokens[~is_target])
-    masked, kept = hidden[is_target] == 4, hidden[is_target] == tokens[is_target]
+    masked, unchanged = hidden[is_target] == 4, hidden[is_target] == tokens[is_target]
     count = is_target.sum().item()
     assert masked.sum().item() / count == pytest.approx(0.8, abs=0.02)
-    assert kept.sum().item() / count == pytest.approx(0.1 + 0.1 / 45, abs=0.015)
+    assert unchanged.sum().item() / count == pytest.approx(0.1 + 0.1 / 45, abs=0.015)
     assert hidden[is_target][~masked].min() >= 5
 
 

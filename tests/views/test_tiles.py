@@ -176,7 +176,7 @@ def test_the_inverse_order_puts_tiles_back(batch, pieces, seed):
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: tiles(random_images(), 3, None, 5), "a 3 x 3 grid on images of 12 x 12 has cells of 4 x 4"),
         (lambda: tiles(random_images(), 3, None, 5), "side 5; try side=3."),
@@ -193,7 +193,7 @@ def test_the_inverse_order_puts_tiles_back(batch, pieces, seed):
         (lambda: permutations(1, 0), "orders of 0 pieces"),
     ],
 )
-def test_bad_settings_say_what_and_the_way_out(make, said):
+def test_bad_settings_say_what_and_the_way_out(make, message):
     with pytest.raises(CaudexError) as error:
         make()
-    assert said in str(error.value) and str(error.value).endswith(".")
+    assert message in str(error.value) and str(error.value).endswith(".")

@@ -73,8 +73,8 @@ def test_how_much_was_cut_away_is_told(tmp_path):
     for name, (height, width) in sides.items():
         save_image(tmp_path / "labelled" / name[0] / name, noise[len(name), :height, :width])
     split = data.load_images(str(tmp_path))
-    told = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cut.tolist()))
-    assert told == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
+    shares = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cut.tolist()))
+    assert shares == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
     notes = data.read_images([str(tmp_path)], (1, 16, 16))[2]
     assert notes.startswith("2 of 4 images are far from square: over a third of each is cut away, most of ")
     assert "long.png (95%); cut or pad them yourself" in notes

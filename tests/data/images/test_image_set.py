@@ -36,11 +36,11 @@ def test_equal_pictures_have_equal_hashes():
     assert one == same != other
 
 
-@pytest.mark.parametrize(("count", "most"), [(10, 10), (10, 50), (100, 7), (101, 100), (5000, 4999), (60_001, 10_000)])
-def test_some_are_spread_evenly_from_the_first_to_the_last(count, most):
+@pytest.mark.parametrize(("count", "limit"), [(10, 10), (10, 50), (100, 7), (101, 100), (5000, 4999), (60_001, 10_000)])
+def test_some_are_spread_evenly_from_the_first_to_the_last(count, limit):
     images = image_set(torch.zeros(count, 1, 1, 1, dtype=torch.uint8), torch.arange(count))
-    labels = images.some(most).labels
-    assert len(labels) == min(count, most) and labels[0] == 0 and labels[-1] == count - 1
+    labels = images.some(limit).labels
+    assert len(labels) == min(count, limit) and labels[0] == 0 and labels[-1] == count - 1
     gaps = labels.diff()
     assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1
 

@@ -206,8 +206,8 @@ def test_a_side_sees_the_same_scene():
 
 
 def test_colour_does_not_tell_solids_apart():
-    def pixels(made):
-        kind, rgb = made.segments.flatten(), made.images.movedim(1, 3).flatten(0, 2).float() / 255
+    def pixels(scenes):
+        kind, rgb = scenes.segments.flatten(), scenes.images.movedim(1, 3).flatten(0, 2).float() / 255
         pixels_by_kind = [(kind == k).nonzero().flatten() for k in (2, 3, 4)]
         rows = torch.cat([place[torch.randperm(len(place))[:5_000]] for place in pixels_by_kind])
         return rgb[rows].numpy(), kind[rows].numpy()

@@ -22,11 +22,11 @@ def test_all_labels_are_kept_unless_told_otherwise():
 @given(
     some.lists(some.integers(-1, 3), min_size=20, max_size=60), some.lists(some.integers(0, 3), min_size=4, max_size=4)
 )
-def test_a_stratified_draw_has_the_counts_asked_for(labels, wanted):
+def test_a_stratified_draw_has_the_counts_asked_for(labels, counts):
     labels = torch.tensor(labels)
-    wanted = [min(each, count) for each, count in zip(wanted, per_class(labels, "abcd"))]
-    rows = stratified(labels, wanted, 0, "test")
-    assert per_class(labels[rows], "abcd") == wanted
+    counts = [min(each, count) for each, count in zip(counts, per_class(labels, "abcd"))]
+    rows = stratified(labels, counts, 0, "test")
+    assert per_class(labels[rows], "abcd") == counts
     assert torch.equal(rows, rows.unique())
 
 

@@ -114,9 +114,9 @@ def test_pieces_of_words_and_ends_of_sentences():
 @pytest.mark.parametrize("kind, size", [("bpe", 400), ("wordpiece", 120)])
 @given(some.text(some.sampled_from("ab é漢😀\n\t\u00a0.'sS1"), max_size=200), some.integers(4, 30))
 @settings(max_examples=50, deadline=None)
-def test_pieces_have_the_tokens_of_the_whole(kind, size, text, most):
+def test_pieces_have_the_tokens_of_the_whole(kind, size, text, limit):
     tokenizer = learn_tokenizer(kind, size)
-    parts = list(pieces.text_chunks(text, most))
+    parts = list(pieces.text_chunks(text, limit))
     if all(not a[-1].isspace() and b[0].isspace() for a, b in zip(parts, parts[1:])):
         assert np.array_equal(
             np.concatenate([tokenizer.encode_array(part) for part in ["", *parts]]), tokenizer.encode_array(text)

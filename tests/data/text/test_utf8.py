@@ -15,18 +15,18 @@ from caudex.data.text.documents import open_documents
 
 @given(some.text(some.sampled_from("ab é漢😀\n\t\u00a0."), max_size=300), some.integers(4, 40))
 @settings(max_examples=100, deadline=None)
-def test_pieces_add_up_and_are_cut_between_words(tmp_path_factory, text, most):
+def test_pieces_add_up_and_are_cut_between_words(tmp_path_factory, text, limit):
     file = tmp_path_factory.mktemp("pieces") / "a.txt"
     file.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch, file.open("rb") as stream:
-        patch.setattr(pieces, "CHUNK_SIZE", most)
+        patch.setattr(pieces, "CHUNK_SIZE", limit)
         decoder = pieces.UTF8Decoder(strict=True)
         of_file = list(pieces.file_chunks(stream, file, decoder))
-    of_text = list(pieces.text_chunks(text, most))
-    for found, size in ((of_file, lambda piece: len(piece.encode())), (of_text, len)):
-        assert "".join(found) == text
-        assert all(0 < size(piece) <= most for piece in found)
-        for one, other in zip(found, found[1:]):
+    of_text = list(pieces.text_chunks(text, limit))
+    for chunks, size in ((of_file, lambda piece: len(piece.encode())), (of_text, len)):
+        assert "".join(chunks) == text
+        assert all(0 < size(piece) <= limit for piece in chunks)
+        for one, other in zip(chunks, chunks[1:]):
             between = not one[-1].isspace() and other[0].isspace()
             assert between or not any(a.strip() and b in " \t\r\n" for a, b in zip(one, one[1:]))
 

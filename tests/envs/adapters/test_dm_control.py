@@ -51,13 +51,13 @@ def test_a_step_is_one_action_repeated_and_shows_all_that_the_task_tells(task, r
     )
     actions = render_episode(env, 5)
     observations, rewards = play_actions(env, [3, 7], actions)
-    found, total = environment.reset(), 0.0
+    time_step, total = environment.reset(), 0.0
     assert observations.dtype == np.float32 and observations.shape[2:] == env.observation.shape
     for when, action in enumerate(actions[:, 1]):
-        expected = np.concatenate([np.ravel(part) for part in found.observation.values()])
+        expected = np.concatenate([np.ravel(part) for part in time_step.observation.values()])
         assert observations[when, 1] == approx(expected, rel=1e-6)
         steps = [environment.step(action.astype(float)) for _ in range(repeat)]
-        found, total = steps[-1], sum(step.reward for step in steps)
+        time_step, total = steps[-1], sum(step.reward for step in steps)
         assert rewards[when, 1] == approx(total, rel=1e-6)
 
 
@@ -152,11 +152,11 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("system", "further", "sees"),
+    ("system", "flags", "sees"),
     [("sac", (), "dm_control/cartpole-swingup-v0: 5 numbers to see"),
      ("curl", ("--size", "40"), "dm_pixels/cartpole-swingup-v0/40: images (9, 40, 40) to see")],
 )  # fmt: skip
-def test_the_same_name_is_learned_from_numbers_and_from_pictures(system, further, sees, tmp_path, monkeypatch):
+def test_the_same_name_is_learned_from_numbers_and_from_pictures(system, flags, sees, tmp_path, monkeypatch):
     monkeypatch.setattr(reward, "EPISODES", 2)
     small = (
         "--scale",
@@ -169,7 +169,7 @@ def test_the_same_name_is_learned_from_numbers_and_from_pictures(system, further
         "40",
         "--batch",
         "8",
-        *further,
+        *flags,
     )
     run = tmp_path / "run"
     output = run_cli("train", system, "--env", "dm_control/cartpole-swingup-v0", *small, "--run", run)

@@ -72,7 +72,10 @@ def test_tasks_of_a_function_of_ones_own(guessing_module):
     ends = [env.step(np.array([0, 0, 0])) for _ in range(8)]
     assert [each.terminated.tolist() for each in ends[:3]] == [[False] * 3, [True, False, False], [True, False, False]]
     assert ends[6].terminated.tolist() == [True, False, False] and ends[7].terminated.all()  # the others: 2 x 4 steps
-    played = [play(trials.make("guessing:make_task", 3), lambda seen: np.zeros(3, int), np.arange(3)) for _ in range(2)]
+    played = [
+        play(trials.make("guessing:make_task", 3), lambda observations: np.zeros(3, int), np.arange(3))
+        for _ in range(2)
+    ]
     assert all(np.array_equal(one, other) for one, other in zip(*played))
     assert played[0].lengths.tolist() == [[1, 1], [4, 4], [4, 4]]
 
@@ -89,7 +92,7 @@ def test_an_episode_that_would_never_end_is_cut(guessing_module):
 
 
 @pytest.mark.parametrize(
-    "name, settings, told",
+    "name, settings, message",
     [
         ("guessing:endless", {}, "no limit"),
         ("guessing:growing", {}, r"\(2,\).* for seed 0 and .*\(3,\).* for seed 2"),
@@ -108,8 +111,8 @@ def test_an_episode_that_would_never_end_is_cut(guessing_module):
         ("mazes", {"view": "below"}, "Known: inside, above"),
     ],
 )
-def test_what_cannot_be_is_refused_with_one_sentence(guessing_module, name, settings, told):
-    with pytest.raises(CaudexError, match=told):
+def test_what_cannot_be_is_refused_with_one_sentence(guessing_module, name, settings, message):
+    with pytest.raises(CaudexError, match=message):
         trials.make(name, 2, **settings)
 
 

@@ -26,8 +26,8 @@ def test_at_random_one_earns_what_was_published(name, sizes, ends, published):
 
 
 def test_ways_know_how_large_the_tasks_are():
-    env, found = trials.make("tabular-mdps", 1000, states=3, actions=2, horizon=4, episodes=5), {}
+    env, returns = trials.make("tabular-mdps", 1000, states=3, actions=2, horizon=4, episodes=5), {}
     for name, act in ways(env, 1).items():
-        found[name] = play(env, act, np.arange(1000)).returns.sum(1).mean()
-    assert found.pop("random") == pytest.approx(4 * 5, abs=0.8)  # rewards are 1 in the mean
-    assert min(found.values()) > 24
+        returns[name] = play(env, act, np.arange(1000)).returns.sum(1).mean()
+    assert returns.pop("random") == pytest.approx(4 * 5, abs=0.8)  # rewards are 1 in the mean
+    assert min(returns.values()) > 24

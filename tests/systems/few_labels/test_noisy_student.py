@@ -64,12 +64,12 @@ def test_the_teacher_labels_clean_pictures_in_eval_mode(tmp_path):
     system = scaled("noisy-student", "tiny")
     split = system.split()
     teacher = system.model(spec_of(split))
-    seen = []
-    teacher.trunk.register_forward_pre_hook(lambda module, inputs: seen.append((module.training, inputs[0])))
+    trunk_inputs = []
+    teacher.trunk.register_forward_pre_hook(lambda module, inputs: trunk_inputs.append((module.training, inputs[0])))
     teacher.train()
     system.pseudo_labels(quiet_run(tmp_path), 1, teacher, split)
-    assert not any(training for training, _ in seen)
-    assert torch.equal(torch.cat([images for _, images in seen]), split.unlabelled.fetch(slice(None)))
+    assert not any(training for training, _ in trunk_inputs)
+    assert torch.equal(torch.cat([images for _, images in trunk_inputs]), split.unlabelled.fetch(slice(None)))
 
 
 def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):

@@ -237,19 +237,19 @@ gymnasium.register("Burning-v0", Burning)
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "message"),
     [
         ("raise ValueError('the motor is on fire')", "failed while it steps: ValueError: the motor is on fire"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by signal 9; perhaps there is not enough memory for 2"),
     ],
     ids=["raises", "killed"],
 )
-def test_an_actor_that_fails_stops_the_run_in_a_sentence(how, said, tmp_path):
+def test_an_actor_that_fails_stops_the_run_in_a_sentence(how, message, tmp_path):
     name = f"burning_{how[:2]}"
     (tmp_path / f"{name}.py").write_text(FAILING_ENV.replace("HOW", how))
     words = ("train", "a3c", "--env", f"{name}:Burning-v0", *TINY, "--horizon", "5", "--save-seconds", "0")
     output = invoke(*words, "--run", tmp_path / "run")
-    assert output.code == 2 and said in output.err and output.err.count("\n") == 1
+    assert output.code == 2 and message in output.err and output.err.count("\n") == 1
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
     assert not multiprocessing.active_children()
 
@@ -275,14 +275,14 @@ def test_no_actor_outlives_the_process_that_it_acts_for(how):
 
 def marked_processes(mark: str) -> list[int]:
     """Processes that have this in their environment."""
-    found = []
+    processes = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
             if mark.encode() in (place / "environ").read_bytes() and "State:\tZ" not in (place / "status").read_text():
-                found.append(int(place.name))
+                processes.append(int(place.name))
         except OSError:
             continue
-    return found
+    return processes
 
 
 def test_settings_that_cannot_be_are_refused_in_a_sentence(tmp_path):

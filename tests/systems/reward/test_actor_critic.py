@@ -43,8 +43,8 @@ def test_a_point_learns_to_stay_in_the_middle(kind):
         return np.mean([total for _, total, _ in scaled_runner.ended])
 
     with torch.no_grad():
-        learned_return = earned(lambda seen: signal.act(learner.trunk, torch.from_numpy(seen)).numpy())
-    chance = earned(lambda seen: signal.random_actions(len(seen)).numpy())
+        learned_return = earned(lambda observations: signal.act(learner.trunk, torch.from_numpy(observations)).numpy())
+    chance = earned(lambda observations: signal.random_actions(len(observations)).numpy())
     assert learned_return > -6  # from 1 away on average, in steps of a half
     assert chance < -20
 

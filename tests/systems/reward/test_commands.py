@@ -41,15 +41,15 @@ def broken():
 
 
 @pytest.mark.parametrize(
-    ("system", "env", "further"),
+    ("system", "env", "flags"),
     [
         ("ppo", "Pendulum-v1", ()), ("dqn", "MinAtar/Breakout-v1", ("--also", "contrast:0.1")),
         ("rainbow", "CartPole-v1", ()), ("trpo", "control/reacher", ()), ("curl", "pixels/pendulum-swingup", ()),
         ("curl", "MinAtar/Breakout-v1", ("--view", "moved")),
     ],
 )  # fmt: skip
-def test_a_system_trains_plays_and_is_filmed(system, env, further, tmp_path):
-    output = run_cli("train", system, "--env", env, *TINY, "--total-steps", "700", *further, "--run", tmp_path / "run")
+def test_a_system_trains_plays_and_is_filmed(system, env, flags, tmp_path):
+    output = run_cli("train", system, "--env", env, *TINY, "--total-steps", "700", *flags, "--run", tmp_path / "run")
     assert "random" in output.out
     assert np.asarray(Image.open(tmp_path / "run" / "figures" / "episode.png").convert("L")).std() > 1  # there is light
     film = tmp_path / "out.mp4"
@@ -82,17 +82,17 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "message"),
     [
         ("raises", "ValueError: the motor is on fire"), ("infinite", "no finite number after"),
         ("unbegun", "no finite number as an episode began"), ("scalar", "of shape (), but its observation_space says (2,)"),
         ("exits", "SystemExit: 5"),
     ],
 )  # fmt: skip
-def test_a_world_that_breaks_stops_the_run_and_leaves_its_checkpoint(how, said, tmp_path):
+def test_a_world_that_breaks_stops_the_run_and_leaves_its_checkpoint(how, message, tmp_path):
     words = ("train", "ppo", "--env", f"Broken-{how}-v0", *TINY, "--horizon", "16", "--batch", "16", "--num-envs", "2")
     output = invoke(*words, "--save-seconds", "0", "--run", tmp_path / "run")
-    assert output.code == 2 and said in output.err and "Traceback" not in output.err
+    assert output.code == 2 and message in output.err and "Traceback" not in output.err
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
 
 

@@ -48,24 +48,24 @@ class Track(Env):
 
 def test_an_episode_is_told_as_it_ended_not_as_the_next_began(monkeypatch):
     monkeypatch.setattr(envs, "make", lambda name, count: Track(count))
-    episodes = acted("track", lambda seen: np.zeros(len(seen), np.int64), 20, seed=0)
+    episodes = acted("track", lambda observations: np.zeros(len(observations), np.int64), 20, seed=0)
     assert set(episodes) == {Episode(0.0, 3, True, 3.0), Episode(0.0, 5, False, 5.0)}
 
 
 def test_a_body_tells_how_far_it_is_and_the_camera_goes_along():
     env = envs.make("Walker2d-v5", 1, shown=True)
     env.reset(np.array([0]), np.ones(1, bool))
-    body, seen = env.environments[0].unwrapped, []
+    body, images = env.environments[0].unwrapped, []
     for far in (0.0, 40.0):
         body.data.qpos[0] = far
         outcome = env.step(np.zeros((1, 6), np.float32))
         assert outcome.metres[0] == body.data.qpos[0] == pytest.approx(far, abs=0.1)
-        seen.append(env.image().max(2))
+        images.append(env.image().max(2))
     env.close()
     floor, dark = 190, 150
-    assert all((image < dark).sum() > 1000 for image in seen)  # the body
-    assert all((image[-40:, :40] > floor - 40).all() for image in seen)
-    assert abs(int((seen[0] < dark).sum()) - int((seen[1] < dark).sum())) < 300  # as large as before
+    assert all((image < dark).sum() > 1000 for image in images)  # the body
+    assert all((image[-40:, :40] > floor - 40).all() for image in images)
+    assert abs(int((images[0] < dark).sum()) - int((images[1] < dark).sum())) < 300  # as large as before
 
 
 def test_five_stages_are_kept_shown_and_told(tmp_path):
@@ -94,7 +94,7 @@ def test_five_stages_are_kept_shown_and_told(tmp_path):
 
 
 def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monkeypatch):
-    def blind(self, *args, **further):
+    def blind(self, *args, **kwargs):
         raise CaudexError("there is no screen.")
 
     monkeypatch.setattr(Agent, "moments", blind)

@@ -104,12 +104,12 @@ def test_the_seed_of_a_killed_training_gives_the_same_weights(gpt_run, stories_f
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [(b"", "empty"), (b"a\0b" * 900, "binary (it has NUL bytes)"), (b"one line", "tokens are too few")],
 )
-def test_texts_of_no_use_are_refused(content, said, tmp_path):
+def test_texts_of_no_use_are_refused(content, message, tmp_path):
     (tmp_path / "a.txt").write_bytes(content)
-    assert_refused("train", "gpt", "--data", tmp_path / "a.txt", "--vocabulary", "300", *QUICK, because=said)
+    assert_refused("train", "gpt", "--data", tmp_path / "a.txt", "--vocabulary", "300", *QUICK, because=message)
 
 
 def test_settings_out_of_range_are_refused(gpt_run):
