@@ -26,7 +26,7 @@ from caudex import data, trunks, views
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.data import Batches
-from caudex.evaluation.probing import linear, neighbours
+from caudex.evaluation.probing import knn_accuracy, linear_probe_accuracy
 from caudex.models.encoder import features, recalibrate
 from caudex.signals import Contrast
 
@@ -158,7 +158,7 @@ def worth(trunk, split) -> tuple[float, float]:
     recalibrate(trunk, split.every)
     known, test = split.labelled.take(slice(0, 5000)), split.test.take(slice(0, 5000))
     parts = features(trunk, known)["pooled"], known.labels, features(trunk, test)["pooled"], test.labels
-    return neighbours(*parts), linear(*parts)
+    return knn_accuracy(*parts), linear_probe_accuracy(*parts)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.evaluation.intervals import interval, iqm, resampled
+from caudex.evaluation.intervals import bootstrap, bootstrap_interval, iqm
 
 TRIALS, DRAWS = 500, 2000
 KINDS = {
@@ -32,8 +32,8 @@ def measured(kind: str, num_envs: int, seeds: int) -> dict:
     truth, held, plain, widths = iqm(returns(200_000 // num_envs)), 0, 0, []
     for trial in range(TRIALS):
         found = returns(seeds)
-        low, high = interval(iqm, found, draws=DRAWS, seed=trial)
-        narrow = np.quantile(resampled(iqm, found, draws=DRAWS, seed=trial), [0.025, 0.975])
+        low, high = bootstrap_interval(iqm, found, resamples=DRAWS, seed=trial)
+        narrow = np.quantile(bootstrap(iqm, found, resamples=DRAWS, seed=trial), [0.025, 0.975])
         held += low <= truth <= high
         plain += narrow[0] <= truth <= narrow[1]
         widths.append((high - low) / max(narrow[1] - narrow[0], 1e-12))

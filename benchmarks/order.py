@@ -17,11 +17,11 @@ from matplotlib.ticker import PercentFormatter
 target, *files = map(Path, sys.argv[1:])
 claims = [json.loads(file.read_text()) for file in files]
 ends = {
-    name: claim["baselines"][name] | {"best": claim["further"][f"best layer, {name}"]}
+    name: claim["baselines"][name] | {"best": claim["extra_metrics"][f"best layer, {name}"]}
     for claim in claims
     for name in claim["baselines"]
 }
-bars = {claim["system"]: claim | {"best": claim["further"]["best layer"]} for claim in claims}
+bars = {claim["system"]: claim | {"best": claim["extra_metrics"]["best layer"]} for claim in claims}
 first = {"random trunk": ends.pop("random trunk")}
 bars = first | bars | {f"taught by {name}": found for name, found in ends.items()}
 
@@ -32,7 +32,7 @@ for shift, colour, label, pick in (
     (0.2, "#c9b37e", "best layer", lambda bar: bar["best"]),
 ):
     found = [pick(bar) for bar in bars.values()]
-    means = [each["figure"] for each in found]
+    means = [each["mean"] for each in found]
     halves = [(each["interval"][1] - each["interval"][0]) / 2 for each in found]
     places = [place + shift for place in range(len(bars))]
     axis.barh(places, means, 0.38, xerr=halves, color=colour, capsize=2, label=label)

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 
 def main(image: str, results: str) -> None:
     claim = json.loads(Path(results).read_text())
-    found = [part["further"] for part in claim["values"]]
-    sizes = np.array([part["parameters"]["figure"] for part in found])
+    found = [part["extra_metrics"] for part in claim["values"]]
+    sizes = np.array([part["parameters"]["mean"] for part in found])
     tasks = [name for name in found[0] if name not in ("bits a byte", "nats a token", "parameters")]
     figure = Figure((2.6 * (1 + len(tasks)), 2.9), dpi=120, layout="constrained")
     first, *others = figure.subplots(1, 1 + len(tasks))
-    losses = np.array([part["nats a token"]["figure"] for part in found])
+    losses = np.array([part["nats a token"]["mean"] for part in found])
     slope, height = np.polyfit(np.log(sizes), np.log(losses), 1)
     fitted = np.exp(height + slope * np.log(sizes))
     first.loglog(sizes, fitted, ":", color="grey", label=f"~ parameters^{slope:.3f}")
@@ -28,7 +28,7 @@ def main(image: str, results: str) -> None:
     first.minorticks_off()
     first.legend(fontsize=7)
     for axis, task in zip(others, tasks):
-        middle = np.array([part[task]["figure"] for part in found])
+        middle = np.array([part[task]["mean"] for part in found])
         axis.semilogx(sizes, 100 * middle, "o-", markersize=4)
         axis.set_title(f"{task}, %", size=9)
     for axis in (first, *others):

@@ -23,7 +23,7 @@ from caudex.core.pool import run_parallel
 from caudex.core.run import Run
 from caudex.core.system import start
 from caudex.data import TextBatches, encode_texts
-from caudex.evaluation.intervals import mean_interval
+from caudex.evaluation.intervals import t_interval
 from caudex.models.text_classifier import TextClassifier
 from caudex.systems.text.text_labels import TextLabels
 from caudex.trunks import Transformer
@@ -88,7 +88,7 @@ def main() -> None:
         each = singles[i * len(seeds) : (i + 1) * len(seeds)]
         found = {"together": [one[task] for one in shared]} | {name: [one[name] for one in each] for name in each[0]}
         for name, values in found.items():
-            mean, low, high = mean_interval(values)
+            mean, low, high = t_interval(values)
             rows.append(
                 {"task": task, "what": name, "mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
             )

@@ -19,13 +19,13 @@ def test_a_claim_of_two_seeds(tmp_path):
     assert output.run == Path("runs/claim-supervised-1")
     assert claim["system"] == "supervised" and claim["scale"] == "tiny" and claim["seeds"] == [0, 1]
     assert claim["statement"] and claim["seconds"] > 0
-    assert claim["interval"][0] < claim["figure"] < claim["interval"][1]
+    assert claim["interval"][0] < claim["mean"] < claim["interval"][1]
     assert set(claim["baselines"]) == {"support vector machine"}
     assert claim["shown"] is False  # six steps are not enough, which is no error
     assert claim["command"].startswith("caudex claim supervised --scale tiny")
     assert "not shown" in output.out
     again = run_cli("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--run", output.run)
-    assert json.loads((again.run / "claim.json").read_text())["figure"] == claim["figure"]
+    assert json.loads((again.run / "claim.json").read_text())["mean"] == claim["mean"]
     assert_refused(
         "claim", "supervised", *QUICK, "--labels-per-class", "3", "--run", output.run, because="other settings"
     )
@@ -36,9 +36,9 @@ def test_a_claim_over_several_widths_of_one_seed():
     words = ("claim", "supervised", *SMALL, "--steps", "4", "--labels-per-class", "1", "--seeds", "1")
     output = run_cli(*words, "--over", "width=4,8")
     claim = json.loads((output.run / "claim.json").read_text(), parse_constant=pytest.fail)
-    assert (claim["over"], [part["value"] for part in claim["values"]]) == ("width", [4, 8])
+    assert (claim["setting"], [part["value"] for part in claim["values"]]) == ("width", [4, 8])
     assert claim["values"][0]["interval"] is None  # one seed has none
-    assert (output.run / "figures" / "over-width.png").exists()
+    assert (output.run / "figures" / "sweep-width.png").exists()
     assert "width" in output.out and "one seed" in output.out
 
 

@@ -4,7 +4,7 @@ from caudex.cli.terminal import show, widths
 from caudex.experience.actors import tell
 from caudex.reports import claim_table
 
-SPREAD = {"figure": 0.8512, "interval": (0.84, 0.86), "gain": 0.1234, "gain_interval": (0.1, 0.15)}
+SCORE = {"mean": 0.8512, "interval": (0.84, 0.86), "gain": 0.1234, "gain_interval": (0.1, 0.15)}
 
 
 def test_words_are_broken_over_lines_before_figures_and_figures_before_words():
@@ -18,9 +18,9 @@ def test_words_are_broken_over_lines_before_figures_and_figures_before_words():
 
 def test_the_table_of_a_claim_fits_80_columns_with_its_intervals_whole(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    baselines = {"supervised, same compute": SPREAD, "without noise": SPREAD}
-    parts = [{"value": value, "baselines": baselines, **SPREAD} for value in (1, 25)]
-    show(claim_table({"system": "noisy-student", "over": "labels_per_class", "values": parts}))
+    baselines = {"supervised, same compute": SCORE, "without noise": SCORE}
+    parts = [{"value": value, "baselines": baselines, **SCORE} for value in (1, 25)]
+    show(claim_table({"system": "noisy-student", "setting": "labels_per_class", "values": parts}))
     lines = capsys.readouterr().out.splitlines()
     assert {len(line) for line in lines} == {80}
     assert sum("85.12% ± 1.00%" in line and "+12.34% ± 2.50%" in line for line in lines) == 4

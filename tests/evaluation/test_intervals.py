@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from pytest import approx
 
 from caudex import envs as envs
-from caudex.evaluation.intervals import improvement, interval, iqm, profile
+from caudex.evaluation.intervals import (
+    bootstrap_interval,
+    iqm,
+    paired_interval,
+    performance_profile,
+    probability_of_improvement,
+    t_interval,
+    wilson_interval,
+)
 
 runs = st.lists(st.floats(-100, 100, allow_subnormal=False), min_size=1, max_size=8).map(np.array)
 
@@ -30,25 +38,27 @@ def test_the_interquartile_mean_lies_within_and_follows_the_scale(scores, factor
 @given(scores)
 def test_a_profile_falls_from_one_to_nothing(scores):
     all_runs = np.concatenate(scores)
-    shares = profile(scores, np.array([all_runs.min() - 1, *np.sort(all_runs), all_runs.max()]))
+    shares = performance_profile(scores, np.array([all_runs.min() - 1, *np.sort(all_runs), all_runs.max()]))
     assert shares[0] == 1 and shares[-1] == 0 and (np.diff(shares) <= 1e-12).all()
-    assert profile([np.array([0.0, 1]), np.array([3.0])], np.array([0.5, 2])) == approx([0.75, 0.5])
+    assert performance_profile([np.array([0.0, 1]), np.array([3.0])], np.array([0.5, 2])) == approx([0.75, 0.5])
 
 
 @given(scores, st.data())
 def test_who_is_better_is_worse_the_other_way_round(scores, data):
     others = [data.draw(runs) for _ in scores]
-    assert improvement(scores, others) + improvement(others, scores) == approx(1)
-    assert improvement(scores, scores) == approx(0.5)
-    assert improvement([np.array([2.0, 4])], [np.array([1.0, 3, 4, 5])]) == approx((1 + 2.5) / 8)
+    assert probability_of_improvement(scores, others) + probability_of_improvement(others, scores) == approx(1)
+    assert probability_of_improvement(scores, scores) == approx(0.5)
+    assert probability_of_improvement([np.array([2.0, 4])], [np.array([1.0, 3, 4, 5])]) == approx((1 + 2.5) / 8)
 
 
 def test_alike_runs_have_an_interval_of_no_width_and_few_have_none():
-    assert interval(iqm, [np.full(4, 0.3), np.full(5, 0.3)]) == approx([0.3, 0.3])
-    assert interval(iqm, [np.arange(5.0), np.arange(3.0)]) is None
-    low, high = interval(iqm, [np.arange(9.0)])
+    assert bootstrap_interval(iqm, [np.full(4, 0.3), np.full(5, 0.3)]) == approx([0.3, 0.3])
+    assert bootstrap_interval(iqm, [np.arange(5.0), np.arange(3.0)]) is None
+    low, high = bootstrap_interval(iqm, [np.arange(9.0)])
     assert 0 <= low < 4 < high <= 8
-    bands = interval(lambda resampled: profile(resampled, np.array([-1.0, 3, 9])), [np.arange(6.0)])
+    bands = bootstrap_interval(
+        lambda resampled: performance_profile(resampled, np.array([-1.0, 3, 9])), [np.arange(6.0)]
+    )
     assert bands.shape == (2, 3) and bands[:, 0] == approx(1) and bands[:, 2] == approx(0)
 
 
@@ -57,6 +67,16 @@ def test_the_interval_holds_the_truth_about_95_times_of_100():
     means, deviations = rng.uniform(0, 1, (5, 1)), rng.uniform(0.1, 0.3, (5, 1))
     truth = iqm(list(means + deviations * rng.normal(size=(5, 100_000))))
     for seed in range(trials):
-        low, high = interval(iqm, list(means + deviations * rng.normal(size=(5, 5))), draws=1000, seed=seed)
+        low, high = bootstrap_interval(
+            iqm, list(means + deviations * rng.normal(size=(5, 5))), resamples=1000, seed=seed
+        )
         held += low <= truth <= high
     assert 0.91 <= held / trials <= 0.98  # the plain quantiles hold it 0.89 of the time
+
+
+def test_intervals_by_hand():
+    mean, low, high = t_interval([1.0, 2.0, 3.0])  # deviation 1, t(2) = 4.3027
+    assert (mean, high) == (2.0, approx(2 + 4.3027 / 3**0.5, abs=1e-3)) and low == approx(4 - high)
+    assert paired_interval([3.0, 5.0, 7.0], [2.0, 3.0, 4.0]) == (mean, low, high)
+    assert wilson_interval(0.5, 100) == (approx(0.4038, abs=1e-3), approx(0.5962, abs=1e-3))
+    assert wilson_interval(0.0, 1000)[0] == 0 and wilson_interval(1.0, 1000)[1] == 1

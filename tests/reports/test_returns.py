@@ -39,7 +39,7 @@ def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
     assert cells["control/reacher"] == ["50.0 ± 0.0 (4)", "101.5 ± 2.1 (4)", "0.0 ± 0.0 (4)"]
     assert cells["ALE/Pong-v5"][0] == "-3.1 ± 0.0 (4)"
     assert cells["IQM, normalised"][0] == "0.38"  # of four 0.25 and four 0.5 the middle: two of each
-    assert cells["its 95% interval"][0] == "0.38 to 0.38"
+    assert cells["95% interval of the IQM"][0] == "0.38 to 0.38"
     assert cells["better than dqn"][1] == "50% (50% to 50%)"  # always in one environment, never in the other
     assert cells["TFLOP"] == ["8", "8"] and (tmp_path / "profile.png").stat().st_size > 10_000
     assert_refused("compare", *paths, "--figure", tmp_path / "profile.png", because="profile.png exists already")
@@ -53,7 +53,7 @@ def test_settings_that_meet_in_a_world_stand_apart_and_others_together(tmp_path,
     cells = table_cells(run_cli("compare", plain, longer).out)
     assert cells["results"] == ["dqn", "random"]
     assert cells["IQM, normalised"] == ["0.42", "0.00"]
-    assert cells["its 95% interval"] == ["1 seed is too few"] * 2
+    assert cells["95% interval of the IQM"] == ["1 seed is too few"] * 2
     write_run(tmp_path, "dqn", "CartPole-v1", 0, 300.0, double=True)
     (write_run(tmp_path, "dqn", "CartPole-v1", 1, 0.0) / "results.json").unlink()  # which is not finished yet
     cells = table_cells(run_cli("compare", *sorted(tmp_path.iterdir())).out)
@@ -68,9 +68,9 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
         start(find_class("systems", "curl")(seed=seed), run)
         evidence = {
             "statement": "",
-            "figure": 80.0 + seed,
-            "against": {"sac from images": 40.0},
-            "further": {"random": 10.0},
+            "score": 80.0 + seed,
+            "baselines": {"sac from images": 40.0},
+            "extra_metrics": {"random": 10.0},
         }
         run.write_json("claim", {"claim": evidence, "seconds": 1.0})
     claim_run = Run(tmp_path / "claim")

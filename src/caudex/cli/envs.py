@@ -22,7 +22,8 @@ def play_(words: Sequence[str]) -> None:
 
     from caudex.core.disk import write_atomically
     from caudex.core.system import load
-    from caudex.evaluation.plots import episodes as filming
+    from caudex.evaluation.plots.contact_sheet import contact_sheet
+    from caudex.evaluation.plots.video import write_video
     from caudex.models.agent import Agent
     from caudex.systems.reward.shared import summary, told
 
@@ -36,9 +37,9 @@ def play_(words: Sequence[str]) -> None:
     show([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *told(found))])
     if flags.video:
         images, total, rate = player.watch(flags.seed, not flags.drawn, flags.env)
-        filming.film(images, flags.video, rate)
+        write_video(images, flags.video, rate)
         image = io.BytesIO()
-        Image.fromarray(filming.sheet(images)).save(image, "png")
+        Image.fromarray(contact_sheet(images)).save(image, "png")
         write_atomically(flags.video.with_suffix(".png"), image.getvalue())
         print(f"a further episode, which earned {total:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}")
 

@@ -167,12 +167,12 @@ def _flag(name: str, value) -> list[str]:
 def claim_(words: Sequence[str]) -> None:
     system, flags = system_settings("claim", words)
     from caudex.core.run import Run
-    from caudex.evaluation.claim import Plan
+    from caudex.evaluation.claim import ClaimPlan
 
     if flags.hardware.devices * flags.hardware.nodes > 1:
         raise CaudexError("a claim measures each seed in one process, several at a time; use --workers, not --devices.")
     command = shlex.join(["caudex", "claim", *words])
-    plan = Plan(flags.scale, flags.seeds, flags.first_seed, flags.over, flags.workers, command)
+    plan = ClaimPlan(flags.scale, flags.seeds, flags.first_seed, flags.over, flags.workers, command)
     plan.check(system)
     fresh = not (flags.run and (flags.run / "plan.json").exists())
     folder = new_folder(flags.run, f"claim-{flags.name}", flags.hardware) if fresh else flags.run
@@ -182,11 +182,11 @@ def claim_(words: Sequence[str]) -> None:
 def resume_(words: Sequence[str]) -> None:
     flags = parse(Resume, words, "resume")
     from caudex.core.system import is_complete, open_run, read_dataclass
-    from caudex.evaluation.claim import Plan
+    from caudex.evaluation.claim import ClaimPlan
 
     system, run = open_run(flags.run)
     if run.read_json("plan"):
-        carry_out_claim(system, run, read_dataclass(Plan, run, "plan"))
+        carry_out_claim(system, run, read_dataclass(ClaimPlan, run, "plan"))
     elif is_complete(run):
         raise CaudexError(
             f"{flags.run} is finished; there is nothing to resume. {flags.run / 'report.html'} shows what it found."
@@ -248,17 +248,17 @@ def compare_(words: Sequence[str]) -> None:
     from caudex.systems.reward.shared import OnEnv
 
     runs = {path: open_run(path) for path in flags.runs}
-    acted = reports.of_envs([each for each in runs.values() if isinstance(each[0], OnEnv)])
-    said = reports.judge(acted)
-    alone = [reports.of_run(path, *each) for path, each in runs.items() if not isinstance(each[0], OnEnv)]
-    for table in reports.comparison(alone + acted):
+    acted = reports.return_columns([each for each in runs.values() if isinstance(each[0], OnEnv)])
+    said = reports.add_statistics(acted)
+    alone = [reports.run_column(path, *each) for path, each in runs.items() if not isinstance(each[0], OnEnv)]
+    for table in reports.comparison_tables(alone + acted):
         show(table)
     for sentence in said:
         print_sentence(sentence)
     if flags.figure:
-        reports.draw(acted, flags.figure)
+        reports.plot_returns(acted, flags.figure)
     for path, (_, run) in runs.items():
-        if not reports.finished(run):
+        if not reports.is_finished(run):
             print(f"caudex: {path} is not finished; `caudex resume {path}` goes on with it.", file=sys.stderr)
 
 
@@ -310,14 +310,14 @@ def carry_out(system, run, fresh: bool = False) -> None:
 
 
 def carry_out_claim(system, run, plan, fresh: bool = False) -> None:
-    from caudex.evaluation.claim import measure
-    from caudex.reports import SPREAD, claim_table, write_report
+    from caudex.evaluation.claim import measure_claim
+    from caudex.reports import INTERVAL_NOTE, claim_table, write_report
 
     with alone_in(run, fresh):
         run.hardware.check()
-        found = measure(system, run, plan)
+        found = measure_claim(system, run, plan)
         show(claim_table(found))
-        print_sentence(SPREAD)
+        print_sentence(INTERVAL_NOTE)
         print_sentence(f"{'shown' if found['shown'] else 'not shown'}: {found['statement']}")
         if plan.scale == "tiny":
             print(

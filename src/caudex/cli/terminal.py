@@ -49,9 +49,9 @@ def alone_in(run, fresh: bool) -> Iterator[None]:
 
 def left_out(run) -> list[str]:
     """A sentence on the files that were not used, if there are any."""
-    from caudex.reports.figures import table
+    from caudex.core.disk import read_csv
 
-    if not (skipped := table(run.path / "tables" / "skipped.csv")):
+    if not (skipped := read_csv(run.path / "tables" / "skipped.csv")):
         return []
     first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
     return [f"left out of the data: {len(skipped):,}, the first is {first}; {run.path / 'report.html'} lists them."]

@@ -216,8 +216,8 @@ def _rows(what: str, needed: tuple[str, ...]) -> list[dict]:
 def _score(told: list[tuple], chance: float | None) -> None:
     known = [is_right for truth, is_right in told if truth is not None]
     if known:
-        from caudex.models.classifier import interval
+        from caudex.evaluation.intervals import wilson_interval
 
-        low, high = interval(sum(known) / len(known), len(known))
+        low, high = wilson_interval(sum(known) / len(known), len(known))
         guess = f"; guessing has {chance:.0%}" if chance else ""
         print(f"{sum(known)} of {len(known)} right ({low:.0%} to {high:.0%}){guess}")

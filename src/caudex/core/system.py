@@ -82,7 +82,7 @@ class System:
         rows = [("", "accuracy", "95% interval", "corrupted images")]
         for name, found in results.items():
             if isinstance(found, dict) and "accuracy" in found:
-                interval = f"{found['low']:.1%} to {found['high']:.1%} of {found['tested']:,}"
+                interval = f"{found['low']:.1%} to {found['high']:.1%} of {found['test_size']:,}"
                 corrupted = f"{found['corrupted']:.1%}" if "corrupted" in found else ""
                 rows.append((name, f"{found['accuracy']:.1%}", interval, corrupted))
         if gain := results.get("gain"):

@@ -1,95 +1,73 @@
-"""Measure a classifier on the test set and write what the report shows of it."""
+"""Test a classifier, and write the tables and figures of its report."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from caudex.core.run import Run
 from caudex.data import ImageSet, Split
-from caudex.models.classifier import Classifier, confusion, interval
+from caudex.evaluation.intervals import wilson_interval
+from caudex.evaluation.plots.captioned_images import plot_captioned_images
+from caudex.evaluation.plots.confusion import plot_confusion
+from caudex.models.classifier import Classifier
 
 
-def tested(classifier: Classifier, test: ImageSet) -> dict[str, float]:
-    """Accuracy with its 95% interval; empty where nothing was held out."""
+def evaluate_accuracy(classifier: Classifier, test: ImageSet) -> dict[str, float]:
+    """Test accuracy with its 95% interval; empty where nothing was held out."""
     if len(test) == 0:
         return {}
-    return with_interval(classifier.accuracy(test), len(test))
+    return accuracy_with_interval(classifier.accuracy(test), len(test))
 
 
-def with_interval(accuracy: float, count: int) -> dict[str, float]:
-    """An accuracy as results.json keeps it."""
-    low, high = interval(accuracy, count)
-    return {"accuracy": accuracy, "low": low, "high": high, "tested": count}
+def accuracy_with_interval(accuracy: float, test_size: int) -> dict[str, float]:
+    """An accuracy as it stands in results.json."""
+    low, high = wilson_interval(accuracy, test_size)
+    return {"accuracy": accuracy, "low": low, "high": high, "test_size": test_size}
 
 
-def examine(run: Run, classifier: Classifier, split: Split, name: str) -> dict[str, float]:
+def evaluate_classifier(run: Run, classifier: Classifier, split: Split, name: str) -> dict[str, float]:
     """Accuracy with interval, clean and corrupted; tables and figures of errors. Empty where nothing was held out."""
     test = split.test
     if len(test) == 0:
         return {}
     with run.counting(classifier):
         probabilities = classifier.probabilities(test)
-        worse = classifier.corrupted(test)
-    confidence, told = probabilities.max(1)
-    run.table(f"corruption-{name}", worse)
-    draw_confusion(run, confusion(test.labels, told, len(test.classes)), test.classes)
+        corruptions = classifier.corrupted(test)
+    confidence, predictions = probabilities.max(1)
+    run.table(f"corruption-{name}", corruptions)
+    plot_confusion(run, confusion_matrix(test.labels, predictions, len(test.classes)), test.classes)
     order = confidence.argsort(descending=True)
-    wrong = order[told[order] != test.labels[order]]
-    for title, rows in {
-        "most-sure": order[:16],
-        "least-sure": order.flip(0)[:16],
-        "sure-and-wrong": wrong[:16],
+    errors = order[predictions[order] != test.labels[order]]
+    for figure, rows in {
+        "most-confident": order[:16],
+        "least-confident": order.flip(0)[:16],
+        "confident-errors": errors[:16],
     }.items():
-        said = [f"{test.classes[told[i]]} {confidence[i]:.0%}" for i in rows]
-        true = ["" if told[i] == test.labels[i] else f"\nis {test.classes[test.labels[i]]}" for i in rows]
-        draw_images(run, title, test, rows, [*map("".join, zip(said, true))])
-    accuracy = (told == test.labels).float().mean().item()
-    corrupted = float(np.mean([row["accuracy"] for row in worse]))
-    return with_interval(accuracy, len(test)) | {"corrupted": corrupted}
+        captions = []
+        for i in rows:
+            label = "" if predictions[i] == test.labels[i] else f"\nis {test.classes[test.labels[i]]}"
+            captions.append(f"{test.classes[predictions[i]]} {confidence[i]:.0%}{label}")
+        plot_captioned_images(run, figure, test, rows, captions)
+    accuracy = (predictions == test.labels).float().mean().item()
+    corrupted = float(np.mean([row["accuracy"] for row in corruptions]))
+    return accuracy_with_interval(accuracy, len(test)) | {"corrupted": corrupted}
 
 
-def gain(one: Classifier, other: Classifier, test: ImageSet) -> dict[str, float]:
-    """By how much `one` is more often right, with its 95% interval, paired image by image; empty for less than two."""
+def accuracy_gain(classifier: Classifier, baseline: Classifier, test: ImageSet) -> dict[str, float]:
+    """Accuracy gain over the baseline with its 95% interval, paired image by image; empty for fewer than two images."""
     if len(test) < 2:
         return {}
-    right = [(net.probabilities(test).argmax(1) == test.labels).double() for net in (one, other)]
-    difference = right[0] - right[1]  # [N] in -1, 0, 1
-    half = 1.96 * difference.std().item() / len(test) ** 0.5
+    correct, baseline_correct = (
+        (net.probabilities(test).argmax(1) == test.labels).double() for net in (classifier, baseline)
+    )
+    difference = correct - baseline_correct  # [N] in -1, 0, 1
+    half = 1.96 * difference.std().item() / len(test) ** 0.5  # normal: there are many images
     mean = difference.mean().item()
     return {"gain": mean, "low": mean - half, "high": mean + half}
 
 
-def draw_confusion(run: Run, counts: np.ndarray, classes: tuple[str, ...]) -> None:
-    size = max(3.6, 0.38 * len(classes) + 1.6)
-    with run.figure("confusion", width=size, height=size) as axes:
-        axes.imshow(counts / np.maximum(counts.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
-        axes.set(xlabel="told", ylabel="true", xticks=range(len(classes)), yticks=range(len(classes)))
-        axes.set_xticklabels(classes, rotation=90 if max(map(len, classes)) > 2 else 0)
-        axes.set_yticklabels(classes)
-        if len(classes) <= 20:
-            for (i, j), count in np.ndenumerate(counts):
-                if count:
-                    axes.text(
-                        j,
-                        i,
-                        count,
-                        ha="center",
-                        va="center",
-                        size=7,
-                        color="white" if count > counts[i].sum() / 2 else "black",
-                    )
-
-
-def draw_images(run: Run, name: str, images: ImageSet, rows: Tensor, titles: list[str], columns: int = 4) -> None:
-    """A sheet of images with a line above each."""
-    if len(rows) == 0:
-        return
-    lines = -(-len(rows) // columns)
-    with run.figure(name, columns, lines, width=1.2, height=1.5) as axes:
-        for axis in np.ravel(axes):
-            axis.axis("off")
-        for axis, image, title in zip(np.ravel(axes), images.fetch(torch.as_tensor(rows)), titles):
-            axis.imshow(image.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=255)
-            axis.set_title("\n".join(line[:16] for line in title.split("\n")), size=8)
+def confusion_matrix(labels: Tensor, predictions: Tensor, num_classes: int) -> np.ndarray:
+    """[K, K] counts; row: label, column: prediction."""
+    counts = np.bincount((labels * num_classes + predictions).numpy(), minlength=num_classes * num_classes)
+    return counts.reshape(num_classes, num_classes)

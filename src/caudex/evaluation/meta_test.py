@@ -10,8 +10,7 @@ from caudex.core.run import Run
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Played, Trials
 from caudex.evaluation.baselines import bandits, ways
-from caudex.evaluation.intervals import mean_interval
-from caudex.models.classifier import interval
+from caudex.evaluation.intervals import t_interval, wilson_interval
 from caudex.models.meta_agent import MetaAgent
 
 EXACT = 12
@@ -40,7 +39,7 @@ def told(env: Trials, found: dict[str, Played]) -> list[tuple]:
     if env.family.limit == 1 or env.name == "tabular-mdps":
         rows = [("", "mean return", "95% interval")]
         for name, played in found.items():
-            mean, low, high = mean_interval(played.returns.sum(1))
+            mean, low, high = t_interval(played.returns.sum(1))
             rows.append((name, f"{mean:,.3f}", f"{low:,.3f} to {high:,.3f}"))
         if env.name == "bandits" and env.wanted <= EXACT:
             rows.append(("optimum", f"{bandits.optimum(env.choices, env.wanted):,.3f}", "exact"))
@@ -66,7 +65,7 @@ def lost(env: Trials, played: Played) -> tuple[np.ndarray, str]:
     often, with its interval."""
     first, second = played.lengths[:, 0], played.lengths[:, 1]
     failed = (second > first) | (second >= env.family.limit)
-    low, high = interval(failed.mean(), len(failed))
+    low, high = wilson_interval(failed.mean(), len(failed))
     return failed, f"{failed.mean():.1%} ({low:.1%} to {high:.1%})"
 
 

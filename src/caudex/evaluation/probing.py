@@ -1,4 +1,4 @@
-"""What features are worth: probes that never move the trunk, and what shows that it has collapsed."""
+"""Probes of frozen features, and metrics that show when features have collapsed."""
 
 from __future__ import annotations
 
@@ -15,64 +15,69 @@ from torch.nn import functional as F
 
 from caudex.data import ImageSet
 from caudex.data.sampling import evenly
-from caudex.models.encoder import features
+from caudex.models.encoder import features as encode_layers
 
 
-def linear(known: Tensor, labels: Tensor, asked: Tensor, truth: Tensor) -> float:
-    """Accuracy of logistic regression on standardised features, [N, D] with [N] labels, tested on others.
+def linear_probe_accuracy(features: Tensor, labels: Tensor, test_features: Tensor, test_labels: Tensor) -> float:
+    """Test accuracy of logistic regression on standardised features, [N, D] with labels [N].
 
-    Where all known ones have the same label, all others are told to have it too.
+    Where all labels are the same, it is predicted for all.
     """
     if len(labels.unique()) < 2:
-        return float((truth == labels[0]).float().mean())
+        return float((test_labels == labels[0]).float().mean())
     with warnings.catch_warnings(), threadpool_limits(1):  # so small that threads only wait for each other
         warnings.simplefilter("ignore")  # it stopped after 200 steps: good enough
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-        return float((model.fit(known.numpy(), labels.numpy()).predict(asked.numpy()) == truth.numpy()).mean())
+        return _fit_and_test(model, features, labels, test_features, test_labels)
 
 
-def neighbours(known: Tensor, labels: Tensor, asked: Tensor, truth: Tensor, count: int = 20) -> float:
-    """Accuracy of the `count` nearest by cosine, the nearer the weightier (after Wu et al. 2018, section 3.4)."""
-    model = KNeighborsClassifier(min(count, len(known)), weights="distance", algorithm="brute")
-    known, asked = F.normalize(known, dim=1), F.normalize(asked, dim=1)
+def knn_accuracy(
+    features: Tensor, labels: Tensor, test_features: Tensor, test_labels: Tensor, neighbours: int = 20
+) -> float:
+    """Test accuracy of the nearest neighbours by cosine, weighted by 1 / distance (after Wu et al. 2018, section 3.4)."""
+    model = KNeighborsClassifier(min(neighbours, len(features)), weights="distance", algorithm="brute")
+    features, test_features = F.normalize(features, dim=1), F.normalize(test_features, dim=1)
     with threadpool_limits(torch.get_num_threads()):
-        return float((model.fit(known.numpy(), labels.numpy()).predict(asked.numpy()) == truth.numpy()).mean())
+        return _fit_and_test(model, features, labels, test_features, test_labels)
 
 
-def probe(
-    trunk: nn.Module, known: ImageSet, test: ImageSet, most: int = 60_000, few: int = 10_000
+def _fit_and_test(model, features: Tensor, labels: Tensor, test_features: Tensor, test_labels: Tensor) -> float:
+    predictions = model.fit(features.numpy(), labels.numpy()).predict(test_features.numpy())
+    return float((predictions == test_labels.numpy()).mean())
+
+
+def probe_layers(
+    trunk: nn.Module, labelled: ImageSet, test: ImageSet, max_labels: int = 60_000, max_neighbours: int = 10_000
 ) -> dict[str, dict[str, float]]:
-    """Linear accuracy of each layer's features, `pooled` last, from at most `most` labels.
+    """Accuracies of each layer's features, `pooled` last, from at most `max_labels` labels.
 
-    From at most `few` of them that of the nearest neighbours, and `held out`: the linear one on a fifth of these known
-    images, to choose a layer by.
+    `linear` of logistic regression; `neighbours` of the nearest among at most `max_neighbours` images; `held out` of
+    logistic regression tested on a fifth of these, to choose a layer by.
     """
-    known = known.some(most)
-    here, there, found = features(trunk, known), features(trunk, test), {}
-    part = evenly(len(known), few)
-    train, fifth = part[torch.arange(len(part)) % 5 > 0], part[::5]
-    for layer, made in here.items():
-        asked = there[layer], test.labels
-        found[layer] = {
-            "linear": linear(made, known.labels, *asked),
-            "neighbours": neighbours(made[part], known.labels[part], *asked),
-            "held out": linear(made[train], known.labels[train], made[fifth], known.labels[fifth]),
+    labelled = labelled.some(max_labels)
+    layers, test_layers, accuracies = encode_layers(trunk, labelled), encode_layers(trunk, test), {}
+    part = evenly(len(labelled), max_neighbours)
+    train, held_out = part[torch.arange(len(part)) % 5 > 0], part[::5]
+    labels = labelled.labels
+    for layer, features in layers.items():
+        test_set = test_layers[layer], test.labels
+        accuracies[layer] = {
+            "linear": linear_probe_accuracy(features, labels, *test_set),
+            "neighbours": knn_accuracy(features[part], labels[part], *test_set),
+            "held out": linear_probe_accuracy(features[train], labels[train], features[held_out], labels[held_out]),
         }
-    return found
+    return accuracies
 
 
-def spectrum(vectors: Tensor) -> dict[str, float]:
-    """Effective rank of features [N, D], from 1 to D (Roy and Vetterli 2007, definition 1), and the mean deviation of
-    a dimension once the vectors have unit length, over what it is on the whole sphere, 1 / sqrt(D)."""
-    centred = vectors.double() - vectors.double().mean(0)
-    values = torch.linalg.svdvals(centred)
-    share = values / values.sum().clamp_min(1e-12)
-    deviation = F.normalize(vectors.double(), dim=1).std(0).mean() * vectors.shape[1] ** 0.5
-    return {
-        "effective rank": float(torch.special.entr(share).sum().exp()),
-        "deviation": float(deviation),
-    }
+def feature_spectrum(features: Tensor) -> dict[str, float]:
+    """Effective rank of features [N, D], from 1 to D (Roy and Vetterli 2007, definition 1); and, of features of unit length,
+    the mean standard deviation of a dimension, divided by that of uniform ones on the sphere, 1 / sqrt(D)."""
+    centred = features.double() - features.double().mean(0)
+    singular_values = torch.linalg.svdvals(centred)
+    share = singular_values / singular_values.sum().clamp_min(1e-12)
+    std = F.normalize(features.double(), dim=1).std(0).mean() * features.shape[1] ** 0.5
+    return {"effective rank": float(torch.special.entr(share).sum().exp()), "std": float(std)}
 
 
-COLLAPSED = 0.02
-"""a `deviation` below it: nearly all images have the same features"""
+COLLAPSED_STD = 0.02
+"""a `std` below it: nearly all images have the same features"""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -70,18 +68,3 @@ class Classifier(nn.Module):
     def export(self, folder: Path) -> list[Path]:
         """model.onnx (images float [N, C, H, W] in [0, 1] to probabilities [N, K]) and model.safetensors."""
         return export(self, self.shape, folder, "probabilities")
-
-
-def interval(right: float, count: int) -> tuple[float, float]:
-    """95% interval of a share `right` seen among `count` (Wilson 1927)."""
-    if count == 0:
-        return (math.nan, math.nan)
-    z = 1.96
-    centre = (right + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(right * (1 - right) / count + z * z / (4 * count * count))
-    return (max(0.0, centre - half), min(1.0, centre + half))  # rounding may leave [0, 1]
-
-
-def confusion(truth: Tensor, told: Tensor, classes: int) -> np.ndarray:
-    """[K, K] counts; row: the true class, column: the one told."""
-    return np.bincount((truth * classes + told).numpy(), minlength=classes * classes).reshape(classes, classes)

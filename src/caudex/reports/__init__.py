@@ -1,18 +1,18 @@
-"""What people look at: tables, curves, report.html."""
+"""Tables, comparison and report.html."""
 
-from caudex.reports.comparison import comparison, of_run
+from caudex.reports.comparison import comparison_tables, run_column
 from caudex.reports.html import write_report
-from caudex.reports.returns import draw, judge, of_envs
-from caudex.reports.tables import SPREAD, claim_table, finished
+from caudex.reports.returns import add_statistics, plot_returns, return_columns
+from caudex.reports.tables import INTERVAL_NOTE, claim_table, is_finished
 
 __all__ = [
-    "SPREAD",
+    "INTERVAL_NOTE",
+    "add_statistics",
     "claim_table",
-    "comparison",
-    "draw",
-    "finished",
-    "judge",
-    "of_envs",
-    "of_run",
+    "comparison_tables",
+    "is_finished",
+    "plot_returns",
+    "return_columns",
+    "run_column",
     "write_report",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Several runs side by side, a column for each; of those that learned from reward a column for each system."""
+"""Several runs side by side, a column for each; systems that learned from reward have a column for all their runs."""
 
 from __future__ import annotations
 
@@ -8,64 +8,65 @@ from pathlib import Path
 
 from caudex.core.run import Run
 from caudex.core.system import System, name_of
-from caudex.reports.tables import finished, spread
+from caudex.reports.tables import format_mean, is_finished
 
 
 @dataclass
-class Column:
-    """What was found, what it cost, and the settings; `returns` by environment and seed, where reward was learned from."""
+class ComparisonColumn:
+    """Formatted results, cost, and settings; `returns` by environment and seed, where reward was learned from."""
 
     name: str
-    told: dict[str, str] = field(default_factory=dict)
+    cells: dict[str, str] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     returns: dict[str, dict[int, float]] = field(default_factory=dict)
 
 
-def comparison(columns: Sequence[Column]) -> list[list[tuple]]:
-    """Results, cost, and the settings that differ: a table each of the columns that have any, with - where one has no such."""
-    cost = [{name: COST[name].format(spent) for name, spent in column.cost.items()} for column in columns]
-    settings = differing([column.settings for column in columns])
-    groups = {"results": [column.told for column in columns], "cost": cost, "settings that differ": settings}
+def comparison_tables(columns: Sequence[ComparisonColumn]) -> list[list[tuple]]:
+    """Results, cost, and the settings that differ: a table each of the columns that have any, with - for a missing cell."""
+    cost = [{name: COST_FORMATS[name].format(amount) for name, amount in column.cost.items()} for column in columns]
+    settings = differing_settings([column.settings for column in columns])
+    groups = {"results": [column.cells for column in columns], "cost": cost, "settings that differ": settings}
     tables = []
-    for group, cells in groups.items():
-        lines = dict.fromkeys(line for each in cells for line in each)
-        known = [(column.name, each) for column, each in zip(columns, cells) if each]
-        rows = [(line, *(each.get(line, "-") for _, each in known)) for line in lines]
-        tables += [[(group, *(name for name, _ in known)), *rows]] if rows else []
+    for title, cells_by_column in groups.items():
+        labels = dict.fromkeys(label for cells in cells_by_column for label in cells)
+        filled = [(column.name, cells) for column, cells in zip(columns, cells_by_column) if cells]
+        rows = [(label, *(cells.get(label, "-") for _, cells in filled)) for label in labels]
+        tables += [[(title, *(name for name, _ in filled)), *rows]] if rows else []
     return tables
 
 
-def of_run(path: Path, system: System, run: Run) -> Column:
+def run_column(path: Path, system: System, run: Run) -> ComparisonColumn:
     results = run.read_json("results")
     header, *rows = (system.result_rows(results) if results else []) or [()]
-    told = {name: figure for name, figure, *_ in rows}
+    cells = {name: cell for name, cell, *_ in rows}
     if header and header[0]:  # a table whose columns are of one kind
-        told = {f"{row[0]}, {header[0]} {column}": cell for row in rows for column, cell in zip(header[1:], row[1:])}
+        cells = {f"{row[0]}, {header[0]} {column}": cell for row in rows for column, cell in zip(header[1:], row[1:])}
     if "corrupted images" in header:
-        told = {row[0]: f"{row[1]}, corrupted {row[-1]}" if row[-1] else row[1] for row in rows}
+        cells = {row[0]: f"{row[1]}, corrupted {row[-1]}" if row[-1] else row[1] for row in rows}
     claim = run.read_json("claim", {})
     for part in claim.get("values", [claim] if claim else []):
-        over = f", {claim['over']} {part['value']:g}".replace("_", "-") if "over" in claim else ""
-        told["the claim's figure" + over] = spread(part["figure"], part["interval"], claim.get("number_format", ".2%"))
-    name = str(path) if finished(run) else f"{path} (not finished)"
-    return Column(name, told, spent(run), {"system": name_of(system), **asdict(system)})
+        setting = f", {claim['setting']} {part['value']:g}".replace("_", "-") if "setting" in claim else ""
+        number_format = claim.get("number_format", ".2%")
+        cells["the claim's score" + setting] = format_mean(part["mean"], part["interval"], number_format)
+    name = str(path) if is_finished(run) else f"{path} (not finished)"
+    return ComparisonColumn(name, cells, run_cost(run), {"system": name_of(system), **asdict(system)})
 
 
-COST = {"TFLOP": "{:,.3g}", "seconds": "{:,.1f}"}
+COST_FORMATS = {"TFLOP": "{:,.3g}", "seconds": "{:,.1f}"}
 
 
-def spent(run: Run) -> dict[str, float]:
+def run_cost(run: Run) -> dict[str, float]:
     compute = run.read_json("compute")
     return {"TFLOP": compute["flops"] / 1e12, "seconds": compute["seconds"]} if compute else {}
 
 
-def differing(settings: Sequence[dict]) -> list[dict[str, str]]:
-    """Of several settings those that are not alike, by their flags."""
-    names = dict.fromkeys(name for known in settings for name in known)
-    apart = [name for name in names if len({str(known[name]) for known in settings if name in known}) > 1]
-    return [{flag(name): str(known[name]) for name in apart if name in known} for known in settings]
+def differing_settings(columns: Sequence[dict]) -> list[dict[str, str]]:
+    """Of each column the settings that are not alike in all, by their flags."""
+    names = dict.fromkeys(name for settings in columns for name in settings)
+    differing = [name for name in names if len({str(settings[name]) for settings in columns if name in settings}) > 1]
+    return [{flag_of(name): str(settings[name]) for name in differing if name in settings} for settings in columns]
 
 
-def flag(name: str) -> str:
-    return name if name == "system" else "--" + name.replace("_", "-")
+def flag_of(setting: str) -> str:
+    return setting if setting == "system" else "--" + setting.replace("_", "-")

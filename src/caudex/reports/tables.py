@@ -6,30 +6,34 @@ from collections.abc import Sequence
 
 from caudex.core.run import Run
 
-SPREAD = "± is half the 95% interval over the seeds; gains are paired by seed."
+INTERVAL_NOTE = "± is half the 95% interval over the seeds; gains are paired by seed."
 
 
 def claim_table(claim: dict) -> list[tuple]:
-    """Figure and baselines with intervals, one row for each value of the varied setting and each baseline; behind these
-    what was measured beside them."""
-    over, form = claim.get("over", "").replace("_", " "), claim.get("number_format", ".2%")
-    rows = [((over,) if over else ()) + (claim["system"], "against", "baseline", "gain")]
+    """Scores and baselines with intervals, a row for each value of the varied setting and each baseline; then the extra
+    metrics."""
+    setting, number_format = claim.get("setting", "").replace("_", " "), claim.get("number_format", ".2%")
+    rows = [((setting,) if setting else ()) + (claim["system"], "against", "baseline", "gain")]
     for part in claim.get("values", [claim]):
-        head = ((f"{part['value']:g}",) if over else ()) + (spread(part["figure"], part["interval"], form),)
+        score = format_mean(part["mean"], part["interval"], number_format)
+        first_cells = ((f"{part['value']:g}",) if setting else ()) + (score,)
         for name, baseline in part["baselines"].items():
-            gain = spread(baseline["gain"], baseline["gain_interval"], "+" + form)
+            gain = format_mean(baseline["gain"], baseline["gain_interval"], "+" + number_format)
             gain += "" if baseline["gain_interval"] else " (one seed)"
-            rows.append((*head, name, spread(baseline["figure"], baseline["interval"], form), gain))
-            head = ("",) * len(head)
-        rows += [(*head, name, spread(*found.values(), form), "") for name, found in part.get("further", {}).items()]
+            rows.append((*first_cells, name, format_mean(baseline["mean"], baseline["interval"], number_format), gain))
+            first_cells = ("",) * len(first_cells)
+        for name, metric in part.get("extra_metrics", {}).items():
+            rows.append((*first_cells, name, format_mean(metric["mean"], metric["interval"], number_format), ""))
     return rows
 
 
-def spread(mean: float, interval: Sequence[float] | None, form: str = ".2%") -> str:
-    """Mean with half its 95% interval, where there is one; `form` is that of a number."""
-    return f"{mean:{form}}" + (f" ± {(interval[1] - interval[0]) / 2:{form.lstrip('+')}}" if interval else "")
+def format_mean(mean: float, interval: Sequence[float] | None, number_format: str = ".2%") -> str:
+    """The mean with half its 95% interval, where there is one."""
+    if not interval:
+        return f"{mean:{number_format}}"
+    return f"{mean:{number_format}} ± {(interval[1] - interval[0]) / 2:{number_format.lstrip('+')}}"
 
 
-def finished(run: Run) -> bool:
-    """Whether a training, or a claim, came to its end."""
+def is_finished(run: Run) -> bool:
+    """Whether a training, or a claim, has ended."""
     return bool(run.read_json("finished") or run.read_json("claim"))

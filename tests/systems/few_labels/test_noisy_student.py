@@ -21,12 +21,14 @@ from caudex.systems.shared import spec_of
 
 def test_a_claim_also_measures_students_without_noise(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        noisy_student, "examine", lambda run, net, split, name: examination.tested(net, split.test) | {"corrupted": 0.0}
+        noisy_student,
+        "evaluate_classifier",
+        lambda run, net, split, name: examination.evaluate_accuracy(net, split.test) | {"corrupted": 0.0},
     )
     run = quiet_run(tmp_path)
     small = replace(scaled("noisy-student", "tiny"), rounds=1, steps=10, labels_per_class=4)
     claim = small.claim(run)
-    assert list(claim.against)[:2] == ["supervised", "students without noise"]
+    assert list(claim.baselines)[:2] == ["supervised", "students without noise"]
     assert run.compute.flops > 0 and run.compute is run.stage("without-noise").compute
 
 
@@ -106,7 +108,7 @@ def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     assert spent["supervised"] >= method
     images = system.split().test.fetch(slice(0, 20))
     assert load(run.path).predict(images) == model.predict(images)
-    assert {"confusion.png", "most-sure.png", "wrong-pseudo-labels-2.png"} <= {
+    assert {"confusion.png", "most-confident.png", "wrong-pseudo-labels-2.png"} <= {
         f.name for f in (run.path / "figures").iterdir()
     }
 

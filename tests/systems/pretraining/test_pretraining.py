@@ -26,7 +26,7 @@ def test_every_system_trains_shows_and_loads_again(name, coloured_shapes, tmp_pa
     assert {"linear probe", "random trunk", "20 neighbours", "best layer", "spectrum"} <= set(results)
     assert system.result_rows(results) and not [word for word in system.warn(results) if "measured" in word]
     figures = {file.stem for file in (run.path / "figures").iterdir()}
-    assert {"nearest", "map"} <= figures and ("made" in figures) == (name not in ("simclr", "moco"))
+    assert {"nearest", "tsne"} <= figures and ("signal-outputs" in figures) == (name not in ("simclr", "moco"))
     again = load(run.path)
     images = data.load_images(coloured_shapes).test.fetch(slice(0, 5))
     torch.testing.assert_close(again(images), model.eval()(images))
@@ -34,10 +34,10 @@ def test_every_system_trains_shows_and_loads_again(name, coloured_shapes, tmp_pa
 
 def test_a_random_trunk_that_is_better_is_named():
     system = scaled("simclr", "tiny")
-    figures = {"low": 0.5, "high": 0.9, "tested": 30}
+    figures = {"low": 0.5, "high": 0.9, "test_size": 30}
     results = {"linear probe": {"accuracy": 0.7} | figures, "random trunk": {"accuracy": 0.8} | figures}
     results |= {"best layer": {"layer": "stage1", "random": 0.6, "accuracy": 0.9} | figures}
-    results["spectrum"] = {"deviation": 0.5}
+    results["spectrum"] = {"std": 0.5}
     assert "a random trunk's features are as good" in system.warn(results)[0]
     assert [row[:2] for row in system.result_rows(results)[3:]] == [
         ("best layer on held-out labels, stage1", "90.0%"),

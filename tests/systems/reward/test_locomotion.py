@@ -17,7 +17,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.specs import EnvSpec
 from caudex.core.system import load, scaled
 from caudex.envs import Env, Outcome
-from caudex.evaluation.plots import episodes as filming
+from caudex.evaluation.plots.contact_sheet import contact_sheet
 from caudex.experience import Rollouts
 from caudex.models.agent import Agent, Episode, acted
 
@@ -90,7 +90,7 @@ def test_five_stages_are_kept_shown_and_told(tmp_path):
     assert [line[0] for line in TINY.result_rows(results)][1:3] == ["0 steps", "128 steps"]
     moments, episode, rate = model.moments(seed=1, most=4)
     assert len(moments) <= 8 and moments[-1].step < episode.steps and episode.fell and 0 < rate < 200
-    assert filming.sheet([moment.image for moment in moments]).shape[1] == 6 * 160
+    assert contact_sheet([moment.image for moment in moments]).shape[1] == 6 * 160
 
 
 def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monkeypatch):

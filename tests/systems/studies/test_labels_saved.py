@@ -9,9 +9,10 @@ from helpers.trainings import quiet_run, train
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.system import scaled
-from caudex.evaluation.classification import with_interval
-from caudex.evaluation.plots import labels_saved as panel
-from caudex.evaluation.plots.labels_saved import summary, told
+from caudex.evaluation.classification import accuracy_with_interval
+from caudex.evaluation.labels_saved import aggregate_draws, format_row
+from caudex.evaluation.plots.labels_saved import plot_labels_saved
+from caudex.evaluation.plots.linear_probes import plot_linear_probes
 
 
 def test_two_draws_have_no_interval(tmp_path):
@@ -20,14 +21,16 @@ def test_two_draws_have_no_interval(tmp_path):
         for method, rights in {"supervised": (0.5, 0.6), "free": (0.8, 0.9)}.items()
         for seed, right in enumerate(rights)
     ]
-    _, free = summary(rows, most=10)
+    _, free = aggregate_draws(rows, max_labels=10)
     assert (free["low"], free["high"], free["gain_low"], free["gain_high"]) == (None,) * 4
     assert free["accuracy"] == pytest.approx(0.85) and free["draws"] == [0.8, 0.9]
-    assert told(free) == "85.0%"  # no arrow
+    assert format_row(free) == "85.0%"  # no arrow
     system, run = scaled("labels-saved", "tiny"), Run(tmp_path)
-    probes = {"free": {which: with_interval(0.7, 50) for which in ("random trunk", "linear probe")}}
-    panel.image(run, {"table": [free | {"method": "supervised"}, free], "probes": probes})
+    probes = {"free": {which: accuracy_with_interval(0.7, 50) for which in ("random trunk", "linear probe")}}
+    plot_labels_saved(run, [free | {"method": "supervised"}, free])
+    plot_linear_probes(run, probes, 0.85)
     assert (tmp_path / "figures" / "labels-saved.png").exists()
+    assert (tmp_path / "figures" / "linear-probes.png").exists()
     assert system.warn({"table": [free]}) == [
         "2 draws are too few for an interval, so no gain is shown; try --draws 5."
     ]

@@ -1,4 +1,4 @@
-"""What scikit-learn makes of the same labels: the baselines of those who have no network."""
+"""Baselines of scikit-learn, from the same labels."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from threadpoolctl import threadpool_limits
 from caudex.data import ImageSet, LabelledTexts, Split
 
 
-def svm(split: Split) -> float:
+def svm_accuracy(split: Split) -> float:
     """Accuracy of a support vector machine on the pixels of the labelled images."""
-    return _accuracy(SVC(gamma="scale").fit(_pixels(split.labelled), split.labelled.labels.numpy()), split)
+    return _test_accuracy(SVC(gamma="scale").fit(_pixels(split.labelled), split.labelled.labels.numpy()), split)
 
 
-def self_training(split: Split) -> float:
+def self_training_accuracy(split: Split) -> float:
     """Accuracy of `SelfTrainingClassifier` around a support vector machine with probabilities.
 
-    With fewer than five labels of a class these cannot be calibrated, and the result is the machine's own.
+    With fewer than five labels of a class these cannot be calibrated: then it is the plain support vector machine.
     """
     if torch.bincount(split.labelled.labels).min() < 5:
-        return svm(split)
+        return svm_accuracy(split)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = SelfTrainingClassifier(SVC(gamma="scale", probability=True, random_state=0))
-        return _accuracy(model.fit(*_both(split)), split)
+        return _test_accuracy(model.fit(*_pixels_and_labels(split)), split)
 
 
-def label_spreading(split: Split) -> float:
-    """Accuracy of `LabelSpreading` over seven nearest neighbours; what no label reaches counts as the first class."""
+def label_spreading_accuracy(split: Split) -> float:
+    """Accuracy of `LabelSpreading` over seven nearest neighbours; images that no label reaches count as the first class."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = LabelSpreading(kernel="knn", n_neighbors=7, alpha=0.2, max_iter=100)
-        return _accuracy(model.fit(*_both(split)), split)
+        return _test_accuracy(model.fit(*_pixels_and_labels(split)), split)
 
 
-def words_counted(known: LabelledTexts, test: LabelledTexts) -> float:
+def tfidf_accuracy(labelled: LabelledTexts, test: LabelledTexts) -> float:
     """Accuracy of logistic regression on TF-IDF of words and pairs of words."""
-    counts = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2))
-    model = make_pipeline(counts, LogisticRegression(C=10, max_iter=1000))
+    tfidf = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2))
+    model = make_pipeline(tfidf, LogisticRegression(C=10, max_iter=1000))
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
-        model.fit(_joined(known), known.labels.numpy())
-    return float((model.predict(_joined(test)) == test.labels.numpy()).mean())
+        model.fit(_joined_texts(labelled), labelled.labels.numpy())
+    return float((model.predict(_joined_texts(test)) == test.labels.numpy()).mean())
 
 
-def _joined(texts: LabelledTexts) -> list[str]:
+def _joined_texts(texts: LabelledTexts) -> list[str]:
     return texts.texts if texts.text_pairs is None else [f"{a} {b}" for a, b in zip(texts.texts, texts.text_pairs)]
 
 
@@ -60,10 +60,10 @@ def _pixels(images: ImageSet) -> np.ndarray:
     return images.fetch(slice(None)).flatten(1).float().div(255).numpy()
 
 
-def _both(split: Split) -> tuple[np.ndarray, np.ndarray]:
+def _pixels_and_labels(split: Split) -> tuple[np.ndarray, np.ndarray]:
     pixels = np.concatenate([_pixels(split.labelled), _pixels(split.unlabelled)])
     return pixels, np.concatenate([split.labelled.labels.numpy(), np.full(len(split.unlabelled), -1)])
 
 
-def _accuracy(model, split: Split) -> float:
+def _test_accuracy(model, split: Split) -> float:
     return float((model.predict(_pixels(split.test)) == split.test.labels.numpy()).mean())

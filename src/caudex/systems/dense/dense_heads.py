@@ -21,7 +21,7 @@ from caudex.core.system import System, check_range
 from caudex.data import SEGMENTS, SceneBatches, Scenes
 from caudex.data.images.scenes import FAR, TEST, load_scenes
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.plots.image_sheets import sheet
+from caudex.evaluation.plots.image_grid import plot_image_grid
 from caudex.models.encoder import Encoder
 from caudex.signals import Depth, Segmentation
 from caudex.signals.depth import relative_error
@@ -156,4 +156,6 @@ def draw(run: Run, model: Encoder, test: Scenes, count: int = 7) -> None:
     for name, segments, depth in (("told", said["segments"], said["depth"]), ("true", test.segments, test.depth)):
         rows[f"class, {name}"] = colours[segments[:count].long()].permute(0, 3, 1, 2)
         rows[f"depth, {name}"] = (1 - depth[:count].log() / torch.tensor(FAR).log())[:, None].expand(-1, 3, -1, -1)
-    sheet(run, "made", {name: rows[name] for name in sorted(rows, key=lambda name: (name != "image", name))})
+    plot_image_grid(
+        run, "signal-outputs", {name: rows[name] for name in sorted(rows, key=lambda name: (name != "image", name))}
+    )

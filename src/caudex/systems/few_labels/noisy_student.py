@@ -15,9 +15,10 @@ from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
-from caudex.evaluation.baselines.sklearn import label_spreading, self_training
+from caudex.evaluation.baselines.sklearn import label_spreading_accuracy, self_training_accuracy
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import draw_images, examine, gain, tested
+from caudex.evaluation.classification import accuracy_gain, evaluate_accuracy, evaluate_classifier
+from caudex.evaluation.plots.captioned_images import plot_captioned_images
 from caudex.models.classifier import Classifier
 from caudex.signals.labels import one_hot
 from caudex.systems.few_labels import shared as few_labels
@@ -77,16 +78,16 @@ class NoisyStudent(FewLabels, System):
         results = {"off_topic": off_topic_share(split.labelled, split.unlabelled), "classes": len(spec.classes)}
         before = run.compute.flops
         teacher, net, rounds = self.teachers(run, split)
-        results["teacher"] = tested(teacher, split.test)
+        results["teacher"] = evaluate_accuracy(teacher, split.test)
         run.table("rounds", rounds)
         spent = run.compute.flops - before
-        results["noisy-student"] = examine(run, net, split, "noisy-student")
+        results["noisy-student"] = evaluate_classifier(run, net, split, "noisy-student")
         results["parameters"] = sum(p.numel() for p in net.trunk.parameters())
         if self.baseline:
             stage = run.stage("supervised")
             equal = self.network(stage, split, self.rounds, self.labelled(run, split, self.batch), flops=spent)
-            results["supervised, same compute"] = examine(stage, equal, split, "supervised")
-            results["gain"] = gain(net, equal, split.test)
+            results["supervised, same compute"] = evaluate_classifier(stage, equal, split, "supervised")
+            results["gain"] = accuracy_gain(net, equal, split.test)
         run.write_json("results", results)
         return net
 
@@ -165,7 +166,7 @@ class NoisyStudent(FewLabels, System):
             wrong = known[hidden[known] != number_told[known]].unique()
             wrong = wrong[confidence[wrong].argsort(descending=True)][:16]
             titles = [f"{split.labelled.classes[number_told[i]]} {confidence[i]:.0%}" for i in wrong]
-            draw_images(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, titles)
+            plot_captioned_images(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, titles)
         return chosen, (told if self.soft else F.one_hot(number_told, classes).float())[chosen], right
 
     def warn(self, results: dict) -> list[str]:
@@ -203,8 +204,8 @@ class NoisyStudent(FewLabels, System):
             against["students without noise"] = quiet.train(run.stage("without-noise")).accuracy(split.test)
         if len(split.labelled) + len(split.unlabelled) <= 5000:
             against |= {
-                "scikit-learn self-training": self_training(split),
-                "scikit-learn label spreading": label_spreading(split),
+                "scikit-learn self-training": self_training_accuracy(split),
+                "scikit-learn label spreading": label_spreading_accuracy(split),
             }
         further = {
             "teacher": found["teacher"]["accuracy"],

@@ -9,9 +9,9 @@ from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
 from caudex.core.system import System
 from caudex.data import Batches, Split
-from caudex.evaluation.baselines.sklearn import svm
+from caudex.evaluation.baselines.sklearn import svm_accuracy
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import examine
+from caudex.evaluation.classification import evaluate_classifier
 from caudex.models.classifier import Classifier
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
@@ -40,7 +40,7 @@ class Supervised(FewLabels, System):
         split = few_labels.split(self)
         record_spec(run, split)
         net = self.classifier(run, split)
-        run.write_json("results", {"supervised": examine(run, net, split, "supervised")})
+        run.write_json("results", {"supervised": evaluate_classifier(run, net, split, "supervised")})
         return net
 
     def classifier(self, run: Run, split: Split) -> Classifier:
@@ -57,7 +57,7 @@ class Supervised(FewLabels, System):
         split = few_labels.split(self)
         few_labels.testable(split)
         net = self.train(run)
-        return Claim(self.statement, net.accuracy(split.test), {"support vector machine": svm(split)})
+        return Claim(self.statement, net.accuracy(split.test), {"support vector machine": svm_accuracy(split)})
 
     def check(self) -> None:
         super().check()

@@ -10,7 +10,7 @@ from caudex.core.specs import ImageSpec
 from caudex.core.system import System
 from caudex.data import Split
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import examine, gain
+from caudex.evaluation.classification import accuracy_gain, evaluate_classifier
 from caudex.models.classifier import Classifier
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
@@ -50,10 +50,12 @@ class TwoHeads(FewLabels, System):
         before = run.compute.flops
         net = self.network(run.stage("two-heads"), split, **self.budget(1 / 2))
         spent, alone = run.compute.flops - before, replace(self, also=())
-        results = {"two-heads": examine(run, net, split, "two-heads")}
+        results = {"two-heads": evaluate_classifier(run, net, split, "two-heads")}
         equal = alone.network(run.stage("labels-alone"), split, flops=spent)
-        results["labels alone, same compute"] = examine(run.stage("labels-alone"), equal, split, "labels-alone")
-        run.write_json("results", results | {"gain": gain(net, equal, split.test)})
+        results["labels alone, same compute"] = evaluate_classifier(
+            run.stage("labels-alone"), equal, split, "labels-alone"
+        )
+        run.write_json("results", results | {"gain": accuracy_gain(net, equal, split.test)})
         return net
 
     def network(self, run: Run, split: Split, **budget) -> Classifier:

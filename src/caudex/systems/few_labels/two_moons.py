@@ -22,6 +22,7 @@ from caudex.core.specs import NoSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Features, Trunk
 from caudex.evaluation.claim import Claim
+from caudex.evaluation.plots.decision_boundaries import plot_decision_boundaries
 from caudex.signals import Labels
 from caudex.signals.labels import one_hot
 from caudex.trunks.layers import linear_flops
@@ -83,7 +84,7 @@ class TwoMoons(System):
         }
         right = {name: ((f(test) > 0.5) == truth).double().mean().item() for name, f in tell.items()}
         run.write_json("results", right)
-        self.draw(run, tell, right, points, labels)
+        plot_decision_boundaries(run, tell, right, points, labels)
         return student
 
     def moons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -105,20 +106,6 @@ class TwoMoons(System):
 
     def model(self, spec: NoSpec) -> Learner:
         return Learner(Waves(self.length), {"labels": Labels(2)}, partial(AdamW, lr=self.lr), cosine_schedule)
-
-    def draw(self, run: Run, tell: dict, right: dict, points: Tensor, labels: Tensor) -> None:
-        (left, low), (end, high) = (points.amin(0) - 0.25).tolist(), (points.amax(0) + 0.25).tolist()
-        x, y = torch.meshgrid(torch.linspace(left, end, 300), torch.linspace(low, high, 200), indexing="xy")
-        with run.figure("boundaries", len(tell), width=4.4, height=3.05) as axes:
-            for axis, (name, f) in zip(axes, tell.items()):
-                blue = f(torch.stack([x, y], -1).flatten(0, 1)).reshape(x.shape)  # paler than the points on it
-                axis.imshow(blue, "RdBu", vmin=-0.8, vmax=1.8, extent=(left, end, low, high), origin="lower")
-                axis.contour(x, y, blue, levels=[0.5], colors="black", linewidths=2)
-                axis.scatter(*points.T, s=6, color="0.4", linewidths=0)
-                for k, colour in ((0, "#b2182b"), (1, "#2166ac")):
-                    axis.scatter(*points[labels == k].T, 110, colour, "o^"[k], edgecolor="white", zorder=3)
-                axis.set(xticks=[], yticks=[])
-                axis.set_title(f"{name}: {right[name]:.1%}", fontsize=15)
 
     def result_rows(self, results: dict) -> list[tuple]:
         return [("", "accuracy"), *((name, f"{value:.1%}") for name, value in results.items())]

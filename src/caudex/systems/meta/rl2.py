@@ -16,7 +16,7 @@ from caudex.core.system import System, check_range
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Sizes
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.intervals import mean_interval
+from caudex.evaluation.intervals import t_interval
 from caudex.evaluation.meta_test import tried
 from caudex.experience import Histories
 from caudex.models.meta_agent import MetaAgent, Observed
@@ -104,7 +104,7 @@ class RL2(Sizes, System):
         fit(learner, sources, **self.budget(1.0), run=run.stage("training"), step=step)
         agent = MetaAgent(learner, spec)
         found = agent.play(TESTED, run.seed).returns.sum(1)
-        run.write_json("results", {"rl2": dict(zip(("return", "low", "high"), mean_interval(found))), "tasks": TESTED})
+        run.write_json("results", {"rl2": dict(zip(("return", "low", "high"), t_interval(found))), "tasks": TESTED})
         return agent
 
     def learner(self, spec: EnvSpec) -> Learner:

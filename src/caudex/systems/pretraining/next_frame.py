@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import AdamW
@@ -24,7 +23,8 @@ from caudex.core.trunk import Trunk
 from caudex.data import ClipBatches, ClipSplit
 from caudex.data.sampling import evenly
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.probing import linear
+from caudex.evaluation.plots.frame_strips import plot_frame_strips
+from caudex.evaluation.probing import linear_probe_accuracy
 from caudex.models.encoder import Encoder, features, recalibrate
 from caudex.signals import NextFrame as Signal
 
@@ -118,7 +118,7 @@ class NextFrame(System):
         for name, trunk in {"linear probe": deepcopy(taught), "random trunk": random}.items():
             recalibrate(trunk, known[0])
             here, there = (features(trunk, frames)["stage3"] for frames, _ in (known, test))
-            found[name] = linear(here, known[1], there, test[1])
+            found[name] = linear_probe_accuracy(here, known[1], there, test[1])
         return found
 
     def draw(self, run: Run, model: Encoder, test: Tensor, count: int = 6) -> None:
@@ -129,13 +129,7 @@ class NextFrame(System):
             told = model.signals["next-frame"].predict(model.trunk, shown[:, :-1]).clamp(0, 1)
         names = [*(f"seen {i + 1}" for i in range(self.before)), "predicted", "came", "difference"]
         strips = torch.cat([shown[:, :-1], told[:, None], shown[:, -1:], (told - shown[:, -1]).abs()[:, None]], 1)
-        with run.figure("next-frames", len(names), len(strips), width=1.1, height=1.2) as axes:
-            for row, (line, strip) in enumerate(zip(np.atleast_2d(axes), strips)):
-                for axis, frame, name in zip(line, strip, names):
-                    axis.imshow(frame.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=1)
-                    axis.axis("off")
-                    if row == 0:
-                        axis.set_title(name, size=9)
+        plot_frame_strips(run, "next-frames", names, strips)
 
     def result_rows(self, results: dict) -> list[tuple]:
         found = results["next frame"]

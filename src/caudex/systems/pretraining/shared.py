@@ -23,9 +23,11 @@ from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import Batches, Split
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import with_interval
-from caudex.evaluation.plots.image_sheets import charted, nearest, sheet
-from caudex.evaluation.probing import COLLAPSED, neighbours, probe, spectrum
+from caudex.evaluation.classification import accuracy_with_interval
+from caudex.evaluation.plots.image_grid import plot_image_grid
+from caudex.evaluation.plots.nearest_images import plot_nearest_images
+from caudex.evaluation.plots.tsne import plot_tsne
+from caudex.evaluation.probing import COLLAPSED_STD, feature_spectrum, knn_accuracy, probe_layers
 from caudex.models.encoder import Encoder, features, recalibrate
 from caudex.signals import Labels
 from caudex.systems.shared import ImageSystem, check_network, found, mirrored, network, record_spec, spec_of
@@ -110,7 +112,7 @@ class Pretraining(ImageSystem, System):
         if self.all_labels:
             spent = run.stage("pretraining").read_json("finished")["flops"]
             taught = taught_by_labels(self, run.stage("all-labels"), images, spent)
-            its = probe(taught, images.labelled, images.test)
+            its = probe_layers(taught, images.labelled, images.test)
             against["all labels"] = its["pooled"]["linear"]
             further["best layer, all labels"] = its[chosen(its)]["linear"]
         return Claim(self.statement, found["linear probe"]["accuracy"], against, further)
@@ -121,7 +123,7 @@ class Pretraining(ImageSystem, System):
         for name, row in results.items():
             found |= {f"best layer on held-out labels, {row['layer']}" if name == "best layer" else name: row}
             if name == "best layer":
-                found[f"random trunk, {row['layer']}"] = with_interval(row["random"], row["tested"])
+                found[f"random trunk, {row['layer']}"] = accuracy_with_interval(row["random"], row["test_size"])
         return super().result_rows(found)
 
     def warn(self, results: dict) -> list[str]:
@@ -135,7 +137,7 @@ class Pretraining(ImageSystem, System):
             said.append(
                 "no gain over a random trunk is shown: the interval reaches down to it; `caudex claim` measures several seeds."
             )
-        if results["spectrum"]["deviation"] < COLLAPSED:
+        if results["spectrum"]["std"] < COLLAPSED_STD:
             said.append(
                 "the features have collapsed: nearly all images have the same. Are the images alike? Else try a lower --lr."
             )
@@ -180,9 +182,9 @@ def draw(settings: Pretraining, run: Run, model: Encoder, images: Split) -> None
     with run.seeded("shown"):
         learned = deepcopy(model).cpu().train()  # turned and holed images want the batch statistics of such
         if rows := settings.show(learned, seen.some(8).fetch(slice(None)).float() / 255):
-            sheet(run, "made", rows)
-    nearest(run, seen, made)
-    charted(run, seen, made)
+            plot_image_grid(run, "signal-outputs", rows)
+    plot_nearest_images(run, seen, made)
+    plot_tsne(run, seen, made)
 
 
 def watch(images: Split):
@@ -192,10 +194,10 @@ def watch(images: Split):
     def evaluate(made: Learner) -> dict[str, float]:
         trunk = made.averaged[0]
         recalibrate(trunk, sample)
-        seen = spectrum(features(trunk, sample)["pooled"])
+        seen = feature_spectrum(features(trunk, sample)["pooled"])
         if len(test):
             here, there = (features(trunk, part)["pooled"] for part in (known, test))
-            seen["20 neighbours"] = neighbours(here, known.labels, there, test.labels)
+            seen["20 neighbours"] = knn_accuracy(here, known.labels, there, test.labels)
         return seen
 
     return evaluate
@@ -204,19 +206,19 @@ def watch(images: Split):
 def measured(run: Run, taught: Trunk, random: Trunk, images: Split) -> dict:
     """Probes of each layer beside those of a random trunk, and the spectrum of the features."""
     results = {"parameters": sum(p.numel() for p in taught.parameters())}
-    results |= {"spectrum": spectrum(features(taught, images.every.some(2000))["pooled"])}
+    results |= {"spectrum": feature_spectrum(features(taught, images.every.some(2000))["pooled"])}
     if len(images.test) == 0:
         return results
     print_once(run, f"probing each layer, and those of a random trunk, on {len(images.test):,} test images")
     with run.counting(taught, random):
-        own, its = (probe(each, images.labelled, images.test) for each in (taught, random))
+        own, its = (probe_layers(each, images.labelled, images.test) for each in (taught, random))
     run.table("layers", [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own])
     count = len(images.test)
     for name, layers in {"linear probe": own, "random trunk": its}.items():
-        results[name] = with_interval(layers["pooled"]["linear"], count)
-    results["20 neighbours"] = with_interval(own["pooled"]["neighbours"], count)
+        results[name] = accuracy_with_interval(layers["pooled"]["linear"], count)
+    results["20 neighbours"] = accuracy_with_interval(own["pooled"]["neighbours"], count)
     best = chosen(own)
-    found = {"layer": best, "random": its[best]["linear"], **with_interval(own[best]["linear"], count)}
+    found = {"layer": best, "random": its[best]["linear"], **accuracy_with_interval(own[best]["linear"], count)}
     return results | {"best layer": found}
 
 

@@ -18,7 +18,7 @@ from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.core.system import System
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.plots.image_sheets import GREEN, GREY, RED, Line, Strip, strips
+from caudex.evaluation.plots.image_strips import GREEN, GREY, RED, ImageStrip, TextLine, plot_image_strips
 from caudex.models.agent import Agent, Episode, acted, chance
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnRollouts
@@ -85,7 +85,7 @@ class Locomotion(OnRollouts, System):
         run.table("stages", stages)
         run.write_json("results", {"stages": stages, "random": by_chance, "episodes": EPISODES})
         if all(films):
-            strips(run, "stages", f"{self.env}, from trial and error", films)
+            plot_image_strips(run, "stages", f"{self.env}, from trial and error", films)
         return player
 
     def learner(self, spec: EnvSpec) -> Learner:
@@ -136,7 +136,7 @@ def metres(far: float) -> str:
     return f"{round(far, 1) + 0:.1f}"  # no -0.0
 
 
-def strip(player: Agent, run: Run, about: dict) -> Strip | None:
+def strip(player: Agent, run: Run, about: dict) -> ImageStrip | None:
     """Images of an episode, evenly spread, and what became of it; None where the environment cannot be painted."""
     try:
         moments, episode, _ = player.moments(run.seed, most=3 * FRAMES)  # more than are shown, lest they lie unevenly
@@ -146,10 +146,10 @@ def strip(player: Agent, run: Run, about: dict) -> Strip | None:
     places = np.linspace(0, len(moments) - 1, min(FRAMES, len(moments))).round().astype(int)
     colour, end = (RED, "fell after") if episode.fell else (GREEN, "no fall in")
     words = (
-        Line(f"after {about['steps']:,} steps", weight="bold"),
-        Line(f"{metres(episode.metres)} m", 20, colour),
-        Line(f"{end} {episode.steps:,} steps", colour=colour),
-        Line(f"return {episode.total:,.0f}", colour=GREY),
-        Line(f"{EPISODES} episodes: {metres(about['metres'])} m, {about['falls']} falls", colour=GREY),
+        TextLine(f"after {about['steps']:,} steps", weight="bold"),
+        TextLine(f"{metres(episode.metres)} m", 20, colour),
+        TextLine(f"{end} {episode.steps:,} steps", colour=colour),
+        TextLine(f"return {episode.total:,.0f}", colour=GREY),
+        TextLine(f"{EPISODES} episodes: {metres(about['metres'])} m, {about['falls']} falls", colour=GREY),
     )
-    return Strip(words, [moments[i].image for i in places], [f"{metres(moments[i].metres)} m" for i in places])
+    return ImageStrip(words, [moments[i].image for i in places], [f"{metres(moments[i].metres)} m" for i in places])

@@ -22,8 +22,8 @@ from caudex.core.specs import EnvSpec
 from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.intervals import mean_interval
-from caudex.evaluation.plots import episodes as filming
+from caudex.evaluation.intervals import t_interval
+from caudex.evaluation.plots.contact_sheet import plot_episode
 from caudex.experience import EnvRunner, Replay, Rollouts, Viewed
 from caudex.models.agent import Agent, at_random
 from caudex.signals.policy_gradient import ClippedPolicy
@@ -313,15 +313,12 @@ def finish(player: Agent, run: Run) -> Agent:
     except CaudexError as error:
         print_once(run, f"no images of an episode: {error}")
         return player
-    with run.figure("episode", width=9.0, height=3.4) as axis:
-        axis.imshow(filming.sheet(images))
-        axis.set_title(f"an episode that earned {total:,.1f}, from the upper left", size=9, loc="left")
-        axis.axis("off")
+    plot_episode(run, images, total)
     return player
 
 
 def summary(returns: np.ndarray) -> dict[str, float]:
-    mean, low, high = mean_interval(returns)
+    mean, low, high = t_interval(returns)
     return {"return": mean, "low": low, "high": high, "best": float(returns.max()), "worst": float(returns.min())}
 
 

@@ -21,7 +21,9 @@ from caudex.core.specs import ImageSpec
 from caudex.core.system import System, can_join, check_range, finish, is_complete, load, scaled, start
 from caudex.data import Batch, Split
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.plots.labels_saved import image, summary, told
+from caudex.evaluation.labels_saved import aggregate_draws, format_row
+from caudex.evaluation.plots.labels_saved import plot_labels_saved
+from caudex.evaluation.plots.linear_probes import plot_linear_probes
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
 from caudex.systems.pretraining.shared import Pretraining
@@ -88,9 +90,14 @@ class LabelsSaved(FewLabels, System):
         rows = [about | {"accuracy": found["accuracy"]} for (*_, about), found in zip(cells, measured)]
         run.table("cells", rows)
         most = len(split.labelled) / len(split.labelled.classes)
-        results = {"table": summary(rows, most), "probes": {name: found["probes"] for name, found in learned.items()}}
+        results = {
+            "table": aggregate_draws(rows, most),
+            "probes": {name: found["probes"] for name, found in learned.items()},
+        }
         run.write_json("results", results)
-        image(run, results)
+        plot_labels_saved(run, results["table"])
+        supervised = [row["accuracy"] for row in results["table"] if row["method"] == "supervised"][-1]
+        plot_linear_probes(run, results["probes"], supervised)
         return load(folder / self.first[-1])
 
     def pretraining(self, name: str, flops: float) -> System:
@@ -134,7 +141,7 @@ class LabelsSaved(FewLabels, System):
         rows = [("labels of each class", *(f"{count:g}" for count in counts))]
         for method in dict.fromkeys(row["method"] for row in table):
             mine = {row["labels"]: row for row in table if row["method"] == method}
-            rows.append((method, *(told(mine.get(count)) for count in counts)))
+            rows.append((method, *(format_row(mine.get(count)) for count in counts)))
         return rows
 
     def warn(self, results: dict) -> list[str]:

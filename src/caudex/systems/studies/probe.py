@@ -17,9 +17,10 @@ from caudex.core.system import System
 from caudex.data import Split
 from caudex.data.images.splits import stratified
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import tested
-from caudex.evaluation.probing import probe
-from caudex.models.classifier import Classifier, interval
+from caudex.evaluation.classification import evaluate_accuracy
+from caudex.evaluation.intervals import wilson_interval
+from caudex.evaluation.probing import probe_layers
+from caudex.models.classifier import Classifier
 from caudex.models.encoder import recalibrate
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.few_labels.shared import FewLabels
@@ -60,7 +61,7 @@ class Probe(FewLabels, System):
         for trunk in (random, taught):
             recalibrate(trunk, split.every)
         with run.counting(random, taught):
-            own, its = (probe(trunk, split.labelled, split.test) for trunk in (taught, random))
+            own, its = (probe_layers(trunk, split.labelled, split.test) for trunk in (taught, random))
         layers = [{"layer": layer, **own[layer], "random trunk": its[layer]["linear"]} for layer in own]
         run.table("layers", layers)
         tunings = []
@@ -69,16 +70,16 @@ class Probe(FewLabels, System):
             part = replace(split, labelled=part)
             net = self.tuned(run.stage(f"tuned-{share:g}"), part)
             scratch = replace(self, start=None).tuned(run.stage(f"scratch-{share:g}"), part)
-            both = {"tuned": tested(net, split.test), "scratch": tested(scratch, split.test)}
+            both = {"tuned": evaluate_accuracy(net, split.test), "scratch": evaluate_accuracy(scratch, split.test)}
             tunings.append({"labels": len(part.labelled), "share": share} | both)
         run.write_json("results", {"layers": layers, "fine-tuning": tunings})
         return net
 
     def result_rows(self, results: dict) -> list[tuple]:
-        count = results["fine-tuning"][0]["tuned"]["tested"]
+        count = results["fine-tuning"][0]["tuned"]["test_size"]
 
         def told(accuracy: float) -> str:
-            low, high = interval(accuracy, count)
+            low, high = wilson_interval(accuracy, count)
             return f"{accuracy:.1%} ({low:.1%} to {high:.1%})"
 
         rows = [("", "accuracy", "random, or scratch")]

@@ -25,7 +25,7 @@ from caudex.core.specs import TextSpec
 from caudex.core.system import check_range
 from caudex.data import LabelledTexts, Tokenizer, TokenStream
 from caudex.data.images import splits
-from caudex.evaluation.probing import linear
+from caudex.evaluation.probing import linear_probe_accuracy
 from caudex.models.language_model import LanguageModel
 from caudex.trunks import Transformer
 
@@ -140,7 +140,7 @@ def worth(model: LanguageModel, texts: LabelledTexts, seed: int, most: int = 400
 def on_features(model: LanguageModel, known: LabelledTexts, asked: LabelledTexts) -> float:
     """Accuracy of logistic regression on the mean of the tokens' features; the trunk stays as it is."""
     here, there = (model.mean_features(part.texts, part.text_pairs) for part in (known, asked))
-    return linear(here, known.labels, there, asked.labels)
+    return linear_probe_accuracy(here, known.labels, there, asked.labels)
 
 
 def check(settings: OnTexts) -> None:

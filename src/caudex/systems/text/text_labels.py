@@ -7,7 +7,6 @@ from functools import partial
 from itertools import zip_longest
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import AdamW
@@ -23,10 +22,11 @@ from caudex.core.specs import TextSpec
 from caudex.core.system import System, check_range, load
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
 from caudex.data.images.splits import stratified
-from caudex.evaluation.baselines.sklearn import words_counted
+from caudex.evaluation.baselines.sklearn import tfidf_accuracy
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import with_interval
-from caudex.models.classifier import interval
+from caudex.evaluation.classification import accuracy_with_interval
+from caudex.evaluation.intervals import wilson_interval
+from caudex.evaluation.plots.word_by_word import plot_word_by_word
 from caudex.models.language_model import LanguageModel
 from caudex.models.text_classifier import TextClassifier
 from caudex.systems.text.shared import on_features
@@ -98,9 +98,9 @@ class TextLabels(System):
                 found = {who: model.accuracy(texts) for who, model in rivals.items()}
                 if begun:
                     found["frozen trunk, logistic regression"] = on_features(begun, known, texts)
-            found["words counted"] = words_counted(known, texts)
+            found["words counted"] = tfidf_accuracy(known, texts)
             on = f", on {name}" if name else ""
-            results |= {who + on: with_interval(accuracy, len(texts)) for who, accuracy in found.items()}
+            results |= {who + on: accuracy_with_interval(accuracy, len(texts)) for who, accuracy in found.items()}
         run.write_json("results", results)
         self.draw(run, net, test)
         return net
@@ -168,23 +168,14 @@ class TextLabels(System):
         rows = [i for turn in zip_longest(*lines) for i in turn if i is not None][:most]
         if test.text_pairs or not rows:
             return
-        with run.figure("word-by-word", 1, len(rows), width=9.0, height=1.9) as axes:
-            for axis, i in zip(np.atleast_1d(axes), rows):
-                words = test.texts[i].split()
-                told = net.probabilities([" ".join(words[: n + 1]) for n in range(len(words))])
-                for k, name in enumerate(net.classes[:6]):
-                    axis.plot(told[:, k], label=name, color=f"C{k}")
-                axis.set(ylim=(0, 1), xticks=range(len(words)))
-                axis.set_xticklabels(words, rotation=35, ha="right", size=7)
-                axis.set_title(f"is {test.classes[test.labels[i]]}", size=8, loc="left")
-            np.atleast_1d(axes)[0].legend(fontsize=7, loc="upper right")
+        plot_word_by_word(run, net, test.take(torch.tensor(rows)))
 
     def result_rows(self, results: dict) -> list[tuple]:
         rows = [("", "accuracy", "95% interval")]
         for name, found in results.items():
             if isinstance(found, dict):
-                low, high = interval(found["accuracy"], found["tested"])
-                rows.append((name, f"{found['accuracy']:.1%}", f"{low:.1%} to {high:.1%} of {found['tested']:,}"))
+                low, high = wilson_interval(found["accuracy"], found["test_size"])
+                rows.append((name, f"{found['accuracy']:.1%}", f"{low:.1%} to {high:.1%} of {found['test_size']:,}"))
         return rows
 
     def warn(self, results: dict) -> list[str]:

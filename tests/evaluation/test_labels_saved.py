@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from caudex.evaluation.plots.labels_saved import first_reached, summary
+from caudex.evaluation.labels_saved import aggregate_draws, labels_needed
 
 
 def test_labels_needed_by_hand():
@@ -14,7 +14,7 @@ def test_labels_needed_by_hand():
         for (method, count), rights in accuracy.items()
         for seed, right in enumerate(rights)
     ]
-    rows_by_method = {(row["method"], row["labels"]): row for row in summary(rows, most=64)}
+    rows_by_method = {(row["method"], row["labels"]): row for row in aggregate_draws(rows, max_labels=64)}
     few = rows_by_method["free", 1]
     # 0.6 lies halfway between 0.5 at one label and 0.7 at four: at two, by logarithms
     assert few["accuracy"] == pytest.approx(0.6) and few["needed"] == pytest.approx(2)
@@ -24,5 +24,5 @@ def test_labels_needed_by_hand():
     )
     assert rows_by_method["free", 4]["needed"] is None  # better than all labels made supervised
     assert rows_by_method["supervised", 64]["gain"] == 0
-    assert first_reached(0.7, np.array([0.5, 0.7, 0.7]), [1, 4, 16]) == pytest.approx(4)  # not the end of a plateau
-    assert first_reached(0.4, np.array([0.5, 0.7]), [1, 4]) is first_reached(0.8, np.array([0.5, 0.7]), [1, 4]) is None
+    assert labels_needed(0.7, np.array([0.5, 0.7, 0.7]), [1, 4, 16]) == pytest.approx(4)  # not the end of a plateau
+    assert labels_needed(0.4, np.array([0.5, 0.7]), [1, 4]) is labels_needed(0.8, np.array([0.5, 0.7]), [1, 4]) is None

@@ -1,0 +1,73 @@
+"""Learning curves of every fit of a run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caudex.core.run import Run
+
+
+def plot_learning_curves(run: Run) -> None:
+    """figures/learning-curves.png: evaluations and each signal's loss, a line for each fit; dotted: the chance loss.
+
+    The x axis is the share of each fit's own training: a baseline takes several times the steps of one student.
+    """
+    fits = runs_by_fit(run)
+    rows_by_fit = {name: fit.metrics() for name, fit in fits.items()}
+
+    def curves(key: str) -> dict[str, list]:
+        return {
+            name: [(row["step"] / rows[-1]["step"], row[key]) for row in rows if key in row]
+            for name, rows in rows_by_fit.items()
+        }
+
+    keys = {key for rows in rows_by_fit.values() for row in rows for key in row}
+    evaluations = sorted(key for key in keys if key.startswith("evaluation/") or key == "episodes/return")
+    losses = sorted(key for key in keys if key.endswith("/loss") and key not in evaluations)
+    panels = [(panel_title(key), curves(key)) for key in evaluations]
+    panels += [(key.removesuffix("/loss") + " loss", curves(key)) for key in losses]
+    cosines = {key.replace("/cosine with", " and"): curves(key) for key in sorted(keys) if "/cosine with " in key}
+    if cosines:
+        lines = {f"{pair}, {fit}": points for pair, fits in cosines.items() for fit, points in fits.items() if points}
+        panels.append(("cosine of the signals' gradients", lines))
+    if not panels:
+        return
+    chance = {
+        name: level
+        for fit in fits.values()
+        for name, level in fit.read_json("about", {}).get("chance_loss", {}).items()
+    }
+    from matplotlib.ticker import PercentFormatter
+
+    columns = min(3, len(panels))
+    with run.figure("learning-curves", columns, -(-len(panels) // columns)) as axes:
+        for axis in np.ravel(axes)[len(panels) :]:
+            axis.axis("off")
+        for axis, (title, lines) in zip(np.ravel(axes), panels):
+            for name, points in lines.items():
+                if points:
+                    line_style = "--" if name.startswith("supervised") else "-"
+                    marker = "." if len(points) < 3 else ""
+                    axis.plot(*zip(*points), label=name, ls=line_style, lw=1.4, marker=marker)
+            level = chance.get(title.removesuffix(" loss"))
+            if level:
+                axis.axhline(level, color="gray", ls=":", label="chance")
+            axis.set(title=title, xlabel="share of its training", xlim=(0, 1.02))
+            axis.xaxis.set_major_formatter(PercentFormatter(1))
+            if title in ("test accuracy", "test 20 neighbours"):
+                axis.yaxis.set_major_formatter(PercentFormatter(1))
+            axis.legend(fontsize=7)
+
+
+def runs_by_fit(run: Run) -> dict[str, Run]:
+    """The fits of a run by name, in the order in which they began; the run itself first where it has metrics."""
+    files = sorted((run.path / "stages").glob("*/about.json"), key=lambda file: file.stat().st_mtime)
+    own = {"training": run} if run.metrics() else {}
+    return own | {file.parent.name: Run(file.parent) for file in files}
+
+
+def panel_title(key: str) -> str:
+    name = key.removeprefix("evaluation/")
+    if name == "episodes/return":
+        return "return of the episodes that ended"
+    return name if name in ("effective rank", "std") else f"test {name}"  # those are of training images
