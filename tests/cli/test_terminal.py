@@ -1,7 +1,6 @@
 """Tables and sentences fit the screen, or 80 columns where nobody watches."""
 
-from caudex.cli.terminal import show, widths
-from caudex.experience.actors import tell
+from caudex.cli.terminal import print_sentence, show, widths
 from caudex.reports import claim_table
 
 SCORE = {"mean": 0.8512, "interval": (0.84, 0.86), "gain": 0.1234, "gain_interval": (0.1, 0.15)}
@@ -29,5 +28,5 @@ def test_the_table_of_a_claim_fits_80_columns_with_its_intervals_whole(capsys, m
 
 def test_sentences_are_broken_between_words(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
-    tell("not shown: a/long/path/that-is-kept-whole.png is")
+    print_sentence("not shown: a/long/path/that-is-kept-whole.png is")
     assert capsys.readouterr().out == "not shown:\na/long/path/that-is-kept-whole.png\nis\n"
