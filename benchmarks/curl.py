@@ -16,7 +16,7 @@ import torch
 
 from caudex.core.learner import Learner
 from caudex.core.signal import SignalOutput, frozen
-from caudex.core.specs import ActionSpec
+from caudex.core.specs import ActionSpec, EnvSpec
 from caudex.experience.augmented import with_views
 from caudex.experience.replay import Transition
 from caudex.signals.soft_actor_critic import SoftActorCritic, worths
@@ -61,7 +61,7 @@ def batch(shape: tuple[int, int, int], size: int, actions: int):
 
 def made(shape: tuple[int, int, int], kind: type) -> Learner:
     torch.manual_seed(0)
-    spec = {"shape": list(shape), "actions": ActionSpec(low=(-1.0,), high=(1.0,))}
+    spec = EnvSpec("", tuple(shape), ActionSpec(low=(-1.0,), high=(1.0,)))
     system = CURL(width=1024 if shape[1] >= 84 else CURL.width)
     learner = system.learner(spec)
     if kind is Learner:

@@ -21,6 +21,7 @@ from caudex.core.compute import PETAFLOP_S_DAY, count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import scaled
 from caudex.data import Batch, MaskedTokenBatch, TokenBatch
 from caudex.experience import Rollout, Transition
@@ -81,7 +82,7 @@ def images() -> Iterator[Case]:
     for name in IMAGES:
         paper = scaled(name, "paper")
         small = replace(paper, batch=2, **({"queue": 4} if name == "moco" else {}))
-        learner = small.learner({"shape": [3, paper.size, paper.size]})
+        learner = small.learner(ImageSpec((3, paper.size, paper.size)))
         seen = torch.rand(2, 3, paper.size, paper.size)
         batch = Batch(seen, torch.zeros(2), torch.arange(2), other=seen)
         yield Case(name, size(learner.trunk), paper.batch, paper.steps, stepped(learner, batch, 2))

@@ -26,6 +26,7 @@ from sb3_contrib import RecurrentPPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from caudex.core.fit import fit
+from caudex.core.specs import EnvSpec
 from caudex.envs.meta import trials
 from caudex.experience import Histories
 from caudex.systems.meta.rl2 import RL2
@@ -54,7 +55,7 @@ class Bandit(gymnasium.Env):
 
 def ours() -> float:
     env = trials.make("bandits", OURS.tasks, **OURS.given())
-    learner = OURS.learner({"shape": list(env.family.observation.shape), "actions": env.actions})
+    learner = OURS.learner(EnvSpec("", env.family.observation.shape, env.actions))
     source = Histories(env, learner, "policy", OURS.batch, OURS.epochs, OURS.gamma, OURS.gae_lambda)
     begun = time.perf_counter()
     fit(learner, {"policy": source}, samples=OURS.tasks * OURS.pulls)  # one round

@@ -17,7 +17,7 @@ import torch
 from torch.optim import AdamW
 
 from caudex import signals
-from caudex.core.fit import fit, restore
+from caudex.core.fit import fit, load_weights
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.pool import run_parallel
 from caudex.core.run import Run
@@ -62,7 +62,7 @@ def together(begun: str, seed: int) -> dict[str, float]:
         with run.seeded("weights"):
             optimizer = partial(AdamW, lr=0.04 / model.trunk.width, weight_decay=settings.decay, fused=True)
             learner = Learner(trunk, heads, optimizer, partial(cosine_schedule, warmup=0.1))
-        restore(learner.trunk, model.trunk.state_dict())
+        load_weights(learner.trunk, model.trunk.state_dict())
         sources = {
             task: TextBatches(
                 encode_texts(model.tokenizer, known.texts, None, trunk.context), known.labels, settings.batch, seed

@@ -16,14 +16,14 @@ from caudex.core import fit as training
 
 def interrupt_at(monkeypatch, step: int, number: int = signal.SIGINT) -> None:
     """Sends the signal to this process in the middle of that step."""
-    steps, before = iter(range(step + 1)), training._next
+    steps, before = iter(range(step + 1)), training.next_batches
 
     def drawn(*args):
         if next(steps, None) == step - 1:
             os.kill(os.getpid(), number)
         return before(*args)
 
-    monkeypatch.setattr(training, "_next", drawn)
+    monkeypatch.setattr(training, "next_batches", drawn)
 
 
 def test_after_ctrl_c_the_run_goes_on_to_the_same_weights(monkeypatch, undisturbed_run):

@@ -230,7 +230,7 @@ def test_the_learner_is_judged_once_each_share_is_used(tmp_path):
         steps=20,
         run=saving_run(tmp_path),
         evaluate=lambda learner: progress.append(learner.progress),
-        at=(0.12, 0.13, 0.5, 1),
+        evaluate_at=(0.12, 0.13, 0.5, 1),
     )
     assert progress == [0.15, 0.5, 1.0]  # two shares that one step passes are one look
 

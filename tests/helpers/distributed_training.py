@@ -11,12 +11,13 @@ import torch
 from torch.optim import AdamW
 
 from caudex.core.disk import serialize_tensors
-from caudex.core.fit import distinct, fit
+from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput
+from caudex.core.weights import distinct_tensors
 from caudex.data import Batches, ImageSet, InMemoryImages
 from caudex.signals import Labels, Rotation
 from caudex.trunks import ResNet
@@ -54,7 +55,7 @@ def train(folder, processes, steps):
     few, many = (Batches(images, size, stage.seed, RandAugment()) for size in (8, 12))
     fit(learner, {"labels": few, "rotation": many, "likeness": many}, steps=steps, run=stage)
     done = stage.read_json("finished")["step"]  # every process can read what the first one wrote
-    run.write("weights.safetensors", serialize_tensors(distinct(learner.state_dict())))
+    run.write("weights.safetensors", serialize_tensors(distinct_tensors(learner.state_dict())))
     if run.is_main_process:
         print(f"finished {done} with {run.compute.flops:.0f} operations, of {processes}")
 

@@ -18,10 +18,11 @@ import torch.utils.tensorboard
 from torch.optim import AdamW
 
 from caudex.core.disk import serialize_tensors
-from caudex.core.fit import distinct, fit
+from caudex.core.fit import fit
 from caudex.core.hardware import Hardware, launch_fabric
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
+from caudex.core.weights import distinct_tensors
 from caudex.data import Batches, ImageSet, InMemoryImages
 from caudex.signals import Labels, Rotation
 from caudex.trunks import ResNet
@@ -66,7 +67,7 @@ def train(folder, dies_between=False):
         trunk, signals = teacher.averaged
         probabilities = signals["labels"].logits(trunk, pixels).softmax(1)
     student = stage("student", probabilities)
-    run.write("weights.safetensors", serialize_tensors(distinct(student.state_dict())))
+    run.write("weights.safetensors", serialize_tensors(distinct_tensors(student.state_dict())))
 
 
 def train_until(folder, seconds=float("inf"), **how):

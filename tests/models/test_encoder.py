@@ -9,6 +9,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from caudex.core.learner import Learner
+from caudex.core.specs import ImageSpec
 from caudex.core.trunk import Wrapped
 from caudex.models.encoder import Encoder, features, recalibrate
 from caudex.signals import Rotation
@@ -62,7 +63,7 @@ def test_any_module_has_features():
 def test_an_encoder_is_the_averaged_trunk():
     learner = Learner(ResNet(1, 4, 1), {"rotation": Rotation()}, average=0.9)
     nn.init.ones_(learner.averaged[0].stem.weight)
-    encoder, pixels = Encoder(learner, {"shape": [1, 8, 8]}), noise_pixels()
+    encoder, pixels = Encoder(learner, ImageSpec((1, 8, 8))), noise_pixels()
     assert encoder.shape == (1, 8, 8) and encoder.trunk is not learner.trunk
     assert_close(encoder.features(pixels)["pooled"], encoder(pixels).detach())
     assert not torch.allclose(encoder(pixels), learner.trunk.eval()(pixels).pooled)

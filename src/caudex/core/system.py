@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from caudex.core.disk import serialize_tensors
 from caudex.core.errors import CaudexError
-from caudex.core.fit import distinct, restore
 from caudex.core.hardware import Hardware
 from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
 from caudex.core.signal import Signal, parse_spec, signal_from_spec
 from caudex.core.specs import ImageSpec
+from caudex.core.weights import distinct_tensors, load_weights
 
 NEEDS = {
     "labelled": "labelled images",
@@ -214,7 +214,7 @@ def read_dataclass(kind: type, run: Run, name: str) -> Any:
 
 def finish(model: Any, run: Run) -> None:
     """Keep the weights, so that `load` needs no data and no stage's checkpoint, and the account of the run."""
-    weights = serialize_tensors(distinct(model.state_dict()))
+    weights = serialize_tensors(distinct_tensors(model.state_dict()))
     run.write("model.safetensors", weights)
     run.write_json("compute", run.compute.report())
     run.write_json("finished", run.compute.report() | {"model": sha256(weights).hexdigest()})
@@ -246,5 +246,5 @@ def load(path: str | Path) -> Any:
     if not is_complete(run):
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
     model = system.model(spec)
-    restore(model, read(file.read_bytes()))
+    load_weights(model, read(file.read_bytes()))
     return model.eval()

@@ -8,6 +8,7 @@ from torch.optim import AdamW
 
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
+from caudex.core.specs import ImageSpec
 from caudex.core.system import scaled
 from caudex.data.images.scenes import (
     SEGMENTS,
@@ -46,7 +47,7 @@ def test_both_are_learned_on_one_trunk():
 
 def test_the_command_line_says_what_data_they_need():
     system = replace(scaled("simclr", "tiny"), also=("depth", "segmentation:0.5"))
-    spec = {"shape": [3, 16, 16], "classes": []}
+    spec = ImageSpec((3, 16, 16))
     signals = system.further(spec)
     assert signals["segmentation"].weight == 0.5 and signals["segmentation"].classes == len(SEGMENTS)
     with pytest.raises(CaudexError, match="--also depth: it needs scenes whose every pixel is known"):

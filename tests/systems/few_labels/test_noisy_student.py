@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
+from caudex.core.specs import ImageSpec
 from caudex.core.system import load, scaled
 from caudex.evaluation import classification as examination
 from caudex.systems.few_labels import noisy_student
@@ -86,7 +87,7 @@ def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
 
 def test_students_are_noised_and_no_smaller_than_the_teacher():
     system = NoisyStudent(width=8, growth=2.0, rounds=2)
-    spec = {"classes": ["a", "b"], "shape": [1, 8, 8]}
+    spec = ImageSpec((1, 8, 8), ("a", "b"))
     sizes = [sum(p.numel() for p in system.learner(spec, number).trunk.parameters()) for number in (0, 1, 2)]
     assert sizes[0] < sizes[1] < sizes[2]
     with pytest.raises(CaudexError, match=r"growth 0\.5 is out of range"):

@@ -7,6 +7,7 @@ import torch
 from helpers.trainings import quiet_run
 
 from caudex.core.errors import CaudexError
+from caudex.core.specs import ImageSpec
 from caudex.core.system import scaled
 from caudex.data import ImageSet, InMemoryImages, Split
 
@@ -35,7 +36,7 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
 
 
 def test_also_refuses_what_it_does_not_know():
-    spec = {"classes": ["a", "b"], "shape": [1, 8, 8], "columns": {"colour": ["red", "blue"]}}
+    spec = ImageSpec((1, 8, 8), ("a", "b"), {"colour": ("red", "blue")})
     with pytest.raises(CaudexError, match="Did you mean rotation"):
         replace(scaled("supervised"), also=("rotaton",)).further(spec)
     with pytest.raises(CaudexError, match="known: labels:colour"):

@@ -82,7 +82,7 @@ def test_a_separate_baseline_is_what_the_value_is_told_from():
 
 def test_what_comes_of_an_action_is_learned_as_far_as_it_can_be():
     env = trials.make("tabular-mdps", 100, states=3, actions=2, horizon=2, episodes=4)
-    spec = {"env": env.name, "shape": [3], "actions": env.actions}
+    spec = EnvSpec(env.name, (3,), env.actions)
     torch.manual_seed(0)
     signals = dict(signal_from_spec(name, spec) for name in ("next-observation", "reward:0.5"))
     trunk = Recurrent(Observed((3,), 4), 16)

@@ -10,6 +10,7 @@ from helpers.trainings import quiet_run, train
 
 from caudex import data
 from caudex.core.errors import CaudexError
+from caudex.core.specs import ImageSpec
 from caudex.core.system import load, scaled
 from caudex.data import Batch
 from caudex.systems.few_labels import shared as few_labels
@@ -154,7 +155,7 @@ def test_the_other_trunk_must_fit(simclr_run, coloured_shapes, tmp_path):
 def test_a_step_at_the_papers_width(name):
     """The whole ResNet-50 and the paper's optimiser, on two small images."""
     system = replace(scaled(name, "paper"), batch=2, **({"queue": 4} if name == "moco" else {}))
-    learner = system.learner({"shape": [3, 96, 96]})
+    learner = system.learner(ImageSpec((3, 96, 96)))
     assert learner.trunk.width == 2048
     images = torch.rand(2, 3, 96, 96)
     batch = Batch(images, torch.zeros(2), torch.arange(2), other=images.flip(3))
@@ -167,7 +168,7 @@ def test_a_step_at_the_papers_width(name):
 def test_resnet50_learns_labels_too():
     system = replace(scaled("supervised"), trunk="resnet50", width=4, dropout=0.0, survival=1.0)
     system.check()
-    spec = {"shape": [1, 16, 16], "classes": ["a", "b"], "columns": {}}
+    spec = ImageSpec((1, 16, 16), ("a", "b"))
     assert few_labels.learner(system, spec).trunk.width == 128
     with pytest.raises(CaudexError, match="resnet50 has neither dropout nor stochastic depth"):
         replace(system, dropout=0.4).check()

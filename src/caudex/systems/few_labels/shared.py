@@ -10,12 +10,13 @@ from torch.optim import AdamW
 from caudex import data, views
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
-from caudex.core.fit import fit, restore
+from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range, load, open_run
 from caudex.core.trunk import Trunk
+from caudex.core.weights import load_weights
 from caudex.data import Batches, Join, Split
 from caudex.models.classifier import Classifier
 from caudex.models.encoder import recalibrate
@@ -133,7 +134,7 @@ def begin(trunk: Trunk, settings: FewLabels) -> None:
     if other := [name for name in names if getattr(there, name) != getattr(settings, name)]:
         flags = " ".join(f"--{name} {getattr(there, name)}" for name in other)
         raise CaudexError(f"--start {start} has another network; add {flags}.")
-    restore(trunk, weights)
+    load_weights(trunk, weights)
 
 
 def check(settings: FewLabels) -> None:

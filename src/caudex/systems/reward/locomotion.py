@@ -12,11 +12,12 @@ from safetensors.torch import load
 from caudex.core.console import print_once
 from caudex.core.disk import serialize_tensors
 from caudex.core.errors import CaudexError
-from caudex.core.fit import distinct, fit, restore
+from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.core.system import System
+from caudex.core.weights import distinct_tensors, load_weights
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_strips import GREEN, GREY, RED, ImageStrip, TextLine, plot_image_strips
 from caudex.models.agent import Agent, Episode, acted, chance
@@ -63,12 +64,12 @@ class Locomotion(OnRollouts, System):
 
         def stage(made: Learner) -> dict:
             share = max(share for share in STAGES if share <= made.progress)
-            run.write(f"policies/{share:g}.safetensors", serialize_tensors(distinct(Agent(made, spec).state_dict())))
+            run.write(f"policies/{share:g}.safetensors", serialize_tensors(distinct_tensors(Agent(made, spec).state_dict())))
             run.write_json(f"policies/{share:g}", {"steps": source.samples_seen})
             return {}
 
         stage(learner)
-        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), evaluate=stage, at=STAGES)
+        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), evaluate=stage, evaluate_at=STAGES)
         return self.shown(run, spec, by_chance)
 
     def shown(self, run: Run, spec: EnvSpec, by_chance: dict) -> Agent:
@@ -79,7 +80,7 @@ class Locomotion(OnRollouts, System):
                 f"policies/{share:g}"
             ):  # of a very short training some shares are passed in one step
                 player = self.model(spec)
-                restore(player, load((run.path / f"policies/{share:g}.safetensors").read_bytes()))
+                load_weights(player, load((run.path / f"policies/{share:g}.safetensors").read_bytes()))
                 stages.append(about | summary(player.episodes(EPISODES, run.seed)))
                 films.append(strip(player, run, stages[-1]))
         run.table("stages", stages)

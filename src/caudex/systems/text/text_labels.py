@@ -14,7 +14,7 @@ from torch.optim import AdamW
 from caudex import data, signals
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
-from caudex.core.fit import fit, restore
+from caudex.core.fit import fit
 from caudex.core.hardware import launch_fabric
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
@@ -148,7 +148,7 @@ class TextLabels(System):
         with run.seeded("weights"):
             made = self.learner(spec, (self.fine_lr or 0.04 / begun.trunk.width) if begun else self.lr)
         if begun:
-            restore(made.trunk, begun.trunk.state_dict())
+            load_weights(made.trunk, begun.trunk.state_dict())
         source = TextBatches(rows, labels, self.batch, run.seed)
         share = 0.5 if self.start else 1.0
         return TextClassifier(fit(made, {"labels": source}, **self.budget(share), run=run), spec)

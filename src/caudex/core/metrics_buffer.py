@@ -1,0 +1,119 @@
+"""Metrics of a fit between the step that measured them and the row that is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from caudex.core.errors import CaudexError
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.signal import SignalOutput
+from caudex.core.training_state import TrainingState
+
+LOG_EVERY = 50  # steps from one row of metrics to the next
+
+
+class MetricsBuffer:
+    """Collects the outputs of each step, as tensors where they are, and writes their means as one row."""
+
+    def __init__(self, learner: Learner, state: TrainingState, run: Run | None):
+        self.learner, self.state, self.run = learner, state, run
+        self.pending: dict[str, list[tuple[int, Tensor | float]]] = {}
+        self.latest: dict[str, float] = {}
+        self._tensorboard = None
+
+    def add(self, outputs: Mapping[str, SignalOutput]) -> None:
+        step = self.state.step
+        for name, output in outputs.items():
+            for metric, figure in {"loss": output.loss, **output.metrics}.items():
+                if callable(figure):
+                    if step % LOG_EVERY:
+                        continue
+                    with torch.no_grad():
+                        figure = figure()
+                figure = figure.detach() if isinstance(figure, Tensor) else float(figure)
+                self.pending.setdefault(f"{name}/{metric}", []).append((step, figure))
+
+    def gather(self) -> None:
+        """Bring what is pending over from devices and processes; raises CaudexError where a loss is not finite."""
+        for rows in self.pending.values():
+            tensors = [figure for _, figure in rows if isinstance(figure, Tensor)]
+            figures = iter(torch.stack(tensors).tolist() if tensors else [])
+            rows[:] = [(step, next(figures) if isinstance(figure, Tensor) else figure) for step, figure in rows]
+        self.pending = gather_metrics(self.pending)
+        losses = ((name.removesuffix("/loss"), rows) for name, rows in self.pending.items() if name.endswith("/loss"))
+        bad = [(step, name, loss) for name, rows in losses for step, loss in rows if not math.isfinite(loss)]
+        if bad:  # the first drags the others along
+            step, name, loss = min(bad, key=lambda row: row[0])
+            what = f"the loss of signal '{name}' became {'NaN' if math.isnan(loss) else 'infinite'}"
+            raise_diverged(what, step, self.learner, self.run)
+        if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
+            self.pending = {}  # the main process has them
+
+    def flush(self) -> None:
+        """One row of metrics: means since the last one."""
+        self.gather()
+        if not self.pending:
+            return
+        self.latest = {name: sum(figure for _, figure in rows) / len(rows) for name, rows in self.pending.items()}
+        self.pending = {}
+        for source in self.state.sources:
+            self.latest |= source.metrics()
+        counts = {"samples": self.state.samples_seen, "flops": self.state.flops}
+        self._write(self.latest | {"progress": self.learner.progress} | counts)
+        if self.run:
+            step, seconds = self.state.step, self.state.seconds
+            self.run.log_timing(step, {"seconds": round(seconds, 3), "steps_per_second": round(step / seconds, 3)})
+
+    def evaluate(self, evaluate: Callable[[Learner], dict[str, float]]) -> None:
+        """Write what `evaluate` returns for the learner in eval mode."""
+        self.learner.eval()
+        with torch.no_grad():
+            figures = evaluate(self.learner)
+        self.learner.train()
+        if figures:
+            self._write({f"evaluation/{name}": figure for name, figure in figures.items()})
+
+    def note(self) -> str:
+        """The step and the latest losses, for a person."""
+        losses = {name.removesuffix("/loss"): loss for name, loss in self.latest.items() if name.endswith("/loss")}
+        text = f", loss {', '.join(f'{name} {loss:.3f}' for name, loss in losses.items())}" if losses else ""
+        return f"step {self.state.step:,}{text}"
+
+    def _write(self, row: dict) -> None:
+        if not self.run:
+            return
+        self.run.log(self.state.step, row)
+        if self.run.is_main_process:
+            if self._tensorboard is None:
+                self._tensorboard = self.run.tensorboard(self.state.step)
+            with suppress(OSError):  # a full disk stops checkpoints, not their plots
+                for name, figure in row.items():
+                    self._tensorboard.add_scalar(name, figure, self.state.step)
+
+    def close(self) -> None:
+        if self._tensorboard:
+            self._tensorboard.close()
+
+
+def gather_metrics(rows: dict[str, list]) -> dict[str, list]:
+    """The rows of all processes, in one order."""
+    if not torch.distributed.is_initialized():
+        return rows
+    parts: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, rows)
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: sorted(row for part in parts for row in part.get(name, [])) for name in names}
+
+
+def raise_diverged(what: str, step: int, learner: Learner, run: Run | None) -> NoReturn:
+    lr = max(learner.base_lrs)
+    saved = run.checkpoints[-1] if run and run.checkpoints else None
+    good = f"The last good checkpoint is {saved}" if saved else "There is no checkpoint before it"
+    raise CaudexError(f"{what} at step {step:,}. {good}; try --lr {lr / 10:g} (was {lr:g}).")
