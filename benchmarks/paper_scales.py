@@ -21,7 +21,7 @@ from caudex.core.compute import PETAFLOP_S_DAY, count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
-from caudex.core.specs import ImageSpec
+from caudex.core.specs import ImageSpec, TextSpec
 from caudex.core.system import scaled
 from caudex.data import Batch, MaskedTokenBatch, TokenBatch
 from caudex.experience import Rollout, Transition
@@ -105,7 +105,7 @@ def texts() -> Iterator[Case]:
             told = 2 * paper.context * width * paper.vocabulary  # by the head
             each = 3 * (trunk.flops((paper.context,)) + told)
         else:
-            learner = paper.learner({"trunk": made, "unigram": None})
+            learner = paper.learner(TextSpec(made, {}))
             tokens = torch.randint(0, paper.vocabulary, (1, paper.context))
             if kind == "gpt":
                 batch = TokenBatch(tokens, tokens, torch.zeros(1))
