@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.run import Run
+from caudex.core.source import Source
 from caudex.signals import Labels
 from caudex.trunks import MLP
 
@@ -29,7 +30,7 @@ class Rows(NamedTuple):
     weights: Tensor | None = None
 
 
-class Same:
+class Same(Source):
     def __init__(self):
         self.batch = Rows(torch.randn(32, 16), torch.randint(4, (32,)))
 

@@ -17,11 +17,12 @@ import torch
 from torch.optim import AdamW
 
 from caudex import signals
-from caudex.core.fit import fit, load_weights
+from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.pool import run_parallel
 from caudex.core.run import Run
 from caudex.core.system import start
+from caudex.core.weights import load_weights
 from caudex.data import TextBatches, encode_texts
 from caudex.evaluation.intervals import t_interval
 from caudex.models.text_classifier import TextClassifier

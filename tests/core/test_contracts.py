@@ -15,13 +15,14 @@ from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput, accuracy, frozen
+from caudex.core.source import Source
 from caudex.core.trunk import Features, Trunk
 from caudex.data import Batch, Join
 from caudex.signals import Labels
 from caudex.trunks import MLP, Identity
 
 
-class EndlessSource:
+class EndlessSource(Source):
     """A source out of a function that makes a batch."""
 
     def __init__(self, make):
@@ -87,7 +88,7 @@ class Actor(Signal):
         return SignalOutput((0.02 * logp - value).mean())
 
 
-class Replay:
+class Replay(Source):
     """Acts once a step with the policy it holds, in 32 environments whose best action is half of what is seen."""
 
     def __init__(self, policy):
@@ -127,7 +128,7 @@ def test_an_actor_learns_from_its_critic_and_leaves_it_alone():
 # --- priorities flow back (Schaul et al. 2016) ---------------------------------------------------------------------
 
 
-class Prioritised:
+class Prioritised(Source):
     """Ten examples, drawn in proportion to the error last heard of them; one of them, number 7, is not yet known."""
 
     def __init__(self):
@@ -213,7 +214,7 @@ class Recurrent(Trunk):
         return Features(steps[:, -1], {"steps": steps}, state)
 
 
-class BanditTrials:
+class BanditTrials(Source):
     """Trials of three one-pull episodes with a two-armed bandit, one arm of which pays; the memory lasts the trial.
 
     An observation is what was pulled last, what it paid, and whether an episode has just ended.
@@ -396,7 +397,7 @@ class Domain(Signal):
         return SignalOutput(F.cross_entropy(logits, batch.part), {"accuracy": accuracy(logits, batch.part)})
 
 
-class DomainSource:
+class DomainSource(Source):
     """Two classes by the first coordinate; the second tells the site; only one site knows the labels."""
 
     def __init__(self, place, labelled):

@@ -25,12 +25,13 @@ from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.signal import Signal, SignalOutput
+from caudex.core.source import Source
 from caudex.data import Batch
 from caudex.signals import Labels, Rotation
 from caudex.trunks import MLP, Conv, Identity
 
 
-class RandomPoints:
+class RandomPoints(Source):
     """Points drawn from torch's own generator; counts, may end and may be busy between its batches."""
 
     def __init__(self, last=math.inf, rests_every=1):

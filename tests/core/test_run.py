@@ -24,6 +24,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.seeds import derive_seed
+from caudex.core.source import Source
 from caudex.data import Batch
 from caudex.signals import Labels
 from caudex.trunks import MLP
@@ -31,7 +32,7 @@ from caudex.trunks import MLP
 WEIGHTS = {"trunk.weight": torch.arange(6.0).view(2, 3), "bias": torch.tensor([1, 2])}
 
 
-class PointsSource:
+class PointsSource(Source):
     """Points drawn from torch's own generator, which `fit` seeds anew for each step."""
 
     def __next__(self):

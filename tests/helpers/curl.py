@@ -3,6 +3,7 @@
 import torch
 
 from caudex import envs as envs
+from caudex.core.source import Source
 from caudex.experience import Transition
 
 
@@ -13,7 +14,7 @@ def random_transition(batch=6):
     )
 
 
-class RepeatedBatch:
+class RepeatedBatch(Source):
     """A source of one batch, again and again."""
 
     samples_seen = 0

@@ -29,7 +29,7 @@ class Likeness(Signal):
 
     def build(self, trunk):
         self.head = torch.nn.Linear(trunk.width, trunk.width)
-        self.target = Shadow(trunk, alpha=0.9)
+        self.target = Shadow(trunk, decay=0.9)
 
     def loss(self, trunk, batch):
         if int(self.target.updates) % 3 == 2:

@@ -23,6 +23,7 @@ from caudex.core.learner import Learner
 from caudex.core.pool import exit_with_parent
 from caudex.core.seeds import derive_seed
 from caudex.core.signal import SignalOutput
+from caudex.core.source import Source
 from caudex.experience.runner import means
 
 SLOW = ("gymnasium", "torch._dynamo")
@@ -48,7 +49,7 @@ class Actor(NamedTuple):
     gradients: list[Tensor]  # the same
 
 
-class Actors:
+class Actors(Source):
     """Gradients of `count` processes, each as it comes (Mnih et al. 2016, algorithm S3).
 
     `make(seed)`, which is pickled, gives each its own learner, built as the one here, and a source that acts by it. An
@@ -78,9 +79,6 @@ class Actors:
 
     def __exit__(self, *_):
         self.close()
-
-    def __iter__(self):
-        return self
 
     def __next__(self) -> Gradient:
         if not self.actors:

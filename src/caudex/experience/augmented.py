@@ -9,21 +9,25 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from caudex.core.source import Source, SourceWrapper
 from caudex.views import Draw
 
 
-class Viewed:
+class Viewed(SourceWrapper):
     """The batches of a source that acts, with two views of the observations, `images` and `other`, and `index`.
 
     `instead`: the first view stands in place of the observations, and a view of `after` in place of that (Laskin et al.
     2020, section 4.3): a signal on the observations and one on `images` then share one pass.
     """
 
-    def __init__(self, source, view: Callable[[Tensor, Draw], Tensor], seed: int, instead: bool = False):
-        self.source, self.view, self.seed, self.instead, self.drawn = source, view, seed, instead, 0
+    def __init__(self, source: Source, view: Callable[[Tensor, Draw], Tensor], seed: int, instead: bool = False):
+        super().__init__(source)
+        self.view, self.seed, self.instead, self.drawn = view, seed, instead, 0
 
-    def __iter__(self):
-        return self
+    @property
+    def runner(self):
+        """The environments that the source acts in."""
+        return self.source.runner
 
     def __next__(self):
         batch = next(self.source)
@@ -35,14 +39,11 @@ class Viewed:
             batch = batch._replace(observations=images, next_observations=self.view(batch.next_observations, draw))
         return with_views(type(batch))(*batch, images, other, torch.arange(size, device=device))
 
-    def __getattr__(self, name):
-        return getattr(self.source, name)
-
     def state_dict(self) -> dict:
-        return {"source": self.source.state_dict(), "views": self.drawn}
+        return {"source": super().state_dict(), "views": self.drawn}
 
     def load_state_dict(self, state: dict) -> None:
-        self.source.load_state_dict(state["source"])
+        super().load_state_dict(state["source"])
         self.drawn = state["views"]
 
 

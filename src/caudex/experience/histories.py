@@ -12,6 +12,7 @@ from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.core.seeds import derive_seed
+from caudex.core.source import Source
 from caudex.envs.meta.trials import Trials, drawn, seen
 from caudex.experience.gae import Scale, gae
 from caudex.trunks import Padded
@@ -77,7 +78,7 @@ class Within:
         self.state = self.trunk.kept(self.state, rows)
 
 
-class Histories:
+class Histories(Source):
     """A trial of each of the environment's tasks by the learner's signal `name`, then `epochs` passes of batches of whole trials.
 
     Nothing is cut inside a trial: not the memory, not what a reward is worth later, not the advantage (Duan et al. 2016,
@@ -118,9 +119,6 @@ class Histories:
     def samples_seen(self) -> int:
         """Steps that were learned from: a budget of them ends with a round's last batch, not with its first."""
         return self.acted - len(self.waiting) * self.latest // (self.epochs * -(-self.trials.count // self.batch))
-
-    def __iter__(self):
-        return self
 
     def __next__(self) -> History:
         if not self.waiting:

@@ -13,6 +13,7 @@ from torch import Tensor
 from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
+from caudex.core.source import Source
 from caudex.experience.buffer_files import Segments
 from caudex.experience.frame_buffer import FrameBuffer
 from caudex.experience.runner import EnvRunner
@@ -31,7 +32,7 @@ class Transition(NamedTuple):
     index: Tensor  # int64 [B]
 
 
-class Replay:
+class Replay(Source):
     """Act by the learner's signal `name`, keep the last `buffer_size` steps, and give batches of them, one for each `every`
     steps of the environment once there are `start`.
 
@@ -66,9 +67,6 @@ class Replay:
     def flops(self) -> float:
         """Of acting."""
         return self.passes.flops
-
-    def __iter__(self):
-        return self
 
     def __next__(self) -> Transition:
         while self.owed < 1 or self.samples_seen < self.learning_starts or self._ready() < 1:

@@ -11,6 +11,7 @@ from torch import Tensor
 from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
+from caudex.core.source import Source
 from caudex.experience.gae import Scale, gae
 from caudex.experience.runner import EnvRunner
 
@@ -34,7 +35,7 @@ class Rollout(NamedTuple):
         return Rollout(*(part[rows] for part in self))
 
 
-class Rollouts:
+class Rollouts(Source):
     """Act for `horizon` steps in every environment by the learner's signal `name`, then give `epochs` passes of shuffled batches.
 
     The signal tells `draw(features)`, actions for what the trunk makes of what is seen; `bounded(actions)`, what the environment
@@ -77,9 +78,6 @@ class Rollouts:
     def samples_seen(self) -> int:
         """Steps that were learned from: a budget of them ends with a rollout's last batch, not with its first."""
         return self.acted - (len(self.waiting) + self.left * self.batches) * self.steps // (self.epochs * self.batches)
-
-    def __iter__(self):
-        return self
 
     def __next__(self) -> Rollout:
         if self.can_checkpoint:

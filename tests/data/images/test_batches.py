@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 from PIL import Image
 
 from caudex.core.errors import CaudexError
+from caudex.core.source import Source
 from caudex.data import Batches, Files, ImageSet, InMemoryImages, Join
 from caudex.data.sampling import must_fit
 from caudex.views import Compose, Flip, Noise, RandAugment, Shift
@@ -132,7 +133,7 @@ def test_joined_sources_resume_rest_and_end_together():
     again.load_state_dict(join.state_dict())
     assert images_equal(next(join), next(again))
 
-    class Tired:
+    class Tired(Source):
         can_checkpoint = False
 
         def __next__(self):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.core.source import Source, as_source
 from caudex.data.images.image_set import ImageSet
 from caudex.data.sampling import mine, must_fit
 from caudex.views import Draw, as_float
@@ -32,7 +33,7 @@ class Batch(NamedTuple):
     other: Tensor | None = None  # float [B, C, H, W] a second view of each image
 
 
-class Batches:
+class Batches(Source):
     """Endless shuffled batches of `size` images, each seen through `view` as (seed, epoch, index) say.
 
     `labels` replaces the set's own: probabilities [N, K] (a teacher's) or class numbers [N].
@@ -62,9 +63,6 @@ class Batches:
         self._viewed: dict[int, tuple[Tensor, ...]] = {}  # by what `drawn` was before
         self._pool: ThreadPoolExecutor | None = None
         self._coming: dict[int, tuple[Tensor, Tensor, Future]] = {}  # by what `drawn` will be
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self
 
     def __next__(self) -> Batch:
         begin, self.drawn = self.drawn, self.drawn + self.size
@@ -139,7 +137,7 @@ class Batches:
         self._viewed = {}
 
 
-class Join:
+class Join(Source):
     """One source out of several: their batches stand one after the other, `part` says whose each example is.
 
     For one signal that must see both at once: domain confusion, or labelled and pseudo-labelled images under the
@@ -147,10 +145,7 @@ class Join:
     """
 
     def __init__(self, *sources):
-        self.sources = sources
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self
+        self.sources = [as_source(source) for source in sources]
 
     def __next__(self) -> Batch:
         drawn = [next(source) for source in self.sources]
@@ -168,16 +163,15 @@ class Join:
 
     @property
     def samples_seen(self) -> int:
-        return sum(getattr(source, "samples_seen", 0) for source in self.sources)
+        return sum(source.samples_seen for source in self.sources)
 
     @property
     def can_checkpoint(self) -> bool:
-        return all(getattr(source, "can_checkpoint", True) for source in self.sources)
+        return all(source.can_checkpoint for source in self.sources)
 
     def state_dict(self) -> dict:
-        return {"sources": [getattr(source, "state_dict", dict)() for source in self.sources]}
+        return {"sources": [source.state_dict() for source in self.sources]}
 
     def load_state_dict(self, state: dict) -> None:
         for source, saved in zip(self.sources, state["sources"]):
-            if saved:
-                source.load_state_dict(saved)
+            source.load_state_dict(saved)

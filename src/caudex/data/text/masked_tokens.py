@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.core.source import SourceWrapper
 from caudex.data.text.next_sentence import NextSentenceBatches
 from caudex.data.text.token_windows import TokenBatches
 from caudex.data.text.tokenizers import Tokenizer
@@ -25,7 +25,7 @@ class MaskedTokenBatch(NamedTuple):
     index: Tensor  # [B]
 
 
-class MaskedTokenBatches:
+class MaskedTokenBatches(SourceWrapper):
     """The batches of a source of sentence pairs, or of running text, with other tokens masked each time.
 
     `whole_word_masking`: the subwords of a word are masked together.
@@ -42,13 +42,11 @@ class MaskedTokenBatches:
         for name, token_id in needed.items():
             if token_id is None:
                 raise CaudexError(f"the tokenizer has no {name}, which bert needs; take one of the kind wordpiece.")
-        self.source, self.tokenizer, self.seed = source, tokenizer, seed
+        super().__init__(source)
+        self.tokenizer, self.seed = tokenizer, seed
         self.is_special = torch.zeros(tokenizer.vocab_size, dtype=torch.bool)
         self.is_special[list(tokenizer.special_token_ids)] = True
         self.is_continuation = torch.from_numpy(tokenizer.is_continuation) if whole_word_masking else None
-
-    def __iter__(self) -> Iterator[MaskedTokenBatch]:
-        return self
 
     def __next__(self) -> MaskedTokenBatch:
         drawn, batch = self.source.state_dict()["drawn"], next(self.source)
@@ -61,16 +59,6 @@ class MaskedTokenBatches:
         draw = Draw(self.seed, drawn, batch.index)
         tokens, targets = hide(texts.tokens, draw, mask, size, self.is_special, self.is_continuation)
         return MaskedTokenBatch(texts._replace(tokens=tokens), targets, is_random_next, batch.index)
-
-    @property
-    def samples_seen(self) -> int:
-        return self.source.samples_seen
-
-    def state_dict(self) -> dict:
-        return self.source.state_dict()
-
-    def load_state_dict(self, state: dict) -> None:
-        self.source.load_state_dict(state)
 
 
 def add_special_tokens(tokens: Tensor, tokenizer: Tokenizer) -> Sequences:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.core.source import Source
 from caudex.data.sampling import Shuffle, must_fit
 from caudex.data.text.token_stream import TokenStream
 from caudex.views import Draw
@@ -25,7 +25,7 @@ class NextSentenceBatch(NamedTuple):
     index: Tensor  # [B] which passage A is from
 
 
-class NextSentenceBatches:
+class NextSentenceBatches(Source):
     """Endless shuffled batches of `size` pairs for next-sentence prediction, padded to `length`.
 
     A passage of a document is cut in two at the end of a sentence; for one in two its rest is replaced by a passage of
@@ -59,9 +59,6 @@ class NextSentenceBatches:
         self.first_passages = np.concatenate([[0], np.cumsum(passages)])  # [D + 1] of each document
         self.sampler = Shuffle(int(self.first_passages[-1]), size, seed)
         self.ends_sentence = tokenizer.ends_sentence
-
-    def __iter__(self) -> Iterator[NextSentenceBatch]:
-        return self
 
     def __next__(self) -> NextSentenceBatch:
         index, epochs = self.sampler.next()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from caudex.core.source import Source
 from caudex.data.sampling import Shuffle, must_fit
 from caudex.data.text.tokenizers import Tokenizer
 from caudex.trunks import Sequences
@@ -25,15 +26,12 @@ class TextBatch(NamedTuple):
     columns: dict[str, Tensor] = {}  # noqa: RUF012 - further labels by name; never mutated
 
 
-class TextBatches:
+class TextBatches(Source):
     """Endless shuffled batches of `size` texts, with labels [N]."""
 
     def __init__(self, texts: Sequence[EncodedText], labels: Tensor, size: int, seed: int = 0):
         must_fit(size, 8 * max((len(tokens) for tokens, _ in texts), default=0))
         self.texts, self.labels, self.sampler = texts, labels, Shuffle(len(texts), size, seed)
-
-    def __iter__(self) -> Iterator[TextBatch]:
-        return self
 
     def __next__(self) -> TextBatch:
         index = torch.from_numpy(self.sampler.next()[0])

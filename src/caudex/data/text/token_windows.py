@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.core.source import Source
 from caudex.data.sampling import Shuffle, evenly, must_fit
 from caudex.data.text.token_stream import TokenStream
 
@@ -22,7 +22,7 @@ class TokenBatch(NamedTuple):
     index: Tensor  # [B] the start of each window in the stream
 
 
-class TokenBatches:
+class TokenBatches(Source):
     """Endless shuffled batches of `size` windows of `length` tokens, each with the token that comes after.
 
     In an epoch no token is predicted twice, and all but fewer than `length` are; each epoch shifts the windows at
@@ -35,9 +35,6 @@ class TokenBatches:
         self.stream, self.length, self.seed = stream, length, seed
         must_fit(size, 8 * length)
         self.sampler = Shuffle(len(stream) // length, size, seed)
-
-    def __iter__(self) -> Iterator[TokenBatch]:
-        return self
 
     def __next__(self) -> TokenBatch:
         windows, epochs = self.sampler.next()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.core.source import Source
 from caudex.data.images.batches import Batches
 
 
@@ -110,7 +111,7 @@ class Frames(NamedTuple):
     index: Tensor  # [B] where each stands among the windows
 
 
-class ClipBatches:
+class ClipBatches(Source):
     """Endless shuffled batches of `size` windows (`Clips.windows`), as `Batches` are of images."""
 
     def __init__(self, clips: Clips, size: int, seed: int = 0, frames: int = 3, step: int = 1):
@@ -121,9 +122,6 @@ class ClipBatches:
                 f"that a window of {frames}, {step} apart, takes; give longer ones."
             )
         self.batches = Batches(self.windows, size, seed)
-
-    def __iter__(self) -> Iterator[Frames]:
-        return self
 
     def __next__(self) -> Frames:
         batch = next(self.batches)

@@ -18,6 +18,7 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.seeds import derive_seed
+from caudex.core.source import Source
 from caudex.core.specs import NoSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Features, Trunk
@@ -141,7 +142,7 @@ class Waves(Trunk):
         return linear_flops(2, self.width)
 
 
-class Jittered:
+class Jittered(Source):
     """Endless batches of points, moved a little; points and moves follow from (seed, number of the batch)."""
 
     def __init__(self, points: Tensor, labels: Tensor, jitter: float, seed: int, size: int = 128):

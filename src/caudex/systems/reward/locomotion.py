@@ -64,12 +64,21 @@ class Locomotion(OnRollouts, System):
 
         def stage(made: Learner) -> dict:
             share = max(share for share in STAGES if share <= made.progress)
-            run.write(f"policies/{share:g}.safetensors", serialize_tensors(distinct_tensors(Agent(made, spec).state_dict())))
+            run.write(
+                f"policies/{share:g}.safetensors", serialize_tensors(distinct_tensors(Agent(made, spec).state_dict()))
+            )
             run.write_json(f"policies/{share:g}", {"steps": source.samples_seen})
             return {}
 
         stage(learner)
-        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), evaluate=stage, evaluate_at=STAGES)
+        fit(
+            learner,
+            {"policy": source},
+            **self.budget(1.0),
+            run=run.stage("training"),
+            evaluate=stage,
+            evaluate_at=STAGES,
+        )
         return self.shown(run, spec, by_chance)
 
     def shown(self, run: Run, spec: EnvSpec, by_chance: dict) -> Agent:

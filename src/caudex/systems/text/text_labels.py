@@ -20,6 +20,7 @@ from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.specs import TextSpec
 from caudex.core.system import System, check_range, load
+from caudex.core.weights import load_weights
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
 from caudex.data.images.splits import stratified
 from caudex.evaluation.baselines.sklearn import tfidf_accuracy
