@@ -8,16 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.cli_runs import DIGITS, SMALL
+from helpers.cli_runs import DIGITS, TRAIN
 from helpers.command_line import assert_refused, invoke, model_bytes, run_cli
 
 from caudex.models.classifier import Classifier
 from caudex.signals import Labels
 
 # -- words that are wrong ------------------------------------------------------------------------------------------
-
-
-TRAIN = ("train", "supervised", *SMALL)
 
 
 # -- a machine that gives way --------------------------------------------------------------------------------------

@@ -2,10 +2,8 @@
 
 import pytest
 import torch
-from helpers.cli_runs import SMALL
+from helpers.cli_runs import TRAIN
 from helpers.command_line import assert_refused
-
-TRAIN = ("train", "supervised", *SMALL)
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
-from helpers.cli_runs import SMALL
+from helpers.cli_runs import TRAIN
 from helpers.command_line import assert_refused, invoke, model_bytes, run_cli
 from PIL import Image
 
 # -- words that are wrong ------------------------------------------------------------------------------------------
-
-
-TRAIN = ("train", "supervised", *SMALL)
 
 
 # -- run folders that are wrong ------------------------------------------------------------------------------------

@@ -60,12 +60,12 @@ class GivenLosses(Signal):
 
     def __init__(self, losses):
         super().__init__()
-        self.losses, self.calls, self.seen = losses, 0, []
+        self.losses, self.calls, self.batches = losses, 0, []
         self.number = nn.Parameter(torch.zeros(1))
 
     def loss(self, trunk, batch):
         self.calls += 1
-        self.seen.append(batch)
+        self.batches.append(batch)
         value = self.losses(self.calls)
         return (
             None if value is None else SignalOutput(self.number.sum() * 0 + value, {"calls": torch.tensor(self.calls)})
@@ -147,8 +147,10 @@ def test_signals_of_one_source_see_one_batch():
     signals = {name: GivenLosses(lambda n: 1.0) for name in ("one", "two", "other")}
     shared = RandomPoints()
     fit(Learner(Identity(3), signals), {"one": shared, "two": shared, "other": RandomPoints()}, steps=3)
-    assert all(one is two for one, two in zip(signals["one"].seen, signals["two"].seen, strict=True))
-    assert not any(torch.equal(one[0], other[0]) for one, other in zip(signals["one"].seen, signals["other"].seen))
+    assert all(one is two for one, two in zip(signals["one"].batches, signals["two"].batches, strict=True))
+    assert not any(
+        torch.equal(one[0], other[0]) for one, other in zip(signals["one"].batches, signals["other"].batches)
+    )
     assert shared.drawn == 3
 
 

@@ -29,12 +29,12 @@ def test_silence_leaves_weights_and_the_optimisers_memory_alone():
     take_steps(learner)
     before = {name: value.clone() for name, value in learner.optimizer.state[silent.number].items()}
     at = silent.number.item()
-    silent.says = False
+    silent.active = False
     assert take_steps(learner, 3).keys() == {"loud"}
     assert silent.number.item() == at != loud.number.item()
     assert all(torch.equal(learner.optimizer.state[silent.number][name], value) for name, value in before.items())
     assert learner.optimizer.state[loud.number]["step"] == 4
-    loud.says = False
+    loud.active = False
     assert take_steps(learner) == {}
     assert learner.optimizer.state[loud.number]["step"] == 4
 

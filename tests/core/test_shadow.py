@@ -94,7 +94,7 @@ def test_shadows_move_also_when_no_signal_speaks():
     signal = Keyed()
     learner = make_learner({"keyed": signal})
     take_steps(learner)
-    signal.says = False
+    signal.active = False
     take_steps(learner, 2)
     assert signal.number.item() == -1
     assert signal.target.copy.number.item() == -0.875

@@ -60,14 +60,14 @@ def test_a_world_that_changed_or_has_other_numbers_is_refused():
     with pytest.raises(CaudexError, match="it has changed, begin a new run"):
         EnvRunner(Clock(2, images=True), seed=3).load_state_dict(state)
     other = EnvRunner(Clock(2), seed=3)
-    other.env.spoiled = 0.5
+    other.env.offset = 0.5
     with pytest.raises(CaudexError, match="does not repeat itself"):
         other.load_state_dict(state)
 
 
 def test_a_reward_that_is_no_number_stops_the_run_in_a_sentence():
     runner = EnvRunner(Clock(1), seed=3)
-    runner.env.spoiled = np.nan
+    runner.env.offset = np.nan
     with pytest.raises(CaudexError, match="no finite number after 1 steps"):
         runner.step(np.zeros(1, np.int64))
 

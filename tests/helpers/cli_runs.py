@@ -3,10 +3,9 @@
 import time
 
 SMALL = ("--scale", "tiny", "--threads", "1")
-
+TRAIN = ("train", "supervised", *SMALL)
 QUICK = (*SMALL, "--steps", "6", "--width", "4")
-
-DIGITS = ("train", "supervised", *SMALL, "--labels-per-class", "1", "--width", "4")
+DIGITS = (*TRAIN, "--labels-per-class", "1", "--width", "4")
 
 
 def wait_until(until, process, seconds: float = 120) -> None:

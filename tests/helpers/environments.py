@@ -18,21 +18,21 @@ class Clock(Env):
         self.count, self.images = count, images
         self.observation = Box(0, 255, (1, 2, 2), np.uint8) if images else Box(-np.inf, np.inf, (2,), np.float32)
         self.seeds, self.steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        self.spoiled = 0.0
+        self.offset = 0.0
 
-    def shown(self) -> np.ndarray:
+    def observe(self) -> np.ndarray:
         if self.images:
             return np.broadcast_to(self.steps.astype(np.uint8)[:, None, None, None], (self.count, 1, 2, 2)).copy()
-        return np.stack([self.seeds % 100 + self.spoiled, self.steps], 1).astype(np.float32)
+        return np.stack([self.seeds % 100 + self.offset, self.steps], 1).astype(np.float32)
 
     def reset(self, seeds, which):
         self.seeds, self.steps = np.where(which, seeds, self.seeds), np.where(which, 0, self.steps)
-        return self.shown()
+        return self.observe()
 
     def step(self, actions):
         self.steps = self.steps + 1
         dead = (self.seeds % 2 == 0) & (self.steps == 3)
-        return Outcome(self.shown(), self.steps.astype(float), dead, (self.seeds % 2 == 1) & (self.steps == 4))
+        return Outcome(self.observe(), self.steps.astype(float), dead, (self.seeds % 2 == 1) & (self.steps == 4))
 
 
 class ClockWithLives(Clock):

@@ -16,10 +16,10 @@ from caudex.data import Batch
 from caudex.systems.few_labels import shared as few_labels
 from caudex.systems.shared import found, spec_of
 
-WITHOUT = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
+PRETRAINING_SYSTEMS = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
 
 
-@pytest.mark.parametrize("name", WITHOUT)
+@pytest.mark.parametrize("name", PRETRAINING_SYSTEMS)
 def test_every_system_trains_shows_and_loads_again(name, coloured_shapes, tmp_path):
     system = replace(scaled(name, "tiny"), data=coloured_shapes, steps=6, batch=16, width=4)
     model, run = train(system, tmp_path / "run")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import endless_actors
+from helpers.cli_runs import SMALL
 from helpers.command_line import assert_refused, invoke, run_cli
 from helpers.endless_actors import GAMMA, STEPS, make_actor
 from helpers.environments import Clock
@@ -28,8 +29,6 @@ from caudex.experience import Actors, EnvRunner, Rollouts
 from caudex.signals.policy_gradient import ActorCritic
 from caudex.systems.reward.a3c import A3C, step
 from caudex.trunks import Identity
-
-TINY = ("--scale", "tiny", "--threads", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -204,7 +203,7 @@ def test_both_forms_are_counted_alike():
 @pytest.mark.parametrize("form", ["--asynchronous", "--no-asynchronous"])
 def test_a_further_signal_stands_on_the_trunk(form, tmp_path):
     run_cli(
-        "train", "a3c", "--env", "pixels/reacher", "--also", "bilinear-contrast:0.1", form, *TINY,
+        "train", "a3c", "--env", "pixels/reacher", "--also", "bilinear-contrast:0.1", form, *SMALL,
         "--total-steps", "320", "--horizon", "5", "--run", tmp_path / "run",
     )  # fmt: skip
     rows = Run(tmp_path / "run" / "stages" / "training").metrics()
@@ -247,7 +246,7 @@ gymnasium.register("Burning-v0", Burning)
 def test_an_actor_that_fails_stops_the_run_in_a_sentence(how, message, tmp_path):
     name = f"burning_{how[:2]}"
     (tmp_path / f"{name}.py").write_text(FAILING_ENV.replace("HOW", how))
-    words = ("train", "a3c", "--env", f"{name}:Burning-v0", *TINY, "--horizon", "5", "--save-seconds", "0")
+    words = ("train", "a3c", "--env", f"{name}:Burning-v0", *SMALL, "--horizon", "5", "--save-seconds", "0")
     output = invoke(*words, "--run", tmp_path / "run")
     assert output.code == 2 and message in output.err and output.err.count("\n") == 1
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())

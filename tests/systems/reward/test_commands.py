@@ -3,14 +3,13 @@
 import gymnasium
 import numpy as np
 import pytest
+from helpers.cli_runs import SMALL
 from helpers.command_line import assert_refused, invoke, run_cli
 from PIL import Image
 
 from caudex import envs as envs
 from caudex import load
 from caudex.core.errors import CaudexError
-
-TINY = ("--scale", "tiny", "--threads", "1")
 
 
 class FailingEnv(gymnasium.Env):
@@ -49,7 +48,7 @@ def broken():
     ],
 )  # fmt: skip
 def test_a_system_trains_plays_and_is_filmed(system, env, flags, tmp_path):
-    output = run_cli("train", system, "--env", env, *TINY, "--total-steps", "700", *flags, "--run", tmp_path / "run")
+    output = run_cli("train", system, "--env", env, *SMALL, "--total-steps", "700", *flags, "--run", tmp_path / "run")
     assert "random" in output.out
     assert np.asarray(Image.open(tmp_path / "run" / "figures" / "episode.png").convert("L")).std() > 1  # there is light
     film = tmp_path / "out.mp4"
@@ -90,14 +89,14 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     ],
 )  # fmt: skip
 def test_a_world_that_breaks_stops_the_run_and_leaves_its_checkpoint(how, message, tmp_path):
-    words = ("train", "ppo", "--env", f"Broken-{how}-v0", *TINY, "--horizon", "16", "--batch", "16", "--num-envs", "2")
+    words = ("train", "ppo", "--env", f"Broken-{how}-v0", *SMALL, "--horizon", "16", "--batch", "16", "--num-envs", "2")
     output = invoke(*words, "--save-seconds", "0", "--run", tmp_path / "run")
     assert output.code == 2 and message in output.err and "Traceback" not in output.err
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
 
 
 def test_a_world_that_takes_no_render_mode_has_no_pictures_and_is_learned_from(tmp_path):
-    run_cli("train", "ppo", "--env", "Broken-well-v0", *TINY, "--total-steps", "200", "--run", tmp_path / "run")
+    run_cli("train", "ppo", "--env", "Broken-well-v0", *SMALL, "--total-steps", "200", "--run", tmp_path / "run")
     assert not (tmp_path / "run" / "figures" / "episode.png").exists()
 
 
@@ -117,7 +116,7 @@ def test_an_episode_that_need_not_end_is_cut_where_policies_are_compared():
 
 
 def test_play_says_what_it_cannot_do(tmp_path):
-    run_cli("train", "ppo", *TINY, "--total-steps", "200", "--run", tmp_path / "run")
+    run_cli("train", "ppo", *SMALL, "--total-steps", "200", "--run", tmp_path / "run")
     run = tmp_path / "run"
     assert_refused("play", run, "--episodes", "0", because="--episodes 0 is out of range")
     assert_refused("play", run, "--video", "out.avi", because="give a file that ends in .mp4")
