@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from caudex.cli.flags import words_of
+from caudex.cli.flags import format_value
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
 from caudex.core.system import finish, load, start
@@ -91,7 +91,9 @@ def told(cell: str, folder: Path) -> list[dict]:
         ]
         measures = [(*measure, figure) for measure, figure in zip(measures, IN_MAZES[cell])]
     minutes = round(run.read_json("compute")["seconds"] / 60, 1)
-    how = " ".join(f"--{name} {words_of(value)}" for name, value in (settings | {"seed": SEED, "threads": 1}).items())
+    how = " ".join(
+        f"--{name} {format_value(value)}" for name, value in (settings | {"seed": SEED, "threads": 1}).items()
+    )
     rows = []
     for measure, values, figure in measures:
         error = values.std(ddof=1) / np.sqrt(len(values))

@@ -142,10 +142,10 @@ def test_folders_are_numbered_and_a_chosen_one_is_used(monkeypatch):
     monkeypatch.setattr(training, "fit", None)
     Path("runs/supervised-1").mkdir(parents=True)
     Path("chosen").mkdir()
-    assert terminal.new_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-2")
-    assert terminal.new_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-3")
-    assert terminal.new_folder(Path("chosen"), "supervised", cli_hardware()) == Path("chosen")
-    assert terminal.new_folder(Path("a/b/c"), "supervised", cli_hardware()).is_dir()
+    assert terminal.create_run_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-2")
+    assert terminal.create_run_folder(None, "supervised", cli_hardware()) == Path("runs/supervised-3")
+    assert terminal.create_run_folder(Path("chosen"), "supervised", cli_hardware()) == Path("chosen")
+    assert terminal.create_run_folder(Path("a/b/c"), "supervised", cli_hardware()).is_dir()
 
 
 def cli_hardware():

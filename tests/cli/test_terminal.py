@@ -1,6 +1,6 @@
 """Tables and sentences fit the screen, or 80 columns where nobody watches."""
 
-from caudex.cli.terminal import print_sentence, show, widths
+from caudex.cli.terminal import column_widths, print_table, print_wrapped
 from caudex.reports import claim_table
 
 SCORE = {"mean": 0.8512, "interval": (0.84, 0.86), "gain": 0.1234, "gain_interval": (0.1, 0.15)}
@@ -8,18 +8,18 @@ SCORE = {"mean": 0.8512, "interval": (0.84, 0.86), "gain": 0.1234, "gain_interva
 
 def test_words_are_broken_over_lines_before_figures_and_figures_before_words():
     rows = [("the setting", "figure", "against"), ("", "91.23% ± 1.50%", "the same compute"), ("1", "8% ± 1%", "none")]
-    assert widths(rows, 100) == [11, 14, 16]
-    assert widths(rows, 32) == [9, 14, 9]  # the widest of words first
-    assert widths(rows, 29) == [7, 14, 8]  # no longer between words, but compute has 7
-    assert widths(rows, 20) == [7, 6, 7]
-    assert sum(widths(rows, 10)) == 10  # whatever it costs
+    assert column_widths(rows, 100) == [11, 14, 16]
+    assert column_widths(rows, 32) == [9, 14, 9]  # the widest of words first
+    assert column_widths(rows, 29) == [7, 14, 8]  # no longer between words, but compute has 7
+    assert column_widths(rows, 20) == [7, 6, 7]
+    assert sum(column_widths(rows, 10)) == 10  # whatever it costs
 
 
 def test_the_table_of_a_claim_fits_80_columns_with_its_intervals_whole(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     baselines = {"supervised, same compute": SCORE, "without noise": SCORE}
     parts = [{"value": value, "baselines": baselines, **SCORE} for value in (1, 25)]
-    show(claim_table({"system": "noisy-student", "setting": "labels_per_class", "values": parts}))
+    print_table(claim_table({"system": "noisy-student", "setting": "labels_per_class", "values": parts}))
     lines = capsys.readouterr().out.splitlines()
     assert {len(line) for line in lines} == {80}
     assert sum("85.12% ± 1.00%" in line and "+12.34% ± 2.50%" in line for line in lines) == 4
@@ -28,5 +28,5 @@ def test_the_table_of_a_claim_fits_80_columns_with_its_intervals_whole(capsys, m
 
 def test_sentences_are_broken_between_words(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
-    print_sentence("not shown: a/long/path/that-is-kept-whole.png is")
+    print_wrapped("not shown: a/long/path/that-is-kept-whole.png is")
     assert capsys.readouterr().out == "not shown:\na/long/path/that-is-kept-whole.png\nis\n"

@@ -1,4 +1,4 @@
-"""The commands, and what can be set of each."""
+"""The commands and their flags."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COMMANDS = {
 
 @dataclass
 class List:
-    what: Annotated[Positional[str], arg(metavar="[envs]")] = ""
+    topic: Annotated[Positional[str], arg(metavar="[envs]")] = ""
     """environments: what --env can be"""
 
 
@@ -135,7 +135,7 @@ class Fill:
 class Ask:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of gpt, or of an imported GPT-2"""
-    what: Annotated[Positional[tuple[str, ...]], arg(metavar="FILE|TEXT")] = ()
+    source: Annotated[Positional[tuple[str, ...]], arg(metavar="FILE|TEXT")] = ()
     """a text; or a .csv or .jsonl with the columns text, label (sentiment), sentence, candidates, answer (winograd), or
     question, answer (qa); nothing: the packaged ones of winograd and qa"""
     task: str = "qa"

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import make_dataclass
 
 from caudex.cli.commands import MetaTest, Play
-from caudex.cli.flags import parse
-from caudex.cli.terminal import new_file, show
+from caudex.cli.flags import parse_flags
+from caudex.cli.terminal import check_new_file, print_table
 from caudex.core.errors import CaudexError
 
 
-def play_(words: Sequence[str]) -> None:
-    flags = parse(Play, words, "play")
+def play_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Play, words, "play")
     if not 1 <= flags.episodes <= 100_000:
         raise CaudexError(f"--episodes {flags.episodes} is out of range; it must be between 1 and 100000.")
-    new_file("--video", flags.video, ".mp4")
-    new_file("--video", flags.video and flags.video.with_suffix(".png"))
+    check_new_file("--video", flags.video, ".mp4")
+    check_new_file("--video", flags.video and flags.video.with_suffix(".png"))
     from PIL import Image
 
     from caudex.core.disk import write_atomically
@@ -27,27 +27,29 @@ def play_(words: Sequence[str]) -> None:
     from caudex.models.agent import Agent
     from caudex.systems.reward.shared import summary, told
 
-    player = load(flags.run)
-    if not isinstance(player, Agent):
+    agent = load(flags.run)
+    if not isinstance(agent, Agent):
         raise CaudexError(
             f"{flags.run} holds nothing that acts in an environment; give a run of ppo or dqn, for example; one of rl2 is for "
             "`caudex meta-test`."
         )
-    found = summary(player.play(flags.episodes, flags.seed, not flags.drawn, flags.env))
-    show([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *told(found))])
+    returns = summary(agent.play(flags.episodes, flags.seed, not flags.drawn, flags.env))
+    print_table([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *told(returns))])
     if flags.video:
-        images, total, rate = player.watch(flags.seed, not flags.drawn, flags.env)
-        write_video(images, flags.video, rate)
+        images, episode_return, fps = agent.watch(flags.seed, not flags.drawn, flags.env)
+        write_video(images, flags.video, fps)
         image = io.BytesIO()
         Image.fromarray(contact_sheet(images)).save(image, "png")
         write_atomically(flags.video.with_suffix(".png"), image.getvalue())
-        print(f"a further episode, which earned {total:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}")
+        print(
+            f"a further episode, which earned {episode_return:,.1f}: {flags.video}, {flags.video.with_suffix('.png')}"
+        )
 
 
-def meta_test_(words: Sequence[str]) -> None:
+def meta_test_command(words: Sequence[str]) -> None:
     from caudex.envs.meta.trials import Sizes  # not before: the first screens come without NumPy
 
-    flags = parse(make_dataclass("MetaTest", [], bases=(MetaTest, Sizes), kw_only=True), words, "meta-test")
+    flags = parse_flags(make_dataclass("MetaTest", [], bases=(MetaTest, Sizes), kw_only=True), words, "meta-test")
     if not (2 <= flags.tasks <= 1_000_000 and flags.seed >= 0):
         raise CaudexError(
             f"--tasks {flags.tasks} --seed {flags.seed}: tasks must be 2 to 1,000,000, the seed 0 or more."
@@ -63,7 +65,7 @@ def meta_test_(words: Sequence[str]) -> None:
     changed = flags.given() | ({"env": flags.env} if flags.env else {})
     found = tried(agent, flags.tasks, flags.seed, flags.likeliest, **changed)
     env = agent.tasks(1, **changed)
-    show(told(env, found))
+    print_table(told(env, found))
     if env.name == "bandits":
         regret(Run(flags.run), agent, found, flags.seed, **changed)
     if env.name == "mazes" and env.wanted > 1:

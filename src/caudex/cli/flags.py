@@ -1,4 +1,4 @@
-"""Words of the command line become settings: one dataclass is parsed for a command, mistakes become one sentence."""
+"""Parse the words of the command line into dataclasses; errors become one sentence."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ import tyro
 from tyro.conf import DisallowNone, OmitArgPrefixes, arg
 
 from caudex.cli.commands import COMMANDS, Claim, Train
-from caudex.core import registry as names
+from caudex.core import registry
 from caudex.core.errors import CaudexError
 
 
-def system_settings(command: str, words: Sequence[str]):
+def parse_system(command: str, words: Sequence[str]):
     """The system with its settings (defaults < scale < flags), and the other flags."""
     if not words or words[0].startswith("-"):
-        systems = ", ".join(sorted(names.class_paths("systems")))
+        systems = ", ".join(sorted(registry.class_paths("systems")))
         if words and words[0] in ("-h", "--help"):
             systems = textwrap.fill(f"systems: {systems}", 80)
             print(f"usage: caudex {command} SYSTEM [settings]\n\n{COMMANDS[command]}\n\n{systems}")
@@ -37,92 +37,98 @@ def system_settings(command: str, words: Sequence[str]):
     from caudex.core.hardware import Hardware
     from caudex.core.system import scaled
 
-    name, rest = words[0], together("--also", words[1:])
+    name, rest = words[0], merge_repeated("--also", words[1:])
     rest = [re.sub("^--from(?==|$)", "--start", word) for word in rest]  # `from` is no name for a setting in Python
-    scale = value_of("--scale", rest) or "laptop"
+    scale = flag_value("--scale", rest) or "laptop"
     default = scaled(name, scale)
-    kind = type(default)
-    about = f"The defaults are those of --scale {scale}."
-    where = "Where and how to compute; results do not depend on it, up to rounding."
-    if asks_for_help(rest):  # `parse` sees to the form alone, not to what stands in it
-        default = shown(kind)(**vars(default))
+    system_class = type(default)
+    system_help = f"The defaults are those of --scale {scale}."
+    hardware_help = "Where and how to compute; results do not depend on it, up to rounding."
+    if wants_help(rest):  # `parse_flags` does this for the outer dataclass alone
+        default = without_empty_defaults(system_class)(**vars(default))
     nested = [
         (
             "system",
-            Annotated[OmitArgPrefixes[type(default)], arg(name=name, help=about)],
+            Annotated[OmitArgPrefixes[type(default)], arg(name=name, help=system_help)],
             field(default_factory=lambda: default),
         ),
-        ("hardware", Annotated[OmitArgPrefixes[Hardware], arg(help=where)], field(default_factory=Hardware)),
+        ("hardware", Annotated[OmitArgPrefixes[Hardware], arg(help=hardware_help)], field(default_factory=Hardware)),
     ]
-    form = make_dataclass("Settings", nested, bases=(Train if command == "train" else Claim,), kw_only=True)
-    budgets = [flag for flag in ("--steps", "--minutes", "--flops") if value_of(flag, rest) is not None]
+    settings_class = make_dataclass("Settings", nested, bases=(Train if command == "train" else Claim,), kw_only=True)
+    budgets = [flag for flag in ("--steps", "--minutes", "--flops") if flag_value(flag, rest) is not None]
     if len(budgets) > 1:
         raise CaudexError(f"{' and '.join(budgets)} are both budgets; give one of them.")
-    known = {field for part in (kind, Hardware, form) for field in part.__dataclass_fields__}
-    flags = parse(form, rest, f"{command} {name}", known, partial(explained, command, name, kind))
+    names = {field for part in (system_class, Hardware, settings_class) for field in part.__dataclass_fields__}
+    description = partial(describe_system, command, name, system_class)
+    flags = parse_flags(settings_class, rest, f"{command} {name}", names, description)
     flags.name = name
     flags.system.check()
     flags.hardware.check()
     return flags.system, flags
 
 
-def explained(command: str, name: str, kind: type) -> str:
-    """What stands above the settings in the help of a system: what it does, how one begins, what the scales set."""
+def describe_system(command: str, name: str, system_class: type) -> str:
+    """The text above the settings in the help of a system: what it does, examples, what the scales set."""
     width = min(100, shutil.get_terminal_size().columns)
-    parts = [textwrap.fill(part, width) for part in inspect.getdoc(kind).split("\n\n")]
+    parts = [textwrap.fill(part, width) for part in inspect.getdoc(system_class).split("\n\n")]
     examples = {"": "as it stands", " --scale tiny": "in seconds"}
-    if {"data", "labels"} <= set(kind.__dataclass_fields__):
+    if {"data", "labels"} <= set(system_class.__dataclass_fields__):
         examples |= {" --data photos/": "your images", " --data photos/ --labels few.csv": "path,label"}
-    if "column" in kind.__dataclass_fields__:
+    if "column" in system_class.__dataclass_fields__:
         examples |= {" --data texts/": "your texts"}
-    if "second" in kind.__dataclass_fields__:
+    if "second" in system_class.__dataclass_fields__:
         examples |= {" --from runs/bert-1": "go on"}
-    longest, short = max(map(len, examples)), {"probe": "probe RUN", "labels-saved": "labels-saved"}
-    words = short.get(name, f"train {name}") if command == "train" else f"{command} {name}"
-    lines = [f"  caudex {words}{flags:{longest}}  # {what}" for flags, what in examples.items()]
+    width_of_flags, shortcuts = max(map(len, examples)), {"probe": "probe RUN", "labels-saved": "labels-saved"}
+    words = shortcuts.get(name, f"train {name}") if command == "train" else f"{command} {name}"
+    lines = [f"  caudex {words}{flags:{width_of_flags}}  # {comment}" for flags, comment in examples.items()]
     parts.append("\n".join(["examples:", *lines]))
     scales = [
         textwrap.fill(
-            f"--scale {scale}: " + ", ".join(set_to(key.replace("_", "-"), value) for key, value in settings.items()),
+            f"--scale {scale}: "
+            + ", ".join(format_setting(key.replace("_", "-"), value) for key, value in settings.items()),
             width,
             initial_indent="  ",
             subsequent_indent="    ",
         )
-        for scale, settings in kind.scales.items()
+        for scale, settings in system_class.scales.items()
     ]
     if scales:
         parts.append("\n".join(["what the scales set:", *scales]))
-    if fitting := [signal for signal in names.class_paths("signals") if names.signal_needs(signal) in kind.accepts]:
-        parts.append(textwrap.fill(f"what --also can add: {', '.join(fitting)}", width, subsequent_indent="  "))
-    if kind.statement:
-        parts.append(textwrap.fill(f"It claims that {kind.statement}; `caudex claim {name}` measures it.", width))
+    if accepted := [
+        signal for signal in registry.class_paths("signals") if registry.signal_needs(signal) in system_class.accepts
+    ]:
+        parts.append(textwrap.fill(f"what --also can add: {', '.join(accepted)}", width, subsequent_indent="  "))
+    if system_class.statement:
+        parts.append(
+            textwrap.fill(f"It claims that {system_class.statement}; `caudex claim {name}` measures it.", width)
+        )
     return "\n\n".join(parts)
 
 
-def set_to(flag: str, value) -> str:
-    return f"no {flag}" if value is None else f"{flag} {words_of(value)}"
+def format_setting(flag: str, value) -> str:
+    return f"no {flag}" if value is None else f"{flag} {format_value(value)}"
 
 
-def words_of(value) -> str:
-    """As one types it behind a flag."""
+def format_value(value) -> str:
+    """The value as it is typed behind a flag."""
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def together(flag: str, words: Sequence[str]) -> list[str]:
-    """The words with all values of a flag that is given several times behind its first."""
+def merge_repeated(flag: str, words: Sequence[str]) -> list[str]:
+    """The words with the values of a repeated flag collected behind a single one, at the end."""
     starts = [i for i, word in enumerate(words) if word == flag]
     if len(starts) < 2:
         return list(words)
-    values, rest, inside = [], [], False
+    values, rest, is_value = [], [], False
     for word in words:
-        inside = word == flag or (inside and not word.startswith("--"))
+        is_value = word == flag or (is_value and not word.startswith("--"))
         if word != flag:
-            (values if inside else rest).append(word)
+            (values if is_value else rest).append(word)
     return [*rest, flag, *values]
 
 
-def value_of(flag: str, words: Sequence[str]) -> str | None:
-    """The last one, as the parser takes it."""
+def flag_value(flag: str, words: Sequence[str]) -> str | None:
+    """The flag's last value, the one that the parser takes."""
     for i, word in reversed(list(enumerate(words))):
         if word == flag and i + 1 < len(words):
             return words[i + 1]
@@ -131,31 +137,31 @@ def value_of(flag: str, words: Sequence[str]) -> str | None:
     return None
 
 
-def parse(
-    form: type,
+def parse_flags(
+    flags_class: type,
     words: Sequence[str],
     command: str,
-    known: set[str] | None = None,
+    names: set[str] | None = None,
     description: Callable[[], str] | None = None,
 ):
-    """A dataclass from flags; an unknown one is named with the nearest, other mistakes become one line too. `description` is
-    asked for only where it is shown: it reads every signal."""
-    known = {"--" + name.replace("_", "-") for name in known or form.__dataclass_fields__} | {"--help"}
+    """A dataclass from flags, whose names are `names`. For an unknown flag the closest one is suggested; every error becomes one
+    line. `description` is called only for --help: it reads every signal."""
+    flag_names = {"--" + name.replace("_", "-") for name in names or flags_class.__dataclass_fields__} | {"--help"}
     for word in words:
         flag = re.sub("^--no-", "--", word.split("=")[0].replace("_", "-"))
-        if word.startswith("--") and flag not in known:
+        if word.startswith("--") and flag not in flag_names:
             raise CaudexError(
-                f"{command} has no setting {word.split('=')[0]}.{names.did_you_mean(flag, known)} `caudex {command} --help` lists them."
+                f"{command} has no setting {word.split('=')[0]}.{registry.did_you_mean(flag, flag_names)} `caudex {command} --help` lists them."
             )
-    if asks_for_help(words):
-        form = shown(form)
+    if wants_help(words):
+        flags_class = without_empty_defaults(flags_class)
         if description:
             print(description() + "\n")
-    said = io.StringIO()
+    stderr = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(stderr):
             return tyro.cli(
-                form,
+                flags_class,
                 args=list(words),
                 prog=f"caudex {command}",
                 description=COMMANDS[command].split(": ")[-1] if description is None else "",
@@ -164,26 +170,25 @@ def parse(
     except SystemExit as end:
         if not end.code:
             raise
-        raise CaudexError(mistake(said.getvalue(), command)) from None
+        raise CaudexError(explain_error(stderr.getvalue(), command)) from None
 
 
-def asks_for_help(words: Sequence[str]) -> bool:
+def wants_help(words: Sequence[str]) -> bool:
     return bool({"-h", "--help"} & set(words))
 
 
-def shown(form: type) -> type:
-    """The dataclass as its help tells it: defaults that are nothing are left out, since the text says what happens then."""
-    types, told = get_type_hints(form, include_extras=True), arg(help_behavior_hint=hint)
-    return make_dataclass(
-        form.__name__, [(part.name, Annotated[types[part.name], told], part) for part in fields(form)], bases=(form,)
-    )
+def without_empty_defaults(flags_class: type) -> type:
+    """The dataclass with a help that leaves empty defaults out, since the text says what happens then."""
+    types, option = get_type_hints(flags_class, include_extras=True), arg(help_behavior_hint=default_hint)
+    annotated = [(part.name, Annotated[types[part.name], option], part) for part in fields(flags_class)]
+    return make_dataclass(flags_class.__name__, annotated, bases=(flags_class,))
 
 
-def hint(default: str) -> str:
+def default_hint(default: str) -> str:
     return "" if default in ("", "None") else f"(default: {default})"
 
 
-MISTAKES = {
+TYRO_ERRORS = {
     r"Missing from": "something is missing",
     r"Missing value for argument '(\S+)'": r"\1 needs a value",
     r"Unrecognized options: (.+?)(?: Did you mean.*)?$": r"'\1' belongs to no setting",
@@ -196,17 +201,17 @@ MISTAKES = {
 }
 
 
-def mistake(box: str, command: str) -> str:
-    """One sentence from the box that tyro draws around a mistake."""
+def explain_error(box: str, command: str) -> str:
+    """One sentence from the box that tyro prints around an error."""
     text = " ".join(re.sub(r"[│╭╮╰╯─]|-{3,}|(?<!\S)[|+](?!\S)", " ", box).split())
     text = re.split(r" Argument helptext:| For full helptext,", text)[0]
-    for pattern, sentence in MISTAKES.items():
-        if found := re.search(pattern, text):
-            text = found.expand(sentence)
-            if sentence.startswith("'") and "SYSTEM" in COMMANDS[command.split()[0]] and Path(found[1]).exists():
-                text += f" (--data {found[1]}?)"
+    for pattern, sentence in TYRO_ERRORS.items():
+        if match := re.search(pattern, text):
+            text = match.expand(sentence)
+            if sentence.startswith("'") and "SYSTEM" in COMMANDS[command.split()[0]] and Path(match[1]).exists():
+                text += f" (--data {match[1]}?)"
             break
     name, _, system = command.partition(" ")
-    form, colon, _ = COMMANDS[name].partition(": ")
-    form = f" {form.replace('SYSTEM', system)}" if colon else ""
-    return f"{text.rstrip('.')}; usage: `caudex {name}{form}`. `caudex {command} --help` explains it."
+    arguments, colon, _ = COMMANDS[name].partition(": ")
+    arguments = f" {arguments.replace('SYSTEM', system)}" if colon else ""
+    return f"{text.rstrip('.')}; usage: `caudex {name}{arguments}`. `caudex {command} --help` explains it."

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caudex.cli.commands import Ask, Fill, Generate, Import, Search
-from caudex.cli.flags import parse
-from caudex.cli.terminal import alone_in, new_folder, show
+from caudex.cli.flags import parse_flags
+from caudex.cli.terminal import create_run_folder, hold_run, print_table
 from caudex.core.errors import CaudexError
 
 
-def generate_(words: Sequence[str]) -> None:
-    flags = parse(Generate, words, "generate")
+def generate_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Generate, words, "generate")
     limits = {"--max-tokens": (flags.max_tokens, 1, 1 << 20), "--num": (flags.num, 1, 1024)}
     limits |= {"--temperature": (flags.temperature, 0, 100), "--top-p": (flags.top_p, 1e-6, 1)}
     for name, (value, low, high) in limits.items():
@@ -43,8 +43,8 @@ def generate_(words: Sequence[str]) -> None:
         print(f"--- {number}\n{text}")
 
 
-def fill_(words: Sequence[str]) -> None:
-    flags = parse(Fill, words, "fill")
+def fill_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Fill, words, "fill")
     model = _model(flags.run)
     if flags.then is not None:
         from caudex.core.run import Run
@@ -54,48 +54,48 @@ def fill_(words: Sequence[str]) -> None:
         print(f"it follows: {told:.1%}; one who has not read them would say {1 - random:.1%}")
         return
     for number, told in enumerate(model.fill(flags.text, flags.count), 1):
-        show([(f"[MASK] {number}", "probability"), *((word, f"{share:.1%}") for word, share in told)])
+        print_table([(f"[MASK] {number}", "probability"), *((word, f"{share:.1%}") for word, share in told)])
 
 
-def ask_(words: Sequence[str]) -> None:
-    flags = parse(Ask, words, "ask")
+def ask_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Ask, words, "ask")
     tasks = {"sentiment": _sentiment, "winograd": _winograd, "qa": _questions}
     if flags.task not in tasks:
         raise CaudexError(f"--task {flags.task} is unknown; choose {', '.join(tasks)}.")
-    tasks[flags.task](_model(flags.run), " ".join(flags.what))
+    tasks[flags.task](_model(flags.run), " ".join(flags.source))
 
 
-def import_(words: Sequence[str]) -> None:
+def import_command(words: Sequence[str]) -> None:
     from caudex import data
     from caudex.core.hardware import Hardware
     from caudex.core.run import Run
     from caudex.models.importing import import_public
 
-    flags = parse(Import, words, "import")
+    flags = parse_flags(Import, words, "import")
     folder = data.corpus_folder("minilm") if str(flags.folder) == "minilm" else flags.folder
     if not folder.is_dir():
         raise CaudexError(
             f"{folder} is no folder; give one with config.json, model.safetensors and a vocabulary, or minilm."
         )
-    run = Run(new_folder(flags.run, "imported", Hardware()))
-    with alone_in(run, True):
+    run = Run(create_run_folder(flags.run, "imported", Hardware()))
+    with hold_run(run, True):
         for line in import_public(folder, run, flags.convert):
             print(line)
         print(run.path)
 
 
-def search_(words: Sequence[str]) -> None:
-    flags = parse(Search, words, "search")
+def search_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Search, words, "search")
     from caudex.models.passage_index import found_in
 
     rows = found_in(flags.texts, flags.query, flags.count, flags.by, flags.model, flags.column)
     if not rows:
         print(f"caudex: no word of {flags.query!r} stands in {flags.texts}; try --by meaning.", file=sys.stderr)
         return
-    show([("", "document", "text"), *rows])
+    print_table([("", "document", "text"), *rows])
 
 
-def texts_in(files: Sequence[str], run: Path) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+def read_documents(files: Sequence[str], run: Path) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     """Names and texts of the documents in these files, and (path, reason) of what was left out; the column of tables is
     that which the run learned from."""
     from caudex.core.run import Run
@@ -145,7 +145,7 @@ def _sentiment(model, what: str) -> None:
         )
     told = told.tolist()
     said = [SENTIMENTS[share < 0.5] for share in told]
-    show(
+    print_table(
         [
             ("text", "sentiment", "positive"),
             *((r["text"][:60], s, f"{p:.1%}") for r, s, p in zip(rows[:20], said, told)),
@@ -175,7 +175,7 @@ def _winograd(model, what: str) -> None:
         )
     told = winograd(model, schemas)
     rows = [(s.sentence[:70], s.candidates[t.full], s.candidates[t.partial]) for s, t in zip(schemas, told)]
-    show([("sentence", "full", "partial"), *rows[:20]])
+    print_table([("sentence", "full", "partial"), *rows[:20]])
     chance = sum(1 / len(s.candidates) for s in schemas) / len(schemas)
     for way in ("full", "partial"):
         print(f"{way}: ", end="")
@@ -188,7 +188,7 @@ def _questions(model, what: str) -> None:
     rows = _rows(what, ("question",)) or ([{"question": what}] if what else [])
     asked = [(row["question"], row.get("answer")) for row in rows] or list(ASKED)
     told = [answer(model, question) for question, _ in asked]
-    show(
+    print_table(
         [("question", "answer", "probability"), *((q[:50], a[:50], f"{p:.1%}") for (q, _), (a, p) in zip(asked, told))]
     )
     _score([(truth, truth is not None and right(said, truth)) for (_, truth), (said, _) in zip(asked, told)], None)

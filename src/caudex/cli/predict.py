@@ -1,0 +1,56 @@
+"""The command predict."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+
+from caudex.cli.commands import Predict
+from caudex.cli.flags import parse_flags
+from caudex.cli.terminal import check_new_file, print_table
+from caudex.core.errors import CaudexError
+
+
+def predict_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Predict, words, "predict")
+    from caudex.core.system import load
+
+    if not flags.files:
+        raise CaudexError(f"say which images or texts: caudex predict {flags.run} FILES..., files or folders.")
+    check_new_file("--csv", flags.csv)
+    model = load(flags.run)
+    if not hasattr(model, "predict"):
+        raise CaudexError(f"{flags.run} holds nothing that predicts classes.")
+    names, inputs, skipped = (_read_texts if hasattr(model, "tokenizer") else _read_images)(flags, model)
+    if not names:
+        raise CaudexError(f"none of the {len(skipped):,} files can be read; {skipped[0][0]}: {skipped[0][1]}.")
+    for path, reason in skipped:
+        print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
+    rows = [(name, *prediction) for name, prediction in zip(names, model.predict(inputs))]
+    header = ("file", "class", "confidence")
+    if flags.csv:
+        with flags.csv.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            csv.writer(file).writerows([header, *((name, label, f"{share:.6f}") for name, label, share in rows)])
+        print(flags.csv)
+    else:
+        print_table([header, *((name, label, f"{share:.1%}") for name, label, share in rows)])
+
+
+def _read_texts(flags: Predict, model) -> tuple:
+    """Names, texts, and (path, reason) of the skipped files."""
+    from caudex.cli.texts import read_documents
+
+    return read_documents(flags.files, flags.run)
+
+
+def _read_images(flags: Predict, model) -> tuple:
+    """Names, images, and (path, reason) of the skipped files."""
+    from caudex.data.images.formats import image_files, read_images
+
+    paths = image_files(flags.files)
+    images, skipped, cropped = read_images(flags.files, model.shape)
+    if cropped:
+        print(f"caudex: {cropped}.", file=sys.stderr)
+    unreadable = {path for path, _ in skipped}
+    return [path for path in paths if path not in unreadable], images, skipped

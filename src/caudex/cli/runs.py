@@ -1,0 +1,61 @@
+"""Commands for runs that are there: report, compare, export."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+
+from caudex.cli.commands import Compare, Export, Report
+from caudex.cli.flags import parse_flags
+from caudex.cli.terminal import check_new_file, print_table, print_wrapped
+from caudex.core.errors import CaudexError
+
+
+def report_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Report, words, "report")
+    from caudex.reports import write_report
+
+    print(write_report(flags.run))
+
+
+def compare_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Compare, words, "compare")
+    if len(flags.runs) < 2:
+        raise CaudexError("compare needs at least two run folders.")
+    check_new_file("--figure", flags.figure, ".png")
+    from caudex import reports
+    from caudex.core.system import open_run
+    from caudex.systems.reward.shared import OnEnv
+
+    runs = {path: open_run(path) for path in flags.runs}
+    by_system = reports.return_columns([pair for pair in runs.values() if isinstance(pair[0], OnEnv)])
+    explanations = reports.add_statistics(by_system)
+    by_run = [reports.run_column(path, *pair) for path, pair in runs.items() if not isinstance(pair[0], OnEnv)]
+    for table in reports.comparison_tables(by_run + by_system):
+        print_table(table)
+    for sentence in explanations:
+        print_wrapped(sentence)
+    if flags.figure:
+        reports.plot_returns(by_system, flags.figure)
+    for path, (_, run) in runs.items():
+        if not reports.is_finished(run):
+            print(f"caudex: {path} is not finished; `caudex resume {path}` goes on with it.", file=sys.stderr)
+
+
+def export_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Export, words, "export")
+    from caudex.core.system import load
+
+    model = load(flags.run)
+    if not hasattr(model, "export"):
+        raise CaudexError(f"{flags.run} holds nothing that can be exported.")
+    if flags.to and flags.to.is_file():
+        raise CaudexError(f"--to {flags.to} is a file; give a folder.")
+    if flags.to and (flags.to / "model.onnx").exists():
+        raise CaudexError(f"--to {flags.to} holds an exported model already; delete it first, or give another folder.")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of what is not installed and not needed
+    with warnings.catch_warnings(action="ignore"):
+        files = model.export(flags.to or flags.run / "export")
+    print(*files, sep="\n")

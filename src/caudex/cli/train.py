@@ -1,0 +1,127 @@
+"""Commands that train: train, labels-saved, probe, claim, resume."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+
+from caudex.cli.commands import Resume
+from caudex.cli.flags import parse_flags, parse_system
+from caudex.cli.terminal import create_run_folder, hold_run, print_table, print_wrapped, skipped_files_note
+from caudex.core.errors import CaudexError
+
+
+def train_command(words: Sequence[str]) -> None:
+    system, flags = parse_system("train", words)
+    from caudex.core.run import Run
+
+    folder = create_run_folder(flags.run, flags.name, flags.hardware)
+    train_and_report(system, Run(folder, system.seed, flags.hardware), fresh=True)
+
+
+def labels_saved_command(words: Sequence[str]) -> None:
+    train_command(["labels-saved", *words])
+
+
+def probe_command(words: Sequence[str]) -> None:
+    """`train probe` on a run's trunk, its data and the sizes of its network as defaults."""
+    if not words or words[0] in ("-h", "--help"):
+        return train_command(["probe", *words])
+    from caudex.core.run import Run
+
+    saved = Run(words[0]).settings()
+    settings = saved["settings"]
+    if "tokens" in settings or "text" in settings:
+        raise CaudexError(
+            f"{words[0]} learned from texts; `caudex train text-labels --from {words[0]}` tells its worth."
+        )
+    other_data = any(word.split("=")[0] == "--data" for word in words)
+    if not other_data and (saved["system"] == "next-frame" or "data" not in settings):
+        raise CaudexError(f"{words[0]} did not learn from images; say on which to probe it: --data FOLDER.")
+    names = ["trunk", "width", "depth", "stride", "mirror", "seed", *([] if other_data else ("data", "labels", "size"))]
+    flags = [word for name in names if settings.get(name) is not None for word in _flag_words(name, settings[name])]
+    return train_command(["probe", "--start", words[0], *flags, *words[1:]])
+
+
+def _flag_words(name: str, value) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{'' if value else 'no-'}{name}"]
+    return [f"--{name}", str(value)]
+
+
+def claim_command(words: Sequence[str]) -> None:
+    system, flags = parse_system("claim", words)
+    from caudex.core.run import Run
+    from caudex.evaluation.claim import ClaimPlan
+
+    if flags.hardware.devices * flags.hardware.nodes > 1:
+        raise CaudexError("a claim measures each seed in one process, several at a time; use --workers, not --devices.")
+    command = shlex.join(["caudex", "claim", *words])
+    plan = ClaimPlan(flags.scale, flags.seeds, flags.first_seed, flags.over, flags.workers, command)
+    plan.check(system)
+    fresh = not (flags.run and (flags.run / "plan.json").exists())
+    folder = create_run_folder(flags.run, f"claim-{flags.name}", flags.hardware) if fresh else flags.run
+    claim_and_report(system, Run(folder, system.seed, flags.hardware), plan, fresh)
+
+
+def resume_command(words: Sequence[str]) -> None:
+    flags = parse_flags(Resume, words, "resume")
+    from caudex.core.system import is_complete, open_run, read_dataclass
+    from caudex.evaluation.claim import ClaimPlan
+
+    system, run = open_run(flags.run)
+    if run.read_json("plan"):
+        claim_and_report(system, run, read_dataclass(ClaimPlan, run, "plan"))
+    elif is_complete(run):
+        raise CaudexError(
+            f"{flags.run} is finished; there is nothing to resume. {flags.run / 'report.html'} shows what it found."
+        )
+    else:
+        train_and_report(system, run)
+
+
+def train_and_report(system, run, fresh: bool = False) -> None:
+    """Train, then print the results and the run folder; what failed before training leaves no folder."""
+    from caudex.core.hardware import create_fabric
+    from caudex.core.system import finish, start
+    from caudex.reports import write_report
+
+    with hold_run(run, fresh):
+        run.hardware.check()
+        create_fabric(run.hardware)  # fails for a missing device before the images are read
+        if run.hardware.threads:
+            import torch
+
+            torch.set_num_threads(run.hardware.threads)
+        start(system, run)
+        finish(system.train(run), run)
+        if not run.is_main_process:
+            return
+        results = run.read_json("results", {})
+        print_table(system.result_rows(results))
+        for line in filter(None, (system.legend, str(run.compute))):
+            print_wrapped(line)
+        for line in (*skipped_files_note(run), *system.warn(results)):
+            print(f"caudex: {line}", file=sys.stderr)
+        write_report(run.path)
+        print(run.path)
+
+
+def claim_and_report(system, run, plan, fresh: bool = False) -> None:
+    """Measure the claim, then print its table and the run folder."""
+    from caudex.evaluation.claim import measure_claim
+    from caudex.reports import INTERVAL_NOTE, claim_table, write_report
+
+    with hold_run(run, fresh):
+        run.hardware.check()
+        claim = measure_claim(system, run, plan)
+        print_table(claim_table(claim))
+        print_wrapped(INTERVAL_NOTE)
+        print_wrapped(f"{'shown' if claim['shown'] else 'not shown'}: {claim['statement']}")
+        if plan.scale == "tiny":
+            print(
+                "caudex: --scale tiny trains for seconds; it shows that all works, not what is gained.", file=sys.stderr
+            )
+        write_report(run.path)
+        print(run.path)
