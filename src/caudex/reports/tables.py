@@ -13,7 +13,7 @@ def claim_table(claim: dict) -> list[tuple]:
     """Scores and baselines with intervals, a row for each value of the varied setting and each baseline; then the extra
     metrics."""
     setting, number_format = claim.get("setting", "").replace("_", " "), claim.get("number_format", ".2%")
-    rows = [((setting,) if setting else ()) + (claim["system"], "against", "baseline", "gain")]
+    rows = [((setting,) if setting else ()) + (claim["system"], "baseline", "baseline score", "gain")]
     for part in claim.get("values", [claim]):
         score = format_mean(part["mean"], part["interval"], number_format)
         first_cells = ((f"{part['value']:g}",) if setting else ()) + (score,)
