@@ -74,7 +74,7 @@ def test_one_long_document_is_that_of_the_text_in_one(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_SIZE", 1 << 18)
     built = open_token_stream(open_documents(str(tmp_path / "a.txt")), wordpiece_tokenizer(), tmp_path / "stream")
     assert len(text) > 1 << 20 and len(built.starts) == 1
-    assert built.document(0).tolist() == [*wordpiece_tokenizer().encode(text), wordpiece_tokenizer().sep]
+    assert built.document(0).tolist() == [*wordpiece_tokenizer().encode(text), wordpiece_tokenizer().sep_token_id]
 
 
 def test_several_processes_build_the_same_bytes(tmp_path):
