@@ -120,7 +120,7 @@ def spec_of(settings: OnTexts, texts: Texts, made: dict) -> TextSpec:
     """What must be known to rebuild the model without its texts. `made` are further settings of the trunk."""
     sizes = ("context", "width", "depth", "heads", "rotary", "dropout")
     trunk = {"vocabulary": texts.tokenizer.vocab_size, **{name: getattr(settings, name) for name in sizes}, **made}
-    return {"trunk": trunk, "tokenizer": texts.tokenizer.config, "unigram": texts.unigram}
+    return TextSpec(trunk, texts.tokenizer.config, texts.unigram)
 
 
 def learner(settings: OnTexts, spec: TextSpec, signals: Mapping[str, Signal], betas=(0.9, 0.95), last=0.1) -> Learner:
