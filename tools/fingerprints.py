@@ -27,22 +27,22 @@ from pathlib import Path
 
 import numpy as np
 
-EXTRA = {"a3c": ["--no-asynchronous"]}
+EXACT_FLAGS = {"a3c": ["--no-asynchronous"]}
 """flags that make a system exact"""
-IMAGES = [["predict", "{run}", "{images}", "--csv", "{csv}"]]
+PREDICT_IMAGES = [["predict", "{run}", "{images}", "--csv", "{csv}"]]
 PLAY = [["play", "{run}", "--episodes", "3"]]
-COMPLETE = [["generate", "{run}", "First Citizen", "--max-tokens", "20"]]
+GENERATE = [["generate", "{run}", "First Citizen", "--max-tokens", "20"]]
 FILL = [["fill", "{run}", "to be or not to [MASK] that is the question"]]
 PREDICTIONS = {
-    **dict.fromkeys(("noisy-student", "supervised", "two-heads"), IMAGES),
+    **dict.fromkeys(("noisy-student", "supervised", "two-heads"), PREDICT_IMAGES),
     **dict.fromkeys(("dqn", "double-dqn", "rainbow", "a3c", "ppo", "trpo", "ddpg", "sac", "curl", "locomotion"), PLAY),
-    "gpt": COMPLETE,
+    "gpt": GENERATE,
     "bert": FILL,
     "text-labels": [["predict", "{run}", "{texts}", "--csv", "{csv}"]],
     "rl2": [["meta-test", "{run}", "--tasks", "20"]],
 }
 """commands whose printed figures belong to the fingerprint"""
-TENSORS = """
+HASH_TENSORS = """
 import hashlib, sys, caudex
 for tensor in caudex.load(sys.argv[1]).state_dict().values():
     head = f"{tensor.dtype} {tuple(tensor.shape)} ".encode()
@@ -50,8 +50,8 @@ for tensor in caudex.load(sys.argv[1]).state_dict().values():
 """
 
 
-def systems(worktree: Path) -> list[str]:
-    """Every system of the worktree by its file: one class named like the file."""
+def system_names(worktree: Path) -> list[str]:
+    """Every system of the worktree: a file with a class of its name."""
     names = []
     for file in sorted((worktree / "src/caudex/systems").rglob("*.py")):
         classes = re.findall(r"^class (\w+)", file.read_text(), re.MULTILINE)
@@ -74,7 +74,7 @@ class Recorder:
         }
         images = folder / "images"
         images.mkdir()
-        draw_images(images)
+        write_images(images)
         (folder / "texts.txt").write_text("a dull and lifeless film, badly acted\n")
 
     def python(self, *words: object) -> subprocess.Popen:
@@ -91,7 +91,7 @@ class Recorder:
         return text
 
     def tensors(self, run: Path) -> list[str]:
-        process = self.python("-c", TENSORS, run)
+        process = self.python("-c", HASH_TENSORS, run)
         text = process.communicate()[0]
         if process.returncode:
             raise RuntimeError(f"{run} does not load:\n{text[-2000:]}")
@@ -100,32 +100,32 @@ class Recorder:
     def record(self, system: str) -> dict:
         started = time.perf_counter()
         run = self.folder / system
-        common = ["--scale", "tiny", "--device", "cpu", "--threads", "1", *EXTRA.get(system, [])]
+        common = ["--scale", "tiny", "--device", "cpu", "--threads", "1", *EXACT_FLAGS.get(system, [])]
         if system == "probe":  # of a trunk that was trained before
             trunk = self.folder / "probed"
             self.caudex("train", "rotation", "--run", trunk, *common)
             common += ["--start", str(trunk)]
         self.caudex("train", system, "--run", run, *common)
-        found = {"tensors": self.tensors(run), **folder_figures(run)}
-        found["predictions"] = self.predictions(system, run)
-        found["resumed equals whole"] = self.resume(system, common) == found["tensors"]
+        fingerprint = {"tensors": self.tensors(run), **folder_numbers(run)}
+        fingerprint["predictions"] = self.predictions(system, run)
+        fingerprint["resumed equals whole"] = self.resume(system, common) == fingerprint["tensors"]
         claim = self.folder / f"claim-{system}"
         self.caudex("claim", system, "--seeds", "1", "--run", claim, *common)
-        found["claim"] = folder_figures(claim)
+        fingerprint["claim"] = folder_numbers(claim)
         for path in (run, claim, self.folder / f"resumed-{system}"):
             shutil.rmtree(path)
         print(f"{system}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
-        return found
+        return fingerprint
 
     def predictions(self, system: str, run: Path) -> list[str]:
-        table, said = self.folder / f"{system}.csv", []
-        places = {"run": run, "images": self.folder / "images", "texts": self.folder / "texts.txt", "csv": table}
+        table, numbers = self.folder / f"{system}.csv", []
+        paths = {"run": run, "images": self.folder / "images", "texts": self.folder / "texts.txt", "csv": table}
         for words in PREDICTIONS.get(system, []):
-            text = self.caudex(*(word.format(**places) for word in words))
+            text = self.caudex(*(word.format(**paths) for word in words))
             if table.exists():
                 text = table.read_text().replace(str(self.folder), "")
-            said += re.findall(r"-?\d[\d.,]*", text) if system != "gpt" else [text]
-        return said
+            numbers += re.findall(r"-?\d[\d.,]*", text) if system != "gpt" else [text]
+        return numbers
 
     def resume(self, system: str, common: list[str]) -> list[str]:
         """The tensors of a training that was killed once its first checkpoints stood there, and then resumed."""
@@ -142,7 +142,7 @@ class Recorder:
         return self.tensors(run)
 
 
-def draw_images(folder: Path) -> None:
+def write_images(folder: Path) -> None:
     from PIL import Image
 
     generator = np.random.default_rng(0)
@@ -150,34 +150,34 @@ def draw_images(folder: Path) -> None:
         Image.fromarray(generator.integers(0, 255, (32, 32), np.uint8)).save(folder / f"{number}.png")
 
 
-def folder_figures(run: Path) -> dict:
-    """Everything in a run folder that two runs of one program share: no names, no clock figures, no paths."""
-    found: dict = {"checkpoints": [], "metrics": [], "results": [], "tables": []}
+def folder_numbers(run: Path) -> dict:
+    """Everything in a run folder that two runs of one program share: no names, no times, no paths."""
+    content: dict = {"checkpoints": [], "metrics": [], "results": [], "tables": []}
     for file in sorted(run.rglob("*")):
         if file.suffix == ".safetensors" and "replay" not in file.parts:
-            found["checkpoints"] += tensor_hashes(file)
+            content["checkpoints"] += tensor_hashes(file)
         elif file.name == "metrics.jsonl":
-            found["metrics"] += [list(numbers(json.loads(line))) for line in file.read_text().splitlines()]
+            content["metrics"] += [list(numbers_in(json.loads(line))) for line in file.read_text().splitlines()]
         elif file.name in ("results.json", "claim.json"):
-            kept = {
+            timeless = {
                 k: v
                 for k, v in json.loads(file.read_text()).items()
                 if k not in ("seconds", "command", "measured_with")
             }
-            found["results"] += list(numbers(kept))
+            content["results"] += list(numbers_in(timeless))
         elif file.suffix == ".csv":
             rows = list(csv.reader(file.open()))[1:]
-            found["tables"] += [cell for row in rows for cell in row if re.fullmatch(r"-?\d[\d.e-]*", cell)]
-    found["checkpoints"].sort()
-    return found
+            content["tables"] += [cell for row in rows for cell in row if re.fullmatch(r"-?\d[\d.e-]*", cell)]
+    content["checkpoints"].sort()
+    return content
 
 
-def numbers(value: object) -> Iterator[str]:
+def numbers_in(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
         for part in value:
-            yield from numbers(part)
+            yield from numbers_in(part)
     elif isinstance(value, (int, float)):
         yield repr(value)
 
@@ -190,8 +190,8 @@ def tensor_hashes(file: Path) -> list[str]:
     hashes = []
     for name, entry in header.items():
         if name != "__metadata__":
-            begin, end = entry["data_offsets"]
-            body = f"{entry['dtype']} {entry['shape']} ".encode() + content[8 + size + begin : 8 + size + end]
+            start, end = entry["data_offsets"]
+            body = f"{entry['dtype']} {entry['shape']} ".encode() + content[8 + size + start : 8 + size + end]
             hashes.append(hashlib.sha256(body).hexdigest())
     return hashes
 
@@ -199,20 +199,20 @@ def tensor_hashes(file: Path) -> list[str]:
 def record(worktree: Path, file: Path, jobs: int, only: list[str]) -> None:
     """Systems that stand in the file already are not run again."""
     recorded = json.loads(file.read_text()) if file.exists() else {}
-    names = [name for name in only or systems(worktree) if name not in recorded]
+    names = [name for name in only or system_names(worktree) if name not in recorded]
     failed = {}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         recorder = Recorder(worktree.resolve(), Path(folder))
-        waiting = {pool.submit(recorder.record, name): name for name in names}
-        for future in as_completed(waiting):
+        jobs_by_future = {pool.submit(recorder.record, name): name for name in names}
+        for future in as_completed(jobs_by_future):
             try:
-                recorded[waiting[future]] = future.result()
+                recorded[jobs_by_future[future]] = future.result()
             except RuntimeError as error:
-                failed[waiting[future]] = error
+                failed[jobs_by_future[future]] = error
             file.write_text(json.dumps(recorded, indent=0) + "\n")
     for name, error in failed.items():
         print(f"{name} failed: {error}")
-    broken = [name for name, found in recorded.items() if not found["resumed equals whole"]]
+    broken = [name for name, fingerprint in recorded.items() if not fingerprint["resumed equals whole"]]
     print(f"{len(recorded)} systems are recorded in {file}.")
     if broken:
         print(f"Resumed to something else: {', '.join(broken)}.")
@@ -220,18 +220,18 @@ def record(worktree: Path, file: Path, jobs: int, only: list[str]) -> None:
         raise SystemExit(1)
 
 
-def compare(one: Path, other: Path) -> int:
+def compare(first: Path, second: Path) -> int:
     """The number of systems that differ; each difference is printed."""
-    recordings = [json.loads(file.read_text()) for file in (one, other)]
+    recordings = [json.loads(file.read_text()) for file in (first, second)]
     names = [name for name in recordings[0] if name in recordings[1]]
     differing = 0
     for name in names:
-        parts = [flat(recording[name]) for recording in recordings]
+        parts = [flatten(recording[name]) for recording in recordings]
         different = [key for key in parts[0] if parts[0][key] != parts[1][key]]
         differing += bool(different)
         for key in different:
             a, b = parts[0][key], parts[1][key]
-            print(f"{name}: {key} differs ({difference(a, b)})")
+            print(f"{name}: {key} differs ({describe_difference(a, b)})")
     missing = set(recordings[0]) ^ set(recordings[1])
     print(
         f"{len(names) - differing} of {len(names)} systems are equal"
@@ -240,37 +240,37 @@ def compare(one: Path, other: Path) -> int:
     return differing
 
 
-def flat(recorded: dict, path: str = "") -> dict:
+def flatten(recorded: dict, path: str = "") -> dict:
     parts = {}
     for key, value in recorded.items():
-        parts |= flat(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
+        parts |= flatten(value, f"{path}{key}/") if isinstance(value, dict) else {path + key: value}
     return parts
 
 
-def difference(a, b) -> str:
+def describe_difference(a, b) -> str:
     if not isinstance(a, list) or not isinstance(b, list):
         return f"{a} and {b}"
     if len(a) != len(b):
         return f"{len(a)} and {len(b)} entries"
-    places = [i for i, pair in enumerate(zip(a, b)) if pair[0] != pair[1]]
-    return f"{len(places)} of {len(a)}, the first is number {places[0]}: {a[places[0]]} and {b[places[0]]}"[:300]
+    indices = [i for i, pair in enumerate(zip(a, b)) if pair[0] != pair[1]]
+    return f"{len(indices)} of {len(a)}, the first is number {indices[0]}: {a[indices[0]]} and {b[indices[0]]}"[:300]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = parser.add_subparsers(dest="verb", required=True)
-    recording = parts.add_parser("record")
-    recording.add_argument("worktree", type=Path)
-    recording.add_argument("file", type=Path)
-    recording.add_argument("--jobs", type=int, default=2)
-    recording.add_argument("--only", nargs="*", default=[])
-    comparing = parts.add_parser("compare")
-    comparing.add_argument("files", type=Path, nargs=2)
-    words = parser.parse_args()
-    if words.verb == "record":
-        record(words.worktree, words.file, words.jobs, words.only)
+    subparsers = parser.add_subparsers(dest="verb", required=True)
+    record_parser = subparsers.add_parser("record")
+    record_parser.add_argument("worktree", type=Path)
+    record_parser.add_argument("file", type=Path)
+    record_parser.add_argument("--jobs", type=int, default=2)
+    record_parser.add_argument("--only", nargs="*", default=[])
+    compare_parser = subparsers.add_parser("compare")
+    compare_parser.add_argument("files", type=Path, nargs=2)
+    arguments = parser.parse_args()
+    if arguments.verb == "record":
+        record(arguments.worktree, arguments.file, arguments.jobs, arguments.only)
     else:
-        raise SystemExit(min(1, compare(*words.files)))
+        raise SystemExit(min(1, compare(*arguments.files)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Commands for texts: go on with one, fill in, ask, bring a public model in, search."""
+"""Commands for texts: generate, fill, ask, import, search."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def generate_command(words: Sequence[str]) -> None:
     for name, (value, low, high) in limits.items():
         if not low <= value <= high:
             raise CaudexError(f"{name} {value:g} is out of range; it must be between {low:g} and {high:g}.")
-    model = _model(flags.run)
+    model = _load_language_model(flags.run)
     model.needs("next-token", "generate")
     size, context = model.size(flags.prompt), model.trunk.context
     if size > context:
@@ -32,37 +32,39 @@ def generate_command(words: Sequence[str]) -> None:
     settings = (flags.prompt, flags.max_tokens, flags.temperature, flags.top_p, flags.num, flags.seed)
     if flags.num == 1:  # as it comes
         print(flags.prompt, end="", flush=True)
-        for (part,) in model.generate(*settings):
-            print(part, end="", flush=True)
+        for (token,) in model.generate(*settings):
+            print(token, end="", flush=True)
         print()
         return
     texts = [flags.prompt] * flags.num
-    for parts in model.generate(*settings):
-        texts = [text + part for text, part in zip(texts, parts)]
+    for tokens in model.generate(*settings):
+        texts = [text + token for text, token in zip(texts, tokens)]
     for number, text in enumerate(texts, 1):
         print(f"--- {number}\n{text}")
 
 
 def fill_command(words: Sequence[str]) -> None:
     flags = parse_flags(Fill, words, "fill")
-    model = _model(flags.run)
+    model = _load_language_model(flags.run)
     if flags.then is not None:
         from caudex.core.run import Run
 
-        random = Run(flags.run).read_json("results", {}).get("random", 0.5)  # a public BERT saw as many of both
-        told = model.follows(flags.text, flags.then)
-        print(f"it follows: {told:.1%}; one who has not read them would say {1 - random:.1%}")
+        random_share = (
+            Run(flags.run).read_json("results", {}).get("random", 0.5)
+        )  # a public BERT learned from as many of both
+        probability = model.follows(flags.text, flags.then)
+        print(f"it follows: {probability:.1%}; one who has not read them would say {1 - random_share:.1%}")
         return
-    for number, told in enumerate(model.fill(flags.text, flags.count), 1):
-        print_table([(f"[MASK] {number}", "probability"), *((word, f"{share:.1%}") for word, share in told)])
+    for number, predictions in enumerate(model.fill(flags.text, flags.count), 1):
+        print_table([(f"[MASK] {number}", "probability"), *((word, f"{share:.1%}") for word, share in predictions)])
 
 
 def ask_command(words: Sequence[str]) -> None:
     flags = parse_flags(Ask, words, "ask")
-    tasks = {"sentiment": _sentiment, "winograd": _winograd, "qa": _questions}
+    tasks = {"sentiment": _ask_sentiment, "winograd": _ask_winograd, "qa": _ask_questions}
     if flags.task not in tasks:
         raise CaudexError(f"--task {flags.task} is unknown; choose {', '.join(tasks)}.")
-    tasks[flags.task](_model(flags.run), " ".join(flags.source))
+    tasks[flags.task](_load_language_model(flags.run), " ".join(flags.source))
 
 
 def import_command(words: Sequence[str]) -> None:
@@ -96,27 +98,24 @@ def search_command(words: Sequence[str]) -> None:
 
 
 def read_documents(files: Sequence[str], run: Path) -> tuple[list[str], list[str], list[tuple[str, str]]]:
-    """Names and texts of the documents in these files, and (path, reason) of what was left out; the column of tables is
-    that which the run learned from."""
+    """Names and texts of the documents in these files, and (path, reason) of the skipped ones; in tables the text is in the column
+    that the run learned from."""
     from caudex.core.run import Run
     from caudex.data.text.documents import open_documents
 
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     skipped = []
     for file in files:
-        there = open_documents(file, Run(run).settings()["settings"].get("text"))
-        for number, piece in there:
-            name = (
-                str(Path(file, there.location(number)))
-                if Path(file).is_dir()
-                else str(Path(file).with_name(there.location(number)))
-            )
-            found[name] = found.get(name, "") + piece
-        skipped += there.skipped
-    return list(found), list(found.values()), skipped
+        documents = open_documents(file, Run(run).settings()["settings"].get("text"))
+        for number, piece in documents:
+            location = documents.location(number)
+            name = str(Path(file, location) if Path(file).is_dir() else Path(file).with_name(location))
+            texts[name] = texts.get(name, "") + piece
+        skipped += documents.skipped
+    return list(texts), list(texts.values()), skipped
 
 
-def _model(path: Path):
+def _load_language_model(path: Path):
     from caudex.core.system import load
     from caudex.models.language_model import LanguageModel
 
@@ -126,77 +125,78 @@ def _model(path: Path):
     return model
 
 
-# -- what is asked -----------------------------------------------------------------------------------------------
+# -- ask ---------------------------------------------------------------------------------------------------------
 
 
-def _sentiment(model, what: str) -> None:
+def _ask_sentiment(model, source: str) -> None:
     from caudex.models.prompting import SENTIMENTS, SHOWN, sentiment
 
-    rows = _rows(what, ("text",)) or [{"text": what}]
-    if not what:
+    rows = _read_rows(source, ("text",)) or [{"text": source}]
+    if not source:
         raise CaudexError(
             "say of which text, or give a .csv or .jsonl with the column text, and label where it is known."
         )
-    told, shots = sentiment(model, [row["text"] for row in rows])
+    positive, shots = sentiment(model, [row["text"] for row in rows])
     if shots < len(SHOWN):
         print(
             f"caudex: the context of {model.trunk.context:,} tokens holds {shots} examples of {len(SHOWN)}.",
             file=sys.stderr,
         )
-    told = told.tolist()
-    said = [SENTIMENTS[share < 0.5] for share in told]
+    positive = positive.tolist()
+    predictions = [SENTIMENTS[probability < 0.5] for probability in positive]
     print_table(
         [
             ("text", "sentiment", "positive"),
-            *((r["text"][:60], s, f"{p:.1%}") for r, s, p in zip(rows[:20], said, told)),
+            *((r["text"][:60], s, f"{p:.1%}") for r, s, p in zip(rows[:20], predictions, positive)),
         ]
     )
-    _score([(row.get("label"), row.get("label") == each) for row, each in zip(rows, said)], 1 / 2)
+    labels = [row.get("label") for row in rows]
+    _print_accuracy([(label, label == prediction) for label, prediction in zip(labels, predictions)], 1 / 2)
 
 
-def _winograd(model, what: str) -> None:
+def _ask_winograd(model, source: str) -> None:
     from caudex.models.prompting import SCHEMAS, Schema, winograd
 
     schemas = SCHEMAS
-    if found := _rows(what, ("sentence", "candidates")):
+    if rows := _read_rows(source, ("sentence", "candidates")):
         schemas = []
-        for row in found:
+        for row in rows:
             candidates = row["candidates"]
             candidates = tuple(candidates.split("|") if isinstance(candidates, str) else candidates)
             if row.get("answer") not in (None, *candidates):
-                raise CaudexError(f"{what}: the answer {row['answer']!r} is not among {', '.join(candidates)}.")
+                raise CaudexError(f"{source}: the answer {row['answer']!r} is not among {', '.join(candidates)}.")
             schemas.append(
                 Schema(row["sentence"], candidates, candidates.index(row["answer"]) if row.get("answer") else None)
             )
-    elif what:
+    elif source:
         raise CaudexError(
-            f"{what!r} is no .csv or .jsonl; give one with the columns sentence (with _ for the pronoun), candidates "
+            f"{source!r} is no .csv or .jsonl; give one with the columns sentence (with _ for the pronoun), candidates "
             "(a|b) and answer, or nothing for the packaged ones."
         )
-    told = winograd(model, schemas)
-    rows = [(s.sentence[:70], s.candidates[t.full], s.candidates[t.partial]) for s, t in zip(schemas, told)]
-    print_table([("sentence", "full", "partial"), *rows[:20]])
+    answers = winograd(model, schemas)
+    table = [(s.sentence[:70], s.candidates[a.full], s.candidates[a.partial]) for s, a in zip(schemas, answers)]
+    print_table([("sentence", "full", "partial"), *table[:20]])
     chance = sum(1 / len(s.candidates) for s in schemas) / len(schemas)
-    for way in ("full", "partial"):
-        print(f"{way}: ", end="")
-        _score([(s.answer, s.answer == getattr(t, way)) for s, t in zip(schemas, told)], chance)
+    for scoring in ("full", "partial"):
+        print(f"{scoring}: ", end="")
+        _print_accuracy([(s.answer, s.answer == getattr(a, scoring)) for s, a in zip(schemas, answers)], chance)
 
 
-def _questions(model, what: str) -> None:
+def _ask_questions(model, source: str) -> None:
     from caudex.models.prompting import ASKED, answer, right
 
-    rows = _rows(what, ("question",)) or ([{"question": what}] if what else [])
-    asked = [(row["question"], row.get("answer")) for row in rows] or list(ASKED)
-    told = [answer(model, question) for question, _ in asked]
-    print_table(
-        [("question", "answer", "probability"), *((q[:50], a[:50], f"{p:.1%}") for (q, _), (a, p) in zip(asked, told))]
-    )
-    _score([(truth, truth is not None and right(said, truth)) for (_, truth), (said, _) in zip(asked, told)], None)
+    rows = _read_rows(source, ("question",)) or ([{"question": source}] if source else [])
+    questions = [(row["question"], row.get("answer")) for row in rows] or list(ASKED)
+    answers = [answer(model, question) for question, _ in questions]
+    table = [(q[:50], a[:50], f"{p:.1%}") for (q, _), (a, p) in zip(questions, answers)]
+    print_table([("question", "answer", "probability"), *table])
+    pairs = [(label, prediction) for (_, label), (prediction, _) in zip(questions, answers)]
+    _print_accuracy([(label, label is not None and right(prediction, label)) for label, prediction in pairs], None)
 
 
-def _rows(what: str, needed: tuple[str, ...]) -> list[dict]:
-    """The rows of a .csv or .jsonl; nothing where `what` is no such file."""
-    file = Path(what) if what else None
+def _read_rows(source: str, columns: tuple[str, ...]) -> list[dict]:
+    """The rows of a .csv or .jsonl with these columns; [] where `source` is no such file."""
+    file = Path(source) if source else None
     if file is None or file.suffix not in (".csv", ".jsonl") or not file.is_file():
         return []
     try:
@@ -206,18 +206,19 @@ def _rows(what: str, needed: tuple[str, ...]) -> list[dict]:
     except ValueError as error:
         raise CaudexError(f"{file} is no .jsonl: {error}.") from None
     for row in rows[:1] or [{}]:
-        for name in needed:
+        for name in columns:
             if name not in row:
-                has = ", ".join(map(str, row)) or "nothing"
-                raise CaudexError(f"{file} has no column {name!r}; it has {has}. Needed: {', '.join(needed)}.")
+                names = ", ".join(map(str, row)) or "nothing"
+                raise CaudexError(f"{file} has no column {name!r}; it has {names}. Needed: {', '.join(columns)}.")
     return rows
 
 
-def _score(told: list[tuple], chance: float | None) -> None:
-    known = [is_right for truth, is_right in told if truth is not None]
-    if known:
+def _print_accuracy(answers: list[tuple], chance: float | None) -> None:
+    """From (label, whether the prediction is right); those without a label do not count."""
+    correct = [is_right for label, is_right in answers if label is not None]
+    if correct:
         from caudex.evaluation.intervals import wilson_interval
 
-        low, high = wilson_interval(sum(known) / len(known), len(known))
+        low, high = wilson_interval(sum(correct) / len(correct), len(correct))
         guess = f"; guessing has {chance:.0%}" if chance else ""
-        print(f"{sum(known)} of {len(known)} right ({low:.0%} to {high:.0%}){guess}")
+        print(f"{sum(correct)} of {len(correct)} right ({low:.0%} to {high:.0%}){guess}")
