@@ -17,12 +17,12 @@ def test_labels_needed_by_hand():
     rows_by_method = {(row["method"], row["labels"]): row for row in aggregate_draws(rows, max_labels=64)}
     few = rows_by_method["free", 1]
     # 0.6 lies halfway between 0.5 at one label and 0.7 at four: at two, by logarithms
-    assert few["accuracy"] == pytest.approx(0.6) and few["needed"] == pytest.approx(2)
+    assert few["accuracy"] == pytest.approx(0.6) and few["labels_needed"] == pytest.approx(2)
     # gains of 0.15, 0.05 and 0.1: a mean of 0.1, and 4.303 * 0.05 / sqrt(3) on either side
     assert few["gain"] == pytest.approx(0.1) and few["gain_high"] == pytest.approx(
         0.1 + 4.303 * 0.05 / 3**0.5, rel=1e-3
     )
-    assert rows_by_method["free", 4]["needed"] is None  # better than all labels made supervised
+    assert rows_by_method["free", 4]["labels_needed"] is None  # better than all labels made supervised
     assert rows_by_method["supervised", 64]["gain"] == 0
     assert labels_needed(0.7, np.array([0.5, 0.7, 0.7]), [1, 4, 16]) == pytest.approx(4)  # not the end of a plateau
     assert labels_needed(0.4, np.array([0.5, 0.7]), [1, 4]) is labels_needed(0.8, np.array([0.5, 0.7]), [1, 4]) is None

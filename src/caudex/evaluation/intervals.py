@@ -89,5 +89,5 @@ def performance_profile(scores: Scores, levels: np.ndarray) -> np.ndarray:
 def probability_of_improvement(scores: Scores, baseline: Scores) -> np.ndarray:
     """[...]: the probability that a run is better than one of the `baseline` in the same environment, the mean over
     environments; a tie counts half."""
-    signs = [np.sign(own[..., :, None] - other[..., None, :]).mean((-2, -1)) for own, other in zip(scores, baseline)]
+    signs = [np.sign(a[..., :, None] - b[..., None, :]).mean((-2, -1)) for a, b in zip(scores, baseline)]
     return (np.mean(signs, 0) + 1) / 2

@@ -37,7 +37,9 @@ def aggregate_draws(cells: list[dict], max_labels: float) -> list[dict]:
                 interval = gain_interval = None, None
             row = {"method": method, "labels": labels, "accuracy": mean, "low": interval[0], "high": interval[1]}
             row |= {"gain": gain, "gain_low": gain_interval[0], "gain_high": gain_interval[1]}
-            rows.append(row | {"draws": list(by_draw.values()), "needed": labels_needed(mean, curve, num_labels)})
+            rows.append(
+                row | {"draws": list(by_draw.values()), "labels_needed": labels_needed(mean, curve, num_labels)}
+            )
     return rows
 
 
@@ -58,5 +60,7 @@ def format_row(row: dict | None) -> str:
     arrow = ""
     if low is not None and high - low >= 1e-6:  # equal gains have no interval
         arrow = " ↑" if low > 0 else " ↓" if high < 0 else ""
-    needed = "" if row["method"] == "supervised" or row["needed"] is None else f" ={row['needed']:.3g}"
-    return f"{row['accuracy']:.1%}{arrow}{needed}"
+    equivalent = (
+        "" if row["method"] == "supervised" or row["labels_needed"] is None else f" ={row['labels_needed']:.3g}"
+    )
+    return f"{row['accuracy']:.1%}{arrow}{equivalent}"

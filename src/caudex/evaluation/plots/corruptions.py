@@ -17,8 +17,11 @@ def plot_corruptions(run: Run) -> None:
     with run.figure("corruptions", 2, -(-len(kinds) // 2), width=3.4, height=2.4) as axes:
         for axis, kind in zip(axes.flat, kinds):
             for name, rows in tables.items():
-                own = [row for row in rows if row["corruption"] == kind]
-                severity, accuracy = [int(row["severity"]) for row in own], [float(row["accuracy"]) for row in own]
+                kind_rows = [row for row in rows if row["corruption"] == kind]
+                severity, accuracy = (
+                    [int(row["severity"]) for row in kind_rows],
+                    [float(row["accuracy"]) for row in kind_rows],
+                )
                 axis.plot(severity, accuracy, label=name, marker=".", lw=1.2)
             axis.set(title=kind, ylim=(0, 1), xlabel="severity", xticks=range(1, 6))
         axes.flat[0].set_ylabel("accuracy")

@@ -12,18 +12,18 @@ def plot_labels_saved(run: Run, rows: list[dict]) -> None:
     methods = list(dict.fromkeys(row["method"] for row in rows))
     with run.figure("labels-saved", width=9.5, height=5.2) as axis:
         for i, method in enumerate(methods):
-            own = [row for row in rows if row["method"] == method]
-            means = [row["accuracy"] for row in own]
+            method_rows = [row for row in rows if row["method"] == method]
+            means = [row["accuracy"] for row in method_rows]
             line_style = "k-" if method == "supervised" else f"C{i % 10}" + (":" if method.startswith("with") else "-")
             shift = 1.02 ** (i - len(methods) / 2)  # so that intervals do not hide each other
-            x = [row["labels"] * shift for row in own]
+            x = [row["labels"] * shift for row in method_rows]
             options = {"fmt": line_style, "label": method, "marker": "o", "ms": 3, "capsize": 2, "lw": 1.4}
-            if any(row["low"] is None for row in own):  # too few draws for an interval: show each draw
+            if any(row["low"] is None for row in method_rows):  # too few draws for an interval: show each draw
                 line = axis.errorbar(x, means, **options)[0]
-                points = [(position, draw) for position, row in zip(x, own) for draw in row["draws"]]
+                points = [(position, draw) for position, row in zip(x, method_rows) for draw in row["draws"]]
                 axis.plot(*zip(*points), "_", color=line.get_color(), ms=6)
             else:
-                axis.errorbar(x, means, [(row["high"] - row["low"]) / 2 for row in own], **options)
+                axis.errorbar(x, means, [(row["high"] - row["low"]) / 2 for row in method_rows], **options)
         axis.set_xscale("log")
         axis.set_ylim(max(0.0, min(row["accuracy"] for row in rows) - 0.1), 1.01)  # intervals may exceed 1
         counts = list(dict.fromkeys(row["labels"] for row in rows))

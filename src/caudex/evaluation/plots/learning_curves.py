@@ -62,8 +62,8 @@ def plot_learning_curves(run: Run) -> None:
 def runs_by_fit(run: Run) -> dict[str, Run]:
     """The fits of a run by name, in the order in which they began; the run itself first where it has metrics."""
     files = sorted((run.path / "stages").glob("*/about.json"), key=lambda file: file.stat().st_mtime)
-    own = {"training": run} if run.metrics() else {}
-    return own | {file.parent.name: Run(file.parent) for file in files}
+    root = {"training": run} if run.metrics() else {}
+    return root | {file.parent.name: Run(file.parent) for file in files}
 
 
 def panel_title(key: str) -> str:
