@@ -14,16 +14,7 @@ from caudex.envs import Env, Outcome
 from caudex.experience import EnvRunner, Replay
 from caudex.trunks import MLP, Identity
 
-ACTIONS = ActionSpec(
-    low=(
-        -2.0,
-        0.0,
-    ),
-    high=(
-        2.0,
-        1.0,
-    ),
-)
+ACTIONS = ActionSpec(low=(-2.0, 0.0), high=(2.0, 1.0))
 
 
 class Line(Env):
@@ -58,7 +49,7 @@ def make_batch(count=6, width=3, seed=0):
     units = torch.rand(count, 2, generator=rng)
     return SimpleNamespace(
         observations=numbers(count, width),
-        actions=torch.lerp(torch.tensor(ACTIONS["low"]), torch.tensor(ACTIONS["high"]), units),
+        actions=torch.lerp(torch.tensor(ACTIONS.low), torch.tensor(ACTIONS.high), units),
         rewards=numbers(count),
         next_observations=numbers(count, width),
         discounts=torch.full((count,), 0.9),

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.continuous_control import ACTIONS, make_batch, make_learner, nonzero_gradients
+from helpers.continuous_control import make_batch, make_learner, nonzero_gradients
 
+from caudex.core.specs import ActionSpec
 from caudex.signals.deterministic_policy import DeterministicPolicy
 from caudex.signals.soft_actor_critic import SoftActorCritic
 
@@ -20,7 +21,7 @@ def test_the_unit_of_actions_does_not_matter(kind):
     losses, given = [], make_batch()
     for scale in (1.0, 1024.0):
         torch.manual_seed(0)
-        learner = make_learner(kind, actions={name: [scale * x for x in values] for name, values in ACTIONS.items()})
+        learner = make_learner(kind, actions=ActionSpec(low=(-2.0 * scale, 0.0), high=(2.0 * scale, 1.0 * scale)))
         torch.manual_seed(1)
         losses.append(
             learner({"policy": SimpleNamespace(**vars(given) | {"actions": given.actions * scale})})["policy"].loss

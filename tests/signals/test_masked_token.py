@@ -10,7 +10,7 @@ from caudex.trunks import Sequences
 
 class Pairs:
     def __init__(self, tokens, targets):
-        self.texts, self.targets, self.random = Sequences(tokens), targets, torch.tensor([0, 1])
+        self.texts, self.targets, self.is_random_next = Sequences(tokens), targets, torch.tensor([0, 1])
 
 
 def test_both_heads_of_bert_share_one_pass_and_only_hidden_places_teach():

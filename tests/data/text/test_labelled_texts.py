@@ -13,7 +13,7 @@ def test_labelled_texts_of_a_table(tmp_path):
     assert texts.text_pairs is None and texts.dropped_rows == 2 and len(texts) == 3
     pairs = load_labelled_texts(str(tmp_path / "a.csv"), pair_column="more")
     assert pairs.text_pairs == ["1", "2", "5"]
-    assert pairs.take(pairs.labels == 1).text_pairs == ["1", "5"]
+    assert pairs.select(pairs.labels == 1).text_pairs == ["1", "5"]
     with pytest.raises(CaudexError, match=r"has no column 'lable'. Did you mean label"):
         load_labelled_texts(str(tmp_path / "a.csv"), label_column="lable")
 
