@@ -35,7 +35,7 @@ def test_nothing_unlabelled_is_nothing_to_teach(tmp_path):
     assert_data_refused("--data", root, because="use `caudex train supervised`")
 
 
-def test_pictures_that_are_none(tmp_path, trained_run):
+def test_images_that_are_none(tmp_path, trained_run):
     root = write_photos(tmp_path / "photos", unlabelled=2)
     for name, write in {
         "bomb.png": write_bomb,

@@ -120,7 +120,7 @@ def test_what_is_exported_predicts_the_same(trained_run, photo_album):
     model.load_state_dict(load_file("out/model.safetensors"))
 
 
-def test_skipped_pictures_are_counted_and_listed(photo_album, tmp_path):
+def test_skipped_images_are_counted_and_listed(photo_album, tmp_path):
     root = Path(shutil.copytree(photo_album, tmp_path / "photos"))
     for number in range(60):
         write_photo(root / "unlabelled", True, number, seed=9)

@@ -77,7 +77,7 @@ def test_a_small_disk(undisturbed_run, size, what, remedy):
         subprocess.run(["umount", "disk"], check=True)
 
 
-def test_too_little_memory_is_said(monkeypatch):
+def test_too_little_memory_is_reported(monkeypatch):
     def greedy(*args, **named):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried")
 

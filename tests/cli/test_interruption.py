@@ -18,12 +18,12 @@ def interrupt_at(monkeypatch, step: int, number: int = signal.SIGINT) -> None:
     """Sends the signal to this process in the middle of that step."""
     steps, before = iter(range(step + 1)), training.next_batches
 
-    def drawn(*args):
+    def next_batches(*args):
         if next(steps, None) == step - 1:
             os.kill(os.getpid(), number)
         return before(*args)
 
-    monkeypatch.setattr(training, "next_batches", drawn)
+    monkeypatch.setattr(training, "next_batches", next_batches)
 
 
 def test_after_ctrl_c_the_run_goes_on_to_the_same_weights(monkeypatch, undisturbed_run):

@@ -167,13 +167,13 @@ def test_global_generators_are_left_as_they_were(tmp_path):
 
 
 def test_training_follows_from_the_runs_seed_alone(tmp_path):
-    def trained(name, seed, noise):
+    def train_classifier(name, seed, noise):
         learner = make_classifier()
         torch.manual_seed(noise)
         return copy_state(fit(learner, {"labels": RandomPoints()}, steps=5, run=saving_run(tmp_path / name, seed=seed)))
 
-    assert states_equal(trained("a", 1, noise=1), trained("b", 1, noise=2))
-    assert not states_equal(trained("a", 1, noise=1), trained("c", 2, noise=1))
+    assert states_equal(train_classifier("a", 1, noise=1), train_classifier("b", 1, noise=2))
+    assert not states_equal(train_classifier("a", 1, noise=1), train_classifier("c", 2, noise=1))
 
 
 def test_other_threads_may_train():
@@ -210,7 +210,7 @@ def test_a_short_training_has_a_curve_too(tmp_path):
     assert [row["step"] for row in Run(tmp_path).metrics()] == list(range(2, 21, 2))
 
 
-def test_the_learner_is_judged_ten_times_at_rest(tmp_path):
+def test_the_learner_is_evaluated_ten_times_in_eval_mode(tmp_path):
     def evaluate(learner):
         assert not learner.trunk.training
         assert not torch.is_grad_enabled()
@@ -225,7 +225,7 @@ def test_the_learner_is_judged_ten_times_at_rest(tmp_path):
     assert states_equal(copy_state(judged), copy_state(alone))  # what an evaluation draws changes nothing
 
 
-def test_the_learner_is_judged_once_each_share_is_used(tmp_path):
+def test_the_learner_is_evaluated_once_each_share_is_used(tmp_path):
     progress = []
     fit(
         make_classifier(),
@@ -400,7 +400,7 @@ def test_a_finished_training_without_its_weights_is_done_again(tmp_path):
     assert states_equal(copy_state(again), copy_state(trained))
 
 
-def test_the_optimisers_memory_lies_like_the_weights(tmp_path):
+def test_the_optimizers_state_has_the_strides_of_the_weights(tmp_path):
     def learner():
         return Learner(Conv(3, width=4, stages=1), {"rotation": Rotation()})
 

@@ -23,7 +23,7 @@ def test_losses_are_weighted_and_summed():
     assert two.number.item() == -1.5
 
 
-def test_silence_leaves_weights_and_the_optimisers_memory_alone():
+def test_silence_leaves_weights_and_the_optimizers_state_alone():
     loud, silent = Pull(), Pull()
     learner = make_learner({"loud": loud, "silent": silent}, partial(Adam, lr=0.1))
     take_steps(learner)

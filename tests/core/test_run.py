@@ -51,7 +51,7 @@ def train_points(folder, steps, save_seconds=0.0):
 # -- files ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_kept_comes_back(tmp_path):
+def test_what_is_written_is_read_back(tmp_path):
     run = Run(tmp_path)
     run.write_json("spec", {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None})
     assert run.read_json("spec") == {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None}

@@ -6,7 +6,7 @@ from caudex import envs as envs
 from caudex.core.errors import CaudexError
 
 
-def test_names_of_worlds_are_known():
+def test_names_of_environments_are_known():
     names = envs.names()
     assert {
         "control/reacher",

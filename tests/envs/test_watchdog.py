@@ -43,7 +43,7 @@ for how in ("loop", "lock"):
 
 
 @pytest.mark.parametrize(("how", "what"), [("loop", "steps"), ("lock", "begins an episode")])
-def test_a_world_that_hangs_ends_the_run_and_leaves_its_checkpoint(how, what, tmp_path):
+def test_an_environment_that_hangs_ends_the_run_and_leaves_its_checkpoint(how, what, tmp_path):
     (tmp_path / "stuck.py").write_text(STUCK)
     words = ("train", "ppo", "--env", f"stuck:Stuck-{how}-v0", "--scale", "tiny", "--threads", "1", "--num-envs", "2")
     words += ("--horizon", "16", "--batch", "16", "--total-steps", "2000", "--save-seconds", "0", "--run", "run")

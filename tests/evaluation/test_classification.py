@@ -8,7 +8,7 @@ from caudex.evaluation.classification import accuracy_gain, confusion_matrix
 from caudex.signals.labels import one_hot
 
 
-def test_the_gain_is_paired_by_picture():
+def test_the_gain_is_paired_by_image():
     class FixedClassifier:
         def __init__(self, predictions):
             self.predictions = torch.tensor(predictions)

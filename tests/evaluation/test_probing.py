@@ -26,7 +26,7 @@ def gaussian_clusters(count=60, dimensions=5, classes=3):
     return torch.randn(count, dimensions) * 0.1 + 3 * torch.eye(classes, dimensions)[labels], labels
 
 
-def test_what_a_plane_divides_is_told_without_an_error_whatever_its_units():
+def test_a_linear_probe_separates_what_a_plane_divides_whatever_its_units():
     train, labels = gaussian_clusters()
     queries, test_labels = gaussian_clusters(30)
     assert linear_probe_accuracy(train, labels, queries, test_labels) == 1.0
@@ -36,7 +36,7 @@ def test_what_a_plane_divides_is_told_without_an_error_whatever_its_units():
     assert linear_probe_accuracy(train, labels, queries, torch.zeros_like(test_labels)) == pytest.approx(1 / 3)
 
 
-def test_what_no_plane_divides_the_neighbours_tell():
+def test_neighbours_separate_what_no_plane_divides():
     angle = torch.rand(400) * 2 * torch.pi
     points, labels = torch.stack([angle.cos(), angle.sin()], 1), (angle / (torch.pi / 2)).long() % 2  # quarters
     split = points[:300], labels[:300], points[300:], labels[300:]
@@ -69,7 +69,7 @@ def test_the_nearer_neighbour_weighs_more():
     assert knn_accuracy(train, labels, queries, torch.tensor([0])) == 1.0  # of fewer than twenty, all
 
 
-def test_a_probe_tells_of_each_layer_and_does_not_move_the_trunk():
+def test_a_probe_reports_each_layer_and_does_not_move_the_trunk():
     trunk, train, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
     before = deepcopy(trunk.state_dict())
     accuracies = probe_layers(trunk, train, test)
@@ -86,7 +86,7 @@ def test_a_layer_is_chosen_without_the_tests_labels():
         assert layer == {"linear": 0.0, "neighbours": 0.0, "held out": 1.0}
 
 
-def test_held_out_pictures_are_not_learned_from():
+def test_held_out_images_are_not_learned_from():
     labels = torch.arange(30) % 2
     pixels = (noise_pixels(30) // 2 + 60 * labels.view(-1, 1, 1, 1)).byte()
     labels[::5] = 1 - labels[::5]  # the fifth that is held out is labelled wrongly, which could be learned by heart
@@ -94,7 +94,7 @@ def test_held_out_pictures_are_not_learned_from():
     assert accuracies["stage3"]["held out"] == 0.0
 
 
-def test_one_known_class_is_told_of_all():
+def test_one_known_class_is_predicted_for_all():
     train, test_labels = torch.zeros(3, dtype=torch.long), torch.tensor([0, 1, 1, 0, 0])
     assert linear_probe_accuracy(torch.rand(3, 2), train, torch.rand(5, 2), test_labels) == pytest.approx(0.6)
 
@@ -117,7 +117,7 @@ def test_features_along_one_line_have_rank_one():
 
 
 @pytest.mark.parametrize("dimensions", [2, 8, 32])
-def test_features_in_all_directions_have_full_rank_and_deviation_one(dimensions):
+def test_features_in_all_directions_have_full_rank_and_std_one(dimensions):
     spectrum_ = feature_spectrum(torch.randn(4000, dimensions))
     assert 0.98 * dimensions < spectrum_["effective rank"] <= dimensions
     assert spectrum_["std"] == pytest.approx(1, rel=0.03)

@@ -24,7 +24,7 @@ def test_views_stand_beside_the_batch_or_in_its_place():
     assert torch.equal(same.observations, batch.observations)
 
 
-def test_priorities_reach_the_memory_through_views():
+def test_priorities_reach_the_replay_buffer_through_views():
     replay = clock_replay(images=True, stack=3, priority=0.5)
     source = Viewed(replay, Moved(0), 0)
     next(source)

@@ -23,14 +23,14 @@ def test_lambda_zero_is_one_step_and_lambda_one_the_whole_return():
     assert gae(rewards, values, after, [0] * 3, [0] * 3, 0.9, 1.0)[0] == approx(full_return - 5)
 
 
-def test_both_conventions_for_the_end_of_the_time_agree():
+def test_both_conventions_for_truncation_agree():
     # SB3 adds gamma * V(last) to the reward of the step that was cut, and lets the trace end there as at a death
     rewards, values, after, cut = np.array([1.0, 2.0, 3.0]), [0.3, 0.2, 0.1], np.array([0.2, 9.0, 0.5]), [0, 1, 0]
     ours = gae(rewards, values, after, [0] * 3, cut, 0.9, 0.8)
     assert ours == approx(gae(rewards + 0.9 * after * cut, values, after, cut, [0] * 3, 0.9, 0.8))
 
 
-def test_rewards_are_divided_by_the_deviation_of_their_discounted_sum():
+def test_rewards_are_divided_by_the_std_of_their_discounted_sum():
     scale, rewards, over = Scale(2, 0.9), np.random.default_rng(0).normal(size=(500, 2)), np.zeros((500, 2), bool)
     over[99, 0] = True
     sums = [np.zeros(2)]

@@ -75,7 +75,7 @@ def test_some_trials_of_a_round_are_those_trials():
 
 
 @pytest.mark.parametrize("gae_lambda, progress", [(1.0, 0.0), (0.25, 1.0)])  # lambda rises to 1
-def test_what_a_reward_is_worth_goes_through_the_ends_of_episodes(gae_lambda, progress):
+def test_returns_go_through_the_ends_of_episodes(gae_lambda, progress):
     env = trials.make("bandits", 4, arms=3, pulls=5)
     source, learner = make_histories(env, gae_lambda)
     learner.progress = progress

@@ -16,7 +16,7 @@ from caudex.trunks import Identity
 
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("priority", [0.0, 0.5])
-def test_remembered_steps_are_those_that_were_lived(steps, priority):
+def test_stored_transitions_are_those_that_were_played(steps, priority):
     replay = clock_replay(steps=steps, priority=priority)
     for _ in range(60):  # the memory is overwritten several times
         batch = next(replay)
@@ -45,7 +45,7 @@ def test_a_stack_is_put_together_from_frames_that_are_kept_once():
         )  # behind a death stands what counts for nothing
 
 
-def test_as_many_steps_are_lived_as_are_asked_for_each_batch():
+def test_as_many_steps_are_played_as_asked_for_each_batch():
     replay = clock_replay(every=4)
     next(replay)
     before = replay.samples_seen
@@ -54,7 +54,7 @@ def test_as_many_steps_are_lived_as_are_asked_for_each_batch():
     assert replay.samples_seen - before == approx(120, abs=4)
 
 
-def test_a_memory_that_does_not_fit_is_refused_before_anything_is_done():
+def test_a_replay_buffer_that_does_not_fit_is_refused_before_anything_is_done():
     with pytest.raises(CaudexError, match=r"--buffer-size 1,000,000,000,000,000 needs .* GiB of memory"):
         clock_replay(buffer_size=10**15)
 
@@ -62,7 +62,7 @@ def test_a_memory_that_does_not_fit_is_refused_before_anything_is_done():
 # -- killed and gone on --------------------------------------------------------------------------------------------
 
 
-def test_a_lost_life_ends_what_is_learned_and_not_the_episode():
+def test_a_lost_life_ends_the_return_and_not_the_episode():
     learner = Learner(Identity(2), {"policy": QLearning(2)})
     replay = Replay(runner := EnvRunner(ClockWithLives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, steps=2)
     batch = next(replay)

@@ -10,7 +10,7 @@ from caudex.signals.policy_gradient import ActorCritic
 from caudex.trunks import Identity
 
 
-def test_acting_and_the_worth_of_what_came_last_are_counted():
+def test_acting_and_bootstrapping_are_counted():
     learner = Learner(Identity(2), {"policy": ActorCritic(ActionSpec(count=2))})
     source = Rollouts(EnvRunner(Clock(2), 0), learner, "policy", 12, 24, 1)
     rollout = next(source)

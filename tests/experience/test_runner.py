@@ -11,7 +11,7 @@ from caudex.core.errors import CaudexError
 from caudex.experience import EnvRunner
 
 
-def test_an_episode_begins_where_one_has_ended_and_its_last_observation_is_told():
+def test_an_episode_begins_where_one_has_ended_and_its_last_observation_is_returned():
     runner = EnvRunner(Clock(3), seed=1)
     seeds, lives = runner.observations[:, 0].copy(), []
     for step in range(1, 5):
@@ -53,7 +53,7 @@ def test_acting_goes_on_exactly(steps, count):
     assert one.ended == other.ended
 
 
-def test_a_world_that_changed_or_has_other_numbers_is_refused():
+def test_an_environment_that_changed_or_has_other_numbers_is_refused():
     state = EnvRunner(Clock(2), seed=3).state_dict()
     with pytest.raises(CaudexError, match="has 2 environments, not 3; environments must be 2 again"):
         EnvRunner(Clock(3), seed=3).load_state_dict(state)

@@ -10,7 +10,7 @@ from caudex.experience import Priorities
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.floats(0, 10)), min_size=1, max_size=30))
-def test_the_tree_of_sums_is_like_a_plain_list(changes):
+def test_the_sum_tree_is_like_a_plain_list(changes):
     tree, plain = Priorities(21, power=0.5), np.zeros(21)
     for place, error in changes:
         tree.put(np.array([place]), np.array([error]))

@@ -54,9 +54,9 @@ def train(folder, dies_between=False):
             None if probabilities is None else probabilities[:20],
         )
         many = Batches(everything, 4, stage_run.seed, RandAugment())
-        return fit(learner, {"labels": few, "rotation": many}, steps=STEPS, run=stage_run, evaluate=judge)
+        return fit(learner, {"labels": few, "rotation": many}, steps=STEPS, run=stage_run, evaluate=evaluate)
 
-    def judge(learner):
+    def evaluate(learner):
         trunk, signals = learner.averaged
         return {"sure": signals["labels"].logits(trunk, pixels).softmax(1).amax(1).mean().item()}
 
@@ -70,12 +70,12 @@ def train(folder, dies_between=False):
     run.write("weights.safetensors", serialize_tensors(distinct_tensors(student.state_dict())))
 
 
-def train_until(folder, seconds=float("inf"), **how):
+def train_until(folder, seconds=float("inf"), **options):
     """Whether it had to be killed, after `seconds`."""
     child = os.fork()
     if child == 0:
         try:
-            train(folder, **how)
+            train(folder, **options)
             os._exit(0)
         except BaseException:
             traceback.print_exc()

@@ -7,7 +7,7 @@ from caudex import envs as envs
 from caudex.models.agent import at_random, played
 
 
-def test_every_place_plays_the_same_number_of_episodes(monkeypatch):
+def test_every_environment_plays_the_same_number_of_episodes(monkeypatch):
     monkeypatch.setattr(envs, "make", lambda name, count, shown=False: Clock(count))
     returns = played("clock", lambda observations: np.zeros(len(observations), np.int64), episodes=25, seed=0)
     assert len(returns) == 25 and set(returns) <= {6.0, 10.0}

@@ -73,7 +73,7 @@ def test_an_encoder_is_the_averaged_trunk():
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_statistics_are_those_of_the_given_pictures(training):
+def test_statistics_are_those_of_the_given_images(training):
     trunk, pixels = ResNet(1, 4, 1).train(training), noise_pixels(100)
     norm = trunk.stages[0][0].norm1
     norm.running_mean.fill_(7)
@@ -128,7 +128,7 @@ def test_branches_that_are_dropped_in_training_are_not_dropped_when_it_counts():
     assert_close(training.norm.running_var, trunk.norm.running_var, atol=1e-5, rtol=1e-4)
 
 
-def test_a_trunk_that_was_shown_other_pictures_meets_whole_ones_as_in_training():
+def test_a_trunk_that_was_shown_other_images_meets_whole_ones_as_in_training():
     trunk, pixels = ResNet(1, 4, 1).train(), noise_pixels(100)
     with torch.no_grad():
         for _ in range(20):

@@ -23,7 +23,7 @@ def table_cells(table: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows if len(row) > 1}
 
 
-def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
+def test_systems_are_compared_over_environments_and_seeds(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     folder = tmp_path / "runs"
     folder.mkdir()
@@ -46,7 +46,7 @@ def test_systems_are_compared_over_worlds_and_seeds(tmp_path, monkeypatch):
     assert_refused("compare", *paths, "--figure", tmp_path / "profile.jpg", because="ends in .png")
 
 
-def test_settings_that_meet_in_a_world_stand_apart_and_others_together(tmp_path, monkeypatch):
+def test_settings_that_meet_in_an_environment_stand_apart_and_others_together(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     plain = write_run(tmp_path, "dqn", "CartPole-v1", 0, 200.0)
     longer = write_run(tmp_path, "dqn", "Pendulum-v1", 0, -500.0, total_steps=7000)

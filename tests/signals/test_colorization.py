@@ -46,7 +46,7 @@ def test_what_the_trunk_sees_does_not_depend_on_the_colours():
     )
 
 
-def test_grey_pictures_cannot_teach_colour():
+def test_grey_images_cannot_teach_colour():
     with pytest.raises(CaudexError, match="cannot learn colour"):  # by name, before anything is learned
         signal_from_spec("colorization", ImageSpec((1, 20, 20)))[1].build(ResNet(1, 4, 1))
     signal, trunk = build_signal(Colorization(), channels=3)
@@ -54,7 +54,7 @@ def test_grey_pictures_cannot_teach_colour():
         signal.loss(trunk, unlabelled_batch(torch.rand(2, 1, 8, 8)))
 
 
-def test_one_who_finds_all_colours_alike_has_ln_q_times_the_mean_rarity():
+def test_uniform_predictions_have_ln_q_times_the_mean_rarity():
     signal, trunk = build_signal(Colorization(), channels=3)
     zero_decoder(signal)
     count = len(signal.centres)
@@ -108,7 +108,7 @@ def test_rarity_has_mean_one_over_what_is_seen_and_rare_colours_weigh_more():
     assert_close(bare.rarity() * bare.seen, torch.full_like(bare.seen, float(bare.rarity()[0] * bare.seen[0])))
 
 
-def test_shares_of_colours_are_those_of_the_pictures_and_sum_to_one():
+def test_shares_of_colours_are_those_of_the_images_and_sum_to_one():
     signal, trunk = build_signal(Colorization(), channels=3)
     many, few = uniform_image(60.0, 10.0, -20.0), uniform_image(60.0, -30.0, 30.0)
     images = torch.cat([many] * 3 + [few])
@@ -138,7 +138,7 @@ def test_what_was_seen_is_in_the_checkpoint():
 
 
 @pytest.mark.parametrize(("size", "half"), [((12, 12), (6, 6)), ((13, 7), (7, 4))])
-def test_colours_are_told_at_half_the_side(size, half):
+def test_colours_are_predicted_at_half_the_side(size, half):
     signal, trunk = build_signal(Colorization(), channels=3)
     images = torch.rand(2, 3, *size)
     logits = signal.logits(trunk, to_lab(images)[:, :1])

@@ -45,7 +45,7 @@ def test_the_partner_is_told_from_all_others_of_both_views():
     assert signal.chance_loss() == pytest.approx(math.log(3))
 
 
-def test_a_picture_that_stands_in_the_batch_twice_is_not_its_own_negative():
+def test_an_image_that_stands_in_the_batch_twice_is_not_its_own_negative():
     signal, trunk = contrast_on_identity(temperature=0.5)
     batch = pair_batch([RIGHT, UP, RIGHT], [RIGHT, UP, RIGHT])._replace(index=torch.tensor([0, 1, 0]))
     # of the first and third the others are two views of the second; of that all four of the twice shown one
@@ -164,7 +164,7 @@ def noisy_images():
     return ImageSet(InMemoryImages(pixels, [""] * 32), torch.zeros(32, dtype=torch.long), ("a", "b"))
 
 
-def test_two_views_of_a_picture_differ_and_do_not_depend_on_the_batch():
+def test_two_views_of_an_image_differ_and_do_not_depend_on_the_batch():
     images, view = noisy_images(), contrastive(mirror=False)
     batch = next(Batches(images, 16, seed=1, view=view, pairs=True))
     assert (batch.images - batch.other).abs().mean() > 0.02

@@ -7,7 +7,7 @@ from helpers.signals import build_signal, unlabelled_batch
 from caudex.signals import Denoising
 
 
-def test_leaving_the_noise_has_error_one_and_the_clean_picture_none(monkeypatch):
+def test_leaving_the_noise_has_error_one_and_the_clean_image_none(monkeypatch):
     signal, trunk = build_signal(Denoising())
     images = torch.rand(4, 1, 12, 12)
     for part, error in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):  # the way from the noise to the truth
@@ -17,14 +17,14 @@ def test_leaving_the_noise_has_error_one_and_the_clean_picture_none(monkeypatch)
 
 
 @pytest.mark.parametrize("std", [0.02, 0.1])
-def test_the_noise_has_its_deviation_and_pictures_stay_in_their_range(std):
+def test_the_noise_has_its_std_and_images_stay_in_their_range(std):
     noise = Denoising(std).noised(torch.full((8, 1, 50, 50), 0.5)) - 0.5
     assert noise.std().item() == pytest.approx(std, rel=0.05) and abs(noise.mean()) < 0.03 * std
     noised = Denoising(std).noised(torch.rand(8, 1, 50, 50).round())
     assert noised.min() == 0 and noised.max() == 1
 
 
-def test_the_trunk_sees_the_noised_picture_and_never_the_clean_one():
+def test_the_trunk_sees_the_noised_image_and_never_the_clean_one():
     signal, trunk = build_signal(Denoising(0.1))
     images, trunk_inputs = torch.rand(4, 1, 12, 12), []
     trunk.register_forward_pre_hook(lambda module, given: trunk_inputs.append(given[0]))

@@ -64,7 +64,7 @@ def test_a_name_finds_the_signal_and_the_trunks_other_kind_will_do(name, make, c
 
 @FOR_EACH_SIGNAL
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_pictures_that_show_nothing_divide_nothing_by_nothing(name, make, channels, level):
+def test_images_that_show_nothing_divide_nothing_by_nothing(name, make, channels, level):
     signal, trunk = build_signal(make(), channels)
     images = torch.full((4, channels, 20, 20), level)
     still = (

@@ -77,7 +77,7 @@ def test_random_holes_take_a_sixteenth_to_a_quarter_and_lie_anywhere():
     assert shapes == {(tall, wide) for tall in range(4, 9) for wide in range(4, 9)}
 
 
-def test_the_trunk_sees_the_mean_colour_in_the_hole_and_the_picture_around_it():
+def test_the_trunk_sees_the_mean_colour_in_the_hole_and_the_image_around_it():
     signal, trunk = Inpainting("centre"), ResNet(3, 4, 1)
     signal.build(trunk)
     images, trunk_inputs = torch.rand(4, 3, 8, 8), []
@@ -99,7 +99,7 @@ def test_what_stood_in_the_hole_does_not_change_the_fill():
 
 
 @pytest.mark.parametrize("mask", ["centre", "random"])
-def test_leaving_the_mean_has_error_one_and_the_picture_itself_none(mask):
+def test_leaving_the_mean_has_error_one_and_the_image_itself_none(mask):
     images = torch.rand(6, 3, 12, 12)
     mean = mean_colour(images).expand_as(images)
     for part, error in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):  # the way from the mean to the truth

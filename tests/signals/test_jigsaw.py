@@ -58,7 +58,7 @@ def test_tiles_keep_apart_by_a_cells_room_on_the_mean(side, tile):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_each_tile_has_mean_nought_and_deviation_one(channels):
+def test_each_tile_has_mean_zero_and_std_one(channels):
     signal, _ = build_jigsaw(channels=channels)
     tiles = cut_tiles(signal, torch.rand(4, channels, 30, 30), torch.tensor([0, 3, 50, 99]))
     assert tiles.shape == (4, 9, channels, 8, 8)
@@ -123,14 +123,14 @@ def test_each_tile_is_encoded_on_its_own_and_the_head_sees_them_in_their_order()
     assert trunk.images[0].shape == (36, 1, 4, 4)
 
 
-def test_pictures_that_are_no_squares_have_a_puzzle_too():
+def test_images_that_are_no_squares_have_a_puzzle_too():
     signal, trunk = build_jigsaw()
     assert cut_tiles(signal, torch.rand(2, 1, 20, 33), torch.arange(2)).shape == (2, 9, 1, 4, 4)
     assert signal.loss(trunk, unlabelled_batch(torch.rand(2, 1, 33, 20))).loss.isfinite()
 
 
 @pytest.mark.parametrize(("grid", "side"), [(2, 12), (3, 18)])
-def test_too_small_pictures_are_told_the_size_that_will_do(grid, side):
+def test_too_small_images_name_the_size_that_will_do(grid, side):
     signal, trunk = build_jigsaw(grid)
     with pytest.raises(
         CaudexError, match=f"{side + 9} x {side - 1} give tiles of 3 pixels, .*; try --size {side} or larger"

@@ -13,7 +13,7 @@ class Pairs:
         self.texts, self.targets, self.is_random_next = Sequences(tokens), targets, torch.tensor([0, 1])
 
 
-def test_both_heads_of_bert_share_one_pass_and_only_hidden_places_teach():
+def test_both_heads_of_bert_share_one_pass_and_only_masked_tokens_count():
     trunk, passes = bert_trunk(), []
     trunk.register_forward_hook(lambda *_: passes.append(1))
     hidden, order = MaskedToken(), NextSentence()

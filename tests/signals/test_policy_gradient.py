@@ -61,7 +61,7 @@ def test_advantages_are_standardised():
     ],
     ids=["count", "box"],
 )
-def test_a_policy_tells_the_probability_of_what_it_draws(actions):
+def test_a_policy_gives_the_log_probability_of_what_it_samples(actions):
     signal = ActorCritic(actions)
     learner = Learner(Identity(3), {"policy": signal})
     x = torch.randn(1, 3).expand(20_000, 3)

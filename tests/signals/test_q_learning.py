@@ -13,7 +13,7 @@ from caudex.signals.q_learning import NoisyLinear, QLearning, project_distributi
 from caudex.trunks import Identity
 
 
-def test_a_distribution_is_moved_by_hand():
+def test_a_distribution_is_projected_by_hand():
     atoms = torch.linspace(-1, 1, 3)
     shares = torch.tensor([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]])
     projected = project_distribution(shares, atoms, torch.tensor([0.25, 5.0]), torch.tensor([0.5, 0.0]))
@@ -23,14 +23,14 @@ def test_a_distribution_is_moved_by_hand():
 
 
 @given(st.integers(2, 11), st.floats(-0.5, 0.5), st.floats(0, 0.5))
-def test_moving_keeps_the_mean_where_no_edge_is_near(count, reward_, discount):
+def test_projecting_keeps_the_mean_where_no_edge_is_near(count, reward_, discount):
     shares, atoms = torch.softmax(torch.randn(4, count), 1), torch.linspace(-1, 1, count)
     projected = project_distribution(shares, atoms, torch.full((4,), reward_), torch.full((4,), discount))
     assert projected.sum(1) == approx(np.ones(4), abs=1e-5)
     assert (projected @ atoms).numpy() == approx((reward_ + discount * (shares @ atoms)).numpy(), abs=1e-5)
 
 
-def test_double_takes_the_networks_choice_and_the_slow_copys_worth():
+def test_double_takes_the_online_networks_action_and_the_target_networks_value():
     batch = next(clock_replay())._replace(rewards=torch.zeros(64), discounts=torch.ones(64))
     for double, target in ((False, 5.0), (True, 2.0)):
         signal = QLearning(2, double=double)
@@ -44,7 +44,7 @@ def test_double_takes_the_networks_choice_and_the_slow_copys_worth():
         assert errors.tolist() == approx((q_values - target).abs().tolist())
 
 
-def test_duelling_advantages_have_no_mean():
+def test_dueling_advantages_have_no_mean():
     signal = QLearning(3, dueling=True)
     Learner(Identity(2), {"policy": signal})
     x = torch.randn(5, 2)
@@ -53,7 +53,7 @@ def test_duelling_advantages_have_no_mean():
 
 
 @torch.no_grad()
-def test_noise_is_drawn_at_every_pass_and_left_out_when_it_is_to_be_quiet():
+def test_noise_is_sampled_at_every_pass_and_left_out_without_noise():
     layer = NoisyLinear(6, 3)
     x = torch.randn(2, 6)
     assert not torch.equal(layer(x), layer(x))

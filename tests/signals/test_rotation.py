@@ -24,7 +24,7 @@ def bright_top_images(count=5, side=6):
     return images
 
 
-def test_all_four_turns_of_each_picture_stand_in_one_batch_and_are_exact():
+def test_all_four_turns_of_each_image_stand_in_one_batch_and_are_exact():
     signal, trunk = Rotation(), RecordingTrunk(half_brightness, 4)
     signal.build(trunk)
     images = torch.rand(3, 1, 5, 5)
@@ -35,7 +35,7 @@ def test_all_four_turns_of_each_picture_stand_in_one_batch_and_are_exact():
         assert torch.equal(turned, torch.rot90(images, quarter, (2, 3)))
 
 
-def test_one_who_sees_which_half_is_bright_tells_every_turn():
+def test_a_trunk_that_sees_which_half_is_bright_predicts_every_turn():
     signal, trunk = Rotation(), RecordingTrunk(half_brightness, 4)
     signal.build(trunk)
     signal.head.load_state_dict({"weight": 50 * torch.eye(4), "bias": torch.zeros(4)})
@@ -46,7 +46,7 @@ def test_one_who_sees_which_half_is_bright_tells_every_turn():
     assert output.metrics["accuracy"] == 0
 
 
-def test_one_who_cannot_tell_has_the_trivial_loss():
+def test_a_head_that_predicts_nothing_has_the_trivial_loss():
     signal, trunk = Rotation(), RecordingTrunk(half_brightness, 4)
     signal.build(trunk)
     signal.head.load_state_dict({"weight": torch.zeros(4, 4), "bias": torch.zeros(4)})

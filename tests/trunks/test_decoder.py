@@ -37,7 +37,7 @@ def test_any_size_comes_back(name, skips, size):
     assert painted.shape == (2, 5, *size) and painted.isfinite().all()
 
 
-def test_another_size_than_the_pictures_can_be_asked_for():
+def test_another_size_than_the_images_can_be_asked_for():
     trunk = TRUNKS["resnet"]()
     features, decoder_ = trunk(torch.rand(2, 1, 13, 7)), Decoder(trunk, 3)
     assert decoder_(features, (7, 4)).shape == (2, 3, 7, 4)
@@ -51,7 +51,7 @@ def test_a_trunk_without_maps_is_refused(trunk):
 
 
 @pytest.mark.parametrize("skips", [False, True])
-def test_the_finer_maps_are_taught_only_with_skips(skips):
+def test_the_finer_maps_get_gradients_only_with_skips(skips):
     features = maps()
     decoder(skips)(features, (16, 16)).square().sum().backward()
     *finer, coarsest = features.layers.values()
@@ -94,7 +94,7 @@ def test_every_part_of_the_decoder_learns():
         assert [name for name, p in decoder_.named_parameters() if p.grad is None or not p.grad.abs().sum()] == []
 
 
-def test_each_picture_is_painted_on_its_own():
+def test_each_image_is_painted_on_its_own():
     trunk, images = TRUNKS["resnet"]().eval(), torch.rand(5, 1, 13, 7)
     decoder_ = Decoder(trunk, 2, skips=True).eval()
     full_batch = decoder_(trunk(images), (13, 7))

@@ -6,7 +6,7 @@ import torch
 from caudex.trunks import ResNet, Standardise, StochasticDepth
 
 
-def test_standardising_takes_mean_and_deviation_from_pictures():
+def test_standardising_takes_mean_and_std_from_images():
     standardise = Standardise(2)
     dark, bright = torch.zeros(1, 2, 2, 2, dtype=torch.uint8), torch.full((1, 2, 2, 2), 255, dtype=torch.uint8)
     bright[:, 1] = 0

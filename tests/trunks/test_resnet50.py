@@ -28,14 +28,14 @@ def test_it_has_the_parameters_of_resnet_50_without_its_classifier():
 
 
 @pytest.mark.parametrize(("multiplier", "millions"), [(1, 24), (2, 94), (4, 375)])
-def test_wide_ones_have_the_parameters_simclr_tells(multiplier, millions):
+def test_wide_ones_have_the_parameters_of_simclrs_paper(multiplier, millions):
     # Chen et al. 2020, table 6
     trunk = on_meta_device(multiplier=multiplier)
     assert round(count_parameters(trunk) / 1e6) == millions
     assert trunk.width == 2048 * multiplier
 
 
-def test_maps_of_pictures_of_224_pixels():
+def test_maps_of_images_of_224_pixels():
     # He et al. 2016a, table 1
     trunk = on_meta_device()
     features = trunk(torch.zeros(2, 3, 224, 224, dtype=torch.uint8, device="meta"))
@@ -49,7 +49,7 @@ def test_maps_of_pictures_of_224_pixels():
     assert trunk.widths == {"stage1": 256, "stage2": 512, "stage3": 1024, "stage4": 2048}
 
 
-def test_small_pictures_keep_their_size_in_the_stem():
+def test_small_images_keep_their_size_in_the_stem():
     trunk = tiny_resnet50(small=True)
     layers = trunk(torch.rand(2, 3, 32, 32)).layers
     assert [layer.shape[-1] for layer in layers.values()] == [32, 16, 8, 4]
@@ -59,7 +59,7 @@ def test_small_pictures_keep_their_size_in_the_stem():
 
 @pytest.mark.parametrize("small", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(40, 33), (13, 7), (1, 1)])
-def test_pictures_of_any_size_become_one_vector_each(small, height, width):
+def test_images_of_any_size_become_one_vector_each(small, height, width):
     trunk = tiny_resnet50(channels=1, small=small).eval()
     images = torch.randint(0, 256, (3, 1, height, width), dtype=torch.uint8)
     pooled = trunk(images).pooled
@@ -82,7 +82,7 @@ def test_the_formula_agrees_with_the_hooks(shape, small):
     assert measured_flops(trunk, *shape) == 2 * trunk.flops(shape)
 
 
-def test_a_picture_costs_the_published_4_1_billion_multiply_adds():
+def test_an_image_costs_the_published_4_1_billion_multiply_adds():
     trunk = on_meta_device()
     assert trunk.flops((3, 224, 224)) / 2 == pytest.approx(4.09e9, rel=0.005)
     # Stride 2 in the 1x1 convolutions, as in 2016, would be 3.8e9.

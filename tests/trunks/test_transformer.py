@@ -53,7 +53,7 @@ def test_the_last_token_stands_for_a_text_where_each_sees_those_before_it():
 
 @settings(deadline=None, max_examples=15)
 @given(cuts=st.lists(st.integers(1, 15), min_size=1, max_size=5), rotary=st.booleans())
-def test_a_memory_gives_what_the_whole_text_gives(cuts, rotary):
+def test_a_kv_cache_gives_what_the_whole_text_gives(cuts, rotary):
     trunk, tokens = gpt_trunk(rotary=rotary), torch.randint(0, 50, (2, 16))
     state, parts = trunk.memory(2), []
     for begin, end in zip([0, *sorted(set(cuts))], [*sorted(set(cuts)), 16]):
@@ -92,7 +92,7 @@ def test_turning_keeps_lengths_and_makes_products_hang_on_distance_alone():
 
 
 @pytest.mark.parametrize("trunk", [gpt_trunk(), bert_trunk()], ids=["gpt", "bert"])
-def test_operations_are_counted_as_the_trunk_tells(trunk):
+def test_flops_are_counted_as_the_trunk_computes_them(trunk):
     with torch.no_grad(), count_flops(trunk) as counter:
         trunk(torch.randint(0, 50, (3, 10)))
     assert counter.flops == 3 * trunk.flops((10,))
@@ -108,7 +108,7 @@ def test_the_tied_head_is_counted_and_is_no_second_table():
     assert counter.flops == 2 * 2 * 3 * 24 * 50
 
 
-def test_one_who_learned_nothing_is_told_by_chance_or_by_the_words_frequencies():
+def test_the_trivial_loss_is_that_of_chance_or_of_word_frequencies():
     trunk = gpt_trunk()
     for signal, level in [(NextToken(), math.log(50)), (NextToken(2.5), 2.5), (MaskedToken(), math.log(50))]:
         signal.build(trunk)

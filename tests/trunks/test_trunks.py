@@ -15,7 +15,7 @@ IMAGES = [
 
 @pytest.mark.parametrize("trunk", IMAGES, ids=["conv", "resnet", "resnet-group"])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (13, 7), (1, 1)])
-def test_pictures_of_any_size_become_one_vector_each(trunk, height, width):
+def test_images_of_any_size_become_one_vector_each(trunk, height, width):
     trunk.eval()
     images = torch.randint(0, 256, (3, 1, height, width), dtype=torch.uint8)
     features = trunk(images)

@@ -54,7 +54,7 @@ IDENTITIES = [
 
 @pytest.mark.parametrize("view", VIEWS, ids=repr)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_picture_has_one_view_in_any_batch(view, channels):
+def test_an_image_has_one_view_in_any_batch(view, channels):
     images = smooth_images(channels=channels)
     all_views = view(images, make_draw(epoch=3))
     assert all_views.dtype == torch.float32 and all_views.shape == images.shape
@@ -132,7 +132,7 @@ def test_a_warp_shears_and_scales_about_the_centre():
     assert wide[0, 0, 6, 8] == pytest.approx(1, abs=1e-5)
 
 
-def test_rotating_there_and_back_keeps_a_smooth_picture():
+def test_rotating_there_and_back_keeps_a_smooth_image():
     images = views.as_float(smooth_images(side=32))
     angle = torch.linspace(-25, 25, 12)
     back = warp(warp(images, rotate=angle), rotate=-angle)
@@ -148,7 +148,7 @@ def test_what_comes_in_is_the_fill(fill, expected):
     assert viewed[0, 0, 4, 2].item() == pytest.approx(0.25, abs=1e-4)
 
 
-def test_a_crop_is_a_window_of_the_reflected_picture():
+def test_a_crop_is_a_window_of_the_reflected_image():
     images = smooth_images(60, side=8)
     padded = torch.nn.functional.pad(views.as_float(images), (2, 2, 2, 2), mode="reflect")
     windows = padded.unfold(2, 8, 1).unfold(3, 8, 1).flatten(2, 3)  # [B, C, 25, 8, 8]
@@ -184,7 +184,7 @@ def test_a_flip_exchanges_left_and_right():
 # -- colours and detail --------------------------------------------------------------------------------------------
 
 
-def test_grey_pictures_have_equal_channels_and_keep_their_luma():
+def test_grey_images_have_equal_channels_and_keep_their_luma():
     images = smooth_images()
     grey = Grey(1.0)(images, make_draw())
     assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 0], grey[:, 2])
@@ -237,7 +237,7 @@ def test_a_blurred_dot_is_a_gaussian():
     assert_close(viewed, bell[:, None] * bell / bell.sum() ** 2, atol=1e-6, rtol=0)
 
 
-def test_noise_has_its_deviation():
+def test_noise_has_its_std():
     viewed = Noise(0.1)(torch.full((8, 3, 32, 32), 0.5), make_draw(8))
     assert (viewed - 0.5).std().item() == pytest.approx(0.1, rel=0.03)
     assert (viewed - 0.5).mean().item() == pytest.approx(0, abs=0.005)

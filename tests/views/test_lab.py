@@ -49,7 +49,7 @@ def test_known_colours(name):
 
 @given(some.integers(0, 10_000), some.sampled_from([(1, 1, 1), (3, 4, 7), (2, 9, 5)]), some.floats(0, 1))
 @settings(max_examples=25, deadline=None)
-def test_there_and_back_is_the_same_picture(seed, shape, dark):
+def test_there_and_back_is_the_same_image(seed, shape, dark):
     batch, height, width = shape
     images = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed)) * dark
     assert_close(from_lab(to_lab(images)), images, atol=2e-5, rtol=0)
@@ -100,7 +100,7 @@ def test_the_grey_has_three_equal_channels_and_the_lightness():
     assert torch.equal(grey[:, 1:], original[:, 1:])
 
 
-def test_a_grey_picture_stays_as_it_is():
+def test_a_grey_image_stays_as_it_is():
     grey = random_images()[:, :1].expand(-1, 3, -1, -1)
     assert_close(grey_of(to_lab(grey)[:, :1]), grey, atol=2e-5, rtol=0)
 

@@ -73,7 +73,7 @@ def test_an_empty_batch_has_no_tiles():
 # ------------------------------------------------------------------------------------------------ one tile on its own
 
 
-def test_each_tile_has_mean_zero_and_deviation_one():
+def test_each_tile_has_mean_zero_and_std_one():
     cut = normalised(tiles(random_images(), 3, None, 4))
     assert cut.dtype == torch.float32
     assert cut.mean((3, 4)).abs().max() < 1e-5

@@ -8,7 +8,7 @@ from helpers.parameters import parameter, step_with_gradients
 from caudex.core.optim.rmsprop import RMSprop
 
 
-def test_rmsprop_divides_by_the_deviation_of_the_gradient():
+def test_rmsprop_divides_by_the_std_of_the_gradient():
     weight, still = parameter(1.0, 2.0), parameter(5.0)
     optimizer = RMSprop([weight, still], lr=0.5, alpha=0.9, eps=0.01, centered=True)
     step_with_gradients(optimizer, weight=[1.0, -2.0], still=None)

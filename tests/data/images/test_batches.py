@@ -27,7 +27,7 @@ def images_equal(one, other):
     return all(torch.equal(a, b) for a, b in zip(one[:3], other[:3], strict=True))
 
 
-def test_an_epoch_shows_each_picture_once_and_the_next_in_another_order():
+def test_an_epoch_shows_each_image_once_and_the_next_in_another_order():
     source = Batches(numbered_images(12), 4)
     first, second = (torch.cat([next(source).index for _ in range(3)]).tolist() for _ in range(2))
     assert sorted(first) == sorted(second) == list(range(12))
@@ -37,7 +37,7 @@ def test_an_epoch_shows_each_picture_once_and_the_next_in_another_order():
 
 @given(some.integers(1, 9), some.integers(1, 20), some.integers(0, 3))
 @settings(max_examples=40, deadline=None)
-def test_batches_are_full_and_no_picture_is_seen_twice_more_than_another(count, size, seed):
+def test_batches_are_full_and_no_image_is_seen_twice_more_than_another(count, size, seed):
     source = Batches(numbered_images(count), size, seed)
     batches = [next(source) for _ in range(4)]
     assert all(len(batch.index) == len(batch.images) == size for batch in batches)
@@ -45,7 +45,7 @@ def test_batches_are_full_and_no_picture_is_seen_twice_more_than_another(count, 
     assert counts.max() - counts.min() <= 1
 
 
-def test_pictures_labels_and_weights_belong_together():
+def test_images_labels_and_weights_belong_together():
     images = numbered_images(30)
     images.columns["colour"] = (torch.arange(30) % 2, ("red", "blue"))
     batch = next(Batches(images, 8, weights=torch.arange(30) / 10))
@@ -81,7 +81,7 @@ def test_small_batches_are_viewed_several_in_a_call(size, calls):
     assert max(viewed) * 16 <= max(1 << 21, size * 16)
 
 
-def test_a_view_follows_the_picture_and_the_epoch_not_the_batch():
+def test_a_view_follows_the_image_and_the_epoch_not_the_batch():
     view = Noise(0.2)
     small, large = Batches(numbered_images(8), 2, seed=1, view=view), Batches(numbered_images(8), 8, seed=1, view=view)
     parts, large_batch = [next(small) for _ in range(4)], next(large)
@@ -110,7 +110,7 @@ def test_a_batch_that_no_machine_holds_is_refused(monkeypatch):
         must_fit(101, 10**9)
 
 
-def test_no_pictures_no_batches():
+def test_no_images_no_batches():
     with pytest.raises(CaudexError, match="no images"):
         Batches(numbered_images(0), 4)
 

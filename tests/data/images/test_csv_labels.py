@@ -29,7 +29,7 @@ def test_a_table_labels_some_and_the_rest_is_unlabelled(unlabelled_folder, tmp_p
     assert split.labelled.columns == {}
 
 
-def test_a_table_may_lie_beside_its_pictures_or_name_others(unlabelled_folder, tmp_path, rng):
+def test_a_table_may_lie_beside_its_images_or_name_others(unlabelled_folder, tmp_path, rng):
     save_image(tmp_path / "far.png", rng.integers(0, 256, (8, 8), dtype=np.uint8))
     inside = write_text(
         unlabelled_folder / "few.csv", f"\ufeffpath;label\n000.png;a\n001.png;b\n{tmp_path / 'far.png'};b\n"

@@ -66,7 +66,7 @@ def test_the_centre_is_cut_out_of_what_is_not_square(tmp_path):
     assert (decode(str(save_image(tmp_path / "high.png", stripes.T.copy())), (1, 8, 8)) == 100).all()
 
 
-def test_how_much_was_cut_away_is_told(tmp_path):
+def test_how_much_was_cropped_is_reported(tmp_path):
     assert share_cut((8, 8), (5, 5)) == 0 and share_cut((24, 8), (8, 8)) == approx(2 / 3) == share_cut((8, 24), (8, 8))
     noise = np.random.default_rng(0).integers(0, 256, (12, 400, 20), np.uint8)
     sides = {"long.png": (400, 20), "photo.png": (30, 20), "film.png": (32, 20), "square.png": (20, 20)}
@@ -132,7 +132,7 @@ def write_broken_images(folder, rng):
 
 
 @pytest.mark.parametrize("limit", [10**9, 8 * 8 * 100])
-def test_broken_pictures_are_left_out_and_told(tmp_path, rng, monkeypatch, limit):
+def test_broken_images_are_left_out_and_reported(tmp_path, rng, monkeypatch, limit):
     monkeypatch.setattr(loading, "MEMORY_LIMIT", limit)
     root = write_noise_images(tmp_path, rng, {"a": 30, "b": 20}, unlabelled=100)
     write_broken_images(root / "labelled/b", rng)

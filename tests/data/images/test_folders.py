@@ -40,7 +40,7 @@ def test_class_folders_alone_are_labelled_and_labels_can_be_put_away(tmp_path, r
     assert split.unlabelled.hidden.bincount().tolist() == [6, 6]
 
 
-def test_what_is_hidden_or_no_picture_is_passed_over(tmp_path, rng):
+def test_what_is_hidden_or_no_image_is_passed_over(tmp_path, rng):
     root = write_noise_images(tmp_path, rng, {"a": 1, "b": 1}, unlabelled=1)
     for name in ("labelled/notes.txt", "labelled/a/.DS_Store", "unlabelled/Thumbs.db", "unlabelled/._000.png"):
         (root / name).write_text("no image")

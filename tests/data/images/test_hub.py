@@ -66,7 +66,7 @@ def test_a_data_set_of_the_hub(rng):
     assert np.array_equal(all_images.fetch([5])[0, 0], np.asarray(splits["validation"].images[1]))
 
 
-def test_broken_pictures_of_the_hub_and_of_large_sets(rng, monkeypatch):
+def test_broken_images_of_the_hub_and_of_large_sets(rng, monkeypatch):
     train = image_rows(rng, [0, 1] * 20)
     train.images[7] = None
     split = hub.of_splits({"train": train}, "hf:pets", 0)
@@ -78,7 +78,7 @@ def test_broken_pictures_of_the_hub_and_of_large_sets(rng, monkeypatch):
     assert all_images.readable([6, 7]).tolist() == [True, False]
 
 
-def test_the_hub_without_the_extra_or_without_pictures(rng, monkeypatch):
+def test_the_hub_without_the_extra_or_without_images(rng, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     assert_loading_refused("pip install 'caudex[hub]'", "hf:mnist")
     monkeypatch.setattr(HubRows, "features", {"text": Value()})

@@ -30,7 +30,7 @@ def test_a_part_of_a_part_is_the_part_and_copies_nothing(draw):
     assert part.readable(slice(None)).all()
 
 
-def test_equal_pictures_have_equal_hashes():
+def test_equal_images_have_equal_hashes():
     pixels = torch.tensor([1, 2, 1], dtype=torch.uint8).view(3, 1, 1, 1)
     one, other, same = data.ImageSet(data.InMemoryImages(pixels, "abc"), torch.zeros(3), ("a",)).hashes()
     assert one == same != other

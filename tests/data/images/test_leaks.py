@@ -8,7 +8,7 @@ from caudex import data
 from caudex.data.images import loading
 
 
-def test_a_labelled_picture_in_the_test_folder_is_refused(tmp_path, rng):
+def test_a_labelled_image_in_the_test_folder_is_refused(tmp_path, rng):
     root = write_noise_images(tmp_path, rng, {"a": 3, "b": 3}, test={"a": 2, "b": 2})
     twin = root / "test/b/twin.bmp"
     Image.open(root / "labelled/a/001.png").save(twin)  # the same pixels in another format
@@ -18,7 +18,7 @@ def test_a_labelled_picture_in_the_test_folder_is_refused(tmp_path, rng):
 
 
 @pytest.mark.parametrize("limit", [10**9, 10])
-def test_an_unlabelled_picture_of_the_test_is_dropped_and_told(tmp_path, rng, monkeypatch, limit):
+def test_an_unlabelled_image_of_the_test_is_dropped_and_reported(tmp_path, rng, monkeypatch, limit):
     monkeypatch.setattr(loading, "MEMORY_LIMIT", limit)
     root = write_noise_images(tmp_path, rng, {"a": 3, "b": 3}, unlabelled=4, test={"a": 2, "b": 2})
     (root / "unlabelled/copy.png").write_bytes((root / "test/a/000.png").read_bytes())
@@ -27,7 +27,7 @@ def test_an_unlabelled_picture_of_the_test_is_dropped_and_told(tmp_path, rng, mo
     assert split.skipped == [(str(root / "unlabelled/copy.png"), f"also in the test, as {root / 'test/a/000.png'}")]
 
 
-def test_twins_of_a_held_out_picture_leave_the_training(tmp_path, rng):
+def test_twins_of_a_held_out_image_leave_the_training(tmp_path, rng):
     root = write_noise_images(tmp_path, rng, {"a": 10, "b": 10})
     for path in (root / "labelled").rglob("*.png"):
         path.with_name(f"twin-{path.name}").write_bytes(path.read_bytes())

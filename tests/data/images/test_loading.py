@@ -34,7 +34,7 @@ def test_digits_have_a_fixed_test_and_hide_the_labels_that_were_not_drawn():
     assert torch.equal(one.unlabelled.fetch([3])[0, 0], torch.from_numpy(scaled).byte())
 
 
-def test_fashion_mnist_has_its_official_test_first_picture_an_ankle_boot():
+def test_fashion_mnist_has_its_official_test_first_image_an_ankle_boot():
     split = data.load_images("fashion-mnist", labels_per_class=40)
     assert (len(split.labelled), len(split.unlabelled), len(split.test)) == (400, 59_600, 10_000)
     assert split.test.classes[split.test.labels[0]] == "Ankle boot"
@@ -47,7 +47,7 @@ def test_a_missing_fashion_mnist_says_what_to_install(monkeypatch, tmp_path):
     assert_loading_refused("apt install dataset-fashion-mnist", "fashion-mnist")
 
 
-def test_tiny_pictures_are_enlarged_whole(tmp_path, rng):
+def test_tiny_images_are_enlarged_whole(tmp_path, rng):
     assert data.load_images("digits").test.shape == (1, 16, 16)
     np.savez(tmp_path / "wide.npz", x=rng.integers(0, 256, (4, 8, 12), dtype=np.uint8), y=[0, 1, 0, 1])
     assert data.load_images(str(tmp_path / "wide.npz")).labelled.shape == (1, 16, 24)

@@ -230,7 +230,7 @@ def test_no_scenes_cannot_be_made():
 # -- batches -------------------------------------------------------------------------------------------------------
 
 
-def test_pictures_segments_and_depth_belong_together():
+def test_images_segments_and_depth_belong_together():
     scenes = load_scenes(10, side=16)
     source = SceneBatches(scenes, 5, seed=3)
     batches = [next(source) for _ in range(4)]

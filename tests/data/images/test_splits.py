@@ -14,7 +14,7 @@ def test_a_draw_of_few_lies_within_the_draw_of_more():
     assert four < ten
 
 
-def test_all_labels_are_kept_unless_told_otherwise():
+def test_all_labels_are_used_by_default():
     split = data.load_images("digits")
     assert (len(split.labelled), len(split.unlabelled)) == (1347, 0)
 

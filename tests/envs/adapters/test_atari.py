@@ -8,7 +8,7 @@ from caudex.core.errors import CaudexError
 from caudex.experience import EnvRunner
 
 
-def test_atari_goes_on_exactly_and_tells_the_last_frame_of_a_game():
+def test_atari_resumes_exactly_and_returns_the_last_frame_of_a_game():
     one, other = (EnvRunner(envs.make("ALE/Pong-v5", 2), 1, stack=4) for _ in range(2))
     rng = np.random.default_rng(0)
     for actions in rng.integers(0, 6, (50, 2)):
@@ -21,7 +21,7 @@ def test_atari_goes_on_exactly_and_tells_the_last_frame_of_a_game():
         envs.make("ALE/Pomg-v5", 1)
 
 
-def test_atari_of_2015_begins_with_idle_steps_and_tells_lost_lives():
+def test_atari_of_2015_begins_with_no_ops_and_reports_lost_lives():
     one, other = (EnvRunner(envs.make("ALE/Breakout-v4", 1), 1, stack=4) for _ in range(2))
     rng, lost = np.random.default_rng(0), 0
     while not one.ended:

@@ -44,7 +44,7 @@ def play_actions(env, seeds, actions):
 @pytest.mark.parametrize(
     ("task", "repeat"), [("cartpole-swingup-v0", 8), ("finger-turn_hard-v0", 2), ("fish-swim-v0", 4)]
 )
-def test_a_step_is_one_action_repeated_and_shows_all_that_the_task_tells(task, repeat):
+def test_a_step_is_one_action_repeated_and_shows_all_observations_of_the_task(task, repeat):
     env, environment = (
         Suite(task, 2),
         suite.loaded(task).load(*task.removesuffix("-v0").split("-"), task_kwargs={"random": 7}),
@@ -61,7 +61,7 @@ def test_a_step_is_one_action_repeated_and_shows_all_that_the_task_tells(task, r
         assert rewards[when, 1] == approx(total, rel=1e-6)
 
 
-def test_the_end_of_the_time_is_no_end_and_an_end_is_one(monkeypatch):
+def test_a_time_limit_is_truncation_and_an_end_is_termination(monkeypatch):
     env = Suite("cartpole-balance-v0", 2)
     env.reset(np.arange(2), BOTH)
     for _ in range(124):
@@ -89,7 +89,7 @@ def test_the_same_seed_is_the_same_episode_in_any_place_and_after_any_other(task
     assert not np.array_equal(observations[0, 0], observations[0, 1])
 
 
-def test_a_picture_shows_where_the_cart_is_and_which_way_the_pole_points():
+def test_an_image_shows_where_the_cart_is_and_which_way_the_pole_points():
     env = Suite("cartpole-swingup-v0", 2, pixels=True, size=84)
     env.reset(np.arange(2), BOTH)
     positions = {}
@@ -104,7 +104,7 @@ def test_a_picture_shows_where_the_cart_is_and_which_way_the_pole_points():
     assert positions["up"][0] < positions["left"][0] - 8 and abs(positions["left"][0] - positions["right"][0]) < 1
 
 
-def test_each_environment_has_a_picture_of_its_own_and_there_is_one_for_people():
+def test_each_environment_has_an_image_of_its_own_and_there_is_one_for_people():
     env, single = Suite("walker-walk-v0", 2, pixels=True), Suite("walker-walk-v0", 1, pixels=True)
     observations = env.reset(np.array([3, 4]), BOTH)
     assert observations.shape == (2, 3, 84, 84) == (2, *env.observation.shape) and observations.dtype == np.uint8
@@ -156,7 +156,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
     [("sac", (), "dm_control/cartpole-swingup-v0: 5 numbers to see"),
      ("curl", ("--size", "40"), "dm_pixels/cartpole-swingup-v0/40: images (9, 40, 40) to see")],
 )  # fmt: skip
-def test_the_same_name_is_learned_from_numbers_and_from_pictures(system, flags, sees, tmp_path, monkeypatch):
+def test_the_same_name_is_learned_from_numbers_and_from_images(system, flags, sees, tmp_path, monkeypatch):
     monkeypatch.setattr(reward, "EPISODES", 2)
     small = (
         "--scale",
@@ -178,7 +178,7 @@ def test_the_same_name_is_learned_from_numbers_and_from_pictures(system, flags, 
     assert (tmp_path / "out.mp4").stat().st_size > 1000 and (tmp_path / "out.png").exists()
 
 
-def test_the_same_world_has_two_names():
+def test_the_same_environment_has_two_names():
     assert envs.with_camera("dm_control/walker-run-v0") == "dm_pixels/walker-run-v0"
     assert envs.with_camera("control/reacher", 64) == "pixels/reacher/64"
     assert envs.with_camera("pixels/reacher/64", 32) == "pixels/reacher/32"

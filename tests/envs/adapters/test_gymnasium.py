@@ -9,7 +9,7 @@ from caudex import envs as envs
 from caudex.core.errors import CaudexError
 
 
-def test_a_world_of_ones_own_is_imported_from_where_one_works(tmp_path, monkeypatch):
+def test_an_environment_of_ones_own_is_imported_from_where_one_works(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     (tmp_path / "mybox_for_test.py").write_text(
         "import gymnasium\nfrom gymnasium.envs.classic_control import CartPoleEnv\n"

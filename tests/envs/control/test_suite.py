@@ -75,7 +75,7 @@ def test_only_those_begin_anew_that_are_told_to():
 
 # what the images show
 @EACH
-def test_the_picture_shows_what_is_not_hidden_and_nothing_else(task):
+def test_the_image_shows_what_is_not_hidden_and_nothing_else(task):
     env = reset_task(task, [4], True)
     if "glimpse" in task:
         env.steps[:] = 10

@@ -88,7 +88,7 @@ def test_acting_in_trials_resumes_exactly(name):
         )
 
 
-def test_a_picture_and_the_numbers_beside_it_come_back_whole():
+def test_an_image_and_the_numbers_beside_it_come_back_whole():
     env = trials.make("mazes", 3)
     env.reset(np.arange(3), np.ones(3, bool))
     outcome = env.step(np.array([0, 1, 2]))
@@ -101,7 +101,7 @@ def test_a_picture_and_the_numbers_beside_it_come_back_whole():
         assert np.array_equal(numbers[:, :3], np.eye(3)) and np.array_equal(numbers[:, 3], np.float32(outcome.rewards))
 
 
-def test_play_tells_each_episode_apart():
+def test_play_returns_each_episode():
     env = trials.make("bandits", 500, arms=1, pulls=3)
     played = play(env, lambda observations: np.zeros(500, int), np.arange(500))
     assert (played.lengths == 1).all() and np.array_equal(played.returns, played.last)

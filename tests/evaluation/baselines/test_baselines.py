@@ -25,7 +25,7 @@ def test_at_random_one_earns_what_was_published(name, sizes, ends, published):
         assert_means_agree(returns[:, end], figure)
 
 
-def test_ways_know_how_large_the_tasks_are():
+def test_baselines_fit_the_size_of_the_tasks():
     env, returns = trials.make("tabular-mdps", 1000, states=3, actions=2, horizon=4, episodes=5), {}
     for name, act in ways(env, 1).items():
         returns[name] = play(env, act, np.arange(1000)).returns.sum(1).mean()

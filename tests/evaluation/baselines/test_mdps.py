@@ -51,7 +51,7 @@ def test_ucrl2_takes_the_best_model_within_its_bounds():
         assert values[i, 0, state, action] == pytest.approx(reward - solution.fun, abs=1e-4)
 
 
-def test_ways_that_are_not_optimistic_are_greedy():
+def test_plans_that_are_not_optimistic_are_greedy():
     chance = np.random.default_rng(2)
     counts = random_counts(chance, 5, 4, 3)
     expected = mdps.greedy(counts, 6, chance)
@@ -88,7 +88,7 @@ def test_plans_earn_what_was_published_if_rewards_are_thought_to_be_0_beforehand
     assert_means_agree(returns[:, 24], published[1])
 
 
-def test_to_know_the_tasks_or_how_they_are_drawn_is_worth_much():
+def test_knowing_the_tasks_or_their_prior_raises_returns():
     env = trials.make("tabular-mdps", 400)
     policies = {
         "informed": None,

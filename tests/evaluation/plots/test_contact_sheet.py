@@ -6,7 +6,7 @@ from caudex import envs as envs
 from caudex.evaluation.plots.contact_sheet import contact_sheet
 
 
-def test_a_sheet_has_pictures_evenly_spread_in_time():
+def test_a_sheet_has_images_evenly_spread_in_time():
     images = [np.full((8, 16, 3), i, np.uint8) for i in range(101)]
     sheet = contact_sheet(images, columns=3, rows=2, width=16)
     assert sheet.shape == (16, 48, 3)

@@ -20,7 +20,7 @@ from caudex.signals.segmentation import Segmentation
 from caudex.trunks import ResNet
 
 
-def test_two_dense_heads_and_what_place_alone_tells(tmp_path):
+def test_two_dense_heads_and_the_baseline_of_position_alone(tmp_path):
     system = replace(scaled("dense-heads", "tiny"), steps=4, scenes=40)
     _, run = train(system, tmp_path)
     results = run.read_json("results")

@@ -62,7 +62,7 @@ def test_alignment_brings_the_class_shares_to_those_wanted(seed):
     assert torch.allclose(after.mean(0), shares, atol=0.01)
 
 
-def test_the_teacher_labels_clean_pictures_in_eval_mode(tmp_path):
+def test_the_teacher_labels_clean_images_in_eval_mode(tmp_path):
     # the commonest mistake with this method is to noise both or neither
     system = scaled("noisy-student", "tiny")
     split = system.split()
@@ -114,7 +114,7 @@ def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     }
 
 
-def test_the_unlabelled_pictures_are_worth_something(tmp_path):
+def test_the_unlabelled_images_help(tmp_path):
     # a reduced but real training: one label a class, one draw that was not used to choose settings
     system = NoisyStudent(labels_per_class=1, seed=2, rounds=3, steps=80, width=12, batch=60)
     _, run = train(system, tmp_path)

@@ -68,7 +68,7 @@ def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembe
         assert not any(map(torch.equal, before_baseline, policy.baseline.parameters()))
 
 
-def test_a_separate_baseline_is_what_the_value_is_told_from():
+def test_the_value_is_predicted_from_a_separate_baseline():
     env = trials.make("bandits", 4, arms=3, pulls=5)
     policy = ClippedPolicy(ActionSpec(count=3), baseline=Recurrent(Identity(5), 16))
     learner = Learner(Recurrent(Identity(5), 8), {"policy": policy})
@@ -97,7 +97,7 @@ def test_what_comes_of_an_action_is_learned_as_far_as_it_can_be():
     assert all(float(losses[-1][name].loss.detach()) < 0.8 for name in signals)
 
 
-def test_pictures_are_foretold_in_parts():
+def test_images_are_predicted_in_parts():
     torch.manual_seed(0)
     _, signal = signal_from_spec("next-observation", EnvSpec("mazes", (3, 28, 28), ActionSpec(3)))
     shown = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
@@ -152,7 +152,7 @@ def test_new_sizes_are_tried_and_other_arms_refused(tmp_path):
     )
 
 
-def test_who_does_not_find_the_ball_again_is_told_and_shown(tmp_path, monkeypatch):
+def test_trials_that_do_not_find_the_ball_again_are_reported_and_shown(tmp_path, monkeypatch):
     played = Played(np.zeros((4, 2)), np.array([[9, 5], [5, 9], [250, 250], [7, 7]]), np.zeros((4, 2)))
     failed, often = lost(trials.make("mazes", 1, view="above"), played)
     assert failed.tolist() == [False, True, True, False] and often.startswith("50.0% (15.0% to 85.0%)")

@@ -8,7 +8,7 @@ from helpers.trainings import train
 from caudex.core.system import load, scaled
 
 
-def test_the_next_frame_is_told_better_than_by_a_copy(tmp_path):
+def test_the_next_frame_is_predicted_better_than_by_a_copy(tmp_path):
     system = replace(scaled("next-frame", "tiny"), steps=60)
     _, run = train(system, tmp_path)
     results = run.read_json("results")["next frame"]

@@ -50,7 +50,7 @@ def test_a_random_trunk_that_is_better_is_named():
     assert not system.warn(results)
 
 
-def test_one_picture_is_nothing_to_learn_from(tmp_path):
+def test_one_image_is_nothing_to_learn_from(tmp_path):
     np.savez(tmp_path / "one.npz", x=np.zeros((1, 16, 16), dtype=np.uint8))
     system = replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"))
     with pytest.raises(CaudexError, match="one image"):
@@ -78,7 +78,7 @@ def test_looking_at_a_training_does_not_move_it(coloured_shapes, tmp_path, monke
     assert all(torch.equal(one, other) for one, other in weights)
 
 
-def test_one_folder_of_pictures_is_no_class(coloured_shapes, tmp_path):
+def test_one_folder_of_images_is_no_class(coloured_shapes, tmp_path):
     from PIL import Image
 
     (tmp_path / "photos" / "holiday").mkdir(parents=True)
@@ -88,7 +88,7 @@ def test_one_folder_of_pictures_is_no_class(coloured_shapes, tmp_path):
     assert split.every.classes == () and len(split.every) == 12 and len(split.test) == len(split.labelled) == 0
 
 
-def test_pictures_need_no_labels_at_all(coloured_shapes, tmp_path):
+def test_images_need_no_labels_at_all(coloured_shapes, tmp_path):
     from PIL import Image
 
     folder = tmp_path / "photos"
@@ -112,7 +112,7 @@ def test_what_is_held_out_is_not_learned_from(coloured_shapes):
     assert (split.every.labels == -1).all()
 
 
-def test_like_pictures_raise_the_alarm(tmp_path):
+def test_like_images_raise_the_alarm(tmp_path):
     path = tmp_path / "same.npz"
     np.savez(path, x=np.full((60, 16, 16), 90, dtype=np.uint8))
     system = replace(scaled("simclr", "tiny"), data=str(path), steps=3, batch=8, width=4)
@@ -216,7 +216,7 @@ def test_settings_that_make_no_sense(name, settings, because):
         ("jigsaw", {"grid": 2, "orders": 25}, "4 pieces have 24 orders"),
     ],
 )
-def test_pictures_that_do_not_suit(name, settings, because, tmp_path):
+def test_images_that_do_not_suit(name, settings, because, tmp_path):
     with pytest.raises(CaudexError, match=because):
         replace(scaled(name, "tiny"), steps=2, **settings).train(quiet_run(tmp_path / "run"))
 
@@ -228,7 +228,7 @@ def test_rotation_wants_squares(tmp_path):
         replace(scaled("rotation", "tiny"), data=str(path), steps=2).train(quiet_run(tmp_path / "run"))
 
 
-def test_spec_of_unlabelled_pictures_name_no_class(tmp_path):
+def test_spec_of_unlabelled_images_name_no_class(tmp_path):
     path = tmp_path / "grey.npz"
     np.savez(path, x=np.zeros((5, 16, 16), dtype=np.uint8))
     spec = spec_of(data.load_images(str(path), need_labels=False))

@@ -67,7 +67,7 @@ def test_a_step_over_the_mean_is_that_over_the_sum_with_smaller_epsilon_and_norm
     torch.testing.assert_close(moved(gradients, 5), moved(gradients, 1))
 
 
-def test_rewards_are_cut():
+def test_rewards_are_clipped():
     learner = Learner(Identity(2), {"policy": ActorCritic(ActionSpec(count=2))})
     plain, cut = (
         Rollouts(
@@ -96,7 +96,7 @@ def paper_gradients(learner, runner) -> tuple:
     return torch.autograd.grad(loss / STEPS, list(learner.parameters()))
 
 
-def test_actors_tell_the_gradient_of_the_paper_at_the_weights_of_now():
+def test_actors_compute_the_gradient_of_the_paper_at_the_current_weights():
     learner, _ = make_actor(0)
     with Actors(learner, make_actor, 1, seed=7) as actors:
         _, source = make_actor(derive_seed(7, "actor", 0, 0))

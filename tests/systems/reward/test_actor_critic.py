@@ -36,15 +36,17 @@ def test_a_point_learns_to_stay_in_the_middle(kind):
     )
     signal = learner.signals["policy"]
 
-    def earned(choose):
+    def mean_return(choose):
         scaled_runner = EnvRunner(Line(20, scale=5.0), 1)
         while len(scaled_runner.ended) < 20:
             scaled_runner.step(choose(scaled_runner.observations))
         return np.mean([total for _, total, _ in scaled_runner.ended])
 
     with torch.no_grad():
-        learned_return = earned(lambda observations: signal.act(learner.trunk, torch.from_numpy(observations)).numpy())
-    chance = earned(lambda observations: signal.random_actions(len(observations)).numpy())
+        learned_return = mean_return(
+            lambda observations: signal.act(learner.trunk, torch.from_numpy(observations)).numpy()
+        )
+    chance = mean_return(lambda observations: signal.random_actions(len(observations)).numpy())
     assert learned_return > -6  # from 1 away on average, in steps of a half
     assert chance < -20
 
@@ -61,13 +63,13 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
         "every": 3,
     }
 
-    def trained(name):
+    def train_run(name):
         run = Run(tmp_path / name, 7, Hardware(device="cpu", save_seconds=0.05))
         run.quiet = True
         return system(**settings, seed=7).train(run), run
 
     monkeypatch.setattr("caudex.systems.reward.shared.EPISODES", 1)
-    uninterrupted, _ = trained("whole")
+    uninterrupted, _ = train_run("whole")
     kind = type(uninterrupted.signals["policy"])
     loss, calls = kind.loss, []
 
@@ -80,8 +82,8 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
     monkeypatch.setattr(kind, "loss", dies)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            trained("cut")
-    halves, run = trained("cut")
+            train_run("cut")
+    halves, run = train_run("cut")
     assert list((run.path / "stages/training/replay").glob("*.safetensors"))
     assert len(calls) < 120 + 80 + 233  # it did not begin anew
     for name, weight in uninterrupted.state_dict().items():
@@ -91,7 +93,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
 
 
 @pytest.mark.parametrize("name", ["sac", "ddpg"])
-def test_a_world_of_a_few_actions_is_refused_in_one_sentence(name, tmp_path):
+def test_an_environment_of_a_few_actions_is_refused_in_one_sentence(name, tmp_path):
     stderr = io.StringIO()
     with (
         contextlib.redirect_stderr(stderr),

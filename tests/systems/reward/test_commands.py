@@ -61,7 +61,7 @@ def test_a_system_trains_plays_and_is_filmed(system, env, flags, tmp_path):
     assert len(player.play(4, seed=1)) == 4
 
 
-def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
+def test_environments_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     where = ("--run", tmp_path / "run")
     assert_refused("train", "ppo", "--env", "HalfCheeta-v5", *where, because="Did you mean HalfCheetah-v5?")
     assert_refused("train", "ppo", "--env", "control/cartpole", *where, because="Did you mean cartpole-")
@@ -88,19 +88,19 @@ def test_worlds_that_cannot_be_are_refused_in_a_sentence(tmp_path):
         ("exits", "SystemExit: 5"),
     ],
 )  # fmt: skip
-def test_a_world_that_breaks_stops_the_run_and_leaves_its_checkpoint(how, message, tmp_path):
+def test_an_environment_that_breaks_stops_the_run_and_leaves_its_checkpoint(how, message, tmp_path):
     words = ("train", "ppo", "--env", f"Broken-{how}-v0", *SMALL, "--horizon", "16", "--batch", "16", "--num-envs", "2")
     output = invoke(*words, "--save-seconds", "0", "--run", tmp_path / "run")
     assert output.code == 2 and message in output.err and "Traceback" not in output.err
     assert list((tmp_path / "run" / "stages" / "training" / "checkpoints").iterdir())
 
 
-def test_a_world_that_takes_no_render_mode_has_no_pictures_and_is_learned_from(tmp_path):
+def test_an_environment_that_takes_no_render_mode_has_no_images_and_is_learned_from(tmp_path):
     run_cli("train", "ppo", "--env", "Broken-well-v0", *SMALL, "--total-steps", "200", "--run", tmp_path / "run")
     assert not (tmp_path / "run" / "figures" / "episode.png").exists()
 
 
-def test_a_world_that_cannot_be_made_is_refused_in_a_sentence():
+def test_an_environment_that_cannot_be_made_is_refused_in_a_sentence():
     def fails():
         raise FileNotFoundError("no map.")
 

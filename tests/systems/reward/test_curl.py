@@ -21,7 +21,7 @@ def make_curl(contrast=True):
     return Learner(Nature((3, 24, 24), 8, ((4, 3, 2),)), signals)
 
 
-def test_each_picture_is_encoded_once_for_all_heads():
+def test_each_image_is_encoded_once_for_all_heads():
     learner, passes = make_curl(), {}
     slow = [learner.signals[name].target.copy[0] for name in ("policy", "contrast")]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():

@@ -46,7 +46,7 @@ class Track(Env):
         pass
 
 
-def test_an_episode_is_told_as_it_ended_not_as_the_next_began(monkeypatch):
+def test_an_episode_is_reported_as_it_ended_not_as_the_next_began(monkeypatch):
     monkeypatch.setattr(envs, "make", lambda name, count: Track(count))
     episodes = acted("track", lambda observations: np.zeros(len(observations), np.int64), 20, seed=0)
     assert set(episodes) == {Episode(0.0, 3, True, 3.0), Episode(0.0, 5, False, 5.0)}
@@ -68,7 +68,7 @@ def test_a_body_tells_how_far_it_is_and_the_camera_goes_along():
     assert abs(int((images[0] < dark).sum()) - int((images[1] < dark).sum())) < 300  # as large as before
 
 
-def test_five_stages_are_kept_shown_and_told(tmp_path):
+def test_five_stages_are_saved_shown_and_reported(tmp_path):
     model, run = train(TINY, tmp_path)
     results = run.read_json("results")
     assert [stage["steps"] for stage in results["stages"]] == [0, 128, 512, 1280, 2560]
@@ -125,6 +125,6 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
         assert (resumed.path / "policies" / file.name).read_bytes() == file.read_bytes()
 
 
-def test_a_world_without_metres_is_refused(tmp_path, monkeypatch):
+def test_an_environment_without_metres_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert_refused("train", "locomotion", "--env", "CartPole-v1", because="CartPole-v1 does not tell how far one got")

@@ -15,7 +15,7 @@ from caudex.systems.reward import shared as reward
     [("dqn", "paper"), ("double-dqn", "paper"), ("rainbow", "paper"), ("rainbow", "atari-100k"), ("ppo", "paper"),
      ("ppo", "mujoco"), ("trpo", "paper"), ("sac", "paper"), ("ddpg", "paper"), ("curl", "atari-100k"), ("curl", "dmcontrol-100k")],
 )  # fmt: skip
-def test_a_publications_scale_begins_here(name, scale, tmp_path, monkeypatch):
+def test_the_papers_scale_begins_to_train(name, scale, tmp_path, monkeypatch):
     """Its environment, networks and optimiser, with a memory that is full at once and few steps."""
     system, few = scaled(name, scale), {"total_steps": 60}
     system.check()

@@ -12,7 +12,7 @@ from caudex.core.system import load, scaled
 from caudex.models.encoder import features
 
 
-def test_a_probe_tells_layers_and_labels(simclr_run, coloured_shapes, tmp_path):
+def test_probe_reports_layers_and_labels(simclr_run, coloured_shapes, tmp_path):
     system = replace(
         scaled("probe", "tiny"), data=coloured_shapes, start=simclr_run, width=8, shares=(0.05, 0.051, 1.0), steps=5
     )

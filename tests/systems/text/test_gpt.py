@@ -38,7 +38,7 @@ def test_the_same_seed_says_the_same_and_several_texts_differ(gpt_run):
     assert len(texts) == len(set(texts)) == 3
 
 
-def test_a_memory_changes_no_word_and_what_no_longer_fits_is_forgotten(gpt_run):
+def test_a_kv_cache_changes_no_word_and_drops_what_no_longer_fits(gpt_run):
     model = load(gpt_run)
     start = model.tokenizer.encode("The cat sat on the")
     generated = "".join(part for (part,) in model.generate("The cat sat on the", 15, temperature=0))

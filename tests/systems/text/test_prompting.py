@@ -22,7 +22,7 @@ def test_answers_and_sentiments_are_figures_even_where_the_model_knows_nothing(g
     assert 0 <= sure <= 1 and "\n" not in answered
 
 
-def test_asking_from_files_tells_how_many_are_right(gpt_run, tmp_path):
+def test_asking_from_files_reports_how_many_are_right(gpt_run, tmp_path):
     file = tmp_path / "items.csv"
     file.write_text("sentence,candidates,answer\n_ sat on the log.,the cat|the dog,the dog\n")
     printed = run_cli("ask", gpt_run, "--task", "winograd", file).out

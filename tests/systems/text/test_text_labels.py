@@ -33,7 +33,7 @@ def test_labels_of_one_class_are_refused(stories_folder, tmp_path):
 # -- search --------------------------------------------------------------------------------------------------------
 
 
-def test_classes_of_further_texts_are_told(gpt_run, stories_folder, tmp_path):
+def test_classes_of_new_texts_are_predicted(gpt_run, stories_folder, tmp_path):
     words = ("--data", stories_folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
     run = run_cli("train", "text-labels", "--from", gpt_run, *words, "--steps", "5").run
     (tmp_path / "one.txt").write_text("The cat sat on the mat again, number 3.")
