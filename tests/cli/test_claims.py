@@ -90,8 +90,31 @@ def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
     images = generator.integers(0, 90, (60, 16, 16), dtype=np.uint8)
     images[::2, 4:9] += 120
     np.savez("bars.npz", x=images, y=np.arange(60) % 2)
-    words = ["labels-saved", "--data", "bars.npz", "--steps", "6", "--batch", "8", "--width", "4", "--counts", "2"]
-    words += ["--draws", "2", "--first", "rotation", "--beside", "rotation:0.5", "--processes", "1", "--threads", "1"]
+    words = [
+        "labels-saved",
+        "--data",
+        "bars.npz",
+        "--steps",
+        "6",
+        "--batch",
+        "8",
+        "--width",
+        "4",
+        "--label-counts",
+        "2",
+    ]
+    words += [
+        "--draws",
+        "2",
+        "--pretraining",
+        "rotation",
+        "--auxiliary",
+        "rotation:0.5",
+        "--processes",
+        "1",
+        "--threads",
+        "1",
+    ]
     uninterrupted_run = run_cli(*words, "--run", "whole").run
     process = subprocess.Popen([*CAUDEX, *words, "--run", "cut"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_until(lambda: len(list(Path("cut").glob("stages/cells/*/cell.json"))) > 3, process)

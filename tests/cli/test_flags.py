@@ -58,7 +58,7 @@ from helpers.command_line import assert_refused
         ("train supervised --data nowhere/ --also rotation rotation:2", "each signal can be added once"),
         ("train simclr --data nowhere/ --also depth", "--also depth: it needs scenes whose every pixel is known"),
         ("train text-labels --data nowhere/ --also masked-token", "it needs pairs of passages"),
-        ("labels-saved --data nowhere/ --beside next-frame", "--also next-frame: it needs videos"),
+        ("labels-saved --data nowhere/ --auxiliary next-frame", "--also next-frame: it needs videos"),
         ("train supervised --also rotation:x", "'x' is neither a weight nor anything that this signal knows"),
         ("train supervised --steps 5 --minutes 1", "--steps and --minutes are both budgets"),
         ("train supervised --also labels:colour", "labels:colour names no further column"),

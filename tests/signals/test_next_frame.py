@@ -28,7 +28,9 @@ def test_a_head_that_adds_nothing_copies_the_last_frame_and_has_error_one():
     assert torch.equal(signal.predict(trunk, frames[:, :-1]), frames[:, 1])
     output = signal.loss(trunk, unlabelled_windows(frames))
     assert output.loss.item() == 1 == signal.chance_loss()
-    assert output.metrics["of a copy"].item() == pytest.approx((frames[:, 1] - frames[:, 2]).square().mean().item())
+    assert output.metrics["squared error of a copy"].item() == pytest.approx(
+        (frames[:, 1] - frames[:, 2]).square().mean().item()
+    )
 
 
 def test_the_error_is_over_that_of_a_copy_by_hand(monkeypatch):

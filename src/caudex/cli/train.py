@@ -32,7 +32,7 @@ def probe_command(words: Sequence[str]) -> None:
 
     saved = Run(words[0]).settings()
     settings = saved["settings"]
-    if "tokens" in settings or "text" in settings:
+    if "tokenizer" in settings or "text" in settings:
         raise CaudexError(
             f"{words[0]} learned from texts; `caudex train text-labels --from {words[0]}` tells its worth."
         )

@@ -16,7 +16,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
 from caudex.core.signal import Signal, parse_spec, signal_from_spec
-from caudex.core.specs import ImageSpec
+from caudex.core.specs import NoSpec
 from caudex.core.weights import distinct_tensors, load_weights
 
 NEEDS = {
@@ -55,18 +55,18 @@ class System:
     """further signals on the same trunk, of those named above: NAME, NAME:WEIGHT or labels:COLUMN"""
 
     scales: ClassVar[dict[str, dict]] = {"laptop": {}}
-    spec_type: ClassVar[type[Struct]] = ImageSpec
+    spec_type: ClassVar[type[Struct]] = NoSpec
     """what the run keeps of its data as spec.json"""
     accepts: ClassVar[tuple[str, ...]] = ()
     """the kinds of source that signals of `--also` can have here; see NEEDS"""
     statement: ClassVar[str] = ""
     """what the claim says, in one sentence"""
-    measure: ClassVar[str] = "test accuracy"
+    measure: ClassVar[str] = ""
     """what the claim's figure is"""
     number_format: ClassVar[str] = ".2%"
     """how that figure is written"""
     legend: ClassVar[str] = ""
-    """how to read what `tell` tells, where its signs need it"""
+    """a sentence below the rows of `result_rows`, where their signs need one"""
 
     def train(self, run: Run) -> Any:
         raise NotImplementedError
@@ -78,19 +78,8 @@ class System:
         raise CaudexError(f"{type(self).__name__} makes no claim.")
 
     def result_rows(self, results: dict) -> list[tuple]:
-        """Rows for the screen and the report, header first, from what `train` kept in results.json."""
-        rows = [("", "accuracy", "95% interval", "corrupted images")]
-        for name, found in results.items():
-            if isinstance(found, dict) and "accuracy" in found:
-                interval = f"{found['low']:.1%} to {found['high']:.1%} of {found['test_size']:,}"
-                corrupted = f"{found['corrupted']:.1%}" if "corrupted" in found else ""
-                rows.append((name, f"{found['accuracy']:.1%}", interval, corrupted))
-        if gain := results.get("gain"):
-            interval = f"{gain['low']:+.1%} to {gain['high']:+.1%}"
-            rows.append(("gain", f"{gain['gain']:+.1%}", interval, ""))
-        if not any(row[-1] for row in rows[1:]):
-            rows = [row[:-1] for row in rows]
-        return rows if len(rows) > 1 else []
+        """Rows for the screen and the report, header first, from what `train` wrote to results.json."""
+        return []
 
     def warn(self, results: dict) -> list[str]:
         """Sentences that a user should read before trusting the result."""
@@ -106,40 +95,41 @@ class System:
         """The signals that `--also` adds, by name."""
         return dict(signal_from_spec(words, spec) for words in self.also)
 
-    def joined(self, own: Mapping[str, Signal], spec: Struct) -> dict[str, Signal]:
-        """The system's own signals and those of `--also`."""
-        further = self.extra_signals(spec)
-        for name in own.keys() & further.keys():
+    def with_extra_signals(self, signals: Mapping[str, Signal], spec: Struct) -> dict[str, Signal]:
+        """The system's signals and those of `--also`."""
+        extra = self.extra_signals(spec)
+        for name in signals.keys() & extra.keys():
             raise CaudexError(f"--also {name}: this system teaches it already; leave it out.")
-        return {**own, **further}
+        return {**signals, **extra}
 
-    def feed(self, signals: Mapping[str, Signal], **offered) -> dict:
-        """A source for each further signal, from those that the system offers: `labelled`, `unlabelled`."""
+    def match_sources(self, signals: Mapping[str, Signal], **sources) -> dict:
+        """A source for each signal, by what it needs, from those that the system has: `labelled`, `unlabelled`, ..."""
         for name, signal in signals.items():
-            _fed(name, signal.needs, offered)
-        return {name: offered[signal.needs] for name, signal in signals.items()}
+            check_needs(name, signal.needs, sources)
+        return {name: sources[signal.needs] for name, signal in signals.items()}
 
     def check(self) -> None:
         """Raises CaudexError for a setting out of its range; each system adds its own by `positive` and the like."""
         check_range(self, seed=(0, float("inf")))
-        can_join(self.also, self.accepts)
+        check_extra_signals(self.also, self.accepts)
         for name, lowest in {"steps": 1, "minutes": 1e-9, "flops": 1}.items():
             value = getattr(self, name)
             if value is not None and not lowest <= value < float("inf"):
                 raise CaudexError(f"--{name} {value:g} trains nothing; give a positive number of {name}.")
 
 
-def can_join(also: Sequence[str], feeds: Container[str]) -> None:
-    """Raises CaudexError for signals of `--also` that are unknown, come twice, or find no source of their kind."""
+def check_extra_signals(also: Sequence[str], accepts: Container[str]) -> None:
+    """Raises CaudexError for signals of `--also` that are unknown, come twice, or have no source of their kind."""
     signals = {name: kind for name, kind, *_ in map(parse_spec, also)}
     for name, kind in signals.items():
-        _fed(name, kind.needs, feeds)
+        check_needs(name, kind.needs, accepts)
     if len(signals) < len(also):
         raise CaudexError(f"--also {' '.join(also)}: each signal can be added once; leave the second one out.")
 
 
-def _fed(name: str, needs: str, offered: Container[str]) -> None:
-    if needs not in offered:
+def check_needs(name: str, needs: str, accepts: Container[str]) -> None:
+    """Raises CaudexError for a signal of `--also` whose kind of source the system has not."""
+    if needs not in accepts:
         what = NEEDS.get(needs, needs)
         raise CaudexError(f"--also {name}: it needs {what}, which this system has not; leave it out.")
 

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from caudex.core.run import Run
 from caudex.data import ImageSet
 from caudex.data.sampling import evenly
 from caudex.models.encoder import features as encode_layers
@@ -67,6 +68,17 @@ def probe_layers(
             "held out": linear_probe_accuracy(features[train], labels[train], features[held_out], labels[held_out]),
         }
     return accuracies
+
+
+def probe_beside_random_trunk(
+    run: Run, trunk: nn.Module, random_trunk: nn.Module, labelled: ImageSet, test: ImageSet
+) -> list[dict]:
+    """The table `layers` of the run: `probe_layers` of the trunk, and the `linear` accuracy of the random one."""
+    with run.counting(trunk, random_trunk):
+        layers, random_layers = (probe_layers(network, labelled, test) for network in (trunk, random_trunk))
+    rows = [{"layer": layer, **layers[layer], "random trunk": random_layers[layer]["linear"]} for layer in layers]
+    run.table("layers", rows)
+    return rows
 
 
 def feature_spectrum(features: Tensor) -> dict[str, float]:

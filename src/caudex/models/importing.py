@@ -49,7 +49,7 @@ def model_of(folder: Path, convert: bool = False):
 def system_of(kind: str, folder: Path, made: dict):
     sizes = {name: made[name] for name in ("context", "depth", "width", "heads")}
     return find_class("systems", SYSTEMS[kind])(
-        data=str(folder), tokens=str(folder), vocabulary=made["vocabulary"], rotary=False, **sizes
+        data=str(folder), tokenizer=str(folder), vocab_size=made["vocabulary"], rotary=False, **sizes
     )
 
 

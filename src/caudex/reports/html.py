@@ -15,7 +15,7 @@ from caudex.evaluation.plots.corruptions import plot_corruptions
 from caudex.evaluation.plots.learning_curves import plot_learning_curves
 from caudex.evaluation.plots.sweep import plot_sweep
 from caudex.reports.tables import INTERVAL_NOTE, claim_table, is_finished
-from caudex.systems.shared import found
+from caudex.systems.shared import describe_images
 
 CAPTIONS = {
     "labels-saved": "Accuracy against labels, a line for each method, with 95% intervals over draws of labels (of two draws: the draws). "
@@ -51,10 +51,10 @@ WIDE_FIGURES = (
     "",
 )
 ROUND_COLUMNS = {
-    "learned": "pseudo-labels learned",
-    "distinct": "images behind them",
-    "right": "right, where known",
-    "student": "its student's accuracy",
+    "pseudo_labels": "pseudo-labels learned",
+    "images": "images behind them",
+    "pseudo_label_accuracy": "right, where known",
+    "student_accuracy": "its student's accuracy",
 }
 
 CSS = """
@@ -79,7 +79,7 @@ def write_report(path: str | Path) -> Path:
     parts = [f"<h1>{escape(name)}</h1><p>{escape((docstring or '').strip().splitlines()[0])}</p>"]
     if isinstance(spec, ImageSpec) and spec.counts:
         classes = f": {', '.join(spec.classes)}" if spec.classes else ""
-        parts.append(f"<p>{escape(found(spec) + classes)}.</p>")
+        parts.append(f"<p>{escape(describe_images(spec) + classes)}.</p>")
     if claim:
         verdict, css_class = ("shown", "shown") if claim["shown"] else ("not shown", "not")
         conditions = f"{len(claim['seeds'])} seeds, scale {claim['scale']}. <code>{escape(claim['command'])}</code>"
@@ -99,7 +99,7 @@ def write_report(path: str | Path) -> Path:
     if (samples := run.path / "samples.txt").exists():
         parts.append(f"<h2>Samples, as they came</h2><pre>{escape(samples.read_text())}</pre>")
     if rounds := read_csv(run.path / "tables" / "rounds.csv"):
-        shares = ("right", "student")
+        shares = ("pseudo_label_accuracy", "student_accuracy")
         cells = [tuple(_percent(v) if name in shares else v for name, v in row.items()) for row in rounds]
         parts.append(
             "<h2>Rounds</h2>" + html_table([tuple(ROUND_COLUMNS.get(name, name) for name in rounds[0]), *cells])

@@ -39,7 +39,7 @@ class NextFrame(Signal):
             raise CaudexError(f"windows of {self.before + 1} frames are needed, not {before.shape[1] + 1}.")
         copied = (before[:, -1] - true).square().mean().clamp_min(MIN_SQUARED_ERROR)
         error = (self.predict(trunk, before) - true).square().mean()
-        return SignalOutput(error / copied, {"squared error": error, "of a copy": copied})
+        return SignalOutput(error / copied, {"squared error": error, "squared error of a copy": copied})
 
     def predict(self, trunk, before: Tensor) -> Tensor:
         """The next frame [B, C, H, W] of frames [B, T, C, H, W]."""

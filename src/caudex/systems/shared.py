@@ -1,4 +1,4 @@
-"""What the systems that learn from images share."""
+"""What image systems of several families share."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
-from caudex.core.system import check_range
+from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
-from caudex.data import Split
+from caudex.data import ImageSet, Split
 from caudex.data.images.decode import far_off
 
 TRUNKS = ("small", "resnet50")
 
 
 @dataclass
-class ImageSystem:
-    """The settings of systems that learn from images: fields only, so that what a system does stands in its file."""
+class ImageSystem(System):
+    """A system that learns from images: its settings, their checks, its trunk and the rows of its results."""
 
     data: str = "digits"
     """digits, patches, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
@@ -49,52 +49,75 @@ class ImageSystem:
     average: float = 0.99
     """decay of the averaged weights that label and predict"""
 
+    spec_type: ClassVar = ImageSpec
     accepts: ClassVar = ("labelled", "unlabelled", "pairs")
+    measure: ClassVar = "test accuracy"
+
+    def load_split(self) -> Split:
+        """The images that the settings name, as labelled, unlabelled and test images."""
+        raise NotImplementedError
+
+    def record_spec(self, run: Run, split: Split) -> ImageSpec:
+        """Write spec.json and the table of skipped files; warn of images of which much was cut away."""
+        spec = image_spec(split)
+        run.write_spec(spec)
+        run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
+        parts = (split.labelled, split.unlabelled, split.test)
+        names = (part.name(i) for part in parts for i in range(len(part)))
+        if warning := far_off(names, torch.cat([part.cut for part in parts]), split.labelled.shape):
+            print_once(run, warning)
+        return spec
+
+    def should_mirror(self, spec: ImageSpec) -> bool:
+        """Whether images are mirrored at random: as set, else where they are in colour."""
+        return spec.shape[0] == 3 if self.mirror is None else self.mirror
+
+    def build_trunk(
+        self, spec: ImageSpec, width: int | None = None, dropout: float = 0.0, survival: float = 1.0
+    ) -> Trunk:
+        """The trunk that the settings name, at random."""
+        channels, side, width = spec.shape[0], min(spec.shape[1:]), width or self.width
+        if self.trunk == "resnet50":
+            return trunks.ResNet50(channels, width / 64, small=side <= 64)
+        return trunks.ResNet(channels, width, self.depth, dropout, survival, stride=self.stride)
+
+    def result_rows(self, results: dict) -> list[tuple]:
+        """Accuracies with their intervals, on clean and on corrupted images, and the gain."""
+        rows = [("", "accuracy", "95% interval", "corrupted images")]
+        for name, row in results.items():
+            if isinstance(row, dict) and "accuracy" in row:
+                interval = f"{row['low']:.1%} to {row['high']:.1%} of {row['test_size']:,}"
+                corrupted = f"{row['corrupted']:.1%}" if "corrupted" in row else ""
+                rows.append((name, f"{row['accuracy']:.1%}", interval, corrupted))
+        if gain := results.get("gain"):
+            interval = f"{gain['low']:+.1%} to {gain['high']:+.1%}"
+            rows.append(("gain", f"{gain['gain']:+.1%}", interval, ""))
+        if not any(row[-1] for row in rows[1:]):
+            rows = [row[:-1] for row in rows]
+        return rows if len(rows) > 1 else []
+
+    def check(self) -> None:
+        super().check()
+        check_range(self, batch=(2, 1 << 20), width=(4, 4096), depth=(1, 100), stride=(1, 4))
+        check_range(self, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
+        if self.trunk not in TRUNKS:
+            raise CaudexError(f"--trunk {self.trunk} is unknown; choose {' or '.join(TRUNKS)}.")
 
 
-def spec_of(split: Split) -> ImageSpec:
-    """What must be known to rebuild a classifier without its data."""
+def image_spec(split: Split) -> ImageSpec:
+    """What must be known of the images to rebuild a model without them."""
     columns = {name: tuple(classes) for name, (_, classes) in split.labelled.columns.items()}
     counts = {"labelled": len(split.labelled), "unlabelled": len(split.unlabelled), "test": len(split.test)}
     return ImageSpec(tuple(split.labelled.shape), tuple(split.labelled.classes), columns, counts)
 
 
-def record_spec(run: Run, split: Split) -> ImageSpec:
-    """The spec of the split, written down; what could not be read; and a word on images of which much was cut away."""
-    spec = spec_of(split)
-    run.write_spec(spec)
-    run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
-    parts = (split.labelled, split.unlabelled, split.test)
-    names = (part.name(i) for part in parts for i in range(len(part)))
-    if said := far_off(names, torch.cat([part.cut for part in parts]), split.labelled.shape):
-        print_once(run, said)
-    return spec
-
-
-def found(spec: ImageSpec) -> str:
-    """What there is to learn from, in words."""
+def describe_images(spec: ImageSpec) -> str:
+    """The numbers of classes and images and the size of these, in words."""
     counts = ", ".join(f"{count:,} {part}" for part, count in spec.counts.items() if count or spec.classes)
     classes = f"{len(spec.classes)} classes; " if spec.classes else ""
     return f"{classes}{counts} images of {spec.shape[1]} x {spec.shape[2]}"
 
 
-def mirrored(settings: ImageSystem, spec: ImageSpec) -> bool:
-    """Whether images may be mirrored: where it is asked for, or they are in colour."""
-    return spec.shape[0] == 3 if settings.mirror is None else settings.mirror
-
-
-def network(
-    settings: ImageSystem, spec: ImageSpec, width: int | None = None, dropout: float = 0.0, survival: float = 1.0
-) -> Trunk:
-    """The trunk that the settings name."""
-    channels, side, width = spec.shape[0], min(spec.shape[1:]), width or settings.width
-    if settings.trunk == "resnet50":
-        return trunks.ResNet50(channels, width / 64, small=side <= 64)
-    return trunks.ResNet(channels, width, settings.depth, dropout, survival, stride=settings.stride)
-
-
-def check_network(settings: ImageSystem) -> None:
-    check_range(settings, batch=(2, 1 << 20), width=(4, 4096), depth=(1, 100), stride=(1, 4))
-    check_range(settings, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
-    if settings.trunk not in TRUNKS:
-        raise CaudexError(f"--trunk {settings.trunk} is unknown; choose {' or '.join(TRUNKS)}.")
+def standardise_inputs(trunk: Trunk, images: ImageSet) -> None:
+    """The trunk's first layer standardises by the mean and deviation of some of these images."""
+    trunk.standardise.measure(images.some(2000).fetch(slice(None)))

@@ -48,7 +48,7 @@ def test_both_are_learned_on_one_trunk():
 def test_the_command_line_says_what_data_they_need():
     system = replace(scaled("simclr", "tiny"), also=("depth", "segmentation:0.5"))
     spec = ImageSpec((3, 16, 16))
-    signals = system.further(spec)
+    signals = system.extra_signals(spec)
     assert signals["segmentation"].weight == 0.5 and signals["segmentation"].classes == len(SEGMENTS)
     with pytest.raises(CaudexError, match="--also depth: it needs scenes whose every pixel is known"):
-        system.feed(signals, unlabelled=None)
+        system.match_sources(signals, unlabelled=None)

@@ -14,8 +14,8 @@ from caudex.core.specs import ImageSpec
 from caudex.core.system import load, scaled
 from caudex.evaluation import classification as examination
 from caudex.systems.few_labels import noisy_student
-from caudex.systems.few_labels.noisy_student import NoisyStudent, aligned, surest
-from caudex.systems.shared import spec_of
+from caudex.systems.few_labels.noisy_student import NoisyStudent, align_distribution, select_confident
+from caudex.systems.shared import image_spec
 
 # -- pseudo-labels -------------------------------------------------------------------------------------------------
 
@@ -37,19 +37,19 @@ def test_the_surest_of_each_class_are_kept_and_too_few_are_repeated():
     confidence = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5, 0.95])
     predictions = torch.tensor([0, 0, 0, 1, 1, 2])
     # two of each wanted: class 0 keeps its surest two, class 1 has just two, class 2's only one stands twice
-    assert surest(confidence, predictions, torch.tensor([2.0, 2.0, 2.0]), 1.0, 0.0).tolist() == [0, 1, 3, 4, 5, 5]
+    assert select_confident(confidence, predictions, torch.tensor([2.0, 2.0, 2.0]), 1.0, 0.0).tolist() == [0, 1, 3, 4, 5, 5]
 
 
 def test_a_threshold_leaves_out_whom_the_teacher_is_not_sure_of():
     confidence, predictions = torch.tensor([0.9, 0.4, 0.8]), torch.tensor([0, 0, 1])
-    assert surest(confidence, predictions, torch.tensor([2.0, 1.0]), 1.0, 0.5).tolist() == [0, 0, 2]
-    assert surest(confidence, predictions, None, 1.0, 0.5).tolist() == [0, 2]
-    assert surest(confidence, predictions, None, 1.0, 0.95).tolist() == []
+    assert select_confident(confidence, predictions, torch.tensor([2.0, 1.0]), 1.0, 0.5).tolist() == [0, 0, 2]
+    assert select_confident(confidence, predictions, None, 1.0, 0.5).tolist() == [0, 2]
+    assert select_confident(confidence, predictions, None, 1.0, 0.95).tolist() == []
 
 
 def test_without_balance_the_surest_share_of_all_is_kept():
     confidence, predictions = torch.tensor([0.1, 0.9, 0.5, 0.7]), torch.zeros(4, dtype=torch.long)
-    assert surest(confidence, predictions, None, 0.5, 0.0).tolist() == [1, 3]
+    assert select_confident(confidence, predictions, None, 0.5, 0.0).tolist() == [1, 3]
 
 
 @given(st.integers(0, 1000))
@@ -57,7 +57,7 @@ def test_alignment_brings_the_class_shares_to_those_wanted(seed):
     generator = torch.Generator().manual_seed(seed)
     probabilities = (2 * torch.randn(500, 4, generator=generator)).softmax(1)
     shares = torch.tensor([0.1, 0.2, 0.3, 0.4])
-    after = aligned(probabilities, shares, passes=30)
+    after = align_distribution(probabilities, shares, iterations=30)
     assert torch.allclose(after.sum(1), torch.ones(500), atol=1e-5)
     assert torch.allclose(after.mean(0), shares, atol=0.01)
 
@@ -65,8 +65,8 @@ def test_alignment_brings_the_class_shares_to_those_wanted(seed):
 def test_the_teacher_labels_clean_images_in_eval_mode(tmp_path):
     # the commonest mistake with this method is to noise both or neither
     system = scaled("noisy-student", "tiny")
-    split = system.split()
-    teacher = system.model(spec_of(split))
+    split = system.load_split()
+    teacher = system.model(image_spec(split))
     trunk_inputs = []
     teacher.trunk.register_forward_pre_hook(lambda module, inputs: trunk_inputs.append((module.training, inputs[0])))
     teacher.train()
@@ -77,8 +77,8 @@ def test_the_teacher_labels_clean_images_in_eval_mode(tmp_path):
 
 def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
     system = scaled("noisy-student", "tiny")
-    split = system.split()
-    teacher = system.model(spec_of(split))
+    split = system.load_split()
+    teacher = system.model(image_spec(split))
     _, soft, _ = replace(system, soft=True).pseudo_labels(quiet_run(tmp_path / "soft"), 1, teacher, split)
     _, hard, _ = system.pseudo_labels(quiet_run(tmp_path / "hard"), 1, teacher, split)
     assert soft.amax(1).max() < 1 and torch.equal(hard.amax(1), torch.ones(len(hard)))
@@ -88,7 +88,7 @@ def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
 def test_students_are_noised_and_no_smaller_than_the_teacher():
     system = NoisyStudent(width=8, growth=2.0, rounds=2)
     spec = ImageSpec((1, 8, 8), ("a", "b"))
-    sizes = [sum(p.numel() for p in system.learner(spec, number).trunk.parameters()) for number in (0, 1, 2)]
+    sizes = [sum(p.numel() for p in system.numbered_learner(spec, number).trunk.parameters()) for number in (0, 1, 2)]
     assert sizes[0] < sizes[1] < sizes[2]
     with pytest.raises(CaudexError, match=r"growth 0\.5 is out of range"):
         replace(system, growth=0.5).check()
@@ -107,7 +107,7 @@ def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     method = sum(flops for name, flops in spent.items() if name != "supervised")
     assert spent["supervised"] == pytest.approx(method, rel=0.6)  # and the labelling, which is no stage
     assert spent["supervised"] >= method
-    images = system.split().test.fetch(slice(0, 20))
+    images = system.load_split().test.fetch(slice(0, 20))
     assert load(run.path).predict(images) == model.predict(images)
     assert {"confusion.png", "most-confident.png", "wrong-pseudo-labels-2.png"} <= {
         f.name for f in (run.path / "figures").iterdir()

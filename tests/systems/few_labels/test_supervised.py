@@ -5,10 +5,9 @@ from dataclasses import replace
 from helpers.trainings import train
 
 from caudex.core.system import scaled
-from caudex.systems.few_labels import shared as few_labels
 
 
 def test_supervised_learns_digits(tmp_path):
     system = replace(scaled("supervised"), steps=150, width=12, labels_per_class=25)
     model, _ = train(system, tmp_path)
-    assert model.accuracy(few_labels.split(system).test) > 0.9
+    assert model.accuracy(system.load_split().test) > 0.9

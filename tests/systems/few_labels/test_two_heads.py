@@ -26,7 +26,7 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
     system = replace(
         scaled("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0
     )
-    net = system.network(quiet_run(tmp_path), split, steps=60)
+    net = system.fit_labels(quiet_run(tmp_path), split, steps=60)
     assert set(net.signals) == {"labels", "labels-left", "rotation"}
     assert net.signals["rotation"].weight == 0.5
     test = split.test.fetch(slice(None))
@@ -38,9 +38,9 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
 def test_also_refuses_what_it_does_not_know():
     spec = ImageSpec((1, 8, 8), ("a", "b"), {"colour": ("red", "blue")})
     with pytest.raises(CaudexError, match="Did you mean rotation"):
-        replace(scaled("supervised"), also=("rotaton",)).further(spec)
+        replace(scaled("supervised"), also=("rotaton",)).extra_signals(spec)
     with pytest.raises(CaudexError, match="known: labels:colour"):
-        replace(scaled("supervised"), also=("labels:shape",)).further(spec)
+        replace(scaled("supervised"), also=("labels:shape",)).extra_signals(spec)
     with pytest.raises(CaudexError, match="weight must be positive"):
-        replace(scaled("supervised"), also=("rotation:-1",)).further(spec)
-    assert set(replace(scaled("supervised"), also=("labels:colour:0.2",)).further(spec)) == {"labels-colour"}
+        replace(scaled("supervised"), also=("rotation:-1",)).extra_signals(spec)
+    assert set(replace(scaled("supervised"), also=("labels:colour:0.2",)).extra_signals(spec)) == {"labels-colour"}

@@ -8,7 +8,7 @@ import torch
 from caudex.cli.main import main
 from caudex.core.run import Run
 from caudex.core.system import finish, load, scaled, start
-from caudex.systems.few_labels.two_moons import Jittered, TwoMoons, probabilities, spread_labels
+from caudex.systems.few_labels.two_moons import JitteredPoints, TwoMoons, probabilities, spread_labels
 
 
 def train_system(system, folder):
@@ -56,11 +56,14 @@ def test_label_spreading_knows_nothing_far_away_and_says_so_silently():
 
 def test_jitter_follows_from_seed_and_number():
     points, probabilities = torch.randn(10, 2), torch.eye(2).repeat(5, 1)
-    source, again = Jittered(points, probabilities, 0.1, seed=7), Jittered(points, probabilities, 0.1, seed=7)
+    source, again = (
+        JitteredPoints(points, probabilities, 0.1, seed=7),
+        JitteredPoints(points, probabilities, 0.1, seed=7),
+    )
     batches = [next(source) for _ in range(3)]
     again.load_state_dict({"drawn": 2})
     assert torch.equal(next(again).points, batches[2].points) and again.state_dict() == source.state_dict()
-    still = next(Jittered(points, probabilities, 0.0, seed=7))
+    still = next(JitteredPoints(points, probabilities, 0.0, seed=7))
     rows = (still.points[:, None] == points).all(2).float().argmax(1)
     assert torch.equal(still.points, points[rows]) and torch.equal(still.labels, probabilities[rows])
 

@@ -13,8 +13,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.specs import ImageSpec
 from caudex.core.system import load, scaled
 from caudex.data import Batch
-from caudex.systems.few_labels import shared as few_labels
-from caudex.systems.shared import found, spec_of
+from caudex.systems.shared import describe_images, image_spec
 
 PRETRAINING_SYSTEMS = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
 
@@ -169,7 +168,7 @@ def test_resnet50_learns_labels_too():
     system = replace(scaled("supervised"), trunk="resnet50", width=4, dropout=0.0, survival=1.0)
     system.check()
     spec = ImageSpec((1, 16, 16), ("a", "b"))
-    assert few_labels.learner(system, spec).trunk.width == 128
+    assert system.learner(spec).trunk.width == 128
     with pytest.raises(CaudexError, match="resnet50 has neither dropout nor stochastic depth"):
         replace(system, dropout=0.4).check()
 
@@ -188,17 +187,17 @@ def test_resnet50_learns_labels_too():
         ("simclr", {"crop": 0.0}, "--crop 0 is out of range"),
         ("jigsaw", {"grid": 4}, "--grid 4 is out of range"),
         ("probe", {"shares": (0.0,)}, "--shares 0 is no share"),
-        ("labels-saved", {"counts": ()}, "--first and --counts need something"),
+        ("labels-saved", {"label_counts": ()}, "--pretraining and --label-counts need something"),
         ("dense-heads", {"also": ("rotation",)}, "dense-heads has its two heads alone"),
         ("labels-saved", {"minutes": 3.0}, "--minutes: labels-saved sets it itself"),
-        ("labels-saved", {"first": ("supervised",)}, "--first supervised does not learn without labels"),
-        ("labels-saved", {"first": ("simclr", "simclr")}, "--first simclr simclr: something stands there twice"),
-        ("labels-saved", {"counts": (5, 2, 5)}, "--counts 5 2 5: something stands there twice"),
+        ("labels-saved", {"pretraining": ("supervised",)}, "--pretraining supervised does not learn without labels"),
+        ("labels-saved", {"pretraining": ("simclr", "simclr")}, "--pretraining simclr simclr: something stands there twice"),
+        ("labels-saved", {"label_counts": (5, 2, 5)}, "--label-counts 5 2 5: something stands there twice"),
         ("jigsaw", {"orders": 1}, "--orders 1 leaves nothing to tell"),
         ("simclr", {"also": ("next-frame",)}, "it needs videos"),
-        ("labels-saved", {"beside": ("foo:1",)}, "'foo' is not among the signals"),
-        ("labels-saved", {"beside": ("next-frame",)}, "it needs videos"),
-        ("labels-saved", {"beside": ("rotation:0.5+rotation:0.5",)}, "each signal can be added once"),
+        ("labels-saved", {"auxiliary": ("foo:1",)}, "'foo' is not among the signals"),
+        ("labels-saved", {"auxiliary": ("next-frame",)}, "it needs videos"),
+        ("labels-saved", {"auxiliary": ("rotation:0.5+rotation:0.5",)}, "each signal can be added once"),
     ],
 )
 def test_settings_that_make_no_sense(name, settings, because):
@@ -231,15 +230,15 @@ def test_rotation_wants_squares(tmp_path):
 def test_spec_of_unlabelled_images_name_no_class(tmp_path):
     path = tmp_path / "grey.npz"
     np.savez(path, x=np.zeros((5, 16, 16), dtype=np.uint8))
-    spec = spec_of(data.load_images(str(path), need_labels=False))
-    assert spec.classes == [] and found(spec) == "5 unlabelled images of 16 x 16"
+    spec = image_spec(data.load_images(str(path), need_labels=False))
+    assert spec.classes == [] and describe_images(spec) == "5 unlabelled images of 16 x 16"
 
 
 def test_what_was_held_out_before_is_the_test_again(coloured_shapes, simclr_run):
-    split = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, seed=5))
+    split = replace(scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, seed=5).load_split()
     before = data.load_images(coloured_shapes, seed=0)
     assert split.test.hashes() == before.test.hashes()
-    other = few_labels.split(replace(scaled("supervised", "tiny"), data=coloured_shapes, seed=5))
+    other = replace(scaled("supervised", "tiny"), data=coloured_shapes, seed=5).load_split()
     assert other.test.hashes() != before.test.hashes()
 
 

@@ -39,10 +39,10 @@ def test_two_draws_have_no_interval(tmp_path):
 def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured_shapes, tmp_path):
     small = {
         "steps": 30,
-        "counts": (2,),
+        "label_counts": (2,),
         "draws": 2,
-        "first": ("rotation",),
-        "beside": ("rotation:0.5",),
+        "pretraining": ("rotation",),
+        "auxiliary": ("rotation:0.5",),
         "processes": 1,
     }
     system = replace(scaled("labels-saved", "tiny"), data=coloured_shapes, batch=16, width=4, **small)
@@ -63,9 +63,9 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured_shape
     shutil.rmtree(cells / "supervised, 2, 1")
     run.read_json("results")
     (run.path / "results.json").unlink()
-    replace(system, counts=(50, 2), beside=("jigsaw",)).check()
+    replace(system, label_label_label_counts=(50, 2), auxiliary=("jigsaw",)).check()
     with pytest.raises(CaudexError, match="pixels, too few"):  # before anything is trained
-        replace(system, beside=("jigsaw",), size=8).train(quiet_run(tmp_path / "tiny"))
+        replace(system, auxiliary=("jigsaw",), size=8).train(quiet_run(tmp_path / "tiny"))
     assert not (tmp_path / "tiny" / "stages").exists()
     system.train(quiet_run(run.path, system.seed))
     assert run.read_json("results") == results

@@ -31,6 +31,6 @@ def stories_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def gpt_run(stories_folder):
-    words = ("--data", stories_folder / "stories", "--vocabulary", "400", "--steps", "500", "--lr", "0.005", *QUICK)
+    words = ("--data", stories_folder / "stories", "--vocab-size", "400", "--steps", "500", "--lr", "0.005", *QUICK)
     run_cli("train", "gpt", *words, "--run", stories_folder / "gpt")
     return stories_folder / "gpt"

@@ -14,7 +14,7 @@ def bert_run(stories_folder):
     words = (
         "--data",
         stories_folder / "stories",
-        "--vocabulary",
+        "--vocab-size",
         "120",
         "--steps",
         "1400",
@@ -47,7 +47,7 @@ def test_bert_fills_in_what_it_learned_and_only_that(bert_run, gpt_run):
 
 def test_one_document_is_enough_without_pairs(stories_folder, tmp_path):
     (tmp_path / "one.txt").write_text("\n".join(story(number) for number in range(20)))
-    words = ("--data", tmp_path / "one.txt", "--vocabulary", "120", "--steps", "20", *QUICK)
+    words = ("--data", tmp_path / "one.txt", "--vocab-size", "120", "--steps", "20", *QUICK)
     output = invoke("train", "bert", *words)
     assert (output.code, "next-sentence pairs need two documents" in output.err) == (2, True)
     run = run_cli("train", "bert", *words, "--no-next-sentence", "--whole-words").run

@@ -73,7 +73,7 @@ def test_likelihoods_are_sums_of_each_tokens_own(gpt_run):
 
 
 def test_the_seed_of_a_killed_training_gives_the_same_weights(gpt_run, stories_folder, tmp_path):
-    words = ["--data", stories_folder / "stories", "--vocabulary", 400, "--steps", 500, "--lr", 0.005, *QUICK]
+    words = ["--data", stories_folder / "stories", "--vocab-size", 400, "--steps", 500, "--lr", 0.005, *QUICK]
     command = [
         sys.executable,
         "-m",
@@ -109,7 +109,7 @@ def test_the_seed_of_a_killed_training_gives_the_same_weights(gpt_run, stories_f
 )
 def test_texts_of_no_use_are_refused(content, message, tmp_path):
     (tmp_path / "a.txt").write_bytes(content)
-    assert_refused("train", "gpt", "--data", tmp_path / "a.txt", "--vocabulary", "300", *QUICK, because=message)
+    assert_refused("train", "gpt", "--data", tmp_path / "a.txt", "--vocab-size", "300", *QUICK, because=message)
 
 
 def test_settings_out_of_range_are_refused(gpt_run):
@@ -122,6 +122,6 @@ def test_settings_out_of_range_are_refused(gpt_run):
 
 def test_what_is_no_utf8_is_replaced_and_counted_or_refused(tmp_path):
     (tmp_path / "a.txt").write_bytes(story(1).encode() * 20 + b"\xff\xfe tail")
-    words = ("--data", tmp_path / "a.txt", "--vocabulary", "300", "--steps", "3", *QUICK)
+    words = ("--data", tmp_path / "a.txt", "--vocab-size", "300", "--steps", "3", *QUICK)
     assert "2 bytes that were not UTF-8 replaced" in run_cli("train", "gpt", *words).out
     assert_refused("train", "gpt", *words, "--strict", because="a.txt")

@@ -8,7 +8,7 @@ from functools import partial
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 
 from caudex import trunks
@@ -18,6 +18,7 @@ from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
+from caudex.core.trunk import Trunk
 from caudex.data import SEGMENTS, SceneBatches, Scenes
 from caudex.data.images.scenes import FAR, TEST, load_scenes
 from caudex.evaluation.claim import Claim
@@ -57,33 +58,35 @@ class DenseHeads(System):
     """decay of the averaged weights that predict"""
 
     scales: ClassVar = {"tiny": {"steps": 20, "scenes": 100, "size": 24, "width": 8}}
+    spec_type: ClassVar = ImageSpec
     measure: ClassVar = "mean intersection over union"
     statement: ClassVar = "two tasks teach one trunk more than each teaches a trunk of its own, for the same compute"
 
     def train(self, run: Run) -> Encoder:
         spec = ImageSpec((3, self.size, self.size))
         run.write_spec(spec)
-        known, test = load_scenes(self.scenes, self.size, self.seed), load_scenes(300, self.size, self.seed, first=TEST)
-        before = run.compute.flops
-        made = self.taught(run.stage("both"), known, tuple(TASKS), **self.budget(1 / 2))
-        half = (run.compute.flops - before) / 2
-        results = {"both heads": measured(made, test)}
+        scenes = load_scenes(self.scenes, self.size, self.seed)
+        test = load_scenes(300, self.size, self.seed, first=TEST)
+        flops_before = run.compute.flops
+        learner = self.fit_tasks(run.stage("both"), scenes, tuple(TASKS), **self.budget(1 / 2))
+        half = (run.compute.flops - flops_before) / 2
+        results = {"both heads": evaluate_heads(learner, test)}
         results["a trunk each"] = {}
         for task in TASKS:
-            alone = self.taught(run.stage(f"{task}-alone"), known, (task,), flops=half)
-            results["a trunk each"] |= measured(alone, test)
-        results["place alone"] = by_place(known, test)
+            specialist = self.fit_tasks(run.stage(f"{task}-alone"), scenes, (task,), flops=half)
+            results["a trunk each"] |= evaluate_heads(specialist, test)
+        results["place alone"] = evaluate_place(scenes, test)
         run.write_json("results", results)
-        model = Encoder(made, spec)
-        draw(run, model, test)
+        model = Encoder(learner, spec)
+        plot_predictions(run, model, test)
         return model
 
-    def taught(self, run: Run, known: Scenes, tasks: Sequence[str], **budget) -> Learner:
+    def fit_tasks(self, run: Run, scenes: Scenes, tasks: Sequence[str], **budget) -> Learner:
         with run.seeded("weights"):
-            made = self.learner(ImageSpec((3, self.size, self.size)), tasks)
-        made.trunk.standardise.measure(known.images[:500])
-        source = SceneBatches(known, self.batch, run.seed)
-        return fit(made, dict.fromkeys(tasks, source), **budget, run=run)
+            learner = self.learner(ImageSpec((3, self.size, self.size)), tasks)
+        learner.trunk.standardise.measure(scenes.images[:500])
+        source = SceneBatches(scenes, self.batch, run.seed)
+        return fit(learner, dict.fromkeys(tasks, source), **budget, run=run)
 
     def learner(self, spec: ImageSpec, tasks: Sequence[str] = tuple(TASKS)) -> Learner:
         trunk = trunks.ResNet(spec.shape[0], self.width, self.depth, stride=self.stride)
@@ -95,18 +98,16 @@ class DenseHeads(System):
 
     def result_rows(self, results: dict) -> list[tuple]:
         rows = [("", "pixels right", "mean intersection over union", "relative error of depth")]
-        for name, found in results.items():
-            rows.append(
-                (name, f"{found['accuracy']:.1%}", f"{found['mean_iou']:.3f}", f"{found['relative_error']:.3f}")
-            )
+        for name, row in results.items():
+            rows.append((name, f"{row['accuracy']:.1%}", f"{row['mean_iou']:.3f}", f"{row['relative_error']:.3f}"))
         return rows
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
         results = run.read_json("results")
-        figures = {name: found["mean_iou"] for name, found in results.items()}
-        errors = {f"relative error of depth, {name}": found["relative_error"] for name, found in results.items()}
-        return Claim(self.statement, figures.pop("both heads"), figures, errors)
+        ious = {name: row["mean_iou"] for name, row in results.items()}
+        errors = {f"relative error of depth, {name}": row["relative_error"] for name, row in results.items()}
+        return Claim(self.statement, ious.pop("both heads"), ious, errors)
 
     def check(self) -> None:
         if self.also:
@@ -117,45 +118,48 @@ class DenseHeads(System):
 
 
 @torch.no_grad()
-def told(trunk, signals, images: Tensor) -> dict[str, Tensor]:
-    """What the heads say of images: classes [N, H, W] and metres [N, H, W]."""
-    said, parts = {}, images.to(trunk.standardise.mean.device).split(50)
+def predict(trunk: Trunk, signals: nn.ModuleDict, images: Tensor) -> dict[str, Tensor]:
+    """The outputs of the heads that there are: classes [N, H, W] and metres [N, H, W]."""
+    predictions, parts = {}, images.to(trunk.standardise.mean.device).split(50)
     if "segmentation" in signals:
-        said["segments"] = torch.cat([signals["segmentation"].logits(trunk, part).argmax(1).cpu() for part in parts])
+        classes = [signals["segmentation"].logits(trunk, part).argmax(1).cpu() for part in parts]
+        predictions["segments"] = torch.cat(classes)
     if "depth" in signals:
-        said["depth"] = torch.cat([signals["depth"].log_depth(trunk, part).exp().cpu() for part in parts])
-    return said
+        predictions["depth"] = torch.cat([signals["depth"].log_depth(trunk, part).exp().cpu() for part in parts])
+    return predictions
 
 
-def measured(made: Learner, test: Scenes) -> dict[str, float]:
-    return figures(told(*made.averaged, test.images), test)
+def evaluate_heads(learner: Learner, test: Scenes) -> dict[str, float]:
+    return evaluate_predictions(predict(*learner.averaged, test.images), test)
 
 
-def figures(said: dict[str, Tensor], test: Scenes) -> dict[str, float]:
-    found = {}
-    if "segments" in said:
-        right = (said["segments"] == test.segments).float().mean()
-        found |= {"accuracy": right.item(), "mean_iou": mean_iou(said["segments"], test.segments, len(SEGMENTS)).item()}
-    if "depth" in said:
-        found["relative_error"] = relative_error(said["depth"], test.depth).item()
-    return found
+def evaluate_predictions(predictions: dict[str, Tensor], test: Scenes) -> dict[str, float]:
+    metrics = {}
+    if "segments" in predictions:
+        segments = predictions["segments"]
+        metrics["accuracy"] = (segments == test.segments).float().mean().item()
+        metrics["mean_iou"] = mean_iou(segments, test.segments, len(SEGMENTS)).item()
+    if "depth" in predictions:
+        metrics["relative_error"] = relative_error(predictions["depth"], test.depth).item()
+    return metrics
 
 
-def by_place(known: Scenes, test: Scenes) -> dict[str, float]:
-    """Of one who looks at no image: at each place the commonest class and the mean logarithm of the depth."""
-    counts = torch.stack([(known.segments == k).sum(0) for k in range(len(SEGMENTS))])
-    said = {"segments": counts.argmax(0).expand_as(test.segments), "depth": known.depth.log().mean(0).exp()}
-    return figures(said, test)
+def evaluate_place(scenes: Scenes, test: Scenes) -> dict[str, float]:
+    """The baseline that looks at no image: at each place the commonest class and the mean logarithm of the depth."""
+    counts = torch.stack([(scenes.segments == k).sum(0) for k in range(len(SEGMENTS))])
+    predictions = {"segments": counts.argmax(0).expand_as(test.segments), "depth": scenes.depth.log().mean(0).exp()}
+    return evaluate_predictions(predictions, test)
 
 
-def draw(run: Run, model: Encoder, test: Scenes, count: int = 7) -> None:
+def plot_predictions(run: Run, model: Encoder, test: Scenes, count: int = 7) -> None:
     images = test.images[:count]
-    said = told(model.trunk, model.signals, images)
+    predictions = predict(model.trunk, model.signals, images)
     colours = torch.tensor([[0.75, 0.8, 0.9], [0.45, 0.4, 0.35], [0.9, 0.3, 0.25], [0.2, 0.5, 0.85], [0.95, 0.75, 0.2]])
     rows = {"image": images.float() / 255}
-    for name, segments, depth in (("told", said["segments"], said["depth"]), ("true", test.segments, test.depth)):
-        rows[f"class, {name}"] = colours[segments[:count].long()].permute(0, 3, 1, 2)
-        rows[f"depth, {name}"] = (1 - depth[:count].log() / torch.tensor(FAR).log())[:, None].expand(-1, 3, -1, -1)
-    plot_image_grid(
-        run, "signal-outputs", {name: rows[name] for name in sorted(rows, key=lambda name: (name != "image", name))}
-    )
+    classes = {"predicted": predictions["segments"], "true": test.segments[:count]}
+    depths = {"predicted": predictions["depth"], "true": test.depth[:count]}
+    for name, segments in classes.items():
+        rows[f"class, {name}"] = colours[segments.long()].permute(0, 3, 1, 2)
+    for name, depth in depths.items():
+        rows[f"depth, {name}"] = (1 - depth.log() / torch.tensor(FAR).log())[:, None].expand(-1, 3, -1, -1)
+    plot_image_grid(run, "signal-outputs", rows)

@@ -13,7 +13,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
-from caudex.core.system import System, check_range
+from caudex.core.system import check_range
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.evaluation.baselines.sklearn import label_spreading_accuracy, self_training_accuracy
 from caudex.evaluation.claim import Claim
@@ -21,13 +21,12 @@ from caudex.evaluation.classification import accuracy_gain, evaluate_accuracy, e
 from caudex.evaluation.plots.captioned_images import plot_captioned_images
 from caudex.models.classifier import Classifier
 from caudex.signals.labels import one_hot
-from caudex.systems.few_labels import shared as few_labels
-from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import record_spec, spec_of
+from caudex.systems.few_labels.shared import FewLabels, require_test_images
+from caudex.systems.shared import image_spec
 
 
 @dataclass
-class NoisyStudent(FewLabels, System):
+class NoisyStudent(FewLabels):
     """Few labelled and many unlabelled images: teachers label, noised students learn (Xie et al. 2020).
 
     Trains a teacher on the labelled images, then `rounds` students on labelled and pseudo-labelled ones together,
@@ -70,177 +69,181 @@ class NoisyStudent(FewLabels, System):
     }  # fmt: skip
     statement: ClassVar = "unlabelled images, labelled by a teacher, make a noised student better than labels alone"
 
-    def train(self, run: Run) -> Classifier:
-        split = self.split()
-        spec = record_spec(run, split)
+    def train_and_test(self, run: Run, split: Split) -> tuple[Classifier, dict]:
         if len(split.unlabelled) == 0:
             raise CaudexError(f"{self.data} has no unlabelled images; add some, or use `caudex train supervised`.")
-        results = {"off_topic": off_topic_share(split.labelled, split.unlabelled), "classes": len(spec.classes)}
-        before = run.compute.flops
-        teacher, net, rounds = self.teachers(run, split)
+        results = {
+            "off_topic": off_topic_share(split.labelled, split.unlabelled),
+            "classes": len(split.labelled.classes),
+        }
+        flops_before = run.compute.flops
+        teacher, student, rounds = self.train_students(run, split)
         results["teacher"] = evaluate_accuracy(teacher, split.test)
         run.table("rounds", rounds)
-        spent = run.compute.flops - before
-        results["noisy-student"] = evaluate_classifier(run, net, split, "noisy-student")
-        results["parameters"] = sum(p.numel() for p in net.trunk.parameters())
+        flops = run.compute.flops - flops_before
+        results["noisy-student"] = evaluate_classifier(run, student, split, "noisy-student")
+        results["parameters"] = sum(p.numel() for p in student.trunk.parameters())
         if self.baseline:
             stage = run.stage("supervised")
-            equal = self.network(stage, split, self.rounds, self.labelled(run, split, self.batch), flops=spent)
-            results["supervised, same compute"] = evaluate_classifier(stage, equal, split, "supervised")
-            results["gain"] = accuracy_gain(net, equal, split.test)
-        run.write_json("results", results)
-        return net
+            labelled = self.labelled_batches(run, split, self.batch)
+            supervised = self.fit_network(stage, split, self.rounds, labelled, flops=flops)
+            results["supervised, same compute"] = evaluate_classifier(stage, supervised, split, "supervised")
+            results["gain"] = accuracy_gain(student, supervised, split.test)
+        return student, results
 
-    def classifier(self, run: Run, split: Split) -> Classifier:
-        return self.teachers(run, split)[1]
+    def train_classifier(self, run: Run, split: Split) -> Classifier:
+        return self.train_students(run, split)[1]
 
-    def teachers(self, run: Run, split: Split) -> tuple[Classifier, Classifier, list[dict]]:
-        """The first teacher, the last student, and what there is to say of each round."""
-        teacher = net = self.network(run.stage("teacher"), split, 0, self.labelled(run, split, self.batch))
-        noise, rounds = few_labels.noise(self, spec_of(split)), []
+    def train_students(self, run: Run, split: Split) -> tuple[Classifier, Classifier, list[dict]]:
+        """The first teacher, the last student, and a row of figures for each round."""
+        teacher = student = self.fit_network(
+            run.stage("teacher"), split, 0, self.labelled_batches(run, split, self.batch)
+        )
+        augmentation, rounds = self.augmentation(image_spec(split)), []
         for number in range(1, self.rounds + 1):
-            rows, told, right = self.pseudo_labels(run, number, net, split)
-            rounds.append({"round": number, "learned": len(rows), "distinct": len(rows.unique()), "right": right})
-            few = self.labelled_of_a_batch(len(split.labelled), len(rows))
+            rows, probabilities, accuracy = self.pseudo_labels(run, number, student, split)
+            figures = {"pseudo_labels": len(rows), "images": len(rows.unique()), "pseudo_label_accuracy": accuracy}
+            labelled_size = self.labelled_batch_size(len(split.labelled), len(rows))
+            pseudo_labelled = split.unlabelled.take(rows)
             source = Join(
-                self.labelled(run, split, few),
-                Batches(split.unlabelled.take(rows), self.batch - few, run.seed, noise, told),
+                self.labelled_batches(run, split, labelled_size),
+                Batches(pseudo_labelled, self.batch - labelled_size, run.seed, augmentation, probabilities),
             )
-            net = self.network(run.stage(f"student-{number}"), split, number, source)
-            rounds[-1]["student"] = net.accuracy(split.test)
-        return teacher, net, rounds
+            student = self.fit_network(run.stage(f"student-{number}"), split, number, source)
+            rounds.append({"round": number, **figures, "student_accuracy": student.accuracy(split.test)})
+        return teacher, student, rounds
 
-    def labelled(self, run: Run, split: Split, size: int) -> Batches:
-        spec = spec_of(split)
-        told = one_hot(split.labelled.labels, len(spec.classes))
-        return Batches(split.labelled, size, run.seed, few_labels.noise(self, spec), told)
+    def labelled_batches(self, run: Run, split: Split, size: int) -> Batches:
+        spec = image_spec(split)
+        labels = one_hot(split.labelled.labels, len(spec.classes))
+        return Batches(split.labelled, size, run.seed, self.augmentation(spec), labels)
 
-    def split(self) -> Split:
-        whole = few_labels.split(self)
-        return whole if self.off_topic is None else with_off_topic(whole, self.off_topic, self.seed)
+    def load_split(self) -> Split:
+        split = super().load_split()
+        return split if self.off_topic is None else with_off_topic(split, self.off_topic, self.seed)
 
-    def network(self, run: Run, split: Split, number: int, source: Batches | Join, **budget) -> Classifier:
-        """Train the teacher (number 0) or a student."""
+    def fit_network(self, run: Run, split: Split, number: int, labelled: Batches | Join, **budget) -> Classifier:
+        """Fit the teacher (number 0) or a student. All learn under the same noise."""
         with run.seeded("weights"):
-            made = self.learner(spec_of(split), number)
+            learner = self.numbered_learner(image_spec(split), number)
         share = 1 / (1 + self.rounds) / (1 + self.baseline)
-        return few_labels.teach(run, self, split, made, source, budget or self.budget(share))
+        return self.fit_learner(run, split, learner, labelled, **(budget or self.budget(share)))
 
-    def learner(self, spec: ImageSpec, number: int) -> Learner:
-        """All learn under the same noise; students grow evenly."""
-        width = round(self.width * (1 + (self.growth - 1) * number / self.rounds))
-        return few_labels.learner(self, spec, width)
+    def numbered_learner(self, spec: ImageSpec, number: int) -> Learner:
+        """The teacher (number 0) or a student; their widths grow evenly."""
+        return self.learner(spec, round(self.width * (1 + (self.growth - 1) * number / self.rounds)))
 
     def model(self, spec: ImageSpec) -> Classifier:
-        return Classifier(self.learner(spec, self.rounds), spec)
+        return Classifier(self.numbered_learner(spec, self.rounds), spec)
 
-    def labelled_of_a_batch(self, labelled: int, pseudo: int) -> int:
-        """Every image is seen as often, but the labelled at least once for `ratio` others."""
-        share = max(labelled / (labelled + pseudo), 1 / (1 + self.ratio))
+    def labelled_batch_size(self, labelled: int, pseudo_labelled: int) -> int:
+        """Every image is learned from as often, but the labelled at least once for `ratio` others."""
+        share = max(labelled / (labelled + pseudo_labelled), 1 / (1 + self.ratio))
         return min(self.batch - 1, max(1, round(self.batch * share)))
 
     def pseudo_labels(self, run: Run, number: int, teacher: Classifier, split: Split) -> tuple[Tensor, Tensor, float]:
-        """Rows of the unlabelled set [M], what the teacher says of them [M, K], and how many are right, where known.
+        """Rows of the unlabelled set [M], the teacher's labels for them [M, K], and the accuracy of these, where known.
 
         The teacher sees clean images in eval mode; its class shares are first brought to those of the labels.
         """
         with run.counting(teacher):
-            told = teacher.probabilities(split.unlabelled)  # [N, K]
-        classes = told.shape[1]
-        wanted = one_hot(split.labelled.labels, classes).mean(0)  # [K]
+            probabilities = teacher.probabilities(split.unlabelled)  # [N, K]
+        classes = probabilities.shape[1]
+        class_shares = one_hot(split.labelled.labels, classes).mean(0)  # [K]
         if self.balance:
-            told = aligned(told, wanted)
-        confidence, number_told = told.max(1)
+            probabilities = align_distribution(probabilities, class_shares)
+        confidence, predictions = probabilities.max(1)
         share = self.first_share + (self.last_share - self.first_share) * (number - 1) / max(1, self.rounds - 1)
-        chosen = surest(
-            confidence, number_told, wanted * share * len(told) if self.balance else None, share, self.threshold
-        )
-        if len(chosen) == 0:
+        class_counts = class_shares * share * len(probabilities) if self.balance else None
+        rows = select_confident(confidence, predictions, class_counts, share, self.threshold)
+        if len(rows) == 0:
             raise CaudexError(
                 f"the teacher is less than {self.threshold:.0%} sure of every unlabelled image; lower --threshold."
             )
-        right = float("nan")
-        if (hidden := split.unlabelled.hidden) is not None and (hidden[chosen] >= 0).any():
-            known = chosen[hidden[chosen] >= 0]
-            right = (hidden[known] == number_told[known]).float().mean().item()
-            wrong = known[hidden[known] != number_told[known]].unique()
+        accuracy = float("nan")
+        if (truth := split.unlabelled.hidden) is not None and (truth[rows] >= 0).any():
+            known = rows[truth[rows] >= 0]
+            accuracy = (truth[known] == predictions[known]).float().mean().item()
+            wrong = known[truth[known] != predictions[known]].unique()
             wrong = wrong[confidence[wrong].argsort(descending=True)][:16]
-            titles = [f"{split.labelled.classes[number_told[i]]} {confidence[i]:.0%}" for i in wrong]
-            plot_captioned_images(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, titles)
-        return chosen, (told if self.soft else F.one_hot(number_told, classes).float())[chosen], right
+            captions = [f"{split.labelled.classes[predictions[i]]} {confidence[i]:.0%}" for i in wrong]
+            plot_captioned_images(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, captions)
+        labels = probabilities if self.soft else F.one_hot(predictions, classes).float()
+        return rows, labels[rows], accuracy
 
     def warn(self, results: dict) -> list[str]:
-        said = []
+        warnings = []
         if "accuracy" not in results["noisy-student"]:
-            said.append(
+            warnings.append(
                 "nothing was held out to test on (each class needs five labels, or a folder test/CLASS/), so no gain is measured."
             )
         elif self.baseline:
-            alone, chance = results["supervised, same compute"], 1 / results["classes"]
-            if alone["low"] < chance + 0.1 * (1 - chance):
-                said.append(
+            supervised, chance = results["supervised, same compute"], 1 / results["classes"]
+            if supervised["low"] < chance + 0.1 * (1 - chance):
+                warnings.append(
                     f"even labels alone are close to guessing ({chance:.0%}), so a teacher has little to tell; label more "
                     "images, or try a larger --size."
                 )
             if results["gain"].get("low", 0) <= 0:
-                said.append(
+                warnings.append(
                     "no gain is shown: its interval reaches to zero or below. `caudex claim` measures several draws."
                 )
         if results["off_topic"] > 0.2:
-            said.append(
+            warnings.append(
                 f"about {results['off_topic']:.0%} of the unlabelled images look unlike every labelled one; images of other "
                 "things are forced into your classes. Remove them, or try --threshold 0.9 --no-balance."
             )
-        return said
+        return warnings
 
     def claim(self, run: Run) -> Claim:
-        split = self.split()
-        few_labels.testable(split)
+        split = self.load_split()
+        require_test_images(split)
         replace(self, baseline=True).train(run)
-        found = run.read_json("results")
-        against = {"supervised": found["supervised, same compute"]["accuracy"]}
+        results = run.read_json("results")
+        student, supervised = results["noisy-student"], results["supervised, same compute"]
+        baselines = {"supervised": supervised["accuracy"]}
         if self.ablation:
-            quiet = replace(self, magnitude=0.0, dropout=0.0, survival=1.0, mirror=False, baseline=False)
-            against["students without noise"] = quiet.train(run.stage("without-noise")).accuracy(split.test)
+            without_noise = replace(self, magnitude=0.0, dropout=0.0, survival=1.0, mirror=False, baseline=False)
+            baselines["students without noise"] = without_noise.train(run.stage("without-noise")).accuracy(split.test)
         if len(split.labelled) + len(split.unlabelled) <= 5000:
-            against |= {
-                "scikit-learn self-training": self_training_accuracy(split),
-                "scikit-learn label spreading": label_spreading_accuracy(split),
-            }
-        further = {
-            "teacher": found["teacher"]["accuracy"],
-            "corrupted": found["noisy-student"]["corrupted"],
-            "corrupted, supervised": found["supervised, same compute"]["corrupted"],
-            "corrupted gain": found["noisy-student"]["corrupted"] - found["supervised, same compute"]["corrupted"],
-            "parameters": found["parameters"],
+            baselines["scikit-learn self-training"] = self_training_accuracy(split)
+            baselines["scikit-learn label spreading"] = label_spreading_accuracy(split)
+        secondary = {
+            "teacher": results["teacher"]["accuracy"],
+            "corrupted": student["corrupted"],
+            "corrupted, supervised": supervised["corrupted"],
+            "corrupted gain": student["corrupted"] - supervised["corrupted"],
+            "parameters": results["parameters"],
         }
-        return Claim(self.statement, found["noisy-student"]["accuracy"], against, further)
+        return Claim(self.statement, student["accuracy"], baselines, secondary)
 
     def check(self) -> None:
         super().check()
-        few_labels.check(self)
         check_range(self, rounds=(1, 100), ratio=(0.1, 1000), first_share=(0.001, 1), last_share=(0.001, 1))
         check_range(self, threshold=(0, 0.999), growth=(1, 16), off_topic=(0, 1))
 
 
-def aligned(told: Tensor, wanted: Tensor, passes: int = 10) -> Tensor:
-    """Probabilities [N, K] rescaled so that their mean is nearly `wanted` [K] (after Berthelot et al. 2020, section 3.1)."""
-    for _ in range(passes):
-        told = told * (wanted / told.mean(0).clamp_min(1e-8))
-        told = told / told.sum(1, keepdim=True)
-    return told
+def align_distribution(probabilities: Tensor, class_shares: Tensor, iterations: int = 10) -> Tensor:
+    """Probabilities [N, K] rescaled so that their mean is nearly `class_shares` [K] (after Berthelot et al. 2020,
+    section 3.1)."""
+    for _ in range(iterations):
+        probabilities = probabilities * (class_shares / probabilities.mean(0).clamp_min(1e-8))
+        probabilities = probabilities / probabilities.sum(1, keepdim=True)
+    return probabilities
 
 
-def surest(confidence: Tensor, told: Tensor, wanted: Tensor | None, share: float, threshold: float) -> Tensor:
-    """Rows above `threshold`, the surest first: `wanted[k]` of each class, repeated where there are too few;
-    or, without `wanted`, that share of all (Xie et al. 2020, section 3.1, and the released filter)."""
+def select_confident(
+    confidence: Tensor, predictions: Tensor, class_counts: Tensor | None, share: float, threshold: float
+) -> Tensor:
+    """Rows above `threshold`, the most confident first: `class_counts[k]` of each class, repeated where there are too few;
+    or, without `class_counts`, that share of all (Xie et al. 2020, section 3.1, and the released filter)."""
     order = confidence.argsort(descending=True, stable=True)
     order = order[confidence[order] >= threshold]
-    if wanted is None:
+    if class_counts is None:
         return order[: max(1, round(share * len(confidence)))]
     rows = []
-    for k, count in enumerate(wanted.round().long().clamp_min(1).tolist()):
-        mine = order[told[order] == k][:count]
-        if len(mine):
-            rows.append(mine.repeat(-(-count // len(mine)))[:count])
+    for k, count in enumerate(class_counts.round().long().clamp_min(1).tolist()):
+        class_rows = order[predictions[order] == k][:count]
+        if len(class_rows):
+            rows.append(class_rows.repeat(-(-count // len(class_rows)))[:count])
     return torch.cat(rows) if rows else order[:0]

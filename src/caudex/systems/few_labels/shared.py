@@ -21,16 +21,16 @@ from caudex.data import Batches, Join, Split
 from caudex.models.classifier import Classifier
 from caudex.models.encoder import recalibrate
 from caudex.signals import Labels
-from caudex.systems.shared import ImageSystem, check_network, found, mirrored, network, spec_of
+from caudex.systems.shared import ImageSystem, describe_images, image_spec, standardise_inputs
 
 
 @dataclass
 class FewLabels(ImageSystem):
-    """The settings of systems that learn from few labels."""
+    """A system that learns a classifier from few labelled images. Each brings `train_and_test`."""
 
     labels_per_class: int | None = None
     """labels to keep of each class, the others are hidden; 0 keeps all; default: 10 of a packaged set, all of your own"""
-    draw: int | None = None
+    label_seed: int | None = None
     """seed of the draw of these labels, if it is to be another than --seed"""
     magnitude: float = 0.4
     """strength of RandAugment, 0 to 1, two operations an image"""
@@ -41,107 +41,121 @@ class FewLabels(ImageSystem):
     start: str | None = None
     """begin with the trunk of this run, such as one of simclr, instead of a random one"""
 
+    def train_and_test(self, run: Run, split: Split) -> tuple[Classifier, dict]:
+        """The trained classifier, and what results.json holds: its figures and those of its baselines."""
+        raise NotImplementedError
 
-def split(settings: FewLabels) -> Split:
-    """The images that the settings name; of a packaged set ten labels a class are kept unless they say otherwise.
+    def train(self, run: Run) -> Classifier:
+        split = self.load_split()
+        self.record_spec(run, split)
+        classifier, results = self.train_and_test(run, split)
+        run.write_json("results", results)
+        return classifier
 
-    What the run to begin with held out is the test here too, else it would have learned from the test.
-    """
-    per_class, seed, start = settings.labels_per_class, settings.seed, settings.start
-    if per_class is None and settings.data in data.PACKAGED:
-        per_class = 10
-    while start:
-        begun = open_run(start)[0]
-        seed, start = begun.seed, getattr(begun, "start", None)
-    draw = settings.seed if settings.draw is None else settings.draw
-    named = {"labels": settings.labels, "size": settings.size, "seed": seed, "draw": draw}
-    return data.load_images(settings.data, labels_per_class=per_class or None, **named)
+    def model(self, spec: ImageSpec) -> Classifier:
+        return Classifier(self.learner(spec), spec)
+
+    def load_split(self) -> Split:
+        """Of a packaged set ten labels a class are kept by default. The test images are those that the run of `--start`
+        held out, or its trunk would have learned from them."""
+        per_class, seed, start = self.labels_per_class, self.seed, self.start
+        if per_class is None and self.data in data.PACKAGED:
+            per_class = 10
+        while start:
+            earlier = open_run(start)[0]
+            seed, start = earlier.seed, getattr(earlier, "start", None)
+        label_seed = self.seed if self.label_seed is None else self.label_seed
+        return data.load_images(
+            self.data,
+            labels_per_class=per_class or None,
+            labels=self.labels,
+            size=self.size,
+            seed=seed,
+            draw=label_seed,
+        )
+
+    def augmentation(self, spec: ImageSpec) -> views.Compose:
+        """RandAugment, and mirroring."""
+        augment = views.RandAugment(2, self.magnitude)
+        return views.Compose([views.Flip()] * self.should_mirror(spec) + [augment] * (self.magnitude > 0))
+
+    def learner(self, spec: ImageSpec, width: int | None = None) -> Learner:
+        """A trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
+        trunk = self.build_trunk(spec, width, self.dropout, self.survival)
+        signals = self.with_extra_signals({"labels": Labels(len(spec.classes))}, spec)
+        optimizer = partial(AdamW, lr=self.lr, weight_decay=self.decay, fused=True)
+        return Learner(trunk, signals, optimizer, cosine_schedule, average=self.average)
+
+    def fit_labels(self, run: Run, split: Split, **budget) -> Classifier:
+        """A new network learns from the labelled images and the signals of `--also`."""
+        spec = image_spec(split)
+        with run.seeded("weights"):
+            learner = self.learner(spec)
+        labelled = Batches(split.labelled, self.batch, run.seed, self.augmentation(spec))
+        return self.fit_learner(run, split, learner, labelled, **budget)
+
+    def fit_learner(self, run: Run, split: Split, learner: Learner, labelled: Batches | Join, **budget) -> Classifier:
+        """Fit the learner: its labels from `labelled`, the signals of `--also` from the images that they need."""
+        spec = image_spec(split)
+        skipped = f", {len(split.skipped):,} unreadable ones left out" if split.skipped else ""
+        print_once(run, f"{describe_images(spec)}{skipped}")
+        unlabelled = split.unlabelled if len(split.unlabelled) else split.labelled
+        if self.start:
+            self.load_start(learner.trunk)
+        else:
+            standardise_inputs(learner.trunk, unlabelled)
+        one_view, two_views = self.augmentation(spec), views.contrastive(mirror=self.should_mirror(spec))
+        extra_sources = self.match_sources(
+            {name: signal for name, signal in learner.signals.items() if name != "labels"},
+            labelled=Batches(split.labelled, self.batch, run.seed, one_view),
+            unlabelled=Batches(unlabelled, self.batch, run.seed, one_view),
+            pairs=Batches(unlabelled, self.batch, run.seed, two_views, pairs=True),
+        )
+        test = split.test.some(1000)
+
+        def classifier(learner: Learner) -> Classifier:
+            if extra_sources:  # turned and holed images went through the trunk too
+                recalibrate(learner.averaged[0], unlabelled)
+            return Classifier(learner, spec)
+
+        evaluate = (lambda learner: {"accuracy": classifier(learner).accuracy(test)}) if len(test) else None
+        return classifier(fit(learner, {"labels": labelled} | extra_sources, **budget, run=run, evaluate=evaluate))
+
+    def load_start(self, trunk: Trunk) -> None:
+        """Load the trunk's weights from the run of `--start`. Raises CaudexError where its trunk is another."""
+        system = open_run(self.start)[0]
+        weights = load(self.start).trunk.state_dict()
+        if "standardise.mean" not in weights:
+            raise CaudexError(
+                f"--start {self.start} holds no trunk for images; begin with a run that learned from some."
+            )
+        start_channels, channels = len(weights["standardise.mean"]), len(trunk.standardise.mean)
+        if start_channels != channels:
+            colours = {1: "grey", 3: "colour"}
+            raise CaudexError(
+                f"--start {self.start} learned from {colours[start_channels]} images, these are {colours[channels]}; "
+                "begin with a run on such."
+            )
+        names = [name for name in ("trunk", "width", "depth", "stride") if hasattr(system, name)]
+        if different := [name for name in names if getattr(system, name) != getattr(self, name)]:
+            flags = " ".join(f"--{name} {getattr(system, name)}" for name in different)
+            raise CaudexError(f"--start {self.start} has another network; add {flags}.")
+        load_weights(trunk, weights)
+
+    def check(self) -> None:
+        super().check()
+        endless = float("inf")
+        check_range(self, labels_per_class=(0, endless), label_seed=(0, endless), magnitude=(0, 1))
+        check_range(self, dropout=(0, 0.9), survival=(0.1, 1))
+        if self.trunk == "resnet50" and (self.dropout, self.survival) != (0, 1):
+            raise CaudexError(
+                "--trunk resnet50 has neither dropout nor stochastic depth; add --dropout 0 --survival 1."
+            )
 
 
-def testable(split: Split) -> None:
+def require_test_images(split: Split) -> None:
     """Raises CaudexError where nothing was held out, so that no claim can be measured."""
     if len(split.test) == 0:
         raise CaudexError(
             "there are no images to test on; label at least five of each class, or add a folder test/CLASS/."
         )
-
-
-def noise(settings: FewLabels, spec: ImageSpec) -> views.Compose:
-    """RandAugment, and mirroring."""
-    augment = views.RandAugment(2, settings.magnitude)
-    return views.Compose([views.Flip()] * mirrored(settings, spec) + [augment] * (settings.magnitude > 0))
-
-
-def learner(settings: FewLabels, spec: ImageSpec, width: int | None = None) -> Learner:
-    """A residual trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
-    trunk = network(settings, spec, width, settings.dropout, settings.survival)
-    signals = settings.joined({"labels": Labels(len(spec.classes))}, spec)
-    optimizer = partial(AdamW, lr=settings.lr, weight_decay=settings.decay, fused=True)
-    return Learner(trunk, signals, optimizer, cosine_schedule, average=settings.average)
-
-
-def from_labels(run: Run, settings: FewLabels, split: Split, budget: dict) -> Classifier:
-    """A new network, taught by the labelled images and the signals of `--also`."""
-    spec = spec_of(split)
-    with run.seeded("weights"):
-        made = learner(settings, spec)
-    source = Batches(split.labelled, settings.batch, run.seed, noise(settings, spec))
-    return teach(run, settings, split, made, source, budget)
-
-
-def teach(
-    run: Run, settings: FewLabels, split: Split, made: Learner, labelled: Batches | Join, budget: dict
-) -> Classifier:
-    """Fit the learner: labels from `labelled`, the further signals from labelled or unlabelled images as they need."""
-    spec = spec_of(split)
-    out = f", {len(split.skipped):,} unreadable ones left out" if split.skipped else ""
-    print_once(run, f"{found(spec)}{out}")
-    every = split.unlabelled if len(split.unlabelled) else split.labelled
-    if settings.start:
-        begin(made.trunk, settings)
-    else:
-        made.trunk.standardise.measure(every.some(2000).fetch(slice(None)))
-    seen, two = noise(settings, spec), views.contrastive(mirror=mirrored(settings, spec))
-    further = settings.feed(
-        {name: signal for name, signal in made.signals.items() if name != "labels"},
-        labelled=Batches(split.labelled, settings.batch, run.seed, seen),
-        unlabelled=Batches(every, settings.batch, run.seed, seen),
-        pairs=Batches(every, settings.batch, run.seed, two, pairs=True),
-    )
-    curve = split.test.some(1000)
-
-    def classifier(learner: Learner) -> Classifier:
-        if further:  # turned and holed images went through the trunk too
-            recalibrate(learner.averaged[0], every)
-        return Classifier(learner, spec)
-
-    evaluate = (lambda learner: {"accuracy": classifier(learner).accuracy(curve)}) if len(curve) else None
-    return classifier(fit(made, {"labels": labelled} | further, **budget, run=run, evaluate=evaluate))
-
-
-def begin(trunk: Trunk, settings: FewLabels) -> None:
-    """Take over the weights of the trunk of another run. Raises CaudexError where that is of another size."""
-    start, there = settings.start, open_run(settings.start)[0]
-    weights = load(start).trunk.state_dict()
-    if "standardise.mean" not in weights:
-        raise CaudexError(f"--start {start} holds no trunk for images; begin with a run that learned from some.")
-    if (its := len(weights["standardise.mean"])) != (own := len(trunk.standardise.mean)):
-        kinds = {1: "grey", 3: "colour"}
-        raise CaudexError(
-            f"--start {start} learned from {kinds[its]} images, these are {kinds[own]}; begin with a run on such."
-        )
-    names = [name for name in ("trunk", "width", "depth", "stride") if hasattr(there, name)]
-    if other := [name for name in names if getattr(there, name) != getattr(settings, name)]:
-        flags = " ".join(f"--{name} {getattr(there, name)}" for name in other)
-        raise CaudexError(f"--start {start} has another network; add {flags}.")
-    load_weights(trunk, weights)
-
-
-def check(settings: FewLabels) -> None:
-    """Raises CaudexError for a setting out of range."""
-    check_network(settings)
-    endless = float("inf")
-    check_range(settings, labels_per_class=(0, endless), draw=(0, endless), magnitude=(0, 1))
-    check_range(settings, dropout=(0, 0.9), survival=(0.1, 1))
-    if settings.trunk == "resnet50" and (settings.dropout, settings.survival) != (0, 1):
-        raise CaudexError("--trunk resnet50 has neither dropout nor stochastic depth; add --dropout 0 --survival 1.")

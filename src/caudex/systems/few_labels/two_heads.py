@@ -6,19 +6,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from caudex.core.run import Run
-from caudex.core.specs import ImageSpec
-from caudex.core.system import System
 from caudex.data import Split
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import accuracy_gain, evaluate_classifier
 from caudex.models.classifier import Classifier
-from caudex.systems.few_labels import shared as few_labels
-from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.shared import record_spec
+from caudex.systems.few_labels.shared import FewLabels, require_test_images
 
 
 @dataclass
-class TwoHeads(FewLabels, System):
+class TwoHeads(FewLabels):
     """Labels and a free signal on one trunk at once (after Zhai et al. 2019); any signals by --also.
 
     Trains the trunk with all its heads, then with labels alone for the same compute, so that the gain is seen.
@@ -44,34 +40,20 @@ class TwoHeads(FewLabels, System):
     }
     statement: ClassVar = "a free signal beside the labels makes more of few labels than the labels alone"
 
-    def train(self, run: Run) -> Classifier:
-        split = few_labels.split(self)
-        record_spec(run, split)
-        before = run.compute.flops
-        net = self.network(run.stage("two-heads"), split, **self.budget(1 / 2))
-        spent, alone = run.compute.flops - before, replace(self, also=())
-        results = {"two-heads": evaluate_classifier(run, net, split, "two-heads")}
-        equal = alone.network(run.stage("labels-alone"), split, flops=spent)
-        results["labels alone, same compute"] = evaluate_classifier(
-            run.stage("labels-alone"), equal, split, "labels-alone"
-        )
-        run.write_json("results", results | {"gain": accuracy_gain(net, equal, split.test)})
-        return net
-
-    def network(self, run: Run, split: Split, **budget) -> Classifier:
-        return few_labels.from_labels(run, self, split, budget)
-
-    def model(self, spec: ImageSpec) -> Classifier:
-        return Classifier(few_labels.learner(self, spec), spec)
+    def train_and_test(self, run: Run, split: Split) -> tuple[Classifier, dict]:
+        flops_before = run.compute.flops
+        both = self.fit_labels(run.stage("two-heads"), split, **self.budget(1 / 2))
+        flops = run.compute.flops - flops_before
+        results = {"two-heads": evaluate_classifier(run, both, split, "two-heads")}
+        stage = run.stage("labels-alone")
+        labels_alone = replace(self, also=()).fit_labels(stage, split, flops=flops)
+        results["labels alone, same compute"] = evaluate_classifier(stage, labels_alone, split, "labels-alone")
+        return both, results | {"gain": accuracy_gain(both, labels_alone, split.test)}
 
     def claim(self, run: Run) -> Claim:
-        few_labels.testable(few_labels.split(self))
+        require_test_images(self.load_split())
         self.train(run)
-        found = run.read_json("results")
-        joint, alone = found["two-heads"], found["labels alone, same compute"]
-        further = {"corrupted": joint["corrupted"], "corrupted, labels alone": alone["corrupted"]}
-        return Claim(self.statement, joint["accuracy"], {"labels alone": alone["accuracy"]}, further)
-
-    def check(self) -> None:
-        super().check()
-        few_labels.check(self)
+        results = run.read_json("results")
+        both, alone = results["two-heads"], results["labels alone, same compute"]
+        secondary = {"corrupted": both["corrupted"], "corrupted, labels alone": alone["corrupted"]}
+        return Claim(self.statement, both["accuracy"], {"labels alone": alone["accuracy"]}, secondary)

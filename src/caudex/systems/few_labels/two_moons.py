@@ -53,86 +53,92 @@ class TwoMoons(System):
     points: int = 500
     """all points, labelled and not"""
     spread: float = 0.08
-    """deviation of the points around their moon"""
+    """standard deviation of the points around their moon"""
     rounds: int = 10
     """students; each is told one share more of the points"""
     jitter: float = 0.15
-    """deviation of the noise on the points that a network sees; the gap is about 0.5 wide"""
-    length: float = 0.3
+    """standard deviation of the noise on the points that a network sees; the gap is about 0.5 wide"""
+    length_scale: float = 0.3
     """how far around a point the network's waves carry what it learns there, at first"""
     lr: float = 2e-2
     """learning rate"""
 
-    spec_type: ClassVar = NoSpec
     scales: ClassVar = {"tiny": {"rounds": 2, "steps": 30}}
+    measure: ClassVar = "test accuracy"
     statement: ClassVar = "labels spread along the moons: the students' boundary follows the gap between them"
 
     def train(self, run: Run) -> Learner:
-        points, labels, test, truth = self.moons()
+        points, labels, test_points, test_labels = self.moons()
         run.write_spec(NoSpec())
-        known, labelled = one_hot(labels, 2), labels >= 0
-        student = supervised = self.network(run.stage("supervised"), points[labelled], known[labelled])
+        targets, labelled = one_hot(labels, 2), labels >= 0
+        student = supervised = self.fit_network(run.stage("supervised"), points[labelled], targets[labelled])
         for number in range(1, self.rounds + 1):
             with run.counting(student):
-                told = torch.where(labelled[:, None], known, probabilities(student, points))  # [N, 2]
-            share = round(len(points) / 2 * number / self.rounds)
-            surest = torch.cat([told.topk(share, dim=0).indices.flatten(), labelled.nonzero().flatten()]).unique()
-            student = self.network(run.stage(f"student-{number}"), points[surest], told[surest])
-        tell = {
+                pseudo_labels = torch.where(labelled[:, None], targets, probabilities(student, points))  # [N, 2]
+            count = round(len(points) / 2 * number / self.rounds)
+            confident = pseudo_labels.topk(count, dim=0).indices.flatten()
+            rows = torch.cat([confident, labelled.nonzero().flatten()]).unique()
+            student = self.fit_network(run.stage(f"student-{number}"), points[rows], pseudo_labels[rows])
+        classifiers = {
             "supervised": lambda x: probabilities(supervised, x)[:, 1],
             "label spreading": spread_labels(points, labels),
             "noisy student": lambda x: probabilities(student, x)[:, 1],
         }
-        right = {name: ((f(test) > 0.5) == truth).double().mean().item() for name, f in tell.items()}
-        run.write_json("results", right)
-        plot_decision_boundaries(run, tell, right, points, labels)
+        accuracies = {
+            name: ((classify(test_points) > 0.5) == test_labels).double().mean().item()
+            for name, classify in classifiers.items()
+        }
+        run.write_json("results", accuracies)
+        plot_decision_boundaries(run, classifiers, accuracies, points, labels)
         return student
 
     def moons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Points [N, 2] and labels [N], -1 for unknown; points [N, 2] and their moons [N] for the test."""
+        """Points [N, 2] and labels [N], -1 for unknown; test points [N, 2] and their labels [N]."""
         seeds = [derive_seed(self.seed, part) % 2**32 for part in ("train", "test")]
-        drawn = [make_moons(self.points, noise=self.spread, random_state=seed) for seed in seeds]
-        (points, moons), (test, truth) = [(torch.tensor(x, dtype=torch.float32), torch.tensor(y)) for x, y in drawn]
+        sets = [make_moons(self.points, noise=self.spread, random_state=seed) for seed in seeds]
+        (points, moons), test = [(torch.tensor(x, dtype=torch.float32), torch.tensor(y)) for x, y in sets]
         generator = np.random.default_rng([self.seed, 2])
         labels = torch.full_like(moons, -1)
         for k in (0, 1):
             labels[generator.choice(np.flatnonzero(moons == k), self.labels_per_moon, replace=False)] = k
-        return points, labels, test, truth
+        return points, labels, *test
 
-    def network(self, run: Run, points: Tensor, told: Tensor) -> Learner:
+    def fit_network(self, run: Run, points: Tensor, labels: Tensor) -> Learner:
         with run.seeded("weights"):
-            made = self.model({})
-        source = Jittered(points, told, self.jitter, run.seed)
-        return fit(made, {"labels": source}, **self.budget(1 / (1 + self.rounds)), run=run)
+            learner = self.model(NoSpec())
+        source = JitteredPoints(points, labels, self.jitter, run.seed)
+        return fit(learner, {"labels": source}, **self.budget(1 / (1 + self.rounds)), run=run)
 
     def model(self, spec: NoSpec) -> Learner:
-        return Learner(Waves(self.length), {"labels": Labels(2)}, partial(AdamW, lr=self.lr), cosine_schedule)
+        return Learner(
+            RandomWaves(self.length_scale), {"labels": Labels(2)}, partial(AdamW, lr=self.lr), cosine_schedule
+        )
 
     def result_rows(self, results: dict) -> list[tuple]:
         return [("", "accuracy"), *((name, f"{value:.1%}") for name, value in results.items())]
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        right = run.read_json("results")
-        return Claim(self.statement, right.pop("noisy student"), right)
+        accuracies = run.read_json("results")
+        return Claim(self.statement, accuracies.pop("noisy student"), accuracies)
 
     def check(self) -> None:
         super().check()
         check_range(self, points=(20, 5_000), labels_per_moon=(1, self.points // 2), spread=(0, 10), rounds=(1, 100))
-        check_range(self, jitter=(0, 10), length=(1e-3, 1e3), lr=(1e-8, 10))
+        check_range(self, jitter=(0, 10), length_scale=(1e-3, 1e3), lr=(1e-8, 10))
 
 
-class Waves(Trunk):
+class RandomWaves(Trunk):
     """One layer of cosines, at first of random direction and length (Rahimi and Recht 2007, algorithm 1).
 
     What it learns at a point holds around that point, so it is surest near its labels. A net of ReLUs is surest where
     it is far from its boundary: on trial seeds it told its students wrongly, and they fell from 90% to 87%.
     """
 
-    def __init__(self, length: float, width: int = 256):
+    def __init__(self, length_scale: float, width: int = 256):
         super().__init__()
         self.layer, self.width = nn.Linear(2, width), width
-        nn.init.normal_(self.layer.weight, std=1 / length)
+        nn.init.normal_(self.layer.weight, std=1 / length_scale)
         nn.init.uniform_(self.layer.bias, 0, 2 * math.pi)
 
     def forward(self, x, state=None):
@@ -142,7 +148,7 @@ class Waves(Trunk):
         return linear_flops(2, self.width)
 
 
-class Jittered(Source):
+class JitteredPoints(Source):
     """Endless batches of points, moved a little; points and moves follow from (seed, number of the batch)."""
 
     def __init__(self, points: Tensor, labels: Tensor, jitter: float, seed: int, size: int = 128):
@@ -169,11 +175,12 @@ def probabilities(net: Learner, points: Tensor) -> Tensor:
 
 
 def spread_labels(points: Tensor, labels: Tensor):
-    """Zhou et al. 2004, by scikit-learn; far from all points it does not know, where predict_proba divides 0 by 0."""
-    found = LabelSpreading(kernel="rbf", gamma=50, alpha=0.99, max_iter=1000).fit(points.numpy(), labels.numpy())
+    """Zhou et al. 2004, by scikit-learn: a function of points to the probability of label 1. Far from all points
+    predict_proba divides 0 by 0; there it is 0.5."""
+    model = LabelSpreading(kernel="rbf", gamma=50, alpha=0.99, max_iter=1000).fit(points.numpy(), labels.numpy())
 
-    def tell(x: Tensor) -> Tensor:
+    def classify(x: Tensor) -> Tensor:
         with np.errstate(invalid="ignore"):
-            return torch.tensor(found.predict_proba(x.numpy())[:, 1]).nan_to_num(0.5)
+            return torch.tensor(model.predict_proba(x.numpy())[:, 1]).nan_to_num(0.5)
 
-    return tell
+    return classify

@@ -113,7 +113,7 @@ class RL2(Sizes, System):
             policy = ClippedPolicy(spec.actions, (), self.entropy, clip=self.clip, fading=True, baseline=baseline)
         else:
             policy = TrustRegion(spec.actions, (), self.region, baseline=baseline)
-        signals, optimizer = self.joined({"policy": policy}, spec), partial(Adam, lr=self.lr, eps=1e-5)
+        signals, optimizer = self.with_extra_signals({"policy": policy}, spec), partial(Adam, lr=self.lr, eps=1e-5)
         return Learner(self.trunk(spec), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
 
     def trunk(self, spec: EnvSpec) -> Recurrent:

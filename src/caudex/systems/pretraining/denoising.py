@@ -22,7 +22,7 @@ class Denoising(Pretraining):
 
     crop: float = 0.6
     noise: float = 0.3
-    """deviation of the noise on values in [0, 1]"""
+    """standard deviation of the noise on values in [0, 1]"""
 
     scales: ClassVar = {"tiny": {"steps": 30, "width": 8, "batch": 32}}
     statement: ClassVar = "taking noise away teaches features of what images show"

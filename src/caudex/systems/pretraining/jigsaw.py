@@ -50,11 +50,11 @@ class Jigsaw(Pretraining):
     @torch.no_grad()
     def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         signal = model.signals["jigsaw"]
-        number = torch.arange(1, len(images) + 1) * (signal.orders - 1) // len(images)
-        shuffled = signal.shuffled(images, number)
-        back = signal.permutations[signal.told(model.trunk, shuffled).argmax(1)].argsort(1)
-        put = {"shuffled": shuffled, "put back": arranged(shuffled, back)}
-        return {"image": images, **{name: laid(tiles, signal.grid) for name, tiles in put.items()}}
+        orders = torch.arange(1, len(images) + 1) * (signal.orders - 1) // len(images)
+        shuffled = signal.shuffled(images, orders)
+        inverse = signal.permutations[signal.told(model.trunk, shuffled).argmax(1)].argsort(1)
+        rows = {"shuffled": shuffled, "put back": arranged(shuffled, inverse)}
+        return {"image": images, **{name: join_tiles(tiles, signal.grid) for name, tiles in rows.items()}}
 
     def check(self) -> None:
         super().check()
@@ -64,7 +64,7 @@ class Jigsaw(Pretraining):
                 raise CaudexError(f"--{name} 1 leaves nothing to tell; give 2 at least, or 0 to choose.")
 
 
-def laid(tiles: Tensor, grid: int) -> Tensor:
+def join_tiles(tiles: Tensor, grid: int) -> Tensor:
     """Normalised tiles [B, P, C, s, s] as images, with gaps between them."""
     batch, _, channels, side, _ = tiles.shape
     spaced = F.pad(tiles / 6 + 0.5, (0, 1, 0, 1), value=1.0).unflatten(1, (grid, grid))

@@ -43,19 +43,19 @@ class Rotation(Pretraining):
     @torch.no_grad()
     def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         """What the head looks at: how much less sure it is with a part covered (Zeiler and Fergus 2014, section 4.2)."""
-        quarters = torch.arange(len(images)) % 4
-        turned, rows = quarter_turns(images, quarters), torch.arange(len(images))
+        quarters, rows = torch.arange(len(images)) % 4, torch.arange(len(images))
+        turned = quarter_turns(images, quarters)
 
-        def sure(seen: Tensor) -> Tensor:
-            return model.signals["rotation"].head(model.trunk(seen).pooled).softmax(1)
+        def probabilities(images: Tensor) -> Tensor:
+            return model.signals["rotation"].head(model.trunk(images).pooled).softmax(1)
 
-        told, mean, (height, width) = sure(turned), turned.mean((0, 2, 3), keepdim=True), turned.shape[2:]
+        before, mean, (height, width) = probabilities(turned), turned.mean((0, 2, 3), keepdim=True), turned.shape[2:]
         heat = torch.zeros(len(turned), 1, 9, 9)
         for i in range(9):
             for j in range(9):
                 top, left = height * i // 12, width * j // 12
                 covered = turned.clone()
                 covered[:, :, top : top + height // 3, left : left + width // 3] = mean
-                heat[:, 0, i, j] = (told - sure(covered))[rows, quarters].clamp_min(0)
+                heat[:, 0, i, j] = (before - probabilities(covered))[rows, quarters].clamp_min(0)
         heat = F.interpolate(heat / heat.amax((2, 3), keepdim=True).clamp_min(1e-8), (height, width), mode="bilinear")
-        return {"turned": turned, "looked at": heat, "turned back": quarter_turns(images, quarters - told.argmax(1))}
+        return {"turned": turned, "looked at": heat, "turned back": quarter_turns(images, quarters - before.argmax(1))}

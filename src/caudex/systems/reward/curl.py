@@ -112,7 +112,7 @@ class CURL(OnReplay, System):
             signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear, features=self.features)
             signals["contrast"].weight = self.contrast
         trunk = self.trunk(spec.shape, spec.actions.count)
-        return Learner(trunk, self.joined(signals, spec), partial(Adam, lr=self.lr), max_grad_norm=None)
+        return Learner(trunk, self.with_extra_signals(signals, spec), partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def policy(self, actions: dict) -> Signal:
         """SAC for robots; where one chooses among actions, all of Rainbow."""

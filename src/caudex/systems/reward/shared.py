@@ -289,7 +289,7 @@ def all_signals(settings: OnEnv, own: dict[str, Signal], spec: EnvSpec) -> dict[
     """The signals that act, and those of `--also`; raises CaudexError where an environment shows no images to compare."""
     if settings.also and len(spec.shape) < 3:
         raise CaudexError(f"--also {settings.also[0]}: {settings.env} shows no images to compare; leave it out.")
-    return settings.joined(own, spec)
+    return settings.with_extra_signals(own, spec)
 
 
 def view(spec: EnvSpec) -> Moved:

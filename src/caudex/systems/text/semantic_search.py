@@ -47,22 +47,20 @@ class SemanticSearch(System):
 
     def train(self, run: Run) -> LanguageModel:
         model, _ = encoder(self.start)
-        titles, bodies = self.headlines()
+        titles, bodies = self.load_headlines()
         run.write_spec(EncoderSpec(self.start))
         print_once(run, f"reading {len(bodies):,} documents of up to {self.words} words")
         with run.counting(model):
-            sets = {
-                "headlines": bodies,
-                "no word shared": [without(title, body) for title, body in zip(titles, bodies)],
-            }
+            unlike_titles = [remove_title_words(title, body) for title, body in zip(titles, bodies)]
             results = {}
-            for name, texts in sets.items():
+            for name, texts in {"headlines": bodies, "no word shared": unlike_titles}.items():
                 index = Index(model, [Passage(i, text) for i, text in enumerate(texts)], encode(model, texts))
-                results[name] = {"queries": len(titles), **{by: found(index, titles, by) for by in BY}}
+                ranks = {by: rank_metrics(index, titles, by) for by in BY}
+                results[name] = {"queries": len(titles), **ranks}
         run.write_json("results", results)
         return model
 
-    def headlines(self) -> tuple[list[str], list[str]]:
+    def load_headlines(self) -> tuple[list[str], list[str]]:
         """The first line of each document, and the words behind it."""
         texts: dict[int, str] = {}
         for number, piece in data.open_documents(self.data, self.column):
@@ -73,8 +71,8 @@ class SemanticSearch(System):
             raise CaudexError(
                 f"{self.data} has {len(pairs)} documents with a line behind the first; ten are the least to search among."
             )
-        kept = [pairs[i] for i in order(len(pairs), self.seed, "documents")[: self.documents].tolist()]
-        return [title for title, _ in kept], [body for _, body in kept]
+        pairs = [pairs[i] for i in order(len(pairs), self.seed, "documents")[: self.documents].tolist()]
+        return [title for title, _ in pairs], [body for _, body in pairs]
 
     def model(self, spec: EncoderSpec) -> LanguageModel:
         return encoder(spec.start)[0]
@@ -89,32 +87,33 @@ class SemanticSearch(System):
     def claim(self, run: Run) -> Claim:
         self.train(run)
         ranks = {name: {by: row[by]["reciprocal rank"] for by in BY} for name, row in run.read_json("results").items()}
-        strange = ranks["no word shared"]
-        further = {f"headlines, {by}": rank for by, rank in ranks["headlines"].items()} | {"both": strange["both"]}
-        return Claim(self.statement, strange["meaning"], {"BM25": strange["words"]}, further)
+        no_word_shared = ranks["no word shared"]
+        secondary = {f"headlines, {by}": rank for by, rank in ranks["headlines"].items()}
+        secondary["both"] = no_word_shared["both"]
+        return Claim(self.statement, no_word_shared["meaning"], {"BM25": no_word_shared["words"]}, secondary)
 
     def check(self) -> None:
         super().check()
         check_range(self, documents=(10, 1 << 20), words=(5, 100_000))
 
 
-def without(title: str, body: str) -> str:
+def remove_title_words(title: str, body: str) -> str:
     """The body without the words of the title, in whatever form: those whose first four letters are alike."""
 
     def stems(text: str) -> set[str]:
         return {word.lower()[:4] for word in re.findall(r"\w+", text)}
 
-    taken = stems(title)
-    return " ".join(word for word in body.split() if not stems(word) & taken)
+    title_stems = stems(title)
+    return " ".join(word for word in body.split() if not stems(word) & title_stems)
 
 
-def found(index: Index, queries: list[str], by: str) -> dict[str, float]:
-    """Query i is to find document i: mean of 1 / rank, and how many are among the first ten. What has no score above
-    zero is not found."""
+def rank_metrics(index: Index, queries: list[str], by: str) -> dict[str, float]:
+    """Of searches where query i is to find document i: the mean of 1 / rank, and the share among the first ten. A
+    document whose score is not above zero is not found."""
     ranks = []
     for document, query in enumerate(queries):
         scores = index.scores(query, by)
-        own = scores[document]
-        ranks.append(1 + int((scores > own).sum()) if own > 0 else np.inf)
+        score = scores[document]
+        ranks.append(1 + int((scores > score).sum()) if score > 0 else np.inf)
     ranks = np.array(ranks)
     return {"reciprocal rank": float((1 / ranks).mean()), "among ten": float((ranks <= 10).mean())}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -18,25 +18,38 @@ from caudex import data
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fetch import cache_folder
+from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.specs import TextSpec
-from caudex.core.system import check_range
-from caudex.data import LabelledTexts, Tokenizer, TokenStream
-from caudex.data.images import splits
-from caudex.evaluation.probing import linear_probe_accuracy
+from caudex.core.system import System, check_range
+from caudex.data import Tokenizer, TokenStream
 from caudex.models.language_model import LanguageModel
 from caudex.trunks import Transformer
 
-KINDS = ("bpe", "wordpiece", "characters")
-MUCH, PROCESSES = 20_000_000, 3
+TOKENIZERS = ("bpe", "wordpiece", "characters")
+MANY_BYTES, MAX_WORKERS = 20_000_000, 3
 """bytes of text from which on several processes cut it into tokens; how many, at 190 MB of memory each"""
 
 
+class Texts(NamedTuple):
+    """What is learned from and what is held out, as streams of tokens."""
+
+    tokenizer: Tokenizer
+    train: TokenStream
+    held_out: TokenStream
+    frequencies: Tensor  # float64 [V]: the share of each token in `train`
+
+    @property
+    def unigram(self) -> float:
+        """The loss of a predictor that knows the frequencies alone: their entropy, in nats."""
+        return torch.special.entr(self.frequencies).sum().item()
+
+
 @dataclass
-class OnTexts:
-    """The settings of systems that learn from texts: fields only, so that what a system does stands in its file."""
+class TextSystem(System):
+    """A system that learns from texts without labels. Each brings its signals, source and figures."""
 
     data: str = "shakespeare"
     """shakespeare, brown, ..., or a file or folder of .txt, .md, .jsonl, .csv"""
@@ -44,9 +57,9 @@ class OnTexts:
     """of a .jsonl or .csv: the column that holds the text; default: text"""
     strict: bool = False
     """refuse bytes that are not UTF-8, instead of replacing and counting them"""
-    tokens: str = "bpe"
+    tokenizer: str = "bpe"
     """how text is cut: bpe, wordpiece, characters; or a folder with a published vocabulary"""
-    vocabulary: int = 2048
+    vocab_size: int = 2048
     """tokens of a vocabulary that is learned from the texts, at most"""
     context: int = 128
     """tokens that are seen at once"""
@@ -69,87 +82,113 @@ class OnTexts:
     held_out: float = 0.1
     """share of the texts that is not learned from, but tested on"""
 
+    spec_type: ClassVar = TextSpec
+    layout: ClassVar[dict] = {}
+    """further arguments of the transformer"""
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.95)
+    """of AdamW"""
+    final_lr: ClassVar[float] = 0.1
+    """the last learning rate, as a share of the highest"""
 
-class Texts(NamedTuple):
-    tokenizer: Tokenizer
-    known: TokenStream
-    held: TokenStream
-    shares: Tensor  # float64 [V]: how often each token comes, of all that are learned from
+    def signals(self, spec: TextSpec) -> dict[str, Signal]:
+        raise NotImplementedError
 
-    @property
-    def unigram(self) -> float:
-        """The loss of one who knows the shares alone: their entropy, in nats."""
-        return torch.special.entr(self.shares).sum().item()
+    def source(self, stream: TokenStream, batch: int, seed: int) -> Iterator:
+        """Batches for all signals."""
+        raise NotImplementedError
 
+    def quick_metrics(self, learner: Learner, texts: Texts) -> dict[str, float]:
+        """Figures on a part of the held-out text, several times in a training."""
+        raise NotImplementedError
 
-def read(settings: OnTexts, run: Run, window: int) -> Texts:
-    """The texts that the settings name, as streams of tokens, which are built once and kept in the cache."""
-    documents = data.open_documents(settings.data, settings.column, settings.strict)
-    if settings.tokens in KINDS:
-        most = 0 if settings.tokens == "characters" else settings.vocabulary
-        tokenizer = Tokenizer.train(settings.tokens, documents, most)
-    else:
-        tokenizer = Tokenizer.load(settings.tokens)
-    where = [str(documents.root.resolve()), documents.column, documents.strict, tokenizer.fingerprint]
-    name = hashlib.sha256(repr(where).encode()).hexdigest()[:16]
-    workers = min(PROCESSES, os.cpu_count() or 1) if documents.num_bytes > MUCH else 1
-    whole = data.open_token_stream(documents, tokenizer, cache_folder() / "streams" / name, workers)
-    known, held = whole.split(settings.held_out, window)
-    run.table("skipped", [{"file": file, "reason": reason} for file, reason in whole.meta["skipped"]])
-    replaced = (
-        f", {whole.meta['replaced_bytes']:,} bytes that were not UTF-8 replaced" if whole.meta["replaced_bytes"] else ""
-    )
-    print_once(
-        run,
-        f"{len(known):,} tokens to learn from, {len(held):,} held out, {len(whole.starts):,} documents, "
-        f"{tokenizer.vocab_size:,} kinds of token{replaced}",
-    )
-    return Texts(tokenizer, known, held, frequencies(known))
+    def test(self, model: LanguageModel, texts: Texts) -> dict:
+        """Figures on the held-out text, for results.json."""
+        raise NotImplementedError
 
+    def samples(self, model: LanguageModel, stream: TokenStream) -> str:
+        """What the model makes of held-out text, as it comes, for samples.txt."""
+        raise NotImplementedError
 
-def frequencies(stream: TokenStream, at_once: int = 1 << 22) -> Tensor:
-    """float64 [V]: how often each token comes, of all."""
-    counts = np.zeros(stream.tokenizer.vocab_size)
-    for begin in range(0, len(stream), at_once):
-        places = np.arange(begin, min(begin + at_once, len(stream)))
-        counts += np.bincount(stream.tokens_at(places), minlength=len(counts))
-    return torch.from_numpy(counts / counts.sum())
+    def train(self, run: Run) -> LanguageModel:
+        return self.train_on(run, self.read_texts(run))
 
+    def train_on(self, run: Run, texts: Texts) -> LanguageModel:
+        """Fit the system's learner to the texts that are not held out, then test it on the others."""
+        spec = self.text_spec(texts)
+        run.write_spec(spec)
+        with run.seeded("weights"):
+            learner = self.learner(spec)
+        sources = dict.fromkeys(learner.signals, self.source(texts.train, self.batch, run.seed))
 
-def spec_of(settings: OnTexts, texts: Texts, made: dict) -> TextSpec:
-    """What must be known to rebuild the model without its texts. `made` are further settings of the trunk."""
-    sizes = ("context", "width", "depth", "heads", "rotary", "dropout")
-    trunk = {"vocabulary": texts.tokenizer.vocab_size, **{name: getattr(settings, name) for name in sizes}, **made}
-    return TextSpec(trunk, texts.tokenizer.config, texts.unigram)
+        def evaluate(learner: Learner) -> dict[str, float]:
+            return self.quick_metrics(learner, texts)
 
+        fit(learner, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=evaluate)
+        model = LanguageModel(learner, spec)
+        with run.counting(model):
+            results = self.test(model, texts)
+        run.write_json("results", results)
+        run.write("samples.txt", self.samples(model, texts.held_out))
+        return model
 
-def learner(settings: OnTexts, spec: TextSpec, signals: Mapping[str, Signal], betas=(0.9, 0.95), last=0.1) -> Learner:
-    """A transformer under these signals: AdamW, warmed up, then half a cosine down to a tenth of the learning rate."""
-    optimizer = partial(AdamW, lr=settings.lr, betas=betas, weight_decay=settings.decay, fused=True)
-    return Learner(Transformer(**spec.trunk), signals, optimizer, partial(cosine_schedule, final=last))
+    def model(self, spec: TextSpec) -> LanguageModel:
+        return LanguageModel(self.learner(spec), spec)
 
+    def learner(self, spec: TextSpec) -> Learner:
+        """A transformer under the signals: AdamW, warmed up, then half a cosine."""
+        signals = self.with_extra_signals(self.signals(spec), spec)
+        optimizer = partial(AdamW, lr=self.lr, betas=self.betas, weight_decay=self.decay, fused=True)
+        return Learner(Transformer(**spec.trunk), signals, optimizer, partial(cosine_schedule, final=self.final_lr))
 
-def worth(model: LanguageModel, texts: LabelledTexts, seed: int, most: int = 4000) -> float:
-    """What the features are worth: `on_features`, learned from three quarters of the texts and tested on the others; of
-    more than `most` texts, some."""
-    texts = texts.take(splits.order(len(texts), seed, "worth")[:most])
-    cut = len(texts) * 3 // 4
-    return on_features(model, texts.take(torch.arange(cut)), texts.take(torch.arange(cut, len(texts))))
-
-
-def on_features(model: LanguageModel, known: LabelledTexts, asked: LabelledTexts) -> float:
-    """Accuracy of logistic regression on the mean of the tokens' features; the trunk stays as it is."""
-    here, there = (model.mean_features(part.texts, part.text_pairs) for part in (known, asked))
-    return linear_probe_accuracy(here, known.labels, there, asked.labels)
-
-
-def check(settings: OnTexts) -> None:
-    """Raises CaudexError for a setting out of range."""
-    endless = float("inf")
-    check_range(settings, vocabulary=(1, endless), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
-    check_range(settings, heads=(1, settings.width), dropout=(0, 0.9), batch=(1, 1 << 20), lr=(1e-8, 10), decay=(0, 10))
-    check_range(settings, held_out=(0.001, 0.9))
-    if settings.width % settings.heads:
-        raise CaudexError(
-            f"--width {settings.width} cannot be shared out among --heads {settings.heads}; choose a multiple."
+    def read_texts(self, run: Run) -> Texts:
+        """The texts that the settings name, as streams of tokens, which are built once and kept in the cache."""
+        documents = data.open_documents(self.data, self.column, self.strict)
+        if self.tokenizer in TOKENIZERS:
+            vocab_size = 0 if self.tokenizer == "characters" else self.vocab_size
+            tokenizer = Tokenizer.train(self.tokenizer, documents, vocab_size)
+        else:
+            tokenizer = Tokenizer.load(self.tokenizer)
+        key = [str(documents.root.resolve()), documents.column, documents.strict, tokenizer.fingerprint]
+        name = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+        workers = min(MAX_WORKERS, os.cpu_count() or 1) if documents.num_bytes > MANY_BYTES else 1
+        stream = data.open_token_stream(documents, tokenizer, cache_folder() / "streams" / name, workers)
+        train, held_out = stream.split(self.held_out, self.context)
+        run.table("skipped", [{"file": file, "reason": reason} for file, reason in stream.meta["skipped"]])
+        bad_bytes = stream.meta["replaced_bytes"]
+        replaced = f", {bad_bytes:,} bytes that were not UTF-8 replaced" if bad_bytes else ""
+        print_once(
+            run,
+            f"{len(train):,} tokens to learn from, {len(held_out):,} held out, {len(stream.starts):,} documents, "
+            f"{tokenizer.vocab_size:,} kinds of token{replaced}",
         )
+        return Texts(tokenizer, train, held_out, token_frequencies(train))
+
+    def text_spec(self, texts: Texts) -> TextSpec:
+        """What must be known of the texts to rebuild the model without them."""
+        names = ("context", "width", "depth", "heads", "rotary", "dropout")
+        sizes = {name: getattr(self, name) for name in names}
+        trunk = {"vocabulary": texts.tokenizer.vocab_size, **sizes, **self.layout}
+        return TextSpec(trunk, texts.tokenizer.config, texts.unigram)
+
+    def check(self) -> None:
+        super().check()
+        endless = float("inf")
+        check_range(self, vocab_size=(1, endless), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
+        check_range(self, heads=(1, self.width), dropout=(0, 0.9), batch=(1, 1 << 20), lr=(1e-8, 10), decay=(0, 10))
+        check_range(self, held_out=(0.001, 0.9))
+        check_heads(self.width, self.heads)
+
+
+def check_heads(width: int, heads: int) -> None:
+    """Raises CaudexError unless the heads of the attention share the width evenly."""
+    if width % heads:
+        raise CaudexError(f"--width {width} cannot be shared out among --heads {heads}; choose a multiple.")
+
+
+def token_frequencies(stream: TokenStream, chunk: int = 1 << 22) -> Tensor:
+    """float64 [V]: the share of each token."""
+    counts = np.zeros(stream.tokenizer.vocab_size)
+    for begin in range(0, len(stream), chunk):
+        positions = np.arange(begin, min(begin + chunk, len(stream)))
+        counts += np.bincount(stream.tokens_at(positions), minlength=len(counts))
+    return torch.from_numpy(counts / counts.sum())

@@ -28,9 +28,10 @@ from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import accuracy_with_interval
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.plots.word_by_word import plot_word_by_word
+from caudex.evaluation.text_probing import text_probe_accuracy
 from caudex.models.language_model import LanguageModel
 from caudex.models.text_classifier import TextClassifier
-from caudex.systems.text.shared import on_features
+from caudex.systems.text.shared import check_heads
 from caudex.trunks import GPT2_LAYOUT, Transformer
 
 
@@ -61,7 +62,7 @@ class TextLabels(System):
     """texts a step"""
     lr: float = 5e-4
     """learning rate from scratch"""
-    fine_lr: float | None = None
+    fine_tuning_lr: float | None = None
     """learning rate with --from; default: 0.04 over the trunk's width"""
     decay: float = 0.01
     """weight decay"""
@@ -78,81 +79,90 @@ class TextLabels(System):
 
     spec_type: ClassVar = TextSpec
     scales: ClassVar = {"tiny": {"steps": 20, "width": 32, "depth": 2, "context": 32}}
+    measure: ClassVar = "test accuracy"
     statement: ClassVar = "a trunk that has read before makes more of few labels than one that has not"
 
     def train(self, run: Run) -> TextClassifier:
-        begun = self.begun(run)
-        known, test, spec = self.texts(begun)
+        start = self.load_start(run)
+        train, test, spec = self.load_split(start)
         run.write_spec(spec)
-        rows = encode_texts(Tokenizer.from_config(spec.tokenizer), known.texts, known.text_pairs, spec.trunk["context"])
-        cut = sum(len(tokens) >= spec.trunk["context"] for tokens, _ in rows)
-        said = f"; of {cut:,} longer than {spec.trunk['context']} tokens the beginning counts" if cut else ""
-        print_once(run, f"{len(spec.classes)} classes; {len(known):,} labelled texts, {len(test):,} held out{said}")
-        learned = rows, known.labels, spec
-        scratch = self.network(run.stage("scratch"), *learned)
-        net = self.network(run.stage("fine-tuned"), *learned, begun) if begun else scratch
-        rivals = {"fine-tuned": net, "from scratch": scratch} if begun else {"from scratch": scratch}
-        sets = {"": test} | {name: self.other(name, spec) for name in self.test_on}
-        results: dict = {"labels": len(known)}
-        for name, texts in sets.items():
-            with run.counting(*rivals.values()):
-                found = {who: model.accuracy(texts) for who, model in rivals.items()}
-                if begun:
-                    found["frozen trunk, logistic regression"] = on_features(begun, known, texts)
-            found["words counted"] = tfidf_accuracy(known, texts)
-            on = f", on {name}" if name else ""
-            results |= {who + on: accuracy_with_interval(accuracy, len(texts)) for who, accuracy in found.items()}
+        context = spec.trunk["context"]
+        tokens = encode_texts(Tokenizer.from_config(spec.tokenizer), train.texts, train.text_pairs, context)
+        longer = sum(len(row) >= context for row, _ in tokens)
+        truncated = f"; of {longer:,} longer than {context} tokens the beginning counts" if longer else ""
+        print_once(
+            run, f"{len(spec.classes)} classes; {len(train):,} labelled texts, {len(test):,} held out{truncated}"
+        )
+        classifiers = {"from scratch": self.fit_classifier(run.stage("scratch"), tokens, train.labels, spec)}
+        if start:
+            tuned = self.fit_classifier(run.stage("fine-tuned"), tokens, train.labels, spec, start)
+            classifiers = {"fine-tuned": tuned, **classifiers}
+        sets = {"": test} | {f", on {name}": self.load_other_test(name, spec) for name in self.test_on}
+        results: dict = {"labels": len(train)}
+        for suffix, texts in sets.items():
+            with run.counting(*classifiers.values()):
+                accuracies = {name: classifier.accuracy(texts) for name, classifier in classifiers.items()}
+                if start:
+                    accuracies["frozen trunk, logistic regression"] = text_probe_accuracy(start, train, texts)
+            accuracies["words counted"] = tfidf_accuracy(train, texts)
+            for name, accuracy in accuracies.items():
+                results[name + suffix] = accuracy_with_interval(accuracy, len(texts))
         run.write_json("results", results)
-        self.draw(run, net, test)
-        return net
+        classifier = next(iter(classifiers.values()))
+        self.plot_samples(run, classifier, test)
+        return classifier
 
-    def begun(self, run: Run) -> LanguageModel | None:
-        """What has read before, on the device of the run."""
+    def load_start(self, run: Run) -> LanguageModel | None:
+        """The model of `--from`, on the device of the run."""
         model = load(self.start) if self.start else None
         if model and not isinstance(model, LanguageModel):
             raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
         return model and model.to(launch_fabric(run.hardware).device)
 
-    def texts(self, begun: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, TextSpec]:
-        """What is learned from, what is tested on, and the spec of the model."""
-        whole = data.load_labelled_texts(self.data, self.text, self.label, self.second)
-        counts = torch.bincount(whole.labels, minlength=len(whole.classes))
+    def load_split(self, start: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, TextSpec]:
+        """Texts to learn from and to test on, and the spec of the model."""
+        texts = self.load_texts(self.data)
+        counts = torch.bincount(texts.labels, minlength=len(texts.classes))
         if counts.min() < 2:
-            name = whole.classes[int(counts.argmin())]
+            name = texts.classes[int(counts.argmin())]
             raise CaudexError(f"{self.data} has one text of class {name!r}; two are the least, one of them to test on.")
-        held = stratified(whole.labels, (counts * 0.25).round().clamp(1, 1000).long().tolist(), self.seed, "test")
-        rest = torch.ones(len(whole), dtype=torch.bool)
-        rest[held] = False
-        known, test = whole.take(rest), whole.take(held)
+        test_counts = (counts * 0.25).round().clamp(1, 1000).long().tolist()
+        test_rows = stratified(texts.labels, test_counts, self.seed, "test")
+        is_train = torch.ones(len(texts), dtype=torch.bool)
+        is_train[test_rows] = False
+        train, test = texts.take(is_train), texts.take(test_rows)
         if self.labels_per_class:
-            wanted = [self.labels_per_class] * len(whole.classes)
-            known = known.take(stratified(known.labels, wanted, self.seed, "labels"))
-        if begun:
-            trunk, tokenizer = begun.made | {"dropout": self.dropout, "mean": True}, begun.tokenizer
+            class_counts = [self.labels_per_class] * len(texts.classes)
+            train = train.take(stratified(train.labels, class_counts, self.seed, "labels"))
+        if start:
+            trunk, tokenizer = start.made | {"dropout": self.dropout, "mean": True}, start.tokenizer
         else:
-            tokenizer = Tokenizer.train("bpe", list(enumerate(known.texts)), 4096)
+            tokenizer = Tokenizer.train("bpe", list(enumerate(train.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
             trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.vocab_size, "mean": True}
-        return known, test, TextSpec(trunk, tokenizer.config, classes=tuple(whole.classes))
+        return train, test, TextSpec(trunk, tokenizer.config, classes=tuple(texts.classes))
 
-    def other(self, name: str, spec: TextSpec) -> LabelledTexts:
-        found = data.load_labelled_texts(name, self.text, self.label, self.second)
-        if found.classes != spec.classes:
+    def load_other_test(self, name: str, spec: TextSpec) -> LabelledTexts:
+        texts = self.load_texts(name)
+        if tuple(texts.classes) != spec.classes:
             raise CaudexError(
-                f"--test-on {name} has the classes {', '.join(found.classes)}, not {', '.join(spec.classes)}."
+                f"--test-on {name} has the classes {', '.join(texts.classes)}, not {', '.join(spec.classes)}."
             )
-        return found
+        return texts
 
-    def network(
-        self, run: Run, rows: list, labels: Tensor, spec: TextSpec, begun: LanguageModel | None = None
+    def load_texts(self, name: str) -> LabelledTexts:
+        return data.load_labelled_texts(name, self.text, self.label, self.second)
+
+    def fit_classifier(
+        self, run: Run, tokens: list, labels: Tensor, spec: TextSpec, start: LanguageModel | None = None
     ) -> TextClassifier:
         with run.seeded("weights"):
-            made = self.learner(spec, (self.fine_lr or 0.04 / begun.trunk.width) if begun else self.lr)
-        if begun:
-            load_weights(made.trunk, begun.trunk.state_dict())
-        source = TextBatches(rows, labels, self.batch, run.seed)
+            learner = self.learner(spec, (self.fine_tuning_lr or 0.04 / start.trunk.width) if start else self.lr)
+        if start:
+            load_weights(learner.trunk, start.trunk.state_dict())
+        source = TextBatches(tokens, labels, self.batch, run.seed)
         share = 0.5 if self.start else 1.0
-        return TextClassifier(fit(made, {"labels": source}, **self.budget(share), run=run), spec)
+        return TextClassifier(fit(learner, {"labels": source}, **self.budget(share), run=run), spec)
 
     def learner(self, spec: TextSpec, lr: float) -> Learner:
         optimizer = partial(AdamW, lr=lr, weight_decay=self.decay, fused=True)
@@ -162,26 +172,26 @@ class TextLabels(System):
     def model(self, spec: TextSpec) -> TextClassifier:
         return TextClassifier(self.learner(spec, self.lr), spec)
 
-    def draw(self, run: Run, net: TextClassifier, test: LabelledTexts, most: int = 4) -> None:
-        """What the network thinks of a few texts, of each class in turn, as it reads on, word by word."""
+    def plot_samples(self, run: Run, classifier: TextClassifier, test: LabelledTexts, max_texts: int = 4) -> None:
+        """The probabilities of the classes as the network reads on, for a few short texts of each class in turn."""
         short = [i for i in range(len(test)) if 8 <= len(test.texts[i].split()) <= 25]
-        lines = [[i for i in short if test.labels[i] == k] for k in range(len(test.classes))]
-        rows = [i for turn in zip_longest(*lines) for i in turn if i is not None][:most]
+        by_class = [[i for i in short if test.labels[i] == k] for k in range(len(test.classes))]
+        rows = [i for turn in zip_longest(*by_class) for i in turn if i is not None][:max_texts]
         if test.text_pairs or not rows:
             return
-        plot_word_by_word(run, net, test.take(torch.tensor(rows)))
+        plot_word_by_word(run, classifier, test.take(torch.tensor(rows)))
 
     def result_rows(self, results: dict) -> list[tuple]:
         rows = [("", "accuracy", "95% interval")]
-        for name, found in results.items():
-            if isinstance(found, dict):
-                low, high = wilson_interval(found["accuracy"], found["test_size"])
-                rows.append((name, f"{found['accuracy']:.1%}", f"{low:.1%} to {high:.1%} of {found['test_size']:,}"))
+        for name, row in results.items():
+            if isinstance(row, dict):
+                low, high = wilson_interval(row["accuracy"], row["test_size"])
+                rows.append((name, f"{row['accuracy']:.1%}", f"{low:.1%} to {high:.1%} of {row['test_size']:,}"))
         return rows
 
     def warn(self, results: dict) -> list[str]:
-        own = results.get("fine-tuned", results["from scratch"])["accuracy"]
-        if own < results["words counted"]["accuracy"]:
+        network = results.get("fine-tuned", results["from scratch"])
+        if network["accuracy"] < results["words counted"]["accuracy"]:
             return [
                 "counting words (TF-IDF with logistic regression) does better here; take that, or try more --steps."
             ]
@@ -193,24 +203,15 @@ class TextLabels(System):
                 "--from is missing: say which run has read before, as in `caudex claim text-labels --from RUN`."
             )
         self.train(run)
-        found = {name: row["accuracy"] for name, row in run.read_json("results").items() if isinstance(row, dict)}
-        own = found.pop("fine-tuned")
-        return Claim(self.statement, own, {name: found.pop(name) for name in ("from scratch", "words counted")}, found)
+        accuracies = {name: row["accuracy"] for name, row in run.read_json("results").items() if isinstance(row, dict)}
+        fine_tuned = accuracies.pop("fine-tuned")
+        baselines = {name: accuracies.pop(name) for name in ("from scratch", "words counted")}
+        return Claim(self.statement, fine_tuned, baselines, accuracies)
 
     def check(self) -> None:
         super().check()
         endless = float("inf")
-        check_range(
-            self,
-            labels_per_class=(0, endless),
-            batch=(2, endless),
-            lr=(1e-8, 10),
-            fine_lr=(1e-8, 10),
-            decay=(0, 10),
-            dropout=(0, 0.9),
-        )
-        check_range(self, context=(8, endless), depth=(1, 1000), width=(8, 100_000), heads=(1, self.width))
-        if self.width % self.heads:
-            raise CaudexError(
-                f"--width {self.width} cannot be shared out among --heads {self.heads}; choose a multiple."
-            )
+        check_range(self, labels_per_class=(0, endless), batch=(2, endless), lr=(1e-8, 10), fine_tuning_lr=(1e-8, 10))
+        check_range(self, decay=(0, 10), dropout=(0, 0.9), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
+        check_range(self, heads=(1, self.width))
+        check_heads(self.width, self.heads)

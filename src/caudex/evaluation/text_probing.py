@@ -1,0 +1,25 @@
+"""Probes of the features that a language model has of texts."""
+
+from __future__ import annotations
+
+import torch
+
+from caudex.data import LabelledTexts
+from caudex.data.images.splits import order
+from caudex.evaluation.probing import linear_probe_accuracy
+from caudex.models.language_model import LanguageModel
+
+
+def text_probe_accuracy(model: LanguageModel, train: LabelledTexts, test: LabelledTexts) -> float:
+    """Test accuracy of logistic regression on the mean of the tokens' features; the trunk stays as it is."""
+    features, test_features = (model.mean_features(part.texts, part.text_pairs) for part in (train, test))
+    return linear_probe_accuracy(features, train.labels, test_features, test.labels)
+
+
+def split_text_probe_accuracy(
+    model: LanguageModel, texts: LabelledTexts, seed: int, max_texts: int = 4000
+) -> float:
+    """`text_probe_accuracy` from three quarters of at most `max_texts` of the texts, tested on the others."""
+    texts = texts.take(order(len(texts), seed, "worth")[:max_texts])
+    count = len(texts) * 3 // 4
+    return text_probe_accuracy(model, texts.take(torch.arange(count)), texts.take(torch.arange(count, len(texts))))
