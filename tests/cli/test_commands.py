@@ -16,7 +16,7 @@ from PIL import Image
 from caudex import load
 from caudex.cli import terminal
 from caudex.core import fit as training
-from caudex.systems.text.shared import read
+from caudex.data.images.formats import read_images
 
 
 def test_the_two_commands_of_the_readme():
@@ -42,7 +42,7 @@ def test_a_folder_of_photos_trains_and_predicts(trained_run, photo_album):
     rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
     assert rows[0] == ["file", "class", "confidence"]
     assert [row[0] for row in rows[1:]] == [str(file) for file in files]
-    predictions = load(trained_run).predict(read(map(str, files), load(trained_run).shape)[0])
+    predictions = load(trained_run).predict(read_images(map(str, files), load(trained_run).shape)[0])
     assert [(name, pytest.approx(float(sure), abs=1e-6)) for _, name, sure in rows[1:]] == predictions
 
 
@@ -106,7 +106,7 @@ def test_what_is_exported_predicts_the_same(trained_run, photo_album):
     session = onnxruntime.InferenceSession("out/model.onnx")
     model = load(trained_run)
     files = sorted(map(str, (photo_album / "unlabelled").rglob("*.*")))
-    images = read(files, model.shape)[0].float() / 255
+    images = read_images(files, model.shape)[0].float() / 255
     run_cli("predict", trained_run, "--csv", "told.csv", *files)
     rows = [
         (row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").read_text().splitlines())

@@ -16,9 +16,7 @@ def text_probe_accuracy(model: LanguageModel, train: LabelledTexts, test: Labell
     return linear_probe_accuracy(features, train.labels, test_features, test.labels)
 
 
-def split_text_probe_accuracy(
-    model: LanguageModel, texts: LabelledTexts, seed: int, max_texts: int = 4000
-) -> float:
+def split_text_probe_accuracy(model: LanguageModel, texts: LabelledTexts, seed: int, max_texts: int = 4000) -> float:
     """`text_probe_accuracy` from three quarters of at most `max_texts` of the texts, tested on the others."""
     texts = texts.take(order(len(texts), seed, "worth")[:max_texts])
     count = len(texts) * 3 // 4

@@ -37,7 +37,14 @@ def test_the_surest_of_each_class_are_kept_and_too_few_are_repeated():
     confidence = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5, 0.95])
     predictions = torch.tensor([0, 0, 0, 1, 1, 2])
     # two of each wanted: class 0 keeps its surest two, class 1 has just two, class 2's only one stands twice
-    assert select_confident(confidence, predictions, torch.tensor([2.0, 2.0, 2.0]), 1.0, 0.0).tolist() == [0, 1, 3, 4, 5, 5]
+    assert select_confident(confidence, predictions, torch.tensor([2.0, 2.0, 2.0]), 1.0, 0.0).tolist() == [
+        0,
+        1,
+        3,
+        4,
+        5,
+        5,
+    ]
 
 
 def test_a_threshold_leaves_out_whom_the_teacher_is_not_sure_of():

@@ -191,7 +191,11 @@ def test_resnet50_learns_labels_too():
         ("dense-heads", {"also": ("rotation",)}, "dense-heads has its two heads alone"),
         ("labels-saved", {"minutes": 3.0}, "--minutes: labels-saved sets it itself"),
         ("labels-saved", {"pretraining": ("supervised",)}, "--pretraining supervised does not learn without labels"),
-        ("labels-saved", {"pretraining": ("simclr", "simclr")}, "--pretraining simclr simclr: something stands there twice"),
+        (
+            "labels-saved",
+            {"pretraining": ("simclr", "simclr")},
+            "--pretraining simclr simclr: something stands there twice",
+        ),
         ("labels-saved", {"label_counts": (5, 2, 5)}, "--label-counts 5 2 5: something stands there twice"),
         ("jigsaw", {"orders": 1}, "--orders 1 leaves nothing to tell"),
         ("simclr", {"also": ("next-frame",)}, "it needs videos"),

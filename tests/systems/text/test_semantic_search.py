@@ -6,12 +6,15 @@ from helpers.stories import ANIMALS
 from caudex import load
 from caudex.data.text.documents import open_documents
 from caudex.models.passage_index import Index, Passage, encode
-from caudex.systems.text.semantic_search import found, without
+from caudex.systems.text.semantic_search import rank_metrics, remove_title_words
 
 
 def test_documents_lose_the_words_of_their_headline_in_whatever_form():
-    assert without("Bank cuts rates", "The banks have cut what they lend at.") == "The have cut what they lend at."
-    assert without("Lenders again", "They lend, Again, and again.") == "They and"
+    assert (
+        remove_title_words("Bank cuts rates", "The banks have cut what they lend at.")
+        == "The have cut what they lend at."
+    )
+    assert remove_title_words("Lenders again", "They lend, Again, and again.") == "They and"
 
 
 def test_search_finds_by_words_and_by_features(gpt_run, stories_folder, tmp_path):
@@ -19,7 +22,7 @@ def test_search_finds_by_words_and_by_features(gpt_run, stories_folder, tmp_path
     held = [Passage(i, f"The {name} sat on the {end}.") for i, (name, end) in enumerate(ANIMALS.items())]
     index = Index(model, held, encode(model, [passage.text for passage in held]))
     for by in ("meaning", "words", "both"):
-        assert found(index, [passage.text for passage in held], by)["reciprocal rank"] == 1
+        assert rank_metrics(index, [passage.text for passage in held], by)["reciprocal rank"] == 1
     printed = run_cli(
         "search",
         stories_folder / "reviews.csv",

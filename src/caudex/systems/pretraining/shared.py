@@ -147,7 +147,9 @@ class Pretraining(ImageSystem):
         }
         if self.all_labels:
             flops = run.stage("pretraining").read_json("finished")["flops"]
-            layers = probe_layers(self.fit_all_labels(run.stage("all-labels"), split, flops), split.labelled, split.test)
+            layers = probe_layers(
+                self.fit_all_labels(run.stage("all-labels"), split, flops), split.labelled, split.test
+            )
             baselines["all labels"] = layers["pooled"]["linear"]
             secondary["best layer, all labels"] = max(layers.values(), key=held_out_accuracy)["linear"]
         return Claim(self.statement, results["linear probe"]["accuracy"], baselines, secondary)

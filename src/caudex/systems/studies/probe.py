@@ -70,7 +70,10 @@ class Probe(FewLabels):
             few = replace(split, labelled=part)
             tuned = self.fine_tune(run.stage(f"tuned-{share:g}"), few)
             scratch = replace(self, start=None).fine_tune(run.stage(f"scratch-{share:g}"), few)
-            accuracies = {"tuned": evaluate_accuracy(tuned, split.test), "scratch": evaluate_accuracy(scratch, split.test)}
+            accuracies = {
+                "tuned": evaluate_accuracy(tuned, split.test),
+                "scratch": evaluate_accuracy(scratch, split.test),
+            }
             rows.append({"labels": len(part), "share": share} | accuracies)
         return tuned, {"layers": layers, "fine-tuning": rows}
 

@@ -66,10 +66,9 @@ class BERT(TextSystem):
         return {name: heads[name] for name in spec.heads or heads}  # a public body may come without its heads
 
     def source(self, stream: TokenStream, batch: int, seed: int) -> MaskedTokenBatches:
-        if self.next_sentence:
-            batches = NextSentenceBatches(stream, batch, self.context, seed)
-        else:
-            batches = TokenBatches(stream, batch, self.context - 2, seed)
+        length = self.context if self.next_sentence else self.context - 2
+        passages = NextSentenceBatches if self.next_sentence else TokenBatches
+        batches = passages(stream, batch, length, seed)
         return MaskedTokenBatches(batches, stream.tokenizer, seed, self.whole_words)
 
     def quick_metrics(self, learner: Learner, texts: Texts) -> dict[str, float]:

@@ -135,9 +135,7 @@ class GPT(TextSystem):
 
 
 @torch.no_grad()
-def loss_and_accuracy(
-    trunk: nn.Module, heads: nn.ModuleDict, windows: Tensor, batch: int = 32
-) -> tuple[float, float]:
+def loss_and_accuracy(trunk: nn.Module, heads: nn.ModuleDict, windows: Tensor, batch: int = 32) -> tuple[float, float]:
     """Mean -ln p of each next token in windows int64 [N, T + 1], and the share of them that is predicted rightly."""
     loss = accuracy = 0.0
     for part in windows.split(batch):
