@@ -63,7 +63,7 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured_shape
     shutil.rmtree(cells / "supervised, 2, 1")
     run.read_json("results")
     (run.path / "results.json").unlink()
-    replace(system, label_label_label_counts=(50, 2), auxiliary=("jigsaw",)).check()
+    replace(system, label_counts=(50, 2), auxiliary=("jigsaw",)).check()
     with pytest.raises(CaudexError, match="pixels, too few"):  # before anything is trained
         replace(system, auxiliary=("jigsaw",), size=8).train(quiet_run(tmp_path / "tiny"))
     assert not (tmp_path / "tiny" / "stages").exists()
