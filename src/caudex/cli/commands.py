@@ -30,13 +30,13 @@ COMMANDS = {
 
 
 @dataclass
-class List:
+class ListFlags:
     topic: Annotated[Positional[str], arg(metavar="[envs]")] = ""
     """environments: what --env can be"""
 
 
 @dataclass
-class Train:
+class TrainFlags:
     run: Path | None = None
     """folder of the run; default: the next free runs/SYSTEM-N"""
     scale: str = "laptop"
@@ -44,7 +44,7 @@ class Train:
 
 
 @dataclass
-class Claim(Train):
+class ClaimFlags(TrainFlags):
     seeds: int = 5
     """how many seeds, each with its own draw of labels"""
     first_seed: int = 0
@@ -56,13 +56,13 @@ class Claim(Train):
 
 
 @dataclass
-class Resume:
+class ResumeFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
 
 
 @dataclass
-class Predict:
+class PredictFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
     files: Annotated[Positional[tuple[str, ...]], arg(metavar="FILES...")]
@@ -72,7 +72,7 @@ class Predict:
 
 
 @dataclass
-class Play:
+class PlayFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of ppo, or of another system that acts"""
     episodes: int = 20
@@ -88,7 +88,7 @@ class Play:
 
 
 @dataclass(kw_only=True)
-class MetaTest:
+class MetaTestFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of rl2"""
     tasks: int = 1000
@@ -102,7 +102,7 @@ class MetaTest:
 
 
 @dataclass
-class Generate:
+class GenerateFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of gpt, or of an imported GPT-2"""
     prompt: Annotated[Positional[str], arg(metavar="PROMPT")] = ""
@@ -120,7 +120,7 @@ class Generate:
 
 
 @dataclass
-class Fill:
+class FillFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of bert, or of an imported BERT"""
     text: Annotated[Positional[str], arg(metavar="TEXT")]
@@ -132,7 +132,7 @@ class Fill:
 
 
 @dataclass
-class Ask:
+class AskFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder of gpt, or of an imported GPT-2"""
     source: Annotated[Positional[tuple[str, ...]], arg(metavar="FILE|TEXT")] = ()
@@ -143,7 +143,7 @@ class Ask:
 
 
 @dataclass
-class Import:
+class ImportFlags:
     folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
     """with config.json, model.safetensors and a vocabulary; or minilm, a packaged BERT of six blocks"""
     run: Path | None = None
@@ -153,7 +153,7 @@ class Import:
 
 
 @dataclass
-class Search:
+class SearchFlags:
     texts: Annotated[Positional[str], arg(metavar="TEXTS")]
     """a file or folder of .txt, .md, .jsonl, .csv, or a packaged set"""
     query: Annotated[Positional[str], arg(metavar="QUERY")]
@@ -169,13 +169,13 @@ class Search:
 
 
 @dataclass
-class Report:
+class ReportFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
 
 
 @dataclass
-class Compare:
+class CompareFlags:
     runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN RUN...")]
     """run folders; those that learned from reward, and their claims, share a column where only environments and seeds differ"""
     figure: Path | None = None
@@ -183,7 +183,7 @@ class Compare:
 
 
 @dataclass
-class Export:
+class ExportFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
     to: Path | None = None

@@ -6,14 +6,14 @@ import io
 from collections.abc import Sequence
 from dataclasses import make_dataclass
 
-from caudex.cli.commands import MetaTest, Play
+from caudex.cli.commands import MetaTestFlags, PlayFlags
 from caudex.cli.flags import parse_flags
 from caudex.cli.terminal import check_new_file, print_table
 from caudex.core.errors import CaudexError
 
 
 def play_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Play, words, "play")
+    flags = parse_flags(PlayFlags, words, "play")
     if not 1 <= flags.episodes <= 100_000:
         raise CaudexError(f"--episodes {flags.episodes} is out of range; it must be between 1 and 100000.")
     check_new_file("--video", flags.video, ".mp4")
@@ -49,7 +49,7 @@ def play_command(words: Sequence[str]) -> None:
 def meta_test_command(words: Sequence[str]) -> None:
     from caudex.envs.meta.trials import Sizes  # not before: the first screens come without NumPy
 
-    flags = parse_flags(make_dataclass("MetaTest", [], bases=(MetaTest, Sizes), kw_only=True), words, "meta-test")
+    flags = parse_flags(make_dataclass("MetaTest", [], bases=(MetaTestFlags, Sizes), kw_only=True), words, "meta-test")
     if not (2 <= flags.tasks <= 1_000_000 and flags.seed >= 0):
         raise CaudexError(
             f"--tasks {flags.tasks} --seed {flags.seed}: tasks must be 2 to 1,000,000, the seed 0 or more."

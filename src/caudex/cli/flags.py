@@ -17,7 +17,7 @@ from typing import Annotated, get_type_hints
 import tyro
 from tyro.conf import DisallowNone, OmitArgPrefixes, arg
 
-from caudex.cli.commands import COMMANDS, Claim, Train
+from caudex.cli.commands import COMMANDS, ClaimFlags, TrainFlags
 from caudex.core import registry
 from caudex.core.errors import CaudexError
 
@@ -54,7 +54,9 @@ def parse_system(command: str, words: Sequence[str]):
         ),
         ("hardware", Annotated[OmitArgPrefixes[Hardware], arg(help=hardware_help)], field(default_factory=Hardware)),
     ]
-    settings_class = make_dataclass("Settings", nested, bases=(Train if command == "train" else Claim,), kw_only=True)
+    settings_class = make_dataclass(
+        "Settings", nested, bases=(TrainFlags if command == "train" else ClaimFlags,), kw_only=True
+    )
     budgets = [flag for flag in ("--steps", "--minutes", "--flops") if flag_value(flag, rest) is not None]
     if len(budgets) > 1:
         raise CaudexError(f"{' and '.join(budgets)} are both budgets; give one of them.")

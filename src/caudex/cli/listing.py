@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from caudex.cli.commands import List
+from caudex.cli.commands import ListFlags
 from caudex.cli.flags import parse_flags
 from caudex.core.errors import CaudexError
 from caudex.core.registry import class_paths, docstring_summary, signal_needs
@@ -17,7 +17,7 @@ LEARNS_FROM = {
 
 
 def list_command(words: Sequence[str]) -> None:
-    flags = parse_flags(List, words, "list")
+    flags = parse_flags(ListFlags, words, "list")
     if flags.topic not in ("", "envs"):
         raise CaudexError(f"list {flags.topic}: say `caudex list`, or `caudex list envs`.")
     if flags.topic:

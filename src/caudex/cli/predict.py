@@ -6,14 +6,14 @@ import csv
 import sys
 from collections.abc import Sequence
 
-from caudex.cli.commands import Predict
+from caudex.cli.commands import PredictFlags
 from caudex.cli.flags import parse_flags
 from caudex.cli.terminal import check_new_file, print_table
 from caudex.core.errors import CaudexError
 
 
 def predict_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Predict, words, "predict")
+    flags = parse_flags(PredictFlags, words, "predict")
     from caudex.core.system import load
 
     if not flags.files:
@@ -37,14 +37,14 @@ def predict_command(words: Sequence[str]) -> None:
         print_table([header, *((name, label, f"{share:.1%}") for name, label, share in rows)])
 
 
-def _read_texts(flags: Predict, model) -> tuple:
+def _read_texts(flags: PredictFlags, model) -> tuple:
     """Names, texts, and (path, reason) of the skipped files."""
     from caudex.cli.texts import read_documents
 
     return read_documents(flags.files, flags.run)
 
 
-def _read_images(flags: Predict, model) -> tuple:
+def _read_images(flags: PredictFlags, model) -> tuple:
     """Names, images, and (path, reason) of the skipped files."""
     from caudex.data.images.formats import image_files, read_images
 

@@ -7,21 +7,21 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from caudex.cli.commands import Compare, Export, Report
+from caudex.cli.commands import CompareFlags, ExportFlags, ReportFlags
 from caudex.cli.flags import parse_flags
 from caudex.cli.terminal import check_new_file, print_table, print_wrapped
 from caudex.core.errors import CaudexError
 
 
 def report_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Report, words, "report")
+    flags = parse_flags(ReportFlags, words, "report")
     from caudex.reports import write_report
 
     print(write_report(flags.run))
 
 
 def compare_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Compare, words, "compare")
+    flags = parse_flags(CompareFlags, words, "compare")
     if len(flags.runs) < 2:
         raise CaudexError("compare needs at least two run folders.")
     check_new_file("--figure", flags.figure, ".png")
@@ -45,7 +45,7 @@ def compare_command(words: Sequence[str]) -> None:
 
 
 def export_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Export, words, "export")
+    flags = parse_flags(ExportFlags, words, "export")
     from caudex.core.system import load
 
     model = load(flags.run)

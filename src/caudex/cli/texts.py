@@ -8,14 +8,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from caudex.cli.commands import Ask, Fill, Generate, Import, Search
+from caudex.cli.commands import AskFlags, FillFlags, GenerateFlags, ImportFlags, SearchFlags
 from caudex.cli.flags import parse_flags
 from caudex.cli.terminal import create_run_folder, hold_run, print_table
 from caudex.core.errors import CaudexError
 
 
 def generate_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Generate, words, "generate")
+    flags = parse_flags(GenerateFlags, words, "generate")
     limits = {"--max-tokens": (flags.max_tokens, 1, 1 << 20), "--num": (flags.num, 1, 1024)}
     limits |= {"--temperature": (flags.temperature, 0, 100), "--top-p": (flags.top_p, 1e-6, 1)}
     for name, (value, low, high) in limits.items():
@@ -44,7 +44,7 @@ def generate_command(words: Sequence[str]) -> None:
 
 
 def fill_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Fill, words, "fill")
+    flags = parse_flags(FillFlags, words, "fill")
     model = _load_language_model(flags.run)
     if flags.then is not None:
         from caudex.core.run import Run
@@ -60,7 +60,7 @@ def fill_command(words: Sequence[str]) -> None:
 
 
 def ask_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Ask, words, "ask")
+    flags = parse_flags(AskFlags, words, "ask")
     tasks = {"sentiment": _ask_sentiment, "winograd": _ask_winograd, "qa": _ask_questions}
     if flags.task not in tasks:
         raise CaudexError(f"--task {flags.task} is unknown; choose {', '.join(tasks)}.")
@@ -73,7 +73,7 @@ def import_command(words: Sequence[str]) -> None:
     from caudex.core.run import Run
     from caudex.models.importing import import_public
 
-    flags = parse_flags(Import, words, "import")
+    flags = parse_flags(ImportFlags, words, "import")
     folder = data.corpus_folder("minilm") if str(flags.folder) == "minilm" else flags.folder
     if not folder.is_dir():
         raise CaudexError(
@@ -87,7 +87,7 @@ def import_command(words: Sequence[str]) -> None:
 
 
 def search_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Search, words, "search")
+    flags = parse_flags(SearchFlags, words, "search")
     from caudex.models.passage_index import found_in
 
     rows = found_in(flags.texts, flags.query, flags.count, flags.by, flags.model, flags.column)

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from caudex.cli.commands import Resume
+from caudex.cli.commands import ResumeFlags
 from caudex.cli.flags import parse_flags, parse_system
 from caudex.cli.terminal import create_run_folder, hold_run, print_table, print_wrapped, skipped_files_note
 from caudex.core.errors import CaudexError
@@ -66,7 +66,7 @@ def claim_command(words: Sequence[str]) -> None:
 
 
 def resume_command(words: Sequence[str]) -> None:
-    flags = parse_flags(Resume, words, "resume")
+    flags = parse_flags(ResumeFlags, words, "resume")
     from caudex.core.system import is_complete, open_run, read_dataclass
     from caudex.evaluation.claim import ClaimPlan
 

@@ -18,7 +18,7 @@ from caudex.data import ImageSet, LabelledTexts, Split
 
 def svm_accuracy(split: Split) -> float:
     """Accuracy of a support vector machine on the pixels of the labelled images."""
-    return _test_accuracy(SVC(gamma="scale").fit(_pixels(split.labelled), split.labelled.labels.numpy()), split)
+    return _test_accuracy(SVC(gamma="scale").fit(_pixel_matrix(split.labelled), split.labelled.labels.numpy()), split)
 
 
 def self_training_accuracy(split: Split) -> float:
@@ -56,14 +56,14 @@ def _joined_texts(texts: LabelledTexts) -> list[str]:
     return texts.texts if texts.text_pairs is None else [f"{a} {b}" for a, b in zip(texts.texts, texts.text_pairs)]
 
 
-def _pixels(images: ImageSet) -> np.ndarray:
+def _pixel_matrix(images: ImageSet) -> np.ndarray:
     return images.fetch(slice(None)).flatten(1).float().div(255).numpy()
 
 
 def _pixels_and_labels(split: Split) -> tuple[np.ndarray, np.ndarray]:
-    pixels = np.concatenate([_pixels(split.labelled), _pixels(split.unlabelled)])
+    pixels = np.concatenate([_pixel_matrix(split.labelled), _pixel_matrix(split.unlabelled)])
     return pixels, np.concatenate([split.labelled.labels.numpy(), np.full(len(split.unlabelled), -1)])
 
 
 def _test_accuracy(model, split: Split) -> float:
-    return float((model.predict(_pixels(split.test)) == split.test.labels.numpy()).mean())
+    return float((model.predict(_pixel_matrix(split.test)) == split.test.labels.numpy()).mean())
