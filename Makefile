@@ -8,14 +8,15 @@ export MPLBACKEND := Agg
 demo: .venv/installed
 	$(BIN)/caudex train noisy-student --threads 1
 
-test: .venv/installed packages lint
-	$(BIN)/pytest
+test: .venv/installed-dev packages lint
+	$(BIN)/pytest -n 2
 
-lint: .venv/installed
-	$(BIN)/ruff check src tests benchmarks
+lint: .venv/installed-dev
+	$(BIN)/ruff check src tests benchmarks tools
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/names.py
 
-bench: .venv/installed
+bench: .venv/installed-dev
 	$(BIN)/python benchmarks/views.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/overhead.py
@@ -24,10 +25,16 @@ bench: .venv/installed
 .venv/installed: pyproject.toml
 	@echo "installing into .venv; this takes some minutes"
 	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+# The extras, and what tests need: only for those who work on the package.
+.venv/installed-dev: .venv/installed
+	@echo "installing what the tests need"
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# Fashion-MNIST comes as a Debian package, some packaged texts by npm, and pictures of worlds need OpenGL without a screen;
+# Fashion-MNIST comes as a Debian package, some packaged texts by npm, and images of environments need OpenGL without a screen;
 # tests that need them say so when they are missing.
 packages:
 	@if [ ! -d /usr/share/datasets/fashion-mnist ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

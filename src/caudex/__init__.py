@@ -1,15 +1,16 @@
 """caudex: one trunk, many heads."""
 
+from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+__all__ = ["Learner", "fit", "load"]
+
+_PLACES = {"Learner": "caudex.core.learner", "fit": "caudex.core.fit", "load": "caudex.core.system"}
+"""torch is imported only when one of them is asked for"""
 
 
-def load(run: str) -> Any:
-    """What training left in a run folder: an object with `.trunk`, `.signals` and verbs such as `predict`.
-
-    Raises CaudexError where the folder holds no finished training.
-    """
-    from caudex.core.system import load  # torch is imported only when it is needed
-
-    return load(run)
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'caudex' has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
