@@ -93,7 +93,7 @@ def theirs(kind: str, images: torch.Tensor, seed: int):
         persistent_workers=True,
     )
     trunk = trunks.ResNet(1, 16, 1, stride=2)
-    trunk.standardise.measure(images[:2000])
+    trunk.standardise.set_statistics(images[:2000])
     head = (simple if kind == "simclr" else momentum)(64, 128, 64)
     both = nn.ModuleList([trunk, head])
     if kind == "moco":
@@ -128,8 +128,10 @@ def ours(kind: str, split, seed: int):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         trunk = trunks.ResNet(1, 16, 1, stride=2)
-        signal = Contrast(temperature=TEMPERATURE, **({"queue": QUEUE, "momentum": MOMENTUM} if kind == "moco" else {}))
-        trunk.standardise.measure(split.every.fetch(slice(0, 2000)))
+        signal = Contrast(
+            temperature=TEMPERATURE, **({"queue_size": QUEUE, "momentum": MOMENTUM} if kind == "moco" else {})
+        )
+        trunk.standardise.set_statistics(split.every.fetch(slice(0, 2000)))
         optimizer = partial(torch.optim.AdamW, lr=LR, weight_decay=0.05, fused=True)
         learner = Learner(trunk, {"contrast": signal}, optimizer, lambda progress: 0.5 + 0.5 * np.cos(np.pi * progress))
     source = Batches(split.every, BATCH, seed, views.contrastive(CROP, COLOUR, mirror=True), pairs=True)
@@ -140,7 +142,7 @@ def ours(kind: str, split, seed: int):
 
 def alone(kind: str, images: torch.Tensor) -> float:
     """Images a second of trunk, head and loss alone, on views that are there: what nobody can go beyond."""
-    trunk, signal = trunks.ResNet(1, 16, 1, stride=2), Contrast(**({"queue": QUEUE} if kind == "moco" else {}))
+    trunk, signal = trunks.ResNet(1, 16, 1, stride=2), Contrast(**({"queue_size": QUEUE} if kind == "moco" else {}))
     learner = Learner(trunk, {"contrast": signal}, partial(torch.optim.AdamW, lr=LR, fused=True))
     batch = data.Batch(
         images[:BATCH].float() / 255, torch.zeros(BATCH), torch.arange(BATCH), other=images[:BATCH].float() / 255

@@ -19,7 +19,7 @@ from caudex.core.signal import SignalOutput, frozen
 from caudex.core.specs import ActionSpec, EnvSpec
 from caudex.experience.augmented import with_views
 from caudex.experience.replay import Transition
-from caudex.signals.soft_actor_critic import SoftActorCritic, worths
+from caudex.signals.soft_actor_critic import SoftActorCritic, q_values
 from caudex.systems.reward.curl import CURL
 
 TURNS = 7
@@ -31,14 +31,17 @@ class Separately(SoftActorCritic):
 
     def loss(self, trunk, batch):
         temperature = self.log_temperature.detach().exp()
-        told = worths(self.critics, self.seen(trunk(batch.observations).pooled), self.bounds.unit(batch.actions))
-        critic = 0.5 * (told - self.targets(trunk, batch, temperature)).square().mean(1).sum()
-        actions, log_probs = self.policy_of(trunk(batch.observations).pooled.detach()).sample()
+        features = self.critic_features(trunk(batch.observations).pooled)
+        predictions = q_values(self.critics, features, self.scaler.scale(batch.actions))
+        errors = predictions - self.target_q_values(trunk, batch, temperature)
+        critic_loss = 0.5 * errors.square().mean(1).sum()
+        actions, log_probs = self.action_distribution(trunk(batch.observations).pooled.detach()).sample()
         with frozen(self.critics):
-            worth = worths(self.critics, self.seen(trunk(batch.observations).pooled).detach(), actions).amin(0)
-        actor = (temperature * log_probs - worth).mean()
-        cooling = self.log_temperature * (self.bounds.count - log_probs.detach().mean())
-        return SignalOutput(critic + actor + cooling, {})
+            features = self.critic_features(trunk(batch.observations).pooled).detach()
+            lower_q_values = q_values(self.critics, features, actions).amin(0)
+        actor_loss = (temperature * log_probs - lower_q_values).mean()
+        temperature_loss = self.log_temperature * (self.scaler.size - log_probs.detach().mean())
+        return SignalOutput(critic_loss + actor_loss + temperature_loss, {})
 
 
 class Apart(Learner):

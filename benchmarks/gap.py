@@ -37,7 +37,7 @@ from caudex.experience import EnvRunner
 from caudex.signals import Regression
 from caudex.systems.reward.curl import CURL, LAYERS
 from caudex.systems.reward.sac import SAC
-from caudex.trunks import Nature
+from caudex.trunks import NatureCNN
 
 ARMS = {
     "state": lambda task, steps, seed: SAC(
@@ -140,7 +140,7 @@ def regress(folder: Path, task: str, seed: int, steps: int = 1500) -> dict[str, 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         signal = Regression(known.numbers.mean(0), known.numbers.std(0))
-        trunk = Nature(tuple(known.observations.shape[1:]), 256, LAYERS)
+        trunk = NatureCNN(tuple(known.observations.shape[1:]), 256, LAYERS)
         learner = Learner(trunk, {"state": signal}, partial(AdamW, lr=1e-3, fused=True), cosine_schedule)
         fit(learner, {"state": batches(known, seed)}, steps=steps)
     learner.eval()

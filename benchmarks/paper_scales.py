@@ -26,10 +26,10 @@ from caudex.core.system import scaled
 from caudex.data import Batch, MaskedTokenBatch, TokenBatch
 from caudex.experience import Rollout, Transition
 from caudex.experience.augmented import with_views
-from caudex.signals.trust_region import by_trust_region
+from caudex.signals.trust_region import trpo_step
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnReplay
-from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, Sequences, Transformer
+from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, PaddedTokens, Transformer
 
 IMAGES = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization")
 TEXTS = {
@@ -111,7 +111,7 @@ def texts() -> Iterator[Case]:
                 batch = TokenBatch(tokens, tokens, torch.zeros(1))
             else:
                 hidden = torch.where(torch.rand(tokens.shape) < 0.15, tokens, -1)
-                batch = MaskedTokenBatch(Sequences(tokens), hidden, torch.ones(1, dtype=torch.bool), torch.zeros(1))
+                batch = MaskedTokenBatch(PaddedTokens(tokens), hidden, torch.ones(1, dtype=torch.bool), torch.zeros(1))
             each = stepped(learner, batch, 1)
         yield Case(name, size(trunk), paper.batch, paper.steps, each)
 
@@ -137,7 +137,7 @@ def rewards(count: int = 10) -> Iterator[Case]:
                 signal.explore(learner.trunk, seen, 0.5)
             else:
                 features = learner.trunk(seen).pooled
-                signal.judge(features, signal.draw(features))
+                signal.evaluate_actions(features, signal.sample(features))
         of_acting = counter.flops / count * paper.total_steps
         if isinstance(paper, OnReplay):
             batch = Transition(seen, actions, zeros, seen.clone(), zeros, None, torch.arange(count))
@@ -148,7 +148,7 @@ def rewards(count: int = 10) -> Iterator[Case]:
             steps = paper.total_steps * getattr(paper, "epochs", 1) // size_of_batch
         if len(learner.signals) > 1:
             batch = with_views(type(batch))(*batch, seen, seen.clone(), torch.arange(count))
-        each = stepped(learner, batch, count, by_trust_region if name == "trpo" else Learner.step)
+        each = stepped(learner, batch, count, trpo_step if name == "trpo" else Learner.step)
         yield Case(f"{name} {scale}", size(learner.trunk), size_of_batch, steps, each, of_acting)
 
 

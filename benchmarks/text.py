@@ -33,15 +33,15 @@ class Plain(nn.Module):
 
     def __init__(self, depth: int, width: int, heads: int):
         super().__init__()
-        self.words, self.places = nn.Embedding(VOCABULARY, width), nn.Embedding(CONTEXT, width)
+        self.token_embedding, self.position_embedding = nn.Embedding(VOCABULARY, width), nn.Embedding(CONTEXT, width)
         self.blocks = nn.ModuleList(PlainBlock(width, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens, targets):
-        x = self.words(tokens) + self.places(torch.arange(tokens.shape[1]))
+        x = self.token_embedding(tokens) + self.position_embedding(torch.arange(tokens.shape[1]))
         for block in self.blocks:
             x = block(x)
-        logits = F.linear(self.norm(x), self.words.weight)
+        logits = F.linear(self.norm(x), self.token_embedding.weight)
         return F.cross_entropy(logits.view(-1, VOCABULARY), targets.reshape(-1))
 
 
@@ -105,7 +105,7 @@ def generators(depth: int, width: int, heads: int, batch: int, most: int) -> dic
 
     @torch.inference_mode()
     def ours():
-        state, waiting = trunk.memory(batch), prompt
+        state, waiting = trunk.initial_state(batch), prompt
         for _ in range(most):
             logits = head.logits(trunk, trunk(waiting, state).layers["tokens"][:, -1])
             waiting = chosen(logits, 0, 1.0, None)[:, None]

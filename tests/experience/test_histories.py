@@ -9,22 +9,22 @@ from caudex.core.specs import ActionSpec
 from caudex.envs.meta import trials
 from caudex.experience import Histories
 from caudex.models.meta_agent import Observed
-from caudex.signals.policy_gradient import ClippedPolicy
-from caudex.trunks import GRU, Causal, Identity, Recurrent
+from caudex.signals.policy_gradient import PPOActorCritic
+from caudex.trunks import GRU, CausalTransformer, Identity, Recurrent
 
-CORES = pytest.mark.parametrize("core", [GRU, Causal])
+CORES = pytest.mark.parametrize("core", [GRU, CausalTransformer])
 
 
 def make_histories(env, gae_lambda=1.0, batch=4, epochs=1, seed=0):
     torch.manual_seed(0)
-    policy = ClippedPolicy(ActionSpec(count=env.choices))
+    policy = PPOActorCritic(ActionSpec(count=env.choices))
     learner = Learner(Recurrent(Identity(env.observation.shape[0]), 8), {"policy": policy})
     return Histories(env, learner, "policy", batch, epochs, gamma=0.5, gae_lambda=gae_lambda, seed=seed), learner
 
 
 def test_to_act_after_more_steps_costs_more_attention_and_so_in_every_round():
-    policy, env = ClippedPolicy(ActionSpec(count=3)), trials.make("bandits", 4, arms=3, pulls=6)
-    learner = Learner(Recurrent(Identity(5), 8, Causal), {"policy": policy})
+    policy, env = PPOActorCritic(ActionSpec(count=3)), trials.make("bandits", 4, arms=3, pulls=6)
+    learner = Learner(Recurrent(Identity(5), 8, CausalTransformer), {"policy": policy})
     source = Histories(env, learner, "policy", 4, 1)
     next(source)
     linear = 2 * 2 * 5 * 8 + 2 * 2 * 12 * 8**2 + 2 * 3 * 8  # of one step: the linear maps, and the policy's
@@ -41,7 +41,7 @@ def test_what_is_left_out_as_trials_end_changes_nothing_of_the_others(core, monk
     env = trials.make("mazes", 64, view="above", episodes=1)
     torch.manual_seed(0)
     learner = Learner(
-        Recurrent(Observed(env.family.observation.shape, 5), 8, core), {"policy": ClippedPolicy(ActionSpec(count=3))}
+        Recurrent(Observed(env.family.observation.shape, 5), 8, core), {"policy": PPOActorCritic(ActionSpec(count=3))}
     )
     histories = Histories(env, learner, "policy", 64, 1, seed=1).collect()
     assert len(set(histories.observations.lengths.tolist())) > 5
@@ -58,7 +58,7 @@ def test_some_trials_of_a_round_are_those_trials():
     env = trials.make("mazes", 64, view="above", episodes=1)
     shape = env.family.observation.shape
     torch.manual_seed(0)
-    learner = Learner(Recurrent(Observed(shape, 5), 8), {"policy": ClippedPolicy(ActionSpec(count=3))})
+    learner = Learner(Recurrent(Observed(shape, 5), 8), {"policy": PPOActorCritic(ActionSpec(count=3))})
     histories = Histories(env, learner, "policy", 64, 1, seed=1).collect()
     lengths = histories.observations.lengths
     rows = torch.stack([lengths.argmax(), lengths.argmin()])
@@ -94,7 +94,7 @@ def test_trials_of_different_lengths_give_their_real_steps():
     env.family.limit = 40
     torch.manual_seed(0)
     seeing = Observed(env.family.observation.shape, env.choices + 2)
-    learner = Learner(Recurrent(seeing, 8), {"policy": ClippedPolicy(ActionSpec(count=3))})
+    learner = Learner(Recurrent(seeing, 8), {"policy": PPOActorCritic(ActionSpec(count=3))})
     source = Histories(env, learner, "policy", 3, 1, seed=0)
     history = next(source)
     lengths = history.observations.lengths

@@ -11,7 +11,7 @@ from caudex.core.optim.rmsprop import RMSprop
 from caudex.core.specs import ActionSpec
 from caudex.experience import Actors, EnvRunner, Rollouts
 from caudex.signals.policy_gradient import ActorCritic
-from caudex.trunks import MLP, Normalised
+from caudex.trunks import MLP, ObservationNormaliser
 
 GAMMA, STEPS = 0.9, 5
 
@@ -20,7 +20,7 @@ def make_actor(seed, standardised=True):
     """A learner, and a source with one environment that acts by it."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        trunk = Normalised(MLP(4, (8,)), 4) if standardised else MLP(4, (8,))
+        trunk = ObservationNormaliser(MLP(4, (8,)), 4) if standardised else MLP(4, (8,))
         learner = Learner(
             trunk, {"policy": ActorCritic(ActionSpec(count=2))}, partial(RMSprop, lr=0.01, alpha=0.99, eps=1e-5)
         )

@@ -51,8 +51,8 @@ def build_signal(signal, channels=1, **settings):
 
 def zero_decoder(signal):
     """The same signal, whose decoder says 0 everywhere."""
-    nn.init.zeros_(signal.head.last[-1].weight)
-    nn.init.zeros_(signal.head.last[-1].bias)
+    nn.init.zeros_(signal.head.pixel_head[-1].weight)
+    nn.init.zeros_(signal.head.pixel_head[-1].bias)
     return signal
 
 

@@ -16,7 +16,7 @@ from caudex.models.hf_layout import config_in, config_of, exported, imported, la
 from caudex.models.importing import model_of
 from caudex.models.passage_index import encode
 from caudex.signals import MaskedToken, NextSentence, NextToken
-from caudex.trunks import Sequences, Transformer
+from caudex.trunks import PaddedTokens, Transformer
 
 
 class Model(nn.Module):
@@ -45,7 +45,7 @@ def published_model(kind: str, **settings):
     return model.eval()
 
 
-def model_outputs(model, kind: str, texts: Sequences) -> list[torch.Tensor]:
+def model_outputs(model, kind: str, texts: PaddedTokens) -> list[torch.Tensor]:
     """What each head says, of ours or of theirs."""
     with torch.no_grad():
         if isinstance(model, Model):
@@ -61,8 +61,8 @@ def model_outputs(model, kind: str, texts: Sequences) -> list[torch.Tensor]:
         return [output.prediction_logits, output.seq_relationship_logits]
 
 
-def random_texts() -> Sequences:
-    return Sequences(torch.randint(0, 100, (2, 20)), torch.randint(0, 2, (2, 20)), torch.tensor([20, 13]))
+def random_texts() -> PaddedTokens:
+    return PaddedTokens(torch.randint(0, 100, (2, 20)), torch.randint(0, 2, (2, 20)), torch.tensor([20, 13]))
 
 
 def assert_outputs_equal(ours, others) -> None:

@@ -42,10 +42,10 @@ def test_each_part_moves_its_own_weights(kind):
     signal, output = learner.signals["policy"], learner({"policy": make_batch()})["policy"]
     critics = signal.critics if kind is SoftActorCritic else signal.critic
     for taught_by_critic in (learner.trunk, critics):
-        part = nonzero_gradients(output.metrics["critic"], taught_by_critic)
+        part = nonzero_gradients(output.metrics["critic_loss"], taught_by_critic)
         assert all(each is not None for each in part)
         assert gradients_equal(nonzero_gradients(output.loss, taught_by_critic), part)  # the other parts add nothing
-    assert not any(each is not None for each in nonzero_gradients(output.metrics["critic"], signal.policy))
+    assert not any(each is not None for each in nonzero_gradients(output.metrics["critic_loss"], signal.policy))
     assert all(each is not None for each in nonzero_gradients(output.loss, signal.policy))
     assert all(p.requires_grad for p in critics.parameters())
     assert not any(p.requires_grad for p in signal.target.parameters())
@@ -53,7 +53,7 @@ def test_each_part_moves_its_own_weights(kind):
 
 @BOTH
 def test_slow_copies_follow_by_their_decay(kind):
-    learner = make_learner(kind, decay=0.9)
+    learner = make_learner(kind, target_decay=0.9)
     signal = learner.signals["policy"]
     before = [p.clone() for p in signal.target.parameters()]
     learner.step({"policy": make_batch()})

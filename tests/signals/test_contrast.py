@@ -14,18 +14,18 @@ from caudex.core.run import Run
 from caudex.core.trunk import Features, Trunk
 from caudex.data import Batch, Batches, ImageSet, InMemoryImages
 from caudex.signals import Contrast
-from caudex.signals.contrast import spread
+from caudex.signals.contrast import alignment_and_uniformity
 from caudex.trunks import Identity, ResNet
 from caudex.views import contrastive
 
 
-def contrast_on_identity(queue=0, **settings):
+def contrast_on_identity(queue_size=0, **settings):
     """Contrast on the observations themselves."""
-    signal, trunk = Contrast(dimensions=2, queue=queue, **settings), Identity(2)
+    signal, trunk = Contrast(dimensions=2, queue_size=queue_size, **settings), Identity(2)
     signal.build(trunk)
     signal.head = nn.Identity()
-    if queue:
-        signal.keys.copy[1] = nn.Identity()
+    if queue_size:
+        signal.key_encoder.copy[1] = nn.Identity()
     return signal, trunk
 
 
@@ -75,7 +75,7 @@ def test_a_collapsed_trunk_is_as_good_as_guessing():
 
 def test_spread_by_hand():
     points = torch.tensor([RIGHT, UP, [-1.0, 0.0]])  # apart by 2, 4 and 2, squared
-    spread_ = spread(points, -points)
+    spread_ = alignment_and_uniformity(points, -points)
     assert spread_["alignment"] == 4
     assert spread_["uniformity"].item() == pytest.approx(math.log((2 * math.exp(-4) + math.exp(-8)) / 3))
 
@@ -100,16 +100,16 @@ def test_both_views_go_through_the_trunk_in_one_pass():
 
 
 def test_keys_come_from_the_slow_copy_without_gradients_in_groups_of_a_shuffled_batch():
-    signal, trunk = Contrast(queue=64, dimensions=2), RecordingTrunk()
+    signal, trunk = Contrast(queue_size=64, dimensions=2), RecordingTrunk()
     signal.build(trunk)
-    signal.keys.copy[1], slow = nn.Identity(), signal.keys.copy[0]
+    signal.key_encoder.copy[1], slow = nn.Identity(), signal.key_encoder.copy[0]
     groups = []
     slow.register_forward_pre_hook(lambda module, inputs: groups.append(inputs[0]))
     slow.passes = []
     one, other = torch.randn(32, 2), torch.randn(32, 2)
     signal.loss(trunk, Batch(one, torch.zeros(32), torch.arange(32), other=other)).loss.backward()
     assert trunk.passes == [(32, True, True)] and slow.passes == [(16, True, False)] * 2
-    assert all(p.grad is None for p in signal.keys.parameters())
+    assert all(p.grad is None for p in signal.key_encoder.parameters())
     # each key is normalised by its own group, which is not the first or second half of the batch, and stands in order
     positions = torch.cat([(group[:, None] == other).all(2).nonzero()[:, 1] for group in groups])
     assert positions.sort().values.tolist() == list(range(32)) and positions[:16].max() > 15
@@ -121,9 +121,9 @@ def test_keys_come_from_the_slow_copy_without_gradients_in_groups_of_a_shuffled_
     ("batch", "sizes"), [(2, [2]), (3, [3]), (4, [2, 2]), (9, [5, 4]), (33, [17, 16]), (307, [17] * 3 + [16] * 16)]
 )
 def test_a_group_of_keys_has_two_at_least(batch, sizes):
-    signal, trunk = Contrast(queue=batch, dimensions=2), RecordingTrunk()
+    signal, trunk = Contrast(queue_size=batch, dimensions=2), RecordingTrunk()
     signal.build(trunk)
-    slow = signal.keys.copy[0]
+    slow = signal.key_encoder.copy[0]
     slow.passes = []
     with torch.no_grad():
         signal.loss(trunk, Batch(torch.randn(batch, 2), None, None, other=torch.randn(batch, 2)))
@@ -131,7 +131,7 @@ def test_a_group_of_keys_has_two_at_least(batch, sizes):
 
 
 def test_the_queue_holds_the_last_keys_and_the_step_does_not_see_its_own():
-    signal, trunk = contrast_on_identity(queue=4, temperature=1.0)
+    signal, trunk = contrast_on_identity(queue_size=4, temperature=1.0)
     signal.queue.copy_(torch.tensor([UP] * 4))
     output = signal.loss(trunk, pair_batch([RIGHT, RIGHT], [RIGHT, RIGHT]))
     # the partner at 1, four old keys at 0; the keys of this very step are not among them
@@ -146,13 +146,13 @@ def test_the_queue_holds_the_last_keys_and_the_step_does_not_see_its_own():
 
 
 def test_the_first_versions_head_is_linear():
-    signal = Contrast(hidden=0, queue=4)
+    signal = Contrast(hidden=0, queue_size=4)
     signal.build(Identity(8))
     assert isinstance(signal.head, nn.Linear)
 
 
 def test_what_cannot_be_contrasted():
-    signal, trunk = contrast_on_identity(queue=4)
+    signal, trunk = contrast_on_identity(queue_size=4)
     with pytest.raises(CaudexError, match="a queue of 4 keys is smaller than a batch of 5; try --queue 5"):
         signal.loss(trunk, pair_batch([UP] * 5, [UP] * 5))
     with pytest.raises(CaudexError, match="a batch of 1 has none"):
@@ -183,7 +183,9 @@ def test_the_queue_survives_a_kill(tmp_path):
         run = Run(path, seed=2)
         run.quiet = True
         with run.seeded("weights"):
-            learner = Learner(ResNet(1, 4, 1), {"contrast": Contrast(queue=24, hidden=8, dimensions=4)}, average=0.9)
+            learner = Learner(
+                ResNet(1, 4, 1), {"contrast": Contrast(queue_size=24, hidden=8, dimensions=4)}, average=0.9
+            )
         source = Batches(images, 8, seed=2, view=contrastive(mirror=False), pairs=True)
         if stop:
             fit(learner, {"contrast": source}, steps=stop, run=run)
@@ -196,6 +198,6 @@ def test_the_queue_survives_a_kill(tmp_path):
     train(tmp_path / "cut", stop=4)
     again = train(tmp_path / "cut")
     contrast = again.signals["contrast"]
-    assert int(contrast.place) == 9 * 8 % 24
+    assert int(contrast.queue_pointer) == 9 * 8 % 24
     assert torch.equal(contrast.queue, uninterrupted.signals["contrast"].queue)
     assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), uninterrupted.state_dict().values()))

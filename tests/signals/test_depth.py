@@ -6,13 +6,13 @@ import torch
 from helpers.signals import output_for_answer
 from pytest import approx
 
-from caudex.signals.depth import Depth, relative_error, scale_invariant
+from caudex.signals.depth import Depth, relative_error, scale_invariant_error
 
 
 def test_depth_by_hand():
     # errors 0 and 1 in one image: 1/2 - 1/2 * (1/2)^2; errors 2 and 2 in the other: 4 - 1/2 * 4
     predicted, true = torch.tensor([[[0.0, 1.0]], [[2.0, 2.0]]]), torch.zeros(2, 1, 2)
-    assert scale_invariant(predicted, true).item() == approx((0.375 + 2) / 2)
+    assert scale_invariant_error(predicted, true).item() == approx((0.375 + 2) / 2)
     assert relative_error(torch.tensor([1.0, 6.0]), torch.tensor([2.0, 4.0])).item() == approx(0.5)
     depth = torch.tensor([[[1.0, math.e**2], [1, math.e**2]], [[math.e**2, 1], [1, 1]]])
     mean = depth.log().mean()

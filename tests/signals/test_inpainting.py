@@ -44,7 +44,7 @@ def mean_colour(images):
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (28, 28), (16, 24)])
 def test_the_centre_hole_is_the_middle_square_of_half_the_side(height, width):
-    hole = Inpainting("centre").hole(torch.rand(3, 2, height, width))
+    hole = Inpainting("centre").sample_hole(torch.rand(3, 2, height, width))
     assert hole.shape == (3, 1, height, width) and hole.dtype == torch.bool
     expected = torch.zeros(height, width, dtype=torch.bool)
     expected[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = True
@@ -52,7 +52,7 @@ def test_the_centre_hole_is_the_middle_square_of_half_the_side(height, width):
 
 
 def test_the_centre_hole_of_an_odd_side_is_in_the_middle_too():
-    hole = Inpainting("centre").hole(torch.rand(1, 1, 13, 7))
+    hole = Inpainting("centre").sample_hole(torch.rand(1, 1, 13, 7))
     assert torch.equal(hole, hole.flip(2)) and torch.equal(hole, hole.flip(3))
     assert bounding_box(hole[0, 0]) == (3, 2, 7, 3)
 
@@ -61,14 +61,14 @@ def test_the_centre_hole_of_an_odd_side_is_in_the_middle_too():
 @settings(deadline=None, max_examples=50)
 def test_random_holes_are_whole_rectangles_from_a_quarter_to_half_of_each_side(height, width, seed):
     torch.manual_seed(seed)
-    for hole in Inpainting("random").hole(torch.rand(5, 1, height, width))[:, 0]:
+    for hole in Inpainting("random").sample_hole(torch.rand(5, 1, height, width))[:, 0]:
         _, _, tall, wide = bounding_box(hole)
         # one that stuck out would be cut off
         assert height // 4 <= tall <= math.ceil(height / 2) and width // 4 <= wide <= math.ceil(width / 2)
 
 
 def test_random_holes_take_a_sixteenth_to_a_quarter_and_lie_anywhere():
-    holes = Inpainting("random").hole(torch.rand(3000, 1, 16, 16))[:, 0]
+    holes = Inpainting("random").sample_hole(torch.rand(3000, 1, 16, 16))[:, 0]
     area = holes.double().mean((1, 2))
     assert 1 / 16 <= area.min() < 0.07 and 0.2 < area.max() <= 1 / 4
     assert area.mean().item() == pytest.approx((3 / 8) ** 2, rel=0.03)
@@ -83,7 +83,7 @@ def test_the_trunk_sees_the_mean_colour_in_the_hole_and_the_image_around_it():
     images, trunk_inputs = torch.rand(4, 3, 8, 8), []
     trunk.register_forward_pre_hook(lambda module, given: trunk_inputs.append(given[0]))
     signal.loss(trunk, unlabelled_batch(images))
-    hole = signal.hole(images)
+    hole = signal.sample_hole(images)
     assert_close(trunk_inputs[0].where(hole, torch.zeros(())), mean_colour(images) * hole)
     assert torch.equal(trunk_inputs[0].where(~hole, torch.zeros(())), images * ~hole)
 
@@ -91,7 +91,7 @@ def test_the_trunk_sees_the_mean_colour_in_the_hole_and_the_image_around_it():
 def test_what_stood_in_the_hole_does_not_change_the_fill():
     signal, trunk = build_signal(Inpainting("centre"))
     images, fills = torch.rand(4, 1, 8, 8), []
-    turned = torch.where(signal.hole(images), torch.rand(4, 1, 8, 8), images)
+    turned = torch.where(signal.sample_hole(images), torch.rand(4, 1, 8, 8), images)
     signal.head.register_forward_hook(lambda module, given, output: fills.append(output))
     one, other = (signal.loss(trunk, unlabelled_batch(each)).loss for each in (images, turned))
     assert_close(fills[0], fills[1], atol=1e-5, rtol=0)
@@ -124,21 +124,21 @@ def test_the_critic_learns_from_its_own_loss_alone_and_the_trunk_not_from_it(adv
     signal, trunk = build_signal(Inpainting("centre", adversarial))
     images = torch.rand(4, 1, 12, 12)
     output = signal.loss(trunk, unlabelled_batch(images))
-    critic = [*signal.critic.parameters(), *signal.verdict.parameters()]
+    critic = [*signal.critic.parameters(), *signal.critic_head.parameters()]
     painter = [*trunk.parameters(), *signal.head.parameters()]
 
     def gradients(of, to):
         return torch.autograd.grad(of, to, retain_graph=True, allow_unused=True)
 
-    for total, critic_part in zip(gradients(output.loss, critic), gradients(output.metrics["critic"], critic)):
+    for total, critic_part in zip(gradients(output.loss, critic), gradients(output.metrics["critic_loss"], critic)):
         assert_close(total, critic_part)
         assert critic_part.abs().sum() > 0
-    assert all(gradient is None for gradient in gradients(output.metrics["critic"], painter))
-    assert all(gradient is None for gradient in gradients(output.metrics["error"], critic))
+    assert all(gradient is None for gradient in gradients(output.metrics["critic_loss"], painter))
+    assert all(gradient is None for gradient in gradients(output.metrics["reconstruction_error"], critic))
     # the wish to deceive reaches the trunk: its gradient is not that of the error alone
     stem = [trunk.stem.weight]
     assert not torch.allclose(
-        gradients(output.loss, stem)[0], (1 - adversarial) * gradients(output.metrics["error"], stem)[0]
+        gradients(output.loss, stem)[0], (1 - adversarial) * gradients(output.metrics["reconstruction_error"], stem)[0]
     )
     assert all(p.requires_grad for p in critic)
 
@@ -147,20 +147,20 @@ def test_the_adversarial_loss_by_hand():
     images = torch.rand(4, 1, 8, 8)
     half = mean_colour(images).lerp(images, 0.5)  # half the way from the mean: error 1/4
     signal, trunk = painter(half, mask="centre", adversarial=0.25)
-    nn.init.zeros_(signal.verdict.weight)
-    nn.init.constant_(signal.verdict.bias, 2.0)  # all images are true, says the critic
+    nn.init.zeros_(signal.critic_head.weight)
+    nn.init.constant_(signal.critic_head.bias, 2.0)  # all images are true, says the critic
     output = signal.loss(trunk, unlabelled_batch(images))
     true, false = math.log1p(math.exp(-2)), math.log1p(math.exp(2))
-    assert output.metrics["error"].item() == pytest.approx(0.25)
-    assert output.metrics["critic"].item() == pytest.approx(true + false)
+    assert output.metrics["reconstruction_error"].item() == pytest.approx(0.25)
+    assert output.metrics["critic_loss"].item() == pytest.approx(true + false)
     assert output.loss.item() == pytest.approx(0.75 * 0.25 + 0.25 * true + true + false)
 
 
 def test_a_critic_that_cannot_tell_and_a_fill_of_the_mean_have_the_trivial_loss():
     images = torch.rand(4, 1, 8, 8)
     signal, trunk = painter(mean_colour(images).expand_as(images), mask="centre", adversarial=0.25)
-    nn.init.zeros_(signal.verdict.weight)
-    nn.init.zeros_(signal.verdict.bias)
+    nn.init.zeros_(signal.critic_head.weight)
+    nn.init.zeros_(signal.critic_head.bias)
     assert signal.loss(trunk, unlabelled_batch(images)).loss.item() == pytest.approx(signal.chance_loss())
 
 

@@ -22,7 +22,7 @@ def build_jigsaw(grid=3, channels=1, orders=0):
 def cut_tiles(signal, images, number):
     """The shuffled tiles, always from the same corners."""
     torch.manual_seed(1)
-    return signal.shuffled(images, number)
+    return signal.shuffle_tiles(images, number)
 
 
 def tile_origins(side, grid=3, count=200):
@@ -107,10 +107,12 @@ def test_a_head_that_says_the_same_of_every_puzzle_has_the_trivial_loss():
 
 def test_behind_the_trunks_standardising_layer_stands_the_normalised_tile():
     signal, trunk = build_jigsaw(2, 3)
-    trunk.standardise.measure((torch.rand(50, 3, 9, 9) ** 3 * torch.tensor([255, 90, 20.0]).view(3, 1, 1)).byte())
+    trunk.standardise.set_statistics(
+        (torch.rand(50, 3, 9, 9) ** 3 * torch.tensor([255, 90, 20.0]).view(3, 1, 1)).byte()
+    )
     shuffled, standardised = cut_tiles(signal, torch.rand(5, 3, 20, 20), torch.arange(5)), []
     trunk.standardise.register_forward_hook(lambda layer, given, output: standardised.append(output))
-    signal.told(trunk, shuffled)
+    signal.logits(trunk, shuffled)
     assert_close(standardised[0].view(5, 4, 3, 8, 8), shuffled, atol=1e-5, rtol=1e-5)
 
 
@@ -119,7 +121,7 @@ def test_each_tile_is_encoded_on_its_own_and_the_head_sees_them_in_their_order()
     signal.build(trunk)
     signal.head = nn.Identity()
     shuffled = cut_tiles(signal, torch.rand(4, 1, 20, 20), torch.arange(4))
-    assert_close(signal.told(trunk, shuffled), shuffled[:, :, 0, 0, 0])
+    assert_close(signal.logits(trunk, shuffled), shuffled[:, :, 0, 0, 0])
     assert trunk.images[0].shape == (36, 1, 4, 4)
 
 

@@ -5,12 +5,12 @@ from helpers.language_trunks import bert_trunk
 
 from caudex.core.learner import CachedTrunk
 from caudex.signals import MaskedToken, NextSentence
-from caudex.trunks import Sequences
+from caudex.trunks import PaddedTokens
 
 
 class Pairs:
     def __init__(self, tokens, targets):
-        self.texts, self.targets, self.is_random_next = Sequences(tokens), targets, torch.tensor([0, 1])
+        self.texts, self.targets, self.is_random_next = PaddedTokens(tokens), targets, torch.tensor([0, 1])
 
 
 def test_both_heads_of_bert_share_one_pass_and_only_masked_tokens_count():

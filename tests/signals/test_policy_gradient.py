@@ -10,15 +10,15 @@ from caudex import envs as envs
 from caudex.core.learner import Learner
 from caudex.core.specs import ActionSpec
 from caudex.experience import Rollout
-from caudex.signals.policy_gradient import ActorCritic, ClippedPolicy, standardised
+from caudex.signals.policy_gradient import ActorCritic, PPOActorCritic, standardise_advantages
 from caudex.trunks import Identity
 
 
 def test_a_clipped_action_gains_no_more():
-    signal = ClippedPolicy(ActionSpec(count=2), entropy_coef=0.0, value_coef=0.0, clip=0.2)
+    signal = PPOActorCritic(ActionSpec(count=2), entropy_coef=0.0, value_coef=0.0, clip_range=0.2)
     learner = Learner(Identity(2), {"policy": signal})
     x, actions = torch.randn(8, 2), torch.arange(8) % 2
-    log_probs = signal.both(learner.trunk, x)[0].log_prob(actions).detach()
+    log_probs = signal.policy_and_values(learner.trunk, x)[0].log_prob(actions).detach()
 
     def gradient(shift):
         advantages = torch.tensor([1.0, -1.0] * 4)
@@ -34,7 +34,8 @@ def test_a_clipped_action_gains_no_more():
 
 def test_the_bonus_on_entropy_fades_as_training_goes():
     learner = Learner(
-        Identity(2), {"policy": ClippedPolicy(ActionSpec(count=2), entropy_coef=1.0, value_coef=0.0, fading=True)}
+        Identity(2),
+        {"policy": PPOActorCritic(ActionSpec(count=2), entropy_coef=1.0, value_coef=0.0, anneal_entropy=True)},
     )
     nothing = torch.zeros(8)
     batch = Rollout(torch.randn(8, 2), torch.arange(8) % 2, nothing, nothing, nothing, nothing)
@@ -48,9 +49,9 @@ def test_the_bonus_on_entropy_fades_as_training_goes():
 
 
 def test_advantages_are_standardised():
-    advantages = standardised(torch.tensor([1.0, 3.0, 5.0]))
+    advantages = standardise_advantages(torch.tensor([1.0, 3.0, 5.0]))
     assert advantages.tolist() == approx([-(1.5**0.5), 0, 1.5**0.5], rel=1e-4)
-    assert standardised(torch.tensor([2.0])).tolist() == [2.0]
+    assert standardise_advantages(torch.tensor([2.0])).tolist() == [2.0]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_a_policy_gives_the_log_probability_of_what_it_samples(actions):
     samples = signal.sample(x)
     log_probs, values = signal.evaluate_actions(x, samples)
     assert values.shape == (20_000,)
-    policy = signal.both(learner.trunk, x)[0]
+    policy = signal.policy_and_values(learner.trunk, x)[0]
     assert -log_probs.mean().item() == approx(policy.entropy().mean().item(), rel=0.05)
     if actions.low:
         bounded = signal.clip_actions(samples * 10)

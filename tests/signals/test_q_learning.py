@@ -9,7 +9,7 @@ from pytest import approx
 
 from caudex import envs as envs
 from caudex.core.learner import Learner
-from caudex.signals.q_learning import NoisyLinear, QLearning, project_distribution, quiet
+from caudex.signals.q_learning import NoisyLinear, QLearning, project_distribution, without_noise
 from caudex.trunks import Identity
 
 
@@ -36,7 +36,7 @@ def test_double_takes_the_online_networks_action_and_the_target_networks_value()
         signal = QLearning(2, double=double)
         learner = Learner(Identity(2), {"policy": signal})
         with torch.no_grad():
-            for layer, bias in ((signal.advantages[-1], [1.0, 0.0]), (signal.target.copy[1][-1], [2.0, 5.0])):
+            for layer, bias in ((signal.advantage_head[-1], [1.0, 0.0]), (signal.target.copy[1][-1], [2.0, 5.0])):
                 layer.weight.zero_()
                 layer.bias.copy_(torch.tensor(bias))
         q_values = torch.where(batch.actions == 0, 1.0, 0.0)
@@ -48,8 +48,8 @@ def test_dueling_advantages_have_no_mean():
     signal = QLearning(3, dueling=True)
     Learner(Identity(2), {"policy": signal})
     x = torch.randn(5, 2)
-    means = signal.q_logits(x, signal.advantages, signal.state).mean(1)
-    torch.testing.assert_close(means, signal.state(x), atol=1e-6, rtol=0)
+    means = signal.q_logits(x, signal.advantage_head, signal.value_head).mean(1)
+    torch.testing.assert_close(means, signal.value_head(x), atol=1e-6, rtol=0)
 
 
 @torch.no_grad()
@@ -57,7 +57,7 @@ def test_noise_is_sampled_at_every_pass_and_left_out_without_noise():
     layer = NoisyLinear(6, 3)
     x = torch.randn(2, 6)
     assert not torch.equal(layer(x), layer(x))
-    with quiet(layer):
+    with without_noise(layer):
         assert torch.equal(layer(x), torch.nn.functional.linear(x, layer.weight, layer.bias))
     outputs = torch.stack([layer(x) for _ in range(4000)])
     mean_output = torch.nn.functional.linear(x, layer.weight, layer.bias)

@@ -46,7 +46,7 @@ def test_another_size_than_the_images_can_be_asked_for():
 
 @pytest.mark.parametrize("trunk", [MLP(6), Identity(6), Wrapped(nn.Linear(6, 4), 4), nn.Linear(6, 4)])
 def test_a_trunk_without_maps_is_refused(trunk):
-    with pytest.raises(CaudexError, match=f"{type(trunk).__name__} hands out no maps; .*such as ResNet or Conv"):
+    with pytest.raises(CaudexError, match=f"{type(trunk).__name__} has no feature maps; .*such as ResNet or Conv"):
         Decoder(trunk, 1)
 
 
@@ -72,7 +72,7 @@ def test_their_sizes_count():
     decoder_, features = decoder(False).eval(), maps()
     wider = features.layers | {"stage2": torch.zeros(3, 8, 8, 12)}
     shapes = []
-    decoder_.enlarge[1].register_forward_pre_hook(lambda module, given: shapes.append(tuple(given[0].shape)))
+    decoder_.upsample[1].register_forward_pre_hook(lambda module, given: shapes.append(tuple(given[0].shape)))
     for layers in (features.layers, wider):
         decoder_(Features(None, layers), (16, 16))
     assert shapes == [(3, 8, 8, 8), (3, 8, 8, 12)]
@@ -80,10 +80,10 @@ def test_their_sizes_count():
 
 def test_the_maps_are_enlarged_step_by_step_from_the_coarsest_on():
     decoder_, shapes = decoder(False), []
-    for block in (*decoder_.enlarge, decoder_.last):
+    for block in (*decoder_.upsample, decoder_.pixel_head):
         block.register_forward_pre_hook(lambda module, given: shapes.append(tuple(given[0].shape[1:])))
     decoder_(maps(), (32, 32))
-    assert decoder_.names == ("stage3", "stage2", "stage1")
+    assert decoder_.layer_names == ("stage3", "stage2", "stage1")
     assert shapes == [(16, 4, 4), (8, 8, 8), (4, 32, 32)]
 
 

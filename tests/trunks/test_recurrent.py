@@ -6,9 +6,9 @@ from torch import nn
 
 from caudex.core.compute import count_flops
 from caudex.experience import Within
-from caudex.trunks import GRU, Causal, Identity, Padded, Recurrent
+from caudex.trunks import GRU, CausalTransformer, Identity, PaddedSequences, Recurrent
 
-CORES = pytest.mark.parametrize("core", [GRU, Causal])
+CORES = pytest.mark.parametrize("core", [GRU, CausalTransformer])
 
 
 def test_the_gru_goes_back_as_torch_does():
@@ -18,7 +18,7 @@ def test_the_gru_goes_back_as_torch_does():
         nn.init.uniform_(weight, -0.5, 0.5)
     inputs, output_gradient = [x, *core.parameters()], torch.randn(2, 5, 4, dtype=torch.double)
     passed, theirs = core(x)[0], nn.GRU.forward(core, x)[0]
-    assert "Whole" in passed.grad_fn.next_functions[0][0].name()
+    assert "GRUFunction" in passed.grad_fn.next_functions[0][0].name()
     for gradient, other in zip(
         *(torch.autograd.grad(each, inputs, output_gradient) for each in (passed, theirs)), strict=True
     ):
@@ -43,7 +43,7 @@ def test_a_trial_in_one_call_is_the_trial_step_by_step(core):
 @CORES
 def test_padding_is_never_seen(core):
     trunk, x = Recurrent(Identity(3), 8, core), torch.randn(2, 6, 3)
-    pooled = trunk(Padded(x, torch.tensor([2, 6]))).pooled
+    pooled = trunk(PaddedSequences(x, torch.tensor([2, 6]))).pooled
     torch.testing.assert_close(pooled, torch.cat([trunk(x[:1, :2]).pooled[0], trunk(x[1:]).pooled[0]]))
 
 
@@ -52,5 +52,8 @@ def test_operations_of_a_trial_are_those_of_its_matrices(core):
     trunk = Recurrent(Identity(3), 8, core)
     with count_flops(trunk) as counter, torch.no_grad():
         trunk(torch.randn(2, 7, 3))
-    by_hand = {GRU: 6 * 7 * 8 * (3 + 8), Causal: 2 * 7 * 2 * 3 * 8 + 2 * (2 * 7 * 12 * 8**2 + 4 * 7 * 7 * 8)}[core]
+    by_hand = {
+        GRU: 6 * 7 * 8 * (3 + 8),
+        CausalTransformer: 2 * 7 * 2 * 3 * 8 + 2 * (2 * 7 * 12 * 8**2 + 4 * 7 * 7 * 8),
+    }[core]
     assert counter.flops == 2 * by_hand == 2 * trunk.flops((7, 3))

@@ -50,17 +50,17 @@ def test_maps_of_images_of_224_pixels():
 
 
 def test_small_images_keep_their_size_in_the_stem():
-    trunk = tiny_resnet50(small=True)
+    trunk = tiny_resnet50(small_images=True)
     layers = trunk(torch.rand(2, 3, 32, 32)).layers
     assert [layer.shape[-1] for layer in layers.values()] == [32, 16, 8, 4]
     assert trunk.widths == {name: layer.shape[1] for name, layer in layers.items()}
     assert trunk.stem[0].kernel_size == (3, 3)
 
 
-@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("small_images", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(40, 33), (13, 7), (1, 1)])
-def test_images_of_any_size_become_one_vector_each(small, height, width):
-    trunk = tiny_resnet50(channels=1, small=small).eval()
+def test_images_of_any_size_become_one_vector_each(small_images, height, width):
+    trunk = tiny_resnet50(channels=1, small_images=small_images).eval()
     images = torch.randint(0, 256, (3, 1, height, width), dtype=torch.uint8)
     pooled = trunk(images).pooled
     assert pooled.shape == (3, trunk.width) == (3, 128)
@@ -76,9 +76,9 @@ def measured_flops(trunk, *shape):
 
 
 @pytest.mark.parametrize("shape", [(3, 224, 224), (3, 32, 32), (3, 29, 50)], ids=str)
-@pytest.mark.parametrize("small", [False, True])
-def test_the_formula_agrees_with_the_hooks(shape, small):
-    trunk = on_meta_device(small=small)
+@pytest.mark.parametrize("small_images", [False, True])
+def test_the_formula_agrees_with_the_hooks(shape, small_images):
+    trunk = on_meta_device(small_images=small_images)
     assert measured_flops(trunk, *shape) == 2 * trunk.flops(shape)
 
 

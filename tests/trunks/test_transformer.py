@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from caudex.core.compute import count_flops
 from caudex.core.errors import CaudexError
 from caudex.signals import MaskedToken, NextSentence, NextToken
-from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, MLP, Sequences, Transformer
-from caudex.trunks.transformer import rotated
+from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, MLP, PaddedTokens, Transformer
+from caudex.trunks.transformer import apply_rotary
 
 
 def gpt_trunk(**settings) -> Transformer:
@@ -35,7 +35,7 @@ def test_both_sides_are_seen_but_not_what_fills_up():
     lengths = torch.tensor([9, 5])
     other = tokens.clone()
     other[1, 5:] = 0
-    one, two = (trunk(Sequences(each, None, lengths)) for each in (tokens, other))
+    one, two = (trunk(PaddedTokens(each, None, lengths)) for each in (tokens, other))
     torch.testing.assert_close(one.pooled, two.pooled)
     torch.testing.assert_close(one.layers["tokens"][1, :5], two.layers["tokens"][1, :5])
     torch.testing.assert_close(trunk(tokens[1:, :5]).pooled, one.pooled[1:])
@@ -46,7 +46,7 @@ def test_both_sides_are_seen_but_not_what_fills_up():
 
 def test_the_last_token_stands_for_a_text_where_each_sees_those_before_it():
     trunk, tokens = gpt_trunk(), torch.randint(0, 50, (2, 9))
-    features = trunk(Sequences(tokens, None, torch.tensor([9, 4])))
+    features = trunk(PaddedTokens(tokens, None, torch.tensor([9, 4])))
     assert torch.equal(features.pooled[1], features.layers["tokens"][1, 3])
     torch.testing.assert_close(trunk(tokens[1:, :4]).pooled, features.pooled[1:])
 
@@ -55,7 +55,7 @@ def test_the_last_token_stands_for_a_text_where_each_sees_those_before_it():
 @given(cuts=st.lists(st.integers(1, 15), min_size=1, max_size=5), rotary=st.booleans())
 def test_a_kv_cache_gives_what_the_whole_text_gives(cuts, rotary):
     trunk, tokens = gpt_trunk(rotary=rotary), torch.randint(0, 50, (2, 16))
-    state, parts = trunk.memory(2), []
+    state, parts = trunk.initial_state(2), []
     for begin, end in zip([0, *sorted(set(cuts))], [*sorted(set(cuts)), 16]):
         parts.append(trunk(tokens[:, begin:end], state).layers["tokens"])
     assert state.length == 16
@@ -68,27 +68,27 @@ def test_weights_begin_as_published():
     depth, width = 8, 128
     trunk = Transformer(500, 64, width, depth, 4, **GPT2_LAYOUT)
     block = trunk.blocks[3]
-    spread = {"words": trunk.words, "inner": block.attention.inner, "up": block.up}
+    spread = {"words": trunk.token_embedding, "inner": block.attention.qkv_proj, "up": block.up_proj}
     for name, layer in spread.items():
         assert layer.weight.std().item() == pytest.approx(0.02, rel=0.03), name
-    assert trunk.places.weight.std().item() == pytest.approx(0.01, rel=0.03)
-    for last in (block.attention.outer, block.down):
+    assert trunk.position_embedding.weight.std().item() == pytest.approx(0.01, rel=0.03)
+    for last in (block.attention.out_proj, block.down_proj):
         assert last.weight.std().item() == pytest.approx(0.02 / math.sqrt(2 * depth), rel=0.03)
         assert last.bias.abs().max() == 0
-    assert Transformer(500, 64, width, depth, 4, **BERT_LAYOUT).blocks[3].down.weight.std().item() == pytest.approx(
-        0.02, rel=0.03
-    )
+    assert Transformer(500, 64, width, depth, 4, **BERT_LAYOUT).blocks[
+        3
+    ].down_proj.weight.std().item() == pytest.approx(0.02, rel=0.03)
 
 
 def test_turning_keeps_lengths_and_makes_products_hang_on_distance_alone():
     query, key = torch.randn(8).expand(12, 8), torch.randn(8).expand(12, 8)
-    turned, other = rotated(query, 0), rotated(key, 0)
+    turned, other = apply_rotary(query, 0), apply_rotary(key, 0)
     torch.testing.assert_close(turned.norm(dim=1), query.norm(dim=1))
     products = turned @ other.T
     for distance in range(-5, 6):
         line = products.diagonal(distance)
         torch.testing.assert_close(line, line[:1].expand_as(line))
-    torch.testing.assert_close(rotated(query, 3)[:9], turned[3:])
+    torch.testing.assert_close(apply_rotary(query, 3)[:9], turned[3:])
 
 
 @pytest.mark.parametrize("trunk", [gpt_trunk(), bert_trunk()], ids=["gpt", "bert"])
@@ -104,7 +104,7 @@ def test_the_tied_head_is_counted_and_is_no_second_table():
     assert not list(signal.parameters())
     with torch.no_grad(), count_flops(signal) as counter:
         scores = signal.logits(trunk, torch.ones(2, 3, 24))
-    torch.testing.assert_close(scores[0, 0], trunk.words.weight.sum(1))
+    torch.testing.assert_close(scores[0, 0], trunk.token_embedding.weight.sum(1))
     assert counter.flops == 2 * 2 * 3 * 24 * 50
 
 
@@ -114,7 +114,7 @@ def test_the_trivial_loss_is_that_of_chance_or_of_word_frequencies():
         signal.build(trunk)
         assert signal.chance_loss() == pytest.approx(level)
     assert NextSentence().chance_loss() == pytest.approx(math.log(2))
-    with pytest.raises(CaudexError, match="MLP knows no tokens"):
+    with pytest.raises(CaudexError, match="MLP takes no tokens"):
         NextToken().build(MLP(3))
 
 

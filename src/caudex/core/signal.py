@@ -99,17 +99,17 @@ def signal_from_spec(flag: str, spec: Struct) -> tuple[str, Signal]:
     return name, signal
 
 
-def parse_spec(spec: str) -> tuple[str, type[Signal], str | None, float]:
+def parse_spec(flag: str) -> tuple[str, type[Signal], str | None, float]:
     """Name, class, argument and weight; needs no data.
 
     Raises CaudexError for an unknown name or a weight that is not positive.
     """
-    name, *rest = spec.split(":")
+    name, *rest = flag.split(":")
     weight = 1.0
     if rest and _parse_float(rest[-1]) is not None:
         weight = _parse_float(rest.pop())
     if not 0 < weight < float("inf"):
-        raise CaudexError(f"--also {spec}: a weight must be positive and finite; try {name}:0.5.")
+        raise CaudexError(f"--also {flag}: a weight must be positive and finite; try {name}:0.5.")
     return "-".join([name, *rest]), find_class("signals", name), rest[0] if rest else None, weight
 
 

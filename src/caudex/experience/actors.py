@@ -98,7 +98,7 @@ class Actors(Source):
         self.behind.append(self.given - self.since[pipe])
         self.given, self.samples_seen, self.ended = self.given + 1, self.samples_seen + steps, self.ended + ended
         if seen is not None:
-            self.learner[0].trunk.observe(torch.from_numpy(seen).to(self.state[0].device))
+            self.learner[0].trunk.update_statistics(torch.from_numpy(seen).to(self.state[0].device))
         return Gradient(tuple(actor.gradients), taught, flops)
 
     def metrics(self) -> dict[str, float]:
@@ -181,7 +181,7 @@ def act(make: Callable, seed: int, memory, pipe: Connection) -> None:
                 gradient.zero_() if parameter.grad is None else gradient.copy_(parameter.grad)
             ended = source.runner.ended.copy()
             source.runner.ended.clear()
-            seen = batch.observations.numpy() if hasattr(learner.trunk, "observe") else None
+            seen = batch.observations.numpy() if hasattr(learner.trunk, "update_statistics") else None
             cost = flops + source.flops - acted
             tell(pipe, (plain(taught, measuring), cost, len(batch.observations), ended, seen))
         source.runner.env.close()

@@ -15,7 +15,7 @@ from caudex.core.seeds import derive_seed
 from caudex.core.source import Source
 from caudex.envs.meta.trials import Trials, drawn, seen
 from caudex.experience.gae import Scale, gae
-from caudex.trunks import Padded
+from caudex.trunks import PaddedSequences
 
 SPARE = 0.75
 """share of the trials that are acted in from which on those that have ended are no longer encoded: to leave them out costs a
@@ -25,7 +25,7 @@ copy of what is remembered of the others"""
 class History(NamedTuple):
     """B trials, of M steps together. The observation stands first."""
 
-    observations: Padded  # [B, T, ...]
+    observations: PaddedSequences  # [B, T, ...]
     actions: Tensor  # int64 [M], or float32 [M, A]
     log_probs: Tensor  # [M], of these actions by the policy that took them
     values: Tensor  # [M], as it thought then
@@ -41,14 +41,14 @@ class History(NamedTuple):
         """The trials int64 [R], as far as the longest of them."""
         lengths = self.observations.lengths
         longest, begins = int(lengths[rows].max()), (lengths.cumsum(0) - lengths)[rows]
-        observations = Padded(self.observations.values[rows, :longest], lengths[rows])
-        steps = (begins[:, None] + torch.arange(longest, device=rows.device))[observations.real()]
+        observations = PaddedSequences(self.observations.values[rows, :longest], lengths[rows])
+        steps = (begins[:, None] + torch.arange(longest, device=rows.device))[observations.mask()]
         return History(observations, *(part[steps] for part in self[1:]))
 
     def next_shown(self, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """What the task, whose observations have this shape, showed next, [L, *shape], and after which steps: bool [M], L
         of them true. After a trial's last step nothing is seen."""
-        values, real = self.observations.values, self.observations.real()
+        values, real = self.observations.values, self.observations.mask()
         goes_on = torch.cat([real[:, 1:], torch.zeros_like(real[:, :1])], 1)
         return seen(values[:, 1:][real[:, 1:]], shape).shown, goes_on[real]
 
@@ -68,14 +68,14 @@ class Within:
 
     def __call__(self, x: Tensor):
         if self.state is None:
-            self.state = self.trunk.memory(len(x))
+            self.state = self.trunk.initial_state(len(x))
         found = self.trunk(x.unsqueeze(1), self.state)
         self.state = found.state
         return found._replace(pooled=found.pooled[:, 0])
 
     def keep(self, rows: Tensor) -> None:
         """Go on with the sequences int64 [R] alone."""
-        self.state = self.trunk.kept(self.state, rows)
+        self.state = self.trunk.select_rows(self.state, rows)
 
 
 class Histories(Source):
@@ -177,9 +177,9 @@ class Histories(Source):
         self.ended.append(rewards.sum(0).mean())
         self.latest = int(lengths.sum())
         self.acted += self.latest
-        observations = Padded(whole, torch.from_numpy(lengths).to(device))
+        observations = PaddedSequences(whole, torch.from_numpy(lengths).to(device))
         parts = (actions, log_probs, values, advantages, advantages + values, earned)
-        return History(observations, *(part[observations.real()] for part in parts))
+        return History(observations, *(part[observations.mask()] for part in parts))
 
     def metrics(self) -> dict[str, float]:
         """Mean return of the trials since it was last asked."""

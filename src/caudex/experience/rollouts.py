@@ -61,7 +61,7 @@ class Rollouts(Source):
         self.runner, self.learner, self.name = runner, (learner,), name  # in a tuple: no part of this source
         self.horizon, self.batch, self.epochs, self.gamma, self.gae_lambda = horizon, batch, epochs, gamma, gae_lambda
         self.scale = Scale(runner.env.count, gamma) if scaled else None
-        self.observe = getattr(learner.trunk, "observe", None) if observing else None
+        self.update_statistics = getattr(learner.trunk, "update_statistics", None) if observing else None
         self.steps = horizon * runner.env.count
         check_memory("--horizon", horizon, 2.0 * horizon * runner.observations.nbytes)  # as it is filled, there are two
         self.batches = -(-self.steps // batch)
@@ -81,8 +81,8 @@ class Rollouts(Source):
 
     def __next__(self) -> Rollout:
         if self.can_checkpoint:
-            if self.whole is not None and self.observe:
-                self.observe(self.whole.observations)
+            if self.whole is not None and self.update_statistics:
+                self.update_statistics(self.whole.observations)
             self.whole, self.left = self.collect(), self.epochs
         if not self.waiting:
             self.left -= 1
@@ -145,7 +145,7 @@ class Rollouts(Source):
     def state_dict(self) -> dict:
         state = {"acting": self.runner.state_dict(), "acted": self.acted, "flops": self.flops}
         state["generator"] = self.generator.get_state()
-        state["observed"] = self.whole.observations if self.whole is not None and self.observe else None
+        state["observed"] = self.whole.observations if self.whole is not None and self.update_statistics else None
         return state | ({"scale": self.scale.state_dict()} if self.scale else {})
 
     def load_state_dict(self, state: dict) -> None:

@@ -15,28 +15,28 @@ from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT
 
 NAMES = {
     "gpt2": {
-        "trunk.words": "wte",
-        "trunk.places": "wpe",
+        "trunk.token_embedding": "wte",
+        "trunk.position_embedding": "wpe",
         "trunk.norm": "ln_f",
         "trunk.blocks.{}.norm1": "h.{}.ln_1",
-        "trunk.blocks.{}.attention.inner": "h.{}.attn.c_attn",
-        "trunk.blocks.{}.attention.outer": "h.{}.attn.c_proj",
+        "trunk.blocks.{}.attention.qkv_proj": "h.{}.attn.c_attn",
+        "trunk.blocks.{}.attention.out_proj": "h.{}.attn.c_proj",
         "trunk.blocks.{}.norm2": "h.{}.ln_2",
-        "trunk.blocks.{}.up": "h.{}.mlp.c_fc",
-        "trunk.blocks.{}.down": "h.{}.mlp.c_proj",
+        "trunk.blocks.{}.up_proj": "h.{}.mlp.c_fc",
+        "trunk.blocks.{}.down_proj": "h.{}.mlp.c_proj",
     },
     "bert": {
-        "trunk.words": "embeddings.word_embeddings",
-        "trunk.places": "embeddings.position_embeddings",
-        "trunk.segments": "embeddings.token_type_embeddings",
+        "trunk.token_embedding": "embeddings.word_embeddings",
+        "trunk.position_embedding": "embeddings.position_embeddings",
+        "trunk.segment_embedding": "embeddings.token_type_embeddings",
         "trunk.norm": "embeddings.LayerNorm",
         "trunk.pooler": "pooler.dense",
         "trunk.blocks.{}.norm1": "encoder.layer.{}.attention.output.LayerNorm",
-        "trunk.blocks.{}.attention.inner": "encoder.layer.{}.attention.self.query+key+value",
-        "trunk.blocks.{}.attention.outer": "encoder.layer.{}.attention.output.dense",
+        "trunk.blocks.{}.attention.qkv_proj": "encoder.layer.{}.attention.self.query+key+value",
+        "trunk.blocks.{}.attention.out_proj": "encoder.layer.{}.attention.output.dense",
         "trunk.blocks.{}.norm2": "encoder.layer.{}.output.LayerNorm",
-        "trunk.blocks.{}.up": "encoder.layer.{}.intermediate.dense",
-        "trunk.blocks.{}.down": "encoder.layer.{}.output.dense",
+        "trunk.blocks.{}.up_proj": "encoder.layer.{}.intermediate.dense",
+        "trunk.blocks.{}.down_proj": "encoder.layer.{}.output.dense",
         "signals.masked-token.dense": "cls.predictions.transform.dense",
         "signals.masked-token.norm": "cls.predictions.transform.LayerNorm",
         "signals.masked-token": "cls.predictions",  # the bias of each word
@@ -85,7 +85,7 @@ def layout(config: Mapping, where: Path) -> tuple[str, dict]:
     except KeyError as missing:
         raise CaudexError(f"{where} lacks {missing.args[0]!r}; it is no whole config.json of {kind}.") from None
     named = dict(zip(("vocabulary", "context", "width", "depth", "heads"), sizes))
-    return kind, further | named | {"hidden": hidden or 4 * named["width"], "eps": eps, "gelu": gelu}
+    return kind, further | named | {"hidden": hidden or 4 * named["width"], "eps": eps, "gelu_approximate": gelu}
 
 
 def pairs(kind: str, depth: int) -> Iterator[tuple[str, list[str], bool]]:
@@ -141,7 +141,7 @@ def exported(model: nn.Module, kind: str) -> dict[str, Tensor]:
 
 def config_of(kind: str, trunk: nn.Module, made: Mapping) -> dict:
     """config.json for a trunk that was made with these settings."""
-    hidden, act = made.get("hidden") or 4 * trunk.width, {"tanh": "gelu_new", "none": "gelu"}[made["gelu"]]
+    hidden, act = made.get("hidden") or 4 * trunk.width, {"tanh": "gelu_new", "none": "gelu"}[made["gelu_approximate"]]
     if kind == "gpt2":
         return {
             "model_type": "gpt2",

@@ -15,7 +15,7 @@ from caudex.core.learner import Learner
 from caudex.core.specs import TextSpec
 from caudex.data import Tokenizer, encode_texts, group_by_length, pad_sequences
 from caudex.models.hf_layout import config_of, exported
-from caudex.trunks import Sequences, mean_of
+from caudex.trunks import PaddedTokens, mean_pooling
 
 
 class LanguageModel(nn.Module):
@@ -28,7 +28,7 @@ class LanguageModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.trunk.words.weight.device
+        return self.trunk.token_embedding.weight.device
 
     def size(self, text: str) -> int:
         """Its number of tokens."""
@@ -38,7 +38,7 @@ class LanguageModel(nn.Module):
         """As public GPT-2 or BERT folders are: config.json, model.safetensors, tokenizer.json; transformers opens it.
 
         Raises CaudexError for rotary places, which those layouts have not."""
-        if self.trunk.places is None:
+        if self.trunk.position_embedding is None:
             raise CaudexError("a public folder of GPT-2 or BERT has learned places; train with --no-rotary to export.")
         kind = "gpt2" if self.trunk.causal else "bert"
         write_atomically(folder / "config.json", json.dumps(config_of(kind, self.trunk, self.made), indent=1) + "\n")
@@ -56,7 +56,7 @@ class LanguageModel(nn.Module):
         )
         for part in group_by_length(rows, batch):
             held = moved(pad_sequences([rows[i] for i in part]), self.device)
-            found[part] = mean_of(self.trunk(held).layers["tokens"], held.lengths).cpu()
+            found[part] = mean_pooling(self.trunk(held).layers["tokens"], held.lengths).cpu()
         return found
 
     # -- the next token ----------------------------------------------------------------------------------------
@@ -85,11 +85,11 @@ class LanguageModel(nn.Module):
         texts = [list(start) for _ in range(number)]
         told, open_ = [tokenizer.decode(start)] * number, torch.ones(number, dtype=torch.bool)
         generator = torch.Generator().manual_seed(seed)
-        state, waiting = self.trunk.memory(number), torch.tensor(start[-context:]).repeat(number, 1)
+        state, waiting = self.trunk.initial_state(number), torch.tensor(start[-context:]).repeat(number, 1)
         for _ in range(most):
             if state.length + waiting.shape[1] > context:
                 kept = [text[-max(1, context // 2) :] for text in texts]
-                state, waiting = self.trunk.memory(number), torch.tensor(kept)
+                state, waiting = self.trunk.initial_state(number), torch.tensor(kept)
             last = self.trunk(waiting.to(self.device), state).layers["tokens"][:, -1]
             logits = self.signals["next-token"].logits(self.trunk, last).float().cpu()  # [N, V]
             logits[:, tokenizer.vocab_size :] = -torch.inf  # numbers that stand for no token
@@ -166,7 +166,7 @@ class LanguageModel(nn.Module):
         tokens = [self.tokenizer.cls_token_id, *one, self.tokenizer.sep_token_id, *two, self.tokenizer.sep_token_id]
         self._fits(tokens)
         segments = torch.tensor([[0] * (len(one) + 2) + [1] * (len(two) + 1)], device=self.device)
-        made = self.trunk(Sequences(torch.tensor([tokens], device=self.device), segments)).pooled
+        made = self.trunk(PaddedTokens(torch.tensor([tokens], device=self.device), segments)).pooled
         return self.signals["next-sentence"].head(made).softmax(-1)[0, 0].item()
 
     def needs(self, signal: str, what: str) -> None:
@@ -192,5 +192,5 @@ def chosen(logits: Tensor, temperature: float, top_p: float, generator: torch.Ge
     return order.gather(1, shares.multinomial(1, generator=generator)).squeeze(1)
 
 
-def moved(texts: Sequences, device: torch.device) -> Sequences:
-    return Sequences(*(part if part is None else part.to(device) for part in texts))
+def moved(texts: PaddedTokens, device: torch.device) -> PaddedTokens:
+    return PaddedTokens(*(part if part is None else part.to(device) for part in texts))

@@ -17,7 +17,7 @@ from caudex.envs import described
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Played, Trials
 from caudex.experience import Within
-from caudex.trunks import Nature
+from caudex.trunks import NatureCNN
 
 
 class MetaAgent(nn.Module):
@@ -74,7 +74,7 @@ class Observed(Trunk):
 
     def __init__(self, shape: tuple[int, ...], before: int, width: int = 64):
         super().__init__()
-        self.shape, self.eye = shape, Nature(shape, width, ((16, 4, 4), (32, 3, 2))) if len(shape) == 3 else None
+        self.shape, self.eye = shape, NatureCNN(shape, width, ((16, 4, 4), (32, 3, 2))) if len(shape) == 3 else None
         self.width = (width if self.eye else int(np.prod(shape))) + before
 
     def forward(self, x: Tensor, state: Any = None) -> Features:

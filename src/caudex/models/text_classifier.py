@@ -31,7 +31,7 @@ class TextClassifier(nn.Module):
             torch.empty(len(texts), len(self.classes)),
         )
         for part in group_by_length(rows, batch):
-            sequences = moved(pad_sequences([rows[i] for i in part]), self.trunk.words.weight.device)
+            sequences = moved(pad_sequences([rows[i] for i in part]), self.trunk.token_embedding.weight.device)
             found[part] = self.signals[self.head].logits(self.trunk, sequences).softmax(1).cpu()
         return found
 

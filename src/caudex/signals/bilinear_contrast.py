@@ -9,15 +9,15 @@ from torch.nn import functional as F
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
-from caudex.signals.policies import summary
+from caudex.signals.policies import feature_projection
 
 
 class BilinearContrast(Signal):
-    """Two views of one observation belong together, views of others apart; keys come from a slow copy of trunk and head.
+    """Two views of one observation belong together, views of others apart; keys come from a momentum encoder.
 
-    The similarity is q W k (Laskin et al. 2020, equation 4), or with `bilinear` False the cosine over `temperature`;
-    `momentum` None takes the keys from the trunk itself, without a gradient. With `features` the head is a linear map to so
-    many numbers, normalised; else there is none. Source: Laskin et al. 2020, section 4 and algorithm 1.
+    The similarity is q W k (Laskin et al. 2020, equation 4), or with `bilinear` False the cosine divided by `temperature`;
+    `momentum` None takes the keys from the trunk itself, without a gradient. With `feature_dim` the head is a linear map to
+    so many features, layer-normalised; else there is none. Source: Laskin et al. 2020, section 4 and algorithm 1.
     """
 
     needs = "pairs"
@@ -27,29 +27,29 @@ class BilinearContrast(Signal):
         momentum: float | None = 0.95,
         bilinear: bool = True,
         temperature: float = 0.1,
-        features: int = 0,
+        feature_dim: int = 0,
     ):
         super().__init__()
-        self.momentum, self.bilinear, self.temperature, self.features = momentum, bilinear, temperature, features
-        self.target: Shadow | None = None
+        self.momentum, self.bilinear, self.temperature, self.feature_dim = momentum, bilinear, temperature, feature_dim
+        self.key_encoder: Shadow | None = None
 
     def build(self, trunk):
         width = width_of(trunk)
-        self.head = summary(width, self.features)
-        width = self.features or width
+        self.head = feature_projection(width, self.feature_dim)
+        width = self.feature_dim or width
         self.similarity = nn.Parameter(torch.rand(width, width)) if self.bilinear else None
         if self.momentum is not None:
-            self.target = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
+            self.key_encoder = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
 
     def loss(self, trunk, batch):
-        queries = self.head(trunk(batch.images).pooled)  # [B, W]; the pass is shared with whoever sees the same view
+        queries = self.head(trunk(batch.images).pooled)  # [B, W]; signals on the same view share the pass
         with torch.no_grad():
-            slow_trunk, slow_head = self.target.copy if self.target else (trunk, self.head)
-            keys = slow_head(slow_trunk(batch.other).pooled)
+            key_trunk, key_head = self.key_encoder.copy if self.key_encoder else (trunk, self.head)
+            keys = key_head(key_trunk(batch.other).pooled)
         if self.bilinear:
-            queries, factor = queries @ self.similarity, 1.0
+            queries, scale = queries @ self.similarity, 1.0
         else:
-            queries, keys, factor = F.normalize(queries, dim=1), F.normalize(keys, dim=1), 1 / self.temperature
-        scores = factor * queries @ keys.T  # [B, B]
+            queries, keys, scale = F.normalize(queries, dim=1), F.normalize(keys, dim=1), 1 / self.temperature
+        scores = scale * queries @ keys.T  # [B, B]
         partner = torch.arange(len(queries), device=queries.device)
         return SignalOutput(F.cross_entropy(scores, partner), {"accuracy": lambda: accuracy(scores, partner)})

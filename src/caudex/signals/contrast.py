@@ -13,18 +13,18 @@ from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
 
-GROUP = 16
-"""keys, about, that share batch statistics; of a batch below 32 half"""
+KEY_GROUP = 16
+"""keys that share batch statistics, about; half of a batch below 32"""
 
 
 class Contrast(Signal):
     """Two views of one image belong together, views of others apart.
 
-    Without a queue, both views go through the trunk in one pass, so that batch statistics tell them apart nowhere,
-    and the other 2B - 2 images of the batch are the negatives of each (Chen et al. 2020, equation 1, algorithm 1).
-    With one, keys come from a slow copy of trunk and head, and the last `queue` keys are the negatives (He et al.
-    2020, equation 1, algorithm 1). Keys are normalised in small groups of a shuffled batch, as if each group were on
-    a device of its own, so that batch statistics do not tell which key belongs to a query (section 3.3, shuffling BN).
+    Without a queue, both views go through the trunk in one pass, so that batch statistics do not tell them apart, and
+    the other 2B - 2 images of the batch are the negatives of each (Chen et al. 2020, equation 1, algorithm 1).
+    With `queue_size`, keys come from a momentum encoder, and the last `queue_size` keys are the negatives (He et al. 2020,
+    equation 1, algorithm 1). Batch normalisation of keys is over small groups of a shuffled batch, as if on separate
+    devices, so that batch statistics do not tell which key belongs to a query (section 3.3, shuffling BN).
     `hidden=0` is the linear head of MoCo's first version. Batches hold two views, `images` and `other`.
     """
 
@@ -35,13 +35,16 @@ class Contrast(Signal):
         dimensions: int = 64,
         hidden: int = 128,
         temperature: float = 0.2,
-        queue: int = 0,
+        queue_size: int = 0,
         momentum: float = 0.99,
     ):
         super().__init__()
         self.dimensions, self.hidden, self.temperature, self.momentum = dimensions, hidden, temperature, momentum
-        self.remembered, self.choices = queue, None  # among how many the partner is told, known once it has learned
-        self.keys: Shadow | None = None
+        self.queue_size, self.num_candidates = (
+            queue_size,
+            None,
+        )  # candidates for the partner, known after the first loss
+        self.key_encoder: Shadow | None = None
 
     def build(self, trunk):
         width = width_of(trunk)
@@ -52,75 +55,77 @@ class Contrast(Signal):
             )  # fmt: skip
         else:
             self.head = nn.Linear(width, self.dimensions)
-        if self.remembered:
-            self.register_buffer("queue", F.normalize(torch.randn(self.remembered, self.dimensions), dim=1))
-            self.register_buffer("place", torch.zeros((), dtype=torch.int64))
-            self.keys = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
+        if self.queue_size:
+            self.register_buffer("queue", F.normalize(torch.randn(self.queue_size, self.dimensions), dim=1))
+            self.register_buffer("queue_pointer", torch.zeros((), dtype=torch.int64))
+            self.key_encoder = Shadow(nn.ModuleList([trunk, self.head]), self.momentum)
 
     def chance_loss(self):
-        return None if self.choices is None else math.log(int(self.choices))
+        return None if self.num_candidates is None else math.log(int(self.num_candidates))
 
     def loss(self, trunk, batch):
         if len(batch.images) < 2:
-            raise CaudexError("contrast needs other images to tell one from; a batch of 1 has none, try --batch 128.")
+            raise CaudexError("contrast needs other images as negatives; a batch of 1 has none, try --batch 128.")
         views = (batch.images, batch.other)
-        if self.keys:
-            scores, partner, pairs = self._against_queue(trunk, *views)
+        if self.key_encoder:
+            scores, partner, pairs = self._queue_scores(trunk, *views)
         else:
-            scores, partner, pairs = self._within_batch(trunk, *views, batch.index)
-        self.choices = (scores[0] > -torch.inf).sum()
+            scores, partner, pairs = self._batch_scores(trunk, *views, batch.index)
+        self.num_candidates = (scores[0] > -torch.inf).sum()
         return SignalOutput(
             F.cross_entropy(scores / self.temperature, partner),
-            {"accuracy": accuracy(scores, partner), **spread(*pairs)},
+            {"accuracy": accuracy(scores, partner), **alignment_and_uniformity(*pairs)},
         )
 
-    def _within_batch(self, trunk, one: Tensor, other: Tensor, index: Tensor):
-        both = project_distribution(trunk, self.head, torch.cat([one, other]))  # [2B, D]
-        rows = torch.arange(len(both), device=both.device)
-        partner = rows.roll(len(one))  # view i of one stands at B + i
-        index = torch.cat([index, index]).to(both.device)
-        same = index[:, None] == index  # oneself; in a small set an image may stand in a batch more than once
+    def _batch_scores(self, trunk, images: Tensor, other_images: Tensor, index: Tensor):
+        projections = project(trunk, self.head, torch.cat([images, other_images]))  # [2B, D]
+        rows = torch.arange(len(projections), device=projections.device)
+        partner = rows.roll(len(images))  # the other view of image i is at B + i
+        index = torch.cat([index, index]).to(projections.device)
+        same = index[:, None] == index  # the view itself; in a small dataset an image may be in a batch twice
         same[rows, partner] = False
-        return (both @ both.T).masked_fill(same, -torch.inf), partner, both.chunk(2)
+        return (projections @ projections.T).masked_fill(same, -torch.inf), partner, projections.chunk(2)
 
-    def _against_queue(self, trunk, one: Tensor, other: Tensor):
-        queries = project_distribution(trunk, self.head, one)  # [B, D]
+    def _queue_scores(self, trunk, images: Tensor, other_images: Tensor):
+        queries = project(trunk, self.head, images)  # [B, D]
         with torch.no_grad():
-            keys = self._keys(other)  # [B, D]
-        same = (queries * keys).sum(1, keepdim=True)  # [B, 1]
-        scores = torch.cat([same, queries @ self.queue.clone().T], 1)  # cloned: it moves on before the backward pass
+            keys = self._encode_keys(other_images)  # [B, D]
+        positives = (queries * keys).sum(1, keepdim=True)  # [B, 1]
+        scores = torch.cat(
+            [positives, queries @ self.queue.clone().T], 1
+        )  # cloned: it changes before the backward pass
         self._enqueue(keys)
-        return scores, torch.zeros(len(queries), dtype=torch.long, device=one.device), (queries, keys)
+        return scores, torch.zeros(len(queries), dtype=torch.long, device=images.device), (queries, keys)
 
-    def _keys(self, other: Tensor) -> Tensor:
-        order = torch.randperm(len(other), device=other.device)
-        trunk, head = self.keys.copy.train()  # its running statistics are the trunk's again after the step
-        groups = other[order].tensor_split(min(len(other) // 2, max(2, len(other) // GROUP)))
-        return torch.cat([project_distribution(trunk, head, group) for group in groups])[order.argsort()]
+    def _encode_keys(self, images: Tensor) -> Tensor:
+        order = torch.randperm(len(images), device=images.device)
+        trunk, head = self.key_encoder.copy.train()  # the trunk's running statistics are copied again after the step
+        groups = images[order].tensor_split(min(len(images) // 2, max(2, len(images) // KEY_GROUP)))
+        return torch.cat([project(trunk, head, group) for group in groups])[order.argsort()]
 
     def _enqueue(self, keys: Tensor) -> None:
         count, size = len(self.queue), len(keys)
         if size > count:
             raise CaudexError(f"a queue of {count:,} keys is smaller than a batch of {size:,}; try --queue {size}.")
-        self.queue[(self.place + torch.arange(size, device=keys.device)) % count] = (
+        self.queue[(self.queue_pointer + torch.arange(size, device=keys.device)) % count] = (
             keys  # a batch may lack unreadable ones
         )
-        self.place.copy_((self.place + size) % count)
+        self.queue_pointer.copy_((self.queue_pointer + size) % count)
 
 
-def project_distribution(trunk, head: nn.Module, images: Tensor) -> Tensor:
-    """What trunk and head make of images, on the unit sphere: [B, D]."""
+def project(trunk, head: nn.Module, images: Tensor) -> Tensor:
+    """Projections of images by trunk and head, of unit length: [B, D]."""
     return F.normalize(head(trunk(images).pooled), dim=1)
 
 
 @torch.no_grad()
-def spread(one: Tensor, other: Tensor) -> dict[str, Tensor]:
-    """Alignment and uniformity of unit vectors [B, D] (Wang and Isola 2020, equations 2 and 3); both fall as it learns.
+def alignment_and_uniformity(queries: Tensor, keys: Tensor) -> dict[str, Tensor]:
+    """Alignment and uniformity of unit vectors [B, D] (Wang and Isola 2020, equations 2 and 3); lower is better.
 
     Collapsed features have uniformity 0.
     """
-    apart = torch.pdist(one).square()  # [B (B - 1) / 2]
+    distances = torch.pdist(queries).square()  # [B (B - 1) / 2]
     return {
-        "alignment": (one - other).square().sum(1).mean(),
-        "uniformity": torch.logsumexp(-2 * apart, 0) - math.log(len(apart)),
+        "alignment": (queries - keys).square().sum(1).mean(),
+        "uniformity": torch.logsumexp(-2 * distances, 0) - math.log(len(distances)),
     }

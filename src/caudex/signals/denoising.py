@@ -1,4 +1,4 @@
-"""Denoising: what was there before the noise?"""
+"""Denoising: predict images from noisy ones."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from caudex.trunks import Decoder, channels_of
 
 
 class Denoising(Signal):
-    """What was there before the noise? Take Gaussian noise away again.
+    """Predict an image from the same with Gaussian noise.
 
-    The noise has deviation `std`, and what leaves [0, 1] is cut off. The error is 1 for one who leaves the noise as it
-    is. Source: Vincent et al. 2008, equation 5, with a squared error.
+    The noise has standard deviation `std`, and values are clipped to [0, 1]. The error is divided by that of the noisy
+    image. Source: Vincent et al. 2008, equation 5, with a squared error.
     """
 
     def __init__(self, std: float = 0.3):
@@ -27,13 +27,13 @@ class Denoising(Signal):
         return 1.0
 
     def loss(self, trunk, batch):
-        noised = self.noised(batch.images)
-        left = (noised - batch.images).square().mean().clamp_min(MIN_SQUARED_ERROR)
-        return SignalOutput((self.clean(trunk, noised) - batch.images).square().mean() / left)
+        noisy = self.add_noise(batch.images)
+        noise_error = (noisy - batch.images).square().mean().clamp_min(MIN_SQUARED_ERROR)
+        return SignalOutput((self.denoise(trunk, noisy) - batch.images).square().mean() / noise_error)
 
-    def noised(self, images: Tensor) -> Tensor:
+    def add_noise(self, images: Tensor) -> Tensor:
         return (images + self.std * torch.randn_like(images)).clamp(0, 1)
 
-    def clean(self, trunk, noised: Tensor) -> Tensor:
+    def denoise(self, trunk, noisy: Tensor) -> Tensor:
         """Images without their noise, [B, C, H, W]."""
-        return self.head(trunk(noised), noised.shape[2:])
+        return self.head(trunk(noisy), noisy.shape[2:])

@@ -1,4 +1,4 @@
-"""Depth: how far away is what each pixel shows?"""
+"""Depth: predict the distance of each pixel."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from torch import Tensor
 from caudex.core.signal import Signal, SignalOutput
 from caudex.trunks import Decoder
 
-ABSOLUTE = 0.5  # lambda of the equation: at 1 only ratios of depths count, at 0 a scale that is wrong counts in full
+SCALE_LAMBDA = (
+    0.5  # lambda of the equation: at 1 only ratios of depths count, at 0 a scale that is wrong counts in full
+)
 
 
 class Depth(Signal):
-    """How far away is what each pixel shows?
+    """Predict the distance of each pixel.
 
-    The loss is the squared error of the logarithm of `batch.depth` [B, H, W], in metres; an error that all pixels of a
-    image share, a wrong scale, counts half. It is 1 for one who says the batch's mean logarithm everywhere.
+    The loss is the squared error of the logarithm of `batch.depth` [B, H, W], in metres; an error that all pixels of an
+    image share, a wrong scale, counts half. It is divided by that of the batch's mean logarithm.
     Source: Eigen et al. 2014, equation 4.
     """
 
@@ -31,18 +33,18 @@ class Depth(Signal):
         return self.head(trunk(images), images.shape[2:]).squeeze(1)
 
     def loss(self, trunk, batch):
-        told, true = self.log_depth(trunk, batch.images), batch.depth.log()
-        left = scale_invariant(true.mean(), true).clamp_min(1e-8)
-        metrics = {"relative_error": relative_error(told.detach().exp(), batch.depth)}
-        return SignalOutput(scale_invariant(told, true) / left, metrics)
+        predictions, targets = self.log_depth(trunk, batch.images), batch.depth.log()
+        baseline = scale_invariant_error(targets.mean(), targets).clamp_min(1e-8)
+        metrics = {"relative_error": relative_error(predictions.detach().exp(), batch.depth)}
+        return SignalOutput(scale_invariant_error(predictions, targets) / baseline, metrics)
 
 
-def scale_invariant(told: Tensor, true: Tensor) -> Tensor:
+def scale_invariant_error(predictions: Tensor, targets: Tensor) -> Tensor:
     """Equation 4, the mean over images, of logarithms [B, H, W]."""
-    errors = (told - true).flatten(1)
-    return (errors.square().mean(1) - ABSOLUTE * errors.mean(1).square()).mean()
+    errors = (predictions - targets).flatten(1)
+    return (errors.square().mean(1) - SCALE_LAMBDA * errors.mean(1).square()).mean()
 
 
-def relative_error(told: Tensor, depth: Tensor) -> Tensor:
-    """Mean of |told - depth| / depth."""
-    return ((told - depth).abs() / depth).mean()
+def relative_error(predictions: Tensor, depth: Tensor) -> Tensor:
+    """Mean of |prediction - depth| / depth."""
+    return ((predictions - depth).abs() / depth).mean()

@@ -1,8 +1,8 @@
-"""DDPG: Q-learning where actions are numbers: a network says which action is best."""
+"""Deterministic policy: the loss of DDPG."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,83 +10,90 @@ from torch.nn import functional as F
 
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput, frozen
+from caudex.core.specs import ActionSpec
 from caudex.core.trunk import width_of
-from caudex.signals.policies import Bounds, layers
+from caudex.signals.policies import ActionScaler, relu_mlp
 
 
 class DeterministicPolicy(Signal):
-    """A policy that gives one action, [A] numbers, and the critic that teaches it.
+    """DDPG: a policy that gives one action, [A] numbers, and the critic that teaches it.
 
-    The critic learns from the reward and from what slow copies do and think after it; its weights decay (`decaying`). The
-    policy climbs the critic, which stands still for it, and does not move the trunk; it learns at `rate`, if given. To
-    explore, normal noise of deviation `noise` is added, where the bounds of the actions are -1 and 1.
+    The critic's target is the reward and what the target networks expect after it; its weights decay
+    (`critic_weight_decay`). The policy climbs the frozen critic and does not move the trunk; it learns at `actor_lr`, if
+    given. To explore, Gaussian noise of `noise_std` is added to actions scaled to [-1, 1].
     Source: Lillicrap et al. 2016, section 3, algorithm 1, section 7; left out are batch normalisation and noise that
-    depends on the step before; all losses see the weights before the step.
+    depends on the previous step; all losses see the weights before the step.
     """
 
     needs = "replay"
 
     def __init__(
-        self, actions: Mapping, hidden: Sequence[int] = (400, 300), noise: float = 0.1, decay: float = 0.999,
-        decaying: float = 1e-2, rate: float | None = None,
+        self, actions: ActionSpec, hidden: Sequence[int] = (400, 300), noise_std: float = 0.1, target_decay: float = 0.999,
+        critic_weight_decay: float = 1e-2, actor_lr: float | None = None,
     ):  # fmt: skip
         super().__init__()
-        self.bounds, self.hidden, self.noise, self.decay = Bounds(actions), hidden, noise, decay
-        self.decaying, self.rate = decaying, rate
+        self.scaler, self.hidden, self.noise_std, self.target_decay = (
+            ActionScaler(actions),
+            hidden,
+            noise_std,
+            target_decay,
+        )
+        self.critic_weight_decay, self.actor_lr = critic_weight_decay, actor_lr
 
     def build(self, trunk):
         width = width_of(trunk)
-        self.policy = nn.Sequential(layers(width, self.bounds.count, self.hidden), nn.Tanh())
-        self.critic = Critic(width, self.bounds.count, self.hidden)
-        for last in (self.policy[0][-1], self.critic.rest[-1]):
-            nn.init.uniform_(last.weight, -3e-3, 3e-3)
-            nn.init.uniform_(last.bias, -3e-3, 3e-3)
-        self.target = Shadow(nn.ModuleList([trunk, self.policy, self.critic]), self.decay)
+        self.policy = nn.Sequential(relu_mlp(width, self.scaler.size, self.hidden), nn.Tanh())
+        self.critic = Critic(width, self.scaler.size, self.hidden)
+        for output in (self.policy[0][-1], self.critic.head[-1]):
+            nn.init.uniform_(output.weight, -3e-3, 3e-3)
+            nn.init.uniform_(output.bias, -3e-3, 3e-3)
+        self.target = Shadow(nn.ModuleList([trunk, self.policy, self.critic]), self.target_decay)
 
     def groups(self):
-        own = {"lr": self.rate} if self.rate else {}
+        lr = {"lr": self.actor_lr} if self.actor_lr else {}
         return [
-            {"params": self.policy.parameters(), "weight_decay": 0.0, **own},
-            {"params": self.critic.parameters(), "weight_decay": self.decaying},
+            {"params": self.policy.parameters(), "weight_decay": 0.0, **lr},
+            {"params": self.critic.parameters(), "weight_decay": self.critic_weight_decay},
         ]
 
     def loss(self, trunk, batch):
         features = trunk(batch.observations).pooled
         with torch.no_grad():
-            slow_trunk, slow_policy, slow_critic = self.target.copy
-            after = slow_trunk(batch.next_observations).pooled
-            targets = batch.rewards + batch.discounts * slow_critic(after, slow_policy(after))
-        told = self.critic(features, self.bounds.unit(batch.actions))  # [B]
-        critic = F.mse_loss(told, targets)
+            target_trunk, target_policy, target_critic = self.target.copy
+            next_features = target_trunk(batch.next_observations).pooled
+            next_q_values = target_critic(next_features, target_policy(next_features))
+            target_q_values = batch.rewards + batch.discounts * next_q_values
+        q_values = self.critic(features, self.scaler.scale(batch.actions))  # [B]
+        critic_loss = F.mse_loss(q_values, target_q_values)
 
-        still = features.detach()
+        detached = features.detach()
         with frozen(self.critic):
-            actor = -self.critic(still, self.policy(still)).mean()
-        return SignalOutput(critic + actor, {"critic": critic, "value": told.detach().mean()})
+            actor_loss = -self.critic(detached, self.policy(detached)).mean()
+        return SignalOutput(critic_loss + actor_loss, {"critic_loss": critic_loss, "q_value": q_values.detach().mean()})
 
     def act(self, trunk: nn.Module, observations: Tensor, greedy: bool = True) -> Tensor:
-        """Actions [B, A] for the environment: the policy's, or near them."""
+        """Actions [B, A] for the environment: the policy's, or with noise."""
         actions = self.policy(trunk(observations).pooled)
         if not greedy:
-            actions = (actions + self.noise * torch.randn_like(actions)).clamp(-1, 1)
-        return self.bounds.env(actions)
+            actions = (actions + self.noise_std * torch.randn_like(actions)).clamp(-1, 1)
+        return self.scaler.unscale(actions)
 
     def explore(self, trunk: nn.Module, observations: Tensor, progress: float) -> Tensor:
-        """Actions [B, A] for learning."""
+        """Actions [B, A] to collect experience."""
         return self.act(trunk, observations, greedy=False)
 
     def random_actions(self, count: int) -> Tensor:
-        """Any actions [count, A], before learning begins."""
-        return self.bounds.any(count)
+        """Uniform actions [count, A], before learning starts."""
+        return self.scaler.sample(count)
 
 
 class Critic(nn.Module):
-    """Features [B, W] and actions [B, A] to worths [B]; the actions come in behind the first layer (section 7)."""
+    """Features [B, W] and actions [B, A] to Q-values [B]; the actions come in behind the first layer (section 7)."""
 
-    def __init__(self, width: int, count: int, hidden: Sequence[int]):
+    def __init__(self, width: int, action_dim: int, hidden: Sequence[int]):
         super().__init__()
-        self.first = nn.Linear(width, hidden[0])
-        self.rest = layers(hidden[0] + count, 1, hidden[1:])
+        self.feature_layer = nn.Linear(width, hidden[0])
+        self.head = relu_mlp(hidden[0] + action_dim, 1, hidden[1:])
 
     def forward(self, features: Tensor, actions: Tensor) -> Tensor:
-        return self.rest(torch.cat([self.first(features).relu(), actions], 1)).squeeze(1)
+        return self.head(torch.cat([self.feature_layer(features).relu(), actions], 1)).squeeze(1)

@@ -1,4 +1,4 @@
-"""Jigsaw: in which order do the tiles belong?"""
+"""Jigsaw: predict how the tiles of an image were shuffled."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from caudex.views import arranged, normalised, permutations, tiles
 
 SMALLEST_TILE = 4
 GOOD_TILE = 12
-"""side of a cell in which there is enough to see; below it, fewer and larger tiles teach more"""
+"""side of a cell that shows enough; below it, fewer and larger tiles teach more"""
 
 
 class Jigsaw(Signal):
-    """In which order do the tiles belong? Tell which of `orders` permutations shuffled the tiles of an image.
+    """Predict which of `num_permutations` permutations shuffled the tiles of an image.
 
     Each tile is cut with a gap and jitter from its cell, normalised on its own, and encoded on its own; the head sees
-    the features of all in the shuffled order. The orders differ from each other in as many places as can be.
+    the features of all in the shuffled order. The permutations differ from each other in as many positions as possible.
     Source: Noroozi and Favaro 2016, sections 3.3 and 4.2, algorithm 1.
     """
 
-    def __init__(self, grid: int = 0, orders: int = 0):
+    def __init__(self, grid: int = 0, num_permutations: int = 0):
         super().__init__()
-        self.grid, self.orders = grid, orders
+        self.grid, self.num_permutations = grid, num_permutations
 
     @classmethod
     def arguments_from(cls, spec):
@@ -38,23 +38,23 @@ class Jigsaw(Signal):
     def build(self, trunk):
         channels_of(trunk)  # a trunk that standardises
         self.grid = self.grid or 3
-        pieces = self.grid**2
-        self.orders = self.orders or min(100, math.factorial(pieces))
-        self.register_buffer("permutations", permutations(self.orders, pieces))
+        num_tiles = self.grid**2
+        self.num_permutations = self.num_permutations or min(100, math.factorial(num_tiles))
+        self.register_buffer("permutations", permutations(self.num_permutations, num_tiles))
         self.head = nn.Sequential(
-            nn.Linear(pieces * width_of(trunk), 256), nn.ReLU(inplace=True), nn.Linear(256, self.orders)
+            nn.Linear(num_tiles * width_of(trunk), 256), nn.ReLU(inplace=True), nn.Linear(256, self.num_permutations)
         )
 
     def chance_loss(self):
-        return math.log(self.orders)
+        return math.log(self.num_permutations)
 
     def loss(self, trunk, batch):
-        number = torch.randint(self.orders, (len(batch.images),), device=batch.images.device)  # [B]
-        logits = self.told(trunk, self.shuffled(batch.images, number))
-        return SignalOutput(F.cross_entropy(logits, number), {"accuracy": accuracy(logits, number)})
+        labels = torch.randint(self.num_permutations, (len(batch.images),), device=batch.images.device)  # [B]
+        logits = self.logits(trunk, self.shuffle_tiles(batch.images, labels))
+        return SignalOutput(F.cross_entropy(logits, labels), {"accuracy": accuracy(logits, labels)})
 
-    def shuffled(self, images: Tensor, number: Tensor) -> Tensor:
-        """Tiles [B, P, C, s, s] in the order of the permutations [B], each of mean 0 and deviation 1."""
+    def shuffle_tiles(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Tiles [B, P, C, s, s] in the order of the permutations [B], each of mean 0 and standard deviation 1."""
         cell = min(images.shape[2:]) // self.grid
         side = cell - max(2, round(cell * 11 / 75))  # 64 of 75 pixels in the paper
         if side < SMALLEST_TILE:
@@ -65,11 +65,11 @@ class Jigsaw(Signal):
         cells = torch.tensor([length // self.grid for length in images.shape[2:]], device=images.device)
         jitter = torch.rand(len(images), self.grid**2, 2, device=images.device)
         corners = (jitter * (cells - side)).long()  # the last one stays free: no two tiles touch
-        return arranged(normalised(tiles(images, self.grid, corners, side)), self.permutations[number])
+        return arranged(normalised(tiles(images, self.grid, corners, side)), self.permutations[labels])
 
-    def told(self, trunk, shuffled: Tensor) -> Tensor:
-        """[B, orders] from tiles; the trunk's first layer standardises, which is undone before it."""
-        flat = shuffled.flatten(0, 1) * trunk.standardise.deviation + trunk.standardise.mean
+    def logits(self, trunk, shuffled: Tensor) -> Tensor:
+        """[B, num_permutations] from tiles; the trunk's first layer standardises, which is undone before it."""
+        flat = shuffled.flatten(0, 1) * trunk.standardise.std + trunk.standardise.mean
         return self.head(trunk(flat).pooled.view(len(shuffled), -1))
 
 

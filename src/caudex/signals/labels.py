@@ -1,4 +1,4 @@
-"""Labels: the signal that people pay for."""
+"""Labels: classification by the labels of people or of a teacher."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from caudex.core.trunk import width_of
 
 
 class Labels(Signal):
-    """Which class is it? Cross-entropy with what people, or a teacher, said.
+    """Predict the class: cross-entropy with the labels of people or of a teacher.
 
-    Labels are class numbers [B] (-1: nobody labelled it) or probabilities [B, K].
-    Probabilities are a teacher's soft labels (Xie et al. 2020, section 2); a row of zeros counts for nothing.
-    `smoothing` takes that much from a hard label and shares it out (Szegedy et al. 2016, section 7).
+    Labels are class numbers [B] (-1: not labelled) or probabilities [B, K].
+    Probabilities are a teacher's soft labels (Xie et al. 2020, section 2); a row of zeros is ignored.
+    `smoothing` takes that much from a hard label and spreads it over all classes (Szegedy et al. 2016, section 7).
     `column` names another column of labels of the same images.
     """
 
@@ -29,12 +29,14 @@ class Labels(Signal):
         self.classes, self.smoothing, self.column = classes, smoothing, column
 
     @classmethod
-    def from_spec(cls, what, spec):
+    def from_spec(cls, argument, spec):
         columns = spec.columns
-        if what not in columns:
-            known = ", ".join(f"labels:{name}" for name in columns) or "none in this data"
-            raise CaudexError(f"--also labels:{what or 'COLUMN'} names no further column of labels; known: {known}.")
-        return cls(len(columns[what]), column=what)
+        if argument not in columns:
+            available = ", ".join(f"labels:{name}" for name in columns) or "none in this data"
+            raise CaudexError(
+                f"--also labels:{argument or 'COLUMN'} names no further column of labels; known: {available}."
+            )
+        return cls(len(columns[argument]), column=argument)
 
     def build(self, trunk):
         self.head = nn.Linear(width_of(trunk), self.classes)
@@ -49,16 +51,16 @@ class Labels(Signal):
     def loss(self, trunk, batch):
         labels = batch.columns[self.column] if self.column else batch.labels
         hard = labels.ndim == 1
-        known = labels >= 0 if hard else labels.sum(1) > 0  # [B]
-        count = known.sum()
+        labelled = labels >= 0 if hard else labels.sum(1) > 0  # [B]
+        count = labelled.sum()
         if count == 0:
             return None
         logits = self.logits(trunk, batch[0])  # the observation stands first in every batch
         targets, smoothing = (labels.clamp_min(0), self.smoothing) if hard else (labels, 0.0)
         errors = F.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)  # [B]
-        weights = known if batch.weights is None else known * batch.weights  # [B]
-        right = (logits.detach().argmax(1) == (labels if hard else labels.argmax(1))) & known
-        return SignalOutput((errors * weights).sum() / count, {"accuracy": right.sum() / count})
+        weights = labelled if batch.weights is None else labelled * batch.weights  # [B]
+        correct = (logits.detach().argmax(1) == (labels if hard else labels.argmax(1))) & labelled
+        return SignalOutput((errors * weights).sum() / count, {"accuracy": correct.sum() / count})
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Next frame: what happens next in the video?"""
+"""Next frame: predict the next frame of a video."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from caudex.trunks import Decoder, channels_of
 
 
 class NextFrame(Signal):
-    """What happens next? Predict the last frame of a window from those before it.
+    """Predict the last frame of a window from those before it.
 
     The trunk encodes each frame on its own, so that it serves single images too; the head sees how the maps change
-    and predicts what is added to the frame before. The error is 1 for one who copies that frame.
+    and predicts what is added to the frame before. The error is divided by that of a copy of that frame.
     Source: the squared error of Mathieu et al. 2016, equation 2, with p = 2. Batches hold `frames` [B, T, C, H, W].
     """
 
     needs = "frames"
 
-    def __init__(self, before: int = 2):
+    def __init__(self, context_frames: int = 2):
         super().__init__()
-        self.before = before
+        self.context_frames = context_frames
 
     def build(self, trunk):
         self.mix = nn.ModuleDict(
-            {name: nn.Conv2d(self.before * width, width, 1) for name, width in trunk.widths.items()}
+            {name: nn.Conv2d(self.context_frames * width, width, 1) for name, width in trunk.widths.items()}
         )
         self.head = Decoder(trunk, channels_of(trunk), skips=True)
 
@@ -34,16 +34,16 @@ class NextFrame(Signal):
         return 1.0
 
     def loss(self, trunk, batch):
-        before, true = batch.frames[:, :-1], batch.frames[:, -1]
-        if before.shape[1] != self.before:
-            raise CaudexError(f"windows of {self.before + 1} frames are needed, not {before.shape[1] + 1}.")
-        copied = (before[:, -1] - true).square().mean().clamp_min(MIN_SQUARED_ERROR)
-        error = (self.predict(trunk, before) - true).square().mean()
-        return SignalOutput(error / copied, {"squared error": error, "squared error of a copy": copied})
+        context, target = batch.frames[:, :-1], batch.frames[:, -1]
+        if context.shape[1] != self.context_frames:
+            raise CaudexError(f"windows of {self.context_frames + 1} frames are needed, not {context.shape[1] + 1}.")
+        copy_error = (context[:, -1] - target).square().mean().clamp_min(MIN_SQUARED_ERROR)
+        error = (self.predict(trunk, context) - target).square().mean()
+        return SignalOutput(error / copy_error, {"squared error": error, "squared error of a copy": copy_error})
 
-    def predict(self, trunk, before: Tensor) -> Tensor:
+    def predict(self, trunk, context: Tensor) -> Tensor:
         """The next frame [B, C, H, W] of frames [B, T, C, H, W]."""
-        layers = trunk(before.flatten(0, 1)).layers
-        count = len(before)
+        layers = trunk(context.flatten(0, 1)).layers
+        count = len(context)
         mixed = {name: mix(layers[name].unflatten(0, (count, -1)).flatten(1, 2)) for name, mix in self.mix.items()}
-        return before[:, -1] + self.head(Features(None, mixed), before.shape[3:])
+        return context[:, -1] + self.head(Features(None, mixed), context.shape[3:])

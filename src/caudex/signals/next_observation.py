@@ -1,8 +1,7 @@
-"""Next observation: what will be seen after this action?"""
+"""Next observation: predict what an action leads to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import prod
 
 from torch import Tensor
@@ -10,23 +9,24 @@ from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
 from caudex.core.signal import Signal, SignalOutput
+from caudex.core.specs import ActionSpec
 from caudex.core.trunk import width_of
-from caudex.signals.outcomes import Outcome, over_variance
+from caudex.signals.outcomes import OutcomeHead, normalised_mse
 
-COARSE = 8
-"""of an image that is foretold, in means of its parts: pixels of a side"""
+COARSE_SIDE = 8
+"""pixels of a side of the coarse image that is predicted"""
 
 
 class NextObservation(Signal):
-    """What will the task show after this action, as far as one remembers it?
+    """Predict the next observation from the features of the history and the action.
 
-    `shape` is that of what is shown; of an image 8 x 8 means are told. The loss is the squared error over the variance: 1
-    for one who always says the mean. A model of what comes as a further task of a trunk that acts: Schmidhuber 1990.
+    `shape` is that of an observation; of an image 8 x 8 means are predicted. The loss is the squared error divided by the
+    variance. A forward model as an auxiliary task of an agent: Schmidhuber 1990.
     """
 
     needs = "histories"
 
-    def __init__(self, shape: tuple[int, ...], actions: Mapping):
+    def __init__(self, shape: tuple[int, ...], actions: ActionSpec):
         super().__init__()
         self.shape, self.actions = shape, actions
 
@@ -37,19 +37,19 @@ class NextObservation(Signal):
         return {"shape": tuple(spec.shape), "actions": spec.actions}
 
     def build(self, trunk):
-        out = self.shape[0] * COARSE**2 if len(self.shape) == 3 else prod(self.shape)
-        self.head = Outcome(width_of(trunk), self.actions, out)
+        outputs = self.shape[0] * COARSE_SIDE**2 if len(self.shape) == 3 else prod(self.shape)
+        self.head = OutcomeHead(width_of(trunk), self.actions, outputs)
 
     def chance_loss(self):
         return 1.0
 
     def loss(self, trunk, batch):
-        shown, goes_on = batch.next_shown(self.shape)  # nothing is seen after a trial's last step
-        told = self.head(trunk(batch.observations).pooled[goes_on], batch.actions[goes_on])
-        return SignalOutput(over_variance(told, self.target(shown)))
+        next_observations, continues = batch.next_shown(self.shape)  # none after a trial's last step
+        predictions = self.head(trunk(batch.observations).pooled[continues], batch.actions[continues])
+        return SignalOutput(normalised_mse(predictions, self.targets(next_observations)))
 
-    def target(self, shown: Tensor) -> Tensor:
-        """[L, out] from what was shown, [L, *shape]."""
+    def targets(self, observations: Tensor) -> Tensor:
+        """[L, *shape] to [L, outputs]."""
         if len(self.shape) == 3:
-            shown = F.adaptive_avg_pool2d(shown.float() / 255, COARSE)
-        return shown.flatten(1)
+            observations = F.adaptive_avg_pool2d(observations.float() / 255, COARSE_SIDE)
+        return observations.flatten(1)

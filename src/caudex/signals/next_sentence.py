@@ -1,4 +1,4 @@
-"""Next sentence: do the two belong together? The second signal of BERT."""
+"""Next sentence: does the second passage follow the first? The second loss of BERT."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from caudex.core.trunk import width_of
 
 
 class NextSentence(Signal):
-    """Does the second passage follow the first, or was it taken from another document? From the pooled first token.
+    """Predict whether the second passage follows the first or comes from another document, from the pooled features.
 
-    `batch.is_random_next` is 1 where it was taken from elsewhere. Source: Devlin et al. 2019, section 3.1.
+    `batch.is_random_next` is 1 where it comes from another document. Source: Devlin et al. 2019, section 3.1.
     """
 
     needs = "sentences"

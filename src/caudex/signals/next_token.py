@@ -1,4 +1,4 @@
-"""Next token: which comes next? The signal of GPT."""
+"""Next token: the language-modelling loss of GPT."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.signal import Signal, SignalOutput, accuracy
-from caudex.trunks import Tied, vocabulary_of
+from caudex.trunks import TiedHead, vocabulary_of
 
 
 class NextToken(Signal):
-    """Which token comes next? Cross-entropy at every place at once; the head is the trunk's own table of words.
+    """Predict the next token. Cross-entropy at every position; the head is tied to the trunk's token embedding.
 
-    `unigram` is the loss of one who knows how often each token comes and nothing else, in nats: below it learning has
-    begun. Sources: Radford et al. 2019, section 2; the tied table of Press and Wolf 2017.
+    `unigram` is the loss of predicting token frequencies, in nats: learning starts below it.
+    Sources: Radford et al. 2019, section 2; weight tying, Press and Wolf 2017.
     """
 
     needs = "tokens"
@@ -25,14 +25,14 @@ class NextToken(Signal):
         self.unigram = unigram
 
     def build(self, trunk):
-        self.vocabulary, self.head = vocabulary_of(trunk), Tied()
+        self.vocabulary, self.head = vocabulary_of(trunk), TiedHead()
 
     def chance_loss(self):
         return math.log(self.vocabulary) if self.unigram is None else self.unigram
 
     def logits(self, trunk: nn.Module, tokens: Tensor) -> Tensor:
         """[..., V] from features of tokens [..., width]."""
-        return self.head(tokens, trunk.words.weight)
+        return self.head(tokens, trunk.token_embedding.weight)
 
     def loss(self, trunk, batch):
         logits = self.logits(trunk, trunk(batch.tokens).layers["tokens"]).flatten(0, 1)  # [B * T, V]

@@ -1,14 +1,16 @@
-"""What a policy says, and the heads that say it."""
+"""Distributions over actions, and the networks that policies and critics are made of."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from caudex.core.specs import ActionSpec
 
 
 class Categorical(NamedTuple):
@@ -34,79 +36,81 @@ class Categorical(NamedTuple):
 
 
 class Gaussian(NamedTuple):
-    """A vector of numbers, each normal by itself: `mean` [B, A], `log_deviation` [A]."""
+    """A diagonal Gaussian over vectors: `mean` [B, A], `log_std` [A]."""
 
     mean: Tensor
-    log_deviation: Tensor
+    log_std: Tensor
 
     def sample(self) -> Tensor:
-        return self.mean + torch.randn_like(self.mean) * self.log_deviation.exp()
+        return self.mean + torch.randn_like(self.mean) * self.log_std.exp()
 
     def mode(self) -> Tensor:
         return self.mean
 
     def log_prob(self, actions: Tensor) -> Tensor:
-        apart = (actions - self.mean) / self.log_deviation.exp()
-        return (-0.5 * apart**2 - self.log_deviation - 0.5 * math.log(2 * math.pi)).sum(-1)
+        z = (actions - self.mean) / self.log_std.exp()
+        return (-0.5 * z**2 - self.log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
 
     def entropy(self) -> Tensor:
-        return (self.log_deviation + 0.5 * math.log(2 * math.pi * math.e)).sum().expand(len(self.mean))
+        return (self.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum().expand(len(self.mean))
 
     def kl(self, other: Gaussian) -> Tensor:
         """[B], from this to the other."""
-        apart = other.log_deviation - self.log_deviation
-        ratio = ((2 * self.log_deviation).exp() + (self.mean - other.mean) ** 2) / (2 * (2 * other.log_deviation).exp())
-        return (apart + ratio - 0.5).sum(-1)
+        log_ratio = other.log_std - self.log_std
+        squares = ((2 * self.log_std).exp() + (self.mean - other.mean) ** 2) / (2 * (2 * other.log_std).exp())
+        return (log_ratio + squares - 0.5).sum(-1)
 
 
 class Policy(nn.Module):
-    """Features [B, W] to a distribution over `actions`: {"count": K}, or {"low": [A], "high": [A]}.
+    """Features [B, W] to a distribution over actions: `Categorical`, or `Gaussian` for vectors.
 
-    `hidden` layers of tanh before it, where policy and value share no trunk. Orthogonal weights, those of the last layer a
-    hundredth (Engstrom et al. 2020); the deviation of a vector does not depend on the features.
+    `hidden` layers of tanh come first, where policy and value share no trunk. Weights are orthogonal, those of the last layer
+    a hundredth (Engstrom et al. 2020); the standard deviation does not depend on the features.
     """
 
-    def __init__(self, width: int, actions: Mapping, hidden: Sequence[int] = ()):
+    def __init__(self, width: int, actions: ActionSpec, hidden: Sequence[int] = ()):
         super().__init__()
-        self.count = actions.count
-        self.body = tanh_layers(width, self.count or len(actions.low), hidden, 0.01)
-        if not self.count:
-            self.log_deviation = nn.Parameter(torch.zeros(len(actions.low)))
+        self.num_actions = actions.count  # 0 for vectors
+        self.body = tanh_mlp(width, actions.size, hidden, 0.01)
+        if not self.num_actions:
+            self.log_std = nn.Parameter(torch.zeros(actions.size))
             self.register_buffer("low", torch.tensor(actions.low), persistent=False)
             self.register_buffer("high", torch.tensor(actions.high), persistent=False)
 
     def forward(self, features: Tensor) -> Categorical | Gaussian:
-        made = self.body(features)
-        return Categorical(F.log_softmax(made, -1)) if self.count else Gaussian(made, self.log_deviation)
+        outputs = self.body(features)
+        return Categorical(F.log_softmax(outputs, -1)) if self.num_actions else Gaussian(outputs, self.log_std)
 
     def clip_actions(self, actions: Tensor) -> Tensor:
-        """What the environment takes of what was drawn."""
-        return actions if self.count else actions.clamp(self.low, self.high)
+        """Sampled actions within the bounds of the environment."""
+        return actions if self.num_actions else actions.clamp(self.low, self.high)
 
 
-class Bounds(nn.Module):
-    """Numbers between -1 and 1 to the actions of an environment, {"low": [A], "high": [A]}, and back."""
+class ActionScaler(nn.Module):
+    """Actions between -1 and 1 to those of an environment with bounds, and back."""
 
-    def __init__(self, actions: Mapping):
+    def __init__(self, actions: ActionSpec):
         super().__init__()
-        self.count = len(actions.low)
+        self.size = len(actions.low)
         self.register_buffer("low", torch.tensor(actions.low), persistent=False)
         self.register_buffer("high", torch.tensor(actions.high), persistent=False)
 
-    def env(self, unit: Tensor) -> Tensor:
-        return torch.lerp(self.low, self.high, (unit + 1) / 2)  # exact at both ends, lest rounding leave the bounds
+    def unscale(self, scaled: Tensor) -> Tensor:
+        """From [-1, 1] to [low, high]."""
+        return torch.lerp(self.low, self.high, (scaled + 1) / 2)  # exact at both ends: rounding never leaves the bounds
 
-    def unit(self, actions: Tensor) -> Tensor:
+    def scale(self, actions: Tensor) -> Tensor:
+        """From [low, high] to [-1, 1]."""
         return (actions - self.low) * (2 / (self.high - self.low)) - 1
 
-    def any(self, count: int) -> Tensor:
-        """[count, A]: all of the environment's actions are as likely."""
-        return torch.lerp(self.low, self.high, torch.rand(count, self.count, device=self.low.device))
+    def sample(self, count: int) -> Tensor:
+        """[count, A], uniform within the bounds of the environment."""
+        return torch.lerp(self.low, self.high, torch.rand(count, self.size, device=self.low.device))
 
 
-def tanh_layers(width: int, out: int, hidden: Sequence[int], gain: float) -> nn.Sequential:
-    """[B, width] to [B, out] with orthogonal weights, `gain` for the last."""
-    sizes = [width, *hidden, out]
+def tanh_mlp(width: int, outputs: int, hidden: Sequence[int], gain: float) -> nn.Sequential:
+    """[B, width] to [B, outputs], tanh between the layers; orthogonal weights, `gain` for the last layer's."""
+    sizes = [width, *hidden, outputs]
     layers: list[nn.Module] = []
     for a, b in zip(sizes[:-1], sizes[1:]):
         layers += [nn.Linear(a, b), nn.Tanh()]
@@ -118,15 +122,15 @@ def tanh_layers(width: int, out: int, hidden: Sequence[int], gain: float) -> nn.
     return nn.Sequential(*layers)
 
 
-def layers(width: int, out: int, hidden: Sequence[int], linear: Callable = nn.Linear) -> nn.Sequential:
-    """[B, width] to [B, out], ReLU between."""
-    made: list[nn.Module] = []
+def relu_mlp(width: int, outputs: int, hidden: Sequence[int], linear: Callable = nn.Linear) -> nn.Sequential:
+    """[B, width] to [B, outputs], ReLU between the layers."""
+    layers: list[nn.Module] = []
     for size in hidden:
-        made += [linear(width, size), nn.ReLU()]
+        layers += [linear(width, size), nn.ReLU()]
         width = size
-    return nn.Sequential(*made, linear(width, out))
+    return nn.Sequential(*layers, linear(width, outputs))
 
 
-def summary(width: int, features: int) -> nn.Module:
-    """[B, width], of convolutions, to [B, features], normalised; with 0 as it is."""
-    return nn.Sequential(nn.Linear(width, features), nn.LayerNorm(features)) if features else nn.Identity()
+def feature_projection(width: int, feature_dim: int) -> nn.Module:
+    """Features of convolutions [B, width] to [B, feature_dim], layer-normalised; the identity where `feature_dim` is 0."""
+    return nn.Sequential(nn.Linear(width, feature_dim), nn.LayerNorm(feature_dim)) if feature_dim else nn.Identity()

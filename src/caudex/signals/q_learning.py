@@ -1,8 +1,9 @@
-"""Q-learning: what will an action have earned in the end? The signal of DQN, and with all its parts of Rainbow."""
+"""Q-learning: the loss of DQN, and with all its parts of Rainbow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -12,157 +13,158 @@ from torch.nn import functional as F
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput
 from caudex.core.trunk import width_of
-from caudex.signals.policies import layers
+from caudex.signals.policies import relu_mlp
 
 
 class QLearning(Signal):
-    """The worth of each of `actions` actions, taught by the reward and by what a slow copy thinks of what came after.
+    """The Q-value of each of `num_actions` actions; the target is the reward and what a target network expects after it.
 
-    `double`: the action after is chosen by the network itself (van Hasselt et al. 2016, equation 4). `duelling`: worth of
-    the state and advantages apart (Wang et al. 2016, equation 9). `noisy`: weights with learned noise, at first of
-    `deviation`, explore (Fortunato et al. 2018). `atoms`: a distribution over so many returns within `span` (Bellemare et
-    al. 2017, algorithm 1); the mean counts. The slow copy is renewed `every` steps. Without noise, the chance to act at
-    random falls from 1 to `explore` over the first `exploring` of training. Sources: Mnih et al. 2015, algorithm 1; Hessel
-    et al. 2018.
+    `double`: the online network selects the next action (van Hasselt et al. 2016, equation 4). `dueling`: state value and
+    advantages in heads of their own (Wang et al. 2016, equation 9). `noisy`: weights with learned noise, at first of
+    `noise_std`, explore (Fortunato et al. 2018). `num_atoms`: a distribution over so many returns within [-v_max, v_max]
+    (Bellemare et al. 2017, algorithm 1). The target network is updated every `target_interval` steps. Without `noisy`,
+    epsilon falls from 1 to `final_epsilon` over the first `exploration_fraction` of training.
+    Sources: Mnih et al. 2015, algorithm 1; Hessel et al. 2018.
     """
 
     needs = "replay"
 
     def __init__(
-        self, actions: int, hidden: Sequence[int] = (), double: bool = False, dueling: bool = False, noisy: bool = False,
-        atoms: int = 1, span: float = 10.0, every: int = 500, explore: float = 0.05, exploration_fraction: float = 0.3,
-        deviation: float = 0.5,
+        self, num_actions: int, hidden: Sequence[int] = (), double: bool = False, dueling: bool = False, noisy: bool = False,
+        num_atoms: int = 1, v_max: float = 10.0, target_interval: int = 500, final_epsilon: float = 0.05,
+        exploration_fraction: float = 0.3, noise_std: float = 0.5,
     ):  # fmt: skip
         super().__init__()
-        self.actions, self.hidden, self.double, self.dueling, self.noisy = actions, hidden, double, dueling, noisy
-        self.every, self.final_epsilon, self.exploration_fraction, self.deviation = (
-            every,
-            explore,
-            exploration_fraction,
-            deviation,
+        self.num_actions, self.hidden, self.double, self.dueling, self.noisy = (
+            num_actions,
+            hidden,
+            double,
+            dueling,
+            noisy,
         )
-        self.register_buffer("atoms", torch.linspace(-span, span, atoms) if atoms > 1 else torch.ones(1))
+        self.target_interval, self.final_epsilon, self.noise_std = target_interval, final_epsilon, noise_std
+        self.exploration_fraction = exploration_fraction
+        self.register_buffer("support", torch.linspace(-v_max, v_max, num_atoms) if num_atoms > 1 else torch.ones(1))
 
     def build(self, trunk):
-        count = len(self.atoms)
-        linear = partial(NoisyLinear, deviation=self.deviation) if self.noisy else nn.Linear
-        self.advantages = layers(width_of(trunk), self.actions * count, self.hidden, linear)
-        self.state = layers(width_of(trunk), count, self.hidden, linear) if self.dueling else None
-        self.target = Shadow(
-            nn.ModuleList([trunk, self.advantages, *([self.state] if self.dueling else [])]), 0.0, self.every
-        )
+        num_atoms = len(self.support)
+        linear = partial(NoisyLinear, noise_std=self.noise_std) if self.noisy else nn.Linear
+        self.advantage_head = relu_mlp(width_of(trunk), self.num_actions * num_atoms, self.hidden, linear)
+        self.value_head = relu_mlp(width_of(trunk), num_atoms, self.hidden, linear) if self.dueling else None
+        heads = [self.advantage_head, *([self.value_head] if self.dueling else [])]
+        self.target = Shadow(nn.ModuleList([trunk, *heads]), 0.0, self.target_interval)
 
     def loss(self, trunk, batch):
-        scores = self.q_logits(trunk(batch.observations).pooled, self.advantages, self.state)  # [B, K, atoms]
-        told = gather_actions(scores, batch.actions)  # [B, atoms]
+        q_logits = self.online_q_logits(trunk, batch.observations)  # [B, K, atoms]
+        predictions = gather_actions(q_logits, batch.actions)  # [B, atoms]
         with torch.no_grad():
-            slow_trunk, *slow_heads = self.target.copy
-            after = self.q_logits(slow_trunk(batch.next_observations).pooled, *slow_heads)
-            chosen = (
-                self.q_logits(trunk(batch.next_observations).pooled, self.advantages, self.state)
-                if self.double
-                else after
-            )
-            after = gather_actions(after, self.q_values(chosen).argmax(1))  # [B, atoms]
-        if len(self.atoms) == 1:
-            targets = batch.rewards + batch.discounts * after.squeeze(1)
-            errors = F.smooth_l1_loss(told.squeeze(1), targets, reduction="none")
-            examples = (told.squeeze(1) - targets).detach().abs()
+            target_trunk, *target_heads = self.target.copy
+            next_q_logits = self.q_logits(target_trunk(batch.next_observations).pooled, *target_heads)
+            selecting = self.online_q_logits(trunk, batch.next_observations) if self.double else next_q_logits
+            next_predictions = gather_actions(next_q_logits, self.q_values(selecting).argmax(1))  # [B, atoms]
+        if len(self.support) == 1:
+            targets = batch.rewards + batch.discounts * next_predictions.squeeze(1)
+            errors = F.smooth_l1_loss(predictions.squeeze(1), targets, reduction="none")
+            td_errors = (predictions.squeeze(1) - targets).detach().abs()
         else:
-            targets = project_distribution(after.softmax(1), self.atoms, batch.rewards, batch.discounts)
-            errors = F.cross_entropy(told, targets, reduction="none")
-            examples = errors.detach()
+            targets = project_distribution(next_predictions.softmax(1), self.support, batch.rewards, batch.discounts)
+            errors = F.cross_entropy(predictions, targets, reduction="none")
+            td_errors = errors.detach()
         loss = errors.mean() if batch.weights is None else (errors * batch.weights).mean()
-        return SignalOutput(loss, {"value": lambda: self.q_values(scores).amax(1).mean()}, examples)
+        return SignalOutput(loss, {"q_value": lambda: self.q_values(q_logits).amax(1).mean()}, td_errors)
 
-    def q_logits(self, features: Tensor, advantages: nn.Module, state: nn.Module | None = None) -> Tensor:
-        """[B, K, atoms]: worth, or logits of a distribution over worths."""
-        made = advantages(features).view(len(features), self.actions, -1)
-        if state is None:
-            return made
-        return state(features).unsqueeze(1) + made - made.mean(1, keepdim=True)
+    def q_logits(self, features: Tensor, advantage_head: nn.Module, value_head: nn.Module | None = None) -> Tensor:
+        """[B, K, atoms]: Q-values, or the logits of a distribution over returns."""
+        advantages = advantage_head(features).view(len(features), self.num_actions, -1)
+        if value_head is None:
+            return advantages
+        return value_head(features).unsqueeze(1) + advantages - advantages.mean(1, keepdim=True)
 
-    def q_values(self, scores: Tensor) -> Tensor:
+    def online_q_logits(self, trunk: nn.Module, observations: Tensor) -> Tensor:
+        return self.q_logits(trunk(observations).pooled, self.advantage_head, self.value_head)
+
+    def q_values(self, q_logits: Tensor) -> Tensor:
         """[B, K]"""
-        return scores.squeeze(2) if len(self.atoms) == 1 else scores.softmax(2) @ self.atoms
+        return q_logits.squeeze(2) if len(self.support) == 1 else q_logits.softmax(2) @ self.support
 
     def act(self, trunk: nn.Module, observations: Tensor, greedy: bool = True) -> Tensor:
-        """The best actions int64 [B], without noise; or, of a twentieth, any."""
-        with quiet(self):
-            best = self.q_values(self.q_logits(trunk(observations).pooled, self.advantages, self.state)).argmax(1)
+        """The best actions int64 [B], without noise; or epsilon-greedy ones, with an epsilon of 0.05."""
+        with without_noise(self):
+            best = self.q_values(self.online_q_logits(trunk, observations)).argmax(1)
         return best if greedy else self.epsilon_greedy(best, 0.05)
 
     def explore(self, trunk: nn.Module, observations: Tensor, progress: float) -> Tensor:
-        """Actions int64 [B] for learning."""
-        best = self.q_values(self.q_logits(trunk(observations).pooled, self.advantages, self.state)).argmax(1)
-        chance = 1 + (self.final_epsilon - 1) * min(1.0, progress / self.exploration_fraction)
-        return best if self.noisy else self.epsilon_greedy(best, chance)
+        """Actions int64 [B] to collect experience."""
+        best = self.q_values(self.online_q_logits(trunk, observations)).argmax(1)
+        epsilon = 1 + (self.final_epsilon - 1) * min(1.0, progress / self.exploration_fraction)
+        return best if self.noisy else self.epsilon_greedy(best, epsilon)
 
     def random_actions(self, count: int) -> Tensor:
-        """Any actions int64 [count], before learning begins."""
-        return torch.randint(self.actions, (count,))
+        """Uniform actions int64 [count], before learning starts."""
+        return torch.randint(self.num_actions, (count,))
 
-    def epsilon_greedy(self, actions: Tensor, chance: float) -> Tensor:
-        wild = torch.rand(len(actions), device=actions.device) < chance
-        return torch.where(wild, torch.randint_like(actions, self.actions), actions)
-
-
-def gather_actions(scores: Tensor, actions: Tensor) -> Tensor:
-    """[B, K, atoms] and [B] to [B, atoms]. An index like scores[rows, actions] takes twice as long, and its gradient too."""
-    return scores.gather(1, actions.view(-1, 1, 1).expand(-1, 1, scores.shape[2])).squeeze(1)
+    def epsilon_greedy(self, actions: Tensor, epsilon: float) -> Tensor:
+        random = torch.rand(len(actions), device=actions.device) < epsilon
+        return torch.where(random, torch.randint_like(actions, self.num_actions), actions)
 
 
-def project_distribution(shares: Tensor, atoms: Tensor, rewards: Tensor, discounts: Tensor) -> Tensor:
-    """The distribution `shares` [B, atoms] over returns, moved by rewards [B] and discounts [B], back on the atoms.
+def gather_actions(q_logits: Tensor, actions: Tensor) -> Tensor:
+    """[B, K, atoms] and [B] to [B, atoms]. The index q_logits[rows, actions] takes twice as long, and its gradient too."""
+    return q_logits.gather(1, actions.view(-1, 1, 1).expand(-1, 1, q_logits.shape[2])).squeeze(1)
+
+
+def project_distribution(probabilities: Tensor, support: Tensor, rewards: Tensor, discounts: Tensor) -> Tensor:
+    """The distribution [B, atoms] over returns, shifted by rewards [B] and scaled by discounts [B], back on the support.
 
     Source: Bellemare et al. 2017, algorithm 1.
     """
-    low, high, step = atoms[0], atoms[-1], atoms[1] - atoms[0]
-    moved = (rewards[:, None] + discounts[:, None] * atoms).clamp(low, high)
-    places = ((moved - low) / step).clamp(0, len(atoms) - 1)  # [B, atoms], between two atoms
-    below = places.floor()
-    above = (places - below) * shares
-    found = torch.zeros_like(shares).scatter_add_(1, below.long(), shares - above)
-    return found.scatter_add_(1, (below.long() + 1).clamp_max(len(atoms) - 1), above)
+    v_min, v_max, step = support[0], support[-1], support[1] - support[0]
+    shifted = (rewards[:, None] + discounts[:, None] * support).clamp(v_min, v_max)
+    positions = ((shifted - v_min) / step).clamp(0, len(support) - 1)  # [B, atoms], between two atoms
+    lower = positions.floor()
+    to_upper = (positions - lower) * probabilities
+    projected = torch.zeros_like(probabilities).scatter_add_(1, lower.long(), probabilities - to_upper)
+    return projected.scatter_add_(1, (lower.long() + 1).clamp_max(len(support) - 1), to_upper)
 
 
 class NoisyLinear(nn.Linear):
-    """A linear map whose weights are drawn anew at each pass, factorised (Fortunato et al. 2018, section 3.1)."""
+    """A linear map with new factorised noise on its weights at each pass (Fortunato et al. 2018, section 3.1)."""
 
-    def __init__(self, inputs: int, outputs: int, deviation: float = 0.5):
+    def __init__(self, inputs: int, outputs: int, noise_std: float = 0.5):
         super().__init__(inputs, outputs)
-        self.quiet = False
+        self.noise_enabled = True
         bound = inputs**-0.5
-        self.weight_deviation = nn.Parameter(torch.full((outputs, inputs), deviation * bound))
-        self.bias_deviation = nn.Parameter(torch.full((outputs,), deviation * bound))
+        self.weight_std = nn.Parameter(torch.full((outputs, inputs), noise_std * bound))
+        self.bias_std = nn.Parameter(torch.full((outputs,), noise_std * bound))
         for parameter in (self.weight, self.bias):
             nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.quiet:
+        if not self.noise_enabled:
             return super().forward(x)
-        one, other = (scaled(torch.randn(size, device=x.device)) for size in (self.in_features, self.out_features))
-        weight = self.weight + self.weight_deviation * torch.outer(other, one)
-        return F.linear(x, weight, self.bias + self.bias_deviation * other)
+        noise_in, noise_out = (
+            scale_noise(torch.randn(n, device=x.device)) for n in (self.in_features, self.out_features)
+        )
+        weight = self.weight + self.weight_std * torch.outer(noise_out, noise_in)
+        return F.linear(x, weight, self.bias + self.bias_std * noise_out)
 
     def forward_flops(self, inputs, output):
         return 2 * output.numel() * self.in_features
 
 
-def scaled(noise: Tensor) -> Tensor:
+def scale_noise(noise: Tensor) -> Tensor:
+    """The f(x) of factorised noise."""
     return noise.sign() * noise.abs().sqrt()
 
 
-class quiet:
-    """Within it the noisy layers of a module are without noise."""
-
-    def __init__(self, module: nn.Module):
-        self.noisy = [part for part in module.modules() if isinstance(part, NoisyLinear)]
-
-    def __enter__(self):
-        for part in self.noisy:
-            part.quiet = True
-
-    def __exit__(self, *error):
-        for part in self.noisy:
-            part.quiet = False
+@contextmanager
+def without_noise(module: nn.Module) -> Iterator[None]:
+    """Within it the noisy layers of a module use the means of their weights."""
+    layers = [part for part in module.modules() if isinstance(part, NoisyLinear)]
+    for layer in layers:
+        layer.noise_enabled = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.noise_enabled = True

@@ -1,4 +1,4 @@
-"""Regression: which numbers stand behind what is seen?"""
+"""Regression: predict the numbers behind an observation."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from caudex.core.trunk import width_of
 
 
 class Regression(Signal):
-    """Which numbers stand behind what is seen?
+    """Predict the numbers behind an observation, `batch.numbers` [B, S].
 
-    They are `batch.numbers` [B, S]; `mean` and `deviation` [S] are theirs. The loss is the squared error of each number
-    over its variance: 1 for one who always says the mean.
+    `mean` and `std` [S] are those of the numbers. The loss is the mean squared error of the standardised numbers: 1 for
+    predicting the mean.
     """
 
     needs = "numbers"
 
-    def __init__(self, mean: Tensor, deviation: Tensor):
+    def __init__(self, mean: Tensor, std: Tensor):
         super().__init__()
         self.register_buffer("mean", mean)
-        self.register_buffer("deviation", deviation.clamp_min(1e-6))
+        self.register_buffer("std", std.clamp_min(1e-6))
 
     def build(self, trunk):
         self.head = nn.Linear(width_of(trunk), len(self.mean))
@@ -32,6 +32,6 @@ class Regression(Signal):
         return SignalOutput(self.errors(trunk, batch.observations, batch.numbers).mean(), {})
 
     def errors(self, trunk: nn.Module, observations: Tensor, numbers: Tensor) -> Tensor:
-        """[B, S]: squared, over the variance."""
-        told = self.head(trunk(observations).pooled)
-        return (told - (numbers - self.mean) / self.deviation).square()
+        """Squared errors of the standardised numbers, [B, S]."""
+        predictions = self.head(trunk(observations).pooled)
+        return (predictions - (numbers - self.mean) / self.std).square()

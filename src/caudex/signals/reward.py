@@ -1,24 +1,23 @@
-"""Reward: what will this action earn?"""
+"""Reward: predict the reward of an action."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from caudex.core.signal import Signal, SignalOutput
+from caudex.core.specs import ActionSpec
 from caudex.core.trunk import width_of
-from caudex.signals.outcomes import Outcome, over_variance
+from caudex.signals.outcomes import OutcomeHead, normalised_mse
 
 
 class Reward(Signal):
-    """What will this action earn, as far as one remembers the task?
+    """Predict the reward from the features of the history and the action.
 
-    The loss is the squared error over the variance: 1 for one who always says the mean. Reward as a further task of a trunk
-    that acts: Jaderberg et al. 2017, section 3.2, where it is foretold from three frames and not from all that came before.
+    The loss is the squared error divided by the variance. Reward prediction as an auxiliary task of an agent: Jaderberg et
+    al. 2017, section 3.2, where it is predicted from three frames and not from the whole history.
     """
 
     needs = "histories"
 
-    def __init__(self, actions: Mapping):
+    def __init__(self, actions: ActionSpec):
         super().__init__()
         self.actions = actions
 
@@ -27,11 +26,11 @@ class Reward(Signal):
         return {"actions": spec.actions}
 
     def build(self, trunk):
-        self.head = Outcome(width_of(trunk), self.actions, 1)
+        self.head = OutcomeHead(width_of(trunk), self.actions, 1)
 
     def chance_loss(self):
         return 1.0
 
     def loss(self, trunk, batch):
-        told = self.head(trunk(batch.observations).pooled, batch.actions).squeeze(-1)
-        return SignalOutput(over_variance(told, batch.rewards))
+        predictions = self.head(trunk(batch.observations).pooled, batch.actions).squeeze(-1)
+        return SignalOutput(normalised_mse(predictions, batch.rewards))

@@ -1,4 +1,4 @@
-"""Rotation: which way up is the image?"""
+"""Rotation: predict by how many quarter turns an image was rotated."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from caudex.views import all_four_rotations
 
 
 class Rotation(Signal):
-    """Which way up is it? Tell by how many quarter turns an image was turned.
+    """Predict by how many quarter turns an image was rotated.
 
-    All four turns of each image stand in one batch, exact quarter turns.
+    All four rotations of each image are in one batch.
     Source: Gidaris et al. 2018, equations 2 and 3.
     """
 
@@ -26,6 +26,6 @@ class Rotation(Signal):
         return math.log(4)
 
     def loss(self, trunk, batch):
-        turned, quarters = all_four_rotations(batch.images)  # [4B, C, H, W], [4B]
-        logits = self.head(trunk(turned).pooled)
+        rotated, quarters = all_four_rotations(batch.images)  # [4B, C, H, W], [4B]
+        logits = self.head(trunk(rotated).pooled)
         return SignalOutput(F.cross_entropy(logits, quarters), {"accuracy": accuracy(logits, quarters)})

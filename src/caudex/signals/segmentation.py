@@ -1,4 +1,4 @@
-"""Segmentation: what does each pixel show?"""
+"""Segmentation: predict the class of each pixel."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from caudex.trunks import Decoder
 
 
 class Segmentation(Signal):
-    """What does each pixel show? Tell the class of every pixel.
+    """Predict the class of each pixel.
 
     The loss is the cross-entropy with `batch.segments` [B, H, W]; the packaged scenes have 5 classes. The mean
-    intersection over union leaves out classes that are nowhere in the batch.
+    intersection over union leaves out classes that are absent from the batch.
     Source: Long et al. 2015, section 4; the metrics, section 5.
     """
 
@@ -45,9 +45,11 @@ class Segmentation(Signal):
         return SignalOutput(F.cross_entropy(logits, batch.segments), metrics)
 
 
-def mean_iou(told: Tensor, segments: Tensor, classes: int) -> Tensor:
-    """Of the pixels that are or are told to be of a class, the share that are both; the mean over classes seen."""
-    pairs = torch.bincount((segments.long() * classes + told).flatten(), minlength=classes**2).view(classes, classes)
-    both = pairs.diagonal()
-    either = pairs.sum(0) + pairs.sum(1) - both  # [K]
-    return (both / either.clamp_min(1)).sum() / (either > 0).sum()
+def mean_iou(predictions: Tensor, segments: Tensor, classes: int) -> Tensor:
+    """Intersection over union of predictions and segments int64 [B, H, W], the mean over classes that occur."""
+    pairs = torch.bincount((segments.long() * classes + predictions).flatten(), minlength=classes**2).view(
+        classes, classes
+    )
+    intersection = pairs.diagonal()
+    union = pairs.sum(0) + pairs.sum(1) - intersection  # [K]
+    return (intersection / union.clamp_min(1)).sum() / (union > 0).sum()

@@ -1,4 +1,4 @@
-"""Trust region: the best step of a policy that changes it by so much and no more. The signal of TRPO."""
+"""Trust region: the loss and the step of TRPO."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from caudex.core.learner import Learner
 from caudex.core.signal import SignalOutput
-from caudex.signals.policy_gradient import ActorCritic, explained, standardised
-from caudex.trunks import chosen, twice_differentiable
+from caudex.core.specs import ActionSpec
+from caudex.signals.policy_gradient import ActorCritic, explained_variance, standardise_advantages
+from caudex.trunks import select_rows, twice_differentiable
 
 
 class TrustRegion(ActorCritic):
-    """A policy that is moved along its natural gradient until it differs from the old one by `size` nats, and a value.
+    """TRPO: a policy that steps along its natural gradient until its KL divergence from the old one is `target_kl`, and a value.
 
-    `improve` takes the policy's step; the loss is that of the value alone, which does not move the policy's trunk.
+    `policy_step` takes the policy's step; the loss is that of the value alone, which does not move the policy's trunk.
     Source: Schulman et al. 2015, section 6 and appendix C.
     """
 
@@ -26,80 +27,83 @@ class TrustRegion(ActorCritic):
 
     def __init__(
         self,
-        actions: Mapping,
+        actions: ActionSpec,
         hidden: Sequence[int] = (),
-        size: float = 0.01,
-        damping: float = 0.1,
-        rounds: int = 10,
+        target_kl: float = 0.01,
+        cg_damping: float = 0.1,
+        cg_steps: int = 10,
         baseline: nn.Module | None = None,
     ):
         super().__init__(actions, hidden, baseline=baseline)
-        self.size, self.damping, self.rounds = size, damping, rounds
+        self.target_kl, self.cg_damping, self.cg_steps = target_kl, cg_damping, cg_steps
 
     def loss(self, trunk, batch):
-        seen = batch.observations
-        values = self.value(self.baseline(seen).pooled if self.baseline else trunk(seen).pooled.detach())
-        return SignalOutput(F.mse_loss(values, batch.returns), {"explained": lambda: explained(values, batch.returns)})
+        x = batch.observations
+        values = self.value(self.baseline(x).pooled if self.baseline else trunk(x).pooled.detach())
+        metrics = {"explained_variance": lambda: explained_variance(values, batch.returns)}
+        return SignalOutput(F.mse_loss(values, batch.returns), metrics)
 
-    def improve(self, trunk: nn.Module, batch) -> dict[str, Tensor]:
-        """One step of the policy, and of the trunk with it; figures of it."""
+    def policy_step(self, trunk: nn.Module, batch) -> dict[str, Tensor]:
+        """One step of the policy and its trunk; returns the metrics of the step."""
         parameters = [p for part in (trunk, self.policy) for p in part.parameters() if p.requires_grad]
-        advantages = standardised(batch.advantages)
-        some = chosen(batch.observations, slice(None, None, 5))  # a fifth tells the curvature
+        advantages = standardise_advantages(batch.advantages)
+        subsample = select_rows(batch.observations, slice(None, None, 5))  # a fifth suffices for the curvature
 
-        def gain() -> Tensor:
+        def surrogate() -> Tensor:
             policy = self.policy(trunk(batch.observations).pooled)
             return ((policy.log_prob(batch.actions) - batch.log_probs).exp() * advantages).mean()
 
         with torch.no_grad():
-            old, old_some = (self.policy(trunk(seen).pooled) for seen in (batch.observations, some))
-        before = gain()
+            old, old_subsample = (self.policy(trunk(x).pooled) for x in (batch.observations, subsample))
+        before = surrogate()
         gradient = parameters_to_vector(torch.autograd.grad(before, parameters)).double()
         with twice_differentiable():
-            apart = old_some.kl(self.policy(trunk(some).pooled)).mean()
-            slopes = torch.autograd.grad(apart, parameters, create_graph=True)
-        slope = torch.cat([part.flatten() for part in slopes])
+            kl = old_subsample.kl(self.policy(trunk(subsample).pooled)).mean()
+            kl_grads = torch.autograd.grad(kl, parameters, create_graph=True)
+        kl_gradient = torch.cat([part.flatten() for part in kl_grads])
 
-        def curved(vector: Tensor) -> Tensor:  # the Fisher matrix times it: the gradient of (gradient of KL, vector)
-            parts = torch.autograd.grad(slope @ vector.to(slope.dtype), parameters, retain_graph=True)
-            return torch.cat([part.flatten() for part in parts]).double() + self.damping * vector
+        def fisher_product(vector: Tensor) -> Tensor:  # the gradient of (gradient of KL, vector)
+            parts = torch.autograd.grad(kl_gradient @ vector.to(kl_gradient.dtype), parameters, retain_graph=True)
+            return torch.cat([part.flatten() for part in parts]).double() + self.cg_damping * vector
 
-        direction = solved(curved, gradient, self.rounds)
-        whole = (2 * self.size / (direction @ curved(direction)).clamp_min(1e-12)).sqrt() * direction
-        start, apart, after = parameters_to_vector(parameters).detach(), torch.zeros(()), before.detach()
+        direction = conjugate_gradient(fisher_product, gradient, self.cg_steps)
+        full_step = (2 * self.target_kl / (direction @ fisher_product(direction)).clamp_min(1e-12)).sqrt() * direction
+        start, kl, after = parameters_to_vector(parameters).detach(), torch.zeros(()), before.detach()
         with torch.no_grad():
-            for shorter in (0.8**j for j in range(10)):
-                vector_to_parameters(start + (shorter * whole).to(start.dtype), parameters)
-                apart, after = old.kl(self.policy(trunk(batch.observations).pooled)).mean(), gain()
-                if after > before and apart <= self.size:
+            for shrinkage in (0.8**j for j in range(10)):  # backtracking line search
+                vector_to_parameters(start + (shrinkage * full_step).to(start.dtype), parameters)
+                kl, after = old.kl(self.policy(trunk(batch.observations).pooled)).mean(), surrogate()
+                if after > before and kl <= self.target_kl:
                     break
             else:
                 vector_to_parameters(start, parameters)
-                apart, after = torch.zeros(()), before.detach()
-        return {"kl": apart, "gain": after - before.detach(), "entropy": old.entropy().mean()}
+                kl, after = torch.zeros(()), before.detach()
+        return {"kl": kl, "surrogate_gain": after - before.detach(), "entropy": old.entropy().mean()}
 
 
-def solved(product: Callable[[Tensor], Tensor], right: Tensor, rounds: int, least: float = 1e-10) -> Tensor:
-    """x with `product(x)` = right, by conjugate gradients (Hestenes and Stiefel 1952)."""
-    x, rest = torch.zeros_like(right), right.clone()
-    way, size = rest.clone(), rest @ rest
-    for _ in range(rounds):
-        if size < least:
+def conjugate_gradient(
+    product: Callable[[Tensor], Tensor], target: Tensor, steps: int, tolerance: float = 1e-10
+) -> Tensor:
+    """x with `product(x)` = target (Hestenes and Stiefel 1952)."""
+    x, residual = torch.zeros_like(target), target.clone()
+    direction, squared_norm = residual.clone(), residual @ residual
+    for _ in range(steps):
+        if squared_norm < tolerance:
             break
-        moved = product(way)
-        step = size / (way @ moved)
-        x, rest = x + step * way, rest - step * moved
-        size, before = rest @ rest, size
-        way = rest + size / before * way
+        image = product(direction)
+        step = squared_norm / (direction @ image)
+        x, residual = x + step * direction, residual - step * image
+        squared_norm, previous = residual @ residual, squared_norm
+        direction = residual + squared_norm / previous * direction
     return x
 
 
-def by_trust_region(learner: Learner, batches: Mapping, epochs: int = 5, batch: int = 128) -> dict[str, SignalOutput]:
-    """The policy's step on all that was lived through, then passes for the value, in batches of so many examples: what `fit`
-    takes instead of a gradient step."""
-    signal, whole = learner.signals["policy"], batches["policy"]
-    figures, said = signal.improve(learner.trunk, whole), {}
+def trpo_step(learner: Learner, batches: Mapping, epochs: int = 5, batch: int = 128) -> dict[str, SignalOutput]:
+    """What `fit` takes instead of a gradient step: the policy's step on the whole rollout, then `epochs` passes of the value
+    over it, in batches of `batch` examples."""
+    signal, rollout = learner.signals["policy"], batches["policy"]
+    policy_metrics, outputs = signal.policy_step(learner.trunk, rollout), {}
     for _ in range(epochs):
-        for rows in torch.randperm(whole.examples).split(batch):
-            said = learner.step({"policy": whole.of(rows.to(whole.actions.device))})
-    return {"policy": said["policy"]._replace(metrics={**said["policy"].metrics, **figures})}
+        for rows in torch.randperm(rollout.examples).split(batch):
+            outputs = learner.step({"policy": rollout.of(rows.to(rollout.actions.device))})
+    return {"policy": outputs["policy"]._replace(metrics={**outputs["policy"].metrics, **policy_metrics})}

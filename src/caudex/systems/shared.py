@@ -78,7 +78,7 @@ class ImageSystem(System):
         """The trunk that the settings name, at random."""
         channels, side, width = spec.shape[0], min(spec.shape[1:]), width or self.width
         if self.trunk == "resnet50":
-            return trunks.ResNet50(channels, width / 64, small=side <= 64)
+            return trunks.ResNet50(channels, width / 64, small_images=side <= 64)
         return trunks.ResNet(channels, width, self.depth, dropout, survival, stride=self.stride)
 
     def result_rows(self, results: dict) -> list[tuple]:
@@ -120,4 +120,4 @@ def describe_images(spec: ImageSpec) -> str:
 
 def standardise_inputs(trunk: Trunk, images: ImageSet) -> None:
     """The trunk's first layer standardises by the mean and deviation of some of these images."""
-    trunk.standardise.measure(images.some(2000).fetch(slice(None)))
+    trunk.standardise.set_statistics(images.some(2000).fetch(slice(None)))

@@ -1,4 +1,4 @@
-"""From a trunk's maps back to pixels: the head of everything that fills, colours, cleans or predicts images."""
+"""From a trunk's feature maps back to pixels: the head of signals that predict images."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from caudex.core.trunk import Features, Trunk
 
 
 class Decoder(nn.Module):
-    """The trunk's coarsest map, enlarged step by step through the sizes of the finer ones: [B, channels, H, W].
+    """The trunk's coarsest feature map, upsampled step by step to the sizes of the finer ones: [B, channels, H, W].
 
-    As the trunk halved, so this doubles. With `skips` the finer maps are added on the way (Lin et al. 2017, figure 3),
+    With `skips` the finer maps are added on the way (Lin et al. 2017, figure 3),
     for supervised tasks that need detail; without, all must pass through the coarsest map, which is what teaches it.
     Raises CaudexError for a trunk without maps.
     """
@@ -22,21 +22,23 @@ class Decoder(nn.Module):
         super().__init__()
         widths = list(getattr(trunk, "widths", {}).items())[::-1]  # the coarsest first
         if not widths:
-            raise CaudexError(f"{type(trunk).__name__} hands out no maps; pixels need a trunk such as ResNet or Conv.")
-        self.names = tuple(name for name, _ in widths)
+            raise CaudexError(
+                f"{type(trunk).__name__} has no feature maps; pixels need a trunk such as ResNet or Conv."
+            )
+        self.layer_names = tuple(name for name, _ in widths)
         sizes = [width for _, width in widths]
-        self.enlarge = nn.ModuleList(_block(a, b) for a, b in zip(sizes, sizes[1:]))
+        self.upsample = nn.ModuleList(_block(a, b) for a, b in zip(sizes, sizes[1:]))
         self.lateral = nn.ModuleList(nn.Conv2d(size, size, 1) for size in sizes[1:]) if skips else None
-        self.last = nn.Sequential(_block(sizes[-1], sizes[-1]), nn.Conv2d(sizes[-1], channels, 3, padding=1))
+        self.pixel_head = nn.Sequential(_block(sizes[-1], sizes[-1]), nn.Conv2d(sizes[-1], channels, 3, padding=1))
         self.to(memory_format=torch.channels_last)
 
     def forward(self, features: Features, size: tuple[int, int]) -> Tensor:
-        x, *finer = (features.layers[name] for name in self.names)
-        for i, (enlarge, layer) in enumerate(zip(self.enlarge, finer)):
-            x = F.interpolate(enlarge(x), layer.shape[2:], mode="bilinear")
+        x, *finer = (features.layers[name] for name in self.layer_names)
+        for i, (upsample, layer) in enumerate(zip(self.upsample, finer)):
+            x = F.interpolate(upsample(x), layer.shape[2:], mode="bilinear")
             if self.lateral is not None:
                 x = x + self.lateral[i](layer)
-        return self.last(F.interpolate(x, size, mode="bilinear"))
+        return self.pixel_head(F.interpolate(x, size, mode="bilinear"))
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""What trunks share: the contract, standardising, normalisation, stochastic depth."""
+"""What trunks share: standardising, normalisation, stochastic depth, counts of operations."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from caudex.core.errors import CaudexError
 
 @contextmanager
 def twice_differentiable() -> Iterator[None]:
-    """Within it recurrent layers and attention are computed such that their gradients have gradients; the fast kernels have
-    none of attention, and on graphics cards none of recurrent layers."""
+    """Within it the gradients of recurrent layers and attention have gradients; the fast kernels of attention have none, nor
+    have those of recurrent layers on graphics cards."""
     with torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
         yield
 
 
 class Standardise(nn.Module):
-    """uint8 images, or floats in [0, 1], to zero mean and unit deviation per channel."""
+    """uint8 images, or floats in [0, 1], to zero mean and unit standard deviation per channel."""
 
-    def __init__(self, channels: int, mean: float = 0.5, deviation: float = 0.25):
+    def __init__(self, channels: int, mean: float = 0.5, std: float = 0.25):
         super().__init__()
         self.register_buffer("mean", torch.full((channels, 1, 1), float(mean)))
-        self.register_buffer("deviation", torch.full((channels, 1, 1), float(deviation)))
+        self.register_buffer("std", torch.full((channels, 1, 1), float(std)))
 
-    def measure(self, images: Tensor) -> None:
-        """Take mean and deviation from images, uint8 [N, C, H, W]."""
+    def set_statistics(self, images: Tensor) -> None:
+        """Take mean and standard deviation from images, uint8 [N, C, H, W]."""
         values = images.float().div(255)
         self.mean.copy_(values.mean((0, 2, 3)).view(-1, 1, 1))
-        self.deviation.copy_(values.std((0, 2, 3)).clamp_min(0.02).view(-1, 1, 1))
+        self.std.copy_(values.std((0, 2, 3)).clamp_min(0.02).view(-1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        laid = images.contiguous(memory_format=torch.channels_last)  # while they are bytes: a third of the time
-        less = laid.float().div_(255).sub_(self.mean) if laid.dtype == torch.uint8 else laid - self.mean
-        return less.div_(self.deviation).to(self.mean.dtype)  # half where the weights are
+        laid_out = images.contiguous(memory_format=torch.channels_last)  # while they are bytes: a third of the time
+        centred = laid_out.float().div_(255).sub_(self.mean) if laid_out.dtype == torch.uint8 else laid_out - self.mean
+        return centred.div_(self.std).to(self.mean.dtype)  # half where the weights are
 
 
 class StochasticDepth(nn.Module):
@@ -51,8 +51,8 @@ class StochasticDepth(nn.Module):
     def forward(self, branch: Tensor) -> Tensor:
         if not self.training or self.survival == 1:
             return branch
-        kept = torch.rand(len(branch), *[1] * (branch.ndim - 1), device=branch.device) < self.survival
-        return branch * (kept / self.survival)
+        mask = torch.rand(len(branch), *[1] * (branch.ndim - 1), device=branch.device) < self.survival
+        return branch * (mask / self.survival)
 
 
 def normalisation(kind: str, channels: int) -> nn.Module:
@@ -65,26 +65,26 @@ def normalisation(kind: str, channels: int) -> nn.Module:
 
 
 def channels_of(trunk: nn.Module) -> int:
-    """How many channels the images of a trunk have, or a sentence that says which trunks know."""
+    """The number of channels of a trunk's images. Raises CaudexError for a trunk without images."""
     standardise = getattr(trunk, "standardise", None)
     if standardise is None:
-        raise CaudexError(f"{type(trunk).__name__} knows no images; this signal needs a trunk such as ResNet or Conv.")
+        raise CaudexError(f"{type(trunk).__name__} takes no images; this signal needs a trunk such as ResNet or Conv.")
     return len(standardise.mean)
 
 
 def vocabulary_of(trunk: nn.Module) -> int:
-    """How many tokens a trunk knows, or a sentence that says which trunks know any."""
-    words = getattr(trunk, "words", None)
-    if words is None:
-        raise CaudexError(f"{type(trunk).__name__} knows no tokens; this signal needs a trunk such as Transformer.")
-    return words.num_embeddings
+    """The size of a trunk's vocabulary. Raises CaudexError for a trunk without tokens."""
+    embedding = getattr(trunk, "token_embedding", None)
+    if embedding is None:
+        raise CaudexError(f"{type(trunk).__name__} takes no tokens; this signal needs a trunk such as Transformer.")
+    return embedding.num_embeddings
 
 
-class Tied(nn.Module):
-    """Scores of all words from a table that belongs to the trunk: features [..., W] and the table [V, W] to [..., V]."""
+class TiedHead(nn.Module):
+    """Logits of all tokens by the trunk's own token embedding (Press and Wolf 2017): [..., W] and [V, W] to [..., V]."""
 
-    def forward(self, features: Tensor, table: Tensor) -> Tensor:
-        return F.linear(features, table)
+    def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
+        return F.linear(features, embedding)
 
     def forward_flops(self, inputs, output):
         return 2 * output.numel() * inputs[0].shape[-1]

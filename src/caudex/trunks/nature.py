@@ -1,4 +1,4 @@
-"""The convolutional trunk of deep Q-learning, for frames of games."""
+"""NatureCNN: the convolutional trunk of deep Q-learning, for frames of games."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch import Tensor, nn
 from caudex.core.trunk import Features, Trunk
 from caudex.trunks.layers import conv_flops, linear_flops
 
-ATARI = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+NATURE_LAYERS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """(channels, kernel, stride) of each convolution for 84x84 frames"""
-EFFICIENT = ((32, 5, 5), (64, 5, 5))
+EFFICIENT_LAYERS = ((32, 5, 5), (64, 5, 5))
 """for the same, from few steps (van Hasselt et al. 2019)"""
-SMALL = ((16, 3, 1),)
-"""for frames of ten pixels (Young and Tian 2019, section 4)"""
+MINATAR_LAYERS = ((16, 3, 1),)
+"""for frames of ten pixels, as of MinAtar (Young and Tian 2019, section 4)"""
 
 
-class Nature(Trunk):
+class NatureCNN(Trunk):
     """Frames uint8 [B, C, H, W] (or floats in [0, 1]) to `pooled` [B, width]: convolutions and a linear map, each with ReLU;
     with `width` 0 the convolutions alone, for heads that have layers of their own.
 
-    Source: Mnih et al. 2015, methods. `layers` defaults to theirs, for frames below 36 pixels to `SMALL`.
+    Source: Mnih et al. 2015, methods. `layers` defaults to theirs, for frames below 36 pixels to `MINATAR_LAYERS`.
     """
 
     def __init__(
@@ -34,16 +34,16 @@ class Nature(Trunk):
     ):
         super().__init__()
         channels, *size = shape
-        layers = layers or (ATARI if min(size) >= 36 else SMALL)
-        self.convs, self.cost = nn.ModuleList(), 0.0
+        layers = layers or (NATURE_LAYERS if min(size) >= 36 else MINATAR_LAYERS)
+        self.convs, self._flops = nn.ModuleList(), 0.0
         for out, kernel, stride in layers:
             self.convs.append(nn.Conv2d(channels, out, kernel, stride))
             size = [(length - kernel) // stride + 1 for length in size]
-            self.cost += conv_flops(channels, out, kernel, *size)
+            self._flops += conv_flops(channels, out, kernel, *size)
             channels = out
         flat = channels * size[0] * size[1]
         self.linear, self.width = (nn.Linear(flat, width), width) if width else (None, flat)
-        self.cost += linear_flops(flat, width)
+        self._flops += linear_flops(flat, width)
         for layer in (*self.convs, *([self.linear] if width else [])):
             nn.init.orthogonal_(layer.weight, 2**0.5)
             nn.init.zeros_(layer.bias)
@@ -62,4 +62,4 @@ class Nature(Trunk):
         return Features(x, layers)
 
     def flops(self, shape: tuple[int, ...]) -> float:
-        return self.cost
+        return self._flops

@@ -1,4 +1,4 @@
-"""Observations as vectors, standardised by what was seen so far."""
+"""Vectors standardised by the running mean and variance of the observations so far."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from caudex.core.trunk import Features, Trunk
 
 
-class Normalised(Trunk):
-    """Vectors [B, W] to zero mean and unit deviation, cut at `most`, then `trunk`. `observe` is told what was seen; the
-    statistics are saved with the weights, and stand still meanwhile."""
+class ObservationNormaliser(Trunk):
+    """Vectors [B, W] to zero mean and unit standard deviation, clipped to `max_abs`, then `trunk`. The statistics change only by
+    `update_statistics`; they are saved with the weights."""
 
-    def __init__(self, trunk: nn.Module, inputs: int, most: float = 10.0):
+    def __init__(self, trunk: nn.Module, inputs: int, max_abs: float = 10.0):
         super().__init__()
-        self.trunk, self.most, self.width = trunk, most, trunk.width
+        self.trunk, self.max_abs, self.width = trunk, max_abs, trunk.width
         self.register_buffer("count", torch.tensor(1e-4, dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(inputs, dtype=torch.float64))
         self.register_buffer("variance", torch.ones(inputs, dtype=torch.float64))
@@ -24,20 +24,20 @@ class Normalised(Trunk):
         self.register_buffer("factor", torch.ones(inputs))
 
     @torch.no_grad()
-    def observe(self, observations: Tensor) -> None:
-        """[N, W]; the statistics of two parts make those of both (Chan et al. 1979)."""
-        seen = observations.double()
-        count, mean, variance = len(seen), seen.mean(0), seen.var(0, correction=0)
-        whole, apart = self.count + count, mean - self.mean
-        squares = self.variance * self.count + variance * count + apart**2 * self.count * count / whole
-        self.mean += apart * count / whole
-        self.variance.copy_(squares / whole)
-        self.count.copy_(whole)
+    def update_statistics(self, observations: Tensor) -> None:
+        """[N, W]; the statistics of two parts combine into those of both (Chan et al. 1979)."""
+        values = observations.double()
+        count, mean, variance = len(values), values.mean(0), values.var(0, correction=0)
+        total, delta = self.count + count, mean - self.mean
+        squares = self.variance * self.count + variance * count + delta**2 * self.count * count / total
+        self.mean += delta * count / total
+        self.variance.copy_(squares / total)
+        self.count.copy_(total)
         self.shift.copy_(self.mean)
         self.factor.copy_((self.variance + 1e-8).rsqrt())
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
-        return self.trunk(((x - self.shift) * self.factor).clamp(-self.most, self.most), state)
+        return self.trunk(((x - self.shift) * self.factor).clamp(-self.max_abs, self.max_abs), state)
 
     def flops(self, shape: tuple[int, ...]) -> float:
         return self.trunk.flops(shape)

@@ -1,4 +1,4 @@
-"""A trunk with memory: what it makes of an observation depends on those before it."""
+"""Recurrent trunks: the features of an observation depend on those before it."""
 
 from __future__ import annotations
 
@@ -10,81 +10,83 @@ from torch import Tensor, nn
 
 from caudex.core.trunk import Features, Trunk
 from caudex.trunks.gru import GRU
-from caudex.trunks.transformer import Block, Memory, initialise
+from caudex.trunks.transformer import KVCache, TransformerBlock, init_weights
 
-TOGETHER = 1024
-"""observations encoded at once: of more, what convolutions make leaves the processor's caches, and takes twice the time"""
+ENCODE_CHUNK = 1024
+"""observations encoded at once: more leave the processor's caches, and take twice the time"""
 
 
-class Padded(NamedTuple):
-    """Sequences of different lengths, one beside the other, padded at their ends."""
+class PaddedSequences(NamedTuple):
+    """Sequences of different lengths, padded at their ends."""
 
     values: Tensor  # [B, T, ...]
     lengths: Tensor  # int64 [B]
 
-    def real(self) -> Tensor:
-        """bool [B, T]: where a sequence has not ended."""
+    def mask(self) -> Tensor:
+        """bool [B, T]: False in the padding."""
         return torch.arange(self.values.shape[1], device=self.lengths.device) < self.lengths[:, None]
 
 
-def chosen(observations: Tensor | Padded, rows: Tensor | slice) -> Tensor | Padded:
+def select_rows(observations: Tensor | PaddedSequences, rows: Tensor | slice) -> Tensor | PaddedSequences:
     """These rows, each an observation or a sequence of them."""
-    return Padded(*(part[rows] for part in observations)) if isinstance(observations, Padded) else observations[rows]
+    if isinstance(observations, PaddedSequences):
+        return PaddedSequences(*(part[rows] for part in observations))
+    return observations[rows]
 
 
-class Remembered(NamedTuple):
-    """What attention has seen so far, and the inputs of the last step, [B, 1, inputs]."""
+class CausalState(NamedTuple):
+    """The keys and values so far, and the inputs of the last step, [B, 1, inputs]."""
 
-    attended: Memory
-    last: Tensor
+    cache: KVCache
+    last_inputs: Tensor
 
 
-class Causal(nn.Module):
-    """Remembers everything, and attends to it: the blocks of GPT-2, [B, T, inputs] to [B, T, width], and the state.
+class CausalTransformer(nn.Module):
+    """Causal attention to all steps before: the blocks of GPT-2, [B, T, inputs] to [B, T, width], and the state.
 
-    Places are rotary: no weight belongs to one, so that a sequence may be longer than those that were learned from. A step
-    sees the inputs of the step before beside its own: what was done then, and what came of it, stand in one place, and to
-    find these again takes one block, not two (Olsson et al. 2022; a shift before attention: Fu et al. 2023).
+    Position embeddings are rotary, so that a sequence may be longer than those of training. Each step also gets the inputs
+    of the step before: an action and its outcome then share a position, and one block finds them again, not two (Olsson et
+    al. 2022; a shift before attention: Fu et al. 2023).
     """
 
     def __init__(self, inputs: int, width: int, depth: int = 2, heads: int = 4):
         super().__init__()
-        self.inner, self.norm = nn.Linear(2 * inputs, width), nn.LayerNorm(width)
+        self.in_proj, self.norm = nn.Linear(2 * inputs, width), nn.LayerNorm(width)
         self.blocks = nn.ModuleList(
-            Block(width, heads, 4 * width, True, True, True, "tanh", 1e-5, 0.0) for _ in range(depth)
+            TransformerBlock(width, heads, 4 * width, True, True, True, "tanh", 1e-5, 0.0) for _ in range(depth)
         )
-        initialise(self)
+        init_weights(self)
 
-    def forward(self, x: Tensor, state: Remembered | None = None) -> tuple[Tensor, Remembered | None]:
-        memory, last = state or (None, torch.zeros_like(x[:, :1]))
-        y = self.inner(torch.cat([x, torch.cat([last, x[:, :-1]], 1)], -1))
+    def forward(self, x: Tensor, state: CausalState | None = None) -> tuple[Tensor, CausalState | None]:
+        cache, last_inputs = state or (None, torch.zeros_like(x[:, :1]))
+        y = self.in_proj(torch.cat([x, torch.cat([last_inputs, x[:, :-1]], 1)], -1))
         for i, block in enumerate(self.blocks):
-            y = block(y, i, memory, None)
-        if memory:
-            memory.length += x.shape[1]
-        return self.norm(y), memory and Remembered(memory, x[:, -1:])
+            y = block(y, i, cache, None)
+        if cache:
+            cache.length += x.shape[1]
+        return self.norm(y), cache and CausalState(cache, x[:, -1:])
 
-    def memory(self, batch: int) -> Remembered:
+    def initial_state(self, batch: int) -> CausalState:
         heads, width = self.blocks[0].attention.heads, self.norm.weight
-        attended = Memory(len(self.blocks), batch, heads, 64, len(width) // heads, like=width)
-        return Remembered(attended, width.new_zeros(batch, 1, self.inner.in_features // 2))
+        cache = KVCache(len(self.blocks), batch, heads, 64, len(width) // heads, like=width)
+        return CausalState(cache, width.new_zeros(batch, 1, self.in_proj.in_features // 2))
 
-    def kept(self, state: Remembered, rows: Tensor) -> Remembered:
-        state.attended.keep(rows)
-        return Remembered(state.attended, state.last[rows])
+    def select_rows(self, state: CausalState, rows: Tensor) -> CausalState:
+        state.cache.select_rows(rows)
+        return CausalState(state.cache, state.last_inputs[rows])
 
     def flops(self, length: int) -> float:
-        inputs, width = self.inner.in_features, self.inner.out_features
+        inputs, width = self.in_proj.in_features, self.in_proj.out_features
         block = 2 * length * width * 12 * width + 4 * length * length * width
         return 2.0 * length * inputs * width + len(self.blocks) * block
 
 
 class Recurrent(Trunk):
-    """Sequences [B, T, ...] through `trunk`, then through a `core` that remembers: `pooled` is [B, T, width], of `Padded`
+    """Sequences [B, T, ...] through `trunk`, then through a recurrent `core`: `pooled` is [B, T, width], of `PaddedSequences`
     sequences [M, width] of their M steps, one sequence behind the other.
 
-    One who acts gives a `state`, from `memory(batch)` where sequences begin, and is given that of the steps seen since;
-    without one they begin, and are whole.
+    To act step by step, pass a `state`, at first that of `initial_state(batch)`; the features hold the next one. Without a
+    state the sequences are complete.
     """
 
     def __init__(self, trunk: Trunk, width: int, core: Callable[[int, int], nn.Module] = GRU):
@@ -92,42 +94,43 @@ class Recurrent(Trunk):
         self.trunk, self.width = trunk, width
         self.core = core(trunk.width, width)
 
-    def forward(self, x: Tensor | Padded, state: Any = None) -> Features:
-        if isinstance(x, Padded):  # one call over all, as far as the longest: packed sequences are 15 times slower here
-            real = x.real()
-            shown = x.values[real]
-            more = shown.new_zeros(-len(shown) % (TOGETHER // 8), *shown.shape[1:])
-            seen = self.encoded(torch.cat([shown, more]))[: len(shown)]  # oneDNN keeps megabytes for each size it meets
-            padded = seen.new_zeros(*real.shape, self.trunk.width)
-            padded[real] = seen
-            return Features(self.remembered(padded, x.lengths)[real])
+    def forward(self, x: Tensor | PaddedSequences, state: Any = None) -> Features:
+        if isinstance(x, PaddedSequences):  # one call, up to the longest: packed sequences are 15 times slower here
+            mask = x.mask()
+            observations = x.values[mask]
+            # filled up, because oneDNN keeps megabytes for each size it meets
+            filler = observations.new_zeros(-len(observations) % (ENCODE_CHUNK // 8), *observations.shape[1:])
+            encoded = self.encode(torch.cat([observations, filler]))[: len(observations)]
+            padded = encoded.new_zeros(*mask.shape, self.trunk.width)
+            padded[mask] = encoded
+            return Features(self.run_core(padded, x.lengths)[mask])
         batch, time = x.shape[:2]
-        pooled, state = self.core(self.encoded(x.flatten(0, 1)).unflatten(0, (batch, time)), state)
+        pooled, state = self.core(self.encode(x.flatten(0, 1)).unflatten(0, (batch, time)), state)
         return Features(pooled, {}, state)
 
-    def remembered(self, padded: Tensor, lengths: Tensor) -> Tensor:
-        """[B, T, ...] to [B, T, width]. Where sequences differ in length a processor takes those of about the same together,
-        as far as the longest of them: of sixteen mazes two thirds would be padding."""
+    def run_core(self, padded: Tensor, lengths: Tensor) -> Tensor:
+        """[B, T, ...] to [B, T, width]. On a processor, sequences of similar length are taken together, up to the longest of
+        them: of sixteen mazes two thirds would be padding."""
         if padded.device.type != "cpu" or int(lengths.min()) == padded.shape[1]:
             return self.core(padded)[0]
         order = lengths.argsort(descending=True)
-        found = padded.new_zeros(*padded.shape[:2], self.width)
+        outputs = padded.new_zeros(*padded.shape[:2], self.width)
         for rows in order.split(max(4, -(-len(order) // 4))):
             longest = int(lengths[rows].max())
-            found[rows, :longest] = self.core(padded[rows, :longest])[0]
-        return found
+            outputs[rows, :longest] = self.core(padded[rows, :longest])[0]
+        return outputs
 
-    def encoded(self, x: Tensor) -> Tensor:
-        """[M, ...] to what the trunk makes of each, [M, trunk.width]."""
-        return torch.cat([self.trunk(part).pooled for part in x.split(TOGETHER)])
+    def encode(self, x: Tensor) -> Tensor:
+        """[M, ...] to the trunk's features, [M, trunk.width]."""
+        return torch.cat([self.trunk(part).pooled for part in x.split(ENCODE_CHUNK)])
 
-    def memory(self, batch: int) -> Any:
-        """The state of so many sequences that begin."""
-        return self.core.memory(batch)
+    def initial_state(self, batch: int) -> Any:
+        """The state before the first step of `batch` sequences."""
+        return self.core.initial_state(batch)
 
-    def kept(self, state: Any, rows: Tensor) -> Any:
-        """The state of the sequences int64 [R] alone; the one given is used up."""
-        return self.core.kept(state, rows)
+    def select_rows(self, state: Any, rows: Tensor) -> Any:
+        """The state of the sequences int64 [R] alone; `state` must not be used again."""
+        return self.core.select_rows(state, rows)
 
     def flops(self, shape: tuple[int, ...]) -> float:
         return shape[0] * self.trunk.flops(shape[1:]) + self.core.flops(shape[0])

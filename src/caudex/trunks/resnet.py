@@ -12,8 +12,8 @@ from caudex.core.trunk import Features, Trunk
 from caudex.trunks.layers import Standardise, StochasticDepth, conv_flops, normalisation
 
 
-class Block(nn.Module):
-    """Normalise, ReLU, convolve, twice; beside it the shortcut (He et al. 2016b, figure 4e)."""
+class ResidualBlock(nn.Module):
+    """The pre-activation residual block: normalise, ReLU, convolve, twice (He et al. 2016b, figure 4e)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, norm: str, survival: float):
         super().__init__()
@@ -24,20 +24,20 @@ class Block(nn.Module):
         # of a 1x1 convolution with a stride and few channels, torch 2.13's backward pass corrupts memory on processors
         self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False) if changes else None
         self.stride = stride
-        self.drop = StochasticDepth(survival)
+        self.stochastic_depth = StochasticDepth(survival)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm1(x).relu_()
         shortcut = x if self.shortcut is None else self.shortcut(y[..., :: self.stride, :: self.stride])
         y = self.conv2(self.norm2(self.conv1(y)).relu_())
-        return shortcut + self.drop(y)
+        return shortcut + self.stochastic_depth(y)
 
 
 class ResNet(Trunk):
     """`depth` blocks in each of three stages; `width` channels in the first, doubled in each next.
 
-    `survival` is the chance that the last block's branch is kept; it falls to it linearly from one at the first
-    block (Huang et al. 2016, section 3). `stride` of the stem: 2 is four times cheaper.
+    `survival` is the survival probability of the last block's branch; it falls linearly from one at the first block (Huang
+    et al. 2016, section 3). `stride` of the stem: 2 is four times cheaper.
     Images [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 4 * width].
     """
 
@@ -59,8 +59,8 @@ class ResNet(Trunk):
         for i in range(3):
             outputs, stage = width * 2**i, []
             for j in range(depth):
-                kept = 1 - (1 - survival) * (i * depth + j) / max(1, blocks - 1)
-                stage.append(Block(inputs, outputs, 2 if i and not j else 1, norm, kept))
+                block_survival = 1 - (1 - survival) * (i * depth + j) / max(1, blocks - 1)
+                stage.append(ResidualBlock(inputs, outputs, 2 if i and not j else 1, norm, block_survival))
                 inputs = outputs
             self.stages.append(nn.Sequential(*stage))
         self.norm = normalisation(norm, inputs)

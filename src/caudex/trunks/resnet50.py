@@ -42,19 +42,19 @@ class ResNet50(Trunk):
     """`depths` blocks in each stage; 256 * `multiplier` channels in the first, doubled in each next.
 
     `multiplier` 2 and 4 are SimCLR's wide networks (Chen et al. 2020, table 6); `depths` (3, 4, 23, 3) is ResNet-101.
-    `small`, for images of about 32 pixels: a 3x3 stem that keeps their size, no max-pooling (same, appendix B.9).
+    `small_images`, for images of about 32 pixels: a 3x3 stem that keeps their size, no max-pooling (same, appendix B.9).
     Images [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 2048 * multiplier].
     """
 
     def __init__(
-        self, channels: int = 3, multiplier: float = 1, depths: Sequence[int] = (3, 4, 6, 3), small: bool = False
+        self, channels: int = 3, multiplier: float = 1, depths: Sequence[int] = (3, 4, 6, 3), small_images: bool = False
     ):
         super().__init__()
         self.standardise = Standardise(channels)
         inputs = first = round(64 * multiplier)
-        conv = _conv(channels, first, 3) if small else _conv(channels, first, 7, 2)
+        conv = _conv(channels, first, 3) if small_images else _conv(channels, first, 7, 2)
         self.stem = nn.Sequential(conv, nn.BatchNorm2d(first), nn.ReLU(inplace=True))
-        self.pool = None if small else nn.MaxPool2d(3, 2, padding=1)
+        self.pool = None if small_images else nn.MaxPool2d(3, 2, padding=1)
         self.stages, self.widths = nn.ModuleList(), {}
         for i, depth in enumerate(depths):
             inner, stage = first * 2**i, []

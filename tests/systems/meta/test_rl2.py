@@ -20,12 +20,12 @@ from caudex.evaluation.baselines.bandits import optimum
 from caudex.evaluation.meta_test import lost
 from caudex.experience import Histories
 from caudex.models.meta_agent import Observed
-from caudex.signals.outcomes import over_variance
-from caudex.signals.policy_gradient import ClippedPolicy
+from caudex.signals.outcomes import normalised_mse
+from caudex.signals.policy_gradient import PPOActorCritic
 from caudex.signals.trust_region import TrustRegion
 from caudex.systems.meta import rl2
 from caudex.systems.meta.rl2 import RL2
-from caudex.trunks import GRU, Causal, Identity, Recurrent
+from caudex.trunks import GRU, CausalTransformer, Identity, Recurrent
 
 
 def train_rl2(folder, **settings):
@@ -53,14 +53,14 @@ def test_it_learns_to_learn(tmp_path, how):
 
 def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembers():
     env = trials.make("bandits", 40, arms=3, pulls=5)
-    for core in (GRU, Causal):  # both are differentiated twice for it
+    for core in (GRU, CausalTransformer):  # both are differentiated twice for it
         torch.manual_seed(0)
-        policy = TrustRegion(ActionSpec(count=3), size=0.02, baseline=Recurrent(Identity(5), 8, core))
+        policy = TrustRegion(ActionSpec(count=3), target_kl=0.02, baseline=Recurrent(Identity(5), 8, core))
         learner = Learner(Recurrent(Identity(5), 8, core), {"policy": policy})
         histories = next(Histories(env, learner, "policy", 40, 1))
         before_baseline = [weight.clone() for weight in policy.baseline.parameters()]
-        figures = policy.improve(learner.trunk, histories)
-        assert 0.002 < figures["kl"] <= 0.02 and figures["gain"] > 0
+        figures = policy.policy_step(learner.trunk, histories)
+        assert 0.002 < figures["kl"] <= 0.02 and figures["surrogate_gain"] > 0
         assert all(map(torch.equal, before_baseline, policy.baseline.parameters()))
         before = [weight.clone() for weight in learner.trunk.parameters()]
         learner.step({"policy": histories})  # of the value alone
@@ -70,10 +70,10 @@ def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembe
 
 def test_the_value_is_predicted_from_a_separate_baseline():
     env = trials.make("bandits", 4, arms=3, pulls=5)
-    policy = ClippedPolicy(ActionSpec(count=3), baseline=Recurrent(Identity(5), 16))
+    policy = PPOActorCritic(ActionSpec(count=3), baseline=Recurrent(Identity(5), 16))
     learner = Learner(Recurrent(Identity(5), 8), {"policy": policy})
     history = next(Histories(env, learner, "policy", 3, 1))
-    distribution, values = policy.both(learner.trunk, history.observations)
+    distribution, values = policy.policy_and_values(learner.trunk, history.observations)
     torch.testing.assert_close(values, history.values)
     torch.testing.assert_close(distribution.log_prob(history.actions), history.log_probs)
     values.sum().backward()
@@ -86,13 +86,13 @@ def test_what_comes_of_an_action_is_learned_as_far_as_it_can_be():
     torch.manual_seed(0)
     signals = dict(signal_from_spec(name, spec) for name in ("next-observation", "reward:0.5"))
     trunk = Recurrent(Observed((3,), 4), 16)
-    learner = Learner(trunk, {"policy": ClippedPolicy(ActionSpec(count=2)), **signals}, partial(Adam, lr=0.01))
+    learner = Learner(trunk, {"policy": PPOActorCritic(ActionSpec(count=2)), **signals}, partial(Adam, lr=0.01))
     batch = next(Histories(env, learner, "policy", 100, 1))
     shown, valid = batch.next_shown((3,))
     assert torch.equal(shown.sum(1), torch.ones(100 * 7)) and int(valid.sum()) == 100 * 7
     assert torch.equal(shown.view(100, 7, 3)[:, 1::2, 0], torch.ones(100, 3))  # each episode begins in state 0
     for true in (shown, batch.rewards):
-        torch.testing.assert_close(over_variance(true.mean(0), true), torch.tensor(1.0))
+        torch.testing.assert_close(normalised_mse(true.mean(0), true), torch.tensor(1.0))
     losses = [learner.step(dict.fromkeys(learner.signals, batch)) for _ in range(150)]
     assert all(float(losses[-1][name].loss.detach()) < 0.8 for name in signals)
 

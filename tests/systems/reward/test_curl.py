@@ -9,21 +9,21 @@ from caudex.core.specs import ActionSpec
 from caudex.experience import Viewed
 from caudex.signals import BilinearContrast
 from caudex.signals.soft_actor_critic import SoftActorCritic
-from caudex.trunks import Nature
+from caudex.trunks import NatureCNN
 from caudex.views import Moved
 
 
 def make_curl(contrast=True):
     torch.manual_seed(0)
-    signals = {"policy": SoftActorCritic(ActionSpec(low=(-1.0,), high=(1.0,)), (16, 16), features=6)}
+    signals = {"policy": SoftActorCritic(ActionSpec(low=(-1.0,), high=(1.0,)), (16, 16), feature_dim=6)}
     if contrast:
-        signals["contrast"] = BilinearContrast(features=6)
-    return Learner(Nature((3, 24, 24), 8, ((4, 3, 2),)), signals)
+        signals["contrast"] = BilinearContrast(feature_dim=6)
+    return Learner(NatureCNN((3, 24, 24), 8, ((4, 3, 2),)), signals)
 
 
 def test_each_image_is_encoded_once_for_all_heads():
     learner, passes = make_curl(), {}
-    slow = [learner.signals[name].target.copy[0] for name in ("policy", "contrast")]
+    slow = [learner.signals["policy"].target.copy[0], learner.signals["contrast"].key_encoder.copy[0]]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():
         trunk.register_forward_hook(lambda *_, name=name: passes.update({name: passes.get(name, 0) + 1}))
     batch = next(Viewed(RepeatedBatch(random_transition()), Moved(2), 0, instead=True))

@@ -12,14 +12,14 @@ from caudex.core.source import SourceWrapper
 from caudex.data.text.next_sentence import NextSentenceBatches
 from caudex.data.text.token_windows import TokenBatches
 from caudex.data.text.tokenizers import Tokenizer
-from caudex.trunks import Sequences
+from caudex.trunks import PaddedTokens
 from caudex.views import Draw, hide
 
 
 class MaskedTokenBatch(NamedTuple):
     """The observation stands first."""
 
-    texts: Sequences  # with some tokens masked
+    texts: PaddedTokens  # with some tokens masked
     targets: Tensor  # int64 [B, T]: the original of each masked token, -1 for all others
     is_random_next: Tensor  # bool [B]: the second passage is from another document
     index: Tensor  # [B]
@@ -54,15 +54,15 @@ class MaskedTokenBatches(SourceWrapper):
             texts = add_special_tokens(batch.tokens, self.tokenizer)
             is_random_next = torch.zeros(len(batch.tokens), dtype=torch.bool)
         else:
-            texts, is_random_next = Sequences(batch.tokens, batch.segments, batch.lengths), batch.is_random_next
+            texts, is_random_next = PaddedTokens(batch.tokens, batch.segments, batch.lengths), batch.is_random_next
         mask, size = self.tokenizer.mask_token_id, self.tokenizer.vocab_size
         draw = Draw(self.seed, drawn, batch.index)
         tokens, targets = hide(texts.tokens, draw, mask, size, self.is_special, self.is_continuation)
         return MaskedTokenBatch(texts._replace(tokens=tokens), targets, is_random_next, batch.index)
 
 
-def add_special_tokens(tokens: Tensor, tokenizer: Tokenizer) -> Sequences:
+def add_special_tokens(tokens: Tensor, tokenizer: Tokenizer) -> PaddedTokens:
     """Running text int64 [B, T] between [CLS] and [SEP]."""
     ids = tokenizer.cls_token_id, tokenizer.sep_token_id
     first, last = (torch.full((len(tokens), 1), token_id) for token_id in ids)
-    return Sequences(torch.cat([first, tokens, last], 1))
+    return PaddedTokens(torch.cat([first, tokens, last], 1))

@@ -11,7 +11,7 @@ from torch import Tensor
 from caudex.core.source import Source
 from caudex.data.sampling import Shuffle, must_fit
 from caudex.data.text.tokenizers import Tokenizer
-from caudex.trunks import Sequences
+from caudex.trunks import PaddedTokens
 
 EncodedText = tuple[list[int], list[int]]  # tokens, and to which of two texts each belongs
 
@@ -19,7 +19,7 @@ EncodedText = tuple[list[int], list[int]]  # tokens, and to which of two texts e
 class TextBatch(NamedTuple):
     """The observation stands first."""
 
-    texts: Sequences
+    texts: PaddedTokens
     labels: Tensor  # class numbers [B]
     index: Tensor  # [B] the position of each in its dataset
     weights: Tensor | None = None  # [B]
@@ -78,10 +78,10 @@ def group_by_length(texts: Sequence[tuple], batch_size: int) -> Iterator[list[in
     return (order[start : start + batch_size] for start in range(0, len(order), batch_size))
 
 
-def pad_sequences(texts: Sequence[EncodedText], pad: int = 0) -> Sequences:
+def pad_sequences(texts: Sequence[EncodedText], pad: int = 0) -> PaddedTokens:
     """Texts of different lengths as one batch, padded on the right."""
     lengths = torch.tensor([len(tokens) for tokens, _ in texts])
     tokens, segments = (torch.full((len(texts), int(lengths.max())), fill) for fill in (pad, 0))
     for i, (ids, marks) in enumerate(texts):
         tokens[i, : len(ids)], segments[i, : len(marks)] = torch.tensor(ids), torch.tensor(marks)
-    return Sequences(tokens, segments, lengths)
+    return PaddedTokens(tokens, segments, lengths)

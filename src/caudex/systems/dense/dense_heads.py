@@ -84,7 +84,7 @@ class DenseHeads(System):
     def fit_tasks(self, run: Run, scenes: Scenes, tasks: Sequence[str], **budget) -> Learner:
         with run.seeded("weights"):
             learner = self.learner(ImageSpec((3, self.size, self.size)), tasks)
-        learner.trunk.standardise.measure(scenes.images[:500])
+        learner.trunk.standardise.set_statistics(scenes.images[:500])
         source = SceneBatches(scenes, self.batch, run.seed)
         return fit(learner, dict.fromkeys(tasks, source), **budget, run=run)
 

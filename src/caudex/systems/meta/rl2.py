@@ -20,15 +20,15 @@ from caudex.evaluation.intervals import t_interval
 from caudex.evaluation.meta_test import tried
 from caudex.experience import Histories
 from caudex.models.meta_agent import MetaAgent, Observed
-from caudex.signals.policy_gradient import ClippedPolicy
-from caudex.signals.trust_region import TrustRegion, by_trust_region
-from caudex.trunks import GRU, Causal, Recurrent
+from caudex.signals.policy_gradient import PPOActorCritic
+from caudex.signals.trust_region import TrustRegion, trpo_step
+from caudex.trunks import GRU, CausalTransformer, Recurrent
 
 TESTED = 1000
 """new tasks at the end"""
 CLAIMED = 10_000
 """new tasks that a claim is judged by"""
-MEMORIES = {"gru": GRU, "transformer": Causal}
+MEMORIES = {"gru": GRU, "transformer": CausalTransformer}
 
 
 @dataclass
@@ -97,7 +97,7 @@ class RL2(Sizes, System):
             learner = self.learner(spec)
         batch, epochs, step = self.batch, self.epochs, Learner.step
         if self.by == "trpo":  # a step of the policy on the whole round, then those passes for the value
-            batch, epochs, step = self.tasks, 1, partial(by_trust_region, epochs=epochs, batch=batch)
+            batch, epochs, step = self.tasks, 1, partial(trpo_step, epochs=epochs, batch=batch)
         source = Histories(here, learner, "policy", batch, epochs, self.gamma, self.gae_lambda, run.seed)
         run.write_spec(spec)
         sources = dict.fromkeys(learner.signals, source)
@@ -110,7 +110,9 @@ class RL2(Sizes, System):
     def learner(self, spec: EnvSpec) -> Learner:
         baseline = self.trunk(spec) if self.separate else None
         if self.by == "ppo":
-            policy = ClippedPolicy(spec.actions, (), self.entropy, clip=self.clip, fading=True, baseline=baseline)
+            policy = PPOActorCritic(
+                spec.actions, (), self.entropy, clip_range=self.clip, anneal_entropy=True, baseline=baseline
+            )
         else:
             policy = TrustRegion(spec.actions, (), self.region, baseline=baseline)
         signals, optimizer = self.with_extra_signals({"policy": policy}, spec), partial(Adam, lr=self.lr, eps=1e-5)

@@ -45,7 +45,7 @@ class Colorization(Pretraining):
     @torch.no_grad()
     def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         signal, lightness = model.signals["colorization"], to_lab(images)[:, :1]
-        colours = signal.colours(signal.logits(model.trunk, lightness))
+        colours = signal.decode_colours(signal.logits(model.trunk, lightness))
         lab = torch.cat([lightness, F.interpolate(colours, images.shape[2:], mode="bilinear")], 1)
         return {"image": images, "what is seen": grey_of(lightness), "coloured": from_lab(lab)}
 

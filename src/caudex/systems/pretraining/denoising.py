@@ -33,8 +33,8 @@ class Denoising(Pretraining):
     @torch.no_grad()
     def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         signal = model.signals["denoising"]
-        noised = signal.noised(images)
-        return {"image": images, "with noise": noised, "cleaned": signal.clean(model.trunk, noised)}
+        noised = signal.add_noise(images)
+        return {"image": images, "with noise": noised, "cleaned": signal.denoise(model.trunk, noised)}
 
     def check(self) -> None:
         super().check()

@@ -45,7 +45,7 @@ class Inpainting(Pretraining):
     @torch.no_grad()
     def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         signal = model.signals["inpainting"]
-        hole = signal.hole(images)
+        hole = signal.sample_hole(images)
         holed = torch.where(hole, model.trunk.standardise.mean, images)
         filled = torch.where(hole, signal.fill(model.trunk, holed), images)
         return {"image": images, "with a hole": holed, "filled": filled}

@@ -51,8 +51,8 @@ class Jigsaw(Pretraining):
     def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         signal = model.signals["jigsaw"]
         orders = torch.arange(1, len(images) + 1) * (signal.orders - 1) // len(images)
-        shuffled = signal.shuffled(images, orders)
-        inverse = signal.permutations[signal.told(model.trunk, shuffled).argmax(1)].argsort(1)
+        shuffled = signal.shuffle_tiles(images, orders)
+        inverse = signal.permutations[signal.logits(model.trunk, shuffled).argmax(1)].argsort(1)
         rows = {"shuffled": shuffled, "put back": arranged(shuffled, inverse)}
         return {"image": images, **{name: join_tiles(tiles, signal.grid) for name, tiles in rows.items()}}
 

@@ -82,7 +82,7 @@ class NextFrame(System):
         with run.seeded("weights"):
             learner = self.learner(spec)
         frames = videos.train.windows(1)
-        learner.trunk.standardise.measure(frames.fetch(slice(None, None, max(1, len(frames) // 2000)))[:, 0])
+        learner.trunk.standardise.set_statistics(frames.fetch(slice(None, None, max(1, len(frames) // 2000)))[:, 0])
         random_trunk = deepcopy(learner.trunk)
         source = ClipBatches(videos.train, self.batch, run.seed, self.context_frames + 1, self.frame_stride)
         test = self.test_windows(videos)

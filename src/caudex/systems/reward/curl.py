@@ -25,8 +25,8 @@ from caudex.signals.q_learning import QLearning
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnReplay
-from caudex.trunks import Nature
-from caudex.trunks.nature import EFFICIENT
+from caudex.trunks import NatureCNN
+from caudex.trunks.nature import EFFICIENT_LAYERS
 from caudex.views import Blur, Cutout, Moved, Noise
 
 LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
@@ -109,7 +109,7 @@ class CURL(OnReplay, System):
     def learner(self, spec: EnvSpec) -> Learner:
         signals = {"policy": self.policy(spec.actions)}
         if self.contrast:
-            signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear, features=self.features)
+            signals["contrast"] = BilinearContrast(self.momentum or None, self.bilinear, feature_dim=self.features)
             signals["contrast"].weight = self.contrast
         trunk = self.trunk(spec.shape, spec.actions.count)
         return Learner(trunk, self.with_extra_signals(signals, spec), partial(Adam, lr=self.lr), max_grad_norm=None)
@@ -117,13 +117,15 @@ class CURL(OnReplay, System):
     def policy(self, actions: dict) -> Signal:
         """SAC for robots; where one chooses among actions, all of Rainbow."""
         if actions.count:
-            return QLearning(actions.count, (self.width,), True, True, True, atoms=51, every=self.target_interval)
-        return SoftActorCritic(actions, (self.width, self.width), self.temperature, features=self.features)
+            return QLearning(
+                actions.count, (self.width,), True, True, True, num_atoms=51, target_interval=self.target_interval
+            )
+        return SoftActorCritic(actions, (self.width, self.width), self.temperature, feature_dim=self.features)
 
     def trunk(self, shape: tuple[int, int, int], game: bool) -> Trunk:
         side = min(shape[1:])
-        layers = None if side < 36 else EFFICIENT if game else PUBLISHED if side >= 84 else LAYERS
-        return Nature(shape, 0, layers)
+        layers = None if side < 36 else EFFICIENT_LAYERS if game else PUBLISHED if side >= 84 else LAYERS
+        return NatureCNN(shape, 0, layers)
 
     def claim(self, run: Run) -> Claim:
         """Against SAC or Rainbow from the same images, with the same network and steps; beside it SAC from the state."""

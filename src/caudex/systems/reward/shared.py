@@ -26,16 +26,16 @@ from caudex.evaluation.intervals import t_interval
 from caudex.evaluation.plots.contact_sheet import plot_episode
 from caudex.experience import EnvRunner, Replay, Rollouts, Viewed
 from caudex.models.agent import Agent, at_random
-from caudex.signals.policy_gradient import ClippedPolicy
+from caudex.signals.policy_gradient import PPOActorCritic
 from caudex.signals.q_learning import QLearning
-from caudex.trunks import Identity, Nature, Normalised
-from caudex.trunks.nature import EFFICIENT
+from caudex.trunks import Identity, NatureCNN, ObservationNormaliser
+from caudex.trunks.nature import EFFICIENT_LAYERS
 from caudex.views import Moved
 
 EPISODES = 20
 """played at the end"""
 OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, alpha=0.95, eps=0.01, centered=True)}
-ENCODERS = {"nature": None, "efficient": EFFICIENT}
+ENCODERS = {"nature": None, "efficient": EFFICIENT_LAYERS}
 
 ATARI = {
     "env": "ALE/Breakout-v4", "total_steps": 50_000_000, "num_envs": 1, "buffer_size": 1_000_000, "batch": 32, "every": 4, "learning_starts": 50_000,
@@ -181,8 +181,8 @@ def trunk(spec: EnvSpec, width: int = 512, layers: Sequence | None = None) -> Tr
     and the heads are whole networks."""
     shape = spec.shape
     if len(shape) == 3:
-        return Nature(shape, width, layers) if min(shape[1:]) >= 36 else Nature(shape, 128)
-    return Normalised(Identity(shape[0]), shape[0])
+        return NatureCNN(shape, width, layers) if min(shape[1:]) >= 36 else NatureCNN(shape, 128)
+    return ObservationNormaliser(Identity(shape[0]), shape[0])
 
 
 def raw(spec: EnvSpec) -> Trunk:
@@ -208,7 +208,7 @@ def rollouts(settings: OnRollouts, runner: EnvRunner, learner: Learner, run: Run
 
 def proximal(settings: OnRollouts, spec: EnvSpec) -> Learner:
     """A policy that takes small steps and a value; the learning rate falls to nothing."""
-    policy = ClippedPolicy(spec.actions, hidden(spec), settings.entropy, clip=settings.clip)
+    policy = PPOActorCritic(spec.actions, hidden(spec), settings.entropy, clip_range=settings.clip)
     optimizer = partial(Adam, lr=settings.lr, eps=1e-5)
     signals = all_signals(settings, {"policy": policy}, spec)
     return Learner(trunk(spec), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
@@ -231,7 +231,7 @@ def values(settings: OnValues, spec: EnvSpec) -> Learner:
         )
     if len(shape) == 3:
         large = min(shape[1:]) >= 36
-        body = Nature(shape, 0, ENCODERS[settings.encoder] if large else None)
+        body = NatureCNN(shape, 0, ENCODERS[settings.encoder] if large else None)
         layers = (settings.width or (512 if large else 128),)
     else:
         body, layers = raw(spec), (settings.width or 128,) * 2

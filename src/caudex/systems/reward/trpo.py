@@ -14,7 +14,7 @@ from caudex.core.specs import EnvSpec
 from caudex.core.system import System, check_range
 from caudex.experience import Rollouts
 from caudex.models.agent import Agent
-from caudex.signals.trust_region import TrustRegion, by_trust_region
+from caudex.signals.trust_region import TrustRegion, trpo_step
 from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnEnv
 
@@ -50,7 +50,7 @@ class TRPO(OnEnv, System):
             runner, learner, "policy", self.horizon, whole, 1, self.gamma, self.gae_lambda, scaled=not runner.clipped, seed=run.seed,
         )  # fmt: skip
         reward.record_spec(run, spec)
-        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=by_trust_region)
+        fit(learner, {"policy": source}, **self.budget(1.0), run=run.stage("training"), step=trpo_step)
         return reward.finish(Agent(learner, spec), run)
 
     def learner(self, spec: EnvSpec) -> Learner:

@@ -81,7 +81,7 @@ class BERT(TextSystem):
     @torch.no_grad()
     def metrics(self, trunk: nn.Module, heads: nn.ModuleDict, texts: Texts, num_batches: int) -> dict[str, float]:
         """Losses and accuracies of the signals on held-out batches."""
-        device, source = trunk.words.weight.device, self.source(texts.held_out, self.batch, 0)
+        device, source = trunk.token_embedding.weight.device, self.source(texts.held_out, self.batch, 0)
         sums: dict[str, float] = {}
         for _ in range(num_batches):
             batch = next(source)

@@ -139,7 +139,7 @@ def loss_and_accuracy(trunk: nn.Module, heads: nn.ModuleDict, windows: Tensor, b
     """Mean -ln p of each next token in windows int64 [N, T + 1], and the share of them that is predicted rightly."""
     loss = accuracy = 0.0
     for part in windows.split(batch):
-        part = part.to(trunk.words.weight.device)
+        part = part.to(trunk.token_embedding.weight.device)
         output = heads["next-token"].loss(trunk, TokenBatch(part[:, :-1], part[:, 1:], part[:, 0]))
         loss += output.loss.item() * len(part)
         accuracy += output.metrics["accuracy"].item() * len(part)

@@ -135,11 +135,11 @@ class TextLabels(System):
             class_counts = [self.labels_per_class] * len(texts.classes)
             train = train.take(stratified(train.labels, class_counts, self.seed, "labels"))
         if start:
-            trunk, tokenizer = start.made | {"dropout": self.dropout, "mean": True}, start.tokenizer
+            trunk, tokenizer = start.made | {"dropout": self.dropout, "mean_pooling": True}, start.tokenizer
         else:
             tokenizer = Tokenizer.train("bpe", list(enumerate(train.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
-            trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.vocab_size, "mean": True}
+            trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.vocab_size, "mean_pooling": True}
         return train, test, TextSpec(trunk, tokenizer.config, classes=tuple(texts.classes))
 
     def load_other_test(self, name: str, spec: TextSpec) -> LabelledTexts:
