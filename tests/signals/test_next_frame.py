@@ -39,7 +39,7 @@ def test_the_error_is_over_that_of_a_copy_by_hand(monkeypatch):
     monkeypatch.setattr(signal, "predict", lambda trunk, before: 2 * before[:, 1] - before[:, 0])  # goes on as it went
     output = signal.loss(trunk, unlabelled_windows(frames))
     assert output.loss.item() == pytest.approx(0.25)
-    assert output.metrics["squared_error"].item() == pytest.approx(0.04)
+    assert output.metrics["squared error"].item() == pytest.approx(0.04)
 
 
 @pytest.mark.parametrize(("before", "given"), [(2, 2), (2, 4), (1, 3), (4, 3)])
