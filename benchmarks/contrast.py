@@ -131,10 +131,10 @@ def ours(kind: str, split, seed: int):
         signal = Contrast(
             temperature=TEMPERATURE, **({"queue_size": QUEUE, "momentum": MOMENTUM} if kind == "moco" else {})
         )
-        trunk.standardise.set_statistics(split.every.fetch(slice(0, 2000)))
+        trunk.standardise.set_statistics(split.train.fetch(slice(0, 2000)))
         optimizer = partial(torch.optim.AdamW, lr=LR, weight_decay=0.05, fused=True)
         learner = Learner(trunk, {"contrast": signal}, optimizer, lambda progress: 0.5 + 0.5 * np.cos(np.pi * progress))
-    source = Batches(split.every, BATCH, seed, views.contrastive(CROP, COLOUR, mirror=True), pairs=True)
+    source = Batches(split.train, BATCH, seed, views.simclr_augmentation(CROP, COLOUR, flip=True), two_views=True)
     started = time.perf_counter()
     fit(learner, {"contrast": source}, steps=STEPS)
     return trunk, STEPS * BATCH / (time.perf_counter() - started)
@@ -145,7 +145,7 @@ def alone(kind: str, images: torch.Tensor) -> float:
     trunk, signal = trunks.ResNet(1, 16, 1, stride=2), Contrast(**({"queue_size": QUEUE} if kind == "moco" else {}))
     learner = Learner(trunk, {"contrast": signal}, partial(torch.optim.AdamW, lr=LR, fused=True))
     batch = data.Batch(
-        images[:BATCH].float() / 255, torch.zeros(BATCH), torch.arange(BATCH), other=images[:BATCH].float() / 255
+        images[:BATCH].float() / 255, torch.zeros(BATCH), torch.arange(BATCH), other_images=images[:BATCH].float() / 255
     )
     for _ in range(5):
         learner.step({"contrast": batch})
@@ -157,7 +157,7 @@ def alone(kind: str, images: torch.Tensor) -> float:
 
 def worth(trunk, split) -> tuple[float, float]:
     """Accuracy of 20 neighbours and of a linear probe, from 5,000 labels, on 5,000 test images."""
-    recalibrate(trunk, split.every)
+    recalibrate(trunk, split.train)
     known, test = split.labelled.take(slice(0, 5000)), split.test.take(slice(0, 5000))
     parts = features(trunk, known)["pooled"], known.labels, features(trunk, test)["pooled"], test.labels
     return knn_accuracy(*parts), linear_probe_accuracy(*parts)
@@ -171,9 +171,9 @@ def main() -> None:
         whole.labelled.take(slice(0, IMAGES)),
         whole.unlabelled,
         whole.test,
-        every=whole.every.take(slice(0, IMAGES)),
+        train=whole.train.take(slice(0, IMAGES)),
     )
-    images, rows = split.every.fetch(slice(None)), []
+    images, rows = split.train.fetch(slice(None)), []
     for kind in ("simclr", "moco"):
         limit = alone(kind, images)
         for seed in range(REPEATS):

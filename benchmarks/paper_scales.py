@@ -84,7 +84,7 @@ def images() -> Iterator[Case]:
         small = replace(paper, batch=2, **({"queue": 4} if name == "moco" else {}))
         learner = small.learner(ImageSpec((3, paper.size, paper.size)))
         seen = torch.rand(2, 3, paper.size, paper.size)
-        batch = Batch(seen, torch.zeros(2), torch.arange(2), other=seen)
+        batch = Batch(seen, torch.zeros(2), torch.arange(2), other_images=seen)
         yield Case(name, size(learner.trunk), paper.batch, paper.steps, stepped(learner, batch, 2))
 
 

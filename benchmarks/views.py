@@ -89,7 +89,7 @@ def either(reach):
     return rng.choice((-0.5, 0.5)) * reach
 
 
-OPERATIONS = {  # at magnitude 0.5, as in views.OPERATIONS
+OPERATIONS = {  # at magnitude 0.5, as in views.RANDAUGMENT_OPERATIONS
     "shift_x": lambda image: affine(image, right=either(0.45) * image.width),
     "shift_y": lambda image: affine(image, down=either(0.45) * image.height),
     "rotate": lambda image: image.rotate(either(30), BILINEAR),
@@ -121,25 +121,30 @@ def simclr(image):
 
 
 PAIRS = {
-    "Crop": (views.Crop(4), crop),
-    "ResizedCrop": (views.ResizedCrop(), resized_crop),
-    "Flip": (views.Flip(), flip),
+    "Crop": (views.RandomCrop(4), crop),
+    "ResizedCrop": (views.RandomResizedCrop(), resized_crop),
+    "Flip": (views.RandomHorizontalFlip(), flip),
     "Shift": (
-        views.Shift(0.1),
+        views.RandomTranslation(0.1),
         lambda image: affine(
             image, right=rng.uniform(-0.1, 0.1) * image.width, down=rng.uniform(-0.1, 0.1) * image.height
         ),
     ),
-    "Rotate": (views.Rotate(15), lambda image: image.rotate(rng.uniform(-15, 15), BILINEAR)),
-    "Scale": (views.Scale(0.2), lambda image: affine(image, xx=(factor := rng.uniform(0.83, 1.2)), yy=factor)),
-    "Shear": (views.Shear(0.3), lambda image: affine(image, xy=rng.uniform(-0.3, 0.3))),
-    "Colour": (views.Colour(), colour),
-    "Grey": (views.Grey(), grey),
-    "Blur": (views.Blur(), blur),
-    "Noise": (views.Noise(0.1), noise),
+    "Rotate": (views.RandomRotation(15), lambda image: image.rotate(rng.uniform(-15, 15), BILINEAR)),
+    "Scale": (views.RandomScale(0.2), lambda image: affine(image, xx=(factor := rng.uniform(0.83, 1.2)), yy=factor)),
+    "Shear": (views.RandomShear(0.3), lambda image: affine(image, xy=rng.uniform(-0.3, 0.3))),
+    "Colour": (views.ColorJitter(), colour),
+    "Grey": (views.RandomGrayscale(), grey),
+    "Blur": (views.GaussianBlur(), blur),
+    "Noise": (views.GaussianNoise(0.1), noise),
     "Cutout": (views.Cutout(0.5), cutout),
     "RandAugment": (views.RandAugment(), rand_augment),
-    "SimCLR": (views.Compose((views.ResizedCrop(), views.Flip(), views.Colour(), views.Grey())), simclr),
+    "SimCLR": (
+        views.Compose(
+            (views.RandomResizedCrop(), views.RandomHorizontalFlip(), views.ColorJitter(), views.RandomGrayscale())
+        ),
+        simclr,
+    ),
 }
 
 

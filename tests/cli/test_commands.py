@@ -13,9 +13,9 @@ from helpers.command_line import CAUDEX, assert_refused, run_cli
 from helpers.photos import ENDINGS, write_photo
 from PIL import Image
 
-from caudex import load
 from caudex.cli import terminal
 from caudex.core import fit as training
+from caudex.core.system import load
 from caudex.data.images.formats import read_images
 
 

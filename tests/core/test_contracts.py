@@ -394,7 +394,9 @@ class Domain(Signal):
 
     def loss(self, trunk, batch):
         logits = self.head(Reversed.apply(trunk(batch.images).pooled, self.strength))
-        return SignalOutput(F.cross_entropy(logits, batch.part), {"accuracy": accuracy(logits, batch.part)})
+        return SignalOutput(
+            F.cross_entropy(logits, batch.source_index), {"accuracy": accuracy(logits, batch.source_index)}
+        )
 
 
 class DomainSource(Source):

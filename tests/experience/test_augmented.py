@@ -7,26 +7,26 @@ from pytest import approx
 
 from caudex import envs as envs
 from caudex.experience import Viewed
-from caudex.views import Moved
+from caudex.views import RandomShift
 
 
 def test_views_stand_beside_the_batch_or_in_its_place():
     batch = random_transition()
-    beside = next(Viewed(RepeatedBatch(batch), Moved(2), 0))
+    beside = next(Viewed(RepeatedBatch(batch), RandomShift(2), 0))
     assert beside.observations is batch.observations and beside.images.dtype == torch.uint8
-    assert not torch.equal(beside.images, beside.other)
-    instead = next(Viewed(RepeatedBatch(batch), Moved(2), 0, instead=True))
+    assert not torch.equal(beside.images, beside.other_images)
+    instead = next(Viewed(RepeatedBatch(batch), RandomShift(2), 0, instead=True))
     assert instead.observations is instead.images and not torch.equal(
         instead.next_observations, batch.next_observations
     )
     assert torch.equal(instead.actions, batch.actions)
-    same = next(Viewed(RepeatedBatch(batch), Moved(0), 0, instead=True))
+    same = next(Viewed(RepeatedBatch(batch), RandomShift(0), 0, instead=True))
     assert torch.equal(same.observations, batch.observations)
 
 
 def test_priorities_reach_the_replay_buffer_through_views():
     replay = clock_replay(images=True, stack=3, priority=0.5)
-    source = Viewed(replay, Moved(0), 0)
+    source = Viewed(replay, RandomShift(0), 0)
     next(source)
     source.update_priorities(torch.full((64,), 7.0))
     assert replay.priorities.highest == approx(7**0.5, rel=1e-3)

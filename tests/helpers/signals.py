@@ -8,7 +8,7 @@ from torch.optim import Adam
 
 from caudex.core.trunk import Features, Trunk
 from caudex.data import Batch
-from caudex.data.video.clips import Frames
+from caudex.data.video.video_set import VideoBatch
 from caudex.trunks import ResNet, Standardise
 
 
@@ -40,7 +40,7 @@ def unlabelled_batch(images):
 
 
 def unlabelled_windows(frames):
-    return Frames(frames, torch.full((len(frames),), -1), torch.arange(len(frames)))
+    return VideoBatch(frames, torch.full((len(frames),), -1), torch.arange(len(frames)))
 
 
 def build_signal(signal, channels=1, **settings):

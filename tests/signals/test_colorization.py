@@ -13,18 +13,18 @@ from caudex.core.signal import signal_from_spec
 from caudex.core.specs import ImageSpec
 from caudex.signals import Colorization
 from caudex.trunks import ResNet
-from caudex.views import encode, from_lab, to_lab
+from caudex.views import encode_ab, lab_to_rgb, rgb_to_lab
 
 
 def uniform_image(lightness, a, b, side=8):
     """An image [1, 3, side, side]."""
-    return from_lab(torch.tensor([lightness, a, b]).view(1, 3, 1, 1)).expand(-1, -1, side, side)
+    return lab_to_rgb(torch.tensor([lightness, a, b]).view(1, 3, 1, 1)).expand(-1, -1, side, side)
 
 
 def soft_hues(lightness, hue):
     """Images of a lightness [B, 1, H, W] and one soft hue that is drawn for each pixel."""
     angle = hue * torch.rand_like(lightness) * 2 * math.pi
-    return from_lab(torch.cat([lightness, 20 * angle.cos(), 20 * angle.sin()], 1))
+    return lab_to_rgb(torch.cat([lightness, 20 * angle.cos(), 20 * angle.sin()], 1))
 
 
 def test_what_the_trunk_sees_does_not_depend_on_the_colours():
@@ -34,7 +34,7 @@ def test_what_the_trunk_sees_does_not_depend_on_the_colours():
     lightness = 45 + 20 * torch.rand(4, 1, 12, 12)  # between them all these hues are colours that sRGB has
     one, other = soft_hues(lightness, 0.0), soft_hues(lightness, 1.0)
     assert (one - other).abs().mean() > 0.05
-    logits = [signal.eval().logits(trunk, to_lab(images)[:, :1]) for images in (one, other)]
+    logits = [signal.eval().logits(trunk, rgb_to_lab(images)[:, :1]) for images in (one, other)]
     assert_close(*logits, atol=1e-3, rtol=0)
     trunk_inputs = []
     trunk.register_forward_pre_hook(lambda module, given: trunk_inputs.append(given[0]))
@@ -69,7 +69,7 @@ def test_uniform_predictions_have_ln_q_times_the_mean_rarity():
     # of many colours: the mean of the rarity of each
     images = torch.rand(4, 3, 12, 12)
     output = signal.loss(trunk, unlabelled_batch(images))
-    colours = F.avg_pool2d(to_lab(images)[:, 1:], 2).movedim(1, 3).flatten(0, 2)  # [N, 2]
+    colours = F.avg_pool2d(rgb_to_lab(images)[:, 1:], 2).movedim(1, 3).flatten(0, 2)  # [N, 2]
     rare = signal.bin_weights()[torch.cdist(colours, signal.bin_centres).argmin(1)]
     assert output.loss.item() == pytest.approx(math.log(count) * rare.mean().item(), rel=1e-3)
 
@@ -117,7 +117,7 @@ def test_shares_of_colours_are_those_of_the_images_and_sum_to_one():
     signal, trunk = build_signal(Colorization(), channels=3)
     many, few = uniform_image(60.0, 10.0, -20.0), uniform_image(60.0, -30.0, 30.0)
     images = torch.cat([many] * 3 + [few])
-    encoded = encode(F.avg_pool2d(to_lab(images)[:, 1:], 2), signal.bin_centres)
+    encoded = encode_ab(F.avg_pool2d(rgb_to_lab(images)[:, 1:], 2), signal.bin_centres)
     for _ in range(300):
         signal.update_frequencies(*encoded)
     assert signal.bin_frequencies.sum().item() == pytest.approx(1, abs=1e-4)
@@ -153,7 +153,7 @@ def test_what_was_seen_is_in_the_checkpoint():
 def test_colours_are_predicted_at_half_the_side(size, half):
     signal, trunk = build_signal(Colorization(), channels=3)
     images = torch.rand(2, 3, *size)
-    logits = signal.logits(trunk, to_lab(images)[:, :1])
+    logits = signal.logits(trunk, rgb_to_lab(images)[:, :1])
     assert logits.shape == (2, len(signal.bin_centres), *half)
     assert signal.decode_colours(logits).shape == (2, 2, *half)
     assert signal.loss(trunk, unlabelled_batch(images)).loss.isfinite()

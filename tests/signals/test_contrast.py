@@ -16,7 +16,7 @@ from caudex.data import Batch, Batches, ImageSet, InMemoryImages
 from caudex.signals import Contrast
 from caudex.signals.contrast import alignment_and_uniformity
 from caudex.trunks import Identity, ResNet
-from caudex.views import contrastive
+from caudex.views import simclr_augmentation
 
 
 def contrast_on_identity(queue_size=0, **settings):
@@ -30,7 +30,7 @@ def contrast_on_identity(queue_size=0, **settings):
 
 
 def pair_batch(one, other):
-    return Batch(torch.tensor(one), torch.zeros(len(one)), torch.arange(len(one)), other=torch.tensor(other))
+    return Batch(torch.tensor(one), torch.zeros(len(one)), torch.arange(len(one)), other_images=torch.tensor(other))
 
 
 RIGHT, UP = [1.0, 0.0], [0.0, 1.0]
@@ -107,7 +107,7 @@ def test_keys_come_from_the_slow_copy_without_gradients_in_groups_of_a_shuffled_
     slow.register_forward_pre_hook(lambda module, inputs: groups.append(inputs[0]))
     slow.passes = []
     one, other = torch.randn(32, 2), torch.randn(32, 2)
-    signal.loss(trunk, Batch(one, torch.zeros(32), torch.arange(32), other=other)).loss.backward()
+    signal.loss(trunk, Batch(one, torch.zeros(32), torch.arange(32), other_images=other)).loss.backward()
     assert trunk.passes == [(32, True, True)] and slow.passes == [(16, True, False)] * 2
     assert all(p.grad is None for p in signal.key_encoder.parameters())
     # each key is normalised by its own group, which is not the first or second half of the batch, and stands in order
@@ -126,7 +126,7 @@ def test_a_group_of_keys_has_two_at_least(batch, sizes):
     slow = signal.key_encoder.copy[0]
     slow.passes = []
     with torch.no_grad():
-        signal.loss(trunk, Batch(torch.randn(batch, 2), None, None, other=torch.randn(batch, 2)))
+        signal.loss(trunk, Batch(torch.randn(batch, 2), None, None, other_images=torch.randn(batch, 2)))
     assert [count for count, _, _ in slow.passes] == sizes
 
 
@@ -165,14 +165,14 @@ def noisy_images():
 
 
 def test_two_views_of_an_image_differ_and_do_not_depend_on_the_batch():
-    images, view = noisy_images(), contrastive(mirror=False)
-    batch = next(Batches(images, 16, seed=1, view=view, pairs=True))
-    assert (batch.images - batch.other).abs().mean() > 0.02
-    half = Batches(images, 8, seed=1, view=view, pairs=True)
+    images, view = noisy_images(), simclr_augmentation(flip=False)
+    batch = next(Batches(images, 16, seed=1, view=view, two_views=True))
+    assert (batch.images - batch.other_images).abs().mean() > 0.02
+    half = Batches(images, 8, seed=1, view=view, two_views=True)
     first, second = next(half), next(half)
-    torch.testing.assert_close(torch.cat([first.other, second.other]), batch.other)
+    torch.testing.assert_close(torch.cat([first.other_images, second.other_images]), batch.other_images)
     single = next(Batches(images, 16, seed=1, view=view))
-    assert single.other is None
+    assert single.other_images is None
     torch.testing.assert_close(single.images, batch.images)
 
 
@@ -186,7 +186,7 @@ def test_the_queue_survives_a_kill(tmp_path):
             learner = Learner(
                 ResNet(1, 4, 1), {"contrast": Contrast(queue_size=24, hidden=8, dimensions=4)}, average=0.9
             )
-        source = Batches(images, 8, seed=2, view=contrastive(mirror=False), pairs=True)
+        source = Batches(images, 8, seed=2, view=simclr_augmentation(flip=False), two_views=True)
         if stop:
             fit(learner, {"contrast": source}, steps=stop, run=run)
             (path / "finished.json").unlink()

@@ -36,7 +36,7 @@ def tile_origins(side, grid=3, count=200):
         return tiles
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("caudex.signals.jigsaw.normalised", unchanged)
+        patch.setattr("caudex.signals.jigsaw.normalise_tiles", unchanged)
         for ramp in (row, row.T):
             shuffled = cut_tiles(signal, ramp.expand(count, 1, -1, -1), torch.zeros(count, dtype=torch.long))
             origins.append(shuffled[:, :, 0, 0, 0].long())

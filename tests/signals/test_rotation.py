@@ -62,5 +62,5 @@ def test_a_head_that_predicts_nothing_has_the_trivial_loss():
 
 def test_only_squares_can_be_turned():
     signal, trunk = build_signal(Rotation())
-    with pytest.raises(CaudexError, match="images of 6 x 8 do not fit themselves when turned; crop them to squares"):
+    with pytest.raises(CaudexError, match="images of 6 x 8 do not fit themselves when rotated; crop them to squares"):
         signal.loss(trunk, unlabelled_batch(torch.rand(2, 1, 6, 8)))

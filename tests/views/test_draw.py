@@ -29,8 +29,8 @@ def test_integers_are_even_and_a_chance_is_kept():
     assert integers.dtype == torch.int64
     cells = torch.bincount(integers.flatten(), minlength=7)
     assert len(cells) == 7 and chi_square(cells, 50_000 / 7) < 6 + 5 * math.sqrt(12)
-    assert make_draw(40_000).chance(0.3).float().mean().item() == pytest.approx(0.3, abs=0.012)  # five deviations
-    assert not make_draw(1_000).chance(0.0).any() and make_draw(1_000).chance(1.0).all()
+    assert make_draw(40_000).bernoulli(0.3).float().mean().item() == pytest.approx(0.3, abs=0.012)  # five deviations
+    assert not make_draw(1_000).bernoulli(0.0).any() and make_draw(1_000).bernoulli(1.0).all()
 
 
 def test_normal_numbers_have_the_moments_of_the_normal():
@@ -56,7 +56,7 @@ def test_neighbours_are_independent(kind):
     elif kind == "places":
         first, second = one.uniform(8).view(-1, 2, 4).unbind(1)
     else:
-        first, second = one.of(slice(None)).uniform(4), one.uniform(4)
+        first, second = one.child(slice(None)).uniform(4), one.uniform(4)
     pairs = torch.stack([first.flatten(), second.flatten()])
     assert abs(torch.corrcoef(pairs)[0, 1]) < 5 / math.sqrt(16_000)
     cells = torch.bincount((pairs[0] * 10).long() * 10 + (pairs[1] * 10).long(), minlength=100)
@@ -71,11 +71,11 @@ def test_a_draw_hangs_on_seed_epoch_and_index_only():
     assert torch.equal(numbers, Draw(5, torch.tensor([2, 2, 2, 2]), index).uniform(3))
     assert not torch.equal(numbers, Draw(5, 3, index).uniform(3))
     rows = torch.tensor([2, 0])
-    assert torch.equal(Draw(5, 2, index).of(rows).normal(5), Draw(5, 2, index[rows]).of(slice(None)).normal(5))
+    assert torch.equal(Draw(5, 2, index).child(rows).normal(5), Draw(5, 2, index[rows]).child(slice(None)).normal(5))
     assert Draw(2**70 - 3, -1, index).integers(10).shape == (4,)
 
 
 def test_no_global_generator_is_touched():
     before = torch.get_rng_state()
-    RandAugment(number=3)(smooth_images(), make_draw())
+    RandAugment(num_ops=3)(smooth_images(), make_draw())
     assert torch.equal(before, torch.get_rng_state())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from caudex.views import Draw, hide
+from caudex.views import Draw, mask_tokens
 
 SPECIAL = torch.zeros(50, dtype=torch.bool)
 SPECIAL[:5] = True
@@ -12,7 +12,7 @@ SPECIAL[:5] = True
 def test_fifteen_in_a_hundred_are_hidden_and_eighty_ten_ten_becomes_of_them():
     tokens = torch.randint(5, 50, (400, 100))
     tokens[:, 0], tokens[:, 90:] = 1, 2
-    hidden, targets = hide(tokens, Draw(0, 0, torch.arange(400)), 4, 50, SPECIAL)
+    hidden, targets = mask_tokens(tokens, Draw(0, 0, torch.arange(400)), 4, SPECIAL)
     is_target = targets >= 0
     assert (is_target.sum(1) == round(0.15 * 89)).all()  # of those that are no special ones
     assert not is_target[:, 0].any() and not is_target[:, 90:].any()
@@ -27,7 +27,7 @@ def test_fifteen_in_a_hundred_are_hidden_and_eighty_ten_ten_becomes_of_them():
 
 def test_one_token_at_least_is_hidden_and_none_where_there_is_none():
     tokens = torch.tensor([[1, 9, 2, 2], [1, 2, 2, 2]])
-    hidden, targets = hide(tokens, Draw(3, 0, torch.arange(2)), 4, 50, SPECIAL)
+    hidden, targets = mask_tokens(tokens, Draw(3, 0, torch.arange(2)), 4, SPECIAL)
     assert targets.tolist() == [[-1, 9, -1, -1], [-1, -1, -1, -1]]
     assert torch.equal(hidden[1], tokens[1])
 
@@ -37,7 +37,7 @@ def test_whole_words_are_hidden_together_and_fit_into_the_budget():
     continues[40:] = True  # pieces that go on with a word
     tokens = torch.randint(5, 50, (300, 60))
     tokens[:, 0] = 1
-    _, targets = hide(tokens, Draw(1, 0, torch.arange(300)), 4, 50, SPECIAL, continues)
+    _, targets = mask_tokens(tokens, Draw(1, 0, torch.arange(300)), 4, SPECIAL, continues)
     is_target = targets >= 0
     for row, marks in zip(tokens.tolist(), is_target.tolist()):
         for place in range(2, 60):
@@ -49,7 +49,7 @@ def test_whole_words_are_hidden_together_and_fit_into_the_budget():
 
 def test_what_is_hidden_hangs_on_seed_epoch_and_text_alone():
     tokens = torch.randint(5, 50, (6, 20))
-    full_batch = hide(tokens, Draw(1, 2, torch.arange(6)), 4, 50, SPECIAL)
-    part = hide(tokens[3:5], Draw(1, 2, torch.tensor([3, 4])), 4, 50, SPECIAL)
+    full_batch = mask_tokens(tokens, Draw(1, 2, torch.arange(6)), 4, SPECIAL)
+    part = mask_tokens(tokens[3:5], Draw(1, 2, torch.tensor([3, 4])), 4, SPECIAL)
     assert all(torch.equal(a[3:5], b) for a, b in zip(full_batch, part))
-    assert not torch.equal(hide(tokens, Draw(1, 3, torch.arange(6)), 4, 50, SPECIAL)[1], full_batch[1])
+    assert not torch.equal(mask_tokens(tokens, Draw(1, 3, torch.arange(6)), 4, SPECIAL)[1], full_batch[1])

@@ -1,11 +1,10 @@
 """Images from folders, tables and public formats, with few labels; videos; texts."""
 
 from caudex.data.images.batches import Batch, Batches, Join
-from caudex.data.images.formats import SETS as PACKAGED
-from caudex.data.images.formats import image_files, load_images, read_images
-from caudex.data.images.image_set import Files, ImageSet, InMemoryImages, Split
+from caudex.data.images.formats import PACKAGED_IMAGES, image_files, load_images, read_images
+from caudex.data.images.image_set import ImageFiles, ImageSet, InMemoryImages, Split
 from caudex.data.images.off_topic import off_topic_share, with_off_topic
-from caudex.data.images.scenes import SEGMENTS, Scene, SceneBatches, Scenes, load_scenes
+from caudex.data.images.scenes import SEGMENTS, SceneBatch, SceneBatches, Scenes, make_scenes
 from caudex.data.text.corpora import corpus_folder
 from caudex.data.text.documents import Documents, open_documents
 from caudex.data.text.labelled_texts import LabelledTexts, load_labelled_texts
@@ -15,16 +14,16 @@ from caudex.data.text.text_batches import TextBatch, TextBatches, encode_texts, 
 from caudex.data.text.token_stream import TokenStream, open_token_stream
 from caudex.data.text.token_windows import TokenBatch, TokenBatches, evaluation_windows
 from caudex.data.text.tokenizers import Tokenizer
-from caudex.data.video.clips import ClipBatches, Clips, ClipSplit, Frames, Windows
 from caudex.data.video.formats import load_videos
 from caudex.data.video.sprites import make_sprites
+from caudex.data.video.video_set import VideoBatch, VideoBatches, VideoSet, VideoSplit, VideoWindows
 
 __all__ = [
-    "PACKAGED", "SEGMENTS", "Batch", "Batches", "ClipBatches", "ClipSplit", "Clips", "Documents", "Files", "Frames",
-    "ImageSet", "InMemoryImages", "Join", "LabelledTexts", "MaskedTokenBatch", "MaskedTokenBatches",
-    "NextSentenceBatch", "NextSentenceBatches", "Scene", "SceneBatches", "Scenes", "Split", "TextBatch",
-    "TextBatches", "TokenBatch", "TokenBatches", "TokenStream", "Tokenizer", "Windows", "corpus_folder",
+    "PACKAGED_IMAGES", "SEGMENTS", "Batch", "Batches", "Documents", "ImageFiles", "ImageSet", "InMemoryImages", "Join",
+    "LabelledTexts", "MaskedTokenBatch", "MaskedTokenBatches", "NextSentenceBatch", "NextSentenceBatches", "SceneBatch",
+    "SceneBatches", "Scenes", "Split", "TextBatch", "TextBatches", "TokenBatch", "TokenBatches", "TokenStream",
+    "Tokenizer", "VideoBatch", "VideoBatches", "VideoSet", "VideoSplit", "VideoWindows", "corpus_folder",
     "encode_texts", "evaluation_windows", "group_by_length", "image_files", "load_images", "load_labelled_texts",
-    "load_scenes", "load_videos", "make_sprites", "off_topic_share", "open_documents", "open_token_stream",
+    "load_videos", "make_scenes", "make_sprites", "off_topic_share", "open_documents", "open_token_stream",
     "pad_sequences", "read_images", "with_off_topic",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which examples come when: shuffled orders, evenly spread rows, one process's part of a batch."""
+"""Which examples a batch gets: shuffled orders, evenly spaced rows, one process's shard of a batch."""
 
 from __future__ import annotations
 
@@ -10,54 +10,58 @@ from caudex.core.errors import CaudexError
 from caudex.core.hardware import total_memory
 
 
-def evenly(count: int, most: int) -> Tensor:
-    """int64: at most so many of `count` rows, from the first to the last."""
-    return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).long()
+def evenly_spaced(count: int, max_count: int) -> Tensor:
+    """int64: at most `max_count` of `count` rows, from the first to the last."""
+    return torch.linspace(0, count - 1, min(max_count, count), dtype=torch.float64).long()
 
 
-def mine(places: np.ndarray) -> np.ndarray:
+def shard_of_process(batch: np.ndarray) -> np.ndarray:
     """The part of a global batch that this process works on."""
     if not torch.distributed.is_initialized():
-        return places
+        return batch
     processes = torch.distributed.get_world_size()
-    if len(places) % processes:
+    if len(batch) % processes:
         raise CaudexError(
-            f"a batch of {len(places)} cannot be shared out evenly among {processes} processes; choose a multiple."
+            f"a batch of {len(batch)} cannot be shared out evenly among {processes} processes; choose a multiple."
         )
-    share = len(places) // processes
-    return places[torch.distributed.get_rank() * share :][:share]
+    size = len(batch) // processes
+    return batch[torch.distributed.get_rank() * size :][:size]
 
 
-def must_fit(size: int, each: int) -> None:
-    """Raises CaudexError for a batch of `size` examples of `each` bytes that this machine can never hold."""
-    if size * each > total_memory():
+def check_batch_fits(size: int, bytes_per_example: int) -> None:
+    """Raises CaudexError for a batch of `size` examples that this machine can never hold."""
+    if size * bytes_per_example > total_memory():
         raise CaudexError(
-            f"--batch {size:,} takes {size * each / 1e9:,.0f} GB for its examples alone, this machine has "
+            f"--batch {size:,} takes {size * bytes_per_example / 1e9:,.0f} GB for its examples alone, this machine has "
             f"{total_memory() / 1e9:,.0f}; give a smaller one."
         )
 
 
-class Shuffle:
-    """Endless shuffled numbers below `count`, `size` at a time, each once an epoch; follows from (seed, drawn) alone.
+class BatchSampler:
+    """Endless shuffled indices below `count`, `size` at a time, each once an epoch.
 
-    Of several processes each gets its part of every batch.
+    The batch follows from (seed, samples_seen) alone. Of several processes each gets its shard of every batch.
     """
 
     def __init__(self, count: int, size: int, seed: int):
         self.count, self.size, self.seed = count, size, seed
-        self.drawn = 0  # the whole state
-        self._orders: dict[int, np.ndarray] = {}
+        self.samples_seen = 0  # the whole state
+        self._orders: dict[int, np.ndarray] = {}  # by epoch
 
     def next(self) -> tuple[np.ndarray, np.ndarray]:
-        """int64 [B] the numbers, and [B] the epoch of each."""
-        begin, self.drawn = self.drawn, self.drawn + self.size
-        epochs, rest = np.divmod(mine(np.arange(begin, self.drawn)), self.count)
-        numbers = [self._order(epoch)[rest[epochs == epoch]] for epoch in np.unique(epochs)]
-        return np.concatenate(numbers).astype(np.int64), epochs
+        """int64 [B] the indices, and [B] the epoch of each."""
+        start, self.samples_seen = self.samples_seen, self.samples_seen + self.size
+        return self.batch_at(start)
+
+    def batch_at(self, start: int) -> tuple[np.ndarray, np.ndarray]:
+        """What `next` returns once `start` samples have been seen."""
+        epochs, positions = np.divmod(shard_of_process(np.arange(start, start + self.size)), self.count)
+        indices = [self._order(epoch)[positions[epochs == epoch]] for epoch in np.unique(epochs)]
+        return np.concatenate(indices).astype(np.int64), epochs
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:
             self._orders = {e: order for e, order in self._orders.items() if e >= epoch - 1}
-            numbers = np.arange(self.count, dtype=np.int32 if self.count < 1 << 31 else np.int64)
-            self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(numbers)
+            indices = np.arange(self.count, dtype=np.int32 if self.count < 1 << 31 else np.int64)
+            self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(indices)
         return self._orders[epoch]

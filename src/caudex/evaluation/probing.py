@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from caudex.core.run import Run
 from caudex.data import ImageSet
-from caudex.data.sampling import evenly
+from caudex.data.sampling import evenly_spaced
 from caudex.models.encoder import features as encode_layers
 
 
@@ -55,9 +55,9 @@ def probe_layers(
     `linear` of logistic regression; `neighbours` of the nearest among at most `max_neighbours` images; `held out` of
     logistic regression tested on a fifth of these, to choose a layer by.
     """
-    labelled = labelled.some(max_labels)
+    labelled = labelled.subsample(max_labels)
     layers, test_layers, accuracies = encode_layers(trunk, labelled), encode_layers(trunk, test), {}
-    part = evenly(len(labelled), max_neighbours)
+    part = evenly_spaced(len(labelled), max_neighbours)
     train, held_out = part[torch.arange(len(part)) % 5 > 0], part[::5]
     labels = labelled.labels
     for layer, features in layers.items():

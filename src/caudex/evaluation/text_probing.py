@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from caudex.data import LabelledTexts
-from caudex.data.images.splits import order
+from caudex.data.images.splits import seeded_permutation
 from caudex.evaluation.probing import linear_probe_accuracy
 from caudex.models.language_model import LanguageModel
 
@@ -18,6 +18,6 @@ def text_probe_accuracy(model: LanguageModel, train: LabelledTexts, test: Labell
 
 def split_text_probe_accuracy(model: LanguageModel, texts: LabelledTexts, seed: int, max_texts: int = 4000) -> float:
     """`text_probe_accuracy` from three quarters of at most `max_texts` of the texts, tested on the others."""
-    texts = texts.take(order(len(texts), seed, "worth")[:max_texts])
+    texts = texts.take(seeded_permutation(len(texts), seed, "worth")[:max_texts])
     count = len(texts) * 3 // 4
     return text_probe_accuracy(model, texts.take(torch.arange(count)), texts.take(torch.arange(count, len(texts))))

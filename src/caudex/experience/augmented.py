@@ -14,7 +14,7 @@ from caudex.views import Draw
 
 
 class Viewed(SourceWrapper):
-    """The batches of a source that acts, with two views of the observations, `images` and `other`, and `index`.
+    """The batches of a source that acts, with two views of the observations, `images` and `other_images`, and `index`.
 
     `instead`: the first view stands in place of the observations, and a view of `after` in place of that (Laskin et al.
     2020, section 4.3): a signal on the observations and one on `images` then share one pass.
@@ -34,10 +34,10 @@ class Viewed(SourceWrapper):
         size, device = len(batch.observations), batch.observations.device
         draw = Draw(self.seed, self.drawn, torch.arange(size, device=device))
         self.drawn += 1
-        images, other = (self.view(batch.observations, draw) for _ in range(2))
+        images, other_images = (self.view(batch.observations, draw) for _ in range(2))
         if self.instead:
             batch = batch._replace(observations=images, next_observations=self.view(batch.next_observations, draw))
-        return with_views(type(batch))(*batch, images, other, torch.arange(size, device=device))
+        return with_views(type(batch))(*batch, images, other_images, torch.arange(size, device=device))
 
     def state_dict(self) -> dict:
         return {"source": super().state_dict(), "views": self.drawn}
@@ -51,4 +51,4 @@ class Viewed(SourceWrapper):
 def with_views(kind: type) -> type:
     """The named tuple with three fields more; a place in memory, `index`, is kept as `slots`."""
     fields = ["slots" if field == "index" else field for field in kind._fields]
-    return namedtuple(f"Viewed{kind.__name__}", [*fields, "images", "other", "index"])
+    return namedtuple(f"Viewed{kind.__name__}", [*fields, "images", "other_images", "index"])

@@ -53,7 +53,7 @@ class Classifier(nn.Module):
         After Hendrycks and Dietterich 2019, section 3.
         """
         self.eval()
-        images = images.some(2000)
+        images = images.subsample(2000)
         device = next(self.parameters()).device
         rows = []
         for kind in CORRUPTIONS:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from caudex.core.learner import Learner
 from caudex.core.specs import ImageSpec
 from caudex.data import ImageSet
-from caudex.data.sampling import evenly
+from caudex.data.sampling import evenly_spaced
 from caudex.models.export import export
 
 
@@ -64,7 +64,7 @@ def recalibrate(trunk: nn.Module, images: ImageSet | Tensor, sample: int = 2000)
     """
     norms = [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     before = [norm.momentum for norm in norms]
-    rows = evenly(len(images), sample)
+    rows = evenly_spaced(len(images), sample)
     with _evaluating(trunk) as device:
         for norm in norms:
             norm.reset_running_stats()

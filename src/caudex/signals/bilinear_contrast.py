@@ -45,7 +45,7 @@ class BilinearContrast(Signal):
         queries = self.head(trunk(batch.images).pooled)  # [B, W]; signals on the same view share the pass
         with torch.no_grad():
             key_trunk, key_head = self.key_encoder.copy if self.key_encoder else (trunk, self.head)
-            keys = key_head(key_trunk(batch.other).pooled)
+            keys = key_head(key_trunk(batch.other_images).pooled)
         if self.bilinear:
             queries, scale = queries @ self.similarity, 1.0
         else:

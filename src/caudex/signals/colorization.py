@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from caudex.core.errors import CaudexError
 from caudex.core.signal import Signal, SignalOutput
 from caudex.trunks import Decoder, channels_of
-from caudex.views import bins, decode, encode, grey_of, to_lab
+from caudex.views import ab_bins, decode_ab, encode_ab, grey_from_lightness, rgb_to_lab
 
 
 class Colorization(Signal):
@@ -25,7 +25,7 @@ class Colorization(Signal):
     def __init__(self, rebalance: float = 0.5):
         super().__init__()
         self.rebalance = rebalance
-        self.register_buffer("bin_centres", bins())  # [Q, 2]
+        self.register_buffer("bin_centres", ab_bins())  # [Q, 2]
         self.register_buffer("bin_frequencies", torch.full((len(self.bin_centres),), 1 / len(self.bin_centres)))
 
     def build(self, trunk):
@@ -37,10 +37,10 @@ class Colorization(Signal):
         return math.log(len(self.bin_centres))
 
     def loss(self, trunk, batch):
-        lab = to_lab(batch.images)
+        lab = rgb_to_lab(batch.images)
         logits = self.logits(trunk, lab[:, :1])  # [B, Q, h, w], coarser than the image
         colours = F.adaptive_avg_pool2d(lab[:, 1:], logits.shape[2:])
-        nearest, weights = encode(colours, self.bin_centres)  # [B, 5, h, w]
+        nearest, weights = encode_ab(colours, self.bin_centres)  # [B, 5, h, w]
         if self.training:
             self.update_frequencies(nearest, weights)
         rarity = self.bin_weights()[nearest[:, 0]]  # [B, h, w], of the nearest bin
@@ -50,13 +50,13 @@ class Colorization(Signal):
 
     def logits(self, trunk, lightness: Tensor) -> Tensor:
         """[B, Q, h, w] of lightness [B, 1, H, W]; h and w are half of the image's: colours need no more detail."""
-        features = trunk(grey_of(lightness))
+        features = trunk(grey_from_lightness(lightness))
         return self.head(features, tuple(-(-side // 2) for side in lightness.shape[2:]))
 
     @torch.no_grad()
     def decode_colours(self, logits: Tensor) -> Tensor:
         """Colours [B, 2, h, w]: the annealed mean (section 2.3)."""
-        return decode(logits, self.bin_centres)
+        return decode_ab(logits, self.bin_centres)
 
     @torch.no_grad()
     def update_frequencies(self, nearest: Tensor, weights: Tensor) -> None:

@@ -66,7 +66,7 @@ class Contrast(Signal):
     def loss(self, trunk, batch):
         if len(batch.images) < 2:
             raise CaudexError("contrast needs other images as negatives; a batch of 1 has none, try --batch 128.")
-        views = (batch.images, batch.other)
+        views = (batch.images, batch.other_images)
         if self.key_encoder:
             scores, partner, pairs = self._queue_scores(trunk, *views)
         else:

@@ -12,7 +12,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
 from caudex.trunks import channels_of
-from caudex.views import arranged, normalised, permutations, tiles
+from caudex.views import cut_tiles, distant_permutations, normalise_tiles, permute_tiles
 
 SMALLEST_TILE = 4
 GOOD_TILE = 12
@@ -40,7 +40,7 @@ class Jigsaw(Signal):
         self.grid = self.grid or 3
         num_tiles = self.grid**2
         self.num_permutations = self.num_permutations or min(100, math.factorial(num_tiles))
-        self.register_buffer("permutations", permutations(self.num_permutations, num_tiles))
+        self.register_buffer("permutations", distant_permutations(self.num_permutations, num_tiles))
         self.head = nn.Sequential(
             nn.Linear(num_tiles * width_of(trunk), 256), nn.ReLU(inplace=True), nn.Linear(256, self.num_permutations)
         )
@@ -65,7 +65,7 @@ class Jigsaw(Signal):
         cells = torch.tensor([length // self.grid for length in images.shape[2:]], device=images.device)
         jitter = torch.rand(len(images), self.grid**2, 2, device=images.device)
         corners = (jitter * (cells - side)).long()  # the last one stays free: no two tiles touch
-        return arranged(normalised(tiles(images, self.grid, corners, side)), self.permutations[labels])
+        return permute_tiles(normalise_tiles(cut_tiles(images, self.grid, corners, side)), self.permutations[labels])
 
     def logits(self, trunk, shuffled: Tensor) -> Tensor:
         """[B, num_permutations] from tiles; the trunk's first layer standardises, which is undone before it."""

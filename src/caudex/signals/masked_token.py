@@ -17,7 +17,7 @@ class MaskedToken(Signal):
     """Predict masked tokens. Cross-entropy at the masked positions alone; `batch.targets` is -1 at all others.
 
     The head is a linear map, GELU and layer normalisation before logits by the trunk's token embedding, with a bias each.
-    The source masks the tokens (`views.hide`), so that other signals on the same texts share the pass.
+    The source masks the tokens (`views.mask_tokens`), so that other signals on the same texts share the pass.
     `unigram` is the loss of predicting token frequencies, in nats: many trainings stay there long.
     Source: Devlin et al. 2019, section 3.1 and appendix A.1.
     """

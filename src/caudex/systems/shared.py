@@ -15,7 +15,7 @@ from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import ImageSet, Split
-from caudex.data.images.decode import far_off
+from caudex.data.images.decode import describe_cropping
 
 TRUNKS = ("small", "resnet50")
 
@@ -64,7 +64,9 @@ class ImageSystem(System):
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
         parts = (split.labelled, split.unlabelled, split.test)
         names = (part.name(i) for part in parts for i in range(len(part)))
-        if warning := far_off(names, torch.cat([part.cut for part in parts]), split.labelled.shape):
+        if warning := describe_cropping(
+            names, torch.cat([part.cropped_shares for part in parts]), split.labelled.shape
+        ):
             print_once(run, warning)
         return spec
 
@@ -120,4 +122,4 @@ def describe_images(spec: ImageSpec) -> str:
 
 def standardise_inputs(trunk: Trunk, images: ImageSet) -> None:
     """The trunk's first layer standardises by the mean and deviation of some of these images."""
-    trunk.standardise.set_statistics(images.some(2000).fetch(slice(None)))
+    trunk.standardise.set_statistics(images.subsample(2000).fetch(slice(None)))

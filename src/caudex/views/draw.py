@@ -1,4 +1,4 @@
-"""Random numbers for images: a pure function of (seed, epoch, index)."""
+"""Draw, the random numbers of views: a pure function of (seed, epoch, index)."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ class Draw:
         self.keys = _mix(_mix(epoch + _signed((seed + 1) * _GAMMA)) + index)  # [B]
         self.calls = 0
 
-    def of(self, rows: Tensor | slice) -> Draw:
-        """The draws for some of the images: a stream of its own, independent of what is drawn here."""
+    def child(self, rows: Tensor | slice) -> Draw:
+        """The draws for some of the images: a stream of their own, independent of this one."""
         child = object.__new__(Draw)
-        child.keys, child.calls = _mix(self._start()[rows]), 0
+        child.keys, child.calls = _mix(self._next_keys()[rows]), 0
         return child
 
-    def _start(self) -> Tensor:
+    def _next_keys(self) -> Tensor:
         self.calls += 1
         return self.keys + _signed(self.calls * _CALL)
 
     def _words(self, count: int) -> Tensor:
         steps = torch.arange(1, count + 1, device=self.keys.device).mul_(_GAMMA)
-        return _mix(self._start()[:, None] + steps)  # [B, count]
+        return _mix(self._next_keys()[:, None] + steps)  # [B, count]
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """float32 [B, *shape] in [low, high)."""
@@ -73,7 +73,7 @@ class Draw:
         return (numbers.add_(low) if low else numbers).view(len(self.keys), *shape)
 
     def normal(self, *shape: int) -> Tensor:
-        """float32 [B, *shape] of mean 0 and deviation 1 (Box and Muller 1958)."""
+        """float32 [B, *shape] of mean 0 and standard deviation 1 (Box and Muller 1958)."""
         count = math.prod(shape)
         half = (count + 1) // 2
         numbers = self.uniform(2 * half)
@@ -87,6 +87,6 @@ class Draw:
         """int64 [B, *shape] in [0, n)."""
         return (self._words(math.prod(shape)) & (2**63 - 1)).remainder_(n).view(len(self.keys), *shape)
 
-    def chance(self, p: float) -> Tensor:
+    def bernoulli(self, p: float) -> Tensor:
         """bool [B], true with probability p."""
         return self.uniform() < p

@@ -1,4 +1,4 @@
-"""Hide tokens, for a network to tell what they were."""
+"""Masks of tokens, for a network to predict what they hide."""
 
 from __future__ import annotations
 
@@ -8,41 +8,40 @@ from torch import Tensor
 from caudex.views.draw import Draw
 
 
-def hide(
+def mask_tokens(
     tokens: Tensor,
     draw: Draw,
-    mask: int,
-    vocabulary: int,
-    special: Tensor,
-    continues: Tensor | None = None,
-    share: float = 0.15,
+    mask_id: int,
+    is_special: Tensor,
+    is_continuation: Tensor | None = None,
+    masked_share: float = 0.15,
 ) -> tuple[Tensor, Tensor]:
-    """Tokens int64 [B, T] with some hidden, and targets [B, T]: what they were, -1 at all other places.
+    """Tokens int64 [B, T] with some masked, and targets [B, T]: the tokens that were masked, -1 at all other positions.
 
-    `share` of each text's tokens, one at least, are chosen; of these 80% become `mask`, 10% another token at random, 10%
-    stay as they are (Devlin et al. 2019, appendix A.1). `special` [V] says which tokens are never chosen or put.
-    With `continues` [V], which pieces go on with a word, whole words are chosen, in a random order, as long as they
-    fit into the budget; what becomes of a piece is still drawn for each (as in the released code).
+    `masked_share` of each text's tokens, one at least, are selected; of these 80% become `mask_id`, 10% a random token,
+    10% stay (Devlin et al. 2019, appendix A.1). Tokens of `is_special` [V] are neither selected nor drawn.
+    With `is_continuation` [V] (word pieces that continue a word) whole words are selected, in a random order, as long
+    as they fit into the budget; each piece is still replaced on its own (as in the released code).
     """
-    eligible = ~special[tokens]  # [B, T]
-    budget = (eligible.sum(1) * share).round().clamp_min(1)  # [B]
-    order = draw.uniform(tokens.shape[1])  # [B, T], the lowest are chosen first
-    fate, other = draw.uniform(tokens.shape[1]), draw.uniform(tokens.shape[1])
+    eligible = ~is_special[tokens]  # [B, T]
+    budget = (eligible.sum(1) * masked_share).round().clamp_min(1)  # [B]
+    order = draw.uniform(tokens.shape[1])  # [B, T], the lowest are selected first
+    action, random = draw.uniform(tokens.shape[1]), draw.uniform(tokens.shape[1])
     sizes = torch.ones_like(order)
-    if continues is not None:
+    if is_continuation is not None:
         begins = torch.ones_like(eligible)
-        begins[:, 1:] = ~(continues[tokens] & eligible)[:, 1:] | ~eligible[:, :-1]
+        begins[:, 1:] = ~(is_continuation[tokens] & eligible)[:, 1:] | ~eligible[:, :-1]
         word = begins.cumsum(1) - 1  # [B, T], which word of its text a piece belongs to
-        places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(word)
-        order = order.gather(1, torch.where(begins, places, 0).cummax(1).values)  # of its word's first piece
+        positions = torch.arange(tokens.shape[1], device=tokens.device).expand_as(word)
+        order = order.gather(1, torch.where(begins, positions, 0).cummax(1).values)  # of its word's first piece
         sizes = torch.zeros_like(order).scatter_add_(1, word, eligible.float()).gather(1, word)
-        sizes = torch.where(begins, sizes, 0.0)  # a word is paid for once, at its first piece
+        sizes = torch.where(begins, sizes, 0.0)  # a word counts once, at its first piece
     order = order.masked_fill(~eligible, 2.0)
     ranked = order.argsort(dim=1, stable=True)
-    spent = torch.empty_like(order).scatter_(1, ranked, sizes.gather(1, ranked).cumsum(1))  # [B, T]
-    chosen = eligible & (spent <= budget[:, None])
-    chosen |= eligible & (order == order.amin(1, keepdim=True)) & ~chosen.any(1, keepdim=True)  # one word at least
-    allowed = (~special).nonzero().flatten()
-    wild = allowed[(other * len(allowed)).long().clamp_max(len(allowed) - 1)]
-    hidden = torch.where(fate < 0.8, mask, torch.where(fate < 0.9, wild, tokens))
-    return torch.where(chosen, hidden, tokens), torch.where(chosen, tokens, -1)
+    cost = torch.empty_like(order).scatter_(1, ranked, sizes.gather(1, ranked).cumsum(1))  # [B, T]
+    selected = eligible & (cost <= budget[:, None])
+    selected |= eligible & (order == order.amin(1, keepdim=True)) & ~selected.any(1, keepdim=True)  # one word at least
+    allowed = (~is_special).nonzero().flatten()
+    random_tokens = allowed[(random * len(allowed)).long().clamp_max(len(allowed) - 1)]
+    masked = torch.where(action < 0.8, mask_id, torch.where(action < 0.9, random_tokens, tokens))
+    return torch.where(selected, masked, tokens), torch.where(selected, tokens, -1)

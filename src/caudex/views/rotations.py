@@ -6,27 +6,27 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.views.operations import rows_of
+from caudex.views.operations import true_rows
 
 
 def _require_square(images: Tensor) -> None:
     height, width = images.shape[-2:]
     if height != width:
-        raise CaudexError(f"images of {height} x {width} do not fit themselves when turned; crop them to squares.")
+        raise CaudexError(f"images of {height} x {width} do not fit themselves when rotated; crop them to squares.")
 
 
 def quarter_turns(images: Tensor, quarters: Tensor) -> Tensor:
-    """Each image turned counter-clockwise by its own number of quarters, exactly; the dtype stays."""
+    """Rotate each image counter-clockwise by its number of quarter turns, exactly; the dtype stays."""
     _require_square(images)
-    turned = images.clone()
+    rotated = images.clone()
     for quarter in (1, 2, 3):
-        rows = rows_of(quarters % 4 == quarter)
-        turned[rows] = torch.rot90(images[rows], quarter, (2, 3))
-    return turned
+        rows = true_rows(quarters % 4 == quarter)
+        rotated[rows] = torch.rot90(images[rows], quarter, (2, 3))
+    return rotated
 
 
 def all_four_rotations(images: Tensor) -> tuple[Tensor, Tensor]:
-    """[4B, C, H, W] and their quarters [4B]: all unturned, then all turned once, ... (Gidaris et al. 2018)."""
+    """[4B, C, H, W] and their quarter turns [4B]: first all by 0, then all by 1, ... (Gidaris et al. 2018)."""
     _require_square(images)
-    turned = torch.cat([torch.rot90(images, quarter, (2, 3)) for quarter in range(4)])
-    return turned, torch.arange(4, device=images.device).repeat_interleave(len(images))
+    rotated = torch.cat([torch.rot90(images, quarter, (2, 3)) for quarter in range(4)])
+    return rotated, torch.arange(4, device=images.device).repeat_interleave(len(images))

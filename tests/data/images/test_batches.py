@@ -11,9 +11,9 @@ from PIL import Image
 
 from caudex.core.errors import CaudexError
 from caudex.core.source import Source
-from caudex.data import Batches, Files, ImageSet, InMemoryImages, Join
-from caudex.data.sampling import must_fit
-from caudex.views import Compose, Flip, Noise, RandAugment, Shift
+from caudex.data import Batches, ImageFiles, ImageSet, InMemoryImages, Join
+from caudex.data.sampling import check_batch_fits
+from caudex.views import Compose, GaussianNoise, RandAugment, RandomHorizontalFlip, RandomTranslation
 
 
 def numbered_images(count, prefix="set"):
@@ -60,7 +60,7 @@ def test_images_labels_and_weights_belong_together():
 @given(some.integers(0, 20), some.integers(0, 20))  # eight batches are viewed in one call
 @settings(max_examples=15, deadline=None)
 def test_a_source_goes_on_exactly_where_it_was(before, ahead):
-    view = Compose([Shift(0.2), RandAugment()])
+    view = Compose([RandomTranslation(0.2), RandAugment()])
     source, again = (Batches(numbered_images(10), 4, seed=5, view=view) for _ in range(2))
     for _ in range(before):
         next(source)
@@ -82,7 +82,7 @@ def test_small_batches_are_viewed_several_in_a_call(size, calls):
 
 
 def test_a_view_follows_the_image_and_the_epoch_not_the_batch():
-    view = Noise(0.2)
+    view = GaussianNoise(0.2)
     small, large = Batches(numbered_images(8), 2, seed=1, view=view), Batches(numbered_images(8), 8, seed=1, view=view)
     parts, large_batch = [next(small) for _ in range(4)], next(large)
     assert torch.equal(torch.cat([batch.images for batch in parts]), large_batch.images)
@@ -91,13 +91,13 @@ def test_a_view_follows_the_image_and_the_epoch_not_the_batch():
 
 
 def test_processes_share_a_batch_out(monkeypatch):
-    whole_batch = next(Batches(numbered_images(12), 6, view=Noise(0.2)))
+    whole_batch = next(Batches(numbered_images(12), 6, view=GaussianNoise(0.2)))
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
     parts = []
     for rank in range(3):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
-        parts.append(next(Batches(numbered_images(12), 6, view=Noise(0.2))))
+        parts.append(next(Batches(numbered_images(12), 6, view=GaussianNoise(0.2))))
     assert torch.equal(torch.cat([part.images for part in parts]), whole_batch.images)
     with pytest.raises(CaudexError, match="a batch of 4 cannot be shared out evenly among 3 processes"):
         next(Batches(numbered_images(12), 4))
@@ -105,9 +105,9 @@ def test_processes_share_a_batch_out(monkeypatch):
 
 def test_a_batch_that_no_machine_holds_is_refused(monkeypatch):
     monkeypatch.setattr("caudex.data.sampling.total_memory", lambda: 100 * 10**9)
-    must_fit(100, 10**9)
+    check_batch_fits(100, 10**9)
     with pytest.raises(CaudexError, match="--batch 101 takes 101 GB"):
-        must_fit(101, 10**9)
+        check_batch_fits(101, 10**9)
 
 
 def test_no_images_no_batches():
@@ -121,7 +121,7 @@ def test_no_images_no_batches():
 def test_joined_sources_stand_one_after_the_other():
     few, many = Batches(numbered_images(6), 2, weights=torch.full((6,), 3.0)), Batches(numbered_images(9), 4)
     batch = next(Join(few, many))
-    assert batch.part.tolist() == [0, 0, 1, 1, 1, 1]
+    assert batch.source_index.tolist() == [0, 0, 1, 1, 1, 1]
     assert batch.weights.tolist() == [3, 3, 1, 1, 1, 1]
     assert torch.equal((batch.images * 255).round()[:, 0, 0, 0], batch.index.float())
     assert Join(few, many).samples_seen == 6
@@ -163,18 +163,18 @@ class Folder(list):
             else:
                 Image.fromarray(np.full((4, 4), i, dtype=np.uint8)).save(self[-1])
 
-    def open(self, row):
+    def source(self, row):
         self.threads.add(threading.get_ident())
         self.opened.append(row)
         return self[row]
 
 
 def stream_images(folder):
-    return ImageSet(Files(folder, (1, 4, 4)), torch.arange(len(folder)) % 3, ("a", "b", "c"))
+    return ImageSet(ImageFiles(folder, (1, 4, 4)), torch.arange(len(folder)) % 3, ("a", "b", "c"))
 
 
 def test_files_give_the_batches_that_memory_gives(tmp_path):
-    view = Compose([Flip(), Noise(0.1)])
+    view = Compose([RandomHorizontalFlip(), GaussianNoise(0.1)])
     files, memory = (
         Batches(set_, 4, seed=2, view=view) for set_ in (stream_images(Folder(tmp_path, 30)), numbered_images(30))
     )
@@ -185,14 +185,14 @@ def test_the_next_batches_are_decoded_meanwhile_and_by_other_threads(tmp_path):
     folder = Folder(tmp_path, 40)
     source = Batches(stream_images(folder), 4)
     first = next(source)
-    for _, _, coming in source._coming.values():
+    for _, _, coming in source._prefetched.values():
         coming.result()
     assert len(folder.opened) == 16  # this one and three more
     assert set(first.index.tolist()) < set(folder.opened)
     assert threading.get_ident() not in folder.threads
     for _ in range(9):
         next(source)
-    for _, _, coming in source._coming.values():
+    for _, _, coming in source._prefetched.values():
         coming.result()
     assert len(folder.opened) == 40 + 12  # none twice, but for the next epoch's
 
@@ -204,7 +204,7 @@ def test_decoding_ahead_does_not_change_where_one_goes_on(tmp_path):
         next(source)
     next(again)
     again.load_state_dict(source.state_dict())
-    assert again.state_dict() == {"drawn": 12}
+    assert again.state_dict() == {"samples_seen": 12}
     assert all(images_equal(next(source), next(again)) for _ in range(5))
 
 

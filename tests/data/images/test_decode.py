@@ -14,8 +14,8 @@ from pytest import approx
 
 from caudex import data
 from caudex.core.errors import CaudexError
-from caudex.data.images import loading
-from caudex.data.images.decode import decode, share_cut
+from caudex.data.images import stores
+from caudex.data.images.decode import cropped_share, decode_image
 
 # -- decoding ------------------------------------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ def test_exif_rotation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[274] = 6  # to be turned a quarter clockwise: white on the right
     path = save_image(tmp_path / "turned.png", pixels, exif=exif)
-    turned = decode(str(path), (1, 8, 8))[0]
+    turned = decode_image(str(path), (1, 8, 8))[0]
     assert (turned[:, 4:] == 255).all()
     assert (turned[:, :4] == 0).all()
 
@@ -37,55 +37,57 @@ def test_see_through_parts_become_white(tmp_path, mode):
     image.paste((0, 0, 0, 255), (0, 0, 4, 8))
     path = tmp_path / "alpha.png"
     image.convert(mode).save(path)
-    assert np.array_equal(decode(str(path), (1, 8, 8))[0], np.tile(np.uint8([0] * 4 + [255] * 4), (8, 1)))
+    assert np.array_equal(decode_image(str(path), (1, 8, 8))[0], np.tile(np.uint8([0] * 4 + [255] * 4), (8, 1)))
 
 
 def test_sixteen_bits_palette_and_bilevel(tmp_path):
     ramp = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040
-    assert np.array_equal(decode(str(save_image(tmp_path / "16.png", ramp)), (1, 8, 8))[0], (ramp / 257).round())
-    assert np.array_equal(decode(str(save_image(tmp_path / "16.tif", ramp)), (1, 8, 8))[0], (ramp / 257).round())
+    assert np.array_equal(decode_image(str(save_image(tmp_path / "16.png", ramp)), (1, 8, 8))[0], (ramp / 257).round())
+    assert np.array_equal(decode_image(str(save_image(tmp_path / "16.tif", ramp)), (1, 8, 8))[0], (ramp / 257).round())
     Image.fromarray(ramp > 30_000).save(tmp_path / "1.png")
-    assert np.array_equal(decode(str(tmp_path / "1.png"), (1, 8, 8))[0], (ramp > 30_000) * 255)
+    assert np.array_equal(decode_image(str(tmp_path / "1.png"), (1, 8, 8))[0], (ramp > 30_000) * 255)
     colours = np.zeros((8, 8, 3), dtype=np.uint8)
     colours[:4] = (200, 10, 30)
     Image.fromarray(colours).convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "p.gif")
-    assert np.array_equal(decode(str(tmp_path / "p.gif"), (3, 8, 8)), colours.transpose(2, 0, 1))
+    assert np.array_equal(decode_image(str(tmp_path / "p.gif"), (3, 8, 8)), colours.transpose(2, 0, 1))
     Image.fromarray(colours).convert("CMYK").save(tmp_path / "c.jpg", quality=100)
-    assert np.abs(decode(str(tmp_path / "c.jpg"), (3, 8, 8))[:, 0, 0].astype(int) - (200, 10, 30)).max() < 12
+    assert np.abs(decode_image(str(tmp_path / "c.jpg"), (3, 8, 8))[:, 0, 0].astype(int) - (200, 10, 30)).max() < 12
 
 
 def test_the_first_frame_of_an_animation(tmp_path):
     first, second = (Image.new("L", (8, 8), value) for value in (40, 200))
     first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
-    assert (decode(str(tmp_path / "a.gif"), (1, 8, 8)) == 40).all()
+    assert (decode_image(str(tmp_path / "a.gif"), (1, 8, 8)) == 40).all()
 
 
 def test_the_centre_is_cut_out_of_what_is_not_square(tmp_path):
     stripes = np.repeat(np.uint8([10, 100, 200]), 8)[None].repeat(8, 0)  # 8 x 24: three squares
-    assert (decode(str(save_image(tmp_path / "wide.png", stripes)), (1, 8, 8)) == 100).all()
-    assert (decode(str(save_image(tmp_path / "high.png", stripes.T.copy())), (1, 8, 8)) == 100).all()
+    assert (decode_image(str(save_image(tmp_path / "wide.png", stripes)), (1, 8, 8)) == 100).all()
+    assert (decode_image(str(save_image(tmp_path / "high.png", stripes.T.copy())), (1, 8, 8)) == 100).all()
 
 
 def test_how_much_was_cropped_is_reported(tmp_path):
-    assert share_cut((8, 8), (5, 5)) == 0 and share_cut((24, 8), (8, 8)) == approx(2 / 3) == share_cut((8, 24), (8, 8))
+    assert cropped_share((8, 8), (5, 5)) == 0 and cropped_share((24, 8), (8, 8)) == approx(2 / 3) == cropped_share(
+        (8, 24), (8, 8)
+    )
     noise = np.random.default_rng(0).integers(0, 256, (12, 400, 20), np.uint8)
     sides = {"long.png": (400, 20), "photo.png": (30, 20), "film.png": (32, 20), "square.png": (20, 20)}
     for name, (height, width) in sides.items():
         save_image(tmp_path / "labelled" / name[0] / name, noise[len(name), :height, :width])
     split = data.load_images(str(tmp_path))
-    shares = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cut.tolist()))
-    assert shares == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
+    apportion = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cropped_shares.tolist()))
+    assert apportion == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
     notes = data.read_images([str(tmp_path)], (1, 16, 16))[2]
     assert notes.startswith("2 of 4 images are far from square: over a third of each is cut away, most of ")
     assert "long.png (95%); cut or pad them yourself" in notes
     assert data.read_images([str(tmp_path / "labelled/p")], (1, 16, 16))[2] == ""
     np.savez(tmp_path / "wide.npz", x=noise[:, :40], y=np.arange(12) % 2)  # 40 high, 20 wide
-    assert data.load_images(str(tmp_path / "wide.npz"), size=16).labelled.cut.eq(0.5).all()
+    assert data.load_images(str(tmp_path / "wide.npz"), size=16).labelled.cropped_shares.eq(0.5).all()
 
 
 def test_shrinking_does_not_alias(tmp_path):
     board = np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255  # a chessboard of single pixels: grey from afar
-    shrunk = decode(str(save_image(tmp_path / "board.png", board)), (1, 8, 8))
+    shrunk = decode_image(str(save_image(tmp_path / "board.png", board)), (1, 8, 8))
     assert abs(shrunk.astype(int) - 127).max() < 10
 
 
@@ -99,8 +101,8 @@ def test_shrinking_does_not_alias(tmp_path):
 @settings(max_examples=60, deadline=None)
 def test_one_colour_stays_one_colour_at_any_size_and_in_any_mode(width, height, mode, channels, size):
     image = Image.new(mode, (width, height), "white" if mode != "I;16" else 65_535)
-    assert (decode(image, (channels, size, size)) == 255).all()
-    assert decode(image, (channels, size, size + 3)).shape == (channels, size, size + 3)
+    assert (decode_image(image, (channels, size, size)) == 255).all()
+    assert decode_image(image, (channels, size, size + 3)).shape == (channels, size, size + 3)
 
 
 def test_size_and_channels_are_chosen_from_the_files(tmp_path, rng):
@@ -133,7 +135,7 @@ def write_broken_images(folder, rng):
 
 @pytest.mark.parametrize("limit", [10**9, 8 * 8 * 100])
 def test_broken_images_are_left_out_and_reported(tmp_path, rng, monkeypatch, limit):
-    monkeypatch.setattr(loading, "MEMORY_LIMIT", limit)
+    monkeypatch.setattr(stores, "MEMORY_LIMIT", limit)
     root = write_noise_images(tmp_path, rng, {"a": 30, "b": 20}, unlabelled=100)
     write_broken_images(root / "labelled/b", rng)
     split = data.load_images(str(root), size=8, test_share=0)
@@ -179,7 +181,7 @@ def test_a_bomb_that_pillow_only_warns_of_is_left_out(tmp_path, rng, monkeypatch
 def test_a_large_set_is_decoded_on_demand_to_the_same_pixels(tmp_path, rng, monkeypatch):
     root = write_noise_images(tmp_path, rng, {"a": 20, "b": 20}, unlabelled=60)
     all_images = data.load_images(str(root), labels_per_class=3)
-    monkeypatch.setattr(loading, "MEMORY_LIMIT", 8 * 8 * 50)
+    monkeypatch.setattr(stores, "MEMORY_LIMIT", 8 * 8 * 50)
     stream = data.load_images(str(root), labels_per_class=3)
     assert (all_images.unlabelled.in_memory, stream.unlabelled.in_memory) == (True, False)
     assert stream.labelled.in_memory
@@ -193,23 +195,23 @@ def test_a_large_set_is_decoded_on_demand_to_the_same_pixels(tmp_path, rng, monk
 
 
 def test_a_stream_goes_to_worker_processes(tmp_path, rng, monkeypatch):
-    monkeypatch.setattr(loading, "MEMORY_LIMIT", 100)
+    monkeypatch.setattr(stores, "MEMORY_LIMIT", 100)
     many = data.load_images(str(write_noise_images(tmp_path, rng, {"a": 1, "b": 1}, unlabelled=9))).unlabelled
     assert torch.equal(pickle.loads(pickle.dumps(many)).fetch([8, 2]), many.fetch([8, 2]))
 
 
 def test_a_stream_marks_what_it_cannot_read(tmp_path, rng, monkeypatch):
     root = write_noise_images(tmp_path, rng, {"a": 20, "b": 20}, unlabelled=60)
-    monkeypatch.setattr(loading, "MEMORY_LIMIT", 8 * 8 * 50)
+    monkeypatch.setattr(stores, "MEMORY_LIMIT", 8 * 8 * 50)
     many = data.load_images(str(root)).unlabelled
     for i in range(5):
         (root / f"unlabelled/{i:03}.png").write_text("hello")
     assert many.readable([4, 5, 6]).all()
     assert (many.fetch([4, 5, 6])[0] == 0).all()
     assert many.readable([4, 5, 6]).tolist() == [False, True, True]
-    assert many.store.bad.sum() == 1
+    assert many.store.unreadable.sum() == 1
     many.fetch(slice(None))
-    assert many.store.bad.sum() == 5
+    assert many.store.unreadable.sum() == 5
     (root / "unlabelled/005.png").unlink()
     with pytest.raises(CaudexError, match="6 of 100 images cannot be read"):
         many.fetch([5])

@@ -37,7 +37,7 @@ def test_class_folders_alone_are_labelled_and_labels_can_be_put_away(tmp_path, r
     split = data.load_images(str(root / "labelled"), labels_per_class=2, seed=3)
     assert (len(split.labelled), len(split.unlabelled), len(split.test)) == (4, 12, 4)
     assert split.unlabelled.labels.tolist() == [-1] * 12
-    assert split.unlabelled.hidden.bincount().tolist() == [6, 6]
+    assert split.unlabelled.hidden_labels.bincount().tolist() == [6, 6]
 
 
 def test_what_is_hidden_or_no_image_is_passed_over(tmp_path, rng):

@@ -10,7 +10,7 @@ from helpers.image_files import assert_loading_refused
 from PIL import Image
 
 from caudex.core.errors import CaudexError
-from caudex.data.images import hub, loading
+from caudex.data.images import hub, stores
 
 
 class ClassLabel:
@@ -57,11 +57,11 @@ def test_a_data_set_of_the_hub(rng):
         "train": image_rows(rng, [0, 1, 1, None]),
         "test": image_rows(rng, [-1, -1]),
     }
-    split = hub.of_splits(splits, "hf:pets", 9)
-    all_images = split.everything
+    split = hub.read_hub_splits(splits, "hf:pets", 9)
+    all_images = split.images
     assert (all_images.classes, all_images.labels.tolist()) == (("cat", "dog"), [0, 1, 1, -1, 1, 0])
     assert list(all_images.columns) == ["label", "lit"]
-    assert split.test.tolist() == [4, 5]  # the test split tells no labels
+    assert split.test_rows.tolist() == [4, 5]  # the test split tells no labels
     assert (all_images.name(3), all_images.name(5)) == ("hf:pets/train/3", "hf:pets/validation/1")
     assert np.array_equal(all_images.fetch([5])[0, 0], np.asarray(splits["validation"].images[1]))
 
@@ -69,10 +69,10 @@ def test_a_data_set_of_the_hub(rng):
 def test_broken_images_of_the_hub_and_of_large_sets(rng, monkeypatch):
     train = image_rows(rng, [0, 1] * 20)
     train.images[7] = None
-    split = hub.of_splits({"train": train}, "hf:pets", 0)
-    assert (len(split.everything), split.skipped, split.test) == (39, [("hf:pets/train/7", "broken")], None)
-    monkeypatch.setattr(loading, "MEMORY_LIMIT", 100)
-    all_images = hub.of_splits({"train": train}, "hf:pets", 0).everything
+    split = hub.read_hub_splits({"train": train}, "hf:pets", 0)
+    assert (len(split.images), split.skipped, split.test_rows) == (39, [("hf:pets/train/7", "broken")], None)
+    monkeypatch.setattr(stores, "MEMORY_LIMIT", 100)
+    all_images = hub.read_hub_splits({"train": train}, "hf:pets", 0).images
     assert not all_images.in_memory
     assert (all_images.fetch([7]) == 0).all()
     assert all_images.readable([6, 7]).tolist() == [True, False]
@@ -83,4 +83,4 @@ def test_the_hub_without_the_extra_or_without_images(rng, monkeypatch):
     assert_loading_refused("pip install 'caudex[hub]'", "hf:mnist")
     monkeypatch.setattr(HubRows, "features", {"text": Value()})
     with pytest.raises(CaudexError, match="columns text; it needs"):
-        hub.of_splits({"train": image_rows(rng, [0])}, "hf:texts", 0)
+        hub.read_hub_splits({"train": image_rows(rng, [0])}, "hf:texts", 0)

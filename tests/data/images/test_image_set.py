@@ -39,7 +39,7 @@ def test_equal_images_have_equal_hashes():
 @pytest.mark.parametrize(("count", "limit"), [(10, 10), (10, 50), (100, 7), (101, 100), (5000, 4999), (60_001, 10_000)])
 def test_some_are_spread_evenly_from_the_first_to_the_last(count, limit):
     images = image_set(torch.zeros(count, 1, 1, 1, dtype=torch.uint8), torch.arange(count))
-    labels = images.some(limit).labels
+    labels = images.subsample(limit).labels
     assert len(labels) == min(count, limit) and labels[0] == 0 and labels[-1] == count - 1
     gaps = labels.diff()
     assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1
@@ -47,5 +47,5 @@ def test_some_are_spread_evenly_from_the_first_to_the_last(count, limit):
 
 def test_some_of_files_that_lie_class_by_class_are_of_all_classes():
     labels = torch.arange(10).repeat_interleave(100)
-    counts = torch.bincount(image_set(torch.zeros(1000, 1, 1, 1, dtype=torch.uint8), labels).some(100).labels)
+    counts = torch.bincount(image_set(torch.zeros(1000, 1, 1, 1, dtype=torch.uint8), labels).subsample(100).labels)
     assert counts.min() >= 9 and counts.max() <= 11

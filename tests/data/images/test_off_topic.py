@@ -11,7 +11,7 @@ from caudex.data import ImageSet, InMemoryImages, off_topic_share, with_off_topi
 def test_off_topic_images_are_mixed_in_by_their_share(share):
     split = with_off_topic(data.load_images("digits", labels_per_class=10), share, seed=3)
     assert split.labelled.classes == ("0", "1", "2", "3", "4") and split.test.labels.max() == 4
-    assert (split.unlabelled.hidden >= 5).float().mean().item() == pytest.approx(share, abs=0.01)
+    assert (split.unlabelled.hidden_labels >= 5).float().mean().item() == pytest.approx(share, abs=0.01)
 
 
 def test_off_topic_images_are_noticed():

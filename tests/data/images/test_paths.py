@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from caudex import data
-from caudex.data.images.paths import Paths, below
+from caudex.data.images.paths import ImagePaths, image_paths_below
 
 # -- folders -------------------------------------------------------------------------------------------------------
 
 
 @given(some.lists(some.binary(min_size=1).filter(lambda name: b"/" not in name and b"\0" not in name)))
 def test_paths_come_out_as_they_went_in(given):
-    paths = Paths("/root")
+    paths = ImagePaths("/root")
     assert paths.add(given) == len(paths) == len(given)
-    assert [os.fsencode(paths.open(i)) for i in range(len(given))] == [b"/root/" + name for name in given]
+    assert [os.fsencode(paths.source(i)) for i in range(len(given))] == [b"/root/" + name for name in given]
     assert all(paths[i].encode() for i in range(len(given)))
 
 
@@ -34,6 +34,6 @@ def test_names_that_are_not_utf8_are_read(tmp_path, rng):
 def test_a_folder_is_walked_without_a_string_for_each_file(tmp_path, rng):
     for i in range(300):
         (tmp_path / f"{i:06}.png").touch()
-    paths = Paths(tmp_path)
-    assert paths.add(below(tmp_path)) == 300
+    paths = ImagePaths(tmp_path)
+    assert paths.add(image_paths_below(tmp_path)) == 300
     assert len(paths.buffer) + paths.ends.itemsize * len(paths) == 300 * (10 + 8)

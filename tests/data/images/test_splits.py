@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from caudex import data
-from caudex.data.images.splits import per_class, shares, stratified
+from caudex.data.images.splits import apportion, class_counts, stratified_sample
 
 
 def test_a_draw_of_few_lies_within_the_draw_of_more():
@@ -24,15 +24,15 @@ def test_all_labels_are_used_by_default():
 )
 def test_a_stratified_draw_has_the_counts_asked_for(labels, counts):
     labels = torch.tensor(labels)
-    counts = [min(each, count) for each, count in zip(counts, per_class(labels, "abcd"))]
-    rows = stratified(labels, counts, 0, "test")
-    assert per_class(labels[rows], "abcd") == counts
+    counts = [min(each, count) for each, count in zip(counts, class_counts(labels, "abcd"))]
+    rows = stratified_sample(labels, counts, 0, "test")
+    assert class_counts(labels[rows], "abcd") == counts
     assert torch.equal(rows, rows.unique())
 
 
 @given(some.lists(some.integers(1, 1000), min_size=1, max_size=20), some.floats(0, 1))
 def test_shares_sum_to_the_total_and_are_proportional(counts, share):
     total = round(sum(counts) * share)
-    parts = shares(counts, total)
+    parts = apportion(counts, total)
     assert sum(parts) == total
     assert all(abs(part - count * total / sum(counts)) < 1 for part, count in zip(parts, counts))

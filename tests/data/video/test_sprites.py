@@ -8,38 +8,46 @@ from hypothesis import strategies as some
 
 from caudex import data
 from caudex.core.errors import CaudexError
-from caudex.data.video.sprites import GRAIN, KINDS, Scene, drawn, first_kinds, positions, scene
+from caudex.data.video.sprites import (
+    GROUND_SIDE,
+    SPRITE_KINDS,
+    SpriteScene,
+    render_sprites,
+    sample_scene,
+    sprite_labels,
+    sprite_positions,
+)
 
 
 def one_sprite_scene(kind="disc", radius=0.2, start=(0.5, 0.5), velocity=(0.0, 0.0)):
     """A white sprite on black."""
-    return Scene(
-        np.array([KINDS.index(kind)]),
+    return SpriteScene(
+        np.array([SPRITE_KINDS.index(kind)]),
         np.array([radius]),
         np.ones((1, 3)),
         np.array([start]),
         np.array([velocity]),
-        np.zeros((3, GRAIN, GRAIN)),
+        np.zeros((3, GROUND_SIDE, GROUND_SIDE)),
     )
 
 
 def test_a_sprite_bounces_where_its_edge_touches_the_wall():
-    right = positions(one_sprite_scene(start=(0.7, 0.5), velocity=(0.05, 0)), np.arange(5))
+    right = sprite_positions(one_sprite_scene(start=(0.7, 0.5), velocity=(0.05, 0)), np.arange(5))
     assert right[:, 0, 0] == pytest.approx([0.7, 0.75, 0.8, 0.75, 0.7])
     assert right[:, 0, 1] == pytest.approx([0.5] * 5)
-    up = positions(one_sprite_scene(start=(0.5, 0.25), velocity=(0, -0.1)), np.arange(5))
+    up = sprite_positions(one_sprite_scene(start=(0.5, 0.25), velocity=(0, -0.1)), np.arange(5))
     assert up[:, 0, 1] == pytest.approx([0.25, 0.25, 0.35, 0.45, 0.55])  # 0.05 to the wall at 0.2, and 0.05 back
-    there_and_back = positions(one_sprite_scene(start=(0.3, 0.5), velocity=(0.1, 0)), np.array([0, 12, 24]))
+    there_and_back = sprite_positions(one_sprite_scene(start=(0.3, 0.5), velocity=(0.1, 0)), np.array([0, 12, 24]))
     assert there_and_back[:, 0, 0] == pytest.approx([0.3, 0.3, 0.3])
 
 
 @given(some.integers(0, 10_000), some.integers(1, 4))
 @settings(max_examples=20, deadline=None)
 def test_the_closed_form_is_what_a_step_by_step_bounce_gives(clip, count):
-    shown = scene(clip, 3, count)
+    shown = sample_scene(clip, 3, count)
     at, velocity, near = shown.starts.copy(), shown.velocities.copy(), shown.radii[:, None]
     for time in range(40):
-        assert positions(shown, np.array([time]))[0] == pytest.approx(at)
+        assert sprite_positions(shown, np.array([time]))[0] == pytest.approx(at)
         at += velocity
         out = (at < near) | (at > 1 - near)
         velocity[out] *= -1
@@ -49,19 +57,19 @@ def test_the_closed_form_is_what_a_step_by_step_bounce_gives(clip, count):
 def test_the_next_frame_is_the_scene_with_every_sprite_one_step_further():
     videos = data.make_sprites(clips=3, frames=12, seed=7)
     for clip in range(3):
-        shown = scene(clip, 7, 2)
+        shown = sample_scene(clip, 7, 2)
         for time in range(11):
-            next_scene = shown._replace(starts=positions(shown, np.array([time + 1]))[0])
-            computed = drawn(next_scene, np.array([0]), 32)[0]
+            next_scene = shown._replace(starts=sprite_positions(shown, np.array([time + 1]))[0])
+            computed = render_sprites(next_scene, np.array([0]), 32)[0]
             assert (computed.int() - videos[clip, time + 1].int()).abs().max() <= 1
             assert (videos[clip, time].int() - videos[clip, time + 1].int()).abs().max() > 20
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SPRITE_KINDS)
 def test_motion_by_parts_of_a_pixel_shows(kind):
-    frames = drawn(one_sprite_scene(kind, start=(0.5, 0.5), velocity=(0.25 / 32, -0.125 / 32)), np.arange(9), 32)[
-        :, 0
-    ].float()
+    frames = render_sprites(
+        one_sprite_scene(kind, start=(0.5, 0.5), velocity=(0.25 / 32, -0.125 / 32)), np.arange(9), 32
+    )[:, 0].float()
     mass = frames.sum((1, 2))
     assert mass.std() / mass.mean() < 0.02
     place = torch.arange(32) + 0.5
@@ -72,7 +80,7 @@ def test_motion_by_parts_of_a_pixel_shows(kind):
 
 @pytest.mark.parametrize("kind, area", [("square", 4), ("disc", np.pi), ("triangle", 2), ("cross", 4 * (1 - 0.7**2))])
 def test_sprites_have_their_shapes(kind, area):
-    frame = drawn(one_sprite_scene(kind, radius=0.25), np.array([0]), 64)[0, 0].float() / 255
+    frame = render_sprites(one_sprite_scene(kind, radius=0.25), np.array([0]), 64)[0, 0].float() / 255
     assert frame.sum().item() == pytest.approx(area * 16**2, rel=0.03)
     rows, columns = (frame > 0.5).any(1).nonzero(), (frame > 0.5).any(0).nonzero()
     assert (columns.min(), columns.max(), rows.max()) == (16, 47, 47)
@@ -92,16 +100,16 @@ def test_a_clip_follows_from_the_seed_and_its_number():
 
 
 def test_the_class_of_a_clip_is_the_kind_of_its_largest_sprite_which_is_in_front():
-    kinds = first_kinds(200, seed=5)
-    assert kinds.bincount(minlength=len(KINDS)).min() > 30
+    kinds = sprite_labels(200, seed=5)
+    assert kinds.bincount(minlength=len(SPRITE_KINDS)).min() > 30
     for clip in range(200):
-        shown = scene(clip, 5, 3)
+        shown = sample_scene(clip, 5, 3)
         assert kinds[clip] == shown.kinds[0]
         assert shown.radii.argmax() == 0
         assert shown.colours.max(1).min() > 0.9 > 0.25 > shown.ground.max()
-    both = Scene(*(np.concatenate([part, part]) for part in one_sprite_scene()[:5]), one_sprite_scene().ground)
+    both = SpriteScene(*(np.concatenate([part, part]) for part in one_sprite_scene()[:5]), one_sprite_scene().ground)
     both.colours[1] = 0, 1, 0
-    assert drawn(both, np.array([0]), 32)[0, :, 16, 16].tolist() == [255, 255, 255]
+    assert render_sprites(both, np.array([0]), 32)[0, :, 16, 16].tolist() == [255, 255, 255]
 
 
 def test_no_sprites_are_refused():

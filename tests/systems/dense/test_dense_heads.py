@@ -13,7 +13,7 @@ from caudex.core.system import scaled
 from caudex.data.images.scenes import (
     SEGMENTS,
     SceneBatches,
-    load_scenes,
+    make_scenes,
 )
 from caudex.signals.depth import Depth
 from caudex.signals.segmentation import Segmentation
@@ -33,7 +33,7 @@ def test_two_dense_heads_and_the_baseline_of_position_alone(tmp_path):
 
 
 def test_both_are_learned_on_one_trunk():
-    source = SceneBatches(load_scenes(8, side=16), 8)
+    source = SceneBatches(make_scenes(8, side=16), 8)
     learner = Learner(ResNet(width=16, depth=1), {"segmentation": Segmentation(5), "depth": Depth()}, AdamW)
     losses = []
     for _ in range(20):

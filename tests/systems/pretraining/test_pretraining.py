@@ -81,10 +81,10 @@ def test_one_folder_of_images_is_no_class(coloured_shapes, tmp_path):
     from PIL import Image
 
     (tmp_path / "photos" / "holiday").mkdir(parents=True)
-    for i, image in enumerate(data.load_images(coloured_shapes).every.fetch(slice(0, 12))):
+    for i, image in enumerate(data.load_images(coloured_shapes).train.fetch(slice(0, 12))):
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "photos" / "holiday" / f"{i}.png")
     split = data.load_images(str(tmp_path / "photos"), need_labels=False)
-    assert split.every.classes == () and len(split.every) == 12 and len(split.test) == len(split.labelled) == 0
+    assert split.train.classes == () and len(split.train) == 12 and len(split.test) == len(split.labelled) == 0
 
 
 def test_images_need_no_labels_at_all(coloured_shapes, tmp_path):
@@ -92,7 +92,7 @@ def test_images_need_no_labels_at_all(coloured_shapes, tmp_path):
 
     folder = tmp_path / "photos"
     (folder / "more").mkdir(parents=True)
-    for i, image in enumerate(data.load_images(coloured_shapes).every.fetch(slice(0, 24))):
+    for i, image in enumerate(data.load_images(coloured_shapes).train.fetch(slice(0, 24))):
         where = folder / "more" if i % 3 == 0 else folder
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(where / f"{i}.png")
     system = replace(scaled("rotation", "tiny"), data=str(folder), steps=3, batch=8, width=4)
@@ -106,9 +106,9 @@ def test_images_need_no_labels_at_all(coloured_shapes, tmp_path):
 
 def test_what_is_held_out_is_not_learned_from(coloured_shapes):
     split = data.load_images(coloured_shapes, need_labels=False)
-    assert len(split.every) + len(split.test) == 160
-    assert not set(split.every.hashes()) & set(split.test.hashes())
-    assert (split.every.labels == -1).all()
+    assert len(split.train) + len(split.test) == 160
+    assert not set(split.train.hashes()) & set(split.test.hashes())
+    assert (split.train.labels == -1).all()
 
 
 def test_like_images_raise_the_alarm(tmp_path):
@@ -157,7 +157,7 @@ def test_a_step_at_the_papers_width(name):
     learner = system.learner(ImageSpec((3, 96, 96)))
     assert learner.trunk.width == 2048
     images = torch.rand(2, 3, 96, 96)
-    batch = Batch(images, torch.zeros(2), torch.arange(2), other=images.flip(3))
+    batch = Batch(images, torch.zeros(2), torch.arange(2), other_images=images.flip(3))
     before = [p.clone() for p in learner.trunk.stem.parameters()]
     outputs = learner.step(dict.fromkeys(learner.signals, batch))
     assert all(torch.isfinite(each.loss) for each in outputs.values())

@@ -8,8 +8,8 @@ from helpers.command_line import assert_refused, invoke, run_cli
 from PIL import Image
 
 from caudex import envs as envs
-from caudex import load
 from caudex.core.errors import CaudexError
+from caudex.core.system import load
 
 
 class FailingEnv(gymnasium.Env):

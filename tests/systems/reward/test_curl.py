@@ -10,7 +10,7 @@ from caudex.experience import Viewed
 from caudex.signals import BilinearContrast
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.trunks import NatureCNN
-from caudex.views import Moved
+from caudex.views import RandomShift
 
 
 def make_curl(contrast=True):
@@ -26,13 +26,13 @@ def test_each_image_is_encoded_once_for_all_heads():
     slow = [learner.signals["policy"].target.copy[0], learner.signals["contrast"].key_encoder.copy[0]]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():
         trunk.register_forward_hook(lambda *_, name=name: passes.update({name: passes.get(name, 0) + 1}))
-    batch = next(Viewed(RepeatedBatch(random_transition()), Moved(2), 0, instead=True))
+    batch = next(Viewed(RepeatedBatch(random_transition()), RandomShift(2), 0, instead=True))
     learner.step(dict.fromkeys(learner.signals, batch))
     assert passes == {"own": 2, "target": 1, "keys": 1}  # what was seen, and what came after
 
 
 def test_one_pass_has_the_gradient_of_separate_passes():
-    batch = next(Viewed(RepeatedBatch(random_transition()), Moved(2), 0, instead=True))
+    batch = next(Viewed(RepeatedBatch(random_transition()), RandomShift(2), 0, instead=True))
 
     def gradients(together: bool):
         learner = make_curl()

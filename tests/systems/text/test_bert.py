@@ -6,7 +6,7 @@ import pytest
 from helpers.command_line import assert_refused, invoke, run_cli
 from helpers.stories import ANIMALS, QUICK, story
 
-from caudex import load
+from caudex.core.system import load
 
 
 @pytest.fixture(scope="module")

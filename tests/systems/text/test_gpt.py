@@ -10,7 +10,7 @@ import torch
 from helpers.command_line import assert_refused, invoke, run_cli
 from helpers.stories import ANIMALS, QUICK, story
 
-from caudex import load
+from caudex.core.system import load
 
 # -- the next token ------------------------------------------------------------------------------------------------
 

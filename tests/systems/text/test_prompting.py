@@ -2,7 +2,7 @@
 
 from helpers.command_line import assert_refused, run_cli
 
-from caudex import load
+from caudex.core.system import load
 from caudex.models.prompting import Schema, answer, sentiment, winograd
 
 

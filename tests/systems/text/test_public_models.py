@@ -6,7 +6,7 @@ import torch
 import transformers
 from helpers.command_line import assert_refused, run_cli
 
-from caudex import load
+from caudex.core.system import load
 
 
 def write_public_model(stories_folder: Path, size: int) -> Path:

@@ -3,7 +3,7 @@
 from helpers.command_line import assert_refused, run_cli
 from helpers.stories import ANIMALS
 
-from caudex import load
+from caudex.core.system import load
 from caudex.data.text.documents import open_documents
 from caudex.models.passage_index import Index, Passage, encode
 from caudex.systems.text.semantic_search import rank_metrics, remove_title_words

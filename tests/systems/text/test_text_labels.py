@@ -5,7 +5,7 @@ import json
 
 from helpers.command_line import assert_refused, run_cli
 
-from caudex import load
+from caudex.core.system import load
 
 # -- labels --------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Labels in a table: path,label and perhaps further label columns; images that it does not name are unlabelled."""
+"""Labels from a CSV: path,label and perhaps further label columns; images that it does not name are unlabelled."""
 
 # compares paths as bytes, which pathlib would slow down
 # ruff: noqa: PTH100, PTH113, PTH118
@@ -14,42 +14,44 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.folders import add_test, found, role
-from caudex.data.images.paths import Paths, below, folders_in
-from caudex.data.images.splits import Found
+from caudex.data.images.folders import add_test_paths, decode_paths, find_folder
+from caudex.data.images.paths import ImagePaths, image_paths_below, list_folders
+from caudex.data.images.splits import UnsplitImages
 
 
-def table(path: Path, root: Path, size: int) -> Found:
-    """The images below `root` with the labels of the table `path`, whose paths start at root or beside the table.
+def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:
+    """The images below `root` with the labels of the CSV `path`, whose paths start at root or beside the CSV.
 
-    root/test/<class>/ is the test set, unless the table names images in it. CaudexError for a table that is not
+    root/test/<class>/ is the test set, unless the CSV names images in it. CaudexError for a CSV that is not
     UTF-8, lacks columns, contradicts itself or names files that are not there.
     """
-    columns, lines = read_table(path)
-    test = role(root, "test")
-    if test and (not folders_in(root / test) or _names_in(lines, path, root, test)):
+    columns, lines = parse_csv(path)
+    test = find_folder(root, "test")
+    if test and (not list_folders(root / test) or _names_files_in(lines, path, root, test)):
         test = ""
-    paths = Paths(root)
-    paths.add(below(root, leave_out=[test]))
-    rows = _rows(lines, path, root, paths)
-    labelled = {name: _labels(lines, rows, column, len(paths), path) for column, name in enumerate(columns)}
+    paths = ImagePaths(root)
+    paths.add(image_paths_below(root, leave_out=[test]))
+    rows = _match_rows(lines, path, root, paths)
+    label_columns = {name: _encode_column(lines, rows, column, len(paths), path) for column, name in enumerate(columns)}
     main = "label" if "label" in columns else columns[0]
-    labels, classes = labelled[main]
+    labels, classes = label_columns[main]
     if len(classes) < 2:
-        only = f"one class, {classes[0]!r}" if classes else "no label"
-        raise CaudexError(f"{path} has {only} in column {main!r}; a classifier needs two.")
-    training = len(paths)
+        problem = f"one class, {classes[0]!r}" if classes else "no label"
+        raise CaudexError(f"{path} has {problem} in column {main!r}; a classifier needs two.")
+    train_count = len(paths)
     if test:
-        added = add_test(paths, root, test, classes, path)
-        tested = [label for name, count in added for label in [classes.index(name)] * count]
-        nobody = torch.full((len(tested),), -1)
-        labelled = {name: (torch.cat([column, nobody]), its) for name, (column, its) in labelled.items()}
-        labels = torch.cat([labels, torch.tensor(tested, dtype=torch.int64)])
-        labelled[main] = (labels, classes)
-    return found(paths, labels, classes, training, size, labelled if len(labelled) > 1 else None)
+        added = add_test_paths(paths, root, test, classes, path)
+        test_labels = [label for name, count in added for label in [classes.index(name)] * count]
+        unlabelled = torch.full((len(test_labels),), -1)
+        label_columns = {
+            name: (torch.cat([column, unlabelled]), names) for name, (column, names) in label_columns.items()
+        }
+        labels = torch.cat([labels, torch.tensor(test_labels, dtype=torch.int64)])
+        label_columns[main] = (labels, classes)
+    return decode_paths(paths, labels, classes, train_count, size, label_columns if len(label_columns) > 1 else None)
 
 
-def read_table(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
+def parse_csv(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
     """The names of the label columns, and (line number, path, labels) of each line that names an image."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -69,72 +71,72 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]
                 f"{path} has the columns {', '.join(columns) or '(none)'}; "
                 "it needs `path` and at least one column of labels, as in path,label."
             )
-        at = columns.index("path")
+        path_column = columns.index("path")
         for cells in reader:
             cells = [cell.strip() for cell in cells]
             if not any(cells):
                 continue
-            if len(cells) != len(columns) or not cells[at]:
+            if len(cells) != len(columns) or not cells[path_column]:
                 raise CaudexError(
                     f"{path}, line {reader.line_num}: {','.join(cells)!r} does not fit the columns {','.join(columns)}."
                 )
-            lines.append((reader.line_num, cells.pop(at), cells))
+            lines.append((reader.line_num, cells.pop(path_column), cells))
     except csv.Error as error:
         raise CaudexError(f"{path}, line {reader.line_num}: {error}.") from None
-    columns.pop(at)
+    columns.pop(path_column)
     return columns, lines
 
 
-def _candidates(name: str, table: Path, root: Path) -> list[bytes]:
-    """Where a path of the table may lie, the likeliest first: relative to root if it is below root, else absolute."""
-    below = os.path.join(os.path.abspath(root), "")
-    full = [os.path.normpath(os.path.join(os.path.abspath(start), name)) for start in (root, table.parent)]
-    return [os.fsencode(path.removeprefix(below)) for path in full]
+def _candidate_paths(name: str, csv_path: Path, root: Path) -> list[bytes]:
+    """What a path of the CSV may mean, the likeliest first: relative to root if it is below root, else absolute."""
+    prefix = os.path.join(os.path.abspath(root), "")
+    absolute = [os.path.normpath(os.path.join(os.path.abspath(start), name)) for start in (root, csv_path.parent)]
+    return [os.fsencode(path.removeprefix(prefix)) for path in absolute]
 
 
-def _names_in(lines, table: Path, root: Path, folder: str) -> bool:
+def _names_files_in(lines, csv_path: Path, root: Path, folder: str) -> bool:
     start = os.fsencode(os.path.join(folder, ""))
-    return any(each.startswith(start) for _, name, _ in lines for each in _candidates(name, table, root))
+    return any(path.startswith(start) for _, name, _ in lines for path in _candidate_paths(name, csv_path, root))
 
 
-def _rows(lines, table: Path, root: Path, paths: Paths) -> list[int]:
+def _match_rows(lines, csv_path: Path, root: Path, paths: ImagePaths) -> list[int]:
     """The row of each line's image; files outside root are appended to the paths."""
-    candidates = [_candidates(name, table, root) for _, name, _ in lines]
-    wanted = {each for both in candidates for each in both}
-    known = {path: row for row in range(len(paths)) if (path := paths.below(row)) in wanted}
+    candidates = [_candidate_paths(name, csv_path, root) for _, name, _ in lines]
+    named = {path for options in candidates for path in options}
+    row_of = {path: row for row in range(len(paths)) if (path := paths.relative(row)) in named}
     rows, missing = [], []
-    for (line, name, _), both in zip(lines, candidates):
-        path = next((each for each in both if each in known), None)
+    for (line, name, _), options in zip(lines, candidates):
+        path = next((option for option in options if option in row_of), None)
         if path is None:
-            path = next((each for each in both if os.path.isfile(os.path.join(paths.root, each))), None)
+            path = next((option for option in options if os.path.isfile(os.path.join(paths.root, option))), None)
             if path is None:
                 missing.append((name, line))
                 continue
-            known[path] = len(paths)
+            row_of[path] = len(paths)
             paths.add([path])
-        rows.append(known[path])
+        rows.append(row_of[path])
     if missing:
         name, line = missing[0]
         raise CaudexError(
-            f"{table} names files that are not there ({len(missing):,}), the first is {name!r} (line {line:,}); "
+            f"{csv_path} names files that are not there ({len(missing):,}), the first is {name!r} (line {line:,}); "
             f"paths start at {root} or beside the table."
         )
     return rows
 
 
-def _labels(lines, rows: list[int], column: int, count: int, table: Path) -> tuple[Tensor, tuple[str, ...]]:
-    """int64 [count] with -1 where the table says nothing, and the class names."""
-    given: dict[int, str] = {}
+def _encode_column(lines, rows: list[int], column: int, count: int, csv_path: Path) -> tuple[Tensor, tuple[str, ...]]:
+    """int64 [count] with -1 where the CSV has no label, and the class names."""
+    label_of: dict[int, str] = {}
     for (line, name, cells), row in zip(lines, rows):
         if not cells[column]:
             continue
-        if given.setdefault(row, cells[column]) != cells[column]:
+        if label_of.setdefault(row, cells[column]) != cells[column]:
             raise CaudexError(
-                f"{table} calls {name!r} both {given[row]!r} and {cells[column]!r} (line {line:,}). Keep one."
+                f"{csv_path} calls {name!r} both {label_of[row]!r} and {cells[column]!r} (line {line:,}). Keep one."
             )
-    classes = sorted(set(given.values()))
+    classes = sorted(set(label_of.values()))
     labels = torch.full((count,), -1, dtype=torch.int64)
-    if given:
+    if label_of:
         numbers = {name: number for number, name in enumerate(classes)}
-        labels[list(given)] = torch.tensor([numbers[label] for label in given.values()])
+        labels[list(label_of)] = torch.tensor([numbers[label] for label in label_of.values()])
     return labels, tuple(classes)

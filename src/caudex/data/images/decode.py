@@ -21,81 +21,81 @@ from caudex.core.progress import track
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
-UNREADABLE_AT_MOST = 0.05
-SMALLEST_SIDE = 4
-LEAST_CHOSEN = 16  # what is smaller is enlarged: digits of 8 x 8 are learned better so (docs/noisy-student.md)
-SAMPLE = 64
-MUCH = 1 / 3 + 1e-6  # of an image; photographs are up to half as long again as they are high
+MAX_UNREADABLE_SHARE = 0.05
+MIN_SIDE = 4
+MIN_DEFAULT_SIDE = 16  # what is smaller is enlarged: digits of 8 x 8 are learned better so (docs/noisy-student.md)
+SHAPE_SAMPLE = 64  # images from which the shape of a set is chosen
+MAX_CROPPED_SHARE = 1 / 3 + 1e-6  # of an image; photographs are up to half as long again as they are high
 CHUNK = 32
 
 
-class Unreadable(Exception):
-    """An image that is left out, and why."""
+class UnreadableError(Exception):
+    """Why an image is left out."""
 
 
-def decode(source: str | Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
-    """uint8 [C, H, W] of a path or a PIL image: shrunk until it just covers H x W, then cut at the centre.
+def decode_image(source: str | Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+    """uint8 [C, H, W] of a path or a PIL image: resized to just cover H x W, then cropped at the centre.
 
-    Raises Unreadable with the reason.
+    Raises UnreadableError with the reason.
     """
-    return fitted(source, shape)[0]
+    return decode_and_crop(source, shape)[0]
 
 
-def fitted(source: str | Image.Image, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
-    """What `decode` returns, and the share of the image that was cut away."""
+def decode_and_crop(source: str | Image.Image, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
+    """What `decode_image` returns, and the share of the image that was cropped away."""
     channels, height, width = shape
-    with opened(source) as image:
-        if image.format in ("JPEG", "MPO"):  # decodes at 1/2, 1/4, 1/8 where that is still twice the wanted size
+    with open_image(source) as image:
+        if image.format in ("JPEG", "MPO"):  # decodes at 1/2, 1/4, 1/8 where that is still twice the target size
             image.draft("L" if channels == 1 else "RGB", (2 * width, 2 * height))
-        image = _plain(image)
-        cut = share_cut(image.size, (width, height))
+        image = _to_grey_or_rgb(image)
+        share = cropped_share(image.size, (width, height))
         image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
         pixels = np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(height, width, -1)
-        return pixels.transpose(2, 0, 1), cut
+        return pixels.transpose(2, 0, 1), share
 
 
-def share_cut(size: tuple[int, int], wanted: tuple[int, int]) -> float:
-    """The share of an image of this width and height that does not fit into another form: 0.5 of 2 x 1 in a square."""
-    form = size[0] * wanted[1] / (size[1] * wanted[0])
-    return 1 - min(form, 1 / form)
+def cropped_share(size: tuple[int, int], target: tuple[int, int]) -> float:
+    """The share that a centre crop to the aspect ratio of `target` removes; both (width, height). 0.5 of 2 x 1 in a square."""
+    ratio = size[0] * target[1] / (size[1] * target[0])
+    return 1 - min(ratio, 1 / ratio)
 
 
-def far_off(names: Iterable[str], cut: Tensor, shape: tuple[int, int, int]) -> str:
-    """A sentence on images of which much was cut away, [N]; "" where there are none."""
+def describe_cropping(names: Iterable[str], cropped_shares: Tensor, shape: tuple[int, int, int]) -> str:
+    """A sentence on images of which more than a third was cropped away; "" where there are none."""
     _, height, width = shape
-    count = int((cut > MUCH).sum())
+    count = int((cropped_shares > MAX_CROPPED_SHARE).sum())
     if not count:
         return ""
-    form = "square" if height == width else f"the form {width} x {height}"
-    most = next(islice(names, int(cut.argmax()), None))
+    target = "square" if height == width else f"the form {width} x {height}"
+    name = next(islice(names, int(cropped_shares.argmax()), None))
     return (
-        f"{count:,} of {len(cut):,} images are far from {form}: over a third of each is cut away, most of "
-        f"{most} ({cut.max():.0%}); cut or pad them yourself if that matters"
+        f"{count:,} of {len(cropped_shares):,} images are far from {target}: over a third of each is cut away, most of "
+        f"{name} ({cropped_shares.max():.0%}); cut or pad them yourself if that matters"
     )
 
 
-def decode_many(
+def decode_images(
     names: Sequence[str], rows: Iterable[int], shape: tuple[int, int, int], progress: bool = False
 ) -> tuple[Tensor, list[tuple[int, str]], Tensor]:
-    """The images `rows` of `names`: uint8 [B, C, H, W], (place among rows, reason) of the unreadable, left zero, and
-    the share of each that was cut away, [B].
+    """The images `rows` of `names`: uint8 [B, C, H, W], (index into rows, reason) of the unreadable, left zero,
+    and the share of each that was cropped away, [B].
 
     Decodes on several threads, as Pillow lets go of the interpreter; on one inside a DataLoader's worker process.
     """
     rows = torch.as_tensor(rows)
     images = torch.zeros(len(rows), *shape, dtype=torch.uint8)
-    pixels, cut, skipped = images.numpy(), torch.zeros(len(rows)), []
-    source = getattr(names, "open", names.__getitem__)
+    pixels, cropped_shares, skipped = images.numpy(), torch.zeros(len(rows)), []
+    source_of = getattr(names, "source", names.__getitem__)
 
     def fill(start: int) -> None:
-        for place, row in enumerate(rows[start : start + CHUNK].tolist(), start):
+        for i, row in enumerate(rows[start : start + CHUNK].tolist(), start):
             try:
-                pixels[place], cut[place] = fitted(source(row), shape)
-            except Unreadable as reason:
-                skipped.append((place, str(reason)))
+                pixels[i], cropped_shares[i] = decode_and_crop(source_of(row), shape)
+            except UnreadableError as reason:
+                skipped.append((i, str(reason)))
 
     starts = range(0, len(rows), CHUNK)
-    with no_bomb_warnings():
+    with ignore_bomb_warnings():
         if len(starts) < 2 or get_worker_info() is not None:
             for start in starts:
                 fill(start)
@@ -106,68 +106,68 @@ def decode_many(
                     pass
             finally:
                 pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for all the others
-    return images, sorted(skipped), cut
+    return images, sorted(skipped), cropped_shares
 
 
 def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
     """The (C, H, W) for a set, from a sample of 64: one channel if all are grey; `size` 0 means a small square size
     that all share, else the median shorter side, at most 32; at least 16 in any case. CaudexError if none of the sample can be read."""
-    rows = torch.linspace(0, len(names) - 1, min(SAMPLE, len(names))).round().long().unique().tolist()
-    source = getattr(names, "open", names.__getitem__)
+    rows = torch.linspace(0, len(names) - 1, min(SHAPE_SAMPLE, len(names))).round().long().unique().tolist()
+    source_of = getattr(names, "source", names.__getitem__)
     sizes, grey, unreadable = [], True, []
-    with no_bomb_warnings():
+    with ignore_bomb_warnings():
         for row in rows:
             try:
-                with opened(source(row)) as image:
-                    shown = image.size
+                with open_image(source_of(row)) as image:
+                    original_size = image.size
                     image.draft(None, (64, 64))
-                    plain = _plain(image)
-            except Unreadable as reason:
+                    converted = _to_grey_or_rgb(image)
+            except UnreadableError as reason:
                 unreadable.append((names[row], reason))
                 continue
-            sizes.append(shown)
-            grey = grey and _is_grey(plain)
+            sizes.append(original_size)
+            grey = grey and _is_grey(converted)
     if not sizes:
         name, reason = unreadable[0]
         raise CaudexError(f"None of {len(unreadable):,} images tried can be read; the first is {name} ({reason}).")
     if not size:
         width, height = sizes[0]
-        shared = width == height <= 64 and len(set(sizes)) == 1
-        size = width if shared else min(32, int(statistics.median(min(each) for each in sizes)))
-        size = max(size, LEAST_CHOSEN)
+        is_common = width == height <= 64 and len(set(sizes)) == 1
+        size = width if is_common else min(32, int(statistics.median(min(shape) for shape in sizes)))
+        size = max(size, MIN_DEFAULT_SIDE)
     return (1 if grey else 3, size, size)
 
 
 @contextmanager
-def opened(source: str | Image.Image):
-    """The image of a source, looked at before its pixels are decoded; whatever goes wrong inside is Unreadable."""
+def open_image(source: str | Image.Image):
+    """The image of a source, looked at before its pixels are decoded; any error inside is an UnreadableError."""
     try:
         if not isinstance(source, Image.Image):
             if Path(source).stat().st_size == 0:
-                raise Unreadable("an empty file")
+                raise UnreadableError("an empty file")
             source = Image.open(source, formats=FORMATS)
         with source as image:
             width, height = image.size
             if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:  # from twice that on Pillow raises
                 raise Image.DecompressionBombError
-            if min(width, height) < SMALLEST_SIDE:
-                raise Unreadable(f"{width} x {height} pixels; a side needs at least {SMALLEST_SIDE}")
+            if min(width, height) < MIN_SIDE:
+                raise UnreadableError(f"{width} x {height} pixels; a side needs at least {MIN_SIDE}")
             yield image
-    except Unreadable:
+    except UnreadableError:
         raise
     except Image.UnidentifiedImageError:
-        raise Unreadable("not an image") from None
+        raise UnreadableError("not an image") from None
     except Image.DecompressionBombError:
-        raise Unreadable(f"over {Image.MAX_IMAGE_PIXELS:,} pixels, a decompression bomb?") from None
+        raise UnreadableError(f"over {Image.MAX_IMAGE_PIXELS:,} pixels, a decompression bomb?") from None
     except Exception as error:  # Pillow's readers raise nearly every kind on broken files
-        raise Unreadable(short_message(error)) from None
+        raise UnreadableError(short_message(error)) from None
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _to_grey_or_rgb(image: Image.Image) -> Image.Image:
     """Upright, mode L or RGB, the first frame, see-through parts on white."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(image)
+        return _to_eight_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -175,11 +175,11 @@ def _plain(image: Image.Image) -> Image.Image:
     return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Pillow's own conversion cuts 16 bits off at 255; whole numbers are scaled from 65,535, fractions from 1."""
     values = np.asarray(image).astype(np.float32)
-    full = 65_535 if image.mode.startswith("I") else 1 if values.max() <= 1 else 255
-    return Image.fromarray((values * (255 / full)).round().clip(0, 255).astype(np.uint8))
+    max_value = 65_535 if image.mode.startswith("I") else 1 if values.max() <= 1 else 255
+    return Image.fromarray((values * (255 / max_value)).round().clip(0, 255).astype(np.uint8))
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -190,7 +190,7 @@ def _is_grey(image: Image.Image) -> bool:
 
 
 @contextmanager
-def no_bomb_warnings():
+def ignore_bomb_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield

@@ -8,17 +8,17 @@ import torch
 from PIL import Image
 
 from caudex.core.errors import CaudexError, short_message
-from caudex.data.images.decode import Unreadable
+from caudex.data.images.decode import UnreadableError
 from caudex.data.images.image_set import ImageSet
-from caudex.data.images.loading import load
-from caudex.data.images.splits import Found
+from caudex.data.images.splits import UnsplitImages
+from caudex.data.images.stores import make_store
 
-TRAINING = ("train", "training")
-TEST = ("test", "validation", "valid")
-UNLABELLED = ("unlabelled", "unlabeled", "unsupervised")
+TRAIN_SPLITS = ("train", "training")
+TEST_SPLITS = ("test", "validation", "valid")
+UNLABELLED_SPLITS = ("unlabelled", "unlabeled", "unsupervised")
 
 
-def hub(name: str, size: int) -> Found:
+def read_hub(name: str, size: int) -> UnsplitImages:
     """Fetches a data set by its name on the hub. CaudexError without the extra, or if it cannot be fetched."""
     try:
         from datasets import load_dataset
@@ -28,47 +28,47 @@ def hub(name: str, size: int) -> Found:
         splits = load_dataset(name)
     except Exception as error:  # the package raises its own, the network's and the file system's
         raise CaudexError(f"hf:{name} cannot be fetched: {short_message(error)}") from None
-    return of_splits(splits, f"hf:{name}", size)
+    return read_hub_splits(splits, f"hf:{name}", size)
 
 
-def of_splits(splits: Mapping, name: str, size: int) -> Found:
+def read_hub_splits(splits: Mapping, name: str, size: int) -> UnsplitImages:
     """The images of a `DatasetDict`: its Image column, its ClassLabel columns (the one called label first).
 
     The test is the first of test, validation, valid whose images all have a label; a split called unlabelled counts.
     """
-    train = next((each for each in TRAINING if each in splits), next(iter(splits)))
+    train = next((split for split in TRAIN_SPLITS if split in splits), next(iter(splits)))
     features = splits[train].features
-    image = next((column for column, feature in features.items() if type(feature).__name__ == "Image"), None)
+    image_column = next((column for column, feature in features.items() if type(feature).__name__ == "Image"), None)
     columns = [column for column, feature in features.items() if type(feature).__name__ == "ClassLabel"]
-    if image is None or not columns:
+    if image_column is None or not columns:
         raise CaudexError(f"{name} has the columns {', '.join(features)}; it needs one of Image and one of ClassLabel.")
-    main = "label" if "label" in columns else columns[0]
-    others = [each for each in TEST if each in splits and each != train]
-    test = next((each for each in others if min(_labels(splits[each], main), default=-1) >= 0), None)
-    parts = [train, *(each for each in UNLABELLED if each in splits), *([test] if test else [])]
-    rows = HubRows(name, [splits[part] for part in parts], parts, image)
+    main_column = "label" if "label" in columns else columns[0]
+    candidates = [split for split in TEST_SPLITS if split in splits and split != train]
+    test = next((split for split in candidates if min(_read_column(splits[split], main_column), default=-1) >= 0), None)
+    parts = [train, *(split for split in UNLABELLED_SPLITS if split in splits), *([test] if test else [])]
+    rows = HubImages(name, [splits[part] for part in parts], parts, image_column)
     if not len(rows):
         raise CaudexError(f"{name} has no image in its splits {', '.join(splits)}.")
-    store, readable, skipped = load(rows, size)
+    store, readable, skipped = make_store(rows, size)
     labels = {}
     for column in columns:
-        numbers = [label for part in parts for label in _labels(splits[part], column)]
+        numbers = [label for part in parts for label in _read_column(splits[part], column)]
         labels[column] = torch.tensor(numbers), tuple(features[column].names)
-    everything = ImageSet(store, *labels[main], labels if len(labels) > 1 else {}).take(readable)
+    images = ImageSet(store, *labels[main_column], labels if len(labels) > 1 else {}).take(readable)
     is_test = (torch.arange(len(rows)) >= len(rows) - len(splits[test]))[readable] if test else None
-    return Found(everything, is_test.nonzero().flatten() if test else None, skipped, leaks="keep")
+    return UnsplitImages(images, is_test.nonzero().flatten() if test else None, skipped, duplicates="keep")
 
 
-class HubRows:
+class HubImages:
     """Names and images of several splits, one after the other."""
 
-    def __init__(self, name: str, splits: list, parts: list[str], image: str):
-        self.name, self.splits, self.parts, self.image = name, splits, parts, image
+    def __init__(self, name: str, splits: list, parts: list[str], image_column: str):
+        self.name, self.splits, self.parts, self.image_column = name, splits, parts, image_column
 
     def __len__(self) -> int:
         return sum(len(split) for split in self.splits)
 
-    def _place(self, row: int) -> tuple[int, int]:
+    def _locate(self, row: int) -> tuple[int, int]:
         for part, split in enumerate(self.splits):
             if row < len(split):
                 return part, row
@@ -76,18 +76,18 @@ class HubRows:
         raise IndexError(row)
 
     def __getitem__(self, row: int) -> str:
-        part, row = self._place(row)
+        part, row = self._locate(row)
         return f"{self.name}/{self.parts[part]}/{row}"
 
-    def open(self, row: int) -> Image.Image:
-        part, row = self._place(row)
+    def source(self, row: int) -> Image.Image:
+        part, row = self._locate(row)
         try:
-            return self.splits[part][row][self.image]
+            return self.splits[part][row][self.image_column]
         except Exception as error:  # decoding happens inside the package
-            raise Unreadable(str(error)) from None
+            raise UnreadableError(str(error)) from None
 
 
-def _labels(split, column: str) -> list[int]:
+def _read_column(split, column: str) -> list[int]:
     """Class numbers, -1 for none. A split without the column has none at all."""
     if column not in split.features:
         return [-1] * len(split)

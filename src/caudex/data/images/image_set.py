@@ -11,33 +11,33 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.decode import UNREADABLE_AT_MOST, decode_many
-from caudex.data.sampling import evenly
+from caudex.data.images.decode import MAX_UNREADABLE_SHARE, decode_images
+from caudex.data.sampling import evenly_spaced
 
 
 @dataclass(frozen=True)
-class Numbered:
-    """Names of images that have only a number: `digits/17`, and `digits/test-3` from row `training` on."""
+class NumberedNames:
+    """Names of images that have only a number: `digits/17`, and `digits/test-3` from row `train_count` on."""
 
     prefix: str
     count: int
-    training: int = 1 << 62
+    train_count: int = 1 << 62
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, row: int) -> str:
-        return f"{self.prefix}/{row}" if row < self.training else f"{self.prefix}/test-{row - self.training}"
+        return f"{self.prefix}/{row}" if row < self.train_count else f"{self.prefix}/test-{row - self.train_count}"
 
 
 @dataclass(frozen=True, eq=False)
 class InMemoryImages:
-    """Images that lie in memory: `images` is uint8 [N, C, H, W], `names[row]` what each is called, `cut[row]` the
-    share of it that was cut away to make it fit (None: nothing)."""
+    """Images that lie in memory: `images` is uint8 [N, C, H, W], `names[row]` the name of each,
+    `cropped_shares[row]` the share that was cropped away to make it fit (None: nothing)."""
 
     images: Tensor
     names: Sequence[str]
-    cut: Tensor | None = None
+    cropped_shares: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -52,40 +52,40 @@ class InMemoryImages:
 
 
 @dataclass(frozen=True, eq=False)
-class Files:
+class ImageFiles:
     """Images that are decoded when asked for, because together they do not fit into memory.
 
-    `names[row]` is a path (or, where `names` has a method `open(row)`, what that returns: a PIL image). One that
-    cannot be read comes back as zeros and is marked in `bad` (uint8 [N]). A worker process marks only its own copy
-    of `bad`, so let it send `Images.readable(index)` along with the batch.
+    `names[row]` is a path (or, where `names` has a method `source(row)`, what that returns: a PIL image). One that
+    cannot be read comes back as zeros and is marked in `unreadable` (uint8 [N]). A worker process marks only its
+    own copy, so let it send `ImageSet.readable(index)` along with the batch.
     """
 
     names: Sequence[str]
     shape: tuple[int, int, int]
-    bad: np.ndarray = field(default=None)
+    unreadable: np.ndarray = field(default=None)
 
     def __post_init__(self):
-        if self.bad is None:
-            object.__setattr__(self, "bad", np.zeros(len(self.names), dtype=np.uint8))
+        if self.unreadable is None:
+            object.__setattr__(self, "unreadable", np.zeros(len(self.names), dtype=np.uint8))
 
     def __len__(self) -> int:
         return len(self.names)
 
     def fetch(self, rows: Tensor) -> Tensor:
         """uint8 [B, C, H, W]. CaudexError once more than 5% of all images turned out to be unreadable."""
-        images, skipped, _ = decode_many(self.names, rows, self.shape)
-        for place, _ in skipped:
-            self.bad[rows[place]] = 1
-        if skipped and self.bad.sum() > UNREADABLE_AT_MOST * len(self):
-            place, reason = skipped[-1]
+        images, skipped, _ = decode_images(self.names, rows, self.shape)
+        for i, _ in skipped:
+            self.unreadable[rows[i]] = 1
+        if skipped and self.unreadable.sum() > MAX_UNREADABLE_SHARE * len(self):
+            i, reason = skipped[-1]
             raise CaudexError(
-                f"{self.bad.sum():,} of {len(self):,} images cannot be read, for example "
-                f"{self.names[int(rows[place])]} ({reason}). Mend or remove them."
+                f"{self.unreadable.sum():,} of {len(self):,} images cannot be read, for example "
+                f"{self.names[int(rows[i])]} ({reason}). Mend or remove them."
             )
         return images
 
 
-Store = InMemoryImages | Files
+ImageStore = InMemoryImages | ImageFiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,15 +93,15 @@ class ImageSet:
     """A set of images of one size, in memory or decoded on demand.
 
     `labels` is int64 [N], -1 where nobody has labelled. `columns` holds further label columns: name -> (int64 [N],
-    class names). `hidden` are the true labels of images whose label was put away, for reports only: never train
+    class names). `hidden_labels` are the true labels of images whose label was hidden, for reports only: never train
     on them. `rows` says which images of the store these are (None: all, in order), so that a subset costs no copy.
     """
 
-    store: Store
+    store: ImageStore
     labels: Tensor
     classes: tuple[str, ...]
     columns: dict[str, tuple[Tensor, tuple[str, ...]]] = field(default_factory=dict)
-    hidden: Tensor | None = None
+    hidden_labels: Tensor | None = None
     rows: Tensor | None = None
 
     def __len__(self) -> int:
@@ -117,10 +117,10 @@ class ImageSet:
         return isinstance(self.store, InMemoryImages)
 
     @property
-    def cut(self) -> Tensor:
-        """[N]: the share of each that was cut away; 0 where that is not known, for what is decoded on demand."""
-        cut = getattr(self.store, "cut", None)
-        return torch.zeros(len(self)) if cut is None else cut[self._rows(slice(None))]
+    def cropped_shares(self) -> Tensor:
+        """[N]: the share of each that was cropped away; 0 where that is unknown, for what is decoded on demand."""
+        shares = getattr(self.store, "cropped_shares", None)
+        return torch.zeros(len(self)) if shares is None else shares[self._rows(slice(None))]
 
     def fetch(self, index) -> Tensor:
         """uint8 [B, C, H, W] of the images at `index`: whole numbers, a mask or a slice."""
@@ -131,7 +131,7 @@ class ImageSet:
         rows = self._rows(index)
         if self.in_memory:
             return torch.ones(len(rows), dtype=torch.bool)
-        return torch.from_numpy(self.store.bad)[rows] == 0
+        return torch.from_numpy(self.store.unreadable)[rows] == 0
 
     def name(self, i: int) -> str:
         """The path of image `i`, or a name like `digits/17`."""
@@ -145,21 +145,23 @@ class ImageSet:
             rows=self._rows(index),
             labels=self.labels[index],
             columns={name: (labels[index], classes) for name, (labels, classes) in self.columns.items()},
-            hidden=None if self.hidden is None else self.hidden[index],
+            hidden_labels=None if self.hidden_labels is None else self.hidden_labels[index],
         )
 
-    def some(self, most: int) -> ImageSet:
-        """At most so many of them, spread evenly over the set, whose order is that of the files, class by class."""
-        return self.take(evenly(len(self), most))
+    def subsample(self, max_count: int) -> ImageSet:
+        """At most `max_count` of them, evenly spaced over the set, whose order is that of the files, class by class."""
+        return self.take(evenly_spaced(len(self), max_count))
 
-    def unlabelled(self) -> ImageSet:
-        """The same images with every label put away into `hidden`."""
-        nobody = torch.full_like(self.labels, -1)
+    def without_labels(self) -> ImageSet:
+        """The same images with every label moved to `hidden_labels`."""
+        unlabelled = torch.full_like(self.labels, -1)
         return replace(
             self,
-            labels=nobody,
-            hidden=torch.where(self.labels >= 0, self.labels, nobody if self.hidden is None else self.hidden),
-            columns={name: (nobody.clone(), classes) for name, (_, classes) in self.columns.items()},
+            labels=unlabelled,
+            hidden_labels=torch.where(
+                self.labels >= 0, self.labels, unlabelled if self.hidden_labels is None else self.hidden_labels
+            ),
+            columns={name: (unlabelled.clone(), classes) for name, (_, classes) in self.columns.items()},
         )
 
     def hashes(self) -> list[bytes]:
@@ -181,12 +183,12 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What `images` returns: the labelled, the unlabelled, those held out for the test, (path, reason) of those left
-    out, and `every` image that is not held out, without labels. `test` is empty where too few are labelled to hold
-    any out: then nothing is measured, and one says so."""
+    """What `load_images` returns: the labelled, the unlabelled, those held out for the test, (path, reason) of those
+    left out, and `train`: all images that are not held out, without labels. `test` is empty where too few are
+    labelled to hold any out: then nothing is measured, and the program says so."""
 
     labelled: ImageSet
     unlabelled: ImageSet
     test: ImageSet
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    every: ImageSet | None = None
+    train: ImageSet | None = None

@@ -1,4 +1,4 @@
-"""Unlabelled images of other things: to make some for study, and to notice them."""
+"""Off-topic unlabelled images: to add some for study, and to detect them."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
 from caudex.data.images.image_set import ImageSet, Split
-from caudex.data.sampling import evenly
+from caudex.data.sampling import evenly_spaced
 
 
 def with_off_topic(split: Split, share: float, seed: int) -> Split:
     """The task of telling the first half of the classes; `share` of the unlabelled are images of the other half.
 
-    The number of unlabelled images is the same for every share. Needs a set whose hidden labels are known.
+    The number of unlabelled images is the same for every share. Needs a set whose hidden labels are all known.
     """
-    hidden = split.unlabelled.hidden
-    if hidden is None or (hidden < 0).any():
+    labels = split.unlabelled.hidden_labels
+    if labels is None or (labels < 0).any():
         raise CaudexError("--off-topic needs a set in which every label is known, such as digits or fashion-mnist.")
     classes = len(split.labelled.classes) // 2
     generator = np.random.default_rng([seed, 1])
-    on, off = (generator.permutation(np.flatnonzero(mask)) for mask in (hidden < classes, hidden >= classes))
-    count = min(len(on), len(off))
-    others = round(share * count)
-    rows = torch.from_numpy(np.concatenate([on[: count - others], off[:others]]))
+    on_topic, off_topic = (
+        generator.permutation(np.flatnonzero(mask)) for mask in (labels < classes, labels >= classes)
+    )
+    count = min(len(on_topic), len(off_topic))
+    off_count = round(share * count)
+    rows = torch.from_numpy(np.concatenate([on_topic[: count - off_count], off_topic[:off_count]]))
     unlabelled = split.unlabelled.take(rows)
-    kept = [
+    labelled, test = (
         replace(part.take(part.labels < classes), classes=part.classes[:classes])
         for part in (split.labelled, split.test)
-    ]
-    unlabelled = replace(unlabelled, classes=kept[0].classes)
-    return replace(split, labelled=kept[0], unlabelled=unlabelled, test=kept[1], every=unlabelled)
+    )
+    unlabelled = replace(unlabelled, classes=labelled.classes)
+    return replace(split, labelled=labelled, unlabelled=unlabelled, test=test, train=unlabelled)
 
 
-def off_topic_share(labelled: ImageSet, unlabelled: ImageSet, sample: int = 2000) -> float:
+def off_topic_share(labelled: ImageSet, unlabelled: ImageSet, max_images: int = 2000) -> float:
     """An estimate in [0, 1] of how many unlabelled images are unlike every labelled one.
 
     An image is unlike when its nearest labelled image is farther than 95% of the labelled are from their own
@@ -46,13 +48,13 @@ def off_topic_share(labelled: ImageSet, unlabelled: ImageSet, sample: int = 2000
     """
     if len(labelled) < 10 or len(unlabelled) == 0:
         return float("nan")
-    known, others = (_shrunk(part, sample) for part in (labelled, unlabelled))
-    among = torch.cdist(known, known).fill_diagonal_(float("inf")).amin(1)
-    beyond = (torch.cdist(others, known).amin(1) > among.quantile(0.95)).float().mean().item()
+    labelled_vectors, other_vectors = (_thumbnails(part, max_images) for part in (labelled, unlabelled))
+    among = torch.cdist(labelled_vectors, labelled_vectors).fill_diagonal_(float("inf")).amin(1)
+    beyond = (torch.cdist(other_vectors, labelled_vectors).amin(1) > among.quantile(0.95)).float().mean().item()
     return min(1.0, max(0.0, (beyond - 0.05) / 0.95))
 
 
-def _shrunk(images: ImageSet, sample: int) -> Tensor:
-    rows = evenly(len(images), sample)
+def _thumbnails(images: ImageSet, max_images: int) -> Tensor:
+    rows = evenly_spaced(len(images), max_images)
     small = F.adaptive_avg_pool2d(images.fetch(rows).float(), 8).flatten(1)
     return F.layer_norm(small, small.shape[1:])

@@ -16,7 +16,7 @@ from caudex.data.images.decode import SUFFIXES
 ENDINGS = tuple(os.fsencode(suffix) for suffix in SUFFIXES)
 
 
-class Paths:
+class ImagePaths:
     """Paths of files below `root`, kept as bytes in one buffer: about 40 bytes each, where a string takes 100."""
 
     def __init__(self, root: str | Path):
@@ -29,13 +29,13 @@ class Paths:
 
     def __getitem__(self, row: int) -> str:
         """The path as it can be printed, which differs from the true one where that is not UTF-8."""
-        return os.path.join(self.root, self.below(row)).decode(errors="replace")
+        return os.path.join(self.root, self.relative(row)).decode(errors="replace")
 
-    def open(self, row: int) -> str:
+    def source(self, row: int) -> str:
         """The path to open."""
-        return os.fsdecode(os.path.join(self.root, self.below(row)))
+        return os.fsdecode(os.path.join(self.root, self.relative(row)))
 
-    def below(self, row: int) -> bytes:
+    def relative(self, row: int) -> bytes:
         """The path relative to the root."""
         return bytes(self.buffer[self.ends[row - 1] if row else 0 : self.ends[row]])
 
@@ -48,39 +48,39 @@ class Paths:
         return len(self) - before
 
 
-def below(root: str | Path, inside: str = "", leave_out: Iterable[str] = ()) -> Iterator[bytes]:
-    """Paths, relative to root, of all images in root/inside and deeper, by name; `leave_out` are folders in inside.
+def image_paths_below(root: str | Path, folder: str = "", leave_out: Iterable[str] = ()) -> Iterator[bytes]:
+    """Paths, relative to root, of all images in root/folder and deeper, by name; `leave_out` are folders in it.
 
     Links to folders are followed, but no folder is entered twice, so that loops end.
     """
     left_out = {os.fsencode(name) for name in leave_out}
-    root, entered = os.fsencode(root), set()
+    root, visited = os.fsencode(root), set()
 
-    def walk(folder: bytes, left_out: set[bytes]) -> Iterator[bytes]:
-        status = os.stat(os.path.join(root, folder))
-        if (status.st_dev, status.st_ino) in entered:
+    def walk(inside: bytes, left_out: set[bytes]) -> Iterator[bytes]:
+        status = os.stat(os.path.join(root, inside))
+        if (status.st_dev, status.st_ino) in visited:
             return
-        entered.add((status.st_dev, status.st_ino))
-        folders, files = _listed(os.path.join(root, folder))
+        visited.add((status.st_dev, status.st_ino))
+        folders, files = _list_entries(os.path.join(root, inside))
         for name in sorted(files):
-            yield os.path.join(folder, name)
+            yield os.path.join(inside, name)
         for name in sorted(set(folders) - left_out):
-            yield from walk(os.path.join(folder, name), set())
+            yield from walk(os.path.join(inside, name), set())
 
-    return walk(os.fsencode(inside), left_out)
+    return walk(os.fsencode(folder), left_out)
 
 
-def folders_in(folder: str | Path) -> list[str]:
+def list_folders(folder: str | Path) -> list[str]:
     """Names of the folders in a folder, sorted; hidden ones do not count."""
-    return sorted(os.fsdecode(name) for name in _listed(os.fsencode(folder))[0])
+    return sorted(os.fsdecode(name) for name in _list_entries(os.fsencode(folder))[0])
 
 
-def images_in(folder: str | Path) -> list[str]:
+def list_images(folder: str | Path) -> list[str]:
     """Names of the image files in a folder itself, sorted; hidden ones do not count."""
-    return sorted(os.fsdecode(name) for name in _listed(os.fsencode(folder))[1])
+    return sorted(os.fsdecode(name) for name in _list_entries(os.fsencode(folder))[1])
 
 
-def _listed(folder: bytes) -> tuple[list[bytes], list[bytes]]:
+def _list_entries(folder: bytes) -> tuple[list[bytes], list[bytes]]:
     folders, files = [], []
     try:
         with os.scandir(folder) as entries:

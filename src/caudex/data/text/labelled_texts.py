@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.paths import folders_in
+from caudex.data.images.paths import list_folders
 from caudex.data.text import corpora
 from caudex.data.text.documents import open_documents
 from caudex.data.text.rows import TABLE_SUFFIXES, read_rows
@@ -52,7 +52,7 @@ def load_labelled_texts(
     Raises CaudexError for a column that is not there, where there is no text, and for labels of one class only.
     """
     path = corpora.corpus_folder(spec) if spec in corpora.CORPORA else Path(spec).expanduser()
-    if path.is_dir() and not folders_in(path):  # a packaged set: one table
+    if path.is_dir() and not list_folders(path):  # a packaged set: one table
         tables = sorted(file for file in path.iterdir() if file.suffix.lower() in TABLE_SUFFIXES)
         path = tables[0] if len(tables) == 1 else path
     decoder, skipped = UTF8Decoder(strict), []
@@ -89,7 +89,7 @@ def load_labelled_texts(
 
 def _read_class_folders(root: Path, strict: bool, decoder: UTF8Decoder, skipped: list) -> Iterator[list[str]]:
     """[text, class] of each document; the class is the folder's name."""
-    names = folders_in(root)
+    names = list_folders(root)
     if not names:
         raise CaudexError(f"{root} has no folders in it; give one folder a class, or a {' or '.join(TABLE_SUFFIXES)}.")
     for name in names:

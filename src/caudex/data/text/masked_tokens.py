@@ -13,7 +13,7 @@ from caudex.data.text.next_sentence import NextSentenceBatches
 from caudex.data.text.token_windows import TokenBatches
 from caudex.data.text.tokenizers import Tokenizer
 from caudex.trunks import PaddedTokens
-from caudex.views import Draw, hide
+from caudex.views import Draw, mask_tokens
 
 
 class MaskedTokenBatch(NamedTuple):
@@ -55,9 +55,9 @@ class MaskedTokenBatches(SourceWrapper):
             is_random_next = torch.zeros(len(batch.tokens), dtype=torch.bool)
         else:
             texts, is_random_next = PaddedTokens(batch.tokens, batch.segments, batch.lengths), batch.is_random_next
-        mask, size = self.tokenizer.mask_token_id, self.tokenizer.vocab_size
+        mask = self.tokenizer.mask_token_id
         draw = Draw(self.seed, drawn, batch.index)
-        tokens, targets = hide(texts.tokens, draw, mask, size, self.is_special, self.is_continuation)
+        tokens, targets = mask_tokens(texts.tokens, draw, mask, self.is_special, self.is_continuation)
         return MaskedTokenBatch(texts._replace(tokens=tokens), targets, is_random_next, batch.index)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.core.source import Source
-from caudex.data.sampling import Shuffle, must_fit
+from caudex.data.sampling import BatchSampler, check_batch_fits
 from caudex.data.text.token_stream import TokenStream
 from caudex.views import Draw
 
@@ -44,7 +44,7 @@ class NextSentenceBatches(Source):
             raise CaudexError("pairs need a tokenizer with [CLS], [SEP] and [PAD]; take one of the kind wordpiece.")
         if length < 8:
             raise CaudexError(f"{length} tokens are too few for a pair and its three special tokens; give at least 8.")
-        must_fit(size, 8 * length)
+        check_batch_fits(size, 8 * length)
         self.stream, self.length, self.seed = stream, length, seed
         self.max_tokens = length - 3  # of A and B together
         last_tokens = stream.tokens_at(stream.offsets[1:] - 1) if len(stream) else np.zeros(0, dtype=np.int64)
@@ -57,7 +57,7 @@ class NextSentenceBatches(Source):
             )
         passages = -(-self.document_lengths // self.max_tokens)  # [D] of each document
         self.first_passages = np.concatenate([[0], np.cumsum(passages)])  # [D + 1] of each document
-        self.sampler = Shuffle(int(self.first_passages[-1]), size, seed)
+        self.sampler = BatchSampler(int(self.first_passages[-1]), size, seed)
         self.ends_sentence = tokenizer.ends_sentence
 
     def __next__(self) -> NextSentenceBatch:
@@ -134,10 +134,10 @@ class NextSentenceBatches(Source):
     @property
     def samples_seen(self) -> int:
         """Tokens, padding included."""
-        return self.sampler.drawn * self.length
+        return self.sampler.samples_seen * self.length
 
     def state_dict(self) -> dict:
-        return {"drawn": self.sampler.drawn}
+        return {"drawn": self.sampler.samples_seen}
 
     def load_state_dict(self, state: dict) -> None:
-        self.sampler.drawn = state["drawn"]
+        self.sampler.samples_seen = state["drawn"]

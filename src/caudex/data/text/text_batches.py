@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.source import Source
-from caudex.data.sampling import Shuffle, must_fit
+from caudex.data.sampling import BatchSampler, check_batch_fits
 from caudex.data.text.tokenizers import Tokenizer
 from caudex.trunks import PaddedTokens
 
@@ -30,8 +30,8 @@ class TextBatches(Source):
     """Endless shuffled batches of `size` texts, with labels [N]."""
 
     def __init__(self, texts: Sequence[EncodedText], labels: Tensor, size: int, seed: int = 0):
-        must_fit(size, 8 * max((len(tokens) for tokens, _ in texts), default=0))
-        self.texts, self.labels, self.sampler = texts, labels, Shuffle(len(texts), size, seed)
+        check_batch_fits(size, 8 * max((len(tokens) for tokens, _ in texts), default=0))
+        self.texts, self.labels, self.sampler = texts, labels, BatchSampler(len(texts), size, seed)
 
     def __next__(self) -> TextBatch:
         index = torch.from_numpy(self.sampler.next()[0])
@@ -39,13 +39,13 @@ class TextBatches(Source):
 
     @property
     def samples_seen(self) -> int:
-        return self.sampler.drawn
+        return self.sampler.samples_seen
 
     def state_dict(self) -> dict:
-        return {"drawn": self.sampler.drawn}
+        return {"drawn": self.sampler.samples_seen}
 
     def load_state_dict(self, state: dict) -> None:
-        self.sampler.drawn = state["drawn"]
+        self.sampler.samples_seen = state["drawn"]
 
 
 def encode_texts(

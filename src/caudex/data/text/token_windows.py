@@ -10,7 +10,7 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.core.source import Source
-from caudex.data.sampling import Shuffle, evenly, must_fit
+from caudex.data.sampling import BatchSampler, check_batch_fits, evenly_spaced
 from caudex.data.text.token_stream import TokenStream
 
 
@@ -33,8 +33,8 @@ class TokenBatches(Source):
     def __init__(self, stream: TokenStream, size: int, length: int, seed: int = 0):
         _check_length(stream, length, "give more text")
         self.stream, self.length, self.seed = stream, length, seed
-        must_fit(size, 8 * length)
-        self.sampler = Shuffle(len(stream) // length, size, seed)
+        check_batch_fits(size, 8 * length)
+        self.sampler = BatchSampler(len(stream) // length, size, seed)
 
     def __next__(self) -> TokenBatch:
         windows, epochs = self.sampler.next()
@@ -49,13 +49,13 @@ class TokenBatches(Source):
     @property
     def samples_seen(self) -> int:
         """Tokens that were predicted."""
-        return self.sampler.drawn * self.length
+        return self.sampler.samples_seen * self.length
 
     def state_dict(self) -> dict:
-        return {"drawn": self.sampler.drawn}
+        return {"drawn": self.sampler.samples_seen}
 
     def load_state_dict(self, state: dict) -> None:
-        self.sampler.drawn = state["drawn"]
+        self.sampler.samples_seen = state["drawn"]
 
 
 def evaluation_windows(stream: TokenStream, length: int, count: int) -> Tensor:
@@ -63,7 +63,7 @@ def evaluation_windows(stream: TokenStream, length: int, count: int) -> Tensor:
     stream to the last, spread evenly; always the same. CaudexError for a stream that is no longer than one."""
     _check_length(stream, length, "hold out more")
     windows = (len(stream) - 1) // length
-    starts = evenly(windows, count).numpy() * length
+    starts = evenly_spaced(windows, count).numpy() * length
     return torch.from_numpy(stream.tokens_at(starts[:, None] + np.arange(length + 1)))
 
 

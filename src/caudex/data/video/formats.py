@@ -14,17 +14,17 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.data.images import arrays
-from caudex.data.images.decode import SMALLEST_SIDE, common_shape
-from caudex.data.images.image_set import Numbered
-from caudex.data.images.splits import shares, stratified
-from caudex.data.video.clips import Clips, ClipSplit
-from caudex.data.video.loading import FirstFrames, fits, footage
-from caudex.data.video.sprites import KINDS, first_kinds, make_sprites
+from caudex.data.images.decode import MIN_SIDE, common_shape
+from caudex.data.images.image_set import NumberedNames
+from caudex.data.images.splits import apportion, stratified_sample
+from caudex.data.video.folders import FirstFrames, check_frames_fit, read_video_folder
+from caudex.data.video.sprites import SPRITE_KINDS, make_sprites, sprite_labels
+from caudex.data.video.video_set import VideoSet, VideoSplit
 
 SPRITES = 500, 20, 32  # clips, frames, side
 
 
-def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, test_share: float = 0.2) -> ClipSplit:
+def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, test_share: float = 0.2) -> VideoSplit:
     """The videos of `spec` that have at least `frames` frames: those to train on and, held out whole, those to test on.
 
     `spec` is sprites (drawn by `seed`), an .npz (uint8 `videos` or `x`, [N, T, H, W] or [N, T, H, W, C]), or a folder
@@ -35,93 +35,95 @@ def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, tes
     """
     if frames < 2:
         raise CaudexError(f"{frames} frames are too few; a next frame needs at least two.")
-    if size and not SMALLEST_SIDE <= size <= 4096:
-        raise CaudexError(f"A size of {size} makes no sense; give one from {SMALLEST_SIDE} to 4096, or 0 to choose.")
+    if size and not MIN_SIDE <= size <= 4096:
+        raise CaudexError(f"A size of {size} makes no sense; give one from {MIN_SIDE} to 4096, or 0 to choose.")
     if not 0 <= test_share < 1:
         raise CaudexError(f"A test share of {test_share} makes no sense; give one from 0 up to, not including, 1.")
-    clips, skipped = _found(spec, size, seed)
-    short = clips.lengths < frames
-    skipped += [(clips.names[i], _too_short(int(clips.lengths[i]), frames)) for i in short.nonzero().flatten().tolist()]
-    clips = clips.take((~short).nonzero().flatten())
-    if not len(clips):
+    videos, skipped = _read(spec, size, seed)
+    short = videos.lengths < frames
+    skipped += [
+        (videos.names[i], _too_short(int(videos.lengths[i]), frames)) for i in short.nonzero().flatten().tolist()
+    ]
+    videos = videos.take((~short).nonzero().flatten())
+    if not len(videos):
         name, reason = skipped[0]
         raise CaudexError(
             f"{spec} has no video of at least {frames} frames; the first of {len(skipped):,} left out is {name} "
             f"({reason}). Give longer ones; the frame images of a video go into a folder of its own."
         )
-    test = _held_out(clips.labels, seed, test_share)
-    training = torch.ones(len(clips), dtype=torch.bool)
+    test = _sample_test(videos.labels, seed, test_share)
+    training = torch.ones(len(videos), dtype=torch.bool)
     training[test] = False
-    return ClipSplit(clips.take(training.nonzero().flatten()), clips.take(test), skipped)
+    return VideoSplit(videos.take(training.nonzero().flatten()), videos.take(test), skipped)
 
 
-def _too_short(count: int, wanted: int) -> str:
-    return "it has one frame; a next frame needs at least two" if count == 1 else f"{count} of {wanted} frames"
+def _too_short(count: int, required: int) -> str:
+    return "it has one frame; a next frame needs at least two" if count == 1 else f"{count} of {required} frames"
 
 
-def _held_out(labels: Tensor, seed: int, share: float) -> Tensor:
-    """Places of those for the test: at least one if there are two videos, and never all."""
+def _sample_test(labels: Tensor, seed: int, share: float) -> Tensor:
+    """Rows of the test videos: at least one if there are two videos, and never all."""
     groups = labels + 1  # those without a label are a group of their own
     total = min(len(labels) - 1, max(1, round(len(labels) * share))) if share else 0
-    return stratified(groups, shares(torch.bincount(groups).tolist(), total), seed, "test share")
+    return stratified_sample(groups, apportion(torch.bincount(groups).tolist(), total), seed, "test share")
 
 
-def _found(spec: str, size: int, seed: int) -> tuple[Clips, list[tuple[str, str]]]:
+def _read(spec: str, size: int, seed: int) -> tuple[VideoSet, list[tuple[str, str]]]:
     path = Path(spec).expanduser()
     if spec == "sprites":
         return _sprites(size, seed), []
     if path.is_dir():
-        return footage(path, size)
+        return read_video_folder(path, size)
     if path.suffix.lower() == ".npz" and path.is_file():
         return _npz(path, size), []
-    raise CaudexError(_unknown(spec, path))
+    raise CaudexError(_unknown_spec(spec, path))
 
 
-def _sprites(size: int, seed: int) -> Clips:
+def _sprites(size: int, seed: int) -> VideoSet:
     count, length, side = SPRITES
     side = size or side
-    fits("sprites", count * length * 3, side)
+    check_frames_fit("sprites", count * length * 3, side)
     frames = make_sprites(count, length, side, seed).flatten(0, 1)
-    return _even(frames, first_kinds(count, seed), KINDS, Numbered("sprites", count))
+    return _equal_length_videos(frames, sprite_labels(count, seed), SPRITE_KINDS, NumberedNames("sprites", count))
 
 
-def _npz(path: Path, size: int) -> Clips:
-    found = arrays.opened(path)
-    name = next((name for name in ("videos", "x") if name in found), None)
+def _npz(path: Path, size: int) -> VideoSet:
+    contents = arrays.read_npz_arrays(path)
+    name = next((name for name in ("videos", "x") if name in contents), None)
     if name is None:
-        raise CaudexError(f"{path} has the arrays {', '.join(found)}; it needs one called videos, or x.")
-    pixels = found[name]
-    given = f"{pixels.dtype} {list(pixels.shape)}"
+        raise CaudexError(f"{path} has the arrays {', '.join(contents)}; it needs one called videos, or x.")
+    pixels = contents[name]
+    description = f"{pixels.dtype} {list(pixels.shape)}"
     pixels = pixels[..., None] if pixels.ndim == 4 else pixels
     if (
         (pixels.dtype, pixels.ndim) != (np.uint8, 5)
         or min(pixels.shape[:2]) < 1
-        or min(pixels.shape[2:4]) < SMALLEST_SIDE
+        or min(pixels.shape[2:4]) < MIN_SIDE
         or pixels.shape[4] not in (1, 3)
     ):
         raise CaudexError(
-            f"{path}: {name} is {given}; videos are uint8 [N, T, H, W] or [N, T, H, W, 1 | 3], "
-            f"a side at least {SMALLEST_SIDE} pixels."
+            f"{path}: {name} is {description}; videos are uint8 [N, T, H, W] or [N, T, H, W, 1 | 3], "
+            f"a side at least {MIN_SIDE} pixels."
         )
     count = len(pixels)
     frames = torch.from_numpy(pixels).flatten(0, 1).permute(0, 3, 1, 2).contiguous()  # [N T, C, H, W]
     _, side, _ = common_shape(FirstFrames([name], lambda _: Image.fromarray(frames[0, 0].numpy())), size)
-    fits(path, len(frames) * frames.shape[1], side)
+    check_frames_fit(path, len(frames) * frames.shape[1], side)
     if frames.shape[2:] != (side, side):
-        frames = arrays.resized(frames, side, side)
-    return _even(frames, torch.full((count,), -1), (), Numbered(path.name, count))
+        frames = arrays.resize_and_crop(frames, side, side)
+    return _equal_length_videos(frames, torch.full((count,), -1), (), NumberedNames(path.name, count))
 
 
-def _even(frames: Tensor, labels: Tensor, classes: tuple[str, ...], names: Sequence[str]) -> Clips:
+def _equal_length_videos(frames: Tensor, labels: Tensor, classes: tuple[str, ...], names: Sequence[str]) -> VideoSet:
     """Videos of equal length, one for each name."""
     count, length = len(names), len(frames) // len(names)
-    return Clips(frames, torch.arange(count) * length, torch.full((count,), length), labels, classes, names)
+    return VideoSet(frames, torch.arange(count) * length, torch.full((count,), length), labels, classes, names)
 
 
-def _unknown(spec: str, path: Path) -> str:
+def _unknown_spec(spec: str, path: Path) -> str:
     if path.exists():
         return f"{spec} is neither a folder nor an .npz; put videos into a folder, as some are held out for the test."
     if path.suffix or len(path.parts) > 1 or spec.endswith(os.sep):
         return f"{spec} is not there; give a folder of videos, an .npz, or sprites."
-    meant = "did you mean sprites?" if difflib.get_close_matches(spec.lower(), ["sprites"]) else "known: sprites."
-    return f"{spec!r} is neither a folder nor a known set of videos; {meant}"
+    hint = "did you mean sprites?" if difflib.get_close_matches(spec.lower(), ["sprites"]) else "known: sprites."
+    return f"{spec!r} is neither a folder nor a known set of videos; {hint}"

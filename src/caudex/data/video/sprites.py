@@ -11,26 +11,26 @@ from torch.nn.functional import interpolate
 
 from caudex.core.errors import CaudexError
 
-KINDS = ("square", "disc", "triangle", "cross")
-GRAIN = 6  # the ground is an image of 6 x 6, drawn large
+SPRITE_KINDS = ("square", "disc", "triangle", "cross")
+GROUND_SIDE = 6  # the ground is an image of 6 x 6, enlarged
 
 
-class Scene(NamedTuple):
-    """All that a clip shows. Lengths are parts of the image's side, so that a larger image shows the same."""
+class SpriteScene(NamedTuple):
+    """Everything that a clip shows. Lengths are parts of the image's side, so that a larger image shows the same."""
 
-    kinds: np.ndarray  # [S] places in KINDS
+    kinds: np.ndarray  # [S] indices into SPRITE_KINDS
     radii: np.ndarray  # [S] half the side of the square around each sprite
     colours: np.ndarray  # [S, 3] in [0, 1]
     starts: np.ndarray  # [S, 2] x and y of the centres in frame 0
     velocities: np.ndarray  # [S, 2] a frame
-    ground: np.ndarray  # [3, GRAIN, GRAIN] in [0, 1]
+    ground: np.ndarray  # [3, GROUND_SIDE, GROUND_SIDE] in [0, 1]
 
 
 def make_sprites(clips: int = 500, frames: int = 20, side: int = 32, seed: int = 0, count: int = 2) -> Tensor:
     """uint8 [clips, frames, 3, side, side]: `count` bright sprites that cross a dark ground and bounce off its edges.
 
-    The first is larger than the others and passes in front of them; its kind is the class of the clip (`first_kinds`).
-    Clip i hangs on `seed` and i alone; a further sprite leaves those before it as they were.
+    The first is larger than the others and passes in front of them; its kind is the class of the clip (`sprite_labels`).
+    Clip i follows from `seed` and i alone; another sprite leaves the others unchanged.
     """
     if min(clips, frames, side, count) < 1:
         raise CaudexError(
@@ -39,27 +39,27 @@ def make_sprites(clips: int = 500, frames: int = 20, side: int = 32, seed: int =
         )
     videos = torch.empty(clips, frames, 3, side, side, dtype=torch.uint8)
     for clip in range(clips):
-        videos[clip] = drawn(scene(clip, seed, count), np.arange(frames), side)
+        videos[clip] = render_sprites(sample_scene(clip, seed, count), np.arange(frames), side)
     return videos
 
 
-def first_kinds(clips: int = 500, seed: int = 0) -> Tensor:
-    """int64 [clips]: the place in KINDS of each clip's first sprite."""
-    return torch.tensor([int(scene(clip, seed, 1).kinds[0]) for clip in range(clips)])
+def sprite_labels(clips: int = 500, seed: int = 0) -> Tensor:
+    """int64 [clips]: the class of each clip: the index into SPRITE_KINDS of its first sprite."""
+    return torch.tensor([int(sample_scene(clip, seed, 1).kinds[0]) for clip in range(clips)])
 
 
-def scene(clip: int, seed: int, count: int) -> Scene:
+def sample_scene(clip: int, seed: int, count: int) -> SpriteScene:
     """What the clip of that number shows."""
     noise = np.random.default_rng([seed, clip])
-    ground = noise.uniform(0.02, 0.22, (3, GRAIN, GRAIN))
+    ground = noise.uniform(0.02, 0.22, (3, GROUND_SIDE, GROUND_SIDE))
     kind, size, hue, pale, x, y, speed, angle = noise.random((count, 8)).T
     larger = np.arange(count) == 0
     radii = np.where(larger, 0.17 + 0.06 * size, 0.10 + 0.04 * size)
     hues = np.clip(np.abs((6 * hue[:, None] + [0, 4, 2]) % 6 - 3) - 1, 0, 1)
     starts = radii[:, None] + np.stack([x, y], 1) * (1 - 2 * radii[:, None])
     headings = np.stack([np.cos(2 * np.pi * angle), np.sin(2 * np.pi * angle)], 1)
-    return Scene(
-        (kind * len(KINDS)).astype(np.int64),
+    return SpriteScene(
+        (kind * len(SPRITE_KINDS)).astype(np.int64),
         radii,
         1 - (1 - 0.5 * pale[:, None]) * (1 - hues),
         starts,
@@ -68,35 +68,35 @@ def scene(clip: int, seed: int, count: int) -> Scene:
     )
 
 
-def positions(scene: Scene, times: np.ndarray) -> np.ndarray:
+def sprite_positions(scene: SpriteScene, times: np.ndarray) -> np.ndarray:
     """[T, S, 2]: x and y of the centres at any times: a straight path, folded where a sprite touches an edge."""
     radii = scene.radii[:, None]
     room = 1 - 2 * radii
-    gone = (scene.starts - radii + scene.velocities * np.asarray(times)[:, None, None]) % (2 * room)
-    return radii + np.minimum(gone, 2 * room - gone)
+    travelled = (scene.starts - radii + scene.velocities * np.asarray(times)[:, None, None]) % (2 * room)
+    return radii + np.minimum(travelled, 2 * room - travelled)
 
 
-def drawn(scene: Scene, times: np.ndarray, side: int) -> Tensor:
+def render_sprites(scene: SpriteScene, times: np.ndarray, side: int) -> Tensor:
     """uint8 [T, 3, side, side]: the scene at these times, which may lie between two frames.
 
     A pixel that an outline crosses is covered in part, so that less than a pixel of motion shows.
     """
     ground = torch.from_numpy(scene.ground).float()[None]
     frames = interpolate(ground, (side, side), mode="bilinear", align_corners=True).repeat(len(times), 1, 1, 1)
-    centres = torch.from_numpy(positions(scene, times) * side).float()  # [T, S, 2] in pixels
+    centres = torch.from_numpy(sprite_positions(scene, times) * side).float()  # [T, S, 2] in pixels
     pixels = torch.arange(side) + 0.5
     for sprite in reversed(range(len(scene.kinds))):
         x = (pixels - centres[:, sprite, :1])[:, None, None, :]  # [T, 1, 1, W] from the centre to the right
         y = (pixels - centres[:, sprite, 1:])[:, None, :, None]  # [T, 1, H, 1] downwards
-        outside = _outside(KINDS[scene.kinds[sprite]], x, y, float(scene.radii[sprite] * side))
-        covered = (0.5 - outside).clamp_(0, 1)  # [T, 1, H, W]
+        distance = _signed_distance(SPRITE_KINDS[scene.kinds[sprite]], x, y, float(scene.radii[sprite] * side))
+        covered = (0.5 - distance).clamp_(0, 1)  # [T, 1, H, W]
         colour = torch.from_numpy(scene.colours[sprite]).float().view(3, 1, 1)
         frames = torch.lerp(frames, colour, covered)
     return frames.mul_(255).round_().byte()
 
 
-def _outside(kind: str, x: Tensor, y: Tensor, radius: float) -> Tensor:
-    """How far each pixel lies outside a sprite's outline, negative within: covered to a half where it is 0."""
+def _signed_distance(kind: str, x: Tensor, y: Tensor, radius: float) -> Tensor:
+    """Distance of each pixel from a sprite's outline, negative inside it; a pixel at 0 is half covered."""
     if kind == "disc":
         return (x.square() + y.square()).sqrt() - radius
     if kind == "triangle":  # its base as wide as it is high; a slanting outline crosses more pixels than a straight one

@@ -20,7 +20,7 @@ from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import SEGMENTS, SceneBatches, Scenes
-from caudex.data.images.scenes import FAR, TEST, load_scenes
+from caudex.data.images.scenes import FIRST_TEST_SCENE, MAX_DEPTH, make_scenes
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_grid import plot_image_grid
 from caudex.models.encoder import Encoder
@@ -65,8 +65,8 @@ class DenseHeads(System):
     def train(self, run: Run) -> Encoder:
         spec = ImageSpec((3, self.size, self.size))
         run.write_spec(spec)
-        scenes = load_scenes(self.scenes, self.size, self.seed)
-        test = load_scenes(300, self.size, self.seed, first=TEST)
+        scenes = make_scenes(self.scenes, self.size, self.seed)
+        test = make_scenes(300, self.size, self.seed, first=FIRST_TEST_SCENE)
         flops_before = run.compute.flops
         learner = self.fit_tasks(run.stage("both"), scenes, tuple(TASKS), **self.budget(1 / 2))
         half = (run.compute.flops - flops_before) / 2
@@ -161,5 +161,5 @@ def plot_predictions(run: Run, model: Encoder, test: Scenes, count: int = 7) -> 
     for name, segments in classes.items():
         rows[f"class, {name}"] = colours[segments.long()].permute(0, 3, 1, 2)
     for name, depth in depths.items():
-        rows[f"depth, {name}"] = (1 - depth.log() / torch.tensor(FAR).log())[:, None].expand(-1, 3, -1, -1)
+        rows[f"depth, {name}"] = (1 - depth.log() / torch.tensor(MAX_DEPTH).log())[:, None].expand(-1, 3, -1, -1)
     plot_image_grid(run, "signal-outputs", rows)

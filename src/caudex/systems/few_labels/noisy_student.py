@@ -161,7 +161,7 @@ class NoisyStudent(FewLabels):
                 f"the teacher is less than {self.threshold:.0%} sure of every unlabelled image; lower --threshold."
             )
         accuracy = float("nan")
-        if (truth := split.unlabelled.hidden) is not None and (truth[rows] >= 0).any():
+        if (truth := split.unlabelled.hidden_labels) is not None and (truth[rows] >= 0).any():
             known = rows[truth[rows] >= 0]
             accuracy = (truth[known] == predictions[known]).float().mean().item()
             wrong = known[truth[known] != predictions[known]].unique()

@@ -59,7 +59,7 @@ class FewLabels(ImageSystem):
         """Of a packaged set ten labels a class are kept by default. The test images are those that the run of `--start`
         held out, or its trunk would have learned from them."""
         per_class, seed, start = self.labels_per_class, self.seed, self.start
-        if per_class is None and self.data in data.PACKAGED:
+        if per_class is None and self.data in data.PACKAGED_IMAGES:
             per_class = 10
         while start:
             earlier = open_run(start)[0]
@@ -77,7 +77,9 @@ class FewLabels(ImageSystem):
     def augmentation(self, spec: ImageSpec) -> views.Compose:
         """RandAugment, and mirroring."""
         augment = views.RandAugment(2, self.magnitude)
-        return views.Compose([views.Flip()] * self.should_mirror(spec) + [augment] * (self.magnitude > 0))
+        return views.Compose(
+            [views.RandomHorizontalFlip()] * self.should_mirror(spec) + [augment] * (self.magnitude > 0)
+        )
 
     def learner(self, spec: ImageSpec, width: int | None = None) -> Learner:
         """A trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
@@ -104,14 +106,14 @@ class FewLabels(ImageSystem):
             self.load_start(learner.trunk)
         else:
             standardise_inputs(learner.trunk, unlabelled)
-        one_view, two_views = self.augmentation(spec), views.contrastive(mirror=self.should_mirror(spec))
+        one_view, two_views = self.augmentation(spec), views.simclr_augmentation(flip=self.should_mirror(spec))
         extra_sources = self.match_sources(
             {name: signal for name, signal in learner.signals.items() if name != "labels"},
             labelled=Batches(split.labelled, self.batch, run.seed, one_view),
             unlabelled=Batches(unlabelled, self.batch, run.seed, one_view),
-            pairs=Batches(unlabelled, self.batch, run.seed, two_views, pairs=True),
+            pairs=Batches(unlabelled, self.batch, run.seed, two_views, two_views=True),
         )
-        test = split.test.some(1000)
+        test = split.test.subsample(1000)
 
         def classifier(learner: Learner) -> Classifier:
             if extra_sources:  # turned and holed images went through the trunk too

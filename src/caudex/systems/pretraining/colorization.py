@@ -15,7 +15,7 @@ from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.systems.pretraining.shared import Pretraining
-from caudex.views import from_lab, grey_of, to_lab
+from caudex.views import grey_from_lightness, lab_to_rgb, rgb_to_lab
 
 
 @dataclass
@@ -44,10 +44,10 @@ class Colorization(Pretraining):
 
     @torch.no_grad()
     def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
-        signal, lightness = model.signals["colorization"], to_lab(images)[:, :1]
+        signal, lightness = model.signals["colorization"], rgb_to_lab(images)[:, :1]
         colours = signal.decode_colours(signal.logits(model.trunk, lightness))
         lab = torch.cat([lightness, F.interpolate(colours, images.shape[2:], mode="bilinear")], 1)
-        return {"image": images, "what is seen": grey_of(lightness), "coloured": from_lab(lab)}
+        return {"image": images, "what is seen": grey_from_lightness(lightness), "coloured": lab_to_rgb(lab)}
 
     def check(self) -> None:
         super().check()

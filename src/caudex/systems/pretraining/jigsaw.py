@@ -17,7 +17,7 @@ from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.signals.jigsaw import grid_for
 from caudex.systems.pretraining.shared import Pretraining
-from caudex.views import arranged
+from caudex.views import permute_tiles
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Jigsaw(Pretraining):
         orders = torch.arange(1, len(images) + 1) * (signal.orders - 1) // len(images)
         shuffled = signal.shuffle_tiles(images, orders)
         inverse = signal.permutations[signal.logits(model.trunk, shuffled).argmax(1)].argsort(1)
-        rows = {"shuffled": shuffled, "put back": arranged(shuffled, inverse)}
+        rows = {"shuffled": shuffled, "put back": permute_tiles(shuffled, inverse)}
         return {"image": images, **{name: join_tiles(tiles, signal.grid) for name, tiles in rows.items()}}
 
     def check(self) -> None:

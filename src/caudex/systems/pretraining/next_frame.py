@@ -20,8 +20,8 @@ from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
-from caudex.data import ClipBatches, ClipSplit
-from caudex.data.sampling import evenly
+from caudex.data import VideoBatches, VideoSplit
+from caudex.data.sampling import evenly_spaced
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.frame_strips import plot_frame_strips
 from caudex.evaluation.probing import linear_probe_accuracy
@@ -84,7 +84,7 @@ class NextFrame(System):
         frames = videos.train.windows(1)
         learner.trunk.standardise.set_statistics(frames.fetch(slice(None, None, max(1, len(frames) // 2000)))[:, 0])
         random_trunk = deepcopy(learner.trunk)
-        source = ClipBatches(videos.train, self.batch, run.seed, self.context_frames + 1, self.frame_stride)
+        source = VideoBatches(videos.train, self.batch, run.seed, self.context_frames + 1, self.frame_stride)
         test = self.test_windows(videos)
         sources = {"next-frame": source} | self.match_sources(self.extra_signals(spec), frames=source)
 
@@ -108,12 +108,12 @@ class NextFrame(System):
     def model(self, spec: ImageSpec) -> Encoder:
         return Encoder(self.learner(spec), spec)
 
-    def test_windows(self, videos: ClipSplit, max_windows: int = 500) -> Tensor:
+    def test_windows(self, videos: VideoSplit, max_windows: int = 500) -> Tensor:
         """Windows of held-out videos, evenly spread: uint8 [N, T, C, H, W]."""
         windows = videos.test.windows(self.context_frames + 1, self.frame_stride)
-        return windows.fetch(evenly(len(windows), max_windows))
+        return windows.fetch(evenly_spaced(len(windows), max_windows))
 
-    def probe_trunks(self, videos: ClipSplit, trunk: Trunk, random_trunk: Trunk) -> dict:
+    def probe_trunks(self, videos: VideoSplit, trunk: Trunk, random_trunk: Trunk) -> dict:
         """Linear probes of middle frames, where held-out and other videos have labels."""
         (frames, labels), (test_frames, test_labels) = (
             (part.frames[part.starts + part.lengths // 2], part.labels) for part in (videos.train, videos.test)
@@ -130,7 +130,7 @@ class NextFrame(System):
     def plot_predictions(self, run: Run, model: Encoder, test: Tensor, count: int = 6) -> None:
         """A strip for each of a few windows: what was seen, what was predicted, what came, and where they differ."""
         model = deepcopy(model).cpu()
-        windows = test[evenly(len(test), count)].float() / 255
+        windows = test[evenly_spaced(len(test), count)].float() / 255
         context, target = windows[:, :-1], windows[:, -1:]
         with torch.no_grad():
             prediction = model.signals["next-frame"].predict(model.trunk, context).clamp(0, 1)[:, None]

@@ -71,16 +71,16 @@ class Pretraining(ImageSystem):
         print_once(run, describe_images(spec))
         with run.seeded("weights"):
             learner = self.learner(spec)
-        images = split.every
+        images = split.train
         if len(images) < 2:
             raise CaudexError(f"{self.data} has one image to learn from; two are the least, thousands are better.")
         standardise_inputs(learner.trunk, images)
         random_trunk = deepcopy(learner.trunk)
         one_view = self.augmentation(spec)
-        two_views = views.contrastive(self.crop, self.colour, self.should_mirror(spec))
+        two_views = views.simclr_augmentation(self.crop, self.colour, self.should_mirror(spec))
         sources = {
             "unlabelled": Batches(images, self.batch, run.seed, one_view),
-            "pairs": Batches(images, self.batch, run.seed, two_views, pairs=True),
+            "pairs": Batches(images, self.batch, run.seed, two_views, two_views=True),
         }
         if len(split.labelled):
             sources["labelled"] = Batches(split.labelled, self.batch, run.seed, one_view)
@@ -114,16 +114,16 @@ class Pretraining(ImageSystem):
 
     def augmentation(self, spec: ImageSpec) -> views.Compose:
         """Crops, and mirroring: for signals that change images in their own way."""
-        crop = views.ResizedCrop((self.crop, 1.0))
-        return views.Compose((crop, *[views.Flip()] * self.should_mirror(spec)))
+        crop = views.RandomResizedCrop((self.crop, 1.0))
+        return views.Compose((crop, *[views.RandomHorizontalFlip()] * self.should_mirror(spec)))
 
     def plot_features(self, run: Run, model: Encoder, split: Split) -> None:
         """What the signals make of held-out images, which of them look alike to the trunk, and a map of them."""
-        images = (split.test if len(split.test) > 1 else split.every).some(600)
+        images = (split.test if len(split.test) > 1 else split.train).subsample(600)
         pooled = features(model.trunk, images)["pooled"]
         with run.seeded("shown"):
             training = deepcopy(model).cpu().train()  # turned and holed images want the batch statistics of such
-            if rows := self.show(training, images.some(8).fetch(slice(None)).float() / 255):
+            if rows := self.show(training, images.subsample(8).fetch(slice(None)).float() / 255):
                 plot_image_grid(run, "signal-outputs", rows)
         plot_nearest_images(run, images, pooled)
         plot_tsne(run, images, pooled)
@@ -159,10 +159,10 @@ class Pretraining(ImageSystem):
         spec = image_spec(split)
         with run.seeded("weights"):
             learner = self.learner_with({"labels": Labels(len(spec.classes))}, spec)
-        standardise_inputs(learner.trunk, split.every)
+        standardise_inputs(learner.trunk, split.train)
         source = Batches(split.labelled, self.batch, run.seed, self.augmentation(spec))
         trunk = fit(learner, {"labels": source}, flops=flops, run=run).averaged[0]
-        recalibrate(trunk, split.every)
+        recalibrate(trunk, split.train)
         return trunk
 
     def result_rows(self, results: dict) -> list[tuple]:
@@ -202,7 +202,7 @@ class Pretraining(ImageSystem):
 
 def feature_metrics(split: Split) -> Callable[[Learner], dict[str, float]]:
     """For `evaluate` of `fit`: nearest neighbours, and whether the features collapse."""
-    sample, labelled, test = split.every.some(1000), split.labelled.some(2000), split.test.some(500)
+    sample, labelled, test = split.train.subsample(1000), split.labelled.subsample(2000), split.test.subsample(500)
 
     def evaluate(learner: Learner) -> dict[str, float]:
         trunk = learner.averaged[0]
@@ -219,7 +219,7 @@ def feature_metrics(split: Split) -> Callable[[Learner], dict[str, float]]:
 def probe_trunk(run: Run, trunk: Trunk, random_trunk: Trunk, split: Split) -> dict:
     """Probes of each layer beside those of a random trunk, and the spectrum of the features."""
     results = {"parameters": sum(p.numel() for p in trunk.parameters())}
-    results |= {"spectrum": feature_spectrum(features(trunk, split.every.some(2000))["pooled"])}
+    results |= {"spectrum": feature_spectrum(features(trunk, split.train.subsample(2000))["pooled"])}
     if len(split.test) == 0:
         return results
     print_once(run, f"probing each layer, and those of a random trunk, on {len(split.test):,} test images")

@@ -27,12 +27,12 @@ from caudex.systems.reward import shared as reward
 from caudex.systems.reward.shared import OnReplay
 from caudex.trunks import NatureCNN
 from caudex.trunks.nature import EFFICIENT_LAYERS
-from caudex.views import Blur, Cutout, Moved, Noise
+from caudex.views import Cutout, GaussianBlur, GaussianNoise, RandomShift
 
 LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
 """(channels, kernel, stride) for robots in frames of 48 pixels; the published encoder, for 84, is `PUBLISHED`"""
 PUBLISHED = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
-VIEWS = {"moved": None, "blurred": Blur((0.1, 2.0), 1.0), "noisy": Noise(0.1), "cut": Cutout(0.3)}
+VIEWS = {"moved": None, "blurred": GaussianBlur((0.1, 2.0), 1.0), "noisy": GaussianNoise(0.1), "cut": Cutout(0.3)}
 SHARED = ("total_steps", "batch", "lr", "width", "temperature", "seed", "every", "learning_starts", "n_step")
 """settings of curl that SAC from the state is given, too"""
 DMCONTROL = {"env": "dm_control/cartpole-swingup-v0", "batch": 512, "width": 1024, "moved": 8, "n_step": 1}
@@ -100,7 +100,7 @@ class CURL(OnReplay, System):
         priority = {"priority": 0.5} if game else {}
         replay = reward.replay_source(self, runner, learner, run, steps=self.n_step, **priority)
         side = min(spec.shape[1:])
-        view = VIEWS[self.view] or Moved(min(self.moved, max(1, side // 12)))
+        view = VIEWS[self.view] or RandomShift(min(self.moved, max(1, side // 12)))
         source = Viewed(replay, view, run.seed, instead=True)
         reward.record_spec(run, spec)
         fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))

@@ -30,7 +30,7 @@ from caudex.signals.policy_gradient import PPOActorCritic
 from caudex.signals.q_learning import QLearning
 from caudex.trunks import Identity, NatureCNN, ObservationNormaliser
 from caudex.trunks.nature import EFFICIENT_LAYERS
-from caudex.views import Moved
+from caudex.views import RandomShift
 
 EPISODES = 20
 """played at the end"""
@@ -292,9 +292,9 @@ def all_signals(settings: OnEnv, own: dict[str, Signal], spec: EnvSpec) -> dict[
     return settings.with_extra_signals(own, spec)
 
 
-def view(spec: EnvSpec) -> Moved:
+def view(spec: EnvSpec) -> RandomShift:
     """What two views of the same frames differ in: moved by up to a twelfth of the side."""
-    return Moved(max(1, min(spec.shape[1:]) // 12))
+    return RandomShift(max(1, min(spec.shape[1:]) // 12))
 
 
 def hidden(spec: EnvSpec) -> tuple[int, ...]:

@@ -231,9 +231,9 @@ def flag(setting: str) -> str:
 @torch.no_grad()
 def try_forward(learner: Learner, split: Split) -> None:
     """Two images go through, so that a signal which cannot learn from such is refused before the first training."""
-    rows = torch.arange(min(2, len(split.every)))
-    images = split.every.fetch(rows).float() / 255
-    learner(dict.fromkeys(learner.signals, Batch(images, torch.zeros_like(rows), rows, other=images)))
+    rows = torch.arange(min(2, len(split.train)))
+    images = split.train.fetch(rows).float() / 255
+    learner(dict.fromkeys(learner.signals, Batch(images, torch.zeros_like(rows), rows, other_images=images)))
 
 
 def pretrain(system: System, path: Path, seed: int, hardware: Hardware) -> dict:

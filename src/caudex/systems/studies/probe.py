@@ -13,7 +13,7 @@ from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.data import Split
-from caudex.data.images.splits import stratified
+from caudex.data.images.splits import stratified_sample
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import evaluate_accuracy
 from caudex.evaluation.intervals import wilson_interval
@@ -57,12 +57,12 @@ class Probe(FewLabels):
         spec = image_spec(split)
         with run.seeded("weights"):
             random_trunk = self.learner(spec).trunk
-        standardise_inputs(random_trunk, split.every)
+        standardise_inputs(random_trunk, split.train)
         trunk = deepcopy(random_trunk)
         self.load_start(trunk)
         print_once(run, describe_images(spec))
         for network in (random_trunk, trunk):
-            recalibrate(network, split.every)
+            recalibrate(network, split.train)
         layers = probe_beside_random_trunk(run, trunk, random_trunk, split.labelled, split.test)
         rows = []
         labelled = {share: split.labelled.take(self.labelled_rows(split, share)) for share in sorted(self.shares)}
@@ -98,7 +98,7 @@ class Probe(FewLabels):
         """Rows of a share of each class, at least one image; a smaller share lies within a larger."""
         counts = torch.bincount(split.labelled.labels, minlength=len(split.labelled.classes))
         class_counts = (counts * share).round().clamp_min(1).long().tolist()
-        return stratified(split.labelled.labels, class_counts, self.seed, "share")
+        return stratified_sample(split.labelled.labels, class_counts, self.seed, "share")
 
     def fine_tune(self, run: Run, split: Split) -> Classifier:
         return self.fit_labels(run, split, **self.budget(1 / (2 * len(self.shares))))

@@ -14,7 +14,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.specs import EncoderSpec
 from caudex.core.system import System, check_range
-from caudex.data.images.splits import order
+from caudex.data.images.splits import seeded_permutation
 from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel
 from caudex.models.passage_index import BY, Index, Passage, encode, encoder
@@ -71,7 +71,7 @@ class SemanticSearch(System):
             raise CaudexError(
                 f"{self.data} has {len(pairs)} documents with a line behind the first; ten are the least to search among."
             )
-        pairs = [pairs[i] for i in order(len(pairs), self.seed, "documents")[: self.documents].tolist()]
+        pairs = [pairs[i] for i in seeded_permutation(len(pairs), self.seed, "documents")[: self.documents].tolist()]
         return [title for title, _ in pairs], [body for _, body in pairs]
 
     def model(self, spec: EncoderSpec) -> LanguageModel:

@@ -22,7 +22,7 @@ from caudex.core.specs import TextSpec
 from caudex.core.system import System, check_range, load
 from caudex.core.weights import load_weights
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
-from caudex.data.images.splits import stratified
+from caudex.data.images.splits import stratified_sample
 from caudex.evaluation.baselines.sklearn import tfidf_accuracy
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import accuracy_with_interval
@@ -127,13 +127,13 @@ class TextLabels(System):
             name = texts.classes[int(counts.argmin())]
             raise CaudexError(f"{self.data} has one text of class {name!r}; two are the least, one of them to test on.")
         test_counts = (counts * 0.25).round().clamp(1, 1000).long().tolist()
-        test_rows = stratified(texts.labels, test_counts, self.seed, "test")
+        test_rows = stratified_sample(texts.labels, test_counts, self.seed, "test")
         is_train = torch.ones(len(texts), dtype=torch.bool)
         is_train[test_rows] = False
         train, test = texts.take(is_train), texts.take(test_rows)
         if self.labels_per_class:
             class_counts = [self.labels_per_class] * len(texts.classes)
-            train = train.take(stratified(train.labels, class_counts, self.seed, "labels"))
+            train = train.take(stratified_sample(train.labels, class_counts, self.seed, "labels"))
         if start:
             trunk, tokenizer = start.made | {"dropout": self.dropout, "mean_pooling": True}, start.tokenizer
         else:

@@ -3,12 +3,12 @@
 import torch
 
 from caudex import envs as envs
-from caudex.views import Draw, Moved
+from caudex.views import Draw, RandomShift
 
 
 def test_frames_are_moved_all_of_a_stack_alike_and_edges_repeat():
     frames = torch.arange(36, dtype=torch.uint8).view(1, 1, 6, 6).expand(50, 4, 6, 6).contiguous()
-    shifted = Moved(2)(frames, Draw(0, 0, torch.arange(50)))
+    shifted = RandomShift(2)(frames, Draw(0, 0, torch.arange(50)))
     assert (shifted == shifted[:, :1]).all()
     shifts = set()
     for image in shifted[:, 0]:

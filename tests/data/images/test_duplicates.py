@@ -5,7 +5,7 @@ from helpers.image_files import assert_loading_refused, write_noise_images
 from PIL import Image
 
 from caudex import data
-from caudex.data.images import loading
+from caudex.data.images import stores
 
 
 def test_a_labelled_image_in_the_test_folder_is_refused(tmp_path, rng):
@@ -19,7 +19,7 @@ def test_a_labelled_image_in_the_test_folder_is_refused(tmp_path, rng):
 
 @pytest.mark.parametrize("limit", [10**9, 10])
 def test_an_unlabelled_image_of_the_test_is_dropped_and_reported(tmp_path, rng, monkeypatch, limit):
-    monkeypatch.setattr(loading, "MEMORY_LIMIT", limit)
+    monkeypatch.setattr(stores, "MEMORY_LIMIT", limit)
     root = write_noise_images(tmp_path, rng, {"a": 3, "b": 3}, unlabelled=4, test={"a": 2, "b": 2})
     (root / "unlabelled/copy.png").write_bytes((root / "test/a/000.png").read_bytes())
     split = data.load_images(str(root))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from caudex.core.errors import CaudexError
-from caudex.data import ClipBatches, Clips
+from caudex.data import VideoBatches, VideoSet
 
 
 def numbered_clips(lengths):
@@ -17,7 +17,7 @@ def numbered_clips(lengths):
     values = torch.cat([10 * i + torch.arange(int(length)) for i, length in enumerate(lengths)])
     frames = values.to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 4, 4).contiguous()
     starts = lengths.cumsum(0) - lengths
-    return Clips(frames, starts, lengths, torch.arange(len(lengths)) % 2, ("a", "b"), [f"v{i}" for i in range(9)])
+    return VideoSet(frames, starts, lengths, torch.arange(len(lengths)) % 2, ("a", "b"), [f"v{i}" for i in range(9)])
 
 
 def test_windows_are_all_runs_of_frames_and_none_crosses_into_the_next_video():
@@ -25,7 +25,7 @@ def test_windows_are_all_runs_of_frames_and_none_crosses_into_the_next_video():
     windows = clips.windows(3)
     assert windows.fetch(slice(None))[:, :, 0, 0, 0].tolist() == [[0, 1, 2], [10, 11, 12], [11, 12, 13], [12, 13, 14]]
     assert windows.labels.tolist() == [0, 1, 1, 1]
-    assert windows.video.tolist() == [0, 1, 1, 1]
+    assert windows.video_index.tolist() == [0, 1, 1, 1]
     assert windows.shape == (3, 1, 4, 4)
     assert clips.windows(3, step=2).fetch(slice(None))[:, :, 0, 0, 0].tolist() == [[10, 12, 14]]
     assert len(clips.windows(1)) == 11
@@ -51,7 +51,7 @@ def test_a_part_of_the_videos_copies_no_frame():
 
 
 def test_an_epoch_shows_each_window_once_with_the_label_of_its_video():
-    source = ClipBatches(numbered_clips([4, 6, 2]), size=3, frames=3)  # 2 + 4 windows
+    source = VideoBatches(numbered_clips([4, 6, 2]), size=3, frames=3)  # 2 + 4 windows
     first, second = ([next(source) for _ in range(2)] for _ in range(2))
     for batches in (first, second):
         assert sorted(torch.cat([batch.index for batch in batches]).tolist()) == list(range(6))
@@ -68,27 +68,27 @@ def test_an_epoch_shows_each_window_once_with_the_label_of_its_video():
 @given(some.integers(0, 12), some.integers(0, 12))
 @settings(max_examples=15, deadline=None)
 def test_a_source_goes_on_exactly_where_it_was(before, ahead):
-    source, again = (ClipBatches(numbered_clips([4, 6, 2]), 4, seed=5, frames=2) for _ in range(2))
+    source, again = (VideoBatches(numbered_clips([4, 6, 2]), 4, seed=5, frames=2) for _ in range(2))
     for _ in range(before):
         next(source)
     for _ in range(ahead):
         next(again)
     again.load_state_dict(source.state_dict())
-    assert source.state_dict() == {"drawn": 4 * before}
+    assert source.state_dict() == {"samples_seen": 4 * before}
     assert all(tensors_equal(next(source), next(again)) for _ in range(4))
 
 
 def test_processes_share_a_batch_out(monkeypatch):
-    expected = next(ClipBatches(numbered_clips([4, 6, 2]), 6, frames=2))
+    expected = next(VideoBatches(numbered_clips([4, 6, 2]), 6, frames=2))
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
     parts = []
     for rank in range(3):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
-        parts.append(next(ClipBatches(numbered_clips([4, 6, 2]), 6, frames=2)))
+        parts.append(next(VideoBatches(numbered_clips([4, 6, 2]), 6, frames=2)))
     assert torch.equal(torch.cat([part.frames for part in parts]), expected.frames)
 
 
 def test_no_windows_no_batches():
     with pytest.raises(CaudexError, match="none of 2 videos has the 5 frames that a window of 3, 2 apart, takes"):
-        ClipBatches(numbered_clips([4, 2]), 4, frames=3, step=2)
+        VideoBatches(numbered_clips([4, 2]), 4, frames=3, step=2)

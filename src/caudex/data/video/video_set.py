@@ -1,4 +1,4 @@
-"""What a set of videos is, and its windows: a few frames in a row as one example."""
+"""A set of videos, and windows of it: a few consecutive frames as one example."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from caudex.data.images.batches import Batches
 
 
 @dataclass(frozen=True, eq=False)
-class Clips:
+class VideoSet:
     """Videos of one size and of any lengths, in memory: their frames lie one after the other.
 
     `labels` is int64 [N], -1 where nobody has labelled; `names[i]` is a path, or a name like `sprites/17`.
@@ -40,7 +40,7 @@ class Clips:
         """uint8 [T, C, H, W]: all frames of video `i`."""
         return self.frames[self.starts[i] :][: self.lengths[i]]
 
-    def take(self, index: Tensor) -> Clips:
+    def take(self, index: Tensor) -> VideoSet:
         """The videos at `index` (whole numbers) as a set of their own; no frame is copied."""
         return replace(
             self,
@@ -50,82 +50,82 @@ class Clips:
             names=[self.names[i] for i in index.tolist()],
         )
 
-    def windows(self, frames: int, step: int = 1) -> Windows:
-        """Every run of `frames` frames, each `step` after the one before; none crosses from one video into the next.
+    def windows(self, frames: int, step: int = 1) -> VideoWindows:
+        """Every window of `frames` frames, each `step` after the one before; none crosses from one video into the next.
 
         A larger `step` suits films with so many frames a second that one hardly differs from the next.
         """
         if min(frames, step) < 1:
             raise CaudexError(f"{frames} frames, {step} apart, are no window; both must be at least 1.")
         counts = (self.lengths - (frames - 1) * step).clamp(min=0)  # [N]
-        video = torch.arange(len(self)).repeat_interleave(counts)  # [W]
-        within = torch.arange(len(video)) - (counts.cumsum(0) - counts)[video]
-        return Windows(self, frames, step, video, self.starts[video] + within)
+        video_index = torch.arange(len(self)).repeat_interleave(counts)  # [W]
+        offset = torch.arange(len(video_index)) - (counts.cumsum(0) - counts)[video_index]
+        return VideoWindows(self, frames, step, video_index, self.starts[video_index] + offset)
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class VideoWindows:
     """The windows of a set of videos, video by video; what `Batches` takes for images, [T, C, H, W] each."""
 
-    clips: Clips
+    videos: VideoSet
     length: int
     step: int
-    video: Tensor  # int64 [W] whose window it is
-    first: Tensor  # int64 [W] the row of its first frame
+    video_index: Tensor  # int64 [W] which video it is from
+    first_frame: Tensor  # int64 [W] the row of its first frame
     in_memory = True
     columns = {}  # noqa: RUF012 - never mutated
 
     def __len__(self) -> int:
-        return len(self.video)
+        return len(self.video_index)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(T, C, H, W)"""
-        return self.length, *self.clips.shape
+        return self.length, *self.videos.shape
 
     @property
     def labels(self) -> Tensor:
         """int64 [W]: those of their videos."""
-        return self.clips.labels[self.video]
+        return self.videos.labels[self.video_index]
 
     def fetch(self, index) -> Tensor:
         """uint8 [B, T, C, H, W] of the windows at `index`: whole numbers, a mask or a slice."""
-        return self.clips.frames[self.first[index][:, None] + self.step * torch.arange(self.length)]
+        return self.videos.frames[self.first_frame[index][:, None] + self.step * torch.arange(self.length)]
 
 
 @dataclass(frozen=True, eq=False)
-class ClipSplit:
-    """What `videos` returns: whole videos to train on, others held out for the test, and (path, reason) of those left
-    out. `test` is empty where there is only one video: then nothing is measured, and one says so."""
+class VideoSplit:
+    """What `load_videos` returns: whole videos to train on, others held out for the test, and (path, reason) of those left
+    out. `test` is empty where there is only one video: then nothing is measured, and the program says so."""
 
-    train: Clips
-    test: Clips
+    train: VideoSet
+    test: VideoSet
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
-class Frames(NamedTuple):
+class VideoBatch(NamedTuple):
     """The observation stands first."""
 
     frames: Tensor  # float [B, T, C, H, W] in [0, 1], in the order of time
     labels: Tensor  # class numbers [B], -1 where unknown
-    index: Tensor  # [B] where each stands among the windows
+    index: Tensor  # [B] row of each among the windows
 
 
-class ClipBatches(Source):
-    """Endless shuffled batches of `size` windows (`Clips.windows`), as `Batches` are of images."""
+class VideoBatches(Source):
+    """Endless shuffled batches of `size` windows (`VideoSet.windows`), as `Batches` are of images."""
 
-    def __init__(self, clips: Clips, size: int, seed: int = 0, frames: int = 3, step: int = 1):
-        self.windows = clips.windows(frames, step)
+    def __init__(self, videos: VideoSet, size: int, seed: int = 0, frames: int = 3, step: int = 1):
+        self.windows = videos.windows(frames, step)
         if len(self.windows) == 0:
             raise CaudexError(
-                f"none of {len(clips):,} videos has the {1 + (frames - 1) * step} frames "
+                f"none of {len(videos):,} videos has the {1 + (frames - 1) * step} frames "
                 f"that a window of {frames}, {step} apart, takes; give longer ones."
             )
         self.batches = Batches(self.windows, size, seed)
 
-    def __next__(self) -> Frames:
+    def __next__(self) -> VideoBatch:
         batch = next(self.batches)
-        return Frames(batch.images, batch.labels, batch.index)
+        return VideoBatch(batch.images, batch.labels, batch.index)
 
     @property
     def samples_seen(self) -> int:

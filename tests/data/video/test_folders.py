@@ -18,8 +18,8 @@ from helpers.video_files import (
 )
 
 from caudex import data
-from caudex.data.images import loading
-from caudex.data.video.sprites import KINDS, drawn, first_kinds, scene
+from caudex.data.images import stores
+from caudex.data.video.sprites import SPRITE_KINDS, render_sprites, sample_scene, sprite_labels
 
 # -- sets ----------------------------------------------------------------------------------------------------------
 
@@ -27,14 +27,14 @@ from caudex.data.video.sprites import KINDS, drawn, first_kinds, scene
 def test_sprites_are_held_out_whole_and_of_each_class_in_proportion():
     split = data.load_videos("sprites", seed=2)
     assert (len(split.train), len(split.test), split.skipped) == (400, 100, [])
-    assert (split.train.shape, split.train.classes) == ((3, 32, 32), KINDS)
+    assert (split.train.shape, split.train.classes) == ((3, 32, 32), SPRITE_KINDS)
     assert not set(split.train.names) & set(split.test.names)
     assert len(split.train.names + split.test.names) == 500
-    every = first_kinds(500, seed=2)
+    every = sprite_labels(500, seed=2)
     assert (split.test.labels.bincount() - every.bincount() * 0.2).abs().max() < 1
     number = int(split.test.names[3].removeprefix("sprites/"))
     assert split.test.labels[3] == every[number]
-    assert torch.equal(split.test.video(3), drawn(scene(number, 2, 2), np.arange(20), 32))
+    assert torch.equal(split.test.video(3), render_sprites(sample_scene(number, 2, 2), np.arange(20), 32))
 
 
 @pytest.mark.parametrize("count, share, held_out", [(1, 0.2, 0), (2, 0.2, 1), (2, 0.9, 1), (10, 0.3, 3), (10, 0, 0)])
@@ -85,7 +85,7 @@ def test_more_than_memory_holds_is_refused(tmp_path, monkeypatch):
         "The frames of sprites take more than 1,000 MB at 512 x 512 pixels", "sprites", size=512
     )
     assert message.endswith("choose a smaller --size or fewer videos.")
-    monkeypatch.setattr(loading, "MEMORY_LIMIT", 6 * 16 * 16)
+    monkeypatch.setattr(stores, "MEMORY_LIMIT", 6 * 16 * 16)
     write_frames(tmp_path / "videos/a", [1, 2, 3])
     write_frames(tmp_path / "videos/b", [1, 2, 3])
     assert len(load_clips(tmp_path / "videos")) == 2

@@ -15,79 +15,87 @@ from PIL import Image, ImageSequence
 
 from caudex.core.errors import CaudexError
 from caudex.core.progress import track
-from caudex.data.images import loading
-from caudex.data.images.decode import LEAST_CHOSEN, SUFFIXES, Unreadable, common_shape, decode, no_bomb_warnings, opened
-from caudex.data.video.clips import Clips
+from caudex.data.images import stores
+from caudex.data.images.decode import (
+    MIN_DEFAULT_SIDE,
+    SUFFIXES,
+    UnreadableError,
+    common_shape,
+    decode_image,
+    ignore_bomb_warnings,
+    open_image,
+)
+from caudex.data.video.video_set import VideoSet
 
 ANIMATED = (".gif", ".webp", ".png")
 FILMS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 DEMUXERS = "mov,avi,matroska,webm"  # only these: FFmpeg reads playlists too, and fetches what they name
 
 
-def footage(root: Path, size: int) -> tuple[Clips, list[tuple[str, str]]]:
+def read_video_folder(root: Path, size: int) -> tuple[VideoSet, list[tuple[str, str]]]:
     """The videos root/** or root/<class>/**, one folder deep, and (path, reason) of those left out.
 
     One that cannot be read to its end is left out whole, as a gap in time would teach a wrong next frame.
     """
-    with no_bomb_warnings():
-        return _read(*_listed(root), root, size)
+    with ignore_bomb_warnings():
+        return _read(*_list_videos(root), root, size)
 
 
-def natural(path: Path) -> tuple[list[str | int], str]:
+def natural_sort_key(path: Path) -> tuple[list[str | int], str]:
     """A key to sort by: frame2 before frame10."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split("([0-9]+)", path.name))], path.name
 
 
-def fits(what: str | Path, planes: int, side: int) -> None:
+def check_frames_fit(name: str | Path, planes: int, side: int) -> None:
     """CaudexError if so many planes (channels of frames) are too much for memory."""
-    if planes * side**2 > loading.MEMORY_LIMIT:
+    if planes * side**2 > stores.MEMORY_LIMIT:
         raise CaudexError(
-            f"The frames of {what} take more than {loading.MEMORY_LIMIT / 1e6:,.0f} MB at {side} x {side} pixels; "
+            f"The frames of {name} take more than {stores.MEMORY_LIMIT / 1e6:,.0f} MB at {side} x {side} pixels; "
             "choose a smaller --size or fewer videos."
         )
 
 
-# --- what there is -------------------------------------------------------------------------------------------------
+# --- finding videos ------------------------------------------------------------------------------------------------
 
 
-def _listed(root: Path) -> tuple[list[Path], list[int], list[str]]:
+def _list_videos(root: Path) -> tuple[list[Path], list[int], list[str]]:
     """Videos, the class number of each (-1 for none), and the class names."""
-    alone, folders = _videos_in(root)
-    deeper = [_videos_in(folder)[0] for folder in folders]
-    if not alone and not any(deeper):
+    top_level, folders = _videos_in(root)
+    by_class = [_videos_in(folder)[0] for folder in folders]
+    if not top_level and not any(by_class):
         raise CaudexError(
             f"{root} has no video; looked for folders of frame images and for {', '.join(ANIMATED + FILMS)} in it "
             "and in its folders."
         )
-    if not any(deeper):
-        return alone, [-1] * len(alone), []
-    if alone:
+    if not any(by_class):
+        return top_level, [-1] * len(top_level), []
+    if top_level:
         raise CaudexError(
-            f"{root} has {len(alone):,} videos (or folders of frames) outside a class folder, the first is {_printable(alone[0].name)}. "
+            f"{root} has {len(top_level):,} videos (or folders of frames) outside a class folder, the first is {_printable(top_level[0].name)}. "
             f"Move them to {root}/<class>/."
         )
-    for folder, found in zip(folders, deeper):
-        if not found:
+    for folder, videos in zip(folders, by_class):
+        if not videos:
             raise CaudexError(f"{_printable(folder)} has no video. Add some, or remove the folder.")
-    labels = [label for label, found in enumerate(deeper) for _ in found]
-    return list(itertools.chain(*deeper)), labels, [_printable(folder.name) for folder in folders]
+    labels = [label for label, videos in enumerate(by_class) for _ in videos]
+    return list(itertools.chain(*by_class)), labels, [_printable(folder.name) for folder in folders]
 
 
 def _videos_in(folder: Path) -> tuple[list[Path], list[Path]]:
     """Videos that lie in a folder, files and folders of frames, and its other folders."""
-    found, others = [], []
+    videos, folders = [], []
     for path in _entries(folder):
         if path.is_dir():
-            (found if _is_video(path) else others).append(path)
+            (videos if _is_video(path) else folders).append(path)
         elif path.suffix.lower() in ANIMATED + FILMS:
-            found.append(path)
-    return found, others
+            videos.append(path)
+    return videos, folders
 
 
 def _entries(folder: Path) -> list[Path]:
     """What lies in a folder and is not hidden, in natural order."""
     try:
-        return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural)
+        return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural_sort_key)
     except OSError as error:
         raise CaudexError(f"{_printable(folder)} cannot be looked into: {error.strerror}.") from None
 
@@ -105,9 +113,9 @@ def _stills(entries: list[Path]) -> list[Path]:
 
 def _is_animated(path: Path) -> bool:
     try:
-        with opened(str(path)) as image:
+        with open_image(str(path)) as image:
             return getattr(image, "n_frames", 1) > 1
-    except Unreadable:
+    except UnreadableError:
         return False  # the reader says why
 
 
@@ -116,35 +124,35 @@ def _is_animated(path: Path) -> bool:
 
 def _read(paths: list[Path], labels: list[int], classes: list[str], root: Path, size: int):
     if film := next((path for path in paths if path.suffix.lower() in FILMS), None):
-        _need_av(film)
+        _require_av(film)
     names = [_printable(path) for path in paths]
     try:
-        _, side, _ = common_shape(FirstFrames(names, lambda row: _first(paths[row])), size)
+        _, side, _ = common_shape(FirstFrames(names, lambda row: _first_frame(paths[row])), size)
     except CaudexError:  # none of the sample can be read; the reader tells of every video why
-        side = size or LEAST_CHOSEN
+        side = size or MIN_DEFAULT_SIDE
     reader, pool = _Reader(root, side), ThreadPoolExecutor(torch.get_num_threads())
     try:
-        read = list(track(pool.map(reader, paths), "reading videos", len(paths)))
+        results = list(track(pool.map(reader, paths), "reading videos", len(paths)))
     finally:
         reader.stopped = True  # so that Ctrl-C need not wait for a long film
         pool.shutdown(cancel_futures=True)
-    skipped = [(name, reason) for name, reason in zip(names, read) if isinstance(reason, str)]
-    whole = [i for i, each in enumerate(read) if not isinstance(each, str)]
-    lengths = torch.tensor([len(read[i]) for i in whole], dtype=torch.int64)
+    skipped = [(name, reason) for name, reason in zip(names, results) if isinstance(reason, str)]
+    readable = [i for i, result in enumerate(results) if not isinstance(result, str)]
+    lengths = torch.tensor([len(results[i]) for i in readable], dtype=torch.int64)
     starts = lengths.cumsum(0) - lengths
     frames = torch.empty(int(lengths.sum()), reader.channels, side, side, dtype=torch.uint8)
-    for i, start, length in zip(whole, starts, lengths):
-        frames[start : start + length] = torch.from_numpy(read[i])  # one channel is repeated where there are three
-        read[i] = None  # else all would lie in memory twice
-    labels = torch.tensor([labels[i] for i in whole], dtype=torch.int64)
-    return Clips(frames, starts, lengths, labels, tuple(classes), [names[i] for i in whole]), skipped
+    for i, start, length in zip(readable, starts, lengths):
+        frames[start : start + length] = torch.from_numpy(results[i])  # one channel is repeated where there are three
+        results[i] = None  # else all would lie in memory twice
+    labels = torch.tensor([labels[i] for i in readable], dtype=torch.int64)
+    return VideoSet(frames, starts, lengths, labels, tuple(classes), [names[i] for i in readable]), skipped
 
 
 class FirstFrames:
     """The first frame of each video, from which `common_shape` chooses the size of all."""
 
-    def __init__(self, names: list[str], open: Callable[[int], str | Image.Image]):
-        self.names, self.open = names, open
+    def __init__(self, names: list[str], source: Callable[[int], str | Image.Image]):
+        self.names, self.source = names, source
 
     def __len__(self) -> int:
         return len(self.names)
@@ -167,11 +175,11 @@ class _Reader:
         """uint8 [T, 1 or 3, side, side], or the reason why the video is left out."""
         frames: list[np.ndarray] = []
         try:
-            for source in _frames(path, self.side):
-                frames.append(self._sized(source))
+            for source in _iterate_frames(path, self.side):
+                frames.append(self._decode_frame(source))
                 if self.stopped:
                     return "interrupted"
-        except Unreadable as reason:
+        except UnreadableError as reason:
             if path.is_dir():
                 return f"{_printable(_stills(_entries(path))[len(frames)].name)}: {reason}"
             return f"frame {len(frames) + 1:,}: {reason}" if frames else str(reason)
@@ -180,57 +188,57 @@ class _Reader:
         channels = max(map(len, frames))
         return np.stack([np.broadcast_to(frame, (channels, self.side, self.side)) for frame in frames])
 
-    def _sized(self, source: str | Image.Image) -> np.ndarray:
-        frame = decode(source, (3, self.side, self.side))
+    def _decode_frame(self, source: str | Image.Image) -> np.ndarray:
+        frame = decode_image(source, (3, self.side, self.side))
         if (frame == frame[:1]).all():
             frame = frame[:1].copy()
         else:
             self.channels = 3
-        fits(self.root, next(self._count) * self.channels, self.side)
+        check_frames_fit(self.root, next(self._count) * self.channels, self.side)
         return frame
 
 
-def _first(path: Path) -> str | Image.Image:
-    frame = next(_frames(path), None)
+def _first_frame(path: Path) -> str | Image.Image:
+    frame = next(_iterate_frames(path), None)
     if frame is None:
-        raise Unreadable("no frame")
+        raise UnreadableError("no frame")
     return frame
 
 
-def _frames(path: Path, side: int | None = None) -> Iterator[str | Image.Image]:
+def _iterate_frames(path: Path, side: int | None = None) -> Iterator[str | Image.Image]:
     """The frames of a video in order: paths of images, or PIL images. Where they will be cut to `side`, those of a
-    film come in twice that: the rest of an HD frame costs most of the time. Raises Unreadable with the reason."""
+    film come in twice that: the rest of an HD frame costs most of the time. Raises UnreadableError with the reason."""
     if path.is_dir():
         yield from map(str, _stills(_entries(path)))
     elif path.suffix.lower() in FILMS:
-        yield from _film(path, side)
+        yield from _decode_film(path, side)
     else:
-        with opened(str(path)) as image:
+        with open_image(str(path)) as image:
             for frame in ImageSequence.Iterator(image):
                 yield frame.copy()
 
 
-def _film(path: Path, side: int | None) -> Iterator[Image.Image]:
+def _decode_film(path: Path, side: int | None) -> Iterator[Image.Image]:
     import av
 
     try:
         with av.open(str(path), options={"format_whitelist": DEMUXERS}) as container:
             stream = next(iter(container.streams.video), None)
             if stream is None:
-                raise Unreadable("no images in it, only sound")
+                raise UnreadableError("no images in it, only sound")
             if Image.MAX_IMAGE_PIXELS and stream.width * stream.height > Image.MAX_IMAGE_PIXELS:
-                raise Unreadable(f"over {Image.MAX_IMAGE_PIXELS:,} pixels a frame, a decompression bomb?")
+                raise UnreadableError(f"over {Image.MAX_IMAGE_PIXELS:,} pixels a frame, a decompression bomb?")
             for frame in container.decode(stream):
                 shrink = min(1, 2 * side / min(frame.width, frame.height)) if side else 1
                 size = {"width": round(frame.width * shrink), "height": round(frame.height * shrink)}
                 yield frame.to_image(**size).rotate(frame.rotation, expand=True)
-    except Unreadable:
+    except UnreadableError:
         raise
     except Exception as error:  # FFmpeg's own, and Python's for what it left out of a broken file
-        raise Unreadable(getattr(error, "strerror", None) or str(error) or type(error).__name__) from None
+        raise UnreadableError(getattr(error, "strerror", None) or str(error) or type(error).__name__) from None
 
 
-def _need_av(path: Path) -> None:
+def _require_av(path: Path) -> None:
     try:
         import av  # noqa: F401
     except ImportError:

@@ -11,7 +11,7 @@ from helpers.image_files import assert_loading_refused, image_names, save_image,
 from caudex import data
 from caudex.core.errors import CaudexError
 from caudex.data.images import arrays
-from caudex.data.images.decode import decode
+from caudex.data.images.decode import decode_image
 
 # -- digits, Fashion-MNIST, draws ----------------------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ def test_digits_have_a_fixed_test_and_hide_the_labels_that_were_not_drawn():
     number = int(one.unlabelled.name(3).split("/")[1])
     from sklearn.datasets import load_digits
 
-    assert one.unlabelled.hidden[3] == load_digits().target[number]
+    assert one.unlabelled.hidden_labels[3] == load_digits().target[number]
     scaled = (load_digits().images[number] * 255 / 16).round()
     assert torch.equal(one.unlabelled.fetch([3])[0, 0], torch.from_numpy(scaled).byte())
 
@@ -67,7 +67,7 @@ def test_read_takes_files_and_folders_in_order(tmp_path, rng):
     pixels, skipped, _ = data.read_images(given, (1, 8, 8))
     assert pixels.shape == (2, 1, 8, 8)
     assert torch.equal(pixels[0], pixels[1])
-    assert np.array_equal(pixels[0], decode(str(first), (1, 8, 8)))
+    assert np.array_equal(pixels[0], decode_image(str(first), (1, 8, 8)))
     assert skipped == [(str(tmp_path / "more/a.png"), "not an image")]
 
 
