@@ -70,7 +70,7 @@ def test_some_trials_of_a_round_are_those_trials():
     shown, valid = some.next_shown(shape)
     assert valid.tolist() == [t < length - 1 for length in (long, short) for t in range(length)]
     after = trials.seen(histories.observations.values[rows[1], 1:short], shape)
-    assert torch.equal(shown[long - 1 :], after.observe)
+    assert torch.equal(shown[long - 1 :], after.shown)
     assert torch.equal(parts[rows[1]][:-1], after.before[:, -2])  # a step's reward is seen with what came after it
 
 
