@@ -74,9 +74,9 @@ class Learner(nn.Module):
         for group in groups:
             group["params"] = list(group["params"])
         grouped = {id(p) for group in groups for p in group["params"]}
-        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in grouped]
-        groups.append({"params": [p for p in rest if p.ndim > 1]})
-        groups.append({"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0})
+        ungrouped = [p for p in self.parameters() if p.requires_grad and id(p) not in grouped]
+        groups.append({"params": [p for p in ungrouped if p.ndim > 1]})
+        groups.append({"params": [p for p in ungrouped if p.ndim <= 1], "weight_decay": 0.0})
         return [group for group in groups if group["params"]]
 
     def attach(self, forward: Callable | None, backward: Callable) -> None:

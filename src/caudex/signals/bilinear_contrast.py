@@ -1,4 +1,4 @@
-"""Bilinear contrast: two views of one observation belong together, by a similarity that is learned. The signal of CURL."""
+"""Bilinear contrast: the contrastive loss of CURL, with a learned similarity."""
 
 from __future__ import annotations
 

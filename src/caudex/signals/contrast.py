@@ -1,4 +1,4 @@
-"""Contrast: two views of one image belong together, views of others apart."""
+"""Contrast: the contrastive losses of SimCLR and MoCo (InfoNCE)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Contrast(Signal):
     With `queue_size`, keys come from a momentum encoder, and the last `queue_size` keys are the negatives (He et al. 2020,
     equation 1, algorithm 1). Batch normalisation of keys is over small groups of a shuffled batch, as if on separate
     devices, so that batch statistics do not tell which key belongs to a query (section 3.3, shuffling BN).
-    `hidden=0` is the linear head of MoCo's first version. Batches hold two views, `images` and `other`.
+    `hidden=0` is the linear head of MoCo's first version. Batches hold two views, `images` and `other_images`.
     """
 
     needs = "pairs"
@@ -68,13 +68,13 @@ class Contrast(Signal):
             raise CaudexError("contrast needs other images as negatives; a batch of 1 has none, try --batch 128.")
         views = (batch.images, batch.other_images)
         if self.key_encoder:
-            scores, partner, pairs = self._queue_scores(trunk, *views)
+            scores, partner, projections = self._queue_scores(trunk, *views)
         else:
-            scores, partner, pairs = self._batch_scores(trunk, *views, batch.index)
+            scores, partner, projections = self._batch_scores(trunk, *views, batch.index)
         self.num_candidates = (scores[0] > -torch.inf).sum()
         return SignalOutput(
             F.cross_entropy(scores / self.temperature, partner),
-            {"accuracy": accuracy(scores, partner), **alignment_and_uniformity(*pairs)},
+            {"accuracy": accuracy(scores, partner), **alignment_and_uniformity(*projections)},
         )
 
     def _batch_scores(self, trunk, images: Tensor, other_images: Tensor, index: Tensor):

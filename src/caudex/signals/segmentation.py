@@ -47,9 +47,8 @@ class Segmentation(Signal):
 
 def mean_iou(predictions: Tensor, segments: Tensor, classes: int) -> Tensor:
     """Intersection over union of predictions and segments int64 [B, H, W], the mean over classes that occur."""
-    pairs = torch.bincount((segments.long() * classes + predictions).flatten(), minlength=classes**2).view(
-        classes, classes
-    )
-    intersection = pairs.diagonal()
-    union = pairs.sum(0) + pairs.sum(1) - intersection  # [K]
+    cells = (segments.long() * classes + predictions).flatten()  # of the confusion matrix
+    confusion = torch.bincount(cells, minlength=classes**2).view(classes, classes)
+    intersection = confusion.diagonal()
+    union = confusion.sum(0) + confusion.sum(1) - intersection  # [K]
     return (intersection / union.clamp_min(1)).sum() / (union > 0).sum()

@@ -55,8 +55,8 @@ class TrustRegion(ActorCritic):
 
         with torch.no_grad():
             old, old_subsample = (self.policy(trunk(x).pooled) for x in (batch.observations, subsample))
-        before = surrogate()
-        gradient = parameters_to_vector(torch.autograd.grad(before, parameters)).double()
+        old_surrogate = surrogate()
+        gradient = parameters_to_vector(torch.autograd.grad(old_surrogate, parameters)).double()
         with twice_differentiable():
             kl = old_subsample.kl(self.policy(trunk(subsample).pooled)).mean()
             kl_grads = torch.autograd.grad(kl, parameters, create_graph=True)
@@ -68,17 +68,17 @@ class TrustRegion(ActorCritic):
 
         direction = conjugate_gradient(fisher_product, gradient, self.cg_steps)
         full_step = (2 * self.target_kl / (direction @ fisher_product(direction)).clamp_min(1e-12)).sqrt() * direction
-        start, kl, after = parameters_to_vector(parameters).detach(), torch.zeros(()), before.detach()
+        start, kl, new_surrogate = parameters_to_vector(parameters).detach(), torch.zeros(()), old_surrogate.detach()
         with torch.no_grad():
             for shrinkage in (0.8**j for j in range(10)):  # backtracking line search
                 vector_to_parameters(start + (shrinkage * full_step).to(start.dtype), parameters)
-                kl, after = old.kl(self.policy(trunk(batch.observations).pooled)).mean(), surrogate()
-                if after > before and kl <= self.target_kl:
+                kl, new_surrogate = old.kl(self.policy(trunk(batch.observations).pooled)).mean(), surrogate()
+                if new_surrogate > old_surrogate and kl <= self.target_kl:
                     break
             else:
                 vector_to_parameters(start, parameters)
-                kl, after = torch.zeros(()), before.detach()
-        return {"kl": kl, "surrogate_gain": after - before.detach(), "entropy": old.entropy().mean()}
+                kl, new_surrogate = torch.zeros(()), old_surrogate.detach()
+        return {"kl": kl, "surrogate_gain": new_surrogate - old_surrogate.detach(), "entropy": old.entropy().mean()}
 
 
 def conjugate_gradient(
