@@ -71,7 +71,7 @@ class FewLabels(ImageSystem):
             labels=self.labels,
             size=self.size,
             seed=seed,
-            draw=label_seed,
+            label_seed=label_seed,
         )
 
     def augmentation(self, spec: ImageSpec) -> views.Compose:
