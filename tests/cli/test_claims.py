@@ -78,7 +78,7 @@ def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
     )
     settings = json.loads((output.run / "settings.json").read_text())["settings"]
     assert (settings["start"], settings["width"], settings["data"]) == ("first", 4, "digits")
-    assert "What each layer is worth" in (output.run / "report.html").read_text()
+    assert "Probes of each layer" in (output.run / "report.html").read_text()
     assert_refused("probe", "nowhere", because="nowhere is not a run folder")
     assert_refused("probe", first, "--width", "6", because="has another network; add --width 4.")
     Run("films").save_settings("next-frame", {"data": "sprites"})
