@@ -39,9 +39,9 @@ def test_double_takes_the_online_networks_action_and_the_target_networks_value()
             for layer, bias in ((signal.advantage_head[-1], [1.0, 0.0]), (signal.target.copy[1][-1], [2.0, 5.0])):
                 layer.weight.zero_()
                 layer.bias.copy_(torch.tensor(bias))
-        q_values = torch.where(batch.actions == 0, 1.0, 0.0)
+        values = torch.where(batch.actions == 0, 1.0, 0.0)
         errors = signal.loss(learner.trunk, batch).examples
-        assert errors.tolist() == approx((q_values - target).abs().tolist())
+        assert errors.tolist() == approx((values - target).abs().tolist())
 
 
 def test_dueling_advantages_have_no_mean():
