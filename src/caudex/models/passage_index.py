@@ -107,7 +107,8 @@ def encoder(run: str | None) -> tuple[LanguageModel, str]:
         from caudex.models.importing import model_of
 
         folder = data.corpus_folder("minilm")
-        return model_of(folder)[2], str(folder)
+        _, _, _, model, _ = model_of(folder)
+        return model, str(folder)
     from caudex.core.system import load
 
     model = load(run)

@@ -130,10 +130,10 @@ class TextLabels(System):
         test_rows = stratified_sample(texts.labels, test_counts, self.seed, "test")
         is_train = torch.ones(len(texts), dtype=torch.bool)
         is_train[test_rows] = False
-        train, test = texts.take(is_train), texts.take(test_rows)
+        train, test = texts.select(is_train), texts.select(test_rows)
         if self.labels_per_class:
             class_counts = [self.labels_per_class] * len(texts.classes)
-            train = train.take(stratified_sample(train.labels, class_counts, self.seed, "labels"))
+            train = train.select(stratified_sample(train.labels, class_counts, self.seed, "labels"))
         if start:
             trunk, tokenizer = start.made | {"dropout": self.dropout, "mean_pooling": True}, start.tokenizer
         else:
@@ -179,7 +179,7 @@ class TextLabels(System):
         rows = [i for turn in zip_longest(*by_class) for i in turn if i is not None][:max_texts]
         if test.text_pairs or not rows:
             return
-        plot_word_by_word(run, classifier, test.take(torch.tensor(rows)))
+        plot_word_by_word(run, classifier, test.select(torch.tensor(rows)))
 
     def result_rows(self, results: dict) -> list[tuple]:
         rows = [("", "accuracy", "95% interval")]
