@@ -38,7 +38,7 @@ class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
     shape: tuple[int, ...]
     actions: ActionSpec
     stack: int = 1
-    sizes: dict[str, int | float] = {}
+    sizes: dict[str, int | float | str] = {}
 
 
 class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
