@@ -89,7 +89,7 @@ def test_two_processes_leave_one_run_and_say_so_once():
     )
     for counted in ("step", "samples", "flops"):  # the batch was shared out, and nothing was written twice
         assert [row.get(counted) for row in pair] == [row.get(counted) for row in one]
-    assert json.loads(Path("runs/supervised-1/results.json").read_text())["supervised"]["tested"] == 450
+    assert json.loads(Path("runs/supervised-1/results.json").read_text())["supervised"]["test_size"] == 450
     broken = [*CAUDEX, *words, "--data", "nowhere/"]
     completed = subprocess.run(broken, capture_output=True, text=True, timeout=240)
     assert completed.returncode == 2

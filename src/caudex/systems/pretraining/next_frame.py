@@ -94,7 +94,7 @@ class NextFrame(System):
         fit(learner, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=evaluate)
         model = Encoder(learner, spec)
         with run.counting(model):
-            results = {"next frame": evaluate(learner), "tested": len(test)}
+            results = {"next frame": evaluate(learner), "test_size": len(test)}
             results |= self.probe_trunks(videos, model.trunk, random_trunk)
         self.plot_predictions(run, model, test)
         run.write_json("results", results)
@@ -145,7 +145,7 @@ class NextFrame(System):
             ("of copying the last frame", f"{errors['squared error of a copy']:.5f}"),
             ("ratio", f"{errors['ratio']:.2f}"),
         ]
-        rows.append(("windows tested", f"{results['tested']:,}"))
+        rows.append(("windows tested", f"{results['test_size']:,}"))
         return rows + [(name, f"{results[name]:.1%}") for name in ("linear probe", "random trunk") if name in results]
 
     def claim(self, run: Run) -> Claim:

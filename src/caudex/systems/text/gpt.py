@@ -85,7 +85,7 @@ class GPT(TextSystem):
             }
             for name, (loss, accuracy) in predictors.items()
         }
-        return results | {"parameters": sum(p.numel() for p in model.parameters()), "tested": targets.numel()}
+        return results | {"parameters": sum(p.numel() for p in model.parameters()), "test_size": targets.numel()}
 
     def samples(self, model: LanguageModel, stream: TokenStream, count: int = 4, max_tokens: int = 150) -> str:
         """How the model goes on with a few beginnings from held-out text, as it comes."""
@@ -108,7 +108,7 @@ class GPT(TextSystem):
         return [
             *rows,
             ("parameters", f"{results['parameters']:,}", ""),
-            ("tokens tested", f"{results['tested']:,}", ""),
+            ("tokens tested", f"{results['test_size']:,}", ""),
         ]
 
     def warn(self, results: dict) -> list[str]:
