@@ -31,7 +31,7 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run
 from caudex.core.seeds import derive_seed
-from caudex.core.system import System, finish, load, start
+from caudex.core.system import System, load, save_model, write_settings
 from caudex.envs.control.suite import TASKS
 from caudex.experience import EnvRunner
 from caudex.signals import Regression
@@ -84,8 +84,8 @@ def trained(system: System, folder: Path) -> float:
     """The return in the end; what is done is not done again."""
     run = Run(folder, system.seed)
     if not run.read_json("results"):
-        start(system, run)
-        finish(system.train(run), run)
+        write_settings(system, run)
+        save_model(system.train(run), run)
     return run.read_json("results")["policy"]["return"]
 
 

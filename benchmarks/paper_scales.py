@@ -22,7 +22,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec, TextSpec
-from caudex.core.system import scaled
+from caudex.core.system import system_at_scale
 from caudex.data import Batch, MaskedTokenBatch, TokenBatch
 from caudex.experience import Rollout, Transition
 from caudex.experience.augmented import with_views
@@ -80,7 +80,7 @@ def few(figure: float) -> str:
 
 def images() -> Iterator[Case]:
     for name in IMAGES:
-        paper = scaled(name, "paper")
+        paper = system_at_scale(name, "paper")
         small = replace(paper, batch=2, **({"queue": 4} if name == "moco" else {}))
         learner = small.learner(ImageSpec((3, paper.size, paper.size)))
         seen = torch.rand(2, 3, paper.size, paper.size)
@@ -90,7 +90,7 @@ def images() -> Iterator[Case]:
 
 def texts() -> Iterator[Case]:
     for name, (kind, depth, width, heads) in TEXTS.items():
-        paper = replace(scaled(kind, "paper"), depth=depth, width=width, heads=heads)
+        paper = replace(system_at_scale(kind, "paper"), depth=depth, width=width, heads=heads)
         sizes = {
             "vocabulary": paper.vocabulary,
             "context": paper.context,
@@ -119,7 +119,7 @@ def texts() -> Iterator[Case]:
 def rewards(count: int = 10) -> Iterator[Case]:
     """`count` is five times two: TRPO looks at the curvature of every fifth."""
     for name, scale in ((name, scale) for name, its in REWARD.items() for scale in its):
-        paper = scaled(name, scale)
+        paper = system_at_scale(name, scale)
         try:
             env = envs.with_camera(paper.env) if name == "curl" else paper.env
             runner, spec = reward.make_envs(replace(paper, num_envs=1), Run("", 0), env)

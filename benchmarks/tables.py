@@ -19,7 +19,7 @@ import torch
 from caudex.cli.flags import format_value
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
-from caudex.core.system import finish, load, start
+from caudex.core.system import load, save_model, write_settings
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import Played
 from caudex.models.agent import Agent
@@ -59,8 +59,8 @@ def trained(folder: Path, settings: dict) -> tuple[Agent, Run]:
     run = Run(folder, SEED, Hardware(threads=1))
     if not run.read_json("finished"):
         system = RL2(seed=SEED, **settings)
-        start(system, run)
-        finish(system.train(run), run)
+        write_settings(system, run)
+        save_model(system.train(run), run)
     return load(folder), run
 
 

@@ -21,7 +21,7 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.pool import run_parallel
 from caudex.core.run import Run
-from caudex.core.system import start
+from caudex.core.system import write_settings
 from caudex.core.weights import load_weights
 from caudex.data import TextBatches, encode_texts
 from caudex.evaluation.intervals import t_interval
@@ -43,7 +43,7 @@ def alone(task: str, begun: str, seed: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         system, run = asked(task, begun, seed), Run(folder, seed)
         run.quiet = True
-        start(system, run)
+        write_settings(system, run)
         system.train(run)
         found = run.read_json("results")
     return {name: row["accuracy"] for name, row in found.items() if isinstance(row, dict)}

@@ -2,7 +2,7 @@
 
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
-from caudex.core.system import finish, start
+from caudex.core.system import save_model, write_settings
 
 
 def quiet_run(path, seed=0) -> Run:
@@ -15,7 +15,7 @@ def train(system, path):
     """The model and its run, finished as the command line does it."""
     run = quiet_run(path, system.seed)
     system.check()
-    start(system, run)
+    write_settings(system, run)
     model = system.train(run)
-    finish(model, run)
+    save_model(model, run)
     return model, run

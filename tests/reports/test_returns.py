@@ -5,13 +5,13 @@ from helpers.command_line import assert_refused, run_cli
 from caudex import envs as envs
 from caudex.core.registry import find_class
 from caudex.core.run import Run
-from caudex.core.system import start
+from caudex.core.system import write_settings
 
 
 def write_run(folder, system, env, seed, mean_return, random=0.0, **settings):
     """A run that says it earned so much."""
     run = Run(folder / f"{system}-{len(list(folder.iterdir()))}", seed)
-    start(find_class("systems", system)(env=env, seed=seed, **settings), run)
+    write_settings(find_class("systems", system)(env=env, seed=seed, **settings), run)
     run.write_json("results", {"policy": {"return": mean_return}, "random": {"return": random}, "episodes": 20})
     run.write_json("compute", {"flops": 1e12, "seconds": 30.0})
     run.write_json("finished", {"step": 1})
@@ -65,7 +65,7 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
     monkeypatch.setenv("COLUMNS", "160")
     for seed in (0, 1):
         run = Run(tmp_path / "claim" / "stages" / f"seed-{seed}", seed)
-        start(find_class("systems", "curl")(seed=seed), run)
+        write_settings(find_class("systems", "curl")(seed=seed), run)
         evidence = {
             "statement": "",
             "score": 80.0 + seed,
@@ -74,7 +74,7 @@ def test_a_claim_brings_its_seeds_and_what_it_was_held_against(tmp_path, monkeyp
         }
         run.write_json("claim", {"claim": evidence, "seconds": 1.0})
     claim_run = Run(tmp_path / "claim")
-    start(find_class("systems", "curl")(), claim_run)
+    write_settings(find_class("systems", "curl")(), claim_run)
     claim_run.write_json("plan", {"seeds": 2})
     claim_run.write_json("claim", {"shown": False})
     other = write_run(tmp_path, "curl", "pixels/hopper", 2, 90.0, 10.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.trainings import train
 
-from caudex.core.system import scaled
+from caudex.core.system import system_at_scale
 
 
 @pytest.fixture(scope="session")
@@ -30,5 +30,5 @@ def coloured_shapes(tmp_path_factory):
 @pytest.fixture(scope="session")
 def simclr_run(coloured_shapes, tmp_path_factory):
     path = tmp_path_factory.mktemp("begun") / "run"
-    train(replace(scaled("simclr", "tiny"), data=coloured_shapes, steps=6, batch=16, width=8), path)
+    train(replace(system_at_scale("simclr", "tiny"), data=coloured_shapes, steps=6, batch=16, width=8), path)
     return str(path)

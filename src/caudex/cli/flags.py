@@ -35,12 +35,12 @@ def parse_system(command: str, words: Sequence[str]):
             f"say which system: caudex {command} SYSTEM. Systems: {systems}; `caudex list` explains them."
         )
     from caudex.core.hardware import Hardware
-    from caudex.core.system import scaled
+    from caudex.core.system import system_at_scale
 
     name, rest = words[0], merge_repeated("--also", words[1:])
     rest = [re.sub("^--from(?==|$)", "--start", word) for word in rest]  # `from` is no name for a setting in Python
     scale = flag_value("--scale", rest) or "laptop"
-    default = scaled(name, scale)
+    default = system_at_scale(name, scale)
     system_class = type(default)
     system_help = f"The defaults are those of --scale {scale}."
     hardware_help = "Where and how to compute; results do not depend on it, up to rounding."

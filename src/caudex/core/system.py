@@ -144,7 +144,7 @@ def check_range(system: System, **ranges: tuple[float, float]) -> None:
             raise CaudexError(f"--{flag} {value:.9g} is out of range; it must be {limit}.")
 
 
-def scaled(name: str, scale: str = "laptop") -> System:
+def system_at_scale(name: str, scale: str = "laptop") -> System:
     """The system of that name with the settings of that scale."""
     kind = find_class("systems", name)
     scales = {"laptop": {}} | kind.scales
@@ -153,31 +153,32 @@ def scaled(name: str, scale: str = "laptop") -> System:
     return kind(**scales[scale])
 
 
-def name_of(system: System) -> str:
+def system_name(system: System) -> str:
     kind = type(system)
     return next(name for name, place in class_paths("systems").items() if place == f"{kind.__module__}:{kind.__name__}")
 
 
-def start(system: System, run: Run) -> None:
+def write_settings(system: System, run: Run) -> None:
     """Check the settings and write them down."""
     system.check()
-    run.save_settings(name_of(system), {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(system).items()})
+    run.save_settings(
+        system_name(system), {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(system).items()}
+    )
     run.write_json("hardware", asdict(run.hardware))
 
 
 def open_run(path: str | Path) -> tuple[System, Run]:
     """The system and run of a run folder. Only registered classes are named there; none of its content is executed."""
     run = Run(path)
-    found = run.settings()
+    saved = run.settings()
     run = Run(path, hardware=read_dataclass(Hardware, run, "hardware"))
-    kind = find_class("systems", found["system"])
-    known = {field.name for field in fields(kind)}
-    unknown = sorted(set(found["settings"]) - known)
+    kind = find_class("systems", saved["system"])
+    unknown = sorted(set(saved["settings"]) - {field.name for field in fields(kind)})
     if unknown:
         raise CaudexError(
-            f"{path}/settings.json has the setting {unknown[0]!r}, which {found['system']} does not know; it is of another version."
+            f"{path}/settings.json has the setting {unknown[0]!r}, which {saved['system']} does not know; it is of another version."
         )
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in found["settings"].items()}
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in saved["settings"].items()}
     for name, value in settings.items():
         default = getattr(kind, name, None)
         if default is not None and not isinstance(value, (int, float) if type(default) is float else type(default)):
@@ -187,7 +188,7 @@ def open_run(path: str | Path) -> tuple[System, Run]:
         system.check()
     except (TypeError, CaudexError) as error:
         reason = str(error).rstrip(".")
-        raise CaudexError(f"{path}/settings.json does not fit {found['system']}: {reason}.") from None
+        raise CaudexError(f"{path}/settings.json does not fit {saved['system']}: {reason}.") from None
     run.seed = system.seed
     return system, run
 
@@ -202,7 +203,7 @@ def read_dataclass(kind: type, run: Run, name: str) -> Any:
         ) from None
 
 
-def finish(model: Any, run: Run) -> None:
+def save_model(model: Any, run: Run) -> None:
     """Keep the weights, so that `load` needs no data and no stage's checkpoint, and the account of the run."""
     weights = serialize_tensors(distinct_tensors(model.state_dict()))
     run.write("model.safetensors", weights)

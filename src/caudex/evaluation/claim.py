@@ -13,7 +13,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.pool import run_parallel
 from caudex.core.registry import did_you_mean
 from caudex.core.run import Run
-from caudex.core.system import System, name_of, open_run, start
+from caudex.core.system import System, open_run, system_name, write_settings
 from caudex.evaluation.intervals import paired_interval, t_interval
 
 
@@ -78,7 +78,7 @@ class ClaimPlan:
         numeric = [setting for setting, type_names in types.items() if type_names]
         if name not in numeric or not words:
             raise CaudexError(
-                f"--over {self.over}: say NAME=V1,V2,... with a setting of {name_of(system)} that is a number."
+                f"--over {self.over}: say NAME=V1,V2,... with a setting of {system_name(system)} that is a number."
                 f"{did_you_mean(name, numeric).replace('_', '-')}"
             )
         number = float if "float" in types[name] else int
@@ -109,7 +109,7 @@ def measure_claim(system: System, run: Run, plan: ClaimPlan) -> dict:
         raise CaudexError(
             f"{run.path} is a claim with other settings; choose another --run, or `caudex resume {run.path}`."
         )
-    start(system, run)
+    write_settings(system, run)
     run.write_json("plan", asdict(plan))
     name, values = plan.sweep(system)
     units = [(value, seed) for seed in range(plan.first_seed, plan.first_seed + plan.seeds) for value in values]
@@ -130,7 +130,7 @@ def measure_claim(system: System, run: Run, plan: ClaimPlan) -> dict:
         shown = all(part["shown"] for part in by_value)
         evidence = {"statement": evidence["statement"], "shown": shown, "setting": name, "values": by_value}
     claim = {
-        "system": name_of(system),
+        "system": system_name(system),
         **evidence,
         "number_format": system.number_format,
         "scale": plan.scale,
@@ -152,7 +152,7 @@ def measure_seed(system: System, path: Path, hardware: Hardware, workers: int) -
         return record
     torch.set_num_threads(hardware.threads or max(1, torch.get_num_threads() // workers))
     started = time.perf_counter()
-    start(system, run)
+    write_settings(system, run)
     claim = system.claim(run)
     run.write_json("compute", run.compute.report())
     record = {"claim": asdict(claim), "seconds": round(time.perf_counter() - started, 1)}

@@ -12,7 +12,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.specs import TextSpec
-from caudex.core.system import finish, start
+from caudex.core.system import save_model, write_settings
 from caudex.data import Tokenizer
 from caudex.models import hf_layout as public
 
@@ -56,10 +56,10 @@ def system_of(kind: str, folder: Path, made: dict):
 def import_public(folder: Path, run: Run, convert: bool = False) -> Iterator[str]:
     """Write the run; what there is to say, line by line."""
     kind, system, spec, model, lacking = model_of(folder, convert)
-    start(system, run)
+    write_settings(system, run)
     run.write_spec(spec)
     run.write_json("results", {})
-    finish(model, run)
+    save_model(model, run)
     size = sum(parameter.numel() for parameter in model.parameters())
     yield f"{kind} with {size:,} parameters, {spec.trunk['vocabulary']:,} tokens, context {spec.trunk['context']:,}"
     if lacking:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from caudex.core.run import Run
-from caudex.core.system import System, name_of
+from caudex.core.system import System, system_name
 from caudex.reports.tables import format_mean, is_finished
 
 
@@ -50,7 +50,7 @@ def run_column(path: Path, system: System, run: Run) -> ComparisonColumn:
         number_format = claim.get("number_format", ".2%")
         cells["the claim's score" + setting] = format_mean(part["mean"], part["interval"], number_format)
     name = str(path) if is_finished(run) else f"{path} (not finished)"
-    return ComparisonColumn(name, cells, run_cost(run), {"system": name_of(system), **asdict(system)})
+    return ComparisonColumn(name, cells, run_cost(run), {"system": system_name(system), **asdict(system)})
 
 
 COST_FORMATS = {"TFLOP": "{:,.3g}", "seconds": "{:,.1f}"}

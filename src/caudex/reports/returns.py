@@ -12,7 +12,7 @@ import numpy as np
 from caudex.core.errors import CaudexError
 from caudex.core.registry import find_class
 from caudex.core.run import Run
-from caudex.core.system import System, name_of, open_run
+from caudex.core.system import System, open_run, system_name
 from caudex.evaluation.intervals import (
     MIN_SEEDS,
     Scores,
@@ -78,7 +78,7 @@ def seed_runs(system: System, run: Run) -> Iterator[tuple[System, Run]]:
 
 
 def seed_returns(system: System, run: Run) -> SeedReturns:
-    name, settings = name_of(system), asdict(system)
+    name, settings = system_name(system), asdict(system)
     env, seed = settings.pop("env"), settings.pop("seed")
     claim, results = run.read_json("claim", {}).get("claim"), run.read_json("results")
     if claim:

@@ -9,7 +9,7 @@ from torch.optim import AdamW
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.specs import ImageSpec
-from caudex.core.system import scaled
+from caudex.core.system import system_at_scale
 from caudex.data.images.scenes import (
     SEGMENTS,
     SceneBatches,
@@ -21,7 +21,7 @@ from caudex.trunks import ResNet
 
 
 def test_two_dense_heads_and_the_baseline_of_position_alone(tmp_path):
-    system = replace(scaled("dense-heads", "tiny"), steps=4, scenes=40)
+    system = replace(system_at_scale("dense-heads", "tiny"), steps=4, scenes=40)
     _, run = train(system, tmp_path)
     results = run.read_json("results")
     assert set(results) == {"both heads", "a trunk each", "place alone"}
@@ -46,7 +46,7 @@ def test_both_are_learned_on_one_trunk():
 
 
 def test_the_command_line_says_what_data_they_need():
-    system = replace(scaled("simclr", "tiny"), also=("depth", "segmentation:0.5"))
+    system = replace(system_at_scale("simclr", "tiny"), also=("depth", "segmentation:0.5"))
     spec = ImageSpec((3, 16, 16))
     signals = system.extra_signals(spec)
     assert signals["segmentation"].weight == 0.5 and signals["segmentation"].classes == len(SEGMENTS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
-from caudex.core.system import load, scaled
+from caudex.core.system import load, system_at_scale
 from caudex.evaluation import classification as examination
 from caudex.systems.few_labels import noisy_student
 from caudex.systems.few_labels.noisy_student import NoisyStudent, align_distribution, select_confident
@@ -27,7 +27,7 @@ def test_a_claim_also_measures_students_without_noise(tmp_path, monkeypatch):
         lambda run, net, split, name: examination.evaluate_accuracy(net, split.test) | {"corrupted": 0.0},
     )
     run = quiet_run(tmp_path)
-    small = replace(scaled("noisy-student", "tiny"), rounds=1, steps=10, labels_per_class=4)
+    small = replace(system_at_scale("noisy-student", "tiny"), rounds=1, steps=10, labels_per_class=4)
     claim = small.claim(run)
     assert list(claim.baselines)[:2] == ["supervised", "students without noise"]
     assert run.compute.flops > 0 and run.compute is run.stage("without-noise").compute
@@ -71,7 +71,7 @@ def test_alignment_brings_the_class_shares_to_those_wanted(seed):
 
 def test_the_teacher_labels_clean_images_in_eval_mode(tmp_path):
     # the commonest mistake with this method is to noise both or neither
-    system = scaled("noisy-student", "tiny")
+    system = system_at_scale("noisy-student", "tiny")
     split = system.load_split()
     teacher = system.model(image_spec(split))
     trunk_inputs = []
@@ -83,7 +83,7 @@ def test_the_teacher_labels_clean_images_in_eval_mode(tmp_path):
 
 
 def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
-    system = scaled("noisy-student", "tiny")
+    system = system_at_scale("noisy-student", "tiny")
     split = system.load_split()
     teacher = system.model(image_spec(split))
     _, soft, _ = replace(system, soft=True).pseudo_labels(quiet_run(tmp_path / "soft"), 1, teacher, split)
@@ -105,7 +105,7 @@ def test_students_are_noised_and_no_smaller_than_the_teacher():
 
 
 def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
-    system = replace(scaled("noisy-student", "tiny"), seed=1)
+    system = replace(system_at_scale("noisy-student", "tiny"), seed=1)
     model, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     assert {"teacher", "noisy-student", "supervised, same compute"} <= set(results)

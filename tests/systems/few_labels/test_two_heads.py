@@ -8,7 +8,7 @@ from helpers.trainings import quiet_run
 
 from caudex.core.errors import CaudexError
 from caudex.core.specs import ImageSpec
-from caudex.core.system import scaled
+from caudex.core.system import system_at_scale
 from caudex.data import ImageSet, InMemoryImages, Split
 
 
@@ -24,7 +24,7 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
         labelled.take(slice(0, 100)), labelled.take(slice(100, 150)).unlabelled(), labelled.take(slice(150, 200))
     )
     system = replace(
-        scaled("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0
+        system_at_scale("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0
     )
     net = system.fit_labels(quiet_run(tmp_path), split, steps=60)
     assert set(net.signals) == {"labels", "labels-left", "rotation"}
@@ -38,9 +38,11 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
 def test_also_refuses_what_it_does_not_know():
     spec = ImageSpec((1, 8, 8), ("a", "b"), {"colour": ("red", "blue")})
     with pytest.raises(CaudexError, match="Did you mean rotation"):
-        replace(scaled("supervised"), also=("rotaton",)).extra_signals(spec)
+        replace(system_at_scale("supervised"), also=("rotaton",)).extra_signals(spec)
     with pytest.raises(CaudexError, match="known: labels:colour"):
-        replace(scaled("supervised"), also=("labels:shape",)).extra_signals(spec)
+        replace(system_at_scale("supervised"), also=("labels:shape",)).extra_signals(spec)
     with pytest.raises(CaudexError, match="weight must be positive"):
-        replace(scaled("supervised"), also=("rotation:-1",)).extra_signals(spec)
-    assert set(replace(scaled("supervised"), also=("labels:colour:0.2",)).extra_signals(spec)) == {"labels-colour"}
+        replace(system_at_scale("supervised"), also=("rotation:-1",)).extra_signals(spec)
+    assert set(replace(system_at_scale("supervised"), also=("labels:colour:0.2",)).extra_signals(spec)) == {
+        "labels-colour"
+    }

@@ -7,21 +7,21 @@ import torch
 
 from caudex.cli.main import main
 from caudex.core.run import Run
-from caudex.core.system import finish, load, scaled, start
+from caudex.core.system import load, save_model, system_at_scale, write_settings
 from caudex.systems.few_labels.two_moons import JitteredPoints, TwoMoons, probabilities, spread_labels
 
 
 def train_system(system, folder):
     run = Run(folder, system.seed)
     run.quiet = True
-    start(system, run)
+    write_settings(system, run)
     model = system.train(run)
-    finish(model, run)
+    save_model(model, run)
     return model, run
 
 
 def test_tiny_trains_draws_and_loads(tmp_path):
-    model, run = train_system(scaled("two-moons", "tiny"), tmp_path / "run")
+    model, run = train_system(system_at_scale("two-moons", "tiny"), tmp_path / "run")
     assert set(run.read_json("results")) == {"supervised", "label spreading", "noisy student"}
     assert (run.path / "figures/boundaries.png").read_bytes().startswith(b"\x89PNG")
     assert {folder.name for folder in (run.path / "stages").iterdir()} == {"supervised", "student-1", "student-2"}

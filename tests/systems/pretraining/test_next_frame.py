@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from helpers.trainings import train
 
-from caudex.core.system import load, scaled
+from caudex.core.system import load, system_at_scale
 
 
 def test_the_next_frame_is_predicted_better_than_by_a_copy(tmp_path):
-    system = replace(scaled("next-frame", "tiny"), steps=60)
+    system = replace(system_at_scale("next-frame", "tiny"), steps=60)
     _, run = train(system, tmp_path)
     results = run.read_json("results")["next frame"]
     assert results["ratio"] < 0.95

@@ -11,7 +11,7 @@ from helpers.trainings import quiet_run, train
 from caudex import data
 from caudex.core.errors import CaudexError
 from caudex.core.specs import ImageSpec
-from caudex.core.system import load, scaled
+from caudex.core.system import load, system_at_scale
 from caudex.data import Batch
 from caudex.systems.shared import describe_images, image_spec
 
@@ -20,7 +20,7 @@ PRETRAINING_SYSTEMS = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "de
 
 @pytest.mark.parametrize("name", PRETRAINING_SYSTEMS)
 def test_every_system_trains_shows_and_loads_again(name, coloured_shapes, tmp_path):
-    system = replace(scaled(name, "tiny"), data=coloured_shapes, steps=6, batch=16, width=4)
+    system = replace(system_at_scale(name, "tiny"), data=coloured_shapes, steps=6, batch=16, width=4)
     model, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     assert {"linear probe", "random trunk", "20 neighbours", "best layer", "spectrum"} <= set(results)
@@ -33,7 +33,7 @@ def test_every_system_trains_shows_and_loads_again(name, coloured_shapes, tmp_pa
 
 
 def test_a_random_trunk_that_is_better_is_named():
-    system = scaled("simclr", "tiny")
+    system = system_at_scale("simclr", "tiny")
     figures = {"low": 0.5, "high": 0.9, "test_size": 30}
     results = {"linear probe": {"accuracy": 0.7} | figures, "random trunk": {"accuracy": 0.8} | figures}
     results |= {"best layer": {"layer": "stage1", "random": 0.6, "accuracy": 0.9} | figures}
@@ -51,13 +51,13 @@ def test_a_random_trunk_that_is_better_is_named():
 
 def test_one_image_is_nothing_to_learn_from(tmp_path):
     np.savez(tmp_path / "one.npz", x=np.zeros((1, 16, 16), dtype=np.uint8))
-    system = replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"))
+    system = replace(system_at_scale("rotation", "tiny"), data=str(tmp_path / "one.npz"))
     with pytest.raises(CaudexError, match="one image"):
         system.train(quiet_run(tmp_path / "run"))
 
 
 def test_contrast_learns_digits_without_their_labels(tmp_path):
-    _, run = train(replace(scaled("simclr", "tiny"), steps=60), tmp_path)
+    _, run = train(replace(system_at_scale("simclr", "tiny"), steps=60), tmp_path)
     results = run.read_json("results")
     assert results["linear probe"]["accuracy"] > results["random trunk"]["accuracy"] + 0.05
     assert results["20 neighbours"]["accuracy"] > 0.9
@@ -69,7 +69,7 @@ def test_contrast_learns_digits_without_their_labels(tmp_path):
 
 
 def test_looking_at_a_training_does_not_move_it(coloured_shapes, tmp_path, monkeypatch):
-    system = replace(scaled("rotation", "tiny"), data=coloured_shapes, steps=12, batch=8, width=4)
+    system = replace(system_at_scale("rotation", "tiny"), data=coloured_shapes, steps=12, batch=8, width=4)
     watched, _ = train(system, tmp_path / "watched")
     monkeypatch.setattr("caudex.core.fit.EVALUATIONS", 1)
     left_alone, _ = train(system, tmp_path / "alone")
@@ -95,7 +95,7 @@ def test_images_need_no_labels_at_all(coloured_shapes, tmp_path):
     for i, image in enumerate(data.load_images(coloured_shapes).train.fetch(slice(0, 24))):
         where = folder / "more" if i % 3 == 0 else folder
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(where / f"{i}.png")
-    system = replace(scaled("rotation", "tiny"), data=str(folder), steps=3, batch=8, width=4)
+    system = replace(system_at_scale("rotation", "tiny"), data=str(folder), steps=3, batch=8, width=4)
     _, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     assert "linear probe" not in results and run.read_json("spec")["counts"]["unlabelled"] == 24
@@ -114,7 +114,7 @@ def test_what_is_held_out_is_not_learned_from(coloured_shapes):
 def test_like_images_raise_the_alarm(tmp_path):
     path = tmp_path / "same.npz"
     np.savez(path, x=np.full((60, 16, 16), 90, dtype=np.uint8))
-    system = replace(scaled("simclr", "tiny"), data=str(path), steps=3, batch=8, width=4)
+    system = replace(system_at_scale("simclr", "tiny"), data=str(path), steps=3, batch=8, width=4)
     _, run = train(system, tmp_path / "run")
     assert any("collapsed" in sentence for sentence in system.warn(run.read_json("results")))
 
@@ -124,7 +124,13 @@ def test_like_images_raise_the_alarm(tmp_path):
 
 def test_a_run_begins_with_the_trunk_of_another(simclr_run, coloured_shapes, tmp_path):
     system = replace(
-        scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, steps=1, lr=1e-8, average=0.0, dropout=0.0
+        system_at_scale("supervised", "tiny"),
+        data=coloured_shapes,
+        start=simclr_run,
+        steps=1,
+        lr=1e-8,
+        average=0.0,
+        dropout=0.0,
     )
     model, run = train(system, tmp_path / "run")
     before = load(simclr_run).trunk
@@ -136,7 +142,7 @@ def test_a_run_begins_with_the_trunk_of_another(simclr_run, coloured_shapes, tmp
 
 
 def test_the_other_trunk_must_fit(simclr_run, coloured_shapes, tmp_path):
-    system = replace(scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, width=12)
+    system = replace(system_at_scale("supervised", "tiny"), data=coloured_shapes, start=simclr_run, width=12)
     with pytest.raises(CaudexError, match=r"--start .* has another network; add --width 8\."):
         system.train(quiet_run(tmp_path / "run"))
     with pytest.raises(CaudexError, match=r"has another network; add --stride 2\."):
@@ -153,7 +159,7 @@ def test_the_other_trunk_must_fit(simclr_run, coloured_shapes, tmp_path):
 @pytest.mark.parametrize("name", ["simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization"])
 def test_a_step_at_the_papers_width(name):
     """The whole ResNet-50 and the paper's optimiser, on two small images."""
-    system = replace(scaled(name, "paper"), batch=2, **({"queue": 4} if name == "moco" else {}))
+    system = replace(system_at_scale(name, "paper"), batch=2, **({"queue": 4} if name == "moco" else {}))
     learner = system.learner(ImageSpec((3, 96, 96)))
     assert learner.trunk.width == 2048
     images = torch.rand(2, 3, 96, 96)
@@ -165,7 +171,7 @@ def test_a_step_at_the_papers_width(name):
 
 
 def test_resnet50_learns_labels_too():
-    system = replace(scaled("supervised"), trunk="resnet50", width=4, dropout=0.0, survival=1.0)
+    system = replace(system_at_scale("supervised"), trunk="resnet50", width=4, dropout=0.0, survival=1.0)
     system.check()
     spec = ImageSpec((1, 16, 16), ("a", "b"))
     assert system.learner(spec).trunk.width == 128
@@ -206,7 +212,7 @@ def test_resnet50_learns_labels_too():
 )
 def test_settings_that_make_no_sense(name, settings, because):
     with pytest.raises(CaudexError, match=because):
-        replace(scaled(name, "tiny"), **settings).check()
+        replace(system_at_scale(name, "tiny"), **settings).check()
 
 
 @pytest.mark.parametrize(
@@ -221,14 +227,14 @@ def test_settings_that_make_no_sense(name, settings, because):
 )
 def test_images_that_do_not_suit(name, settings, because, tmp_path):
     with pytest.raises(CaudexError, match=because):
-        replace(scaled(name, "tiny"), steps=2, **settings).train(quiet_run(tmp_path / "run"))
+        replace(system_at_scale(name, "tiny"), steps=2, **settings).train(quiet_run(tmp_path / "run"))
 
 
 def test_rotation_wants_squares(tmp_path):
     path = tmp_path / "wide.npz"
     np.savez(path, x=np.random.default_rng(0).integers(0, 256, (40, 16, 24), dtype=np.uint8))
     with pytest.raises(CaudexError, match="crop them to squares"):
-        replace(scaled("rotation", "tiny"), data=str(path), steps=2).train(quiet_run(tmp_path / "run"))
+        replace(system_at_scale("rotation", "tiny"), data=str(path), steps=2).train(quiet_run(tmp_path / "run"))
 
 
 def test_spec_of_unlabelled_images_name_no_class(tmp_path):
@@ -239,10 +245,10 @@ def test_spec_of_unlabelled_images_name_no_class(tmp_path):
 
 
 def test_what_was_held_out_before_is_the_test_again(coloured_shapes, simclr_run):
-    split = replace(scaled("supervised", "tiny"), data=coloured_shapes, start=simclr_run, seed=5).load_split()
+    split = replace(system_at_scale("supervised", "tiny"), data=coloured_shapes, start=simclr_run, seed=5).load_split()
     before = data.load_images(coloured_shapes, seed=0)
     assert split.test.hashes() == before.test.hashes()
-    other = replace(scaled("supervised", "tiny"), data=coloured_shapes, seed=5).load_split()
+    other = replace(system_at_scale("supervised", "tiny"), data=coloured_shapes, seed=5).load_split()
     assert other.test.hashes() != before.test.hashes()
 
 
@@ -250,5 +256,7 @@ def test_a_test_of_its_own_with_one_known_class_measures_nothing(tmp_path):
     images = np.random.default_rng(0).integers(0, 255, (40, 16, 16), dtype=np.uint8)
     labels = np.array([0] * 20)
     np.savez(tmp_path / "one.npz", x_train=images[:20], y_train=labels, x_test=images[20:], y_test=labels)
-    _, run = train(replace(scaled("rotation", "tiny"), data=str(tmp_path / "one.npz"), steps=2), tmp_path / "run")
+    _, run = train(
+        replace(system_at_scale("rotation", "tiny"), data=str(tmp_path / "one.npz"), steps=2), tmp_path / "run"
+    )
     assert "linear probe" not in run.read_json("results")

@@ -15,13 +15,13 @@ from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.specs import EnvSpec
-from caudex.core.system import load, scaled
+from caudex.core.system import load, system_at_scale
 from caudex.envs import Env, Outcome
 from caudex.evaluation.plots.contact_sheet import contact_sheet
 from caudex.experience import Rollouts
 from caudex.models.agent import Agent, Episode, acted
 
-TINY = replace(scaled("locomotion", "tiny"), num_envs=4, total_steps=2560, seed=3)
+TINY = replace(system_at_scale("locomotion", "tiny"), num_envs=4, total_steps=2560, seed=3)
 
 
 class Track(Env):

@@ -6,7 +6,7 @@ import pytest
 
 from caudex import envs as envs
 from caudex.core.run import Run
-from caudex.core.system import scaled
+from caudex.core.system import system_at_scale
 from caudex.systems.reward import shared as reward
 
 
@@ -17,7 +17,7 @@ from caudex.systems.reward import shared as reward
 )  # fmt: skip
 def test_the_papers_scale_begins_to_train(name, scale, tmp_path, monkeypatch):
     """Its environment, networks and optimiser, with a memory that is full at once and few steps."""
-    system, few = scaled(name, scale), {"total_steps": 60}
+    system, few = system_at_scale(name, scale), {"total_steps": 60}
     system.check()
     if hasattr(system, "buffer_size"):
         few |= {"buffer_size": 100, "learning_starts": 40, "batch": 4}

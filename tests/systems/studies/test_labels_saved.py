@@ -8,7 +8,7 @@ from helpers.trainings import quiet_run, train
 
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
-from caudex.core.system import scaled
+from caudex.core.system import system_at_scale
 from caudex.evaluation.classification import accuracy_with_interval
 from caudex.evaluation.labels_saved import aggregate_draws, format_row
 from caudex.evaluation.plots.labels_saved import plot_labels_saved
@@ -25,7 +25,7 @@ def test_two_draws_have_no_interval(tmp_path):
     assert (free["low"], free["high"], free["gain_low"], free["gain_high"]) == (None,) * 4
     assert free["accuracy"] == pytest.approx(0.85) and free["draws"] == [0.8, 0.9]
     assert format_row(free) == "85.0%"  # no arrow
-    system, run = scaled("labels-saved", "tiny"), Run(tmp_path)
+    system, run = system_at_scale("labels-saved", "tiny"), Run(tmp_path)
     probes = {"free": {which: accuracy_with_interval(0.7, 50) for which in ("random trunk", "linear probe")}}
     plot_labels_saved(run, [free | {"method": "supervised"}, free])
     plot_linear_probes(run, probes, 0.85)
@@ -45,7 +45,7 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured_shape
         "auxiliary": ("rotation:0.5",),
         "processes": 1,
     }
-    system = replace(scaled("labels-saved", "tiny"), data=coloured_shapes, batch=16, width=4, **small)
+    system = replace(system_at_scale("labels-saved", "tiny"), data=coloured_shapes, batch=16, width=4, **small)
     _, run = train(system, tmp_path / "run")
     results = run.read_json("results")
     methods = ["supervised", "noisy-student", "rotation first"]

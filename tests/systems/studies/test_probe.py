@@ -8,13 +8,18 @@ from helpers.trainings import quiet_run, train
 
 from caudex import data
 from caudex.core.errors import CaudexError
-from caudex.core.system import load, scaled
+from caudex.core.system import load, system_at_scale
 from caudex.models.encoder import features
 
 
 def test_probe_reports_layers_and_labels(simclr_run, coloured_shapes, tmp_path):
     system = replace(
-        scaled("probe", "tiny"), data=coloured_shapes, start=simclr_run, width=8, shares=(0.05, 0.051, 1.0), steps=5
+        system_at_scale("probe", "tiny"),
+        data=coloured_shapes,
+        start=simclr_run,
+        width=8,
+        shares=(0.05, 0.051, 1.0),
+        steps=5,
     )
     model, run = train(system, tmp_path / "run")
     results = run.read_json("results")

@@ -23,11 +23,11 @@ from caudex.core.system import (
     System,
     check_extra_signals,
     check_range,
-    finish,
     is_complete,
     load,
-    scaled,
-    start,
+    save_model,
+    system_at_scale,
+    write_settings,
 )
 from caudex.data import Batch, Split
 from caudex.evaluation.claim import Claim
@@ -123,7 +123,7 @@ class LabelsSaved(FewLabels):
         """The system of that name on these images and this network, with its share of the compute."""
         names = ("data", "labels", "seed", "size", "mirror", "trunk", "width", "depth", "stride")
         settings = {name: getattr(self, name) for name in names}
-        return replace(scaled(name), **settings, flops=flops * self.pretraining_share)
+        return replace(system_at_scale(name), **settings, flops=flops * self.pretraining_share)
 
     def methods(self) -> dict[str, FewLabels]:
         names = {field.name for field in fields(FewLabels)} - {field.name for field in fields(System)} | {"seed"}
@@ -240,8 +240,8 @@ def pretrain(system: System, path: Path, seed: int, hardware: Hardware) -> dict:
     """Learn without labels: the probes of the features, and the cost."""
     run = quiet_run(path, seed, hardware)
     if not is_complete(run):
-        start(system, run)
-        finish(system.train(run), run)
+        write_settings(system, run)
+        save_model(system.train(run), run)
     return {"probes": run.read_json("results"), **run.read_json("compute")}
 
 
@@ -250,7 +250,7 @@ def measure_cell(system: FewLabels, path: Path, seed: int, hardware: Hardware) -
     run = quiet_run(path, seed, hardware)
     if result := run.read_json("cell"):
         return result
-    start(system, run)
+    write_settings(system, run)
     split = system.load_split()
     classifier = system.train_classifier(
         run, replace(split, test=split.test.take(slice(0, 0)))
