@@ -84,9 +84,9 @@ def resume_command(words: Sequence[str]) -> None:
 def train_and_report(system, run, fresh: bool = False) -> None:
     """Train, then print the results and the run folder; what failed before training leaves no folder."""
     from caudex.core.hardware import create_fabric
-    from caudex.systems.reward.shared import finish
     from caudex.core.system import start
     from caudex.reports import write_report
+    from caudex.systems.reward.shared import finish
 
     with hold_run(run, fresh):
         run.hardware.check()
