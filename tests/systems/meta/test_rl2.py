@@ -102,7 +102,7 @@ def test_images_are_predicted_in_parts():
     _, signal = signal_from_spec("next-observation", EnvSpec("mazes", (3, 28, 28), ActionSpec(3)))
     shown = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
     shown[1, 0, :14] = 255  # the upper half is red
-    target = signal.target(shown).view(2, 3, 8, 8)
+    target = signal.targets(shown).view(2, 3, 8, 8)
     assert (
         not target[0].any() and not target[1, 1:].any() and (target[1, 0, :4] == 1).all() and not target[1, 0, 4:].any()
     )

@@ -83,7 +83,7 @@ def paper_gradients(learner, runner) -> tuple:
     """Algorithm S3, from "repeat" to the bootstrap and back: gradients of the loss, which here is a mean over the steps."""
     signal, steps = learner.signals["policy"], []
     for _ in range(STEPS):
-        policy, value = signal.both(learner.trunk, torch.from_numpy(runner.observations))
+        policy, value = signal.policy_and_values(learner.trunk, torch.from_numpy(runner.observations))
         action = policy.sample()
         step_result = runner.step(action.numpy())
         assert not step_result.begun.any()
