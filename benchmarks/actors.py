@@ -19,7 +19,7 @@ import torch
 from caudex.core.fit import fit
 from caudex.core.run import Run
 from caudex.experience import Actors
-from caudex.systems.reward.a3c import A3C, actor, step
+from caudex.systems.reward.a3c import A3C, apply_actor_gradient, build_actor
 
 STEPS, TURNS = 20_000, 3
 FORMS = {"synchronous": A3C(asynchronous=False), "4 actors": A3C(actors=4), "2 actors": A3C(actors=2)}
@@ -36,8 +36,8 @@ def spent(processes: Iterable[int]) -> float:
 
 def turn(system: A3C) -> tuple[float, float]:
     """Processor seconds, and seconds by the clock, for `STEPS` steps once all has begun."""
-    learner, source, _ = system.parts(Run("", 0))
-    actors = Actors(learner, partial(actor, system), system.actors, 0)
+    learner, source, _ = system.build(Run("", 0))
+    actors = Actors(learner, partial(build_actor, system), system.actors, 0)
     with actors:
         processes = []
         if system.asynchronous:
@@ -46,7 +46,7 @@ def turn(system: A3C) -> tuple[float, float]:
         before, begun = spent(processes), time.perf_counter()
         fit(
             learner, {"policy": actors if processes else source}, steps=STEPS // (system.horizon * system.num_envs),
-            **({"step": step} if processes else {}),
+            **({"step": apply_actor_gradient} if processes else {}),
         )  # fmt: skip
         return spent(processes) - before, time.perf_counter() - begun
 

@@ -50,19 +50,21 @@ ARMS = {
         temperature=CURL.temperature,
         n_step=CURL.n_step,
     ),
-    "images": lambda task, steps, seed: CURL(env=f"pixels/{task}", total_steps=steps, seed=seed, contrast=0.0, moved=0),
+    "images": lambda task, steps, seed: CURL(
+        env=f"pixels/{task}", total_steps=steps, seed=seed, contrast_weight=0.0, max_shift=0
+    ),
     "curl": lambda task, steps, seed: CURL(env=f"pixels/{task}", total_steps=steps, seed=seed),
 }
 PARTS = {
     "curl": {},
     "cosine": {"bilinear": False},
     "keys of the trunk itself": {"momentum": 0.0},
-    "views blurred": {"view": "blurred"},
-    "views with noise": {"view": "noisy"},
-    "views with a hidden square": {"view": "cut"},
-    "views that differ in nothing": {"moved": 0},
-    "moved views, no contrast": {"contrast": 0.0},
-    "neither": {"contrast": 0.0, "moved": 0},
+    "views blurred": {"view": "blur"},
+    "views with noise": {"view": "noise"},
+    "views with a hidden square": {"view": "cutout"},
+    "views that differ in nothing": {"max_shift": 0},
+    "moved views, no contrast": {"contrast_weight": 0.0},
+    "neither": {"contrast_weight": 0.0, "max_shift": 0},
 }
 COUNT, EPISODES = 20, 12  # environments, and episodes of each, that frames are taken from
 KINDS = ("position", "velocity", "contact", "target", "hidden")
@@ -114,7 +116,7 @@ def parts(folder: Path, tasks: list[str], steps: int, seeds: list[int], which: l
 def lived(task: str, player, seed: int) -> Seen:
     """Frames and states, half of the environments under the policy that sees the state, half at random."""
     env = envs.make(f"pixels/{task}", COUNT)
-    runner, draw, frames, numbers = EnvRunner(env, seed, CURL.stack), np.random.default_rng(seed), [], []
+    runner, draw, frames, numbers = EnvRunner(env, seed, CURL.frame_stack), np.random.default_rng(seed), [], []
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         while len(frames) < 200 * EPISODES:

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from caudex import envs as envs
 from caudex.core.compute import PETAFLOP_S_DAY, count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
@@ -27,8 +26,7 @@ from caudex.data import Batch, MaskedTokenBatch, TokenBatch
 from caudex.experience import Rollout, Transition
 from caudex.experience.augmented import with_views
 from caudex.signals.trust_region import trpo_step
-from caudex.systems.reward import shared as reward
-from caudex.systems.reward.shared import OnReplay
+from caudex.systems.reward.shared import OffPolicySystem
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, PaddedTokens, Transformer
 
 IMAGES = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization")
@@ -118,11 +116,10 @@ def texts() -> Iterator[Case]:
 
 def rewards(count: int = 10) -> Iterator[Case]:
     """`count` is five times two: TRPO looks at the curvature of every fifth."""
-    for name, scale in ((name, scale) for name, its in REWARD.items() for scale in its):
+    for name, scale in ((name, scale) for name, scales in REWARD.items() for scale in scales):
         paper = system_at_scale(name, scale)
         try:
-            env = envs.with_camera(paper.env) if name == "curl" else paper.env
-            runner, spec = reward.make_envs(replace(paper, num_envs=1), Run("", 0), env)
+            runner, spec = replace(paper, num_envs=1).make_envs(Run("", 0))
         except CaudexError as error:
             print(f"{name} {scale} is left out: {error}", flush=True)
             continue
@@ -133,15 +130,15 @@ def rewards(count: int = 10) -> Iterator[Case]:
             torch.zeros(count),
         )
         with count_flops(learner) as counter, torch.no_grad():
-            if isinstance(paper, OnReplay):
+            if isinstance(paper, OffPolicySystem):
                 signal.explore(learner.trunk, seen, 0.5)
             else:
                 features = learner.trunk(seen).pooled
                 signal.evaluate_actions(features, signal.sample(features))
         of_acting = counter.flops / count * paper.total_steps
-        if isinstance(paper, OnReplay):
+        if isinstance(paper, OffPolicySystem):
             batch = Transition(seen, actions, zeros, seen.clone(), zeros, None, torch.arange(count))
-            size_of_batch, steps = paper.batch, (paper.total_steps - paper.learning_starts) // paper.every
+            size_of_batch, steps = paper.batch, (paper.total_steps - paper.learning_starts) // paper.train_freq
         else:
             batch = Rollout(seen, actions, zeros, zeros, torch.randn(count), zeros)
             size_of_batch = getattr(paper, "batch", paper.horizon * paper.num_envs)

@@ -27,7 +27,6 @@ from caudex import envs as envs
 from caudex.core.fit import fit
 from caudex.core.run import Run
 from caudex.experience import Rollouts
-from caudex.systems.reward import shared as reward
 from caudex.systems.reward.dqn import DQN
 from caudex.systems.reward.ppo import PPO
 
@@ -59,7 +58,7 @@ def ours(env: str, steps: int) -> float:
         run = Run(folder, 0)
         run.quiet = True
         system = PPO(env=env, total_steps=steps, num_envs=COUNT)
-        runner, spec = reward.make_envs(system, run)
+        runner, spec = system.make_envs(run)
         learner = system.learner(spec)
         source = Rollouts(runner, learner, "policy", system.horizon, system.batch, system.epochs, scaled=True)
         begun = time.perf_counter()
@@ -87,10 +86,10 @@ def our_dqn(env: str, steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, 0)
         run.quiet = True
-        system = DQN(env=env, total_steps=steps, num_envs=1, every=1, learning_starts=100)
-        runner, spec = reward.make_envs(system, run)
+        system = DQN(env=env, total_steps=steps, num_envs=1, train_freq=1, learning_starts=100, n_step=1)
+        runner, spec = system.make_envs(run)
         learner = system.learner(spec)
-        source = reward.replay_source(system, runner, learner, run)
+        source = system.source(runner, learner, run)
         begun = time.perf_counter()
         fit(learner, {"policy": source}, samples=steps)
         return source.samples_seen / (time.perf_counter() - begun)

@@ -65,7 +65,7 @@ def ours() -> float:
 def theirs(count: int) -> float:
     model = RecurrentPPO(
         "MlpLstmPolicy", DummyVecEnv([Bandit] * count), OURS.lr, OURS.pulls, min(OURS.batch, count) * OURS.pulls, OURS.epochs,
-        OURS.gamma, OURS.gae_lambda, OURS.clip, device="cpu",
+        OURS.gamma, OURS.gae_lambda, OURS.clip_range, device="cpu",
         policy_kwargs={
             "lstm_hidden_size": OURS.width, "net_arch": [], "shared_lstm": True, "enable_critic_lstm": False,
         },

@@ -17,7 +17,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from caudex.core.fit import fit
 from caudex.core.run import Run
-from caudex.systems.reward import shared as reward
 from caudex.systems.reward.sac import SAC
 
 WORLD, STEPS, START, ROUNDS = "HalfCheetah-v5", 500, 200, 3
@@ -35,13 +34,13 @@ class Clock:
 
 def ours(seed: int, count: int) -> tuple[tuple, tuple]:
     """Rates of the whole, and of updates alone on one batch."""
-    settings = SAC(env=WORLD, num_envs=count, learning_starts=START, lr=3e-4)
+    system = SAC(env=WORLD, num_envs=count, learning_starts=START, lr=3e-4)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, seed)
         run.quiet = True
-        runner, spec = reward.make_envs(settings, run)
-        learner = settings.learner(spec)
-        source = reward.replay_source(settings, runner, learner, run)
+        runner, spec = system.make_envs(run)
+        learner = system.learner(spec)
+        source = system.source(runner, learner, run)
         batch = next(source)
         fit(learner, {"policy": source}, steps=50)
         clock = Clock()

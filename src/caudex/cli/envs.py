@@ -24,8 +24,8 @@ def play_command(words: Sequence[str]) -> None:
     from caudex.core.system import load
     from caudex.evaluation.plots.contact_sheet import contact_sheet
     from caudex.evaluation.plots.video import write_video
+    from caudex.evaluation.returns import format_return_summary, summarize_returns
     from caudex.models.agent import Agent
-    from caudex.systems.reward.shared import summary, told
 
     agent = load(flags.run)
     if not isinstance(agent, Agent):
@@ -33,8 +33,9 @@ def play_command(words: Sequence[str]) -> None:
             f"{flags.run} holds nothing that acts in an environment; give a run of ppo or dqn, for example; one of rl2 is for "
             "`caudex meta-test`."
         )
-    returns = summary(agent.play(flags.episodes, flags.seed, not flags.drawn, flags.env))
-    print_table([("episodes", "mean return", "95% interval", "worst", "best"), (f"{flags.episodes:,}", *told(returns))])
+    summary = summarize_returns(agent.play(flags.episodes, flags.seed, not flags.drawn, flags.env))
+    header = ("episodes", "mean return", "95% interval", "worst", "best")
+    print_table([header, (f"{flags.episodes:,}", *format_return_summary(summary))])
     if flags.video:
         images, episode_return, fps = agent.watch(flags.seed, not flags.drawn, flags.env)
         write_video(images, flags.video, fps)

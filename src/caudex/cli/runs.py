@@ -27,12 +27,12 @@ def compare_command(words: Sequence[str]) -> None:
     check_new_file("--figure", flags.figure, ".png")
     from caudex import reports
     from caudex.core.system import open_run
-    from caudex.systems.reward.shared import OnEnv
+    from caudex.systems.reward.shared import RewardSystem
 
     runs = {path: open_run(path) for path in flags.runs}
-    by_system = reports.return_columns([pair for pair in runs.values() if isinstance(pair[0], OnEnv)])
+    by_system = reports.return_columns([pair for pair in runs.values() if isinstance(pair[0], RewardSystem)])
     explanations = reports.add_statistics(by_system)
-    by_run = [reports.run_column(path, *pair) for path, pair in runs.items() if not isinstance(pair[0], OnEnv)]
+    by_run = [reports.run_column(path, *pair) for path, pair in runs.items() if not isinstance(pair[0], RewardSystem)]
     for table in reports.comparison_tables(by_run + by_system):
         print_table(table)
     for sentence in explanations:

@@ -18,7 +18,6 @@ from caudex.core.run import Run
 from caudex.envs.adapters import dm_control as suite
 from caudex.envs.adapters.dm_control import Suite
 from caudex.experience import EnvRunner
-from caudex.systems.reward import shared as reward
 from caudex.systems.reward.sac import SAC
 
 pytest.importorskip("dm_control", reason="it is not to be had for this Python")
@@ -133,10 +132,10 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
         )
         run = Run(tmp_path / folder, 1, Hardware(device="cpu", save_seconds=0))
         run.quiet = True
-        runner, spec = reward.make_envs(system, run)
+        runner, spec = system.make_envs(run)
         with run.seeded("weights"):
             learner = system.learner(spec)
-        source = reward.replay_source(system, runner, learner, run)
+        source = system.source(runner, learner, run)
         return learner, {"policy": source}, {"run": run.stage("training"), "samples": system.total_steps}
 
     learner, sources, fit_settings = parts("whole")
@@ -157,7 +156,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
      ("curl", ("--size", "40"), "dm_pixels/cartpole-swingup-v0/40: images (9, 40, 40) to see")],
 )  # fmt: skip
 def test_the_same_name_is_learned_from_numbers_and_from_images(system, flags, sees, tmp_path, monkeypatch):
-    monkeypatch.setattr(reward, "EPISODES", 2)
+    monkeypatch.setattr("caudex.systems.reward.shared.EVAL_EPISODES", 2)
     small = (
         "--scale",
         "tiny",

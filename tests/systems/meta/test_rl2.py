@@ -39,7 +39,7 @@ def train_rl2(folder, **settings):
     [
         {"total_steps": 120_000},
         {"total_steps": 120_000, "memory": "transformer", "width": 16},
-        {"total_steps": 60_000, "by": "trpo", "separate": True, "region": 0.02},
+        {"total_steps": 60_000, "policy_update": "trpo", "separate_critic": True, "target_kl": 0.02},
         {"total_steps": 60_000, "also": ("reward:0.1",)},
     ],
     ids=["gru", "transformer", "trpo", "also-reward"],
@@ -156,7 +156,7 @@ def test_trials_that_do_not_find_the_ball_again_are_reported_and_shown(tmp_path,
     played = Played(np.zeros((4, 2)), np.array([[9, 5], [5, 9], [250, 250], [7, 7]]), np.zeros((4, 2)))
     failed, often = lost(trials.make("mazes", 1, view="above"), played)
     assert failed.tolist() == [False, True, True, False] and often.startswith("50.0% (15.0% to 85.0%)")
-    monkeypatch.setattr(rl2, "TESTED", 8)
+    monkeypatch.setattr(rl2, "TEST_TASKS", 8)
     run, size = tmp_path / "run", ("--tasks", "8", "--batch", "8", "--total-steps", "500", "--width", "8")
     run_cli("train", "rl2", "--env", "mazes", "--view", "above", *size, "--threads", "1", "--run", run)
     printed = " ".join(run_cli("meta-test", run, "--tasks", "10", "--episodes", "3").out.split())
@@ -169,7 +169,9 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path):
     assert_refused("train", "rl2", "--also", "next-observation", *where, because="bandits show nothing")
     assert_refused("train", "rl2", "--also", "rotation", *where, because="needs unlabelled images")
     assert_refused("train", "ppo", "--also", "reward", *where, because="it needs trials of one task after the other")
-    assert_refused("train", "rl2", "--by", "trpo", "--also", "reward", *where, because="for the policy alone")
+    assert_refused(
+        "train", "rl2", "--policy-update", "trpo", "--also", "reward", *where, because="for the policy alone"
+    )
     assert_refused("train", "rl2", "--memory", "transformer", "--width", "12", *where, because="among 4 heads")
     assert_refused("train", "rl2", "--env", "bandit", *where, because="Did you mean bandits?")
     assert_refused(

@@ -27,14 +27,14 @@ from caudex.core.seeds import derive_seed
 from caudex.core.specs import ActionSpec
 from caudex.experience import Actors, EnvRunner, Rollouts
 from caudex.signals.policy_gradient import ActorCritic
-from caudex.systems.reward.a3c import A3C, step
+from caudex.systems.reward.a3c import A3C, apply_actor_gradient
 from caudex.trunks import Identity
 
 
 @pytest.fixture(autouse=True)
 def _small_and_importable(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for processes that begin here, and for this file
-    monkeypatch.setattr("caudex.systems.reward.shared.EPISODES", 5)
+    monkeypatch.setattr("caudex.systems.reward.shared.EVAL_EPISODES", 5)
 
 
 # -- by hand --------------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def test_actors_compute_the_gradient_of_the_paper_at_the_current_weights():
                 torch.testing.assert_close(one, other)
             assert learner.trunk.count.item() == approx(STEPS * (given + 1), rel=1e-3)  # told what the actor saw
             assert gradients.flops > 0
-            step(learner, {"policy": gradients})
+            apply_actor_gradient(learner, {"policy": gradients})
     assert actors.samples_seen == 3 * STEPS
     assert not multiprocessing.active_children()
 
@@ -118,14 +118,14 @@ def test_many_actors_take_turns_and_know_how_far_they_are_behind():
     with Actors(learner, partial(make_actor, standardised=False), 3, seed=7) as actors:
         heard = set()
         while len(heard) < 3:  # one may be there long before the others
-            step(learner, {"policy": next(actors)})
+            apply_actor_gradient(learner, {"policy": next(actors)})
             heard.add(actors.used.pipe)
         actors.metrics()
         for _ in range(10):
             others, turns = heard - {actors.used.pipe}, set()
             assert all(pipe in actors.ready or pipe.poll(60) for pipe in others)
             for _ in range(5):  # at most two that were ready before, then all that are now
-                step(learner, {"policy": next(actors)})
+                apply_actor_gradient(learner, {"policy": next(actors)})
                 turns.add(actors.used.pipe)
             assert turns >= others  # nobody is left out
         assert 0 < actors.metrics()["actors/behind"] < 10
@@ -177,9 +177,9 @@ def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
         calls.append(1)
         if len(calls) == 20:
             raise KeyboardInterrupt
-        return step(learner, batches)
+        return apply_actor_gradient(learner, batches)
 
-    monkeypatch.setattr("caudex.systems.reward.a3c.step", dies)
+    monkeypatch.setattr("caudex.systems.reward.a3c.apply_actor_gradient", dies)
     with pytest.raises(KeyboardInterrupt):
         train_a3c("run", 0.0, **settings)
     assert not multiprocessing.active_children()

@@ -60,7 +60,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
         "num_envs": 2,
         "batch": 16,
         "width": 8 if system is SAC else (8, 8),
-        "every": 3,
+        "train_freq": 3,
     }
 
     def train_run(name):
@@ -68,7 +68,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(system, tmp_path,
         run.quiet = True
         return system(**settings, seed=7).train(run), run
 
-    monkeypatch.setattr("caudex.systems.reward.shared.EPISODES", 1)
+    monkeypatch.setattr("caudex.systems.reward.shared.EVAL_EPISODES", 1)
     uninterrupted, _ = train_run("whole")
     kind = type(uninterrupted.signals["policy"])
     loss, calls = kind.loss, []
@@ -108,8 +108,8 @@ def test_an_environment_of_a_few_actions_is_refused_in_one_sentence(name, tmp_pa
 
 
 def test_settings_out_of_range_are_refused():
-    for settings in ({"width": 0}, {"decay": 2.0}, {"temperature": 0.0}, {"buffer_size": 1}, {"every": 0}):
-        with pytest.raises(CaudexError, match=f"--{next(iter(settings))}"):
+    for settings in ({"width": 0}, {"target_decay": 2.0}, {"temperature": 0.0}, {"buffer_size": 1}, {"train_freq": 0}):
+        with pytest.raises(CaudexError, match=f"--{next(iter(settings))}".replace("_", "-")):
             SAC(**settings).check()
     with pytest.raises(CaudexError, match="--width 400 0: each layer needs one unit"):
         DDPG(width=(400, 0)).check()

@@ -44,7 +44,7 @@ def broken():
     [
         ("ppo", "Pendulum-v1", ()), ("dqn", "MinAtar/Breakout-v1", ("--also", "contrast:0.1")),
         ("rainbow", "CartPole-v1", ()), ("trpo", "control/reacher", ()), ("curl", "pixels/pendulum-swingup", ()),
-        ("curl", "MinAtar/Breakout-v1", ("--view", "moved")),
+        ("curl", "MinAtar/Breakout-v1", ("--view", "shift")),
     ],
 )  # fmt: skip
 def test_a_system_trains_plays_and_is_filmed(system, env, flags, tmp_path):

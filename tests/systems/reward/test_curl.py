@@ -3,7 +3,6 @@
 import torch
 from helpers.curl import RepeatedBatch, random_transition
 
-from caudex import envs as envs
 from caudex.core.learner import Learner
 from caudex.core.specs import ActionSpec
 from caudex.experience import Viewed

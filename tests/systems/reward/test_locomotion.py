@@ -71,7 +71,7 @@ def test_a_body_tells_how_far_it_is_and_the_camera_goes_along():
 def test_five_stages_are_saved_shown_and_reported(tmp_path):
     model, run = train(TINY, tmp_path)
     results = run.read_json("results")
-    assert [stage["steps"] for stage in results["stages"]] == [0, 128, 512, 1280, 2560]
+    assert [stage["env_steps"] for stage in results["stages"]] == [0, 128, 512, 1280, 2560]
     assert all(stage["falls"] == 10 and 10 < stage["steps"] < 400 for stage in results["stages"])  # none can stand yet
     with run.seeded("weights"):
         untrained = Agent(TINY.learner(run.read_spec(EnvSpec)), run.read_spec(EnvSpec)).state_dict()

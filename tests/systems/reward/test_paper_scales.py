@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from caudex import envs as envs
 from caudex.core.run import Run
 from caudex.core.system import system_at_scale
-from caudex.systems.reward import shared as reward
+from caudex.systems.reward.shared import RewardSystem
 
 
 @pytest.mark.parametrize(
@@ -23,7 +22,7 @@ def test_the_papers_scale_begins_to_train(name, scale, tmp_path, monkeypatch):
         few |= {"buffer_size": 100, "learning_starts": 40, "batch": 4}
     else:
         few |= {"num_envs": 2, "horizon": 16}
-    monkeypatch.setattr(reward, "finish", lambda player, run: player)  # who knows nothing can play for long
+    monkeypatch.setattr(RewardSystem, "evaluate", lambda self, agent, run: agent)  # who knows nothing can play for long
     run = Run(tmp_path, 0)
     run.quiet = True
     player = replace(system, **few).train(run)

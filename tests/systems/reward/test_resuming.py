@@ -4,12 +4,9 @@ import pytest
 import torch
 from helpers.interruption import Killed, kill_after
 
-from caudex import envs as envs
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
-from caudex.experience import Rollouts
-from caudex.systems.reward import shared as reward
 from caudex.systems.reward.dqn import DQN
 from caudex.systems.reward.ppo import PPO
 
@@ -23,21 +20,18 @@ def killable_training(kind, folder):
             learning_starts=60,
             batch=8,
             total_steps=400,
-            returns=2,
-            priority=0.5,
+            n_step=2,
+            priority_exponent=0.5,
             noisy=True,
-            atoms=11,
+            num_atoms=11,
         ),
     }[kind]
     run = Run(folder, 1, Hardware(device="cpu", save_seconds=0))
     run.quiet = True
-    runner, spec = reward.make_envs(system, run)
+    runner, spec = system.make_envs(run)
     with run.seeded("weights"):
         learner = system.learner(spec)
-    if kind == "ppo":
-        source = Rollouts(runner, learner, "policy", 32, 16, 2, scaled=True, seed=1)
-    else:
-        source = reward.replay_source(system, runner, learner, run, steps=2, priority=0.5)
+    source = system.source(runner, learner, run)
     return learner, {"policy": source}, {"run": run.stage("training"), "samples": system.total_steps}
 
 
@@ -69,8 +63,8 @@ def test_acting_counts_in_the_operations(tmp_path):
     system = DQN(num_envs=3, buffer_size=120, learning_starts=60, batch=8, total_steps=400)
     run = Run(tmp_path, 1)
     run.quiet = True
-    runner, spec = reward.make_envs(system, run)
-    source = reward.replay_source(system, runner, learner := system.learner(spec), run)
+    runner, spec = system.make_envs(run)
+    source = system.source(runner, learner := system.learner(spec), run)
     fit(learner, {"policy": source}, samples=400, run=run.stage("training"))
     each = 2 * (4 * 128 + 128 * 128 + 128 * 2)
     last = run.stage("training").metrics()[-1]

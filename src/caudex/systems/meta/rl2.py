@@ -24,9 +24,9 @@ from caudex.signals.policy_gradient import PPOActorCritic
 from caudex.signals.trust_region import TrustRegion, trpo_step
 from caudex.trunks import GRU, CausalTransformer, Recurrent
 
-TESTED = 1000
+TEST_TASKS = 1000
 """new tasks at the end"""
-CLAIMED = 10_000
+CLAIM_TASKS = 10_000
 """new tasks that a claim is judged by"""
 MEMORIES = {"gru": GRU, "transformer": CausalTransformer}
 
@@ -55,19 +55,19 @@ class RL2(Sizes, System):
     """gru: so many numbers; transformer: all that was seen, in two blocks that attend to it"""
     width: int = 64
     """of the memory, in numbers"""
-    separate: bool = False
+    separate_critic: bool = False
     """the value has a trunk of its own, with its own memory, as published; else it shares the policy's"""
-    by: Literal["ppo", "trpo"] = "ppo"
-    """how the policy is moved: ppo by small steps, trpo by one step a round, within a trust region"""
+    policy_update: Literal["ppo", "trpo"] = "ppo"
+    """how the policy learns: ppo by small steps, trpo by one step a round, within a trust region"""
     gamma: float = 0.99
     """what a reward is worth one step later, also in the next episode"""
     gae_lambda: float = 0.8
     """lambda of generalised advantage estimation, at first; it rises to 1 as training goes"""
-    clip: float = 0.2
+    clip_range: float = 0.2
     """how far an action's probability may change, as a share"""
-    region: float = 0.01
+    target_kl: float = 0.01
     """by trpo: nats by which a step may change the policy"""
-    entropy: float = 0.05
+    entropy_coef: float = 0.05
     """bonus on the entropy of the policy, which fades as training goes; not by trpo"""
     lr: float = 0.01
     """learning rate; by trpo, of the value"""
@@ -80,8 +80,8 @@ class RL2(Sizes, System):
             "also": ("reward:1",),
         },
         "mazes": {
-            "env": "mazes", "total_steps": 24_000_000, "tasks": 128, "batch": 16, "width": 192, "gae_lambda": 0.95, "entropy": 0.03,
-            "lr": 0.002,
+            "env": "mazes", "total_steps": 24_000_000, "tasks": 128, "batch": 16, "width": 192, "gae_lambda": 0.95,
+            "entropy_coef": 0.03, "lr": 0.002,
         },
     }  # fmt: skip
     accepts: ClassVar = ("histories",)
@@ -91,36 +91,37 @@ class RL2(Sizes, System):
 
     def train(self, run: Run) -> MetaAgent:
         sizes = self.given()
-        here = trials.make(self.env, self.tasks, **sizes)
-        spec = EnvSpec(self.env, here.family.observation.shape, here.actions, sizes=sizes)
+        env = trials.make(self.env, self.tasks, **sizes)
+        spec = EnvSpec(self.env, env.family.observation.shape, env.actions, sizes=sizes)
         with run.seeded("weights"):
             learner = self.learner(spec)
         batch, epochs, step = self.batch, self.epochs, Learner.step
-        if self.by == "trpo":  # a step of the policy on the whole round, then those passes for the value
+        if self.policy_update == "trpo":  # a step of the policy on the whole round, then those passes for the value
             batch, epochs, step = self.tasks, 1, partial(trpo_step, epochs=epochs, batch=batch)
-        source = Histories(here, learner, "policy", batch, epochs, self.gamma, self.gae_lambda, run.seed)
+        source = Histories(env, learner, "policy", batch, epochs, self.gamma, self.gae_lambda, run.seed)
         run.write_spec(spec)
         sources = dict.fromkeys(learner.signals, source)
         fit(learner, sources, **self.budget(1.0), run=run.stage("training"), step=step)
         agent = MetaAgent(learner, spec)
-        found = agent.play(TESTED, run.seed).returns.sum(1)
-        run.write_json("results", {"rl2": dict(zip(("return", "low", "high"), t_interval(found))), "tasks": TESTED})
+        returns = agent.play(TEST_TASKS, run.seed).returns.sum(1)
+        summary = dict(zip(("return", "low", "high"), t_interval(returns)))
+        run.write_json("results", {"rl2": summary, "tasks": TEST_TASKS})
         return agent
 
     def learner(self, spec: EnvSpec) -> Learner:
-        baseline = self.trunk(spec) if self.separate else None
-        if self.by == "ppo":
+        baseline = self.trunk(spec) if self.separate_critic else None
+        if self.policy_update == "ppo":
             policy = PPOActorCritic(
-                spec.actions, (), self.entropy, clip_range=self.clip, anneal_entropy=True, baseline=baseline
+                spec.actions, (), self.entropy_coef, clip_range=self.clip_range, anneal_entropy=True, baseline=baseline
             )
         else:
-            policy = TrustRegion(spec.actions, (), self.region, baseline=baseline)
+            policy = TrustRegion(spec.actions, (), self.target_kl, baseline=baseline)
         signals, optimizer = self.with_extra_signals({"policy": policy}, spec), partial(Adam, lr=self.lr, eps=1e-5)
         return Learner(self.trunk(spec), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
 
     def trunk(self, spec: EnvSpec) -> Recurrent:
-        before = spec.actions.size + 2
-        return Recurrent(Observed(spec.shape, before), self.width, MEMORIES[self.memory])
+        feedback = spec.actions.size + 2  # the last action, its reward, and whether it ended an episode
+        return Recurrent(Observed(spec.shape, feedback), self.width, MEMORIES[self.memory])
 
     def budget(self, share: float) -> dict:
         return super().budget(share) | {"samples": self.total_steps}
@@ -129,20 +130,21 @@ class RL2(Sizes, System):
         return MetaAgent(self.learner(spec), spec)
 
     def result_rows(self, results: dict) -> list[tuple]:
-        found = results["rl2"]
-        interval = f"{found['low']:,.3f} to {found['high']:,.3f}"
+        summary = results["rl2"]
+        interval = f"{summary['low']:,.3f} to {summary['high']:,.3f}"
         return [
             (f"{results['tasks']:,} new tasks", "mean return", "95% interval"),
-            ("rl2", f"{found['return']:,.3f}", interval),
+            ("rl2", f"{summary['return']:,.3f}", interval),
         ]
 
     def claim(self, run: Run) -> Claim:
-        """What it earns in new tasks, against the best of the classical ways that are told no more than it is."""
-        earned = {name: each.returns.sum(1).mean() for name, each in tried(self.train(run), CLAIMED, run.seed).items()}
-        own, further = earned.pop("rl2"), {}
+        """Its return in new tasks, against the best of the classical ways that are told no more than it is."""
+        agent = self.train(run)
+        returns = {name: played.returns.sum(1).mean() for name, played in tried(agent, CLAIM_TASKS, run.seed).items()}
+        rl2, privileged = returns.pop("rl2"), {}
         if self.env == "mazes":  # these see the maze from above, or where one stands
-            further = {name: earned.pop(name) for name in ("wall following", "count-based", "shortest path")}
-        return Claim(self.statement, own, {"the best classical way": max(earned.values())}, further | earned)
+            privileged = {name: returns.pop(name) for name in ("wall following", "count-based", "shortest path")}
+        return Claim(self.statement, rl2, {"the best classical way": max(returns.values())}, privileged | returns)
 
     def check(self) -> None:
         super().check()
@@ -152,14 +154,13 @@ class RL2(Sizes, System):
         )
         sizes = ("arms", "pulls", "states", "actions", "horizon", "episodes", "limit")
         check_range(self, **dict.fromkeys(sizes, (1, endless)))
-        check_range(
-            self, gamma=(0, 1), gae_lambda=(0, 1), clip=(1e-3, 10), region=(1e-9, 10), entropy=(0, 10), lr=(1e-8, 10)
-        )
+        check_range(self, gamma=(0, 1), gae_lambda=(0, 1), clip_range=(1e-3, 10), target_kl=(1e-9, 10))
+        check_range(self, entropy_coef=(0, 10), lr=(1e-8, 10))
         if self.batch > self.tasks:
             raise CaudexError(
                 f"--batch {self.batch:,} is more than the trials of a round, one of each of --tasks {self.tasks:,}; give a lower --batch."
             )
-        if self.by == "trpo" and self.also:
+        if self.policy_update == "trpo" and self.also:
             raise CaudexError(
-                f"--also {self.also[0]}: the step of trpo is for the policy alone; leave it out, or go by ppo."
+                f"--also {self.also[0]}: the step of trpo is for the policy alone; leave it out, or take --policy-update ppo."
             )

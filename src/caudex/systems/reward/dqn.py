@@ -1,38 +1,109 @@
-"""dqn: what will each action have earned in the end?"""
+"""dqn: learn from a replay buffer what each action will have earned in the end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, Literal
 
+from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
+from caudex.core.optim.adam import Adam
+from caudex.core.optim.rmsprop import RMSprop
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
-from caudex.core.system import System
-from caudex.models.agent import Agent
-from caudex.systems.reward import shared as reward
-from caudex.systems.reward.shared import OnValues
+from caudex.core.system import check_range
+from caudex.experience import EnvRunner, Replay
+from caudex.signals.q_learning import QLearning
+from caudex.systems.reward.shared import OffPolicySystem, has_large_frames
+from caudex.trunks import Identity, NatureCNN
+from caudex.trunks.nature import EFFICIENT_LAYERS
+
+OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, alpha=0.95, eps=0.01, centered=True)}
+ENCODERS = {"nature": None, "efficient": EFFICIENT_LAYERS}
 
 
 @dataclass
-class DQN(OnValues, System):
+class DQN(OffPolicySystem):
     """An environment with a few actions: deep Q-learning (Mnih et al. 2015), and each part of Rainbow as a setting.
 
     `caudex play RUN` plays what it learned. `caudex train rainbow` has all parts.
     """
 
+    total_steps: int = 150_000
+    train_freq: int = 8
+    lr: float = 1e-3
+    double: bool = False
+    """the network itself chooses the action after, the slow copy tells its worth"""
+    dueling: bool = False
+    """worth of the state and advantage of the action in heads of their own"""
+    noisy: bool = False
+    """explore by noise on the weights that is learned"""
+    num_atoms: int = 1
+    """from 2: a distribution over so many returns, instead of the mean"""
+    v_max: float = 100.0
+    """with --num_atoms: the largest return, and the smallest below zero; 10 was published, where rewards are cut to 1"""
+    n_step: int = 10
+    """rewards that are added up before the slow copy tells what follows"""
+    priority_exponent: float = 0.0
+    """draw by the error to this power; 0 draws all alike"""
+    target_interval: int = 200
+    """optimiser steps from one slow copy to the next"""
+    final_epsilon: float = 0.05
+    """chance of any action, once it has fallen"""
+    exploration_fraction: float = 0.3
+    """share of the training over which it falls from 1"""
+    noise_std: float = 0.5
+    """with --noisy: deviation of the weights at first, before it is divided by the root of their number"""
+    encoder: Literal["nature", "efficient"] = "nature"
+    """convolutions for images of 36 pixels or more: three (Mnih et al. 2015), or two coarse ones (van Hasselt et al. 2019)"""
+    width: int = 0
+    """units of a head's own layer behind convolutions, of its two where numbers are seen; 0: 512, and 128 for numbers and for
+    images below 36 pixels"""
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    """rmsprop is that of Mnih et al. 2015"""
+    max_grad_norm: float = 10.0
+    """longest gradient; 0 leaves it as it is"""
+
     scales: ClassVar = {
         "tiny": {"total_steps": 1500, "learning_starts": 500, "exploration_fraction": 0.5},
-        "paper": reward.ATARI,
-    }
-
-    def train(self, run: Run) -> Agent:
-        return reward.by_values(self, run)
+        # Mnih et al. 2015, extended data table 1
+        "paper": {
+            "env": "ALE/Breakout-v4", "total_steps": 50_000_000, "num_envs": 1, "buffer_size": 1_000_000, "batch": 32, "train_freq": 4,
+            "learning_starts": 50_000, "n_step": 1, "target_interval": 10_000, "final_epsilon": 0.1, "exploration_fraction": 0.02,
+            "optimizer": "rmsprop", "lr": 2.5e-4, "max_grad_norm": 0.0,
+        },
+    }  # fmt: skip
 
     def learner(self, spec: EnvSpec) -> Learner:
-        return reward.values(self, spec)
+        """Q-values of each action, with those parts of Rainbow that the settings have."""
+        if len(spec.shape) == 3:
+            large = has_large_frames(spec.shape)
+            trunk = NatureCNN(spec.shape, 0, ENCODERS[self.encoder] if large else None)
+            hidden = (self.width or (512 if large else 128),)
+        else:
+            trunk, hidden = Identity(spec.shape[0]), (self.width or 128,) * 2
+        policy = QLearning(
+            spec.actions.count, hidden, self.double, self.dueling, self.noisy, self.num_atoms, self.v_max,
+            self.target_interval, self.final_epsilon, self.exploration_fraction, self.noise_std,
+        )  # fmt: skip
+        optimizer = partial(OPTIMIZERS[self.optimizer], lr=self.lr)
+        signals = self.with_extra_signals({"policy": policy}, spec)
+        return Learner(trunk, signals, optimizer, max_grad_norm=self.max_grad_norm or None)
+
+    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Replay:
+        return super().source(runner, learner, run, steps=self.n_step, priority=self.priority_exponent)
+
+    def check_env(self, spec: EnvSpec) -> None:
+        super().check_env(spec)
+        if not spec.actions.count:
+            raise CaudexError(
+                f"{self.env} is acted in with numbers, this method chooses among actions; take ppo or sac."
+            )
 
     def check(self) -> None:
         super().check()
-        reward.check(self)
-        reward.check_values(self)
+        endless = float("inf")
+        check_range(self, num_atoms=(1, 1001), v_max=(1e-6, endless), n_step=(1, 1000), priority_exponent=(0, 10))
+        check_range(self, target_interval=(1, endless), final_epsilon=(0, 1), exploration_fraction=(1e-6, 1))
+        check_range(self, noise_std=(0, 10), width=(0, 1 << 16), max_grad_norm=(0, endless))

@@ -1,51 +1,74 @@
-"""ppo: act, then take more often what turned out better than was thought, in small steps."""
+"""ppo: act for a while, then take small steps towards the actions that turned out better than expected."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
-from caudex.core.fit import fit
+from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
+from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
-from caudex.core.system import System
-from caudex.models.agent import Agent
-from caudex.systems.reward import shared as reward
-from caudex.systems.reward.shared import OnRollouts
+from caudex.core.system import check_range
+from caudex.experience import EnvRunner, Rollouts
+from caudex.signals.policy_gradient import PPOActorCritic
+from caudex.systems.reward.shared import RewardSystem, hidden_layers, observation_trunk
 
 
 @dataclass
-class PPO(OnRollouts, System):
+class PPO(RewardSystem):
     """An environment and its reward alone: proximal policy optimisation (Schulman et al. 2017), for games and for robots.
 
     `caudex play RUN` plays what it learned; `--video out.mp4` shows it.
     """
 
+    horizon: int = 256
+    """steps in each environment between two updates"""
+    batch: int = 256
+    """steps of the environment that one optimiser step learns from"""
+    epochs: int = 10
+    """passes over each rollout"""
+    gae_lambda: float = 0.95
+    """lambda of generalised advantage estimation"""
+    clip_range: float = 0.2
+    """how far an action's probability may change, as a share"""
+    entropy_coef: float = 0.0
+    """bonus on the entropy of the policy"""
+
     scales: ClassVar = {
         "tiny": {"total_steps": 1024, "horizon": 64, "batch": 64},
         "paper": {
             "env": "ALE/Breakout-v4", "total_steps": 10_000_000, "num_envs": 8, "horizon": 128, "batch": 256, "epochs": 3,
-            "lr": 2.5e-4, "clip": 0.1, "entropy": 0.01,
+            "lr": 2.5e-4, "clip_range": 0.1, "entropy_coef": 0.01,
         },
         "mujoco": {
             "env": "HalfCheetah-v5", "total_steps": 1_000_000, "num_envs": 1, "horizon": 2048, "batch": 64, "epochs": 10, "lr": 3e-4,
         },
     }  # fmt: skip
 
-    def train(self, run: Run) -> Agent:
-        runner, spec = reward.make_envs(self, run)
-        with run.seeded("weights"):
-            learner = self.learner(spec)
-        source = reward.rollouts(self, runner, learner, run)
-        reward.record_spec(run, spec)
-        fit(learner, reward.sources(learner, source, spec, run), **self.budget(1.0), run=run.stage("training"))
-        return reward.finish(Agent(learner, spec), run)
-
     def learner(self, spec: EnvSpec) -> Learner:
-        return reward.proximal(self, spec)
+        """A policy with the clipped loss, and a value; the learning rate falls to 0."""
+        policy = PPOActorCritic(spec.actions, hidden_layers(spec), self.entropy_coef, clip_range=self.clip_range)
+        optimizer = partial(Adam, lr=self.lr, eps=1e-5)
+        signals = self.with_extra_signals({"policy": policy}, spec)
+        return Learner(observation_trunk(spec), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
+
+    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Rollouts:
+        """Again and again: act for `horizon` steps in every environment, estimate advantages (GAE), give `epochs` passes of shuffled
+        batches. Rewards are scaled where they are not clipped."""
+        return Rollouts(
+            runner, learner, "policy", self.horizon, self.batch, self.epochs, self.gamma, self.gae_lambda,
+            scaled=not runner.clipped, seed=run.seed,
+        )  # fmt: skip
 
     def check(self) -> None:
         super().check()
-        reward.check(self)
-        reward.check_rollouts(self)
+        check_range(self, horizon=(1, 1 << 20), batch=(2, 1 << 20), epochs=(1, 1000), gae_lambda=(0, 1))
+        check_range(self, clip_range=(1e-3, 10), entropy_coef=(0, 10))
+        if self.batch > (steps := self.horizon * self.num_envs):
+            raise CaudexError(
+                f"--batch {self.batch:,} is more than there is to learn from at once: --horizon {self.horizon:,} steps of "
+                f"--num-envs {self.num_envs:,} are {steps:,}; give a lower --batch."
+            )

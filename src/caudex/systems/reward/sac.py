@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
-from caudex.core.system import System, check_range
-from caudex.models.agent import Agent
+from caudex.core.system import check_range
+from caudex.experience import EnvRunner, Replay
 from caudex.signals.soft_actor_critic import SoftActorCritic
-from caudex.systems.reward import shared as reward
-from caudex.systems.reward.shared import OnReplay
+from caudex.systems.reward.shared import OffPolicySystem, check_continuous, observation_trunk
 
 
 @dataclass
-class SAC(OnReplay, System):
+class SAC(OffPolicySystem):
     """A robot and its reward: the soft actor-critic (Haarnoja et al. 2018), which learns from few steps of the environment.
 
     `caudex play RUN` plays what it learned; `--video out.mp4` shows it.
@@ -29,13 +27,13 @@ class SAC(OnReplay, System):
     total_steps: int = 10_000
     buffer_size: int = 1_000_000
     batch: int = 256
-    every: int = 1
+    train_freq: int = 1
     lr: float = 1e-3
     width: int = 256
     """units of each of the two layers of policy and critics"""
     temperature: float = 1.0
     """what entropy is worth at first"""
-    decay: float = 0.995
+    target_decay: float = 0.995
     """of the slow copies, in each step"""
     n_step: int = 1
     """rewards that are added up before the slow copy tells what follows"""
@@ -51,23 +49,18 @@ class SAC(OnReplay, System):
         },
     }
 
-    def train(self, run: Run) -> Agent:
-        runner, spec = reward.make_envs(self, run)
-        reward.by_numbers("sac", spec)
-        with run.seeded("weights"):
-            learner = self.learner(spec)
-        source = reward.replay_source(self, runner, learner, run, steps=self.n_step)
-        reward.record_spec(run, spec)
-        fit(learner, reward.sources(learner, source, spec, run), **self.budget(1.0), run=run.stage("training"))
-        return reward.finish(Agent(learner, spec), run)
-
     def learner(self, spec: EnvSpec) -> Learner:
-        policy = SoftActorCritic(spec.actions, (self.width, self.width), self.temperature, self.decay)
-        signals = reward.all_signals(self, {"policy": policy}, spec)
-        return Learner(reward.raw(spec), signals, partial(Adam, lr=self.lr), max_grad_norm=None)
+        policy = SoftActorCritic(spec.actions, (self.width, self.width), self.temperature, self.target_decay)
+        trunk, signals = observation_trunk(spec, standardise=False), self.with_extra_signals({"policy": policy}, spec)
+        return Learner(trunk, signals, partial(Adam, lr=self.lr), max_grad_norm=None)
+
+    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Replay:
+        return super().source(runner, learner, run, steps=self.n_step)
+
+    def check_env(self, spec: EnvSpec) -> None:
+        check_continuous(spec, "sac")
+        super().check_env(spec)
 
     def check(self) -> None:
         super().check()
-        reward.check(self)
-        reward.check_replay(self)
-        check_range(self, width=(1, 1 << 16), temperature=(1e-6, 1e6), decay=(0, 1), n_step=(1, 1000))
+        check_range(self, width=(1, 1 << 16), temperature=(1e-6, 1e6), target_decay=(0, 1), n_step=(1, 1000))
