@@ -42,7 +42,7 @@ class DQN(OffPolicySystem):
     num_atoms: int = 1
     """from 2: a distribution over so many returns, instead of the mean"""
     v_max: float = 100.0
-    """with --num_atoms: the largest return, and the smallest below zero; 10 was published, where rewards are cut to 1"""
+    """with --num-atoms: the largest return, and the smallest below zero; 10 was published, where rewards are cut to 1"""
     n_step: int = 10
     """rewards that are added up before the slow copy tells what follows"""
     priority_exponent: float = 0.0
