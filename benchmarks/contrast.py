@@ -27,7 +27,7 @@ from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.data import Batches
 from caudex.evaluation.probing import knn_accuracy, linear_probe_accuracy
-from caudex.models.encoder import features, recalibrate
+from caudex.models.encoder import extract_features, update_bn
 from caudex.signals import Contrast
 
 IMAGES, BATCH, EPOCHS, REPEATS = 8192, 128, 2, 3
@@ -157,9 +157,9 @@ def alone(kind: str, images: torch.Tensor) -> float:
 
 def worth(trunk, split) -> tuple[float, float]:
     """Accuracy of 20 neighbours and of a linear probe, from 5,000 labels, on 5,000 test images."""
-    recalibrate(trunk, split.train)
+    update_bn(trunk, split.train)
     known, test = split.labelled.take(slice(0, 5000)), split.test.take(slice(0, 5000))
-    parts = features(trunk, known)["pooled"], known.labels, features(trunk, test)["pooled"], test.labels
+    parts = extract_features(trunk, known)["pooled"], known.labels, extract_features(trunk, test)["pooled"], test.labels
     return knn_accuracy(*parts), linear_probe_accuracy(*parts)
 
 

@@ -96,7 +96,7 @@ def trainers(depth: int, width: int, heads: int) -> dict:
 
 def generators(depth: int, width: int, heads: int, batch: int, most: int) -> dict:
     """For each way a function that adds `most` tokens to `batch` prompts, greedily, with its cache."""
-    from caudex.models.language_model import chosen
+    from caudex.models.causal_lm import sample_tokens
 
     trunk, head = Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2_LAYOUT).eval(), NextToken()
     head.build(trunk)
@@ -108,7 +108,7 @@ def generators(depth: int, width: int, heads: int, batch: int, most: int) -> dic
         state, waiting = trunk.initial_state(batch), prompt
         for _ in range(most):
             logits = head.logits(trunk, trunk(waiting, state).layers["tokens"][:, -1])
-            waiting = chosen(logits, 0, 1.0, None)[:, None]
+            waiting = sample_tokens(logits, 0, 1.0, None)[:, None]
 
     def others():
         theirs.generate(prompt, max_new_tokens=most, do_sample=False, pad_token_id=0, use_cache=True)

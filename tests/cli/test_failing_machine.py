@@ -11,7 +11,7 @@ import pytest
 from helpers.cli_runs import DIGITS, TRAIN
 from helpers.command_line import assert_refused, invoke, model_bytes, run_cli
 
-from caudex.models.classifier import Classifier
+from caudex.models.image_classifier import ImageClassifier
 from caudex.signals import Labels
 
 # -- words that are wrong ------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def test_too_little_memory_is_reported(monkeypatch):
     def greedy(*args, **named):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried")
 
-    monkeypatch.setattr(Classifier, "probabilities", greedy)
+    monkeypatch.setattr(ImageClassifier, "probabilities", greedy)
     assert "not enough memory" in invoke(*DIGITS, "--steps", "2").err
 
 

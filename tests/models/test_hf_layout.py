@@ -12,9 +12,16 @@ from torch import nn
 
 from caudex import data
 from caudex.core.errors import CaudexError
-from caudex.models.hf_layout import config_in, config_of, exported, imported, layout, weights_of
-from caudex.models.importing import model_of
-from caudex.models.passage_index import encode
+from caudex.models.hf_layout import (
+    from_hf_config,
+    load_hf_weights,
+    read_hf_config,
+    read_hf_weights,
+    to_hf_config,
+    to_hf_weights,
+)
+from caudex.models.importing import load_hf_model
+from caudex.models.passage_index import embed_texts
 from caudex.signals import MaskedToken, NextSentence, NextToken
 from caudex.trunks import PaddedTokens, Transformer
 
@@ -76,10 +83,10 @@ def assert_outputs_equal(ours, others) -> None:
 def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tmp_path):
     published = published_model(kind)
     published.save_pretrained(tmp_path / "theirs")
-    found_kind, trunk = layout(config_in(tmp_path / "theirs"), tmp_path / "theirs")
+    found_kind, trunk = from_hf_config(read_hf_config(tmp_path / "theirs"), tmp_path / "theirs")
     model = Model(trunk, kind)
     assert found_kind == kind
-    assert imported(model, kind, weights_of(tmp_path / "theirs"), tmp_path) == []
+    assert load_hf_weights(model, kind, read_hf_weights(tmp_path / "theirs"), tmp_path) == []
     inputs = random_texts()
     assert_outputs_equal(model_outputs(model, kind, inputs), model_outputs(published, kind, inputs))
     with torch.no_grad():
@@ -87,8 +94,8 @@ def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tm
             weight += 0.1 * torch.randn_like(weight)
     folder = tmp_path / "ours"
     folder.mkdir()
-    save_file(exported(model, kind), folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "config.json").write_text(json.dumps(config_of(kind, model.trunk, trunk)))
+    save_file(to_hf_weights(model, kind), folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(to_hf_config(kind, model.trunk, trunk)))
     reloaded = type(published).from_pretrained(folder).eval()
     assert_outputs_equal(model_outputs(reloaded, kind, inputs), model_outputs(model, kind, inputs))
 
@@ -96,9 +103,9 @@ def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tm
 def test_a_body_without_heads_says_which_signals_it_lacks(tmp_path):
     body = published_model("bert").bert
     body.save_pretrained(tmp_path)
-    _, trunk = layout(config_in(tmp_path), tmp_path)
+    _, trunk = from_hf_config(read_hf_config(tmp_path), tmp_path)
     model = Model(trunk, "bert")
-    assert imported(model, "bert", weights_of(tmp_path), tmp_path) == ["masked-token", "next-sentence"]
+    assert load_hf_weights(model, "bert", read_hf_weights(tmp_path), tmp_path) == ["masked-token", "next-sentence"]
     tokens = random_texts().tokens
     with torch.no_grad():
         torch.testing.assert_close(model.trunk(tokens).pooled, body(tokens).pooler_output, atol=1e-4, rtol=0)
@@ -106,14 +113,14 @@ def test_a_body_without_heads_says_which_signals_it_lacks(tmp_path):
 
 def test_another_shape_or_a_missing_tensor_is_named(tmp_path):
     published = published_model("gpt2")
-    _, trunk = layout(published.config.to_dict(), tmp_path)
+    _, trunk = from_hf_config(published.config.to_dict(), tmp_path)
     weights = dict(published.state_dict())
     model = Model(trunk, "gpt2")
     with pytest.raises(CaudexError, match=r"h\.1\.ln_1\.weight has shape \(7,\), by its config\.json .* \(48,\)"):
-        imported(model, "gpt2", weights | {"transformer.h.1.ln_1.weight": torch.ones(7)}, tmp_path)
+        load_hf_weights(model, "gpt2", weights | {"transformer.h.1.ln_1.weight": torch.ones(7)}, tmp_path)
     del weights["transformer.h.2.mlp.c_fc.bias"]
     with pytest.raises(CaudexError, match=r"has no tensor transformer\.h\.2\.mlp\.c_fc\.bias"):
-        imported(model, "gpt2", weights, tmp_path)
+        load_hf_weights(model, "gpt2", weights, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -131,25 +138,25 @@ def test_another_shape_or_a_missing_tensor_is_named(tmp_path):
 )
 def test_what_is_no_gpt2_or_bert_is_refused(config, message, tmp_path):
     with pytest.raises(CaudexError, match=message):
-        layout(config, tmp_path)
+        from_hf_config(config, tmp_path)
 
 
 def test_pickled_damaged_and_missing_files_are_refused(tmp_path):
     with pytest.raises(CaudexError, match=r"holds no config\.json"):
-        config_in(tmp_path)
+        read_hf_config(tmp_path)
     (tmp_path / "config.json").write_text("[")
     with pytest.raises(CaudexError, match="is no JSON object"):
-        config_in(tmp_path)
+        read_hf_config(tmp_path)
     with pytest.raises(CaudexError, match=r"holds no model\.safetensors"):
-        weights_of(tmp_path)
+        read_hf_weights(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(CaudexError, match="is pickled, and a pickle can hold code; with --convert"):
-        weights_of(tmp_path)
+        read_hf_weights(tmp_path)
     with pytest.raises(CaudexError, match="is damaged, or holds more than tensors"):
-        weights_of(tmp_path, convert=True)
+        read_hf_weights(tmp_path, convert=True)
     (tmp_path / "model.safetensors").write_bytes(b"xxxxxxxxxxxx")
     with pytest.raises(CaudexError, match="is damaged"):
-        weights_of(tmp_path)
+        read_hf_weights(tmp_path)
 
 
 class Trap:
@@ -163,17 +170,17 @@ def test_pickled_weights_are_converted_on_request_and_run_nothing(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     weights = {"embeddings.LayerNorm.gamma": torch.ones(3), "embeddings.LayerNorm.beta": torch.zeros(3)}
     torch.save(weights, tmp_path / "pytorch_model.bin")
-    assert set(weights_of(tmp_path, convert=True)) == {"embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"}
+    assert set(read_hf_weights(tmp_path, convert=True)) == {"embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"}
     torch.save(weights | {"trap": Trap()}, tmp_path / "pytorch_model.bin")
     with pytest.raises(CaudexError, match="holds more than tensors"):
-        weights_of(tmp_path, convert=True)
+        read_hf_weights(tmp_path, convert=True)
     assert not (tmp_path / "trapped").exists()
 
 
 def test_the_packaged_sentence_encoder_finds_the_similarities_that_transformers_finds():
     folder = data.corpus_folder("minilm")
     sentences = ["That is a happy person", "That is a happy dog", "Today is a sunny day", "How do I get my money back?"]
-    ours = encode(model_of(folder)[2], sentences)
+    ours = embed_texts(load_hf_model(folder)[3], sentences)
     published = transformers.BertModel.from_pretrained(folder).eval()
     inputs = transformers.AutoTokenizer.from_pretrained(folder)(sentences, padding=True, return_tensors="pt")
     with torch.no_grad():

@@ -2,11 +2,11 @@
 
 import pytest
 
-from caudex.models.prompting import SCHEMAS, right
+from caudex.models.prompting import WINOGRAD_SCHEMAS, is_correct_answer
 
 
 def test_the_packaged_schemas_come_in_pairs_that_one_word_turns_round():
-    for one, other in zip(SCHEMAS[::2], SCHEMAS[1::2]):
+    for one, other in zip(WINOGRAD_SCHEMAS[::2], WINOGRAD_SCHEMAS[1::2]):
         assert one.candidates == other.candidates
         assert (one.answer, other.answer) == (0, 1)
         pairs = zip(one.sentence.split(), other.sentence.split(), strict=True)
@@ -18,4 +18,4 @@ def test_the_packaged_schemas_come_in_pairs_that_one_word_turns_round():
     [("Charles Darwin.", "charles darwin", True), ("It was Darwin", "Charles Darwin", False), ("8", "18", False)],
 )
 def test_an_answer_must_hold_the_truth(answered, truth, is_right):
-    assert right(answered, truth) is is_right
+    assert is_correct_answer(answered, truth) is is_right

@@ -1,4 +1,4 @@
-"""Commands for texts: generate, fill, ask, import, search."""
+"""Commands for texts: generate, fill masks, ask, import a public model, search."""
 
 from __future__ import annotations
 
@@ -21,42 +21,41 @@ def generate_command(words: Sequence[str]) -> None:
     for name, (value, low, high) in limits.items():
         if not low <= value <= high:
             raise CaudexError(f"{name} {value:g} is out of range; it must be between {low:g} and {high:g}.")
-    model = _load_language_model(flags.run)
-    model.needs("next-token", "generate")
-    size, context = model.size(flags.prompt), model.trunk.context
-    if size > context:
+    model = _load_language_model(flags.run, "next-token", "generate")
+    num_tokens, context = model.count_tokens(flags.prompt), model.trunk.context
+    if num_tokens > context:
         print(
-            f"caudex: the prompt has {size:,} tokens, the model sees {context:,}: it goes on from the last {context:,}.",
+            f"caudex: the prompt has {num_tokens:,} tokens, the model sees {context:,}: it goes on from the last {context:,}.",
             file=sys.stderr,
         )
     settings = (flags.prompt, flags.max_tokens, flags.temperature, flags.top_p, flags.num, flags.seed)
     if flags.num == 1:  # as it comes
         print(flags.prompt, end="", flush=True)
-        for (token,) in model.generate(*settings):
-            print(token, end="", flush=True)
+        for (text,) in model.generate(*settings):
+            print(text, end="", flush=True)
         print()
         return
     texts = [flags.prompt] * flags.num
-    for tokens in model.generate(*settings):
-        texts = [text + token for text, token in zip(texts, tokens)]
+    for new_texts in model.generate(*settings):
+        texts = [text + new_text for text, new_text in zip(texts, new_texts)]
     for number, text in enumerate(texts, 1):
         print(f"--- {number}\n{text}")
 
 
 def fill_command(words: Sequence[str]) -> None:
     flags = parse_flags(FillFlags, words, "fill")
-    model = _load_language_model(flags.run)
     if flags.then is not None:
         from caudex.core.run import Run
 
-        random_share = (
-            Run(flags.run).read_json("results", {}).get("random", 0.5)
-        )  # a public BERT learned from as many of both
-        probability = model.follows(flags.text, flags.then)
+        model = _load_language_model(flags.run, "next-sentence", "tell whether one passage follows another")
+        random_share = Run(flags.run).read_json("results", {}).get("random", 0.5)  # a public BERT saw as many of both
+        probability = model.next_sentence_probability(flags.text, flags.then)
         print(f"it follows: {probability:.1%}; one who has not read them would say {1 - random_share:.1%}")
         return
-    for number, predictions in enumerate(model.fill(flags.text, flags.count), 1):
-        print_table([(f"[MASK] {number}", "probability"), *((word, f"{share:.1%}") for word, share in predictions)])
+    model = _load_language_model(flags.run, "masked-token", "fill in")
+    for number, candidates in enumerate(model.fill_mask(flags.text, flags.count), 1):
+        header = (f"[MASK] {number}", "probability")
+        print_table([header, *((token, f"{probability:.1%}") for token, probability in candidates)])
 
 
 def ask_command(words: Sequence[str]) -> None:
@@ -64,14 +63,14 @@ def ask_command(words: Sequence[str]) -> None:
     tasks = {"sentiment": _ask_sentiment, "winograd": _ask_winograd, "qa": _ask_questions}
     if flags.task not in tasks:
         raise CaudexError(f"--task {flags.task} is unknown; choose {', '.join(tasks)}.")
-    tasks[flags.task](_load_language_model(flags.run), " ".join(flags.source))
+    tasks[flags.task](_load_language_model(flags.run, "next-token", "score texts"), " ".join(flags.source))
 
 
 def import_command(words: Sequence[str]) -> None:
     from caudex import data
     from caudex.core.hardware import Hardware
     from caudex.core.run import Run
-    from caudex.models.importing import import_public
+    from caudex.models.importing import import_hf_model
 
     flags = parse_flags(ImportFlags, words, "import")
     folder = data.corpus_folder("minilm") if str(flags.folder) == "minilm" else flags.folder
@@ -81,16 +80,16 @@ def import_command(words: Sequence[str]) -> None:
         )
     run = Run(create_run_folder(flags.run, "imported", Hardware()))
     with hold_run(run, True):
-        for line in import_public(folder, run, flags.convert):
+        for line in import_hf_model(folder, run, flags.convert):
             print(line)
         print(run.path)
 
 
 def search_command(words: Sequence[str]) -> None:
     flags = parse_flags(SearchFlags, words, "search")
-    from caudex.models.passage_index import found_in
+    from caudex.models.passage_index import search_passages
 
-    rows = found_in(flags.texts, flags.query, flags.count, flags.by, flags.model, flags.column)
+    rows = search_passages(flags.texts, flags.query, flags.count, flags.by, flags.model, flags.column)
     if not rows:
         print(f"caudex: no word of {flags.query!r} stands in {flags.texts}; try --by meaning.", file=sys.stderr)
         return
@@ -98,8 +97,8 @@ def search_command(words: Sequence[str]) -> None:
 
 
 def read_documents(files: Sequence[str], run: Path) -> tuple[list[str], list[str], list[tuple[str, str]]]:
-    """Names and texts of the documents in these files, and (path, reason) of the skipped ones; in tables the text is in the column
-    that the run learned from."""
+    """(names, texts, (path, reason) of skipped files) of the documents in these files; tables are read by the column that
+    the run was trained on."""
     from caudex.core.run import Run
     from caudex.data.text.documents import open_documents
 
@@ -107,95 +106,96 @@ def read_documents(files: Sequence[str], run: Path) -> tuple[list[str], list[str
     skipped = []
     for file in files:
         documents = open_documents(file, Run(run).settings()["settings"].get("text"))
-        for number, piece in documents:
+        for number, chunk in documents:
             location = documents.location(number)
             name = str(Path(file, location) if Path(file).is_dir() else Path(file).with_name(location))
-            texts[name] = texts.get(name, "") + piece
+            texts[name] = texts.get(name, "") + chunk
         skipped += documents.skipped
     return list(texts), list(texts.values()), skipped
 
 
-def _load_language_model(path: Path):
+def _load_language_model(path: Path, signal: str, purpose: str):
+    """Raises CaudexError for a model that was not trained with the signal."""
     from caudex.core.system import load
     from caudex.models.language_model import LanguageModel
 
     model = load(path)
     if not isinstance(model, LanguageModel):
         raise CaudexError(f"{path} holds no language model; train one with `caudex train gpt` or `caudex train bert`.")
+    model.require_signal(signal, purpose)
     return model
 
 
-# -- ask ---------------------------------------------------------------------------------------------------------
+# -- tasks of ask ------------------------------------------------------------------------------------------------
 
 
 def _ask_sentiment(model, source: str) -> None:
-    from caudex.models.prompting import SENTIMENTS, SHOWN, sentiment
+    from caudex.models.prompting import SENTIMENT_EXAMPLES, SENTIMENT_LABELS, classify_sentiment
 
-    rows = _read_rows(source, ("text",)) or [{"text": source}]
+    rows = _read_table(source, ("text",)) or [{"text": source}]
     if not source:
         raise CaudexError(
             "say of which text, or give a .csv or .jsonl with the column text, and label where it is known."
         )
-    positive, shots = sentiment(model, [row["text"] for row in rows])
-    if shots < len(SHOWN):
+    probabilities, num_shots = classify_sentiment(model, [row["text"] for row in rows])
+    if num_shots < len(SENTIMENT_EXAMPLES):
         print(
-            f"caudex: the context of {model.trunk.context:,} tokens holds {shots} examples of {len(SHOWN)}.",
+            f"caudex: the context of {model.trunk.context:,} tokens holds {num_shots} examples of {len(SENTIMENT_EXAMPLES)}.",
             file=sys.stderr,
         )
-    positive = positive.tolist()
-    predictions = [SENTIMENTS[probability < 0.5] for probability in positive]
-    print_table(
-        [
-            ("text", "sentiment", "positive"),
-            *((r["text"][:60], s, f"{p:.1%}") for r, s, p in zip(rows[:20], predictions, positive)),
-        ]
-    )
-    labels = [row.get("label") for row in rows]
-    _print_accuracy([(label, label == prediction) for label, prediction in zip(labels, predictions)], 1 / 2)
+    predictions = [(SENTIMENT_LABELS[positive < 0.5], positive) for positive in probabilities.tolist()]
+    cells = [(row["text"][:60], label, f"{p:.1%}") for row, (label, p) in zip(rows[:20], predictions)]
+    print_table([("text", "sentiment", "positive"), *cells])
+    answers = [(row.get("label"), row.get("label") == label) for row, (label, _) in zip(rows, predictions)]
+    _print_score(answers, 1 / 2)
 
 
 def _ask_winograd(model, source: str) -> None:
-    from caudex.models.prompting import SCHEMAS, Schema, winograd
+    from caudex.models.prompting import WINOGRAD_SCHEMAS, WinogradSchema, resolve_pronouns
 
-    schemas = SCHEMAS
-    if rows := _read_rows(source, ("sentence", "candidates")):
+    schemas = WINOGRAD_SCHEMAS
+    if rows := _read_table(source, ("sentence", "candidates")):
         schemas = []
         for row in rows:
             candidates = row["candidates"]
             candidates = tuple(candidates.split("|") if isinstance(candidates, str) else candidates)
             if row.get("answer") not in (None, *candidates):
                 raise CaudexError(f"{source}: the answer {row['answer']!r} is not among {', '.join(candidates)}.")
-            schemas.append(
-                Schema(row["sentence"], candidates, candidates.index(row["answer"]) if row.get("answer") else None)
-            )
+            answer = candidates.index(row["answer"]) if row.get("answer") else None
+            schemas.append(WinogradSchema(row["sentence"], candidates, answer))
     elif source:
         raise CaudexError(
             f"{source!r} is no .csv or .jsonl; give one with the columns sentence (with _ for the pronoun), candidates "
             "(a|b) and answer, or nothing for the packaged ones."
         )
-    answers = winograd(model, schemas)
-    table = [(s.sentence[:70], s.candidates[a.full], s.candidates[a.partial]) for s, a in zip(schemas, answers)]
-    print_table([("sentence", "full", "partial"), *table[:20]])
-    chance = sum(1 / len(s.candidates) for s in schemas) / len(schemas)
-    for scoring in ("full", "partial"):
-        print(f"{scoring}: ", end="")
-        _print_accuracy([(s.answer, s.answer == getattr(a, scoring)) for s, a in zip(schemas, answers)], chance)
+    predictions = resolve_pronouns(model, schemas)
+    pairs = list(zip(schemas, predictions))
+    cells = [(schema.sentence[:70], *(schema.candidates[i] for i in prediction)) for schema, prediction in pairs]
+    print_table([("sentence", "full", "partial"), *cells[:20]])
+    chance = sum(1 / len(schema.candidates) for schema in schemas) / len(schemas)
+    for score in ("full", "partial"):
+        print(f"{score}: ", end="")
+        answers = [(schema.answer, schema.answer == getattr(prediction, score)) for schema, prediction in pairs]
+        _print_score(answers, chance)
 
 
 def _ask_questions(model, source: str) -> None:
-    from caudex.models.prompting import ASKED, answer, right
+    from caudex.models.prompting import QUESTIONS, answer_question, is_correct_answer
 
-    rows = _read_rows(source, ("question",)) or ([{"question": source}] if source else [])
-    questions = [(row["question"], row.get("answer")) for row in rows] or list(ASKED)
-    answers = [answer(model, question) for question, _ in questions]
-    table = [(q[:50], a[:50], f"{p:.1%}") for (q, _), (a, p) in zip(questions, answers)]
-    print_table([("question", "answer", "probability"), *table])
-    pairs = [(label, prediction) for (_, label), (prediction, _) in zip(questions, answers)]
-    _print_accuracy([(label, label is not None and right(prediction, label)) for label, prediction in pairs], None)
+    rows = _read_table(source, ("question",)) or ([{"question": source}] if source else [])
+    questions = [(row["question"], row.get("answer")) for row in rows] or list(QUESTIONS)
+    predictions = [answer_question(model, question) for question, _ in questions]
+    cells = [(q[:50], answer[:50], f"{p:.1%}") for (q, _), (answer, p) in zip(questions, predictions)]
+    print_table([("question", "answer", "probability"), *cells])
+    answers = [
+        (truth, truth is not None and is_correct_answer(answer, truth))
+        for (_, truth), (answer, _) in zip(questions, predictions)
+    ]
+    _print_score(answers, None)
 
 
-def _read_rows(source: str, columns: tuple[str, ...]) -> list[dict]:
-    """The rows of a .csv or .jsonl with these columns; [] where `source` is no such file."""
+def _read_table(source: str, columns: tuple[str, ...]) -> list[dict]:
+    """The rows of a .csv or .jsonl; nothing where `source` is no such file."""
     file = Path(source) if source else None
     if file is None or file.suffix not in (".csv", ".jsonl") or not file.is_file():
         return []
@@ -208,17 +208,17 @@ def _read_rows(source: str, columns: tuple[str, ...]) -> list[dict]:
     for row in rows[:1] or [{}]:
         for name in columns:
             if name not in row:
-                names = ", ".join(map(str, row)) or "nothing"
-                raise CaudexError(f"{file} has no column {name!r}; it has {names}. Needed: {', '.join(columns)}.")
+                header = ", ".join(map(str, row)) or "nothing"
+                raise CaudexError(f"{file} has no column {name!r}; it has {header}. Needed: {', '.join(columns)}.")
     return rows
 
 
-def _print_accuracy(answers: list[tuple], chance: float | None) -> None:
-    """From (label, whether the prediction is right); those without a label do not count."""
-    correct = [is_right for label, is_right in answers if label is not None]
-    if correct:
+def _print_score(answers: list[tuple], chance: float | None) -> None:
+    """Of (truth, whether the answer is right); answers without a truth do not count."""
+    is_correct = [correct for truth, correct in answers if truth is not None]
+    if is_correct:
         from caudex.evaluation.intervals import wilson_interval
 
-        low, high = wilson_interval(sum(correct) / len(correct), len(correct))
+        low, high = wilson_interval(sum(is_correct) / len(is_correct), len(is_correct))
         guess = f"; guessing has {chance:.0%}" if chance else ""
-        print(f"{sum(correct)} of {len(correct)} right ({low:.0%} to {high:.0%}){guess}")
+        print(f"{sum(is_correct)} of {len(is_correct)} right ({low:.0%} to {high:.0%}){guess}")

@@ -10,10 +10,10 @@ from caudex.data import ImageSet, Split
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.plots.captioned_images import plot_captioned_images
 from caudex.evaluation.plots.confusion import plot_confusion
-from caudex.models.classifier import Classifier
+from caudex.models.image_classifier import ImageClassifier
 
 
-def evaluate_accuracy(classifier: Classifier, test: ImageSet) -> dict[str, float]:
+def evaluate_accuracy(classifier: ImageClassifier, test: ImageSet) -> dict[str, float]:
     """Test accuracy with its 95% interval; empty where nothing was held out."""
     if len(test) == 0:
         return {}
@@ -26,14 +26,14 @@ def accuracy_with_interval(accuracy: float, test_size: int) -> dict[str, float]:
     return {"accuracy": accuracy, "low": low, "high": high, "test_size": test_size}
 
 
-def evaluate_classifier(run: Run, classifier: Classifier, split: Split, name: str) -> dict[str, float]:
+def evaluate_classifier(run: Run, classifier: ImageClassifier, split: Split, name: str) -> dict[str, float]:
     """Accuracy with interval, clean and corrupted; tables and figures of errors. Empty where nothing was held out."""
     test = split.test
     if len(test) == 0:
         return {}
     with run.counting(classifier):
         probabilities = classifier.probabilities(test)
-        corruptions = classifier.corrupted(test)
+        corruptions = classifier.corruption_accuracies(test)
     confidence, predictions = probabilities.max(1)
     run.table(f"corruption-{name}", corruptions)
     plot_confusion(run, confusion_matrix(test.labels, predictions, len(test.classes)), test.classes)
@@ -54,7 +54,7 @@ def evaluate_classifier(run: Run, classifier: Classifier, split: Split, name: st
     return accuracy_with_interval(accuracy, len(test)) | {"corrupted": corrupted}
 
 
-def accuracy_gain(classifier: Classifier, baseline: Classifier, test: ImageSet) -> dict[str, float]:
+def accuracy_gain(classifier: ImageClassifier, baseline: ImageClassifier, test: ImageSet) -> dict[str, float]:
     """Accuracy gain over the baseline with its 95% interval, paired image by image; empty for fewer than two images."""
     if len(test) < 2:
         return {}

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from caudex.core.run import Run
 from caudex.data import ImageSet
 from caudex.data.sampling import evenly_spaced
-from caudex.models.encoder import features as encode_layers
+from caudex.models.encoder import extract_features
 
 
 def linear_probe_accuracy(features: Tensor, labels: Tensor, test_features: Tensor, test_labels: Tensor) -> float:
@@ -56,7 +56,7 @@ def probe_layers(
     logistic regression tested on a fifth of these, to choose a layer by.
     """
     labelled = labelled.subsample(max_labels)
-    layers, test_layers, accuracies = encode_layers(trunk, labelled), encode_layers(trunk, test), {}
+    layers, test_layers, accuracies = extract_features(trunk, labelled), extract_features(trunk, test), {}
     part = evenly_spaced(len(labelled), max_neighbours)
     train, held_out = part[torch.arange(len(part)) % 5 > 0], part[::5]
     labels = labelled.labels

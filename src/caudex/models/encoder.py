@@ -1,4 +1,4 @@
-"""What training without labels leaves: a trunk that turns images into features, and the heads that taught it."""
+"""A trained encoder of images: a trunk that turns images into features, and the heads that trained it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from caudex.core.learner import Learner
 from caudex.core.specs import ImageSpec
 from caudex.data import ImageSet
 from caudex.data.sampling import evenly_spaced
-from caudex.models.export import export
+from caudex.models.export import export_onnx
 
 
 class Encoder(nn.Module):
     """Images [B, C, H, W], uint8 or float in [0, 1], to features [B, width].
 
-    Uses the averaged weights where the learner keeps them.
+    Uses the averaged weights where the learner has them.
     """
 
     def __init__(self, learner: Learner, spec: ImageSpec):
@@ -33,52 +33,52 @@ class Encoder(nn.Module):
 
     def features(self, images: ImageSet | Tensor) -> dict[str, Tensor]:
         """Of each layer, [N, D], on clean images: the pooled vector, and the channels' means of each map."""
-        return features(self.trunk, images)
+        return extract_features(self.trunk, images)
 
     def export(self, folder: Path) -> list[Path]:
         """model.onnx (images float [N, C, H, W] in [0, 1] to features [N, width]) and model.safetensors."""
-        return export(self, self.shape, folder, "features")
+        return export_onnx(self, self.shape, folder, "features")
 
 
 @torch.no_grad()
-def features(trunk: nn.Module, images: ImageSet | Tensor, batch: int = 1000) -> dict[str, Tensor]:
-    """What each layer of a trunk, in eval mode, makes of clean images: layer name to [N, D], `pooled` last.
+def extract_features(trunk: nn.Module, images: ImageSet | Tensor, batch_size: int = 1000) -> dict[str, Tensor]:
+    """Features of clean images in each layer of a trunk, in eval mode: layer name to [N, D], `pooled` last.
 
-    Of a map the means of its positive and of its negative parts count: two numbers a channel.
+    A map becomes the means of its positive and of its negative parts: two numbers a channel.
     """
     parts = []
-    with _evaluating(trunk) as device:
-        for rows in torch.arange(len(images)).split(batch):
-            made = trunk(_fetched(images, rows).to(device))
-            maps = {name: made.layers[name] for name in trunk.widths}
-            flat = {name: torch.cat([x.relu().mean((2, 3)), (-x).relu().mean((2, 3))], 1) for name, x in maps.items()}
-            parts.append({name: value.cpu() for name, value in (flat | {"pooled": made.pooled}).items()})
+    with _eval_mode(trunk) as device:
+        for rows in torch.arange(len(images)).split(batch_size):
+            features = trunk(fetch_images(images, rows).to(device))
+            maps = {name: features.layers[name] for name in trunk.widths}
+            means = {name: torch.cat([x.relu().mean((2, 3)), (-x).relu().mean((2, 3))], 1) for name, x in maps.items()}
+            parts.append({name: layer.cpu() for name, layer in (means | {"pooled": features.pooled}).items()})
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 @torch.no_grad()
-def recalibrate(trunk: nn.Module, images: ImageSet | Tensor, sample: int = 2000) -> None:
-    """Batch normalisation's running statistics anew from clean images.
+def update_bn(trunk: nn.Module, images: ImageSet | Tensor, num_images: int = 2000) -> None:
+    """Recompute batch normalisation's running statistics from at most `num_images` clean images.
 
-    Signals show a trunk turned, holed or scrambled images; it would meet whole ones with the statistics of those.
+    Signals train on rotated, masked or shuffled images; clean ones would be normalised by the statistics of those.
     """
     norms = [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    before = [norm.momentum for norm in norms]
-    rows = evenly_spaced(len(images), sample)
-    with _evaluating(trunk) as device:
+    momenta = [norm.momentum for norm in norms]
+    rows = evenly_spaced(len(images), num_images)
+    with _eval_mode(trunk) as device:
         for norm in norms:
             norm.reset_running_stats()
             norm.train()
             norm.momentum = None  # a plain mean over the batches
-        for part in rows.chunk(max(1, len(rows) // 250)):  # none of a single image
-            trunk(_fetched(images, part).to(device))
-        for norm, momentum in zip(norms, before):
+        for batch in rows.chunk(max(1, len(rows) // 250)):  # none of a single image
+            trunk(fetch_images(images, batch).to(device))
+        for norm, momentum in zip(norms, momenta):
             norm.momentum = momentum
 
 
 @contextmanager
-def _evaluating(trunk: nn.Module) -> Iterator[torch.device]:
-    """In eval mode; afterwards each part is in the mode it had. Gives the device."""
+def _eval_mode(trunk: nn.Module) -> Iterator[torch.device]:
+    """Eval mode; afterwards each module has the mode it had. Yields the trunk's device."""
     modes = [(module, module.training) for module in trunk.modules()]
     trunk.eval()
     try:
@@ -88,5 +88,5 @@ def _evaluating(trunk: nn.Module) -> Iterator[torch.device]:
             module.training = mode
 
 
-def _fetched(images: ImageSet | Tensor, rows: Tensor) -> Tensor:
+def fetch_images(images: ImageSet | Tensor, rows: Tensor) -> Tensor:
     return images.fetch(rows) if isinstance(images, ImageSet) else images[rows]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from caudex.core.errors import CaudexError
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT
 
-NAMES = {
+WEIGHT_NAMES = {
     "gpt2": {
         "trunk.token_embedding": "wte",
         "trunk.position_embedding": "wpe",
@@ -43,34 +43,38 @@ NAMES = {
         "signals.next-sentence.head": "cls.seq_relationship",
     },
 }
-"""our modules, theirs; a + joins what is one matrix here"""
-BODY = {"gpt2": "transformer.", "bert": "bert."}
-"""what stands before the names of their trunk where a head is saved with it"""
-FREE = {"scale_attn_by_inverse_layer_idx": False, "reorder_and_upcast_attn": False, "add_cross_attention": False}
-"""further settings of theirs that must be so"""
+"""our modules and those of transformers; a + joins what is one matrix in ours"""
+BASE_MODEL_PREFIXES = {"gpt2": "transformer.", "bert": "bert."}
+"""of the trunk's tensors, where a head is saved with it"""
+REQUIRED_SETTINGS = {
+    "scale_attn_by_inverse_layer_idx": False,
+    "reorder_and_upcast_attn": False,
+    "add_cross_attention": False,
+}
+"""the only value that can be imported"""
 
 
-def layout(config: Mapping, where: Path) -> tuple[str, dict]:
-    """Their config.json to the kind, gpt2 or bert, and the settings of our `Transformer`.
+def from_hf_config(config: Mapping, path: Path) -> tuple[str, dict]:
+    """A config.json of transformers to its model_type, gpt2 or bert, and the arguments of our `Transformer`.
 
     Raises CaudexError for another architecture, or a setting that ours does not have.
     """
-    kind = config.get("model_type")
-    if kind not in NAMES:
-        raise CaudexError(f"{where} is a model of type {kind!r}; gpt2 and bert can be imported.")
-    act = config.get("activation_function" if kind == "gpt2" else "hidden_act")
+    model_type = config.get("model_type")
+    if model_type not in WEIGHT_NAMES:
+        raise CaudexError(f"{path} is a model of type {model_type!r}; gpt2 and bert can be imported.")
+    act = config.get("activation_function" if model_type == "gpt2" else "hidden_act")
     gelu = {"gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu": "none"}.get(act)
-    unlike = {"activation": act} if gelu is None else {}
-    unlike |= {name: config[name] for name, value in FREE.items() if config.get(name, value) != value}
+    unsupported = {"activation": act} if gelu is None else {}
+    unsupported |= {name: config[name] for name, only in REQUIRED_SETTINGS.items() if config.get(name, only) != only}
     if config.get("position_embedding_type", "absolute") != "absolute":
-        unlike["position_embedding_type"] = config["position_embedding_type"]
-    if unlike:
-        name, value = next(iter(unlike.items()))
-        raise CaudexError(f"{where} has {name} {value!r}, which this program has not; it cannot be imported.")
+        unsupported["position_embedding_type"] = config["position_embedding_type"]
+    if unsupported:
+        name, setting = next(iter(unsupported.items()))
+        raise CaudexError(f"{path} has {name} {setting!r}, which this program has not; it cannot be imported.")
     try:
-        if kind == "gpt2":
+        if model_type == "gpt2":
             sizes = [config[name] for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")]
-            hidden, eps, further = config.get("n_inner"), config["layer_norm_epsilon"], GPT2_LAYOUT
+            hidden, eps, layout = config.get("n_inner"), config["layer_norm_epsilon"], GPT2_LAYOUT
         else:
             names = (
                 "vocab_size",
@@ -81,126 +85,131 @@ def layout(config: Mapping, where: Path) -> tuple[str, dict]:
             )
             sizes = [config[name] for name in names]
             hidden, eps = config["intermediate_size"], config["layer_norm_eps"]
-            further = BERT_LAYOUT | {"segments": config["type_vocab_size"]}
+            layout = BERT_LAYOUT | {"segments": config["type_vocab_size"]}
     except KeyError as missing:
-        raise CaudexError(f"{where} lacks {missing.args[0]!r}; it is no whole config.json of {kind}.") from None
-    named = dict(zip(("vocabulary", "context", "width", "depth", "heads"), sizes))
-    return kind, further | named | {"hidden": hidden or 4 * named["width"], "eps": eps, "gelu_approximate": gelu}
+        raise CaudexError(f"{path} lacks {missing.args[0]!r}; it is no whole config.json of {model_type}.") from None
+    arguments = dict(zip(("vocabulary", "context", "width", "depth", "heads"), sizes))
+    arguments |= {"hidden": hidden or 4 * arguments["width"], "eps": eps, "gelu_approximate": gelu}
+    return model_type, layout | arguments
 
 
-def pairs(kind: str, depth: int) -> Iterator[tuple[str, list[str], bool]]:
-    """(our tensor, theirs that make it one below the other, whether theirs lies on its side) for every weight."""
-    for own, theirs in NAMES[kind].items():
-        for i in range(depth) if "{}" in own else [None]:
-            ours, (stem, *more) = own.format(i), theirs.format(i).split("+")
-            parts = [stem, *(f"{stem.rpartition('.')[0]}.{name}" for name in more)]
-            for what in ("weight", "bias"):
-                sideways = kind == "gpt2" and what == "weight" and "c_" in theirs
-                yield f"{ours}.{what}", [f"{part}.{what}" for part in parts], sideways
+def weight_names(model_type: str, depth: int) -> Iterator[tuple[str, list[str], bool]]:
+    """(our tensor, theirs whose concatenation it is, whether theirs is transposed) for every weight."""
+    for our_module, hf_modules in WEIGHT_NAMES[model_type].items():
+        for i in range(depth) if "{}" in our_module else [None]:
+            ours, (stem, *others) = our_module.format(i), hf_modules.format(i).split("+")
+            parts = [stem, *(f"{stem.rpartition('.')[0]}.{name}" for name in others)]
+            for kind in ("weight", "bias"):
+                is_transposed = model_type == "gpt2" and kind == "weight" and "c_" in hf_modules
+                yield f"{ours}.{kind}", [f"{part}.{kind}" for part in parts], is_transposed
 
 
-def imported(model: nn.Module, kind: str, weights: Mapping[str, Tensor], where: Path) -> list[str]:
-    """Put their weights into our model; returns which of our signals have none there, and so stay as they are.
+def load_hf_weights(model: nn.Module, model_type: str, weights: Mapping[str, Tensor], path: Path) -> list[str]:
+    """Load weights of transformers into our model; returns those of our signals that lack weights and are unchanged.
 
     Raises CaudexError that names the tensor which is missing or of another shape.
     """
-    body = BODY[kind] if any(name.startswith(BODY[kind]) for name in weights) else ""
-    state, without = model.state_dict(), set()
-    for own, names, sideways in pairs(kind, len(model.trunk.blocks)):
-        if own not in state:
+    prefix = BASE_MODEL_PREFIXES[model_type]
+    prefix = prefix if any(name.startswith(prefix) for name in weights) else ""
+    state, missing_signals = model.state_dict(), set()
+    for ours, names, is_transposed in weight_names(model_type, len(model.trunk.blocks)):
+        if ours not in state:
             continue
-        head = own.startswith("signals.")
-        names = names if head else [body + name for name in names]
+        is_head = ours.startswith("signals.")
+        names = names if is_head else [prefix + name for name in names]
         if missing := [name for name in names if name not in weights]:
-            if head or own.startswith("trunk.pooler"):
-                without.add(own.split(".")[1])
+            if is_head or ours.startswith("trunk.pooler"):
+                missing_signals.add(ours.split(".")[1])
                 continue
-            raise CaudexError(f"{where} has no tensor {missing[0]}; its weights are not of a {kind}.")
-        found = torch.cat([weights[name] for name in names])
-        found = found.T if sideways else found
-        if found.shape != state[own].shape:
+            raise CaudexError(f"{path} has no tensor {missing[0]}; its weights are not of a {model_type}.")
+        tensor = torch.cat([weights[name] for name in names])
+        tensor = tensor.T if is_transposed else tensor
+        if tensor.shape != state[ours].shape:
             raise CaudexError(
-                f"{where}: the tensor {names[0]} has shape {tuple(found.shape)}, by its config.json it should have "
-                f"{tuple(state[own].shape)}."
+                f"{path}: the tensor {names[0]} has shape {tuple(tensor.shape)}, by its config.json it should have "
+                f"{tuple(state[ours].shape)}."
             )
-        state[own].copy_(found)
-    return sorted(without)
+        state[ours].copy_(tensor)
+    return sorted(missing_signals)
 
 
-def exported(model: nn.Module, kind: str) -> dict[str, Tensor]:
-    """Our weights under their names."""
+def to_hf_weights(model: nn.Module, model_type: str) -> dict[str, Tensor]:
+    """The weights of our model by the names of transformers."""
     state, weights = model.state_dict(), {}
-    for own, names, sideways in pairs(kind, len(model.trunk.blocks)):
-        if own in state:
-            found = state[own].T if sideways else state[own]
-            body = "" if own.startswith("signals.") else BODY[kind]
-            for name, part in zip(names, found.chunk(len(names))):
-                weights[body + name] = part.contiguous()
+    for ours, names, is_transposed in weight_names(model_type, len(model.trunk.blocks)):
+        if ours in state:
+            tensor = state[ours].T if is_transposed else state[ours]
+            prefix = "" if ours.startswith("signals.") else BASE_MODEL_PREFIXES[model_type]
+            for name, part in zip(names, tensor.chunk(len(names))):
+                weights[prefix + name] = part.contiguous()
     return weights
 
 
-def config_of(kind: str, trunk: nn.Module, made: Mapping) -> dict:
-    """config.json for a trunk that was made with these settings."""
-    hidden, act = made.get("hidden") or 4 * trunk.width, {"tanh": "gelu_new", "none": "gelu"}[made["gelu_approximate"]]
-    if kind == "gpt2":
+def to_hf_config(model_type: str, trunk: nn.Module, trunk_config: Mapping) -> dict:
+    """config.json of transformers for a trunk with these arguments."""
+    hidden = trunk_config.get("hidden") or 4 * trunk.width
+    act = {"tanh": "gelu_new", "none": "gelu"}[trunk_config["gelu_approximate"]]
+    if model_type == "gpt2":
         return {
             "model_type": "gpt2",
             "architectures": ["GPT2LMHeadModel"],
-            "vocab_size": made["vocabulary"],
-            "n_positions": made["context"],
-            "n_embd": made["width"],
-            "n_layer": made["depth"],
-            "n_head": made["heads"],
+            "vocab_size": trunk_config["vocabulary"],
+            "n_positions": trunk_config["context"],
+            "n_embd": trunk_config["width"],
+            "n_layer": trunk_config["depth"],
+            "n_head": trunk_config["heads"],
             "n_inner": hidden,
-            "layer_norm_epsilon": made["eps"],
+            "layer_norm_epsilon": trunk_config["eps"],
             "activation_function": act,
         }
     return {
         "model_type": "bert",
         "architectures": ["BertForPreTraining"],
-        "vocab_size": made["vocabulary"],
-        "max_position_embeddings": made["context"],
-        "hidden_size": made["width"],
-        "num_hidden_layers": made["depth"],
-        "num_attention_heads": made["heads"],
+        "vocab_size": trunk_config["vocabulary"],
+        "max_position_embeddings": trunk_config["context"],
+        "hidden_size": trunk_config["width"],
+        "num_hidden_layers": trunk_config["depth"],
+        "num_attention_heads": trunk_config["heads"],
         "intermediate_size": hidden,
-        "type_vocab_size": made["segments"],
-        "layer_norm_eps": made["eps"],
+        "type_vocab_size": trunk_config["segments"],
+        "layer_norm_eps": trunk_config["eps"],
         "hidden_act": act,
     }
 
 
-def weights_of(folder: Path, convert: bool = False) -> dict[str, Tensor]:
+def read_hf_weights(folder: Path, convert: bool = False) -> dict[str, Tensor]:
     """Every tensor of the folder's safetensors; with `convert` of its pickled .bin, from which tensors alone are read.
 
-    Raises CaudexError where there are only pickled ones and `convert` is not asked for, or what is no tensor in them.
+    Raises CaudexError for pickled weights without `convert`, and where they hold more than tensors.
     """
     from safetensors.torch import load
 
-    files, pickled = (sorted(folder.glob(ending)) for ending in ("*.safetensors", "*.bin"))
-    if not files and not convert and pickled:
+    files, pickled_files = (sorted(folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin"))
+    if not files and not convert and pickled_files:
         raise CaudexError(
-            f"{pickled[0]} is pickled, and a pickle can hold code; with --convert its tensors alone are read, and nothing in it is run."
+            f"{pickled_files[0]} is pickled, and a pickle can hold code; with --convert its tensors alone are read, and nothing in it is run."
         )
-    if not files and not pickled:
+    if not files and not pickled_files:
         raise CaudexError(f"{folder} holds no model.safetensors; give the folder of a public GPT-2 or BERT.")
     weights: dict[str, Tensor] = {}
-    for file in files or pickled:
+    for file in files or pickled_files:
         try:
-            found = load(file.read_bytes()) if files else torch.load(file, "cpu", weights_only=True)
-            weights |= {named_today(name): tensor for name, tensor in found.items() if isinstance(tensor, Tensor)}
+            tensors = load(file.read_bytes()) if files else torch.load(file, "cpu", weights_only=True)
+            weights |= {
+                rename_gamma_beta(name): tensor for name, tensor in tensors.items() if isinstance(tensor, Tensor)
+            }
         except Exception as error:  # torch and safetensors raise nearly every kind
             reason = str(error).partition(". ")[0].partition("\n")[0]
             raise CaudexError(f"{file} is damaged, or holds more than tensors ({reason}); fetch it again.") from None
     return weights
 
 
-def named_today(name: str) -> str:
-    """The first BERTs, those that most people fetch, call a normalisation's weight gamma and its bias beta."""
+def rename_gamma_beta(name: str) -> str:
+    """The first BERT checkpoints, which most people fetch, call the weight and bias of LayerNorm gamma and beta."""
     return re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name))
 
 
-def config_in(folder: Path) -> dict:
+def read_hf_config(folder: Path) -> dict:
     """The folder's config.json."""
     file = folder / "config.json"
     if not file.is_file():

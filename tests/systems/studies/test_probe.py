@@ -9,7 +9,7 @@ from helpers.trainings import quiet_run, train
 from caudex import data
 from caudex.core.errors import CaudexError
 from caudex.core.system import load, system_at_scale
-from caudex.models.encoder import features
+from caudex.models.encoder import extract_features
 
 
 def test_probe_reports_layers_and_labels(simclr_run, coloured_shapes, tmp_path):
@@ -33,6 +33,6 @@ def test_probe_reports_layers_and_labels(simclr_run, coloured_shapes, tmp_path):
 
 def test_features_of_frozen_layers_do_not_depend_on_the_batch(simclr_run, coloured_shapes):
     trunk, images = load(simclr_run).trunk, data.load_images(coloured_shapes).test
-    all_features, parts = features(trunk, images), features(trunk, images, batch=7)
+    all_features, parts = extract_features(trunk, images), extract_features(trunk, images, batch_size=7)
     for layer, layer_features in all_features.items():
         torch.testing.assert_close(layer_features, parts[layer])

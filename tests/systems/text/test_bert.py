@@ -30,7 +30,7 @@ def bert_run(stories_folder):
 
 def test_bert_fills_in_what_it_learned_and_only_that(bert_run, gpt_run):
     model = load(bert_run)
-    filled_in = {name: model.fill(f"The {name} sat on the [MASK].")[0][0][0] for name in ANIMALS}
+    filled_in = {name: model.fill_mask(f"The {name} sat on the [MASK].")[0][0][0] for name in ANIMALS}
     assert sum(filled_in[name] == end for name, end in ANIMALS.items()) >= 5, filled_in
     assert "mat" in run_cli("fill", bert_run, "The cat sat on the [MASK].").out
     printed = run_cli("fill", bert_run, "The cat sat on the mat.", "--then", "The dog sat on the log.").out

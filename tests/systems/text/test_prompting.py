@@ -3,22 +3,25 @@
 from helpers.command_line import assert_refused, run_cli
 
 from caudex.core.system import load
-from caudex.models.prompting import Schema, answer, sentiment, winograd
+from caudex.models.prompting import WinogradSchema, answer_question, classify_sentiment, resolve_pronouns
 
 
 def test_a_pronoun_is_whom_the_model_expects(gpt_run):
     model = load(gpt_run)
-    schemas = [Schema("_ sat on the log.", ("the cat", "the dog")), Schema("_ sat on the mat.", ("the cat", "the dog"))]
-    assert [scores.partial for scores in winograd(model, schemas)] == [1, 0]
-    assert [scores.full for scores in winograd(model, schemas)] == [1, 0]
+    schemas = [
+        WinogradSchema("_ sat on the log.", ("the cat", "the dog")),
+        WinogradSchema("_ sat on the mat.", ("the cat", "the dog")),
+    ]
+    assert [scores.partial for scores in resolve_pronouns(model, schemas)] == [1, 0]
+    assert [scores.full for scores in resolve_pronouns(model, schemas)] == [1, 0]
 
 
 def test_answers_and_sentiments_are_figures_even_where_the_model_knows_nothing(gpt_run):
     model = load(gpt_run)
-    shares, shots = sentiment(model, ["Good.", "Bad, very bad."], 4)
+    shares, shots = classify_sentiment(model, ["Good.", "Bad, very bad."], 4)
     assert shots == 0  # a context of 40 tokens holds none
     assert ((shares > 0) & (shares < 1)).all()
-    answered, sure = answer(model, "Who?", 5)
+    answered, sure = answer_question(model, "Who?", 5)
     assert 0 <= sure <= 1 and "\n" not in answered
 
 

@@ -5,7 +5,7 @@ from helpers.stories import ANIMALS
 
 from caudex.core.system import load
 from caudex.data.text.documents import open_documents
-from caudex.models.passage_index import Index, Passage, encode
+from caudex.models.passage_index import Passage, PassageIndex, embed_texts
 from caudex.systems.text.semantic_search import rank_metrics, remove_title_words
 
 
@@ -20,7 +20,7 @@ def test_documents_lose_the_words_of_their_headline_in_whatever_form():
 def test_search_finds_by_words_and_by_features(gpt_run, stories_folder, tmp_path):
     model = load(gpt_run)
     held = [Passage(i, f"The {name} sat on the {end}.") for i, (name, end) in enumerate(ANIMALS.items())]
-    index = Index(model, held, encode(model, [passage.text for passage in held]))
+    index = PassageIndex(model, held, embed_texts(model, [passage.text for passage in held]))
     for by in ("meaning", "words", "both"):
         assert rank_metrics(index, [passage.text for passage in held], by)["reciprocal rank"] == 1
     printed = run_cli(

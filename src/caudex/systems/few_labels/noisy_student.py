@@ -19,7 +19,7 @@ from caudex.evaluation.baselines.sklearn import label_spreading_accuracy, self_t
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import accuracy_gain, evaluate_accuracy, evaluate_classifier
 from caudex.evaluation.plots.captioned_images import plot_captioned_images
-from caudex.models.classifier import Classifier
+from caudex.models.image_classifier import ImageClassifier
 from caudex.signals.labels import one_hot
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 from caudex.systems.shared import image_spec
@@ -69,7 +69,7 @@ class NoisyStudent(FewLabels):
     }  # fmt: skip
     statement: ClassVar = "unlabelled images, labelled by a teacher, make a noised student better than labels alone"
 
-    def train_and_test(self, run: Run, split: Split) -> tuple[Classifier, dict]:
+    def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         if len(split.unlabelled) == 0:
             raise CaudexError(f"{self.data} has no unlabelled images; add some, or use `caudex train supervised`.")
         results = {
@@ -91,10 +91,10 @@ class NoisyStudent(FewLabels):
             results["gain"] = accuracy_gain(student, supervised, split.test)
         return student, results
 
-    def train_classifier(self, run: Run, split: Split) -> Classifier:
+    def train_classifier(self, run: Run, split: Split) -> ImageClassifier:
         return self.train_students(run, split)[1]
 
-    def train_students(self, run: Run, split: Split) -> tuple[Classifier, Classifier, list[dict]]:
+    def train_students(self, run: Run, split: Split) -> tuple[ImageClassifier, ImageClassifier, list[dict]]:
         """The first teacher, the last student, and a row of figures for each round."""
         teacher = student = self.fit_network(
             run.stage("teacher"), split, 0, self.labelled_batches(run, split, self.batch)
@@ -122,7 +122,7 @@ class NoisyStudent(FewLabels):
         split = super().load_split()
         return split if self.off_topic is None else with_off_topic(split, self.off_topic, self.seed)
 
-    def fit_network(self, run: Run, split: Split, number: int, labelled: Batches | Join, **budget) -> Classifier:
+    def fit_network(self, run: Run, split: Split, number: int, labelled: Batches | Join, **budget) -> ImageClassifier:
         """Fit the teacher (number 0) or a student. All learn under the same noise."""
         with run.seeded("weights"):
             learner = self.numbered_learner(image_spec(split), number)
@@ -133,15 +133,17 @@ class NoisyStudent(FewLabels):
         """The teacher (number 0) or a student; their widths grow evenly."""
         return self.learner(spec, round(self.width * (1 + (self.growth - 1) * number / self.rounds)))
 
-    def model(self, spec: ImageSpec) -> Classifier:
-        return Classifier(self.numbered_learner(spec, self.rounds), spec)
+    def model(self, spec: ImageSpec) -> ImageClassifier:
+        return ImageClassifier(self.numbered_learner(spec, self.rounds), spec)
 
     def labelled_batch_size(self, labelled: int, pseudo_labelled: int) -> int:
         """Every image is learned from as often, but the labelled at least once for `ratio` others."""
         share = max(labelled / (labelled + pseudo_labelled), 1 / (1 + self.ratio))
         return min(self.batch - 1, max(1, round(self.batch * share)))
 
-    def pseudo_labels(self, run: Run, number: int, teacher: Classifier, split: Split) -> tuple[Tensor, Tensor, float]:
+    def pseudo_labels(
+        self, run: Run, number: int, teacher: ImageClassifier, split: Split
+    ) -> tuple[Tensor, Tensor, float]:
         """Rows of the unlabelled set [M], the teacher's labels for them [M, K], and the accuracy of these, where known.
 
         The teacher sees clean images in eval mode; its class shares are first brought to those of the labels.

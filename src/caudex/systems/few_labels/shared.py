@@ -18,8 +18,8 @@ from caudex.core.system import check_range, load, open_run
 from caudex.core.trunk import Trunk
 from caudex.core.weights import load_weights
 from caudex.data import Batches, Join, Split
-from caudex.models.classifier import Classifier
-from caudex.models.encoder import recalibrate
+from caudex.models.encoder import update_bn
+from caudex.models.image_classifier import ImageClassifier
 from caudex.signals import Labels
 from caudex.systems.shared import ImageSystem, describe_images, image_spec, standardise_inputs
 
@@ -41,19 +41,19 @@ class FewLabels(ImageSystem):
     start: str | None = None
     """begin with the trunk of this run, such as one of simclr, instead of a random one"""
 
-    def train_and_test(self, run: Run, split: Split) -> tuple[Classifier, dict]:
+    def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         """The trained classifier, and what results.json holds: its figures and those of its baselines."""
         raise NotImplementedError
 
-    def train(self, run: Run) -> Classifier:
+    def train(self, run: Run) -> ImageClassifier:
         split = self.load_split()
         self.record_spec(run, split)
         classifier, results = self.train_and_test(run, split)
         run.write_json("results", results)
         return classifier
 
-    def model(self, spec: ImageSpec) -> Classifier:
-        return Classifier(self.learner(spec), spec)
+    def model(self, spec: ImageSpec) -> ImageClassifier:
+        return ImageClassifier(self.learner(spec), spec)
 
     def load_split(self) -> Split:
         """Of a packaged set ten labels a class are kept by default. The test images are those that the run of `--start`
@@ -88,7 +88,7 @@ class FewLabels(ImageSystem):
         optimizer = partial(AdamW, lr=self.lr, weight_decay=self.decay, fused=True)
         return Learner(trunk, signals, optimizer, cosine_schedule, average=self.average)
 
-    def fit_labels(self, run: Run, split: Split, **budget) -> Classifier:
+    def fit_labels(self, run: Run, split: Split, **budget) -> ImageClassifier:
         """A new network learns from the labelled images and the signals of `--also`."""
         spec = image_spec(split)
         with run.seeded("weights"):
@@ -96,7 +96,9 @@ class FewLabels(ImageSystem):
         labelled = Batches(split.labelled, self.batch, run.seed, self.augmentation(spec))
         return self.fit_learner(run, split, learner, labelled, **budget)
 
-    def fit_learner(self, run: Run, split: Split, learner: Learner, labelled: Batches | Join, **budget) -> Classifier:
+    def fit_learner(
+        self, run: Run, split: Split, learner: Learner, labelled: Batches | Join, **budget
+    ) -> ImageClassifier:
         """Fit the learner: its labels from `labelled`, the signals of `--also` from the images that they need."""
         spec = image_spec(split)
         skipped = f", {len(split.skipped):,} unreadable ones left out" if split.skipped else ""
@@ -115,10 +117,10 @@ class FewLabels(ImageSystem):
         )
         test = split.test.subsample(1000)
 
-        def classifier(learner: Learner) -> Classifier:
+        def classifier(learner: Learner) -> ImageClassifier:
             if extra_sources:  # turned and holed images went through the trunk too
-                recalibrate(learner.averaged[0], unlabelled)
-            return Classifier(learner, spec)
+                update_bn(learner.averaged[0], unlabelled)
+            return ImageClassifier(learner, spec)
 
         evaluate = (lambda learner: {"accuracy": classifier(learner).accuracy(test)}) if len(test) else None
         return classifier(fit(learner, {"labels": labelled} | extra_sources, **budget, run=run, evaluate=evaluate))

@@ -10,7 +10,7 @@ from caudex.data import Split
 from caudex.evaluation.baselines.sklearn import svm_accuracy
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import evaluate_classifier
-from caudex.models.classifier import Classifier
+from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 
 
@@ -32,11 +32,11 @@ class Supervised(FewLabels):
     }
     statement: ClassVar = "a well noised network makes more of few labelled images than a support vector machine"
 
-    def train_and_test(self, run: Run, split: Split) -> tuple[Classifier, dict]:
+    def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         classifier = self.train_classifier(run, split)
         return classifier, {"supervised": evaluate_classifier(run, classifier, split, "supervised")}
 
-    def train_classifier(self, run: Run, split: Split) -> Classifier:
+    def train_classifier(self, run: Run, split: Split) -> ImageClassifier:
         return self.fit_labels(run.stage("supervised"), split, **self.budget(1.0))
 
     def claim(self, run: Run) -> Claim:

@@ -9,7 +9,7 @@ from caudex.core.run import Run
 from caudex.data import Split
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import accuracy_gain, evaluate_classifier
-from caudex.models.classifier import Classifier
+from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 
 
@@ -40,7 +40,7 @@ class TwoHeads(FewLabels):
     }
     statement: ClassVar = "a free signal beside the labels makes more of few labels than the labels alone"
 
-    def train_and_test(self, run: Run, split: Split) -> tuple[Classifier, dict]:
+    def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         flops_before = run.compute.flops
         both = self.fit_labels(run.stage("two-heads"), split, **self.budget(1 / 2))
         flops = run.compute.flops - flops_before

@@ -25,7 +25,7 @@ from caudex.data.sampling import evenly_spaced
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.frame_strips import plot_frame_strips
 from caudex.evaluation.probing import linear_probe_accuracy
-from caudex.models.encoder import Encoder, features, recalibrate
+from caudex.models.encoder import Encoder, extract_features, update_bn
 from caudex.signals import next_frame as signal
 
 STILL = 1e-5
@@ -122,8 +122,8 @@ class NextFrame(System):
             return {}
         accuracies = {}
         for name, network in {"linear probe": deepcopy(trunk), "random trunk": random_trunk}.items():
-            recalibrate(network, frames)
-            vectors, test_vectors = (features(network, images)["stage3"] for images in (frames, test_frames))
+            update_bn(network, frames)
+            vectors, test_vectors = (extract_features(network, images)["stage3"] for images in (frames, test_frames))
             accuracies[name] = linear_probe_accuracy(vectors, labels, test_vectors, test_labels)
         return accuracies
 

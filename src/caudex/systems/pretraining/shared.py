@@ -34,7 +34,7 @@ from caudex.evaluation.probing import (
     probe_beside_random_trunk,
     probe_layers,
 )
-from caudex.models.encoder import Encoder, features, recalibrate
+from caudex.models.encoder import Encoder, extract_features, update_bn
 from caudex.signals import Labels
 from caudex.systems.shared import ImageSystem, describe_images, image_spec, standardise_inputs
 
@@ -87,8 +87,8 @@ class Pretraining(ImageSystem):
         sources = self.match_sources(learner.signals, **sources)
         fit(learner, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=feature_metrics(split))
         model = Encoder(learner, spec)
-        recalibrate(model.trunk, images)
-        recalibrate(random_trunk, images)
+        update_bn(model.trunk, images)
+        update_bn(random_trunk, images)
         run.write_json("results", probe_trunk(run, model.trunk, random_trunk, split))
         self.plot_features(run, model, split)
         return model
@@ -120,7 +120,7 @@ class Pretraining(ImageSystem):
     def plot_features(self, run: Run, model: Encoder, split: Split) -> None:
         """What the signals make of held-out images, which of them look alike to the trunk, and a map of them."""
         images = (split.test if len(split.test) > 1 else split.train).subsample(600)
-        pooled = features(model.trunk, images)["pooled"]
+        pooled = extract_features(model.trunk, images)["pooled"]
         with run.seeded("shown"):
             training = deepcopy(model).cpu().train()  # turned and holed images want the batch statistics of such
             if rows := self.show(training, images.subsample(8).fetch(slice(None)).float() / 255):
@@ -162,7 +162,7 @@ class Pretraining(ImageSystem):
         standardise_inputs(learner.trunk, split.train)
         source = Batches(split.labelled, self.batch, run.seed, self.augmentation(spec))
         trunk = fit(learner, {"labels": source}, flops=flops, run=run).averaged[0]
-        recalibrate(trunk, split.train)
+        update_bn(trunk, split.train)
         return trunk
 
     def result_rows(self, results: dict) -> list[tuple]:
@@ -206,10 +206,10 @@ def feature_metrics(split: Split) -> Callable[[Learner], dict[str, float]]:
 
     def evaluate(learner: Learner) -> dict[str, float]:
         trunk = learner.averaged[0]
-        recalibrate(trunk, sample)
-        metrics = feature_spectrum(features(trunk, sample)["pooled"])
+        update_bn(trunk, sample)
+        metrics = feature_spectrum(extract_features(trunk, sample)["pooled"])
         if len(test):
-            pooled, test_pooled = (features(trunk, part)["pooled"] for part in (labelled, test))
+            pooled, test_pooled = (extract_features(trunk, part)["pooled"] for part in (labelled, test))
             metrics["20 neighbours"] = knn_accuracy(pooled, labelled.labels, test_pooled, test.labels)
         return metrics
 
@@ -219,7 +219,7 @@ def feature_metrics(split: Split) -> Callable[[Learner], dict[str, float]]:
 def probe_trunk(run: Run, trunk: Trunk, random_trunk: Trunk, split: Split) -> dict:
     """Probes of each layer beside those of a random trunk, and the spectrum of the features."""
     results = {"parameters": sum(p.numel() for p in trunk.parameters())}
-    results |= {"spectrum": feature_spectrum(features(trunk, split.train.subsample(2000))["pooled"])}
+    results |= {"spectrum": feature_spectrum(extract_features(trunk, split.train.subsample(2000))["pooled"])}
     if len(split.test) == 0:
         return results
     print_once(run, f"probing each layer, and those of a random trunk, on {len(split.test):,} test images")

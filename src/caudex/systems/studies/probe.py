@@ -18,8 +18,8 @@ from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import evaluate_accuracy
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.probing import probe_beside_random_trunk
-from caudex.models.classifier import Classifier
-from caudex.models.encoder import recalibrate
+from caudex.models.encoder import update_bn
+from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 from caudex.systems.shared import describe_images, image_spec, standardise_inputs
 
@@ -43,7 +43,7 @@ class Probe(FewLabels):
     scales: ClassVar = {"tiny": {"steps": 20, "shares": (0.1,)}}
     statement: ClassVar = "fine-tuning a trunk that learned before makes more of few labels than starting from scratch"
 
-    def train(self, run: Run) -> Classifier:
+    def train(self, run: Run) -> ImageClassifier:
         if not self.start:
             raise CaudexError("--start is missing: say which run to probe, as in `caudex probe RUN`.")
         return super().train(run)
@@ -53,7 +53,7 @@ class Probe(FewLabels):
         require_test_images(split)
         return split
 
-    def train_and_test(self, run: Run, split: Split) -> tuple[Classifier, dict]:
+    def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         spec = image_spec(split)
         with run.seeded("weights"):
             random_trunk = self.learner(spec).trunk
@@ -62,7 +62,7 @@ class Probe(FewLabels):
         self.load_start(trunk)
         print_once(run, describe_images(spec))
         for network in (random_trunk, trunk):
-            recalibrate(network, split.train)
+            update_bn(network, split.train)
         layers = probe_beside_random_trunk(run, trunk, random_trunk, split.labelled, split.test)
         rows = []
         labelled = {share: split.labelled.take(self.labelled_rows(split, share)) for share in sorted(self.shares)}
@@ -100,7 +100,7 @@ class Probe(FewLabels):
         class_counts = (counts * share).round().clamp_min(1).long().tolist()
         return stratified_sample(split.labelled.labels, class_counts, self.seed, "share")
 
-    def fine_tune(self, run: Run, split: Split) -> Classifier:
+    def fine_tune(self, run: Run, split: Split) -> ImageClassifier:
         return self.fit_labels(run, split, **self.budget(1 / (2 * len(self.shares))))
 
     def claim(self, run: Run) -> Claim:

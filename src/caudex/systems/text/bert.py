@@ -11,6 +11,7 @@ from torch import nn
 from caudex import data, signals
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
+from caudex.core.placement import to_device
 from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.signal import Signal
@@ -18,7 +19,7 @@ from caudex.core.specs import TextSpec
 from caudex.data import MaskedTokenBatches, NextSentenceBatches, TokenBatches, TokenStream
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.text_probing import split_text_probe_accuracy
-from caudex.models.language_model import LanguageModel, moved
+from caudex.models.masked_lm import MaskedLM
 from caudex.systems.text.shared import Texts, TextSystem
 from caudex.trunks import BERT_LAYOUT
 
@@ -54,6 +55,7 @@ class BERT(TextSystem):
         },
     }  # fmt: skip
     layout: ClassVar = BERT_LAYOUT
+    model_class: ClassVar = MaskedLM
     betas: ClassVar = (0.9, 0.999)
     final_lr: ClassVar = 0.0
     measure: ClassVar = "accuracy of a linear probe, mean over the tasks"
@@ -74,7 +76,7 @@ class BERT(TextSystem):
     def quick_metrics(self, learner: Learner, texts: Texts) -> dict[str, float]:
         return self.metrics(*learner.averaged, texts, QUICK_BATCHES)
 
-    def test(self, model: LanguageModel, texts: Texts) -> dict:
+    def test(self, model: MaskedLM, texts: Texts) -> dict:
         metrics = self.metrics(model.trunk, model.signals, texts, TEST_BATCHES)
         return metrics | {"unigram": texts.unigram, "parameters": sum(p.numel() for p in model.parameters())}
 
@@ -84,12 +86,7 @@ class BERT(TextSystem):
         device, source = trunk.token_embedding.weight.device, self.source(texts.held_out, self.batch, 0)
         sums: dict[str, float] = {}
         for _ in range(num_batches):
-            batch = next(source)
-            batch = batch._replace(
-                texts=moved(batch.texts, device),
-                targets=batch.targets.to(device),
-                is_random_next=batch.is_random_next.to(device),
-            )
+            batch = to_device(next(source), device)
             figures = {}
             for name, signal in heads.items():
                 output = signal.loss(trunk, batch)
@@ -99,7 +96,7 @@ class BERT(TextSystem):
             sums = {name: sums.get(name, 0) + value for name, value in figures.items()}
         return {name: total / num_batches for name, total in sums.items()}
 
-    def samples(self, model: LanguageModel, stream: TokenStream, count: int = 6) -> str:
+    def samples(self, model: MaskedLM, stream: TokenStream, count: int = 6) -> str:
         """What the model fills into passages of held-out text."""
         tokenizer, texts = model.tokenizer, []
         for number in range(count):
@@ -110,7 +107,7 @@ class BERT(TextSystem):
             middle = len(tokens) // 2
             text = tokenizer.decode(tokens[:middle]) + f" {tokenizer.id_to_token(tokenizer.mask_token_id)} "
             text += tokenizer.decode(tokens[middle + 1 :])
-            words = ", ".join(f"{word} {probability:.0%}" for word, probability in model.fill(text)[0])
+            words = ", ".join(f"{word} {probability:.0%}" for word, probability in model.fill_mask(text)[0])
             texts.append(f"{text}\n  {words}; it was {tokenizer.id_to_token(tokens[middle])}")
         return "\n\n".join(texts) + "\n"
 
@@ -147,7 +144,7 @@ class BERT(TextSystem):
         gpt = replace(find_class("systems", "gpt")(**settings), flops=flops, steps=1, lr=self.lr)
         next_token = gpt.train(run.stage("next-token"))
         with run.stage("untrained").seeded("weights"):
-            untrained = LanguageModel(self.learner(model.spec), model.spec)
+            untrained = MaskedLM(self.learner(model.spec), model.spec)
         models = {"bert": model, "next token, same compute": next_token, "untrained trunk": untrained}
         accuracies: dict[str, list[float]] = {name: [] for name in models}
         secondary = {}

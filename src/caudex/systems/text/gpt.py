@@ -18,7 +18,7 @@ from caudex.data import TokenBatch, TokenBatches, TokenStream, evaluation_window
 from caudex.evaluation.baselines.lzma_coder import lzma_bits_per_byte
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.text_probing import split_text_probe_accuracy
-from caudex.models.language_model import LanguageModel
+from caudex.models.causal_lm import CausalLM
 from caudex.systems.text.shared import Texts, TextSystem
 from caudex.trunks import GPT2_LAYOUT
 
@@ -46,6 +46,7 @@ class GPT(TextSystem):
         },
     }  # fmt: skip
     layout: ClassVar = GPT2_LAYOUT
+    model_class: ClassVar = CausalLM
     accepts: ClassVar = ("tokens",)
     measure: ClassVar = "share of the bits of token frequencies that is saved"
     statement: ClassVar = (
@@ -67,7 +68,7 @@ class GPT(TextSystem):
         loss, _ = loss_and_accuracy(*learner.averaged, windows[:: max(1, len(windows) // QUICK_WINDOWS)])
         return {"loss": loss}
 
-    def test(self, model: LanguageModel, texts: Texts) -> dict:
+    def test(self, model: CausalLM, texts: Texts) -> dict:
         """Of the model, and of a predictor that knows the token frequencies alone."""
         windows, count = self.test_windows(texts), len(texts.train)
         targets = windows[:, 1:]
@@ -87,7 +88,7 @@ class GPT(TextSystem):
         }
         return results | {"parameters": sum(p.numel() for p in model.parameters()), "test_size": targets.numel()}
 
-    def samples(self, model: LanguageModel, stream: TokenStream, count: int = 4, max_tokens: int = 150) -> str:
+    def samples(self, model: CausalLM, stream: TokenStream, count: int = 4, max_tokens: int = 150) -> str:
         """How the model goes on with a few beginnings from held-out text, as it comes."""
         texts = []
         for number in range(count):

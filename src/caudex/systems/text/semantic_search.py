@@ -17,7 +17,7 @@ from caudex.core.system import System, check_range
 from caudex.data.images.splits import seeded_permutation
 from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel
-from caudex.models.passage_index import BY, Index, Passage, encode, encoder
+from caudex.models.passage_index import RANKINGS, Passage, PassageIndex, embed_texts, load_encoder
 
 
 @dataclass
@@ -46,7 +46,7 @@ class SemanticSearch(System):
     statement: ClassVar = "where words differ, meaning finds what BM25 does not"
 
     def train(self, run: Run) -> LanguageModel:
-        model, _ = encoder(self.start)
+        model, _ = load_encoder(self.start)
         titles, bodies = self.load_headlines()
         run.write_spec(EncoderSpec(self.start))
         print_once(run, f"reading {len(bodies):,} documents of up to {self.words} words")
@@ -54,8 +54,10 @@ class SemanticSearch(System):
             unlike_titles = [remove_title_words(title, body) for title, body in zip(titles, bodies)]
             results = {}
             for name, texts in {"headlines": bodies, "no word shared": unlike_titles}.items():
-                index = Index(model, [Passage(i, text) for i, text in enumerate(texts)], encode(model, texts))
-                ranks = {by: rank_metrics(index, titles, by) for by in BY}
+                index = PassageIndex(
+                    model, [Passage(i, text) for i, text in enumerate(texts)], embed_texts(model, texts)
+                )
+                ranks = {by: rank_metrics(index, titles, by) for by in RANKINGS}
                 results[name] = {"queries": len(titles), **ranks}
         run.write_json("results", results)
         return model
@@ -75,18 +77,20 @@ class SemanticSearch(System):
         return [title for title, _ in pairs], [body for _, body in pairs]
 
     def model(self, spec: EncoderSpec) -> LanguageModel:
-        return encoder(spec.start)[0]
+        return load_encoder(spec.start)[0]
 
     def result_rows(self, results: dict) -> list[tuple]:
-        rows = [("mean reciprocal rank", *BY, "queries")]
+        rows = [("mean reciprocal rank", *RANKINGS, "queries")]
         for name, row in results.items():
-            rows.append((name, *(f"{row[by]['reciprocal rank']:.3f}" for by in BY), f"{row['queries']:,}"))
-            rows.append(("  among the first ten", *(f"{row[by]['among ten']:.1%}" for by in BY), ""))
+            rows.append((name, *(f"{row[by]['reciprocal rank']:.3f}" for by in RANKINGS), f"{row['queries']:,}"))
+            rows.append(("  among the first ten", *(f"{row[by]['among ten']:.1%}" for by in RANKINGS), ""))
         return rows
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        ranks = {name: {by: row[by]["reciprocal rank"] for by in BY} for name, row in run.read_json("results").items()}
+        ranks = {
+            name: {by: row[by]["reciprocal rank"] for by in RANKINGS} for name, row in run.read_json("results").items()
+        }
         no_word_shared = ranks["no word shared"]
         secondary = {f"headlines, {by}": rank for by, rank in ranks["headlines"].items()}
         secondary["both"] = no_word_shared["both"]
@@ -107,7 +111,7 @@ def remove_title_words(title: str, body: str) -> str:
     return " ".join(word for word in body.split() if not stems(word) & title_stems)
 
 
-def rank_metrics(index: Index, queries: list[str], by: str) -> dict[str, float]:
+def rank_metrics(index: PassageIndex, queries: list[str], by: str) -> dict[str, float]:
     """Of searches where query i is to find document i: the mean of 1 / rank, and the share among the first ten. A
     document whose score is not above zero is not found."""
     ranks = []

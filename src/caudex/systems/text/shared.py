@@ -85,6 +85,7 @@ class TextSystem(System):
     spec_type: ClassVar = TextSpec
     layout: ClassVar[dict] = {}
     """further arguments of the transformer"""
+    model_class: ClassVar[type[LanguageModel]] = LanguageModel
     betas: ClassVar[tuple[float, float]] = (0.9, 0.95)
     """of AdamW"""
     final_lr: ClassVar[float] = 0.1
@@ -124,7 +125,7 @@ class TextSystem(System):
             return self.quick_metrics(learner, texts)
 
         fit(learner, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=evaluate)
-        model = LanguageModel(learner, spec)
+        model = self.model_class(learner, spec)
         with run.counting(model):
             results = self.test(model, texts)
         run.write_json("results", results)
@@ -132,7 +133,7 @@ class TextSystem(System):
         return model
 
     def model(self, spec: TextSpec) -> LanguageModel:
-        return LanguageModel(self.learner(spec), spec)
+        return self.model_class(self.learner(spec), spec)
 
     def learner(self, spec: TextSpec) -> Learner:
         """A transformer under the signals: AdamW, warmed up, then half a cosine."""

@@ -135,7 +135,7 @@ class TextLabels(System):
             class_counts = [self.labels_per_class] * len(texts.classes)
             train = train.select(stratified_sample(train.labels, class_counts, self.seed, "labels"))
         if start:
-            trunk, tokenizer = start.made | {"dropout": self.dropout, "mean_pooling": True}, start.tokenizer
+            trunk, tokenizer = start.trunk_config | {"dropout": self.dropout, "mean_pooling": True}, start.tokenizer
         else:
             tokenizer = Tokenizer.train("bpe", list(enumerate(train.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}

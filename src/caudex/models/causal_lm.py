@@ -1,0 +1,104 @@
+"""A language model that predicts the next token: it generates text, and scores texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from caudex.core.errors import CaudexError
+from caudex.data import group_by_length, pad_sequences
+from caudex.models.language_model import LanguageModel
+
+
+class CausalLM(LanguageModel):
+    """Its signal is `next-token`."""
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        prompt: str,
+        max_new_tokens: int = 100,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        num_return_sequences: int = 1,
+        seed: int = 0,
+    ) -> Iterator[list[str]]:
+        """Continue the prompt: each yield has the new characters of every sequence, "" where there are none.
+
+        Samples from the likeliest tokens that together have `top_p` (Holtzman et al. 2020, section 3.1) at `temperature`;
+        0 is greedy. A sequence ends at the end-of-text token, or after `max_new_tokens`. When the context is full, its
+        older half is forgotten. Of a prompt longer than the context the end counts.
+        """
+        self.require_signal("next-token", "generate")
+        tokenizer, context = self.tokenizer, self.trunk.context
+        prompt_ids = tokenizer.encode(prompt, parse_special=False) or [self._start_token_id]
+        sequences = [list(prompt_ids) for _ in range(num_return_sequences)]
+        texts = [tokenizer.decode(prompt_ids)] * num_return_sequences
+        is_unfinished = torch.ones(num_return_sequences, dtype=torch.bool)
+        generator = torch.Generator().manual_seed(seed)
+        state = self.trunk.initial_state(num_return_sequences)
+        new_tokens = torch.tensor(prompt_ids[-context:]).repeat(num_return_sequences, 1)
+        for _ in range(max_new_tokens):
+            if state.length + new_tokens.shape[1] > context:
+                recent = [sequence[-max(1, context // 2) :] for sequence in sequences]
+                state, new_tokens = self.trunk.initial_state(num_return_sequences), torch.tensor(recent)
+            features = self.trunk(new_tokens.to(self.device), state).layers["tokens"][:, -1]
+            logits = self.signals["next-token"].logits(self.trunk, features).float().cpu()  # [N, V]
+            logits[:, tokenizer.vocab_size :] = -torch.inf  # ids that stand for no token
+            new_tokens = sample_tokens(logits, temperature, top_p, generator)[:, None]
+            new_texts = []
+            for i, (sequence, token) in enumerate(zip(sequences, new_tokens[:, 0].tolist())):
+                sequence.append(token)
+                is_unfinished[i] &= token != tokenizer.eos_token_id
+                text = tokenizer.decode(sequence, skip_special_tokens=True) if is_unfinished[i] else texts[i]
+                is_complete = not text.endswith("\ufffd")  # else a character whose other bytes are still to come
+                new_texts.append(text[len(texts[i]) :] if is_complete else "")
+                texts[i] = text if is_complete else texts[i]
+            yield new_texts
+            if not is_unfinished.any():
+                return
+
+    @torch.inference_mode()
+    def log_likelihoods(self, pairs: Sequence[tuple[str, str]], batch_size: int = 32) -> tuple[Tensor, Tensor]:
+        """(ln p of each continuation given its prefix, its number of tokens), [N] both, of (prefix, continuation) pairs.
+
+        Raises CaudexError for a pair that does not fit into the context.
+        """
+        self.require_signal("next-token", "score texts")
+        rows = []
+        for prefix, continuation in pairs:
+            prefix_ids = [self._start_token_id, *self.tokenizer.encode(prefix, parse_special=False)]
+            ids = [self._start_token_id, *self.tokenizer.encode(prefix + continuation, parse_special=False)]
+            if len(ids) > self.trunk.context + 1:
+                raise CaudexError(
+                    f"{len(ids):,} tokens do not fit into the context of {self.trunk.context:,}: "
+                    f"{(prefix + continuation)[:60]!r}...; shorten it, or use a model with a longer context."
+                )
+            rows.append((ids, min(len(prefix_ids), len(ids) - 1)))
+        log_likelihoods, counts = torch.zeros(len(rows)), torch.tensor([len(ids) - start for ids, start in rows])
+        for indices in group_by_length(rows, batch_size):
+            tokens = pad_sequences([(rows[i][0], []) for i in indices]).tokens.to(self.device)
+            features = self.trunk(tokens[:, :-1]).layers["tokens"]
+            logits = self.signals["next-token"].logits(self.trunk, features)  # [B, T - 1, V]
+            log_probabilities = logits.float().log_softmax(-1).gather(-1, tokens[:, 1:, None]).squeeze(-1).cpu()
+            for row, i in zip(log_probabilities, indices):
+                ids, start = rows[i]
+                log_likelihoods[i] = row[start - 1 : len(ids) - 1].sum()
+        return log_likelihoods, counts
+
+    @property
+    def _start_token_id(self) -> int:
+        """What stands before a text: the end of another."""
+        return self.tokenizer.eos_token_id if self.tokenizer.eos_token_id is not None else 0
+
+
+def sample_tokens(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> Tensor:
+    """A token for each row [N] of logits [N, V]; temperature 0 is greedy."""
+    if temperature == 0:
+        return logits.argmax(1)
+    probabilities, order = (logits / temperature).softmax(1).sort(dim=1, descending=True)
+    before = probabilities.cumsum(1) - probabilities  # of those that are likelier
+    probabilities = probabilities.masked_fill(before >= top_p, 0.0)
+    return order.gather(1, probabilities.multinomial(1, generator=generator)).squeeze(1)

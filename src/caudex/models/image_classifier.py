@@ -1,0 +1,67 @@
+"""A trained classifier of images: a trunk with a `labels` head that predicts, is tested and exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from caudex.core.learner import Learner
+from caudex.core.specs import ImageSpec
+from caudex.data import ImageSet
+from caudex.models.classifier import Classifier
+from caudex.models.encoder import fetch_images
+from caudex.models.export import export_onnx
+from caudex.views import CORRUPTIONS, Draw, corrupt
+
+
+class ImageClassifier(Classifier):
+    """Images [B, C, H, W], uint8 or float in [0, 1], to probabilities [B, K].
+
+    Uses the averaged weights where the learner has them.
+    """
+
+    def __init__(self, learner: Learner, spec: ImageSpec):
+        super().__init__()
+        self.trunk, self.signals = learner.averaged
+        self.classes, self.shape = spec.classes, spec.shape
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.signals["labels"].logits(self.trunk, images).softmax(1)
+
+    @torch.no_grad()
+    def probabilities(self, images: ImageSet | Tensor, batch_size: int = 1000) -> Tensor:
+        """[N, K], in eval mode, on clean images."""
+        self.eval()
+        device = next(self.parameters()).device
+        batches = torch.arange(len(images)).split(batch_size)
+        parts = [self(fetch_images(images, rows).to(device)).cpu() for rows in batches]
+        return torch.cat(parts) if parts else torch.empty(0, len(self.classes))
+
+    def accuracy(self, images: ImageSet) -> float:
+        """Of the predictions for labelled images; NaN where there are none."""
+        return (self.probabilities(images).argmax(1) == images.labels).float().mean().item()
+
+    @torch.no_grad()
+    def corruption_accuracies(self, images: ImageSet, seed: int = 0) -> list[dict]:
+        """Accuracy by kind and severity (1 to 5) of corruption, on up to 2,000 of the images.
+
+        After Hendrycks and Dietterich 2019, section 3.
+        """
+        self.eval()
+        images = images.subsample(2000)
+        device = next(self.parameters()).device
+        table = []
+        for kind in CORRUPTIONS:
+            for severity in range(1, 6):
+                correct = 0
+                for rows in torch.arange(len(images)).split(1000):
+                    corrupted = corrupt(images.fetch(rows), kind, severity, Draw(seed, severity, rows)).to(device)
+                    correct += int((self(corrupted).argmax(1).cpu() == images.labels[rows]).sum())
+                table.append({"corruption": kind, "severity": severity, "accuracy": correct / max(1, len(images))})
+        return table
+
+    def export(self, folder: Path) -> list[Path]:
+        """model.onnx (images float [N, C, H, W] in [0, 1] to probabilities [N, K]) and model.safetensors."""
+        return export_onnx(self, self.shape, folder, "probabilities")
