@@ -84,9 +84,8 @@ def resume_command(words: Sequence[str]) -> None:
 def train_and_report(system, run, fresh: bool = False) -> None:
     """Train, then print the results and the run folder; what failed before training leaves no folder."""
     from caudex.core.hardware import create_fabric
-    from caudex.core.system import start
+    from caudex.core.system import save_model, write_settings
     from caudex.reports import write_report
-    from caudex.systems.reward.shared import finish
 
     with hold_run(run, fresh):
         run.hardware.check()
@@ -95,8 +94,8 @@ def train_and_report(system, run, fresh: bool = False) -> None:
             import torch
 
             torch.set_num_threads(run.hardware.threads)
-        start(system, run)
-        finish(system.train(run), run)
+        write_settings(system, run)
+        save_model(system.train(run), run)
         if not run.is_main_process:
             return
         results = run.read_json("results", {})
