@@ -34,7 +34,7 @@ def test_bert_fills_in_what_it_learned_and_only_that(bert_run, gpt_run):
     assert sum(filled_in[name] == end for name, end in ANIMALS.items()) >= 5, filled_in
     assert "mat" in run_cli("fill", bert_run, "The cat sat on the [MASK].").out
     printed = run_cli("fill", bert_run, "The cat sat on the mat.", "--then", "The dog sat on the log.").out
-    random = json.loads((bert_run / "results.json").read_text())["random"]
+    random = json.loads((bert_run / "results.json").read_text())["random next"]
     assert printed.endswith(f"; one who has not read them would say {1 - random:.1%}\n") and printed.count("\n") == 1
     assert_refused("fill", bert_run, "The cat sat.", because="hides nothing; put [MASK] where a word is to be told")
     assert_refused("fill", gpt_run, "The [MASK] sat.", because="this model cannot fill in: it learned next-token")

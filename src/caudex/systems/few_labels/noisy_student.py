@@ -18,7 +18,7 @@ from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.evaluation.baselines.sklearn import label_spreading_accuracy, self_training_accuracy
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import accuracy_gain, evaluate_accuracy, evaluate_classifier
-from caudex.evaluation.plots.captioned_images import plot_captioned_images
+from caudex.evaluation.pseudo_labels import evaluate_pseudo_labels
 from caudex.models.image_classifier import ImageClassifier
 from caudex.signals.labels import one_hot
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
@@ -162,14 +162,8 @@ class NoisyStudent(FewLabels):
             raise CaudexError(
                 f"the teacher is less than {self.threshold:.0%} sure of every unlabelled image; lower --threshold."
             )
-        accuracy = float("nan")
-        if (truth := split.unlabelled.hidden_labels) is not None and (truth[rows] >= 0).any():
-            known = rows[truth[rows] >= 0]
-            accuracy = (truth[known] == predictions[known]).float().mean().item()
-            wrong = known[truth[known] != predictions[known]].unique()
-            wrong = wrong[confidence[wrong].argsort(descending=True)][:16]
-            captions = [f"{split.labelled.classes[predictions[i]]} {confidence[i]:.0%}" for i in wrong]
-            plot_captioned_images(run, f"wrong-pseudo-labels-{number}", split.unlabelled, wrong, captions)
+        figure = f"wrong-pseudo-labels-{number}"
+        accuracy = evaluate_pseudo_labels(run, figure, split.unlabelled, rows, predictions, confidence)
         labels = probabilities if self.soft else F.one_hot(predictions, classes).float()
         return rows, labels[rows], accuracy
 

@@ -29,7 +29,7 @@ from caudex.signals.labels import one_hot
 from caudex.trunks.layers import linear_flops
 
 
-class Points(NamedTuple):
+class PointBatch(NamedTuple):
     points: Tensor  # [B, 2]
     labels: Tensor  # [B, 2], probabilities
     weights: Tensor | None = None
@@ -55,7 +55,7 @@ class TwoMoons(System):
     spread: float = 0.08
     """standard deviation of the points around their moon"""
     rounds: int = 10
-    """students; each is told one share more of the points"""
+    """students; each learns from one share more of the points"""
     jitter: float = 0.15
     """standard deviation of the noise on the points that a network sees; the gap is about 0.5 wide"""
     length_scale: float = 0.3
@@ -132,7 +132,7 @@ class RandomWaves(Trunk):
     """One layer of cosines, at first of random direction and length (Rahimi and Recht 2007, algorithm 1).
 
     What it learns at a point holds around that point, so it is surest near its labels. A net of ReLUs is surest where
-    it is far from its boundary: on trial seeds it told its students wrongly, and they fell from 90% to 87%.
+    it is far from its boundary: on trial seeds its pseudo-labels were wrong, and they fell from 90% to 87%.
     """
 
     def __init__(self, length_scale: float, width: int = 256):
@@ -154,12 +154,12 @@ class JitteredPoints(Source):
     def __init__(self, points: Tensor, labels: Tensor, jitter: float, seed: int, size: int = 128):
         self.points, self.labels, self.jitter, self.seed, self.size, self.drawn = points, labels, jitter, seed, size, 0
 
-    def __next__(self) -> Points:
+    def __next__(self) -> PointBatch:
         generator = torch.Generator().manual_seed(derive_seed(self.seed, self.drawn))
         rows = torch.randint(len(self.points), (self.size,), generator=generator)
         self.drawn += 1
-        moved = self.points[rows] + self.jitter * torch.randn(self.size, 2, generator=generator)
-        return Points(moved, self.labels[rows])
+        points = self.points[rows] + self.jitter * torch.randn(self.size, 2, generator=generator)
+        return PointBatch(points, self.labels[rows])
 
     def state_dict(self) -> dict:
         return {"drawn": self.drawn}

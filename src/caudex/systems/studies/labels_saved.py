@@ -45,8 +45,8 @@ class LabelsSaved(FewLabels):
     """How many labels does each signal save on your images? `caudex labels-saved --data photos/`.
 
     For each number of labels: supervised alone, noisy-student, each signal learned first and then fine-tuned, the last
-    of them followed by noisy-student, and signals beside the labels, all with the same compute. A signal is learned once, with one seed, and fine-tuned for
-    each number of labels on several draws of them; intervals are over these draws.
+    of them followed by noisy-student, and signals beside the labels, all with the same compute. A signal is learned
+    once, with one seed, and fine-tuned for each number of labels on several draws of them; intervals are over these draws.
     """
 
     steps: int = 1500
@@ -185,7 +185,7 @@ class LabelsSaved(FewLabels):
         check_range(self, draws=(2, 1000), pretraining_share=(0.05, 0.95), processes=(1, 1000))
         for name in ("minutes", "flops", "also", "labels_per_class", "label_seed", "start"):
             if getattr(self, name) not in (None, ()):
-                raise CaudexError(f"--{flag(name)}: labels-saved sets it itself for each method; leave it out.")
+                raise CaudexError(f"--{flag_name(name)}: labels-saved sets it itself for each method; leave it out.")
         if not self.pretraining or not self.label_counts or min(self.label_counts) < 1:
             raise CaudexError(
                 f"--label-counts {' '.join(map(str, self.label_counts))}: --pretraining and --label-counts need something "
@@ -195,7 +195,7 @@ class LabelsSaved(FewLabels):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 words = " ".join(map(str, values))
-                raise CaudexError(f"--{flag(name)} {words}: something stands there twice; name each once.")
+                raise CaudexError(f"--{flag_name(name)} {words}: something stands there twice; name each once.")
         for signals in self.auxiliary:
             check_extra_signals(signals.split("+"), self.accepts)
         for name in self.pretraining:
@@ -224,7 +224,7 @@ class Cell(NamedTuple):
         return f"{self.method}, {self.labels or 'all'}, {self.draw}"
 
 
-def flag(setting: str) -> str:
+def flag_name(setting: str) -> str:
     return setting.replace("_", "-")
 
 

@@ -92,7 +92,7 @@ class BERT(TextSystem):
                 output = signal.loss(trunk, batch)
                 figures[f"{name} loss"] = output.loss.item()
                 figures[f"{name} accuracy"] = output.metrics["accuracy"].item()
-            figures["random"] = batch.is_random_next.float().mean().item()
+            figures["random next"] = batch.is_random_next.float().mean().item()
             sums = {name: sums.get(name, 0) + value for name, value in figures.items()}
         return {name: total / num_batches for name, total in sums.items()}
 
@@ -116,7 +116,7 @@ class BERT(TextSystem):
         rows.append(("loss of hidden tokens", f"{results['masked-token loss']:.3f}", f"{results['unigram']:.3f}"))
         rows.append(("hidden tokens right", f"{results['masked-token accuracy']:.1%}", ""))
         if "next-sentence accuracy" in results:
-            commoner = max(results["random"], 1 - results["random"])  # of the two answers
+            commoner = max(results["random next"], 1 - results["random next"])  # of the two answers
             rows.append(("next sentence right", f"{results['next-sentence accuracy']:.1%}", f"{commoner:.1%}"))
         return [*rows, ("parameters", f"{results['parameters']:,}", "")]
 
