@@ -48,7 +48,9 @@ def fill_command(words: Sequence[str]) -> None:
         from caudex.core.run import Run
 
         model = _load_language_model(flags.run, "next-sentence", "tell whether one passage follows another")
-        random_share = Run(flags.run).read_json("results", {}).get("random next", 0.5)  # a public BERT saw as many of both
+        random_share = (
+            Run(flags.run).read_json("results", {}).get("random next", 0.5)
+        )  # a public BERT saw as many of both
         probability = model.next_sentence_probability(flags.text, flags.then)
         print(f"it follows: {probability:.1%}; one who has not read them would say {1 - random_share:.1%}")
         return
