@@ -21,7 +21,7 @@ def test_two_heads_learn_together_and_the_second_can_be_another_column_of_labels
     columns = {"left": ((rows % 4 < 2).long(), ("no", "yes"))}
     labelled = ImageSet(store, rows % 2, ("a", "b"), columns)
     split = Split(
-        labelled.take(slice(0, 100)), labelled.take(slice(100, 150)).unlabelled(), labelled.take(slice(150, 200))
+        labelled.take(slice(0, 100)), labelled.take(slice(100, 150)).without_labels(), labelled.take(slice(150, 200))
     )
     system = replace(
         system_at_scale("two-heads", "tiny"), also=("labels:left", "rotation:0.5"), steps=60, magnitude=0.0, dropout=0.0
