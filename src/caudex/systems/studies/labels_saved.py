@@ -94,8 +94,11 @@ class LabelsSaved(FewLabels):
             try_forward(system.learner(spec), split)
         for name in self.pretraining:
             try_forward(self.pretraining_system(name, flops).learner(spec), split)
-        test_size = f"tested on {len(split.test):,} images"
-        print_once(run, f"each method has {flops / 1e12:,.3g} TFLOP for each number and draw of labels; {test_size}")
+        print_once(
+            run,
+            f"each method has {flops / 1e12:,.3g} TFLOP for each number and draw of labels; "
+            f"tested on {len(split.test):,} images",
+        )
         folder = run.path.resolve() / "stages"  # another machine's working folder may be another
         jobs = [
             (self.pretraining_system(name, flops), folder / name, self.seed, run.hardware) for name in self.pretraining
@@ -103,16 +106,16 @@ class LabelsSaved(FewLabels):
         pretrained = dict(zip(self.pretraining, run_parallel(pretrain, jobs, self.processes, self.cluster)))
         cells = list(self.cells(split, flops, folder))
         jobs = [(cell.system, folder / "cells" / cell.name, cell.seed, run.hardware) for cell in cells]
-        measured = run_parallel(measure_cell, jobs, self.processes, self.cluster)
-        for job in (*pretrained.values(), *measured):
-            run.add_cost(job["flops"], job["seconds"])
+        cell_figures = run_parallel(measure_cell, jobs, self.processes, self.cluster)
+        for figures in (*pretrained.values(), *cell_figures):
+            run.add_cost(figures["flops"], figures["seconds"])
         rows = [
-            {"method": cell.method, "labels": cell.labels, "draw": cell.draw, "accuracy": job["accuracy"]}
-            for cell, job in zip(cells, measured)
+            {"method": cell.method, "labels": cell.labels, "draw": cell.draw, "accuracy": figures["accuracy"]}
+            for cell, figures in zip(cells, cell_figures)
         ]
         run.table("cells", rows)
         all_labels = len(split.labelled) / len(split.labelled.classes)
-        probes = {name: job["probes"] for name, job in pretrained.items()}
+        probes = {name: figures["probes"] for name, figures in pretrained.items()}
         results = {"table": aggregate_draws(rows, all_labels), "probes": probes}
         plot_labels_saved(run, results["table"])
         supervised = [row["accuracy"] for row in results["table"] if row["method"] == "supervised"][-1]
@@ -122,7 +125,7 @@ class LabelsSaved(FewLabels):
     def pretraining_system(self, name: str, flops: float) -> System:
         """The system of that name on these images and this network, with its share of the compute."""
         names = ("data", "labels", "seed", "size", "mirror", "trunk", "width", "depth", "stride")
-        settings = {name: getattr(self, name) for name in names}
+        settings = {setting: getattr(self, setting) for setting in names}
         return replace(system_at_scale(name), **settings, flops=flops * self.pretraining_share)
 
     def methods(self) -> dict[str, FewLabels]:
