@@ -13,7 +13,7 @@ from helpers.command_line import CAUDEX, assert_refused, run_cli
 from caudex.core.run import Run
 
 
-def test_a_claim_of_two_seeds(tmp_path):
+def test_a_claim_of_two_seeds():
     output = run_cli("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--workers", "2")
     claim = json.loads((output.run / "claim.json").read_text(), parse_constant=pytest.fail)
     assert output.run == Path("runs/claim-supervised-1")
@@ -85,7 +85,7 @@ def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
     assert_refused("probe", "films", because="did not learn from images; say on which to probe it")
 
 
-def test_a_killed_panel_goes_on_to_the_same_table(tmp_path):
+def test_a_killed_panel_goes_on_to_the_same_table():
     generator = np.random.default_rng(0)
     images = generator.integers(0, 90, (60, 16, 16), dtype=np.uint8)
     images[::2, 4:9] += 120

@@ -166,8 +166,7 @@ class Trap:
         return Path.touch, (Path("trapped"),)
 
 
-def test_pickled_weights_are_converted_on_request_and_run_nothing(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_pickled_weights_are_converted_on_request_and_run_nothing(tmp_path):
     weights = {"embeddings.LayerNorm.gamma": torch.ones(3), "embeddings.LayerNorm.beta": torch.zeros(3)}
     torch.save(weights, tmp_path / "pytorch_model.bin")
     assert set(read_hf_weights(tmp_path, convert=True)) == {"embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"}

@@ -125,6 +125,5 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
         assert (resumed.path / "policies" / file.name).read_bytes() == file.read_bytes()
 
 
-def test_an_environment_without_metres_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_an_environment_without_metres_is_refused():
     assert_refused("train", "locomotion", "--env", "CartPole-v1", because="CartPole-v1 does not tell how far one got")
