@@ -27,7 +27,7 @@ from caudex.trunks import GRU, CausalTransformer, Recurrent
 TEST_TASKS = 1000
 """new tasks at the end"""
 CLAIM_TASKS = 10_000
-"""new tasks that a claim is judged by"""
+"""new tasks of a claim"""
 MEMORIES = {"gru": GRU, "transformer": CausalTransformer}
 
 
@@ -35,9 +35,8 @@ MEMORIES = {"gru": GRU, "transformer": CausalTransformer}
 class RL2(Sizes, System):
     """A family of tasks, and the reward in each: an agent with memory that learns how to learn them (Duan et al. 2016).
 
-    It acts in task after task, and learns from whole trials by proximal policy optimisation, or within a trust region; what
-    it remembers of a trial's beginning is all that it knows of the task. `caudex meta-test RUN` tries it on new tasks, beside
-    the classical ways.
+    It acts in task after task and learns from whole trials by PPO or TRPO; what it remembers of a trial is all that it knows of
+    the task. `caudex meta-test RUN` compares it with classical algorithms in new tasks.
     """
 
     env: str = "bandits"
@@ -48,27 +47,27 @@ class RL2(Sizes, System):
     tasks: int = 500
     """tasks side by side"""
     batch: int = 25
-    """trials that one optimiser step learns from; by trpo, of the value"""
+    """trials of one optimiser step; by trpo, of the value"""
     epochs: int = 2
     """passes over the trials of a round; by trpo, for the value"""
     memory: Literal["gru", "transformer"] = "gru"
-    """gru: so many numbers; transformer: all that was seen, in two blocks that attend to it"""
+    """gru: a recurrent state; transformer: two causal blocks that attend to the whole trial"""
     width: int = 64
-    """of the memory, in numbers"""
+    """features of the memory"""
     separate_critic: bool = False
     """the value has a trunk of its own, with its own memory, as published; else it shares the policy's"""
     policy_update: Literal["ppo", "trpo"] = "ppo"
     """how the policy learns: ppo by small steps, trpo by one step a round, within a trust region"""
     gamma: float = 0.99
-    """what a reward is worth one step later, also in the next episode"""
+    """discount of a reward for each step that it comes later, also across episodes of a trial"""
     gae_lambda: float = 0.8
-    """lambda of generalised advantage estimation, at first; it rises to 1 as training goes"""
+    """lambda of generalised advantage estimation at first; it rises to 1 during training"""
     clip_range: float = 0.2
-    """how far an action's probability may change, as a share"""
+    """share by which the probability of an action may change before its gradient is clipped"""
     target_kl: float = 0.01
     """by trpo: nats by which a step may change the policy"""
     entropy_coef: float = 0.05
-    """bonus on the entropy of the policy, which fades as training goes; not by trpo"""
+    """bonus on the entropy of the policy, which decays to 0 during training; not by trpo"""
     lr: float = 0.01
     """learning rate; by trpo, of the value"""
 
@@ -138,22 +137,22 @@ class RL2(Sizes, System):
         ]
 
     def claim(self, run: Run) -> Claim:
-        """Its return in new tasks, against the best of the classical ways that are told no more than it is."""
+        """Its return in new tasks, against the best classical algorithm that sees no more than it does."""
         agent = self.train(run)
         returns = {name: played.returns.sum(1).mean() for name, played in tried(agent, CLAIM_TASKS, run.seed).items()}
         rl2, privileged = returns.pop("rl2"), {}
-        if self.env == "mazes":  # these see the maze from above, or where one stands
+        if self.env == "mazes":  # these see the maze from above, or their position
             privileged = {name: returns.pop(name) for name in ("wall following", "count-based", "shortest path")}
         return Claim(self.statement, rl2, {"the best classical way": max(returns.values())}, privileged | returns)
 
     def check(self) -> None:
         super().check()
-        endless = float("inf")
+        inf = float("inf")
         check_range(
-            self, total_steps=(1, endless), tasks=(1, 1 << 20), batch=(1, 1 << 20), epochs=(1, 1000), width=(1, 1 << 14)
+            self, total_steps=(1, inf), tasks=(1, 1 << 20), batch=(1, 1 << 20), epochs=(1, 1000), width=(1, 1 << 14)
         )
         sizes = ("arms", "pulls", "states", "actions", "horizon", "episodes", "limit")
-        check_range(self, **dict.fromkeys(sizes, (1, endless)))
+        check_range(self, **dict.fromkeys(sizes, (1, inf)))
         check_range(self, gamma=(0, 1), gae_lambda=(0, 1), clip_range=(1e-3, 10), target_kl=(1e-9, 10))
         check_range(self, entropy_coef=(0, 10), lr=(1e-8, 10))
         if self.batch > self.tasks:

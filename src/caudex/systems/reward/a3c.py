@@ -1,4 +1,4 @@
-"""a3c: act for some steps, take more often what turned out better than was thought; many do so at once."""
+"""a3c: several processes act for some steps each, and reinforce actions that turned out better than expected."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ class A3C(RewardSystem):
     num_envs: int = 8
     """environments side by side, of each actor"""
     lr: float = 7e-4
-    """learning rate at the beginning; it falls to nothing"""
+    """learning rate at first; it decays to 0"""
     asynchronous: bool = True
-    """several actors, each with its own environments, tell their gradients as they come; else one acts, then learns"""
+    """several actors, each with its own environments, send gradients as they come; else one process acts, then learns"""
     actors: int = 4
-    """processes that act and learn at once, where they do so asynchronously"""
+    """processes that act at the same time, with --asynchronous"""
     horizon: int = 5
-    """steps in each environment from one gradient to the next"""
+    """steps in each environment for each gradient"""
     entropy_coef: float = 0.01
     """bonus on the entropy of the policy"""
     max_grad_norm: float = 0.5
-    """of a gradient, at most"""
+    """gradients are clipped to this norm"""
     rmsprop_eps: float = 1e-5
-    """what RMSprop adds to the mean square of the gradients before it takes the root"""
+    """added by RMSprop to the mean square of the gradients, under the root"""
 
     scales: ClassVar = {
         "tiny": {"total_steps": 2000, "num_envs": 4, "actors": 2},
@@ -77,13 +77,13 @@ class A3C(RewardSystem):
         return self.evaluate(Agent(learner, spec), run)
 
     def build(self, run: Run) -> tuple[Learner, Rollouts | Viewed, EnvSpec]:
-        """A learner, the source that acts by it, and the spec of the model: for one process, or for each actor."""
+        """A learner, the source that acts by it, and the spec of the model."""
         runner, spec = self.make_envs(run)
         learner = self.learner(spec)
         return learner, self.add_views(self.source(runner, learner, run), learner, spec, run), spec
 
     def learner(self, spec: EnvSpec) -> Learner:
-        """A policy and a value; the learning rate falls to 0."""
+        """Policy and value on one trunk; the learning rate decays to 0."""
         policy = ActorCritic(spec.actions, hidden_layers(spec), self.entropy_coef)
         signals = self.with_extra_signals({"policy": policy}, spec)
         optimizer = partial(RMSprop, lr=self.lr, alpha=0.99, eps=self.rmsprop_eps)
@@ -91,8 +91,8 @@ class A3C(RewardSystem):
         return Learner(trunk, signals, optimizer, lambda progress: 1 - progress, max_grad_norm=self.max_grad_norm)
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Rollouts:
-        """Again and again: act for `horizon` steps in every environment and give them as one batch. Advantages are those of the whole
-        rest of it, without GAE. Rewards are scaled where they are not clipped."""
+        """Repeatedly: act for `horizon` steps in every environment and give them as one batch. Advantages are of n-step returns to the
+        end of the rollout (lambda 1). Rewards that are not clipped are scaled."""
         return Rollouts(
             runner, learner, "policy", self.horizon, self.horizon * self.num_envs, 1, self.gamma, 1.0,
             scaled=not runner.clipped, observing=not self.asynchronous, seed=run.seed,
@@ -105,12 +105,12 @@ class A3C(RewardSystem):
 
 
 def build_actor(system: A3C, seed: int) -> tuple[Learner, Rollouts | Viewed]:
-    """The learner of an actor, and the source that acts by it."""
+    """The learner and the source of one actor."""
     return system.build(Run("", seed))[:2]
 
 
 def apply_actor_gradient(learner: Learner, batches: Mapping) -> dict[str, SignalOutput]:
-    """Give the gradient of an actor to the optimiser: what `fit` takes instead of a gradient step."""
+    """One optimiser step with the gradient of an actor: replaces the step of `fit`."""
     gradient = batches["policy"]
     for parameter, part in zip(learned(learner), gradient.parts):
         parameter.grad = part

@@ -31,14 +31,14 @@ LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
 PUBLISHED_LAYERS = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 VIEWS = {"shift": None, "blur": GaussianBlur((0.1, 2.0), 1.0), "noise": GaussianNoise(0.1), "cutout": Cutout(0.3)}
 SAC_SETTINGS = ("total_steps", "batch", "lr", "width", "temperature", "seed", "train_freq", "learning_starts", "n_step")
-"""settings of curl that SAC from the state is given, too"""
+"""settings that SAC from the state shares with curl"""
 DMCONTROL = {"env": "dm_control/cartpole-swingup-v0", "batch": 512, "width": 1024, "max_shift": 8, "n_step": 1}
-"""100,000 steps of the simulator are 12,500 of the agent there: eight to an action"""
+"""an action lasts eight steps of the simulator there: 100,000 are 12,500 actions"""
 
 
 @dataclass
 class CURL(OffPolicySystem):
-    """A robot or a game seen by a camera, and its reward: SAC or Rainbow, and contrast of what was seen, on one trunk
+    """A robot or a game seen by a camera, and its reward: SAC or Rainbow with a contrastive loss on the same trunk
     (Laskin et al. 2020).
 
     Each image is encoded once for all heads. `caudex play RUN --video out.mp4` shows what it learned.
@@ -46,7 +46,7 @@ class CURL(OffPolicySystem):
 
     env: str = "pixels/hopper"
     size: int = 0
-    """pixels of an image's side, of environments that a camera sees; 0: 48, and 84 of dm_control"""
+    """pixels of an image's side, where a camera sees the environment; 0: 48, and 84 of dm_control"""
     total_steps: int = 15_000
     num_envs: int = 1
     frame_stack: int = 3
@@ -54,25 +54,25 @@ class CURL(OffPolicySystem):
     train_freq: int = 1
     lr: float = 1e-3
     temperature: float = 0.1
-    """what entropy is worth at first"""
+    """weight of the entropy at first; it is learned"""
     contrast_weight: float = 1.0
-    """weight of the contrast; 0 leaves it out"""
+    """weight of the contrastive loss; 0 leaves it out"""
     view: Literal["shift", "blur", "noise", "cutout"] = "shift"
-    """what two views of the same frames differ in: their place, sharpness, noise, or a hidden square"""
+    """augmentation of each view: a random shift, blur, noise, or a hidden square"""
     max_shift: int = 4
-    """with --view shift: pixels, at most, and a twelfth of the side; 0 leaves images as they are"""
+    """with --view shift: at most so many pixels, and a twelfth of the side; 0 does not shift"""
     bilinear: bool = True
-    """the similarity is learned; else it is the cosine"""
+    """learn a bilinear similarity; else it is the cosine"""
     momentum: float = 0.975
-    """of the slow copy that makes the keys; 0 takes them from the trunk itself"""
+    """of the key encoder; 0 takes the keys from the trunk itself"""
     feature_dim: int = 50
-    """numbers that stand for an image, of each head by itself"""
+    """features of an image in each head"""
     width: int = 256
-    """units of each of the two layers of policy and critics; of the one layer of Rainbow's heads"""
+    """units of each of the two layers of policy and critics, or of the one layer of Rainbow's heads"""
     n_step: int = 3
-    """rewards that are added up before the slow copy tells what follows"""
+    """rewards that are summed before the target network is asked"""
     target_interval: int = 2000
-    """for games: optimiser steps from one slow copy to the next"""
+    """in games: optimiser steps between two updates of the target network"""
 
     scales: ClassVar = {
         "tiny": {"total_steps": 600, "learning_starts": 200, "batch": 16, "width": 32},
@@ -94,7 +94,7 @@ class CURL(OffPolicySystem):
         return Learner(self.trunk(spec), signals, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def policy(self, spec: EnvSpec) -> Signal:
-        """SAC for robots; where one chooses among actions, all of Rainbow."""
+        """SAC for continuous actions, Rainbow for discrete ones."""
         if count := spec.actions.count:
             return QLearning(count, (self.width,), True, True, True, num_atoms=51, target_interval=self.target_interval)
         return SoftActorCritic(spec.actions, (self.width, self.width), self.temperature, feature_dim=self.feature_dim)
@@ -109,7 +109,7 @@ class CURL(OffPolicySystem):
         return super().source(runner, learner, run, steps=self.n_step, priority=priority)
 
     def add_views(self, source: Replay, learner: Learner, spec: EnvSpec, run: Run) -> Viewed:
-        """Every signal sees views of the frames, contrast two of each."""
+        """Every signal sees augmented frames, the contrast two views of each."""
         view = VIEWS[self.view] or RandomShift(min(self.max_shift, max(1, min(spec.shape[1:]) // 12)))
         return Viewed(source, view, run.seed, instead=True)
 
@@ -123,7 +123,7 @@ class CURL(OffPolicySystem):
             )
 
     def claim(self, run: Run) -> Claim:
-        """Against SAC or Rainbow from the same images, with the same network and steps; reported too, SAC from the state."""
+        """Against SAC or Rainbow from the same images, with the same network and steps; also reported, SAC from the state."""
         self.train(run)
         without_contrast = run.stage("pictures")
         replace(self, contrast_weight=0.0, view="shift", max_shift=0).train(without_contrast)
@@ -143,5 +143,5 @@ class CURL(OffPolicySystem):
 
 
 def policy_return(run: Run) -> float:
-    """The mean return of the policy that was trained there."""
+    """The mean return of a finished run's policy."""
     return run.read_json("results")["policy"]["return"]

@@ -1,4 +1,4 @@
-"""ddpg: Q-learning where actions are numbers: a network says which action is best."""
+"""ddpg: Q-learning for continuous actions: a second network learns the best action."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class DDPG(OffPolicySystem):
     width: tuple[int, int] = (256, 256)
     """units of the two layers of policy and critic"""
     noise_std: float = 0.1
-    """deviation of what is added to actions to explore, where their bounds are -1 and 1"""
+    """standard deviation of the exploration noise on actions, whose bounds count as -1 and 1"""
     target_decay: float = 0.999
-    """of the slow copies, in each step"""
+    """of the target networks, at each step"""
     critic_weight_decay: float = 1e-2
     """weight decay of the critic"""
 
@@ -49,7 +49,7 @@ class DDPG(OffPolicySystem):
         policy = DeterministicPolicy(
             spec.actions, self.width, self.noise_std, self.target_decay, self.critic_weight_decay, self.actor_lr
         )
-        trunk, signals = observation_trunk(spec, standardise=False), self.with_extra_signals({"policy": policy}, spec)
+        trunk, signals = observation_trunk(spec, normalise=False), self.with_extra_signals({"policy": policy}, spec)
         return Learner(trunk, signals, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def check_env(self, spec: EnvSpec) -> None:

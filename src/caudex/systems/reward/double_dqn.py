@@ -9,9 +9,9 @@ from caudex.systems.reward.dqn import DQN
 
 @dataclass
 class DoubleDQN(DQN):
-    """An environment with a few actions: Q-learning that does not think too well of what it chooses (van Hasselt et al. 2016).
+    """An environment with a few actions: Q-learning without overestimation (van Hasselt et al. 2016).
 
-    The action that comes after is chosen by the network itself, and the slow copy tells its worth.
+    The online network selects the next action; the target network evaluates it.
     """
 
     double: bool = True

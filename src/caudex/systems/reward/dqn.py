@@ -1,4 +1,4 @@
-"""dqn: learn from a replay buffer what each action will have earned in the end."""
+"""dqn: learn the Q-value of each action from a replay buffer."""
 
 from __future__ import annotations
 
@@ -34,36 +34,36 @@ class DQN(OffPolicySystem):
     train_freq: int = 8
     lr: float = 1e-3
     double: bool = False
-    """the network itself chooses the action after, the slow copy tells its worth"""
+    """the online network selects the next action, the target network evaluates it"""
     dueling: bool = False
-    """worth of the state and advantage of the action in heads of their own"""
+    """separate heads for the value of the state and the advantages of actions"""
     noisy: bool = False
-    """explore by noise on the weights that is learned"""
+    """explore by learned noise on the weights"""
     num_atoms: int = 1
-    """from 2: a distribution over so many returns, instead of the mean"""
+    """from 2: learn a distribution over so many returns instead of the mean"""
     v_max: float = 100.0
     """with --num-atoms: the largest return, and the smallest below zero; 10 was published, where rewards are cut to 1"""
     n_step: int = 10
-    """rewards that are added up before the slow copy tells what follows"""
+    """rewards that are summed before the target network is asked"""
     priority_exponent: float = 0.0
-    """draw by the error to this power; 0 draws all alike"""
+    """transitions are sampled by their error to this power; 0 samples uniformly"""
     target_interval: int = 200
-    """optimiser steps from one slow copy to the next"""
+    """optimiser steps between two updates of the target network"""
     final_epsilon: float = 0.05
-    """chance of any action, once it has fallen"""
+    """probability of a random action at the end of exploration"""
     exploration_fraction: float = 0.3
-    """share of the training over which it falls from 1"""
+    """share of training over which that probability falls from 1"""
     noise_std: float = 0.5
-    """with --noisy: deviation of the weights at first, before it is divided by the root of their number"""
+    """with --noisy: standard deviation of the noise at first, times the root of the number of inputs"""
     encoder: Literal["nature", "efficient"] = "nature"
     """convolutions for images of 36 pixels or more: three (Mnih et al. 2015), or two coarse ones (van Hasselt et al. 2019)"""
     width: int = 0
-    """units of a head's own layer behind convolutions, of its two where numbers are seen; 0: 512, and 128 for numbers and for
-    images below 36 pixels"""
+    """units of a head's hidden layer after convolutions, or of its two for vectors; 0: 512, and 128 for vectors and for images
+    below 36 pixels"""
     optimizer: Literal["adam", "rmsprop"] = "adam"
     """rmsprop is that of Mnih et al. 2015"""
     max_grad_norm: float = 10.0
-    """longest gradient; 0 leaves it as it is"""
+    """gradients are clipped to this norm; 0 does not clip"""
 
     scales: ClassVar = {
         "tiny": {"total_steps": 1500, "learning_starts": 500, "exploration_fraction": 0.5},
@@ -76,7 +76,7 @@ class DQN(OffPolicySystem):
     }  # fmt: skip
 
     def learner(self, spec: EnvSpec) -> Learner:
-        """Q-values of each action, with those parts of Rainbow that the settings have."""
+        """Q-values on one trunk, with the parts of Rainbow that the settings switch on."""
         if len(spec.shape) == 3:
             large = has_large_frames(spec.shape)
             trunk = NatureCNN(spec.shape, 0, ENCODERS[self.encoder] if large else None)
@@ -103,7 +103,7 @@ class DQN(OffPolicySystem):
 
     def check(self) -> None:
         super().check()
-        endless = float("inf")
-        check_range(self, num_atoms=(1, 1001), v_max=(1e-6, endless), n_step=(1, 1000), priority_exponent=(0, 10))
-        check_range(self, target_interval=(1, endless), final_epsilon=(0, 1), exploration_fraction=(1e-6, 1))
-        check_range(self, noise_std=(0, 10), width=(0, 1 << 16), max_grad_norm=(0, endless))
+        inf = float("inf")
+        check_range(self, num_atoms=(1, 1001), v_max=(1e-6, inf), n_step=(1, 1000), priority_exponent=(0, 10))
+        check_range(self, target_interval=(1, inf), final_epsilon=(0, 1), exploration_fraction=(1e-6, 1))
+        check_range(self, noise_std=(0, 10), width=(0, 1 << 16), max_grad_norm=(0, inf))

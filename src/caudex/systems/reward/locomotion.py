@@ -23,9 +23,9 @@ from caudex.models.agent import Agent, Episode, acted, chance
 from caudex.systems.reward.ppo import PPO
 
 STAGES = (0.0, 0.05, 0.2, 0.5, 1.0)
-"""shares of the training at which the policy is kept"""
+"""shares of the training at which the policy is saved"""
 STAGE_EPISODES = 10
-"""of each stage, and at random"""
+"""of each stage, and of random actions"""
 FRAMES = 8
 """images of each stage"""
 
@@ -34,8 +34,8 @@ FRAMES = 8
 class Locomotion(PPO):
     """A body and its reward alone: it falls, then it runs, by the algorithm that learns games (Schulman et al. 2016).
 
-    All is as in ppo, the settings too. The policy is kept as it was at five stages of learning; a table tells how far each
-    got, and `figures/stages.png` shows an episode of each. `caudex play RUN --video out.mp4` films the last.
+    The method and its settings are those of ppo. The policy is saved at five stages of learning; a table has how far each got,
+    and `figures/stages.png` shows an episode of each. `caudex play RUN --video out.mp4` films the last.
     """
 
     env: str = "Walker2d-v5"
@@ -52,8 +52,8 @@ class Locomotion(PPO):
 
     def train(self, run: Run) -> Agent:
         runner, spec = self.make_envs(run)
-        random = summarize_episodes(acted(self.env, chance(self.env, run.seed), STAGE_EPISODES, run.seed))
-        if np.isnan(random["metres"]):
+        random_summary = summarize_episodes(acted(self.env, chance(self.env, run.seed), STAGE_EPISODES, run.seed))
+        if np.isnan(random_summary["metres"]):
             raise CaudexError(f"{self.env} does not tell how far one got (x_position); take Walker2d-v5, or train ppo.")
         with run.seeded("weights"):
             learner = self.learner(spec)
@@ -76,10 +76,10 @@ class Locomotion(PPO):
             evaluate=save_policy,
             evaluate_at=STAGES,
         )
-        return self.evaluate_stages(run, spec, random)
+        return self.evaluate_stages(run, spec, random_summary)
 
-    def evaluate_stages(self, run: Run, spec: EnvSpec, random: dict) -> Agent:
-        """Each stage's policy plays, is filmed, and stands in the table; returns the last."""
+    def evaluate_stages(self, run: Run, spec: EnvSpec, random_summary: dict) -> Agent:
+        """Play and film the policy of each stage and write their table; returns the last agent."""
         stages, film_strips = [], []
         for share in STAGES:
             stage = run.read_json(f"policies/{share:g}")
@@ -90,7 +90,7 @@ class Locomotion(PPO):
             stages.append(stage | summarize_episodes(agent.episodes(STAGE_EPISODES, run.seed)))
             film_strips.append(film_strip(agent, run, stages[-1]))
         run.table("stages", stages)
-        run.write_json("results", {"stages": stages, "random": random, "episodes": STAGE_EPISODES})
+        run.write_json("results", {"stages": stages, "random": random_summary, "episodes": STAGE_EPISODES})
         if all(film_strips):
             plot_image_strips(run, "stages", f"{self.env}, from trial and error", film_strips)
         return agent
@@ -110,7 +110,7 @@ class Locomotion(PPO):
         return [f"it has not learned to run: {last:.1f} m, {baseline:.1f} m without learning; give more --total-steps."]
 
     def claim(self, run: Run) -> Claim:
-        """How far the last policy got, against the first and acting at random, whichever got farther."""
+        """The metres of the last policy, against the first policy or random actions, whichever got farther."""
         self.train(run)
         results = run.read_json("results")
         first, last = results["stages"][0], results["stages"][-1]
@@ -126,7 +126,7 @@ class Locomotion(PPO):
 
 
 def untrained_metres(results: dict) -> float:
-    """What the last policy must surpass: the first policy, or acting at random."""
+    """Metres of the first policy or of random actions, whichever got farther."""
     return max(results["stages"][0]["metres"], results["random"]["metres"])
 
 
@@ -150,7 +150,7 @@ def format_metres(metres: float) -> str:
 
 
 def film_strip(agent: Agent, run: Run, stage: dict) -> ImageStrip | None:
-    """Images of an episode, evenly spread, and what became of it; None where the environment cannot be rendered."""
+    """Evenly spaced images of an episode with its outcome; None where the environment cannot be rendered."""
     try:
         moments, episode, _ = agent.moments(run.seed, most=3 * FRAMES)  # more than are shown, lest they lie unevenly
     except CaudexError as error:

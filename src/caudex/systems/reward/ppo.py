@@ -25,15 +25,15 @@ class PPO(RewardSystem):
     """
 
     horizon: int = 256
-    """steps in each environment between two updates"""
+    """steps of a rollout in each environment"""
     batch: int = 256
-    """steps of the environment that one optimiser step learns from"""
+    """steps of the environment in one optimiser step"""
     epochs: int = 10
     """passes over each rollout"""
     gae_lambda: float = 0.95
     """lambda of generalised advantage estimation"""
     clip_range: float = 0.2
-    """how far an action's probability may change, as a share"""
+    """share by which the probability of an action may change before its gradient is clipped"""
     entropy_coef: float = 0.0
     """bonus on the entropy of the policy"""
 
@@ -49,15 +49,15 @@ class PPO(RewardSystem):
     }  # fmt: skip
 
     def learner(self, spec: EnvSpec) -> Learner:
-        """A policy with the clipped loss, and a value; the learning rate falls to 0."""
+        """Policy and value on one trunk, taught by the clipped loss; the learning rate decays to 0."""
         policy = PPOActorCritic(spec.actions, hidden_layers(spec), self.entropy_coef, clip_range=self.clip_range)
         optimizer = partial(Adam, lr=self.lr, eps=1e-5)
         signals = self.with_extra_signals({"policy": policy}, spec)
         return Learner(observation_trunk(spec), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Rollouts:
-        """Again and again: act for `horizon` steps in every environment, estimate advantages (GAE), give `epochs` passes of shuffled
-        batches. Rewards are scaled where they are not clipped."""
+        """Repeatedly: act for `horizon` steps in every environment, estimate advantages (GAE), give `epochs` passes of shuffled
+        batches. Rewards that are not clipped are scaled."""
         return Rollouts(
             runner, learner, "policy", self.horizon, self.batch, self.epochs, self.gamma, self.gae_lambda,
             scaled=not runner.clipped, seed=run.seed,

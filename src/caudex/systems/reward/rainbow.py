@@ -1,4 +1,4 @@
-"""rainbow: all that was found to help deep Q-learning, together."""
+"""rainbow: DQN with six improvements together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTS = {
 class Rainbow(DQN):
     """An environment with a few actions: deep Q-learning with all its parts together (Hessel et al. 2018).
 
-    Double, duelling, noise on the weights, a distribution over returns, several rewards at once, priorities.
+    Double, dueling, noisy weights, a distribution over returns, n-step returns, prioritised replay.
     """
 
     double: bool = True
@@ -48,7 +48,7 @@ class Rainbow(DQN):
     statement: ClassVar = "with all its parts together, deep Q-learning earns more than with none of them"
 
     def claim(self, run: Run) -> Claim:
-        """Against the same without any part and acting at random; reported too, without each part by itself."""
+        """Against DQN without any of the parts and random actions; also reported, without each part alone."""
         self.train(run)
         no_parts = {name: value for disabled in PARTS.values() for name, value in disabled.items()}
         ablations = {"none of them": no_parts, **{f"without {part}": disabled for part, disabled in PARTS.items()}}

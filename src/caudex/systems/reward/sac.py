@@ -1,4 +1,4 @@
-"""sac: earn much, and act as much at random as that allows."""
+"""sac: maximise reward and the entropy of the policy."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class SAC(OffPolicySystem):
     width: int = 256
     """units of each of the two layers of policy and critics"""
     temperature: float = 1.0
-    """what entropy is worth at first"""
+    """weight of the entropy at first; it is learned"""
     target_decay: float = 0.995
-    """of the slow copies, in each step"""
+    """of the target networks, at each step"""
     n_step: int = 1
-    """rewards that are added up before the slow copy tells what follows"""
+    """rewards that are summed before the target network is asked"""
 
     scales: ClassVar = {
         "tiny": {"total_steps": 1500, "learning_starts": 500, "width": 32, "batch": 64},
@@ -51,7 +51,7 @@ class SAC(OffPolicySystem):
 
     def learner(self, spec: EnvSpec) -> Learner:
         policy = SoftActorCritic(spec.actions, (self.width, self.width), self.temperature, self.target_decay)
-        trunk, signals = observation_trunk(spec, standardise=False), self.with_extra_signals({"policy": policy}, spec)
+        trunk, signals = observation_trunk(spec, normalise=False), self.with_extra_signals({"policy": policy}, spec)
         return Learner(trunk, signals, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Replay:

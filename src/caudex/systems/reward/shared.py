@@ -26,13 +26,14 @@ from caudex.views import RandomShift
 EVAL_EPISODES = 20
 """played at the end"""
 LARGE_FRAME = 36
-"""pixels of the shorter side from which on frames are stacked, and the published convolutions have room"""
+"""pixels of the shorter side from which frames are stacked and seen by the published convolutions"""
 
 
 @dataclass
 class RewardSystem(System):
-    """A system that acts in an environment and learns from its reward. Each brings its own `learner`, whose signal `policy` acts,
-    and the `source` of what it learns from.
+    """A system that acts in an environment and learns from its reward.
+
+    Each brings its `learner`, whose signal `policy` acts, and the `source` that acts by it and gives the batches.
     """
 
     env: str = "CartPole-v1"
@@ -44,9 +45,9 @@ class RewardSystem(System):
     num_envs: int = 8
     """environments side by side"""
     frame_stack: int = 4
-    """frames seen at once, where the environment shows images of 36 pixels or more"""
+    """frames stacked to one observation, of environments with images of 36 pixels or more"""
     gamma: float = 0.99
-    """what a reward is worth one step later"""
+    """discount of a reward for each step that it comes later"""
     lr: float = 3e-4
     """learning rate"""
 
@@ -55,8 +56,8 @@ class RewardSystem(System):
     number_format: ClassVar = ",.1f"
     measure: ClassVar = "mean return"
     statement: ClassVar = "acting by what was learned earns more than acting at random"
-    update: ClassVar = staticmethod(Learner.step)
-    """what is done with each batch: `update(learner, batches)`"""
+    training_step: ClassVar = staticmethod(Learner.step)
+    """`training_step(learner, batches)` is one step of `fit`"""
 
     def learner(self, spec: EnvSpec) -> Learner:
         raise NotImplementedError
@@ -65,19 +66,19 @@ class RewardSystem(System):
         raise NotImplementedError
 
     def train(self, run: Run) -> Agent:
-        """Act by the signal `policy` and learn from that, then measure the agent."""
+        """Build environments, learner and source; fit; evaluate."""
         runner, spec = self.make_envs(run)
         with run.seeded("weights"):
             learner = self.learner(spec)
         source = self.add_views(self.source(runner, learner, run), learner, spec, run)
         self.record_spec(run, spec)
         sources = dict.fromkeys(learner.signals, source)
-        fit(learner, sources, **self.budget(1.0), run=run.stage("training"), step=self.update)
+        fit(learner, sources, **self.budget(1.0), run=run.stage("training"), step=self.training_step)
         return self.evaluate(Agent(learner, spec), run)
 
     def make_envs(self, run: Run) -> tuple[EnvRunner, EnvSpec]:
-        """The environments at the beginning of their first episodes, and the spec of the model. Raises CaudexError for an environment
-        that the system cannot learn in."""
+        """The environments at the start of their first episodes, and the spec of the model. Raises CaudexError for an environment that
+        the system cannot learn in."""
         env = envs.make(self.env_name(), self.num_envs)
         stack = self.frame_stack if has_large_frames(env.observation.shape) else 1
         runner = EnvRunner(env, run.seed, stack, clipped=env.cut)
@@ -96,18 +97,19 @@ class RewardSystem(System):
     def add_views(
         self, source: Rollouts | Replay, learner: Learner, spec: EnvSpec, run: Run
     ) -> Rollouts | Replay | Viewed:
-        """Two views of each image where a signal was added that compares views: moved by up to a twelfth of the side."""
+        """Two views of each image where `--also` adds a signal that compares views: shifted by up to a twelfth of the side."""
         if len(learner.signals) == 1:
             return source
         return Viewed(source, RandomShift(max(1, min(spec.shape[1:]) // 12)), run.seed)
 
     def record_spec(self, run: Run, spec: EnvSpec) -> None:
-        """Write down what rebuilds the model, once nothing is left to refuse, and say what the environment is like."""
+        """Write spec.json, once everything that can be refused was checked, and print what the environment shows and takes."""
         run.write_spec(spec)
         print_once(run, f"{spec.env}: {envs.described(spec)}")
 
     def evaluate(self, agent: Agent, run: Run) -> Agent:
-        """Returns of episodes that begin alike, played by the policy and at random, and images of one; gives the agent back."""
+        """Record the returns of the policy and of random actions in episodes with the same seeds, and images of one episode; returns the
+        agent."""
         with run.counting(agent):
             returns = agent.play(EVAL_EPISODES, run.seed, silent=run.main.quiet)
         random_returns = at_random(agent.env, EVAL_EPISODES, run.seed, silent=run.main.quiet)
@@ -149,16 +151,16 @@ class OffPolicySystem(RewardSystem):
     """A system that learns from a replay buffer."""
 
     buffer_size: int = 100_000
-    """steps of the environment that are kept"""
+    """transitions that the replay buffer holds"""
     learning_starts: int = 1000
-    """steps at random before learning begins"""
+    """random steps before learning begins"""
     batch: int = 64
-    """remembered steps that one optimiser step learns from"""
+    """transitions of one optimiser step"""
     train_freq: int = 4
-    """steps of the environment to one optimiser step"""
+    """steps of the environment for each optimiser step"""
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run, **options) -> Replay:
-        """The replay buffer, which acts by the signal `policy`; `options` are those of `Replay`."""
+        """Act by the signal `policy` into a replay buffer; one batch of it for each `train_freq` steps. `options` go to `Replay`."""
         return Replay(
             runner, learner, "policy", self.buffer_size, self.batch, self.learning_starts, self.train_freq, self.gamma,
             seed=run.seed, folder=run.stage("training").path / "replay", **options,
@@ -166,10 +168,8 @@ class OffPolicySystem(RewardSystem):
 
     def check(self) -> None:
         super().check()
-        endless = float("inf")
-        check_range(
-            self, buffer_size=(100, endless), learning_starts=(0, endless), batch=(1, 1 << 20), train_freq=(1, 1000)
-        )
+        inf = float("inf")
+        check_range(self, buffer_size=(100, inf), learning_starts=(0, inf), batch=(1, 1 << 20), train_freq=(1, 1000))
         if self.learning_starts >= self.total_steps:
             raise CaudexError(
                 f"--learning-starts {self.learning_starts:,} steps at random leave nothing of --total-steps "
@@ -182,24 +182,22 @@ def has_large_frames(shape: Sequence[int]) -> bool:
     return len(shape) == 3 and min(shape[1:]) >= LARGE_FRAME
 
 
-def observation_trunk(
-    spec: EnvSpec, width: int = 512, layers: Sequence | None = None, standardise: bool = True
-) -> Trunk:
-    """For images convolutions, those of deep Q-learning or `layers` where frames are large; vectors are standardised or left as they
-    are, and the heads are whole networks."""
+def observation_trunk(spec: EnvSpec, width: int = 512, layers: Sequence | None = None, normalise: bool = True) -> Trunk:
+    """Convolutions for images, those of DQN or `layers` where frames are large. Vectors pass through, normalised if `normalise`: the
+    heads are whole networks."""
     if len(spec.shape) == 3:
         return NatureCNN(spec.shape, width, layers) if has_large_frames(spec.shape) else NatureCNN(spec.shape, 128)
     identity = Identity(spec.shape[0])
-    return ObservationNormaliser(identity, spec.shape[0]) if standardise else identity
+    return ObservationNormaliser(identity, spec.shape[0]) if normalise else identity
 
 
 def hidden_layers(spec: EnvSpec) -> tuple[int, ...]:
-    """Units of the layers of policy and value: none of their own where the trunk is a network."""
+    """Hidden layers of the heads: none where the trunk is a network."""
     return () if len(spec.shape) == 3 else (64, 64)
 
 
 def check_continuous(spec: EnvSpec, system: str) -> None:
-    """Raises CaudexError where one chooses among a few actions, for a system that acts with numbers."""
+    """Raises CaudexError for an environment with discrete actions."""
     if count := spec.actions.count:
         raise CaudexError(
             f"{spec.env} is acted in by choosing among {count} actions, {system} acts with numbers; take dqn or ppo."

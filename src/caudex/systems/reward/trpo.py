@@ -1,4 +1,4 @@
-"""trpo: the best step of the policy that changes it by so much and no more."""
+"""trpo: the largest natural-gradient step of the policy within a bound on its KL divergence."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from caudex.systems.reward.shared import RewardSystem, hidden_layers, observatio
 class TRPO(RewardSystem):
     """An environment and its reward alone: trust region policy optimisation (Schulman et al. 2015).
 
-    Its step is along the natural gradient, as far as the trust region goes; then the value learns of the same rollout.
+    The policy takes one natural-gradient step within the trust region; then the value learns from the same rollout.
     """
 
     lr: float = 1e-3
     """learning rate of the value"""
     horizon: int = 256
-    """steps in each environment between two steps of the policy"""
+    """steps in each environment for each step of the policy"""
     gae_lambda: float = 0.95
     """lambda of generalised advantage estimation"""
     target_kl: float = 0.01
-    """of the trust region: nats by which a step may change the policy"""
+    """nats by which a step may change the policy, the size of the trust region"""
 
-    accepts: ClassVar = ()  # its step is for the policy alone
+    accepts: ClassVar = ()  # the step is of the policy alone
     scales: ClassVar = {
         "tiny": {"total_steps": 2048, "horizon": 64},
         "paper": {"env": "Swimmer-v5", "total_steps": 10_000_000, "num_envs": 50, "horizon": 1000, "gae_lambda": 1.0, "target_kl": 0.01},
     }  # fmt: skip
-    update: ClassVar = staticmethod(trpo_step)
+    training_step: ClassVar = staticmethod(trpo_step)
 
     def learner(self, spec: EnvSpec) -> Learner:
         policy = TrustRegion(spec.actions, hidden_layers(spec), self.target_kl)
         return Learner(observation_trunk(spec), {"policy": policy}, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Rollouts:
-        """Again and again: act for `horizon` steps in every environment, estimate advantages (GAE), give them as one batch."""
+        """Repeatedly: act for `horizon` steps in every environment, estimate advantages (GAE), give all steps as one batch."""
         return Rollouts(
             runner, learner, "policy", self.horizon, self.horizon * self.num_envs, 1, self.gamma, self.gae_lambda,
             scaled=not runner.clipped, seed=run.seed,
