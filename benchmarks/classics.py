@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from caudex.envs import anything
+from caudex.envs import random_policy
 from caudex.envs.meta import trials
 from caudex.evaluation.baselines import bandits, gittins, mazes, mdps
-from caudex.evaluation.baselines.mdps import Planner
+from caudex.evaluation.baselines.mdps import MDPPolicy
 
 TASKS, FEWER, CHOICE, TOGETHER = 10_000, 2_500, 2_000, 2_500
 PULLS, ARMS, EPISODES = (10, 100, 500), (5, 10, 50), (10, 25, 50, 75, 100)
@@ -51,16 +51,16 @@ Act = Callable[[np.ndarray], np.ndarray]
 
 
 def at_random(env: trials.Trials, seed: int) -> Act:
-    return anything(env.action, seed)
+    return random_policy(env.action_space, seed)
 
 
 def summed(count: int, test: bool, name: str, act: Callable[[trials.Trials, int], Act], ends, **settings) -> np.ndarray:
     """Rewards up to the end of so many episodes, [count, len(ends)]; `act` makes what acts in some trials, from a seed."""
     found = []
     for begin in range(0, count, TOGETHER):
-        env = trials.make(name, min(TOGETHER, count - begin), test, **settings)
-        seeds = np.arange(begin, begin + env.count)
-        played = trials.play(env, act(env, begin), seeds)
+        env = trials.make_trials(name, min(TOGETHER, count - begin), test, **settings)
+        seeds = np.arange(begin, begin + env.num_envs)
+        played = trials.play_trials(env, act(env, begin), seeds)
         found.append(played.returns.cumsum(1)[:, np.array(ends) - 1])
     return np.concatenate(found)
 
@@ -90,23 +90,29 @@ def of_bandits() -> list[dict]:
 
         def play(count, test, rule, arms=arms, pulls=PULLS):
             def act(env, seed):
-                return bandits.Puller(rule, seed)
+                return bandits.BanditPolicy(rule, seed)
 
             return summed(count, test, "bandits", act, pulls, arms=arms, pulls=max(pulls))
 
-        rules = {"greedy": bandits.greedy, "thompson": bandits.thompson}
-        rules |= {"optimistic thompson": bandits.optimistic}
+        rules = {"greedy": bandits.greedy_rule, "thompson": bandits.thompson_sampling}
+        rules |= {"optimistic thompson": bandits.optimistic_thompson_sampling}
         by_chance = summed(TASKS, True, "bandits", at_random, PULLS, arms=arms, pulls=max(PULLS))
-        ways = {"random": [("", earned) for earned in by_chance.T]}
-        ways |= {name: [("", earned) for earned in play(TASKS, True, rule).T] for name, rule in rules.items()}
-        ways["epsilon-greedy"] = best(play, {chance: bandits.epsilon_greedy(chance) for chance in CHANCES})
-        ways["ucb1"] = best(play, {width: bandits.ucb1(width) for width in WIDTHS})
-        ways["gittins"] = [("", play(TASKS, True, gittins.gittins(n), pulls=(n,))[:, 0]) for n in PULLS]
-        for name, cells in ways.items():
+        earned_by_policy = {"random": [("", earned) for earned in by_chance.T]}
+        earned_by_policy |= {
+            name: [("", earned) for earned in play(TASKS, True, rule).T] for name, rule in rules.items()
+        }
+        earned_by_policy["epsilon-greedy"] = best(
+            play, {chance: bandits.epsilon_greedy_rule(chance) for chance in CHANCES}
+        )
+        earned_by_policy["ucb1"] = best(play, {width: bandits.ucb1(width) for width in WIDTHS})
+        earned_by_policy["gittins"] = [
+            ("", play(TASKS, True, gittins.gittins_rule(n), pulls=(n,))[:, 0]) for n in PULLS
+        ]
+        for name, cells in earned_by_policy.items():
             for end, (setting, earned) in enumerate(cells):
                 cell = f"{PULLS[end]} pulls, {arms} arms"
                 rows.append(row("bandits", cell, name, setting, "reward", earned, TABLE_1[name][3 * end + place]))
-        exact = bandits.optimum(arms, 10)
+        exact = bandits.bayes_optimal_return(arms, 10)
         told = ("bandits", f"10 pulls, {arms} arms", "optimum", "", "reward", f"{exact:.4f}", 0, "exact", "")
         rows.append(dict(zip(COLUMNS, told)))
     return rows
@@ -121,29 +127,33 @@ def of_mdps() -> list[dict]:
             plan, epsilon = way
 
             def act(env, seed):
-                return Planner(plan, prior=prior, epsilon=epsilon, seed=seed)
+                return MDPPolicy(plan, prior=prior, epsilon=epsilon, seed=seed)
 
             return summed(count, test, "tabular-mdps", act, EPISODES, episodes=EPISODES[-1])
 
-        plain = {"greedy": mdps.greedy, "psrl": mdps.psrl}
+        plain = {"greedy": mdps.greedy_values, "psrl": mdps.psrl}
         by_chance = summed(count, True, "tabular-mdps", at_random, EPISODES, episodes=EPISODES[-1])
-        ways = {"random": [("", earned) for earned in by_chance.T]}
-        ways |= {name: [("", earned) for earned in play(count, True, (plan, 0)).T] for name, plan in plain.items()}
+        earned_by_policy = {"random": [("", earned) for earned in by_chance.T]}
+        earned_by_policy |= {
+            name: [("", earned) for earned in play(count, True, (plan, 0)).T] for name, plan in plain.items()
+        }
         if prior:
-            ways["beb"] = best(play, {bonus: (mdps.beb(bonus), 0) for bonus in BONUSES}, count, CHOICE // 2)
-        ways["epsilon-greedy"] = best(
-            play, {chance: (mdps.greedy, chance) for chance in CHANCES[2:]}, count, CHOICE // 2
+            earned_by_policy["beb"] = best(
+                play, {bonus: (mdps.bayesian_exploration_bonus(bonus), 0) for bonus in BONUSES}, count, CHOICE // 2
+            )
+        earned_by_policy["epsilon-greedy"] = best(
+            play, {chance: (mdps.greedy_values, chance) for chance in CHANCES[2:]}, count, CHOICE // 2
         )
-        ways["opsrl"] = best(play, {draws: (mdps.opsrl(draws), 0) for draws in DRAWS}, count, CHOICE // 2)
-        ways["ucrl2"] = best(play, {share: (mdps.ucrl2(share), 0) for share in SHARES}, count, CHOICE // 2)
-        for name, cells in ways.items():
+        earned_by_policy["opsrl"] = best(play, {draws: (mdps.opsrl(draws), 0) for draws in DRAWS}, count, CHOICE // 2)
+        earned_by_policy["ucrl2"] = best(play, {share: (mdps.ucrl2(share), 0) for share in SHARES}, count, CHOICE // 2)
+        for name, cells in earned_by_policy.items():
             for end, (setting, earned) in enumerate(cells):
                 cell = f"{EPISODES[end]} episodes, prior {prior}"
                 rows.append(row("tabular-mdps", cell, name, setting, "reward", earned, TABLE_2[name][end]))
 
     def act(env, seed):
-        env.reset(np.arange(seed, seed + env.count), np.ones(env.count, bool))
-        return Planner(mdps.informed(env.family.means.copy(), env.family.transitions.copy()))
+        env.reset(np.arange(seed, seed + env.num_envs), np.ones(env.num_envs, bool))
+        return MDPPolicy(mdps.known_model(env.family.means.copy(), env.family.transitions.copy()))
 
     informed = summed(TASKS, True, "tabular-mdps", act, EPISODES, episodes=EPISODES[-1])
     for end, earned in zip(EPISODES, informed.T):
@@ -154,12 +164,14 @@ def of_mdps() -> list[dict]:
 def of_mazes() -> list[dict]:
     rows = []
     for size in ("small", "large"):
-        env = trials.make("mazes", CHOICE, True, size=size, view="above", episodes=5)
-        ways = {"RandomWalk": at_random(env, 0)}
-        ways |= {way.__name__: way(env.family) for way in (mazes.WallFollowing, mazes.CountBased, mazes.ShortestPath)}
-        for name, act in ways.items():
-            played = trials.play(env, act, np.arange(CHOICE))
-            there = played.last > 0
+        env = trials.make_trials("mazes", CHOICE, True, size=size, view="above", episodes=5)
+        earned_by_policy = {"RandomWalk": at_random(env, 0)}
+        earned_by_policy |= {
+            way.__name__: way(env.family) for way in (mazes.WallFollowing, mazes.CountBased, mazes.ShortestPath)
+        }
+        for name, act in earned_by_policy.items():
+            played = trials.play_trials(env, act, np.arange(CHOICE))
+            there = played.last_rewards > 0
             for i in range(5):
                 cell = f"{size}, episode {i + 1}"
                 rows.append(row("mazes", cell, name, "", "success", there[:, i].astype(float)))

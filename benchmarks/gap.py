@@ -122,7 +122,7 @@ def lived(task: str, player, seed: int) -> Seen:
         while len(frames) < 200 * EPISODES:
             frames.append(runner.observations.copy())
             numbers.append(env.states.copy())
-            actions = draw.uniform(-1, 1, (COUNT, *env.action.shape)).astype(np.float32)
+            actions = draw.uniform(-1, 1, (COUNT, *env.action_space.shape)).astype(np.float32)
             actions[: COUNT // 2] = player.act(env.states[: COUNT // 2], greedy=False)
             runner.step(actions)
     return Seen(torch.from_numpy(np.concatenate(frames)), torch.from_numpy(np.concatenate(numbers)))
@@ -150,7 +150,10 @@ def regress(folder: Path, task: str, seed: int, steps: int = 1500) -> dict[str, 
         parts = zip(new.observations.split(1000), new.numbers.split(1000))
         errors = torch.cat([signal.errors(learner.trunk, *part) for part in parts]).mean(0)
     env = envs.make(f"pixels/{task}", 1)
-    kinds = ["hidden" if name in env.hidden else kind for name, kind in zip(env.names, env.kinds)]
+    kinds = [
+        "hidden" if name in env.hidden_components else kind
+        for name, kind in zip(env.component_names, env.component_kinds)
+    ]
     told = {kind: [float(e) for e, k in zip(errors, kinds) if k == kind] for kind in KINDS}
     return {kind: float(np.mean(each)) for kind, each in told.items() if each} | {"all": float(errors.mean())}
 

@@ -126,7 +126,7 @@ def rewards(count: int = 10) -> Iterator[Case]:
         learner, shown = paper.learner(spec), torch.from_numpy(runner.observations)
         signal, seen = learner.signals["policy"], shown.repeat(count, *[1] * (shown.ndim - 1))
         actions, zeros = (
-            torch.from_numpy(np.stack([runner.env.action.sample() for _ in range(count)])),
+            torch.from_numpy(np.stack([runner.env.action_space.sample() for _ in range(count)])),
             torch.zeros(count),
         )
         with count_flops(learner) as counter, torch.no_grad():

@@ -60,7 +60,9 @@ def ours(env: str, steps: int) -> float:
         system = PPO(env=env, total_steps=steps, num_envs=COUNT)
         runner, spec = system.make_envs(run)
         learner = system.learner(spec)
-        source = Rollouts(runner, learner, "policy", system.horizon, system.batch, system.epochs, scaled=True)
+        source = Rollouts(
+            runner, learner, "policy", system.horizon, system.batch, system.epochs, normalize_rewards=True
+        )
         begun = time.perf_counter()
         fit(learner, {"policy": source}, samples=steps)
         return source.samples_seen / (time.perf_counter() - begun)
@@ -106,7 +108,7 @@ def their_dqn(env: str, steps: int) -> float:
 
 
 def main() -> None:
-    envs.register("MinAtar/Breakout-v1")
+    envs.register_envs("MinAtar/Breakout-v1")
     jobs = [("ppo", env, steps, ours, theirs) for env, steps in PPO_ENVS.items()]
     jobs.append(("dqn", "CartPole-v1", DQN_STEPS, our_dqn, their_dqn))
     rows = []

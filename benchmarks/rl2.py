@@ -54,8 +54,8 @@ class Bandit(gymnasium.Env):
 
 
 def ours() -> float:
-    env = trials.make("bandits", OURS.tasks, **OURS.given())
-    learner = OURS.learner(EnvSpec("", env.family.observation.shape, env.actions))
+    env = trials.make_trials("bandits", OURS.tasks, **OURS.task_settings())
+    learner = OURS.learner(EnvSpec("", env.family.observation_space.shape, env.actions))
     source = Histories(env, learner, "policy", OURS.batch, OURS.epochs, OURS.gamma, OURS.gae_lambda)
     begun = time.perf_counter()
     fit(learner, {"policy": source}, samples=OURS.tasks * OURS.pulls)  # one round

@@ -39,7 +39,7 @@ def runner(env):
     env.reset(np.zeros(1, np.int64), all_)
 
     def step():
-        found = env.step(draw.uniform(-1, 1, (1, *env.action.shape)).astype(np.float32))
+        found = env.step(draw.uniform(-1, 1, (1, *env.action_space.shape)).astype(np.float32))
         if found.truncated[0]:
             env.reset(np.zeros(1, np.int64), all_)
 

@@ -21,7 +21,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.run import Run
 from caudex.core.system import load, save_model, write_settings
 from caudex.envs.meta import trials
-from caudex.envs.meta.trials import Played
+from caudex.envs.meta.trials import TrialStatistics
 from caudex.models.agent import Agent
 from caudex.systems.meta.rl2 import RL2
 
@@ -64,14 +64,14 @@ def trained(folder: Path, settings: dict) -> tuple[Agent, Run]:
     return load(folder), run
 
 
-def tried(agent: Agent, count: int, **changed) -> Played:
+def tried(agent: Agent, count: int, **changed) -> TrialStatistics:
     """In the tasks that results/rl2-classics.csv is of."""
     parts = []
     torch.manual_seed(0)
     for begin in range(0, count, TOGETHER):
-        env = agent.tasks(min(TOGETHER, count - begin), **changed)
-        parts.append(trials.play(env, agent.begin(), np.arange(begin, begin + env.count)))
-    return Played(*map(np.concatenate, zip(*parts)))
+        env = agent.make_trials(min(TOGETHER, count - begin), **changed)
+        parts.append(trials.play_trials(env, agent.make_policy(), np.arange(begin, begin + env.num_envs)))
+    return TrialStatistics(*map(np.concatenate, zip(*parts)))
 
 
 def told(cell: str, folder: Path) -> list[dict]:
@@ -81,7 +81,7 @@ def told(cell: str, folder: Path) -> list[dict]:
         measures = [("reward", tried(agent, TESTED).returns.sum(1), published)]
     else:
         played = tried(agent, FEWER, size=cell.removeprefix("mazes-"))
-        (first, second), (there, again) = played.lengths[:, :2].T, played.last[:, :2].T > 0
+        (first, second), (there, again) = played.lengths[:, :2].T, played.last_rewards[:, :2].T > 0
         measures = [
             ("length of episode 1", first[there]),
             ("length of episode 2", second[again]),

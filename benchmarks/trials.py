@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from caudex.envs.meta import trials
-from caudex.envs.meta.maze_camera import Camera
+from caudex.envs.meta.maze_camera import MazeCamera
 
 TURNS, STEPS = 5, 200
 KINDS = [
@@ -41,8 +41,8 @@ def rate(work, amount: int) -> int:
 def main() -> None:
     rows = []
     for name, settings, count in KINDS:
-        env, seeds, every = trials.make(name, count, **settings), np.arange(count), np.ones(count, bool)
-        actions = np.random.default_rng(0).integers(env.choices, size=(STEPS, count))
+        env, seeds, every = trials.make_trials(name, count, **settings), np.arange(count), np.ones(count, bool)
+        actions = np.random.default_rng(0).integers(env.num_actions, size=(STEPS, count))
 
         def steps(env=env, actions=actions):
             for each in actions:
@@ -56,13 +56,13 @@ def main() -> None:
         rows.append((name, told, count, rate(steps, STEPS * count), drawn))
         if settings.get("view") == "inside":
             family = env.family
-            camera, where = Camera(family.side, 32), (family.walls, family.place, family.turn, family.target)
+            camera, where = MazeCamera(family.side, 32), (family.walls, family.position, family.heading, family.target)
 
-            def look(camera=camera, where=where):
+            def render(camera=camera, where=where):
                 for _ in range(50):
-                    camera.look(*where)
+                    camera.render(*where)
 
-            rows.append(("images alone", settings["size"], count, rate(look, 50 * count), ""))
+            rows.append(("images alone", settings["size"], count, rate(render, 50 * count), ""))
     columns = ("tasks", "settings", "side by side", "steps a second", "tasks drawn a second")
     with Path("results/trials.csv").open("w", newline="") as file:
         writer = csv.writer(file)

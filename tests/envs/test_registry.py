@@ -7,7 +7,7 @@ from caudex.core.errors import CaudexError
 
 
 def test_names_of_environments_are_known():
-    names = envs.names()
+    names = envs.env_names()
     assert {
         "control/reacher",
         "pixels/reacher",

@@ -11,8 +11,8 @@ import pytest
 from helpers.command_line import CAUDEX
 
 from caudex.core.errors import CaudexError
-from caudex.envs import watchdog as telling
-from caudex.envs.watchdog import LOOKS
+from caudex.envs import watchdog
+from caudex.envs.watchdog import POLLS
 
 STUCK = """
 import threading, time
@@ -66,46 +66,46 @@ def watch_calls(monkeypatch, seconds, calls):
     calls, looks = iter(calls), []
 
     def sleep(pause):
-        assert pause == seconds / LOOKS
+        assert pause == seconds / POLLS
         call = next(calls, None)
         if call is None:
             raise StopIteration
         looks.append(call)
-        telling.inside.clear()
-        telling.inside[threading.get_ident()] = call
+        watchdog.running_calls.clear()
+        watchdog.running_calls[threading.get_ident()] = call
 
     def end(call, *args):
         raise Ended
 
-    monkeypatch.setattr(telling.time, "sleep", sleep)
-    monkeypatch.setattr(telling, "end", end)
+    monkeypatch.setattr(watchdog.time, "sleep", sleep)
+    monkeypatch.setattr(watchdog, "abort", end)
     try:
-        telling.look(seconds)
+        watchdog.poll_calls(seconds)
     except Ended:
         return len(looks)
     except StopIteration:
         return None
     finally:
-        telling.inside.clear()
+        watchdog.running_calls.clear()
 
 
-class Next(telling.telling):
+class Next(watchdog.GuardedCall):
     """A call that goes from one environment to the next at each look."""
 
     @property
-    def place(self):
-        return next(self.places)
+    def env_index(self):
+        return next(self.indices)
 
-    @place.setter
-    def place(self, value):
-        self.places = iter(range(10_000))
+    @env_index.setter
+    def env_index(self, value):
+        self.indices = iter(range(10_000))
 
 
 def test_only_one_call_that_lasts_as_long_is_a_hanging_one(monkeypatch):
-    call = telling.telling("here", "steps")
-    assert watch_calls(monkeypatch, 60, [call] * 50) == LOOKS + 1
-    assert watch_calls(monkeypatch, 60, [call] * LOOKS + [telling.telling("here", "steps")] * LOOKS) is None
-    assert watch_calls(monkeypatch, 60, [telling.telling("here", "steps") for _ in range(50)]) is None
+    call = watchdog.GuardedCall("here", "steps")
+    assert watch_calls(monkeypatch, 60, [call] * 50) == POLLS + 1
+    assert watch_calls(monkeypatch, 60, [call] * POLLS + [watchdog.GuardedCall("here", "steps")] * POLLS) is None
+    assert watch_calls(monkeypatch, 60, [watchdog.GuardedCall("here", "steps") for _ in range(50)]) is None
     assert watch_calls(monkeypatch, 60, [Next("here", "steps")] * 50) is None
 
 
@@ -125,7 +125,7 @@ def test_who_looks_at_it_in_a_debugger_is_left_alone():
     for thread in threads:
         thread.start()
     inside.wait()
-    debugged = [telling.debugged(thread.ident) for thread in threads]
+    debugged = [watchdog.is_debugged(thread.ident) for thread in threads]
     go.set()
     for thread in threads:
         thread.join()
@@ -134,18 +134,18 @@ def test_who_looks_at_it_in_a_debugger_is_left_alone():
 
 def test_nothing_watches_where_a_person_types_or_waits_for_ever(monkeypatch):
     started = []
-    monkeypatch.setattr(telling, "watchers", [])
-    monkeypatch.setattr(telling.threading.Thread, "start", lambda thread: started.append(thread))
+    monkeypatch.setattr(watchdog, "watchers", [])
+    monkeypatch.setattr(watchdog.threading.Thread, "start", lambda thread: started.append(thread))
     monkeypatch.setenv("CAUDEX_PATIENCE", "inf")
-    telling.watch()
+    watchdog.start_watchdog()
     monkeypatch.delenv("CAUDEX_PATIENCE")
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
-    telling.watch()
+    watchdog.start_watchdog()
     assert started == []
     monkeypatch.delattr(sys, "ps1")
-    telling.watch()
+    watchdog.start_watchdog()
     assert len(started) == 1
     for given in ("soon", "0", "nan"):
         monkeypatch.setenv("CAUDEX_PATIENCE", given)
         with pytest.raises(CaudexError, match=f"CAUDEX_PATIENCE={given} is no time"):
-            telling.watch()
+            watchdog.start_watchdog()

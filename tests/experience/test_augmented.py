@@ -6,27 +6,27 @@ from helpers.environments import clock_replay
 from pytest import approx
 
 from caudex import envs as envs
-from caudex.experience import Viewed
+from caudex.experience import AugmentedSource
 from caudex.views import RandomShift
 
 
 def test_views_stand_beside_the_batch_or_in_its_place():
     batch = random_transition()
-    beside = next(Viewed(RepeatedBatch(batch), RandomShift(2), 0))
+    beside = next(AugmentedSource(RepeatedBatch(batch), RandomShift(2), 0))
     assert beside.observations is batch.observations and beside.images.dtype == torch.uint8
     assert not torch.equal(beside.images, beside.other_images)
-    instead = next(Viewed(RepeatedBatch(batch), RandomShift(2), 0, instead=True))
+    instead = next(AugmentedSource(RepeatedBatch(batch), RandomShift(2), 0, replace_observations=True))
     assert instead.observations is instead.images and not torch.equal(
         instead.next_observations, batch.next_observations
     )
     assert torch.equal(instead.actions, batch.actions)
-    same = next(Viewed(RepeatedBatch(batch), RandomShift(0), 0, instead=True))
+    same = next(AugmentedSource(RepeatedBatch(batch), RandomShift(0), 0, replace_observations=True))
     assert torch.equal(same.observations, batch.observations)
 
 
 def test_priorities_reach_the_replay_buffer_through_views():
     replay = clock_replay(images=True, stack=3, priority=0.5)
-    source = Viewed(replay, RandomShift(0), 0)
+    source = AugmentedSource(replay, RandomShift(0), 0)
     next(source)
     source.update_priorities(torch.full((64,), 7.0))
-    assert replay.priorities.highest == approx(7**0.5, rel=1e-3)
+    assert replay.priorities.max_priority == approx(7**0.5, rel=1e-3)

@@ -4,7 +4,7 @@ import numpy as np
 from pytest import approx
 
 from caudex import envs as envs
-from caudex.experience import Scale, gae
+from caudex.experience import RewardNormalizer, gae
 
 
 def test_a_time_limit_bootstraps_and_a_death_does_not():
@@ -31,7 +31,11 @@ def test_both_conventions_for_truncation_agree():
 
 
 def test_rewards_are_divided_by_the_std_of_their_discounted_sum():
-    scale, rewards, over = Scale(2, 0.9), np.random.default_rng(0).normal(size=(500, 2)), np.zeros((500, 2), bool)
+    scale, rewards, over = (
+        RewardNormalizer(2, 0.9),
+        np.random.default_rng(0).normal(size=(500, 2)),
+        np.zeros((500, 2), bool),
+    )
     over[99, 0] = True
     sums = [np.zeros(2)]
     for reward_ in rewards:

@@ -7,7 +7,7 @@ from pytest import approx
 from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
-from caudex.experience import EnvRunner, Replay
+from caudex.experience import EnvRunner, ReplaySource
 from caudex.signals.q_learning import QLearning
 from caudex.trunks import Identity
 
@@ -17,7 +17,7 @@ from caudex.trunks import Identity
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("priority", [0.0, 0.5])
 def test_stored_transitions_are_those_that_were_played(steps, priority):
-    replay = clock_replay(steps=steps, priority=priority)
+    replay = clock_replay(n_step=steps, priority=priority)
     for _ in range(60):  # the memory is overwritten several times
         batch = next(replay)
     for (seed, time), reward_, after, discount in zip(
@@ -34,7 +34,7 @@ def test_stored_transitions_are_those_that_were_played(steps, priority):
 
 def test_a_stack_is_put_together_from_frames_that_are_kept_once():
     replay = clock_replay(images=True, stack=3)
-    assert replay.memory.frames.shape == (30, 2, 1, 2, 2)
+    assert replay.buffer.frames.shape == (30, 2, 1, 2, 2)
     for _ in range(40):
         batch = next(replay)
     for before, after in zip(batch.observations[:, :, 0, 0].tolist(), batch.next_observations[:, :, 0, 0].tolist()):
@@ -46,7 +46,7 @@ def test_a_stack_is_put_together_from_frames_that_are_kept_once():
 
 
 def test_as_many_steps_are_played_as_asked_for_each_batch():
-    replay = clock_replay(every=4)
+    replay = clock_replay(train_freq=4)
     next(replay)
     before = replay.samples_seen
     for _ in range(30):
@@ -64,7 +64,9 @@ def test_a_replay_buffer_that_does_not_fit_is_refused_before_anything_is_done():
 
 def test_a_lost_life_ends_the_return_and_not_the_episode():
     learner = Learner(Identity(2), {"policy": QLearning(2)})
-    replay = Replay(runner := EnvRunner(ClockWithLives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, steps=2)
+    replay = ReplaySource(
+        runner := EnvRunner(ClockWithLives(1), 0), learner, "policy", 200, 64, 100, gamma=0.5, n_step=2
+    )
     batch = next(replay)
     before, sums = batch.observations[:, 1], batch.rewards
     assert runner.metrics()["episodes/length"] > 2 and runner.metrics() == {}

@@ -10,8 +10,8 @@ from torch.optim import SGD
 
 from caudex.core.learner import Learner
 from caudex.core.specs import ActionSpec
-from caudex.envs import Env, Outcome
-from caudex.experience import EnvRunner, Replay
+from caudex.envs import Env, TimeStep
+from caudex.experience import EnvRunner, ReplaySource
 from caudex.trunks import MLP, Identity
 
 ACTIONS = ActionSpec(low=(-2.0, 0.0), high=(2.0, 1.0))
@@ -22,12 +22,12 @@ class Line(Env):
 
     name, exact = "Line", True
 
-    def __init__(self, count=4, scale=1.0):
-        self.count = count
-        self.observation = SimpleNamespace(shape=(1,), dtype=np.float32)
+    def __init__(self, num_envs=4, scale=1.0):
+        self.num_envs = num_envs
+        self.observation_space = SimpleNamespace(shape=(1,), dtype=np.float32)
         bound = np.full(1, scale, np.float32)
-        self.action = SimpleNamespace(shape=(1,), dtype=np.float32, low=-bound, high=bound)
-        self.where, self.time, self.scale = np.zeros(count, np.float32), np.zeros(count, np.int64), scale
+        self.action_space = SimpleNamespace(shape=(1,), dtype=np.float32, low=-bound, high=bound)
+        self.where, self.time, self.scale = np.zeros(num_envs, np.float32), np.zeros(num_envs, np.int64), scale
 
     def reset(self, seeds, which):
         for i in np.flatnonzero(which):
@@ -36,11 +36,11 @@ class Line(Env):
 
     def step(self, actions):
         assert actions.dtype == np.float32
-        assert (np.abs(actions) <= self.action.high).all()
+        assert (np.abs(actions) <= self.action_space.high).all()
         self.where += 0.5 * actions[:, 0] / self.scale
         self.time += 1
         lost = np.abs(self.where) > 3
-        return Outcome(self.where[:, None].copy(), -(self.where.astype(float) ** 2), lost, (self.time == 20) & ~lost)
+        return TimeStep(self.where[:, None].copy(), -(self.where.astype(float) ** 2), lost, (self.time == 20) & ~lost)
 
 
 def make_batch(count=6, width=3, seed=0):
@@ -76,7 +76,7 @@ def set_constant(network, *values):
 def line_replay(kind):
     """A memory of the line with an episode that was lost and one whose time was up; gamma is a half."""
     learner = make_learner(kind, Identity(1), actions=ActionSpec(low=(-1.0,), high=(1.0,)))
-    source = Replay(EnvRunner(Line(2), 0), learner, "policy", 1000, 256, learning_starts=1, gamma=0.5)
+    source = ReplaySource(EnvRunner(Line(2), 0), learner, "policy", 1000, 256, learning_starts=1, gamma=0.5)
     moves = np.array([[1.0], [0.0]], np.float32)
     learner.signals["policy"].explore = lambda *_: torch.from_numpy(moves)
     learner.signals["policy"].random_actions = lambda _: torch.from_numpy(moves)

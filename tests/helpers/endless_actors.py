@@ -25,7 +25,7 @@ def make_actor(seed, standardised=True):
             trunk, {"policy": ActorCritic(ActionSpec(count=2))}, partial(RMSprop, lr=0.01, alpha=0.99, eps=1e-5)
         )
     runner = EnvRunner(envs.make("CartPole-v1", 1), seed)
-    return learner, Rollouts(runner, learner, "policy", STEPS, STEPS, 1, GAMMA, 1.0, observing=False)
+    return learner, Rollouts(runner, learner, "policy", STEPS, STEPS, 1, GAMMA, 1.0, update_statistics=False)
 
 
 def main():

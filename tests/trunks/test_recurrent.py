@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from caudex.core.compute import count_flops
-from caudex.experience import Within
+from caudex.experience import StatefulTrunk
 from caudex.trunks import GRU, CausalTransformer, Identity, PaddedSequences, Recurrent
 
 CORES = pytest.mark.parametrize("core", [GRU, CausalTransformer])
@@ -29,7 +29,7 @@ def test_the_gru_goes_back_as_torch_does():
 @CORES
 def test_a_trial_in_one_call_is_the_trial_step_by_step(core):
     trunk, x = Recurrent(Identity(3), 8, core), torch.randn(2, 70, 3)  # attention has room for 64 at first
-    within = Within(trunk)
+    within = StatefulTrunk(trunk)
     with torch.no_grad():
         steps = torch.stack([within(x[:, t]).pooled for t in range(70)], 1)
     torch.testing.assert_close(trunk(x).pooled, steps)

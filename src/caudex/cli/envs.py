@@ -37,7 +37,7 @@ def play_command(words: Sequence[str]) -> None:
     header = ("episodes", "mean return", "95% interval", "worst", "best")
     print_table([header, (f"{flags.episodes:,}", *format_return_summary(summary))])
     if flags.video:
-        images, episode_return, fps = agent.watch(flags.seed, not flags.drawn, flags.env)
+        images, episode_return, fps = agent.record_images(flags.seed, not flags.drawn, flags.env)
         write_video(images, flags.video, fps)
         image = io.BytesIO()
         Image.fromarray(contact_sheet(images)).save(image, "png")
@@ -48,26 +48,28 @@ def play_command(words: Sequence[str]) -> None:
 
 
 def meta_test_command(words: Sequence[str]) -> None:
-    from caudex.envs.meta.trials import Sizes  # not before: the first screens come without NumPy
+    from caudex.envs.meta.trials import TaskSettings  # not before: the first screens come without NumPy
 
-    flags = parse_flags(make_dataclass("MetaTest", [], bases=(MetaTestFlags, Sizes), kw_only=True), words, "meta-test")
+    flags = parse_flags(
+        make_dataclass("MetaTest", [], bases=(MetaTestFlags, TaskSettings), kw_only=True), words, "meta-test"
+    )
     if not (2 <= flags.tasks <= 1_000_000 and flags.seed >= 0):
         raise CaudexError(
             f"--tasks {flags.tasks} --seed {flags.seed}: tasks must be 2 to 1,000,000, the seed 0 or more."
         )
     from caudex.core.run import Run
     from caudex.core.system import load
-    from caudex.evaluation.meta_test import maze_figure, regret, told, tried
+    from caudex.evaluation.meta_test import evaluate_new_tasks, plot_maze_paths, plot_regret, statistics_rows
     from caudex.models.meta_agent import MetaAgent
 
     agent = load(flags.run)
     if not isinstance(agent, MetaAgent):
         raise CaudexError(f"{flags.run} did not learn to learn; give a run of rl2.")
-    changed = flags.given() | ({"env": flags.env} if flags.env else {})
-    found = tried(agent, flags.tasks, flags.seed, flags.likeliest, **changed)
-    env = agent.tasks(1, **changed)
-    print_table(told(env, found))
-    if env.name == "bandits":
-        regret(Run(flags.run), agent, found, flags.seed, **changed)
-    if env.name == "mazes" and env.wanted > 1:
-        maze_figure(Run(flags.run), agent, found["rl2"], flags.seed, flags.likeliest, **changed)
+    settings = flags.task_settings() | ({"env": flags.env} if flags.env else {})
+    statistics = evaluate_new_tasks(agent, flags.tasks, flags.seed, flags.likeliest, **settings)
+    trials = agent.make_trials(1, **settings)
+    print_table(statistics_rows(trials, statistics))
+    if trials.name == "bandits":
+        plot_regret(Run(flags.run), agent, statistics, flags.seed, **settings)
+    if trials.name == "mazes" and trials.num_episodes > 1:
+        plot_maze_paths(Run(flags.run), agent, statistics["rl2"], flags.seed, flags.likeliest, **settings)

@@ -23,7 +23,7 @@ def list_command(words: Sequence[str]) -> None:
     if flags.topic:
         from caudex import envs as envs
 
-        print(*envs.names(), sep="\n")
+        print(*envs.env_names(), sep="\n")
         return
     from rich.console import Console
     from rich.table import Table

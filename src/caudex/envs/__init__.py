@@ -1,6 +1,9 @@
-"""Things to act in."""
+"""Environments to act in."""
 
-from caudex.envs.env import Env, Outcome, anything, described
-from caudex.envs.registry import make, names, register, with_camera, without_camera
+from caudex.envs.env import Env, Policy, TimeStep, describe_spaces, random_policy
+from caudex.envs.registry import camera_env_name, env_names, make, register_envs, state_env_name
 
-__all__ = ["Env", "Outcome", "anything", "described", "make", "names", "register", "with_camera", "without_camera"]
+__all__ = [
+    "Env", "Policy", "TimeStep", "camera_env_name", "describe_spaces", "env_names", "make", "random_policy",
+    "register_envs", "state_env_name",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What an environment is: environments side by side that one acts in."""
+"""The contract of an environment: several copies of one environment, stepped together."""
 
 from __future__ import annotations
 
@@ -10,71 +10,75 @@ import numpy as np
 
 from caudex.core.specs import ActionSpec, EnvSpec
 
+Policy = Callable[[np.ndarray], np.ndarray]
+"""observations [N, ...] to actions, int64 [N] or float32 [N, A]"""
 
-class Outcome(NamedTuple):
-    """What a step of N environments brings."""
 
-    observations: np.ndarray  # [N, ...], those after the step, also where an episode has ended with it
+class TimeStep(NamedTuple):
+    """What one step of N environments returns."""
+
+    observations: np.ndarray  # [N, ...], after the step, also where it ended the episode
     rewards: np.ndarray  # float64 [N]
     terminated: np.ndarray  # bool [N]: nothing can follow
     truncated: np.ndarray  # bool [N]: only the time is up
-    lost: np.ndarray | None = None  # bool [N]: a life; the episode goes on, but who learns shall take it for an end
-    metres: np.ndarray | None = None  # float64 [N]: how far along x each body has come; NaN where it is not told
+    life_lost: np.ndarray | None = None  # bool [N]: the episode goes on, but learners treat it as terminated
+    x_position: np.ndarray | None = None  # float64 [N]: metres along x of each body; NaN where the environment has none
 
 
 class Env:
-    """`count` environments of one kind, stepped together; `observation` and `action` are Gymnasium spaces of one.
+    """`num_envs` copies of one environment, stepped together; the spaces are Gymnasium's, of one copy.
 
-    Nothing begins anew by itself: `reset(seeds, which)` does it where `which` says so. An episode follows from its seed
-    and the actions in it, unless `exact` is False. Images are uint8 [C, H, W]: one frame; whoever acts stacks them.
+    Environments do not auto-reset: `reset(seeds, mask)` resets those of the mask. An episode follows from its seed and its
+    actions, unless `deterministic` is False. Images are uint8 [C, H, W], one frame; `EnvRunner` stacks them.
     """
 
     name: str
-    count: int
-    observation: Any
-    action: Any
-    exact: bool = True
-    cut: float = 0.0
-    """what rewards are cut to for those who learn, where that was published; 0: they are as they are"""
-    longest: int = 0
-    """steps for which an episode is played where policies are compared; 0: to its end"""
-    rate: float = 30
+    num_envs: int
+    observation_space: Any
+    action_space: Any
+    deterministic: bool = True
+    reward_clip: float = 0.0
+    """learners clip rewards to [-reward_clip, reward_clip], as published; 0: no clipping"""
+    max_episode_steps: int = 0
+    """steps after which an episode is truncated where policies are compared; 0: it is played to its end"""
+    render_fps: float = 30
     """images a second at which it is to be watched"""
 
     @property
     def actions(self) -> ActionSpec:
         """The action space, as signals need it."""
-        if self.action.shape:
-            return ActionSpec(low=tuple(self.action.low.tolist()), high=tuple(self.action.high.tolist()))
-        return ActionSpec(int(self.action.n))
+        if self.action_space.shape:
+            return ActionSpec(low=tuple(self.action_space.low.tolist()), high=tuple(self.action_space.high.tolist()))
+        return ActionSpec(int(self.action_space.n))
 
-    def reset(self, seeds: np.ndarray, which: np.ndarray) -> np.ndarray:
-        """Begin episodes from int64 [N] seeds where bool [N] `which`; the observations of all, [N, ...]."""
+    def reset(self, seeds: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Begin episodes from int64 [N] seeds where bool [N] `mask`; the observations of all environments, [N, ...]."""
         raise NotImplementedError
 
-    def step(self, actions: np.ndarray) -> Outcome:
+    def step(self, actions: np.ndarray) -> TimeStep:
         """One action each: int64 [N], or float32 [N, A]. Raises CaudexError where an environment fails."""
         raise NotImplementedError
 
-    def image(self) -> np.ndarray:
-        """uint8 [H, W, 3]: what the first environment looks like."""
+    def render(self) -> np.ndarray:
+        """uint8 [H, W, 3]: an image of the first environment."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of what the environments hold."""
+        """Release what the environments hold."""
 
 
-def anything(action: Any, seed: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Observations [N, ...] to actions of the space `action`, all of which are as likely, whatever is seen."""
-    draw = np.random.default_rng(seed)
-    if action.shape:
-        return lambda seen: draw.uniform(action.low, action.high, (len(seen), *action.shape)).astype(np.float32)
-    return lambda seen: draw.integers(action.n, size=len(seen))
+def random_policy(action_space: Any, seed: int) -> Policy:
+    """A policy that draws actions uniformly from `action_space`, whatever it observes."""
+    rng = np.random.default_rng(seed)
+    if shape := action_space.shape:
+        low, high = action_space.low, action_space.high
+        return lambda observations: rng.uniform(low, high, (len(observations), *shape)).astype(np.float32)
+    return lambda observations: rng.integers(action_space.n, size=len(observations))
 
 
-def described(spec: EnvSpec) -> str:
-    """What is seen and done where observations have this `shape` and these are the `actions`, in words."""
+def describe_spaces(spec: EnvSpec) -> str:
+    """In words, observations of this `shape` and these `actions`."""
     shape, actions = spec.shape, spec.actions
-    seen = f"images {tuple(shape)}" if len(shape) == 3 else f"{math.prod(shape)} numbers"
-    acts = f"{actions.count} actions" if actions.count else f"{len(actions.low)} numbers to act with"
-    return f"{seen} to see, {acts}"
+    observations = f"images {tuple(shape)}" if len(shape) == 3 else f"{math.prod(shape)} numbers"
+    choices = f"{actions.count} actions" if actions.count else f"{len(actions.low)} numbers to act with"
+    return f"{observations} to see, {choices}"

@@ -1,47 +1,48 @@
-"""Random numbers of many environments at once, each from a seed of its own (SplitMix64; Steele, Lea, Flood 2014)."""
+"""Random numbers of many environments at once, each from its own seed (SplitMix64; Steele, Lea, Flood 2014)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-STEP = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+"""from one state of SplitMix64 to the next"""
 
 
-def chances(seeds: np.ndarray, draws: int) -> np.ndarray:
+def uniform_from_seeds(seeds: np.ndarray, draws: int) -> np.ndarray:
     """float64 [draws, N], uniform in [0, 1), from int64 [N] seeds."""
-    return drawn(mixed(seeds.astype(np.uint64)), np.arange(1, draws + 1, dtype=np.uint64)[:, None])
+    return uniform_at(mix_bits(seeds.astype(np.uint64)), np.arange(1, draws + 1, dtype=np.uint64)[:, None])
 
 
-def drawn(keys: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """float64, uniform in [0, 1): the numbers that stand at these places, uint64, in the streams of these keys."""
-    return (mixed(keys + places * STEP) >> np.uint64(11)) * 2.0**-53
+def uniform_at(keys: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """float64, uniform in [0, 1): the numbers at these positions, uint64, of the streams with these keys."""
+    return (mix_bits(keys + positions * GOLDEN_GAMMA) >> np.uint64(11)) * 2.0**-53
 
 
-def normal(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def box_muller(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Standard normal numbers from two uniform ones each (Box and Muller 1958)."""
     return np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second)
 
 
-def mixed(bits: np.ndarray) -> np.ndarray:
+def mix_bits(bits: np.ndarray) -> np.ndarray:
     """uint64: each bit of an input changes about half of the output's."""
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))
 
 
-class Streams:
-    """A stream of uniform numbers for each of `count` environments."""
+class RandomStreams:
+    """`count` streams of uniform numbers, one for each environment."""
 
     def __init__(self, count: int):
-        self.keys, self.places = np.zeros((2, count), np.uint64)
+        self.keys, self.positions = np.zeros((2, count), np.uint64)
 
-    def begin(self, seeds: np.ndarray, which: np.ndarray, draws: int = 0) -> np.ndarray:
-        """Streams from int64 [N] seeds where bool [N] `which`: their first numbers, [draws, so many]."""
-        self.keys[which], self.places[which] = mixed(seeds[which].astype(np.uint64)), draws
-        return chances(seeds[which], draws)
+    def seed(self, seeds: np.ndarray, mask: np.ndarray, draws: int = 0) -> np.ndarray:
+        """Begin streams from int64 [N] seeds where bool [N] `mask`; their first numbers, [draws, mask.sum()]."""
+        self.keys[mask], self.positions[mask] = mix_bits(seeds[mask].astype(np.uint64)), draws
+        return uniform_from_seeds(seeds[mask], draws)
 
-    def draw(self, draws: int, which: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """The next numbers of the streams where `which`, [draws, so many]."""
-        places = self.places[which] + np.arange(1, draws + 1, dtype=np.uint64)[:, None]
-        self.places[which] += np.uint64(draws)
-        return drawn(self.keys[which], places)
+    def uniform(self, draws: int, mask: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """The next numbers of the streams where `mask`, [draws, mask.sum()]."""
+        positions = self.positions[mask] + np.arange(1, draws + 1, dtype=np.uint64)[:, None]
+        self.positions[mask] += np.uint64(draws)
+        return uniform_at(self.keys[mask], positions)

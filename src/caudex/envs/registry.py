@@ -1,45 +1,45 @@
-"""An environment by its name."""
+"""Environments by their names."""
 
 from __future__ import annotations
 
 from caudex.core.errors import CaudexError
 from caudex.envs.env import Env
 
-SEEN = {"control": "pixels", "dm_control": "dm_pixels"}
-"""kinds of environments that show numbers, and the same environments seen by a camera"""
+CAMERA_KINDS = {"control": "pixels", "dm_control": "dm_pixels"}
+"""kinds of environments that observe numbers, and the same environments observed by a camera"""
 
 
-def make(name: str, count: int, shown: bool = False) -> Env:
-    """`count` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4;
-    control/TASK and pixels/TASK are our own, seen as numbers and as images, dm_control/TASK-v0 and dm_pixels/TASK-v0
-    those of the DeepMind Control Suite. Behind images may stand how many pixels wide they are: pixels/TASK/64.
+def make(name: str, num_envs: int, renderable: bool = False) -> Env:
+    """`num_envs` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4;
+    control/TASK and pixels/TASK are our own, observed as numbers and as images, dm_control/TASK-v0 and dm_pixels/TASK-v0
+    those of the DeepMind Control Suite. The width of images in pixels may follow: pixels/TASK/64.
 
-    `shown`: the first can be looked at. Raises CaudexError for a name that is not known, a package that is missing.
+    `renderable`: the first can be rendered. Raises CaudexError for an unknown name and for a missing package.
     """
-    register(name)
-    kind, task, size = parts(name)
-    wide = {"size": size} if size else {}
+    register_envs(name)
+    kind, task, size = parse_name(name)
+    width = {"size": size} if size else {}
     if kind in ("control", "pixels"):
-        from caudex.envs.control.suite import Control
+        from caudex.envs.control.suite import ControlEnv
 
-        return Control(task, count, kind == "pixels", **wide)
+        return ControlEnv(task, num_envs, kind == "pixels", **width)
     if kind in ("dm_control", "dm_pixels"):
-        from caudex.envs.adapters.dm_control import Suite
+        from caudex.envs.adapters.dm_control import DMControlEnv
 
-        return Suite(task, count, kind == "dm_pixels", **wide)
+        return DMControlEnv(task, num_envs, kind == "dm_pixels", **width)
     if kind == "ALE":
-        from caudex.envs.adapters.atari import Atari
+        from caudex.envs.adapters.atari import AtariEnv
 
-        return Atari(name, count)
-    from caudex.envs.adapters.gymnasium import Separate
+        return AtariEnv(name, num_envs)
+    from caudex.envs.adapters.gymnasium import GymnasiumEnv
 
-    return Separate(name, count, shown)
+    return GymnasiumEnv(name, num_envs, renderable)
 
 
-def parts(name: str) -> tuple[str, str, int]:
-    """Kind, task, and width of the images, 0 where none is said. Raises CaudexError for a width that is no such."""
+def parse_name(name: str) -> tuple[str, str, int]:
+    """Kind, task, and width of the images (0: not given). Raises CaudexError for a width out of range."""
     kind, _, task = name.partition("/")
-    if kind not in SEEN.values():
+    if kind not in CAMERA_KINDS.values():
         return kind, task, 0
     task, slash, size = task.partition("/")
     if slash and not (size.isdecimal() and 8 <= int(size) <= 1024):
@@ -47,26 +47,26 @@ def parts(name: str) -> tuple[str, str, int]:
     return kind, task, int(size or 0)
 
 
-def with_camera(name: str, size: int = 0) -> str:
-    """The name of the same environment seen by a camera, in images `size` pixels wide; of an environment without a camera its own.
-    Raises CaudexError for a size where there is none."""
-    kind, task, wide = parts(name)
-    kind, size = SEEN.get(kind, kind), size or wide
-    if kind in SEEN.values():
+def camera_env_name(name: str, size: int = 0) -> str:
+    """The name of the same environment observed by a camera, in images `size` pixels wide; `name` itself where there is no
+    camera. Raises CaudexError for a size without a camera."""
+    kind, task, width = parse_name(name)
+    kind, size = CAMERA_KINDS.get(kind, kind), size or width
+    if kind in CAMERA_KINDS.values():
         return f"{kind}/{task}/{size}" if size else f"{kind}/{task}"
     if size:
         raise CaudexError(f"--size {size}: {name} shows what it shows; leave it out.")
     return name
 
 
-def without_camera(name: str) -> str | None:
-    """The name of the same environment seen as numbers, where it has a camera."""
-    kind, task, _ = parts(name)
-    return next((f"{numbers}/{task}" for numbers, images in SEEN.items() if kind == images), None)
+def state_env_name(name: str) -> str | None:
+    """The name of the same environment observed as numbers; None where it has no camera."""
+    kind, task, _ = parse_name(name)
+    return next((f"{state}/{task}" for state, camera in CAMERA_KINDS.items() if kind == camera), None)
 
 
-def register(name: str = "") -> None:
-    """Let Gymnasium know the environments of the packages that are installed."""
+def register_envs(name: str = "") -> None:
+    """Register the environments of the installed packages with Gymnasium."""
     try:
         import gymnasium
     except ImportError:
@@ -83,18 +83,18 @@ def register(name: str = "") -> None:
                 gym.register_envs()
 
 
-def names() -> list[str]:
-    """What `make` knows, newest versions alone."""
-    register()
+def env_names() -> list[str]:
+    """All names that `make` takes, of Gymnasium's environments the newest versions alone."""
+    register_envs()
     import gymnasium
 
-    from caudex.envs.adapters.atari import games
-    from caudex.envs.adapters.dm_control import tasks
+    from caudex.envs.adapters.atari import atari_games
+    from caudex.envs.adapters.dm_control import dm_control_tasks
     from caudex.envs.control.suite import TASKS
 
     newest: dict[str, str] = {}
     for spec in sorted(gymnasium.registry.values(), key=lambda spec: spec.version or 0):
         newest[spec.id.rpartition("-v")[0] or spec.id] = spec.id
-    own = [f"{kind}/{task}" for kind in ("control", "pixels") for task in TASKS]
-    suite = [f"{kind}/{task}" for kind in ("dm_control", "dm_pixels") for task in tasks()]
-    return own + suite + sorted(newest.values()) + sorted(games())
+    control = [f"{kind}/{task}" for kind in ("control", "pixels") for task in TASKS]
+    dm_control = [f"{kind}/{task}" for kind in ("dm_control", "dm_pixels") for task in dm_control_tasks()]
+    return control + dm_control + sorted(newest.values()) + sorted(atari_games())

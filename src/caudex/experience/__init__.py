@@ -1,16 +1,27 @@
 """Sources that act."""
 
 from caudex.experience.actors import Actors
-from caudex.experience.augmented import Viewed
+from caudex.experience.augmented import AugmentedSource
+from caudex.experience.episodes import (
+    Episode,
+    Frame,
+    episode_returns,
+    play_episodes,
+    random_policy_of,
+    random_returns,
+    record_episode,
+)
 from caudex.experience.frame_buffer import FrameBuffer
-from caudex.experience.gae import Scale, gae
-from caudex.experience.histories import Histories, History, Within
-from caudex.experience.replay import Replay, Transition
+from caudex.experience.gae import gae
+from caudex.experience.histories import Histories, History, StatefulTrunk
+from caudex.experience.replay import ReplaySource, Transition
+from caudex.experience.reward_normalizer import RewardNormalizer
 from caudex.experience.rollouts import Rollout, Rollouts
 from caudex.experience.runner import EnvRunner, StepResult
-from caudex.experience.sum_tree import Priorities
+from caudex.experience.sum_tree import SumTree
 
 __all__ = [
-    "Actors", "EnvRunner", "FrameBuffer", "Histories", "History", "Priorities", "Replay", "Rollout", "Rollouts",
-    "Scale", "StepResult", "Transition", "Viewed", "Within", "gae",
+    "Actors", "AugmentedSource", "EnvRunner", "Episode", "Frame", "FrameBuffer", "Histories", "History", "ReplaySource",
+    "RewardNormalizer", "Rollout", "Rollouts", "StatefulTrunk", "StepResult", "SumTree", "Transition", "episode_returns",
+    "gae", "play_episodes", "random_policy_of", "random_returns", "record_episode",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Processes that act and learn by themselves, and tell their gradients."""
+"""Processes that act and learn by themselves, and send their gradients."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from caudex.core.pool import exit_with_parent
 from caudex.core.seeds import derive_seed
 from caudex.core.signal import SignalOutput
 from caudex.core.source import Source
-from caudex.experience.runner import means
+from caudex.experience.runner import episode_metrics
 
-SLOW = ("gymnasium", "torch._dynamo")
-"""to import, and imported by the first environment and the first optimiser"""
-PATIENCE = 3.0
-"""seconds in which actors may end what they are at"""
+SLOW_IMPORTS = ("gymnasium", "torch._dynamo")
+"""imported by the first environment and the first optimiser"""
+SHUTDOWN_SECONDS = 3.0
+"""in which actors may finish their batch"""
 
 
-class Gradient(NamedTuple):
-    """What an actor learned of its last steps."""
+class ActorGradient(NamedTuple):
+    """The gradient of an actor's last batch."""
 
-    parts: tuple[Tensor, ...]  # one for each of `learned(learner)`
-    taught: dict[str, SignalOutput]  # plain figures
+    gradients: tuple[Tensor, ...]  # one for each of `trainable_parameters(learner)`
+    outputs: dict[str, SignalOutput]  # plain figures
     flops: float  # what it cost
 
 
 class Actor(NamedTuple):
-    """An actor, as the process that it acts for knows it."""
+    """An actor, as seen from the process that it works for."""
 
     process: BaseProcess
     pipe: Connection
-    weights: list[Tensor]  # in memory that both have
+    weights: list[Tensor]  # in shared memory
     gradients: list[Tensor]  # the same
 
 
@@ -53,9 +53,9 @@ class Actors(Source):
     """Gradients of `count` processes, each as it comes (Mnih et al. 2016, algorithm S3).
 
     `make(seed)`, which is pickled, gives each its own learner, built as the one here, and a source that acts by it. An
-    actor takes the weights as they are, draws one batch, tells its gradient, and goes on once that was used; others move
-    the weights meanwhile. Weights and gradient of each lie in memory that it shares with this process alone, and only
-    one of the two is at them at a time, so that nothing is read half written.
+    actor takes the weights as they are, draws one batch, sends its gradient, and goes on once that was applied; others move
+    the weights meanwhile. Weights and gradients of each lie in memory that it shares with this process alone, and only
+    one of the two uses them at a time, so that nothing is read half written.
 
     They begin with the first `next` and end with the `with` around it, or when this process does. After a checkpoint
     their episodes begin anew. Raises the CaudexError of an actor, and one where an actor was killed.
@@ -66,13 +66,13 @@ class Actors(Source):
     def __init__(self, learner: Learner, make: Callable[[int], tuple[Learner, object]], count: int, seed: int):
         self.learner, self.make, self.count, self.seed = (learner,), make, count, seed  # in a tuple: no part of this
         self.actors: dict[Connection, Actor] = {}
-        self.ready: list[Connection] = []  # their gradients have come
-        self.used: Actor | None = None  # whose gradient was given last
-        self.samples_seen, self.given = 0, 0  # steps in environments, gradients
-        self.since: dict[Connection, int] = {}  # what was given when it took the weights
-        self.behind: list[int] = []  # how many others had been given in between, since `told`
-        self.ended: list[tuple[int, float, int]] = []  # episodes since `told`, as `Acting` has them
-        serve((*SLOW, __name__, getattr(make, "func", make).__module__))
+        self.ready: list[Connection] = []  # whose gradients have come
+        self.last_actor: Actor | None = None  # whose gradient was returned last
+        self.samples_seen, self.num_gradients = 0, 0
+        self.weights_from: dict[Connection, int] = {}  # `num_gradients` when the actor took the weights
+        self.staleness: list[int] = []  # of each gradient, since `metrics`: gradients of others in between
+        self.finished_episodes: list[tuple[int, float, int]] = []  # since `metrics`, as `EnvRunner` has them
+        start_forkserver((*SLOW_IMPORTS, __name__, getattr(make, "func", make).__module__))
 
     def __enter__(self):
         return self
@@ -80,76 +80,83 @@ class Actors(Source):
     def __exit__(self, *_):
         self.close()
 
-    def __next__(self) -> Gradient:
+    def __next__(self) -> ActorGradient:
         if not self.actors:
-            self._begin()
-        elif self.used:
-            self._go_on(self.used)
+            self._start_actors()
+        elif self.last_actor:
+            self._resume(self.last_actor)
         self.ready = self.ready or wait(self.actors)  # all that are ready have their turn before any comes again
         pipe = self.ready.pop(0)
-        self.used = actor = self.actors[pipe]
+        self.last_actor = actor = self.actors[pipe]
         try:
-            found = pipe.recv()
+            message = pipe.recv()
         except (EOFError, OSError):
-            raise self._lost(actor) from None
-        if isinstance(found, Exception):
-            raise found
-        taught, flops, steps, ended, seen = found
-        self.behind.append(self.given - self.since[pipe])
-        self.given, self.samples_seen, self.ended = self.given + 1, self.samples_seen + steps, self.ended + ended
-        if seen is not None:
-            self.learner[0].trunk.update_statistics(torch.from_numpy(seen).to(self.state[0].device))
-        return Gradient(tuple(actor.gradients), taught, flops)
+            raise self._actor_lost(actor) from None
+        if isinstance(message, Exception):
+            raise message
+        outputs, flops, env_steps, finished_episodes, observations = message
+        self.staleness.append(self.num_gradients - self.weights_from[pipe])
+        self.num_gradients, self.samples_seen = self.num_gradients + 1, self.samples_seen + env_steps
+        self.finished_episodes = self.finished_episodes + finished_episodes
+        if observations is not None:
+            self.learner[0].trunk.update_statistics(torch.from_numpy(observations).to(self.state[0].device))
+        return ActorGradient(tuple(actor.gradients), outputs, flops)
 
     def metrics(self) -> dict[str, float]:
-        """Since it was last asked: mean return and length of episodes, and by how many steps of others the weights had
-        moved when a gradient came."""
-        ended, behind = self.ended, self.behind
-        self.ended, self.behind = [], []
-        return means(ended) | ({"actors/behind": float(np.mean(behind))} if behind else {})
+        """Since the last call: mean return and length of episodes, and by how many steps of others the weights had moved
+        when a gradient came."""
+        finished_episodes, staleness = self.finished_episodes, self.staleness
+        self.finished_episodes, self.staleness = [], []
+        return episode_metrics(finished_episodes) | (
+            {"actors/staleness": float(np.mean(staleness))} if staleness else {}
+        )
 
     def state_dict(self) -> dict:
-        return {"samples_seen": self.samples_seen, "ended": [list(each) for each in self.ended]}
+        episodes = [list(episode) for episode in self.finished_episodes]
+        return {"samples_seen": self.samples_seen, "finished_episodes": episodes}
 
     def load_state_dict(self, state: dict) -> None:
-        self.samples_seen, self.ended = state["samples_seen"], [tuple(each) for each in state["ended"]]
+        self.samples_seen = state["samples_seen"]
+        self.finished_episodes = [tuple(episode) for episode in state["finished_episodes"]]
 
     def close(self) -> None:
-        """End all actors; one that acts on for long is killed."""
-        actors, self.actors, self.ready, self.used = self.actors.values(), {}, [], None
-        until = time.monotonic() + PATIENCE
+        """End all actors; one that does not end in time is killed."""
+        actors, self.actors, self.ready, self.last_actor = self.actors.values(), {}, [], None
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
         try:
             for actor in actors:
                 actor.pipe.close()
             for actor in actors:
-                actor.process.join(max(0.0, until - time.monotonic()))
+                actor.process.join(max(0.0, deadline - time.monotonic()))
         finally:
             for actor in actors:
                 actor.process.kill()
                 actor.process.join()
 
-    def _begin(self) -> None:
+    def _start_actors(self) -> None:
         self.state = list(self.learner[0].state_dict().values())
-        alike, context = (self.state, learned(self.learner[0])), multiprocessing.get_context("forkserver")
+        shared = (self.state, trainable_parameters(self.learner[0]))
+        context = multiprocessing.get_context("forkserver")
         for number in range(self.count):
-            memory = context.RawArray("B", sum(map(room, alike)))
+            memory = context.RawArray("B", sum(map(aligned_size, shared)))
             ours, theirs = context.Pipe()
             seed = derive_seed(self.seed, "actor", number, self.samples_seen)
-            process = context.Process(target=act, args=(self.make, seed, memory, theirs), name=f"actor {number}")
+            process = context.Process(target=run_actor, args=(self.make, seed, memory, theirs), name=f"actor {number}")
             process.start()
             theirs.close()  # so that its end is the end of the pipe
-            self.actors[ours] = Actor(process, ours, *laid_out(memory, *alike))
-            self._go_on(self.actors[ours])
+            self.actors[ours] = Actor(process, ours, *tensors_in(memory, *shared))
+            self._resume(self.actors[ours])
 
-    def _go_on(self, actor: Actor) -> None:
+    def _resume(self, actor: Actor) -> None:
+        """Give it the weights, and let it go on."""
         torch._foreach_copy_(actor.weights, self.state)
-        self.since[actor.pipe] = self.given
+        self.weights_from[actor.pipe] = self.num_gradients
         try:
             actor.pipe.send(self.learner[0].log_gradients)
         except OSError:
-            raise self._lost(actor) from None
+            raise self._actor_lost(actor) from None
 
-    def _lost(self, actor: Actor) -> CaudexError:
+    def _actor_lost(self, actor: Actor) -> CaudexError:
         actor.process.join(1)
         code = actor.process.exitcode or 0
         how = f"was killed by signal {-code}" if code < 0 else f"ended by itself with exit code {code}"
@@ -159,89 +166,88 @@ class Actors(Source):
         )
 
 
-def act(make: Callable, seed: int, memory, pipe: Connection) -> None:
-    """What an actor does as long as it is told to."""
+def run_actor(make: Callable, seed: int, memory, pipe: Connection) -> None:
+    """The work of an actor, until the pipe is closed."""
     exit_with_parent()
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     try:
         learner, source = make(seed)
-        own, taught_ones = list(learner.state_dict().values()), learned(learner)
-        weights, gradients = laid_out(memory, own, taught_ones)
+        state, parameters = list(learner.state_dict().values()), trainable_parameters(learner)
+        weights, gradients = tensors_in(memory, state, parameters)
         flops = 0.0
-        while (measuring := heard(pipe)) is not None:
-            learner.log_gradients = measuring
-            torch._foreach_copy_(own, weights)
-            acted = source.flops
+        while (log_gradients := receive(pipe)) is not None:
+            learner.log_gradients = log_gradients
+            torch._foreach_copy_(state, weights)
+            source_flops = source.flops
             batch = next(source)
-            with count_flops(learner) if measuring or not flops else nullcontext() as counter:
-                taught = learner.compute_gradients(dict.fromkeys(learner.signals, batch))
+            with count_flops(learner) if log_gradients or not flops else nullcontext() as counter:
+                outputs = learner.compute_gradients(dict.fromkeys(learner.signals, batch))
             flops = counter.flops if counter else flops  # every batch costs the same
-            for gradient, parameter in zip(gradients, taught_ones):
+            for gradient, parameter in zip(gradients, parameters):
                 gradient.zero_() if parameter.grad is None else gradient.copy_(parameter.grad)
-            ended = source.runner.ended.copy()
-            source.runner.ended.clear()
-            seen = batch.observations.numpy() if hasattr(learner.trunk, "update_statistics") else None
-            cost = flops + source.flops - acted
-            tell(pipe, (plain(taught, measuring), cost, len(batch.observations), ended, seen))
+            finished_episodes = source.runner.finished_episodes.copy()
+            source.runner.finished_episodes.clear()
+            observations = batch.observations.numpy() if hasattr(learner.trunk, "update_statistics") else None
+            cost, env_steps = flops + source.flops - source_flops, len(batch.observations)
+            send(pipe, (plain_outputs(outputs, log_gradients), cost, env_steps, finished_episodes, observations))
         source.runner.env.close()
     except CaudexError as error:
-        tell(pipe, error)
+        send(pipe, error)
     except Exception:
-        tell(pipe, RuntimeError(f"in an actor: {traceback.format_exc()}"))
+        send(pipe, RuntimeError(f"in an actor: {traceback.format_exc()}"))
 
 
-def heard(pipe: Connection) -> bool | None:
-    """Waits for the word to go on, which says whether to measure what costs something; None where nobody is there."""
+def receive(pipe: Connection) -> bool | None:
+    """Waits for the message to go on, which says whether to log gradients; None where the pipe is closed."""
     try:
         return pipe.recv()
     except (EOFError, OSError):
         return None
 
 
-def tell(pipe: Connection, what: object) -> None:
-    with suppress(OSError):  # nobody hears
-        pipe.send(what)
+def send(pipe: Connection, message: object) -> None:
+    with suppress(OSError):  # the other end is closed
+        pipe.send(message)
 
 
 @torch.no_grad()
-def plain(taught: dict[str, SignalOutput], measuring: bool) -> dict[str, SignalOutput]:
-    """The same in figures that can be sent; those that cost something only where one is `measuring`."""
-    figures = {}
-    for name, said in taught.items():
-        known = {what: value for what, value in said.metrics.items() if measuring or not callable(value)}
-        metrics = {what: float(value() if callable(value) else value) for what, value in known.items()}
-        figures[name] = SignalOutput(float(said.loss), metrics)
-    return figures
+def plain_outputs(outputs: dict[str, SignalOutput], log_gradients: bool) -> dict[str, SignalOutput]:
+    """The same in floats, which can be sent; metrics that are functions only with `log_gradients`."""
+    plain = {}
+    for name, output in outputs.items():
+        metrics = {key: value for key, value in output.metrics.items() if log_gradients or not callable(value)}
+        metrics = {key: float(value() if callable(value) else value) for key, value in metrics.items()}
+        plain[name] = SignalOutput(float(output.loss), metrics)
+    return plain
 
 
-def learned(learner: Learner) -> list[Tensor]:
-    """The parameters that learn."""
+def trainable_parameters(learner: Learner) -> list[Tensor]:
     return [parameter for parameter in learner.parameters() if parameter.requires_grad]
 
 
-def room(tensors: Sequence[Tensor]) -> int:
-    """Bytes that `laid_out` needs; each tensor begins at a multiple of 64."""
+def aligned_size(tensors: Sequence[Tensor]) -> int:
+    """Bytes that `tensors_in` needs; each tensor begins at a multiple of 64."""
     return sum(-(-tensor.nbytes // 64) * 64 for tensor in tensors)
 
 
-def laid_out(memory, *groups: Sequence[Tensor]) -> list[list[Tensor]]:
-    """Tensors of the same kinds, shapes and strides, one behind the other in `memory`."""
-    whole, made, at = torch.frombuffer(memory, dtype=torch.uint8), [], 0
+def tensors_in(memory, *groups: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Tensors of the same types, shapes and strides, one behind the other in `memory`."""
+    buffer, copies, offset = torch.frombuffer(memory, dtype=torch.uint8), [], 0
     for tensors in groups:
-        made.append([])
+        copies.append([])
         for tensor in tensors:
-            part = whole[at : at + tensor.nbytes].view(tensor.dtype)
-            made[-1].append(part.as_strided(tensor.shape, tensor.stride()))
-            at += room([tensor])
-    return made
+            flat = buffer[offset : offset + tensor.nbytes].view(tensor.dtype)
+            copies[-1].append(flat.as_strided(tensor.shape, tensor.stride()))
+            offset += aligned_size([tensor])
+    return copies
 
 
-def serve(modules: Sequence[str]) -> None:
+def start_forkserver(modules: Sequence[str]) -> None:
     """Start the process that actors are forked from, which imports for all of them while other work goes on here. It
-    hears no Ctrl-C, nor does what it forks."""
+    ignores Ctrl-C, as does what it forks."""
     resource_tracker.ensure_running()  # or it would be started by the next but one line, and let Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
     forkserver.ensure_running()
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)

@@ -1,4 +1,4 @@
-"""Views of what was seen, made by the source, so that signals share them."""
+"""Augmented views of observations, made by the source, so that signals share them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from caudex.core.source import Source, SourceWrapper
 from caudex.views import Draw
 
 
-class Viewed(SourceWrapper):
+class AugmentedSource(SourceWrapper):
     """The batches of a source that acts, with two views of the observations, `images` and `other_images`, and `index`.
 
-    `instead`: the first view stands in place of the observations, and a view of `after` in place of that (Laskin et al.
-    2020, section 4.3): a signal on the observations and one on `images` then share one pass.
+    `replace_observations`: the first view replaces the observations, and a view of `next_observations` replaces these
+    (Laskin et al. 2020, section 4.3): a signal on the observations and one on `images` then share one pass.
     """
 
-    def __init__(self, source: Source, view: Callable[[Tensor, Draw], Tensor], seed: int, instead: bool = False):
+    def __init__(
+        self, source: Source, view: Callable[[Tensor, Draw], Tensor], seed: int, replace_observations: bool = False
+    ):
         super().__init__(source)
-        self.view, self.seed, self.instead, self.drawn = view, seed, instead, 0
+        self.view, self.seed, self.replace_observations, self.batches_drawn = view, seed, replace_observations, 0
 
     @property
     def runner(self):
@@ -32,23 +34,23 @@ class Viewed(SourceWrapper):
     def __next__(self):
         batch = next(self.source)
         size, device = len(batch.observations), batch.observations.device
-        draw = Draw(self.seed, self.drawn, torch.arange(size, device=device))
-        self.drawn += 1
+        draw = Draw(self.seed, self.batches_drawn, torch.arange(size, device=device))
+        self.batches_drawn += 1
         images, other_images = (self.view(batch.observations, draw) for _ in range(2))
-        if self.instead:
+        if self.replace_observations:
             batch = batch._replace(observations=images, next_observations=self.view(batch.next_observations, draw))
         return with_views(type(batch))(*batch, images, other_images, torch.arange(size, device=device))
 
     def state_dict(self) -> dict:
-        return {"source": super().state_dict(), "views": self.drawn}
+        return {"source": super().state_dict(), "batches_drawn": self.batches_drawn}
 
     def load_state_dict(self, state: dict) -> None:
         super().load_state_dict(state["source"])
-        self.drawn = state["views"]
+        self.batches_drawn = state["batches_drawn"]
 
 
 @cache
-def with_views(kind: type) -> type:
-    """The named tuple with three fields more; a place in memory, `index`, is kept as `slots`."""
-    fields = ["slots" if field == "index" else field for field in kind._fields]
-    return namedtuple(f"Viewed{kind.__name__}", [*fields, "images", "other_images", "index"])
+def with_views(batch_type: type) -> type:
+    """The named tuple with three fields more; the slots of a replay buffer, its `index`, are renamed to `slots`."""
+    fields = ["slots" if field == "index" else field for field in batch_type._fields]
+    return namedtuple(f"Augmented{batch_type.__name__}", [*fields, "images", "other_images", "index"])

@@ -1,4 +1,4 @@
-"""A memory on disk: what was written once is not written again."""
+"""A replay buffer on disk: rows that were written once are not written again."""
 
 from __future__ import annotations
 
@@ -12,36 +12,38 @@ from caudex.core.errors import CaudexError
 from caudex.experience.frame_buffer import FrameBuffer
 
 
-class Segments:
-    """The rows of a memory as files of `length` rows, and one of those that do not fill a file yet.
+class BufferFiles:
+    """The rows of a buffer as files of `rows_per_file` rows, and one of those that do not fill a file yet.
 
-    A file goes once neither the state that was saved last nor the one before it, which a kill may leave, needs it.
+    A file is deleted once neither the last saved state nor the one before it, which a kill may leave, needs it.
     """
 
-    def __init__(self, folder: Path, memory: FrameBuffer, size: int = 1 << 16):
-        self.folder, self.memory = folder, memory
-        self.length, self.read_json = max(1, size // memory.frames.shape[1]), set[str]()
+    def __init__(self, folder: Path, buffer: FrameBuffer, steps_per_file: int = 1 << 16):
+        self.folder, self.buffer = folder, buffer
+        self.rows_per_file, self.saved_files = max(1, steps_per_file // buffer.num_envs), set[str]()
 
     def save(self) -> dict:
-        count, files = self.memory.count, []
-        for first in range(max(0, count - self.memory.rows) // self.length * self.length, count, self.length):
-            last = min(first + self.length, count)
-            begin = max(first, count - self.memory.rows)
+        num_added, files = self.buffer.num_added, []
+        oldest = max(0, num_added - self.buffer.rows)
+        for first in range(oldest // self.rows_per_file * self.rows_per_file, num_added, self.rows_per_file):
+            last = min(first + self.rows_per_file, num_added)
             files.append(f"{first}-{last}.safetensors")
             if not (self.folder / files[-1]).exists():
-                write_atomically(self.folder / files[-1], save(self.memory.block(begin, last)))
+                block = self.buffer.read_rows(max(first, oldest), last)
+                write_atomically(self.folder / files[-1], save(block))
         for file in self.folder.glob("*.safetensors"):
-            if file.name not in self.read_json | set(files):
+            if file.name not in self.saved_files | set(files):
                 file.unlink()
-        self.read_json = set(files)
-        return {"count": count, "files": files}
+        self.saved_files = set(files)
+        return {"num_added": num_added, "files": files}
 
     def load(self, state: dict) -> None:
-        self.memory.count, self.read_json = state["count"], set(state["files"])
+        self.buffer.num_added, self.saved_files = state["num_added"], set(state["files"])
         for name in state["files"]:
             try:
                 block = load((self.folder / name).read_bytes())
             except (OSError, ValueError) as error:
                 raise CaudexError(f"{self.folder / name} is gone or damaged ({error}); begin a new run.") from None
             last = int(name.partition(".")[0].partition("-")[2])
-            self.memory.put(last - len(block["rewards"]), {key: np.array(value) for key, value in block.items()})
+            first = last - len(block["rewards"])
+            self.buffer.write_rows(first, {key: np.array(array) for key, array in block.items()})

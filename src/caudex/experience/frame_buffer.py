@@ -1,4 +1,4 @@
-"""The last steps of all environments, frames kept once."""
+"""The replay buffer: the last steps of all environments, each frame stored once."""
 
 from __future__ import annotations
 
@@ -8,79 +8,84 @@ from caudex.experience.runner import EnvRunner, StepResult
 
 
 class FrameBuffer:
-    """The last `rows` steps of N environments. Frames are kept once: a stack, and what came after, are put together when
-    asked for. `finals` are the last observations of episodes whose time was up, which no later row shows."""
+    """A ring buffer of the last `rows` steps of N environments. Frames are stored once; stacks and next observations are
+    put together when they are read. `final_observations` are those of truncated episodes, which no later row has."""
 
     def __init__(self, runner: EnvRunner, rows: int):
-        count, shape, kind = runner.env.count, runner.env.observation.shape, runner.observations.dtype
-        action = runner.env.action
-        self.rows, self.places, self.stack, self.channels, self.count = rows, count, runner.stack, shape[0], 0
-        self.frames = np.zeros((rows, count, *shape), kind)
-        self.actions = np.zeros((rows, count, *action.shape), action.dtype if action.shape else np.int64)
-        self.rewards = np.zeros((rows, count), np.float32)
-        self.terminated, self.truncated = np.zeros((2, rows, count), bool)
-        self.ages = np.zeros((rows, count), np.int32)  # steps since the episode began
-        self.finals: dict[int, dict[int, np.ndarray]] = {}  # by row and place
+        num_envs, shape, dtype = runner.env.num_envs, runner.env.observation_space.shape, runner.observations.dtype
+        space = runner.env.action_space
+        self.rows, self.num_envs, self.stack, self.channels = rows, num_envs, runner.stack, shape[0]
+        self.num_added = 0  # rows since the beginning
+        self.frames = np.zeros((rows, num_envs, *shape), dtype)
+        self.actions = np.zeros((rows, num_envs, *space.shape), space.dtype if space.shape else np.int64)
+        self.rewards = np.zeros((rows, num_envs), np.float32)
+        self.terminated, self.truncated = np.zeros((2, rows, num_envs), bool)
+        self.episode_steps = np.zeros((rows, num_envs), np.int32)  # since the episode began
+        self.final_observations: dict[int, dict[int, np.ndarray]] = {}  # by row and environment
 
-    def add(self, before: np.ndarray, ages: np.ndarray, actions: np.ndarray, lived: StepResult) -> int:
-        """One step of all; returns its row."""
-        row = self.count % self.rows
-        self.finals.pop(row, None)
-        self.frames[row] = before[:, -self.channels :] if self.stack > 1 else before
-        self.actions[row], self.rewards[row], self.ages[row] = actions, lived.rewards, ages
-        self.terminated[row], self.truncated[row] = lived.terminated, lived.truncated
-        for i in np.flatnonzero(lived.truncated):
-            self.finals.setdefault(row, {})[int(i)] = lived.next_observations[i].copy()
-        self.count += 1
+    def add(self, observations: np.ndarray, episode_steps: np.ndarray, actions: np.ndarray, step: StepResult) -> int:
+        """One step of all environments, from `observations`; returns its row."""
+        row = self.num_added % self.rows
+        self.final_observations.pop(row, None)
+        self.frames[row] = observations[:, -self.channels :] if self.stack > 1 else observations
+        self.actions[row], self.rewards[row], self.episode_steps[row] = actions, step.rewards, episode_steps
+        self.terminated[row], self.truncated[row] = step.terminated, step.truncated
+        for i in np.flatnonzero(step.truncated):
+            self.final_observations.setdefault(row, {})[int(i)] = step.next_observations[i].copy()
+        self.num_added += 1
         return row
 
-    def of(self, kept: np.ndarray, slots: np.ndarray) -> np.ndarray:
-        """[B, ...]: what is kept at these slots; slot row * N + i is that of environment i."""
-        return kept.reshape(-1, *kept.shape[2:]).take(slots, 0)
+    def take(self, array: np.ndarray, slots: np.ndarray) -> np.ndarray:
+        """[B, ...]: the entries of one of the arrays; slot row * N + i is that of environment i."""
+        return array.reshape(-1, *array.shape[2:]).take(slots, 0)
 
-    def seen(self, slots: np.ndarray) -> np.ndarray:
-        """[B, ...]: what was seen there."""
+    def observations(self, slots: np.ndarray) -> np.ndarray:
+        """[B, ...]: the observations before these steps."""
         if self.stack == 1:
-            return self.of(self.frames, slots)
-        ages, parts = self.of(self.ages, slots), []
+            return self.take(self.frames, slots)
+        episode_steps, frames = self.take(self.episode_steps, slots), []
         for back in reversed(range(self.stack)):
-            parts.append(self.of(self.frames, (slots - np.minimum(back, ages) * self.places) % self.ages.size))
-        return np.concatenate(parts, 1)
+            earlier = slots - np.minimum(back, episode_steps) * self.num_envs
+            frames.append(self.take(self.frames, earlier % self.episode_steps.size))
+        return np.concatenate(frames, 1)
 
-    def ahead(self, slots: np.ndarray, steps: int, gamma: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rewards [B] of up to `steps` steps, what was seen behind them [B, ...], what it is worth [B]."""
-        size, last, rewards = self.ages.size, slots, self.of(self.rewards, slots)
-        goes_on, worth = np.ones(len(slots), bool), np.full(len(slots), gamma, np.float32)
-        for step in range(1, steps):
-            goes_on &= ~(self.of(self.terminated, last) | self.of(self.truncated, last))
-            at = (slots + step * self.places) % size
-            rewards += goes_on * worth * self.of(self.rewards, at)
-            worth, last = np.where(goes_on, worth * gamma, worth), np.where(goes_on, at, last)
-        after = self.seen((last + self.places) % size)
-        for i in np.flatnonzero(self.of(self.truncated, last)):
-            row, place = divmod(int(last[i]), self.places)
-            after[i] = self.finals[row][place]
-        return rewards, after, worth * ~self.of(self.terminated, last)
+    def n_step_returns(self, slots: np.ndarray, n_step: int, gamma: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Discounted rewards [B] of up to `n_step` steps, the observations after them [B, ...], and the discounts of their
+        values [B], 0 where terminated."""
+        size, last, rewards = self.episode_steps.size, slots, self.take(self.rewards, slots)
+        live, discounts = np.ones(len(slots), bool), np.full(len(slots), gamma, np.float32)
+        for step in range(1, n_step):
+            live &= ~(self.take(self.terminated, last) | self.take(self.truncated, last))
+            later = (slots + step * self.num_envs) % size
+            rewards += live * discounts * self.take(self.rewards, later)
+            discounts, last = np.where(live, discounts * gamma, discounts), np.where(live, later, last)
+        next_observations = self.observations((last + self.num_envs) % size)
+        for i in np.flatnonzero(self.take(self.truncated, last)):
+            row, env_index = divmod(int(last[i]), self.num_envs)
+            next_observations[i] = self.final_observations[row][env_index]
+        return rewards, next_observations, discounts * ~self.take(self.terminated, last)
 
-    def block(self, first: int, last: int) -> dict[str, np.ndarray]:
-        """All that is known of the rows `first` to `last`, counted from the beginning, without the last."""
+    def read_rows(self, first: int, last: int) -> dict[str, np.ndarray]:
+        """Everything stored of the rows from `first` up to `last`, counted from the beginning."""
         rows = np.arange(first, last) % self.rows
-        finals = [(row, i, final) for row in rows.tolist() for i, final in self.finals.get(row, {}).items()]
-        found = {name: getattr(self, name)[rows] for name in FIELDS}
-        found["final_places"] = np.array([place for *place, _ in finals], np.int64).reshape(-1, 2)
+        final = [(row, i, array) for row in rows.tolist() for i, array in self.final_observations.get(row, {}).items()]
+        block = {name: getattr(self, name)[rows] for name in ARRAYS}
+        block["final_slots"] = np.array([slot for *slot, _ in final], np.int64).reshape(-1, 2)
         shape = (0, self.stack * self.channels, *self.frames.shape[3:])
-        found["finals"] = np.array([final for *_, final in finals]) if finals else np.zeros(shape, self.frames.dtype)
-        return found
+        block["final_observations"] = (
+            np.array([array for *_, array in final]) if final else np.zeros(shape, self.frames.dtype)
+        )
+        return block
 
-    def put(self, first: int, block: dict[str, np.ndarray]) -> None:
-        """What `block` gave, back in its place."""
+    def write_rows(self, first: int, block: dict[str, np.ndarray]) -> None:
+        """Store what `read_rows` returned."""
         rows = np.arange(first, first + len(block["rewards"])) % self.rows
-        for name in FIELDS:
+        for name in ARRAYS:
             getattr(self, name)[rows] = block[name]
         for row in rows.tolist():
-            self.finals.pop(row, None)
-        for (row, i), final in zip(block["final_places"].tolist(), block["finals"]):
-            self.finals.setdefault(row, {})[i] = final
+            self.final_observations.pop(row, None)
+        for (row, i), array in zip(block["final_slots"].tolist(), block["final_observations"]):
+            self.final_observations.setdefault(row, {})[i] = array
 
 
-FIELDS = ("frames", "actions", "rewards", "terminated", "truncated", "ages")
+ARRAYS = ("frames", "actions", "rewards", "terminated", "truncated", "episode_steps")

@@ -1,4 +1,4 @@
-"""What was lived through, kept and learned from again and again."""
+"""Off-policy batches: act, store the steps in a replay buffer, and sample from it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.core.source import Source
-from caudex.experience.buffer_files import Segments
+from caudex.experience.buffer_files import BufferFiles
 from caudex.experience.frame_buffer import FrameBuffer
 from caudex.experience.runner import EnvRunner
-from caudex.experience.sum_tree import Priorities
+from caudex.experience.sum_tree import SumTree
 
 
 class Transition(NamedTuple):
@@ -25,129 +25,126 @@ class Transition(NamedTuple):
 
     observations: Tensor  # [B, ...]
     actions: Tensor  # int64 [B], or float32 [B, A]
-    rewards: Tensor  # float32 [B]: of `steps` steps, discounted, or of those until the episode ended
-    next_observations: Tensor  # [B, ...]: what was seen behind them
-    discounts: Tensor  # float32 [B]: what `after` is worth; 0 where nothing could follow
-    weights: Tensor | None  # float32 [B]: against the bias of priorities
+    rewards: Tensor  # float32 [B]: of `n_step` steps, discounted, or of those until the episode ended
+    next_observations: Tensor  # [B, ...]: after these steps
+    discounts: Tensor  # float32 [B]: of the value of `next_observations`; 0 where terminated
+    weights: Tensor | None  # float32 [B]: importance weights, which correct the bias of priorities
     index: Tensor  # int64 [B]
 
 
-class Replay(Source):
-    """Act by the learner's signal `name`, keep the last `buffer_size` steps, and give batches of them, one for each `every`
-    steps of the environment once there are `start`.
+class ReplaySource(Source):
+    """Act by the learner's signal `name`, store the last `buffer_size` steps, and sample one batch for every `train_freq` steps
+    of the environment once there are `learning_starts`.
 
-    The signal tells `explore(trunk, observations, progress)`. `steps` rewards are added up before `after` counts.
-    `priority` > 0 draws those more often whose error was large, to that power (Schaul et al. 2016, section 3.3).
-    With a `folder` the memory lies there at each checkpoint, what was written once is not written again. Raises
+    The signal has `random_actions(n)` and `explore(trunk, observations, progress)`. `n_step` rewards are added up before
+    the value of `next_observations` counts. `priority` > 0 samples by the error to that power (Schaul et al. 2016, section
+    3.3). With a `folder` the buffer is saved there at each checkpoint; what was written once is not written again. Raises
     CaudexError before acting if the machine's memory does not hold `buffer_size`.
     """
 
     def __init__(
-        self, runner: EnvRunner, learner: Learner, name: str, buffer_size: int, batch: int, learning_starts: int, every: int = 1,
-        gamma: float = 0.99, steps: int = 1, priority: float = 0.0, seed: int = 0,
+        self, runner: EnvRunner, learner: Learner, name: str, buffer_size: int, batch: int, learning_starts: int,
+        train_freq: int = 1, gamma: float = 0.99, n_step: int = 1, priority: float = 0.0, seed: int = 0,
         folder: Path | None = None,
     ):  # fmt: skip
-        count = runner.env.count
-        rows = max(buffer_size // count, steps + runner.stack + 2)
-        size = rows * count * int(np.prod(runner.env.observation.shape)) * runner.observations.itemsize
-        check_memory("--buffer-size", buffer_size, size)
+        num_envs = runner.env.num_envs
+        rows = max(buffer_size // num_envs, n_step + runner.stack + 2)
+        nbytes = rows * num_envs * int(np.prod(runner.env.observation_space.shape)) * runner.observations.itemsize
+        check_memory("--buffer-size", buffer_size, nbytes)
         self.runner, self.learner, self.name = runner, (learner,), name  # in a tuple: no part of this source
-        self.memory, self.batch, self.learning_starts, self.every = (
-            FrameBuffer(runner, rows),
-            batch,
-            max(learning_starts, 1),
-            every,
-        )
-        self.gamma, self.steps = gamma, steps
-        self.priorities = Priorities(rows * count, priority) if priority else None
-        self.generator, self.segments = np.random.default_rng(seed), folder and Segments(folder, self.memory)
-        self.samples_seen, self.owed, self.drawn, self.passes = 0, 0.0, None, PassCounter()
+        self.buffer, self.batch = FrameBuffer(runner, rows), batch
+        self.learning_starts, self.train_freq = max(learning_starts, 1), train_freq
+        self.gamma, self.n_step = gamma, n_step
+        self.priorities = SumTree(rows * num_envs, priority) if priority else None
+        self.rng, self.files = np.random.default_rng(seed), folder and BufferFiles(folder, self.buffer)
+        self.samples_seen, self.pending_batches, self.sampled_slots = 0, 0.0, None
+        self.pass_counter = PassCounter()
 
     @property
     def flops(self) -> float:
         """Of acting."""
-        return self.passes.flops
+        return self.pass_counter.flops
 
     def __next__(self) -> Transition:
-        while self.owed < 1 or self.samples_seen < self.learning_starts or self._ready() < 1:
+        while self.pending_batches < 1 or self.samples_seen < self.learning_starts or self._num_ready_rows() < 1:
             self._act()
-        self.owed -= 1
+        self.pending_batches -= 1
         return self.sample()
 
     @torch.inference_mode()
     def _act(self) -> None:
         (learner,), runner = self.learner, self.runner
-        device = next(learner.parameters()).device
-        before, ages = runner.observations, runner.lengths.copy()
+        observations, episode_steps = runner.observations, runner.episode_lengths.copy()
         signal = learner.signals[self.name]
         if self.samples_seen < self.learning_starts:
-            actions = signal.random_actions(len(before)).numpy()
+            actions = signal.random_actions(len(observations)).numpy()
         else:
-            seen = torch.from_numpy(before).to(device)
-            with self.passes.count_pass("explore", learner, len(before)):
-                actions = signal.explore(learner.trunk, seen, learner.progress).cpu().numpy()
-            self.owed += len(before) / self.every
-        lived = runner.step(actions)
-        row = self.memory.add(before, ages, actions, lived)
-        self.samples_seen += len(before)
-        if self.priorities:  # a row can be drawn once all that came after it is known
-            self.priorities.put(self._slots(np.array([(row + self.memory.stack) % self.memory.rows])), 0.0)
-            if self._ready():
-                self.priorities.put(
-                    self._slots(np.array([(self.memory.count - 1 - self.steps) % self.memory.rows])), None
-                )
+            on_device = torch.from_numpy(observations).to(next(learner.parameters()).device)
+            with self.pass_counter.count_pass("explore", learner, len(observations)):
+                actions = signal.explore(learner.trunk, on_device, learner.progress).cpu().numpy()
+            self.pending_batches += len(observations) / self.train_freq
+        step = runner.step(actions)
+        row = self.buffer.add(observations, episode_steps, actions, step)
+        self.samples_seen += len(observations)
+        if self.priorities:  # a row can be sampled once all that came after it is known
+            overwritten_stack = (row + self.buffer.stack) % self.buffer.rows
+            self.priorities.update(self._slots(np.array([overwritten_stack])), 0.0)
+            if self._num_ready_rows():
+                newest_ready = (self.buffer.num_added - 1 - self.n_step) % self.buffer.rows
+                self.priorities.update(self._slots(np.array([newest_ready])), None)
 
-    def _ready(self) -> int:
-        """How many rows can be drawn from."""
-        return min(self.memory.count, self.memory.rows - self.memory.stack) - self.steps
+    def _num_ready_rows(self) -> int:
+        """How many rows can be sampled."""
+        return min(self.buffer.num_added, self.buffer.rows - self.buffer.stack) - self.n_step
 
     def _slots(self, rows: np.ndarray) -> np.ndarray:
-        count = self.runner.env.count
-        return (rows[:, None] * count + np.arange(count)).ravel()
+        num_envs = self.runner.env.num_envs
+        return (rows[:, None] * num_envs + np.arange(num_envs)).ravel()
 
     def sample(self) -> Transition:
-        memory, count, weights = self.memory, self.runner.env.count, None
+        """A batch from the buffer."""
+        buffer, num_envs, weights = self.buffer, self.runner.env.num_envs, None
         if self.priorities:
-            slots, chances = self.priorities.draw(self.generator, self.batch)
-            power = 0.4 + 0.6 * self.learner[0].progress  # of the correction, up to the whole of it at the end
-            weights = (self._ready() * count * chances) ** -power
+            slots, probabilities = self.priorities.sample(self.rng, self.batch)
+            beta = 0.4 + 0.6 * self.learner[0].progress  # of the correction, which is complete at the end
+            weights = (self._num_ready_rows() * num_envs * probabilities) ** -beta
             weights = torch.from_numpy((weights / weights.max()).astype(np.float32))
         else:
-            back = self.generator.integers(self._ready(), size=self.batch) + 1 + self.steps
-            slots = ((memory.count - back) % memory.rows) * count + self.generator.integers(count, size=self.batch)
-        self.drawn = slots
-        rewards, after, worth = memory.ahead(slots, self.steps, self.gamma)
-        held = (memory.seen(slots), memory.of(memory.actions, slots), rewards, after, worth)
-        return Transition(*map(torch.from_numpy, held), weights, torch.from_numpy(slots))
+            rows_back = self.rng.integers(self._num_ready_rows(), size=self.batch) + 1 + self.n_step
+            rows = (buffer.num_added - rows_back) % buffer.rows
+            slots = rows * num_envs + self.rng.integers(num_envs, size=self.batch)
+        self.sampled_slots = slots
+        rewards, next_observations, discounts = buffer.n_step_returns(slots, self.n_step, self.gamma)
+        arrays = (buffer.observations(slots), buffer.take(buffer.actions, slots), rewards, next_observations, discounts)
+        return Transition(*map(torch.from_numpy, arrays), weights, torch.from_numpy(slots))
 
     def update_priorities(self, errors: Tensor) -> None:
-        """Of the batch that was drawn last."""
+        """By the errors of the last batch."""
         if self.priorities:
-            self.priorities.put(self.drawn, errors.cpu().numpy())
+            self.priorities.update(self.sampled_slots, errors.cpu().numpy())
 
     def metrics(self) -> dict[str, float]:
         return self.runner.metrics()
 
     def state_dict(self) -> dict:
         state = {
-            "acting": self.runner.state_dict(),
+            "runner": self.runner.state_dict(),
             "samples_seen": self.samples_seen,
-            "owed": self.owed,
+            "pending_batches": self.pending_batches,
             "flops": self.flops,
+            "rng": json.dumps(self.rng.bit_generator.state),
+            "buffer": self.files.save(),
         }
-        state["generator"] = json.dumps(self.generator.bit_generator.state)
-        state["memory"] = self.segments.save()
         if self.priorities:
-            state["priorities"], state["highest"] = (
-                torch.from_numpy(self.priorities.leaves.copy()),
-                self.priorities.highest,
-            )
+            state["priorities"] = torch.from_numpy(self.priorities.leaves.copy())
+            state["max_priority"] = self.priorities.max_priority
         return state
 
     def load_state_dict(self, state: dict) -> None:
-        self.runner.load_state_dict(state["acting"])
-        self.samples_seen, self.owed, self.passes.flops = state["samples_seen"], state["owed"], state["flops"]
-        self.generator.bit_generator.state = json.loads(state["generator"])
-        self.segments.load(state["memory"])
+        self.runner.load_state_dict(state["runner"])
+        self.samples_seen, self.pending_batches = state["samples_seen"], state["pending_batches"]
+        self.pass_counter.flops = state["flops"]
+        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.files.load(state["buffer"])
         if self.priorities:
-            self.priorities.load(state["priorities"].numpy(), state["highest"])
+            self.priorities.load(state["priorities"].numpy(), state["max_priority"])

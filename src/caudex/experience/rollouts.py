@@ -1,4 +1,4 @@
-"""On-policy batches: act for a while in every environment, then learn from that alone."""
+"""On-policy batches: act for `horizon` steps in every environment, then learn from these steps alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.core.source import Source
-from caudex.experience.gae import Scale, gae
+from caudex.experience.gae import gae
+from caudex.experience.reward_normalizer import RewardNormalizer
 from caudex.experience.runner import EnvRunner
 
 
@@ -20,17 +21,17 @@ class Rollout(NamedTuple):
     """The observation stands first."""
 
     observations: Tensor  # [B, ...]
-    actions: Tensor  # int64 [B], or float32 [B, A], as drawn: not cut to the environment's bounds
-    log_probs: Tensor  # [B], of these actions by the policy that took them
-    values: Tensor  # [B], as it thought then
+    actions: Tensor  # int64 [B], or float32 [B, A], as sampled: not clipped to the bounds of the action space
+    log_probs: Tensor  # [B], of these actions under the policy that took them
+    values: Tensor  # [B], its estimates then
     advantages: Tensor  # [B]
     returns: Tensor  # [B]: advantages + values
 
     @property
-    def examples(self) -> int:
+    def num_examples(self) -> int:
         return len(self.actions)
 
-    def of(self, rows: Tensor) -> Rollout:
+    def select(self, rows: Tensor) -> Rollout:
         """The steps int64 [R]."""
         return Rollout(*(part[rows] for part in self))
 
@@ -38,10 +39,11 @@ class Rollout(NamedTuple):
 class Rollouts(Source):
     """Act for `horizon` steps in every environment by the learner's signal `name`, then give `epochs` passes of shuffled batches.
 
-    The signal tells `draw(features)`, actions for what the trunk makes of what is seen; `bounded(actions)`, what the environment
-    takes; and, of a whole rollout at once, `judge(features, actions)`, log-probabilities and values, and `worth(features)`.
-    Advantages by `gae`; `scaled` rewards are over the deviation of their discounted sum. Where the trunk has statistics of
-    observations, they learn of each rollout after it was used, unless someone else tells them (`observing`).
+    The signal has `sample(features)`, actions from the trunk's features; `clip_actions(actions)`, what the environment takes;
+    and, of a whole rollout at once, `evaluate_actions(features, actions)`, log-probabilities and values, and
+    `value(features)`. Advantages are those of `gae`; with `normalize_rewards`, rewards are divided by the standard deviation
+    of the discounted return. A trunk that standardises observations updates its statistics with each rollout after it was
+    used, unless `update_statistics` is False.
     """
 
     def __init__(
@@ -54,88 +56,91 @@ class Rollouts(Source):
         epochs: int,
         gamma: float = 0.99,
         gae_lambda: float = 0.95,
-        scaled: bool = False,
-        observing: bool = True,
+        normalize_rewards: bool = False,
+        update_statistics: bool = True,
         seed: int = 0,
     ):
+        num_envs = runner.env.num_envs
         self.runner, self.learner, self.name = runner, (learner,), name  # in a tuple: no part of this source
         self.horizon, self.batch, self.epochs, self.gamma, self.gae_lambda = horizon, batch, epochs, gamma, gae_lambda
-        self.scale = Scale(runner.env.count, gamma) if scaled else None
-        self.update_statistics = getattr(learner.trunk, "update_statistics", None) if observing else None
-        self.steps = horizon * runner.env.count
+        self.reward_normalizer = RewardNormalizer(num_envs, gamma) if normalize_rewards else None
+        self.update_statistics = getattr(learner.trunk, "update_statistics", None) if update_statistics else None
+        self.rollout_size = horizon * num_envs
         check_memory("--horizon", horizon, 2.0 * horizon * runner.observations.nbytes)  # as it is filled, there are two
-        self.batches = -(-self.steps // batch)
+        self.batches_per_epoch = -(-self.rollout_size // batch)
         self.generator = torch.Generator().manual_seed(seed)
-        self.acted, self.whole, self.passes = 0, None, PassCounter()
-        self.left, self.waiting = 0, []  # epochs of the whole that are still to come, batches of the one that is on
+        self.env_steps, self.rollout, self.pass_counter = 0, None, PassCounter()
+        self.epochs_left, self.pending_batches = 0, []  # of the rollout; of the current epoch
 
     @property
     def flops(self) -> float:
         """Of acting."""
-        return self.passes.flops
+        return self.pass_counter.flops
 
     @property
     def samples_seen(self) -> int:
         """Steps that were learned from: a budget of them ends with a rollout's last batch, not with its first."""
-        return self.acted - (len(self.waiting) + self.left * self.batches) * self.steps // (self.epochs * self.batches)
+        batches_left = len(self.pending_batches) + self.epochs_left * self.batches_per_epoch
+        return self.env_steps - batches_left * self.rollout_size // (self.epochs * self.batches_per_epoch)
 
     def __next__(self) -> Rollout:
         if self.can_checkpoint:
-            if self.whole is not None and self.update_statistics:
-                self.update_statistics(self.whole.observations)
-            self.whole, self.left = self.collect(), self.epochs
-        if not self.waiting:
-            self.left -= 1
-            order = torch.randperm(len(self.whole.actions), generator=self.generator)
-            parts = (part[order].split(self.batch) for part in self.whole)
-            self.waiting = [Rollout(*each) for each in zip(*parts)]
-        return self.waiting.pop(0)
+            if self.rollout is not None and self.update_statistics:
+                self.update_statistics(self.rollout.observations)
+            self.rollout, self.epochs_left = self.collect(), self.epochs
+        if not self.pending_batches:
+            self.epochs_left -= 1
+            order = torch.randperm(len(self.rollout.actions), generator=self.generator)
+            parts = (part[order].split(self.batch) for part in self.rollout)
+            self.pending_batches = [Rollout(*batch) for batch in zip(*parts)]
+        return self.pending_batches.pop(0)
 
     @property
     def can_checkpoint(self) -> bool:
         """No rollout is half used."""
-        return not (self.left or self.waiting)
+        return not (self.epochs_left or self.pending_batches)
 
     @torch.inference_mode()
     def collect(self) -> Rollout:
+        """Act for `horizon` steps in every environment."""
         (learner,) = self.learner
         trunk, signal, runner = learner.trunk, learner.signals[self.name], self.runner
         device = next(learner.parameters()).device
-        count, features, actions = runner.env.count, [], []
-        seen = np.empty((self.horizon, count, *runner.shape), runner.observations.dtype)
-        rewards, next_values = np.empty((2, self.horizon, count))
-        terminated, truncated = np.zeros((2, self.horizon, count), bool)
-        late = []  # (when, which environments, what they showed) where only the time was up
+        num_envs, features, actions = runner.env.num_envs, [], []
+        observations = np.empty((self.horizon, num_envs, *runner.observation_shape), runner.observations.dtype)
+        rewards, next_values = np.empty((2, self.horizon, num_envs))
+        terminated, truncated = np.zeros((2, self.horizon, num_envs), bool)
+        cut_off = []  # (t, truncated [N], final observations), which bootstrap
         learner.eval()
         for t in range(self.horizon):
-            seen[t] = runner.observations
-            with self.passes.count_pass("sample", learner, count):
+            observations[t] = runner.observations
+            with self.pass_counter.count_pass("sample", learner, num_envs):
                 features.append(trunk(torch.from_numpy(runner.observations).to(device)).pooled)
                 actions.append(signal.sample(features[t]))
-            lived = runner.step(signal.clip_actions(actions[t]).cpu().numpy())
-            rewards[t], terminated[t], truncated[t] = lived.rewards, lived.terminated, lived.truncated
-            if lived.truncated.any():
-                late.append((t, lived.truncated, lived.next_observations[lived.truncated]))
+            step = runner.step(signal.clip_actions(actions[t]).cpu().numpy())
+            rewards[t], terminated[t], truncated[t] = step.rewards, step.terminated, step.truncated
+            if step.truncated.any():
+                cut_off.append((t, step.truncated, step.next_observations[step.truncated]))
         features, actions = torch.stack(features), torch.stack(actions)
-        with self.passes.count_pass("evaluate_actions", learner, self.horizon * count):
-            log_probs, values = signal.evaluate_actions(
-                features, actions
-            )  # [T, N], at once: small batches pay for each pass
-        ends = np.concatenate([runner.observations, *(shown for _, _, shown in late)])
-        with self.passes.count_pass("value", learner, len(ends)):
-            told = signal.value(trunk(torch.from_numpy(ends).to(device)).pooled).cpu().numpy()
-        own = values.cpu().numpy()
-        next_values[:-1], next_values[-1] = own[1:], told[:count]
-        told = told[count:]
-        for t, which, shown in late:
-            next_values[t, which], told = told[: len(shown)], told[len(shown) :]
+        with self.pass_counter.count_pass("evaluate_actions", learner, self.horizon * num_envs):
+            # [T, N], at once: small batches pay for each pass
+            log_probs, values = signal.evaluate_actions(features, actions)
+        last_observations = np.concatenate([runner.observations, *(final for _, _, final in cut_off)])
+        with self.pass_counter.count_pass("value", learner, len(last_observations)):
+            last_features = trunk(torch.from_numpy(last_observations).to(device)).pooled
+            last_values = signal.value(last_features).cpu().numpy()
+        values_array = values.cpu().numpy()
+        next_values[:-1], next_values[-1] = values_array[1:], last_values[:num_envs]
+        final_values = last_values[num_envs:]
+        for t, mask, final in cut_off:
+            next_values[t, mask], final_values = final_values[: len(final)], final_values[len(final) :]
         learner.train()
-        if self.scale:
-            rewards = self.scale(rewards, terminated | truncated)
-        advantages = gae(rewards, own, next_values, terminated, truncated, self.gamma, self.gae_lambda)
+        if self.reward_normalizer:
+            rewards = self.reward_normalizer(rewards, terminated | truncated)
+        advantages = gae(rewards, values_array, next_values, terminated, truncated, self.gamma, self.gae_lambda)
         advantages = torch.from_numpy(advantages).to(device)
-        self.acted += self.steps
-        observations = torch.from_numpy(seen).to(device)
+        self.env_steps += self.rollout_size
+        observations = torch.from_numpy(observations).to(device)
         parts = (observations, actions, log_probs, values, advantages, advantages + values)
         return Rollout(*(part.flatten(0, 1) for part in parts))
 
@@ -143,17 +148,18 @@ class Rollouts(Source):
         return self.runner.metrics()
 
     def state_dict(self) -> dict:
-        state = {"acting": self.runner.state_dict(), "acted": self.acted, "flops": self.flops}
+        state = {"runner": self.runner.state_dict(), "env_steps": self.env_steps, "flops": self.flops}
         state["generator"] = self.generator.get_state()
-        state["observed"] = self.whole.observations if self.whole is not None and self.update_statistics else None
-        return state | ({"scale": self.scale.state_dict()} if self.scale else {})
+        state["unobserved"] = self.rollout.observations if self.rollout is not None and self.update_statistics else None
+        normalizer = self.reward_normalizer
+        return state | ({"reward_normalizer": normalizer.state_dict()} if normalizer else {})
 
     def load_state_dict(self, state: dict) -> None:
-        self.runner.load_state_dict(state["acting"])
-        self.acted, self.left, self.waiting = state["acted"], 0, []
-        self.passes.flops = state["flops"]
+        self.runner.load_state_dict(state["runner"])
+        self.env_steps, self.epochs_left, self.pending_batches = state["env_steps"], 0, []
+        self.pass_counter.flops = state["flops"]
         self.generator.set_state(state["generator"])
-        if state["observed"] is not None:
-            self.whole = Rollout(state["observed"], *[None] * 5)
-        if self.scale:
-            self.scale.load_state_dict(state["scale"])
+        if state["unobserved"] is not None:  # the trunk's statistics are updated with it before the next rollout
+            self.rollout = Rollout(state["unobserved"], *[None] * 5)
+        if self.reward_normalizer:
+            self.reward_normalizer.load_state_dict(state["reward_normalizer"])

@@ -1,4 +1,4 @@
-"""Environments that go on for ever: each episode begins when the last has ended, from a seed of its own."""
+"""Steps environments for ever: each episode begins when the last has ended, from its own seed."""
 
 from __future__ import annotations
 
@@ -14,145 +14,154 @@ from caudex.envs.watchdog import check_finite
 
 
 class StepResult(NamedTuple):
-    """One step in N environments. `after` is what followed, also where the episode ended with it; `begun` where a new one
-    began behind it, whose first observation is then in `Acting.observations`. A life that is lost is `terminated`, too."""
+    """One step in N environments. `next_observations` are those after the step, also where it ended the episode; where
+    `dones`, the environment was reset, and the first observation of its new episode is in `EnvRunner.observations`. A lost
+    life counts as `terminated`, too."""
 
     rewards: np.ndarray  # float64 [N]
     terminated: np.ndarray  # bool [N]
     truncated: np.ndarray  # bool [N]
     next_observations: np.ndarray  # [N, ...]
-    begun: np.ndarray  # bool [N]
-    metres: np.ndarray | None  # float64 [N]: how far along x each body had come then; NaN where it is not told
+    dones: np.ndarray  # bool [N]
+    x_position: np.ndarray | None  # float64 [N]: metres along x of each body; NaN where the environment has none
 
 
 class EnvRunner:
-    """`observations` [N, ...] is what is seen now, `step(actions)` goes on; of images the last `stack` frames are seen,
-    the first of an episode repeated. Where `clipped` is no zero, rewards are handed out cut to it, and told as they are.
-    `most`: the steps after which an episode is cut, where it is no zero.
+    """`observations` [N, ...] are the current ones, `step(actions)` goes on; of images the last `stack` frames, the first of
+    an episode repeated. With `reward_clip`, the rewards returned are clipped to it; those of `metrics` are not. Episodes are
+    truncated after `max_episode_steps`, where it is not 0.
 
-    Resumes exactly: the running episodes are begun again from their seeds, their actions repeated, and what is seen at
-    the end compared. Raises CaudexError for a reward or an observation that is no finite number, and where an environment that
-    is resumed shows something else.
+    Resumes exactly: the running episodes are begun again from their seeds, their actions repeated, and the observations at
+    the end compared. Raises CaudexError for a reward or an observation that is not finite, and where an environment that is
+    resumed shows something else.
     """
 
-    def __init__(self, env: Env, seed: int, stack: int = 1, clipped: float = 0.0, most: int = 0):
-        self.env, self.seed, self.clipped, self.most = env, seed, clipped, most
-        self.stack = stack if len(env.observation.shape) == 3 else 1
-        count = env.count
-        self.episodes = np.zeros(count, np.int64)  # begun before the running one, of each
-        self.totals, self.lengths = np.zeros(count), np.zeros(count, np.int64)
-        self.ended: list[tuple[int, float, int]] = []  # place, return and length of each episode since `told`
-        self.past: list[list] = [[] for _ in range(count)]  # actions of the running episodes
-        first = self._begin(np.ones(count, bool))
-        self.observations = np.tile(first, (1, self.stack, 1, 1)) if self.stack > 1 else first
+    def __init__(self, env: Env, seed: int, stack: int = 1, reward_clip: float = 0.0, max_episode_steps: int = 0):
+        self.env, self.seed, self.reward_clip, self.max_episode_steps = env, seed, reward_clip, max_episode_steps
+        self.stack = stack if len(env.observation_space.shape) == 3 else 1
+        num_envs = env.num_envs
+        self.episode_counts = np.zeros(num_envs, np.int64)  # of finished episodes, of each environment
+        self.episode_returns, self.episode_lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)  # so far
+        self.finished_episodes: list[tuple[int, float, int]] = []  # environment, return and length, since `metrics`
+        self.episode_actions: list[list] = [[] for _ in range(num_envs)]  # of the running episodes
+        frames = self._reset(np.ones(num_envs, bool))
+        self.observations = np.tile(frames, (1, self.stack, 1, 1)) if self.stack > 1 else frames
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        first, *rest = self.env.observation.shape
-        return (first * self.stack, *rest)
+    def observation_shape(self) -> tuple[int, ...]:
+        channels, *rest = self.env.observation_space.shape
+        return (channels * self.stack, *rest)
 
     def step(self, actions: np.ndarray) -> StepResult:
-        """int64 [N], or float32 [N, A] within the bounds of the environment's actions."""
-        for past, action in zip(self.past, actions):
-            past.append(action)
-        found = self.env.step(actions)
-        numbers = [found.rewards] + ([found.observations] if self.observations.dtype.kind == "f" else [])
-        check_finite(self.env.name, numbers, f" after {int(self.lengths.max()) + 1:,} steps of an episode")
-        self.totals += found.rewards
-        self.lengths += 1
-        after = self.observations = self._behind(found.observations)
-        truncated = found.truncated | (self.lengths >= (self.most or np.inf))
-        over = found.terminated | truncated
-        if over.any():
-            self.ended += zip(np.flatnonzero(over).tolist(), self.totals[over].tolist(), self.lengths[over].tolist())
-            for i in np.flatnonzero(over):
-                self.past[i] = []
-            self.totals[over], self.lengths[over] = 0, 0
-            self.episodes[over] += 1
-            self._begin_again(over)
-        terminated = found.terminated if found.lost is None else found.terminated | found.lost
-        rewards = np.clip(found.rewards, -self.clipped, self.clipped) if self.clipped else found.rewards
-        return StepResult(rewards, terminated, truncated & ~terminated, after, over, found.metres)
+        """int64 [N], or float32 [N, A] within the bounds of the action space."""
+        for episode, action in zip(self.episode_actions, actions):
+            episode.append(action)
+        step = self.env.step(actions)
+        numbers = [step.rewards] + ([step.observations] if self.observations.dtype.kind == "f" else [])
+        check_finite(self.env.name, numbers, f" after {int(self.episode_lengths.max()) + 1:,} steps of an episode")
+        self.episode_returns += step.rewards
+        self.episode_lengths += 1
+        next_observations = self.observations = self._push_frames(step.observations)
+        truncated = step.truncated | (self.episode_lengths >= (self.max_episode_steps or np.inf))
+        dones = step.terminated | truncated
+        if dones.any():
+            finished = (np.flatnonzero(dones), self.episode_returns[dones], self.episode_lengths[dones])
+            self.finished_episodes += zip(*(part.tolist() for part in finished))
+            for i in np.flatnonzero(dones):
+                self.episode_actions[i] = []
+            self.episode_returns[dones], self.episode_lengths[dones] = 0, 0
+            self.episode_counts[dones] += 1
+            self._reset_observations(dones)
+        terminated = step.terminated if step.life_lost is None else step.terminated | step.life_lost
+        rewards = np.clip(step.rewards, -self.reward_clip, self.reward_clip) if self.reward_clip else step.rewards
+        return StepResult(rewards, terminated, truncated & ~terminated, next_observations, dones, step.x_position)
 
     def metrics(self) -> dict[str, float]:
-        """Mean return and length of the episodes that ended since it was last asked."""
-        ended, self.ended = self.ended, []
-        return means(ended)
+        """Mean return and length of the episodes that ended since the last call."""
+        finished, self.finished_episodes = self.finished_episodes, []
+        return episode_metrics(finished)
 
     def state_dict(self) -> dict:
         return {
-            "episodes": torch.from_numpy(self.episodes.copy()),
-            "past": [torch.from_numpy(np.array(past)) for past in self.past],
-            "ended": [list(each) for each in self.ended],
+            "episode_counts": torch.from_numpy(self.episode_counts.copy()),
+            "episode_actions": [torch.from_numpy(np.array(actions)) for actions in self.episode_actions],
+            "finished_episodes": [list(episode) for episode in self.finished_episodes],
             "observations": torch.from_numpy(self.observations.copy()),
         }
 
     def load_state_dict(self, state: dict) -> None:
-        count, known = self.env.count, len(state["episodes"])
-        if known != count:
+        num_envs, saved_num_envs = self.env.num_envs, len(state["episode_counts"])
+        if saved_num_envs != num_envs:
             raise CaudexError(
-                f"the checkpoint has {known} environments, not {count}; environments must be {known} again."
+                f"the checkpoint has {saved_num_envs} environments, not {num_envs}; environments must be {saved_num_envs} again."
             )
-        shown = state["observations"].numpy()
-        if shown.shape[1:] != self.shape:
+        saved_observations = state["observations"].numpy()
+        if saved_observations.shape[1:] != self.observation_shape:
             raise CaudexError(
-                f"the environment {self.env.name} shows {self.shape} now, and {shown.shape[1:]} in the "
-                "checkpoint; it has changed, begin a new run."
+                f"the environment {self.env.name} shows {self.observation_shape} now, and {saved_observations.shape[1:]} in "
+                "the checkpoint; it has changed, begin a new run."
             )
-        self.episodes, self.ended = state["episodes"].numpy().copy(), [tuple(each) for each in state["ended"]]
-        self.past = [list(past.numpy()) for past in state["past"]]
-        self.lengths = np.array([len(past) for past in self.past])
-        self.totals[:] = 0
-        longest = int(self.lengths.max())
-        for when in range(longest + 1):  # all end at the same time, so the shorter ones begin later
-            if (begins := self.lengths == longest - when).any():
-                self._begin_again(begins)
-            if when < longest:
-                live = self.lengths >= longest - when
-                actions = [
-                    past[len(past) - longest + when] if on else self._idle() for past, on in zip(self.past, live)
-                ]
-                found = self.env.step(np.stack(actions))
-                self.totals += np.where(live, found.rewards, 0)
-                self.observations = self._behind(found.observations)
-                if (over := (found.terminated | found.truncated) & ~live).any():
-                    self._begin_again(over)
-        if not np.array_equal(self.observations, shown):
-            if self.env.exact:
+        self.episode_counts = state["episode_counts"].numpy().copy()
+        self.finished_episodes = [tuple(episode) for episode in state["finished_episodes"]]
+        self.episode_actions = [list(actions.numpy()) for actions in state["episode_actions"]]
+        self._replay_episodes()
+        if not np.array_equal(self.observations, saved_observations):
+            if self.env.deterministic:
                 raise CaudexError(
                     f"the environment {self.env.name} does not repeat itself: the same seeds and actions show something else "
                     "than in the checkpoint; begin a new run."
                 )
-            self.episodes += 1
-            self.past, self.totals[:], self.lengths[:] = [[] for _ in self.past], 0, 0
-            self._begin_again(np.ones(count, bool))
+            self.episode_counts += 1
+            self.episode_actions = [[] for _ in self.episode_actions]
+            self.episode_returns[:], self.episode_lengths[:] = 0, 0
+            self._reset_observations(np.ones(num_envs, bool))
 
-    def _begin(self, which: np.ndarray) -> np.ndarray:
-        seeds = [derive_seed(self.seed, "episode", i, int(number)) for i, number in enumerate(self.episodes)]
-        first = self.env.reset(np.array(seeds), which)
-        if first.dtype.kind == "f":
-            check_finite(self.env.name, [first[which]], " as an episode began")
-        return first
+    def _replay_episodes(self) -> None:
+        """Play the running episodes again; all end at the same time, so the shorter ones begin later."""
+        self.episode_lengths = np.array([len(actions) for actions in self.episode_actions])
+        self.episode_returns[:] = 0
+        longest = int(self.episode_lengths.max())
+        for t in range(longest + 1):
+            if (begins := self.episode_lengths == longest - t).any():
+                self._reset_observations(begins)
+            if t < longest:
+                live = self.episode_lengths >= longest - t
+                actions = [
+                    episode[len(episode) - longest + t] if is_live else self._idle_action()
+                    for episode, is_live in zip(self.episode_actions, live)
+                ]
+                step = self.env.step(np.stack(actions))
+                self.episode_returns += np.where(live, step.rewards, 0)
+                self.observations = self._push_frames(step.observations)
+                if (idle_dones := (step.terminated | step.truncated) & ~live).any():
+                    self._reset_observations(idle_dones)
 
-    def _begin_again(self, which: np.ndarray) -> None:
-        first = self._begin(which)[which]
+    def _reset(self, mask: np.ndarray) -> np.ndarray:
+        seeds = [derive_seed(self.seed, "episode", i, int(number)) for i, number in enumerate(self.episode_counts)]
+        frames = self.env.reset(np.array(seeds), mask)
+        if frames.dtype.kind == "f":
+            check_finite(self.env.name, [frames[mask]], " as an episode began")
+        return frames
+
+    def _reset_observations(self, mask: np.ndarray) -> None:
+        frames = self._reset(mask)[mask]
         self.observations = self.observations.copy()
-        self.observations[which] = np.tile(first, (1, self.stack, 1, 1)) if self.stack > 1 else first
+        self.observations[mask] = np.tile(frames, (1, self.stack, 1, 1)) if self.stack > 1 else frames
 
-    def _behind(self, frames: np.ndarray) -> np.ndarray:
-        """What is seen once these frames have come."""
+    def _push_frames(self, frames: np.ndarray) -> np.ndarray:
+        """The observations with these frames as the latest."""
         if self.stack == 1:
             return frames
         return np.concatenate([self.observations[:, frames.shape[1] :], frames], 1)
 
-    def _idle(self) -> np.ndarray:
-        space = self.env.action
+    def _idle_action(self) -> np.ndarray:
+        space = self.env.action_space
         return np.zeros(space.shape, space.dtype) if space.shape else np.int64(0)
 
 
-def means(ended: list[tuple[int, float, int]]) -> dict[str, float]:
-    """Of the return and the length of episodes, as `Acting.ended` has them."""
-    if not ended:
+def episode_metrics(finished_episodes: list[tuple[int, float, int]]) -> dict[str, float]:
+    """Mean return and length of `EnvRunner.finished_episodes`."""
+    if not finished_episodes:
         return {}
-    _, returns, lengths = zip(*ended)
+    _, returns, lengths = zip(*finished_episodes)
     return {"episodes/return": float(np.mean(returns)), "episodes/length": float(np.mean(lengths))}

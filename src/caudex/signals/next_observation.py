@@ -44,7 +44,7 @@ class NextObservation(Signal):
         return 1.0
 
     def loss(self, trunk, batch):
-        next_observations, continues = batch.next_shown(self.shape)  # none after a trial's last step
+        next_observations, continues = batch.next_task_observations(self.shape)  # none after a trial's last step
         predictions = self.head(trunk(batch.observations).pooled[continues], batch.actions[continues])
         return SignalOutput(normalised_mse(predictions, self.targets(next_observations)))
 

@@ -104,6 +104,6 @@ def trpo_step(learner: Learner, batches: Mapping, epochs: int = 5, batch: int = 
     signal, rollout = learner.signals["policy"], batches["policy"]
     policy_metrics, outputs = signal.policy_step(learner.trunk, rollout), {}
     for _ in range(epochs):
-        for rows in torch.randperm(rollout.examples).split(batch):
-            outputs = learner.step({"policy": rollout.of(rows.to(rollout.actions.device))})
+        for rows in torch.randperm(rollout.num_examples).split(batch):
+            outputs = learner.step({"policy": rollout.select(rows.to(rollout.actions.device))})
     return {"policy": outputs["policy"]._replace(metrics={**outputs["policy"].metrics, **policy_metrics})}

@@ -16,7 +16,7 @@ from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
 from caudex.envs.adapters import dm_control as suite
-from caudex.envs.adapters.dm_control import Suite
+from caudex.envs.adapters.dm_control import DMControlEnv
 from caudex.experience import EnvRunner
 from caudex.systems.reward.sac import SAC
 
@@ -26,8 +26,8 @@ BOTH = np.ones(2, bool)
 
 def render_episode(env, steps, seed=0):
     rng = np.random.default_rng(seed)
-    shape = (steps, env.count, *env.action.shape)
-    return rng.uniform(env.action.low, env.action.high, shape).astype(np.float32)
+    shape = (steps, env.num_envs, *env.action_space.shape)
+    return rng.uniform(env.action_space.low, env.action_space.high, shape).astype(np.float32)
 
 
 def play_actions(env, seeds, actions):
@@ -45,13 +45,13 @@ def play_actions(env, seeds, actions):
 )
 def test_a_step_is_one_action_repeated_and_shows_all_observations_of_the_task(task, repeat):
     env, environment = (
-        Suite(task, 2),
-        suite.loaded(task).load(*task.removesuffix("-v0").split("-"), task_kwargs={"random": 7}),
+        DMControlEnv(task, 2),
+        suite.load_suite(task).load(*task.removesuffix("-v0").split("-"), task_kwargs={"random": 7}),
     )
     actions = render_episode(env, 5)
     observations, rewards = play_actions(env, [3, 7], actions)
     time_step, total = environment.reset(), 0.0
-    assert observations.dtype == np.float32 and observations.shape[2:] == env.observation.shape
+    assert observations.dtype == np.float32 and observations.shape[2:] == env.observation_space.shape
     for when, action in enumerate(actions[:, 1]):
         expected = np.concatenate([np.ravel(part) for part in time_step.observation.values()])
         assert observations[when, 1] == approx(expected, rel=1e-6)
@@ -61,7 +61,7 @@ def test_a_step_is_one_action_repeated_and_shows_all_observations_of_the_task(ta
 
 
 def test_a_time_limit_is_truncation_and_an_end_is_termination(monkeypatch):
-    env = Suite("cartpole-balance-v0", 2)
+    env = DMControlEnv("cartpole-balance-v0", 2)
     env.reset(np.arange(2), BOTH)
     for _ in range(124):
         outcome = env.step(np.zeros((2, 1), np.float32))
@@ -69,7 +69,7 @@ def test_a_time_limit_is_truncation_and_an_end_is_termination(monkeypatch):
     outcome = env.step(np.zeros((2, 1), np.float32))  # 125 times 8 are 1,000
     assert outcome.truncated.all() and not outcome.terminated.any()
     env.reset(np.arange(2), BOTH)
-    task, looks = env.environments[1].task, iter(range(100))
+    task, looks = env.envs[1].task, iter(range(100))
     monkeypatch.setattr(task, "get_termination", lambda physics: 0.0 if next(looks) == 2 else None)
     outcome = env.step(np.zeros((2, 1), np.float32))
     assert outcome.terminated.tolist() == [False, True] and not outcome.truncated.any()
@@ -79,7 +79,7 @@ def test_a_time_limit_is_truncation_and_an_end_is_termination(monkeypatch):
 @pytest.mark.parametrize("pixels", [False, True], ids=["numbers", "images"])
 @pytest.mark.parametrize("task", ["reacher-easy-v0", "swimmer-swimmer6-v0"])  # each episode changes the model
 def test_the_same_seed_is_the_same_episode_in_any_place_and_after_any_other(task, pixels):
-    one, other = Suite(task, 2, pixels, 24), Suite(task, 2, pixels, 24)
+    one, other = DMControlEnv(task, 2, pixels, 24), DMControlEnv(task, 2, pixels, 24)
     actions = render_episode(one, 4)
     observations, rewards = play_actions(one, [5, 6], actions)
     play_actions(other, [8, 9], render_episode(one, 3, seed=1))
@@ -89,14 +89,14 @@ def test_the_same_seed_is_the_same_episode_in_any_place_and_after_any_other(task
 
 
 def test_an_image_shows_where_the_cart_is_and_which_way_the_pole_points():
-    env = Suite("cartpole-swingup-v0", 2, pixels=True, size=84)
+    env = DMControlEnv("cartpole-swingup-v0", 2, pixels=True, size=84)
     env.reset(np.arange(2), BOTH)
     positions = {}
     for name, slide, hinge in (("left", -1.0, np.pi), ("right", 1.0, np.pi), ("up", 0.0, 0.0)):
-        physics = env.environments[1].physics
+        physics = env.envs[1].physics
         with physics.reset_context():
             physics.named.data.qpos["slider"], physics.named.data.qpos["hinge_1"] = slide, hinge
-        image = env.small.paint(physics).astype(int)
+        image = env.camera.render(physics).astype(int)
         rows, columns = np.nonzero(image[..., 0] > image[..., 2] + 30)  # cart and pole are yellow, all else is blue
         positions[name] = rows.mean(), columns.mean()
     assert positions["left"][1] < 30 and positions["right"][1] > 54 and 40 < positions["up"][1] < 44
@@ -104,14 +104,14 @@ def test_an_image_shows_where_the_cart_is_and_which_way_the_pole_points():
 
 
 def test_each_environment_has_an_image_of_its_own_and_there_is_one_for_people():
-    env, single = Suite("walker-walk-v0", 2, pixels=True), Suite("walker-walk-v0", 1, pixels=True)
+    env, single = DMControlEnv("walker-walk-v0", 2, pixels=True), DMControlEnv("walker-walk-v0", 1, pixels=True)
     observations = env.reset(np.array([3, 4]), BOTH)
-    assert observations.shape == (2, 3, 84, 84) == (2, *env.observation.shape) and observations.dtype == np.uint8
+    assert observations.shape == (2, 3, 84, 84) == (2, *env.observation_space.shape) and observations.dtype == np.uint8
     assert np.array_equal(observations[1], single.reset(np.array([4]), BOTH[:1])[0]) and observations.std() > 10
-    image = env.image()
+    image = env.render()
     assert image.shape == (240, 320, 3) and image.std() > 10
     single.close()
-    assert np.array_equal(env.image(), image)  # what another let go of was its own
+    assert np.array_equal(env.render(), image)  # what another let go of was its own
 
 
 @pytest.mark.parametrize("kind", ["dm_control", "dm_pixels"])
@@ -178,22 +178,22 @@ def test_the_same_name_is_learned_from_numbers_and_from_images(system, flags, se
 
 
 def test_the_same_environment_has_two_names():
-    assert envs.with_camera("dm_control/walker-run-v0") == "dm_pixels/walker-run-v0"
-    assert envs.with_camera("control/reacher", 64) == "pixels/reacher/64"
-    assert envs.with_camera("pixels/reacher/64", 32) == "pixels/reacher/32"
-    assert envs.with_camera("pixels/reacher/64") == "pixels/reacher/64"
-    assert envs.with_camera("ALE/Pong-v5") == "ALE/Pong-v5"
-    assert envs.without_camera("dm_pixels/walker-run-v0/64") == "dm_control/walker-run-v0"
-    assert envs.without_camera("CartPole-v1") is None
-    assert envs.make("pixels/reacher/30", 1).observation.shape == (1, 30, 30)
+    assert envs.camera_env_name("dm_control/walker-run-v0") == "dm_pixels/walker-run-v0"
+    assert envs.camera_env_name("control/reacher", 64) == "pixels/reacher/64"
+    assert envs.camera_env_name("pixels/reacher/64", 32) == "pixels/reacher/32"
+    assert envs.camera_env_name("pixels/reacher/64") == "pixels/reacher/64"
+    assert envs.camera_env_name("ALE/Pong-v5") == "ALE/Pong-v5"
+    assert envs.state_env_name("dm_pixels/walker-run-v0/64") == "dm_control/walker-run-v0"
+    assert envs.state_env_name("CartPole-v1") is None
+    assert envs.make("pixels/reacher/30", 1).observation_space.shape == (1, 30, 30)
 
 
 def test_all_tasks_are_listed_where_they_can_be_had(monkeypatch):
-    names = envs.names()
+    names = envs.env_names()
     assert {"dm_control/humanoid-walk-v0", "dm_pixels/ball_in_cup-catch-v0"} <= set(names)
-    assert len(suite.tasks()) == 48 and not any("lqr" in name or "escape" in name for name in names)
+    assert len(suite.dm_control_tasks()) == 48 and not any("lqr" in name or "escape" in name for name in names)
     monkeypatch.setitem(sys.modules, "dm_control", None)
-    assert suite.tasks() == [] and not any(name.startswith("dm_") for name in envs.names())
+    assert suite.dm_control_tasks() == [] and not any(name.startswith("dm_") for name in envs.env_names())
     with pytest.raises(
         CaudexError, match=r"dm_control/walker-run-v0 needs .* dm_control: pip install 'caudex\[control\]'"
     ):
@@ -213,7 +213,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, monkeypatch):
     def none():
         raise ImportError("Cannot initialize a EGL device display.")
 
-    monkeypatch.setattr(suite, "opengl", none)
+    monkeypatch.setattr(suite, "gl_context_class", none)
     words = ("train", "curl", "--env", "dm_control/cartpole-swingup-v0")
     assert_refused(*words, *where, because="Debian: apt-get install libegl1 libgl1.")
 

@@ -26,7 +26,7 @@ def test_a_hopper_thrusts_itself_off_the_ground_and_runs_where_it_leans():
     for _ in range(800):
         up, forward = bodies[-1][5], bodies[-1][4]
         lean = 0.3 * (forward - 1) + 0.1 * forward  # the foot further ahead the faster it runs (Raibert 1986)
-        bodies.append(task.move(bodies[-1], np.stack([lean, up > 0])))
+        bodies.append(task.advance(bodies[-1], np.stack([lean, up > 0])))
     ground, height = np.stack(bodies)[:, :2, 0].T
     assert height[400:].max() > Hopper.rest + 0.05 > height[400:].min()
     assert ground[-1] * Hopper.stripes / (2 * np.pi) > 5  # metres, in ten seconds

@@ -22,7 +22,7 @@ def test_a_small_swing_takes_two_pi_roots_of_length_over_gravity():
 
 
 def test_a_cart_without_force_keeps_its_momentum():
-    task = CartPole(up=True)
+    task = CartPole(starts_upright=True)
     _, pole, v, spin = simulate(task, [-0.3, 0.1, 0.1, 0.0], [0], 200).transpose(1, 0, 2)
     momentum = (task.cart + task.pole) * v + task.pole * task.half * spin * np.cos(pole)
     assert np.ptp(np.cos(pole)) > 1.9  # the pole has fallen
@@ -30,7 +30,7 @@ def test_a_cart_without_force_keeps_its_momentum():
 
 
 def test_a_cart_feels_the_whole_force():
-    _, pole, v, spin = simulate(CartPole(up=False), [-0.3, np.pi, 0, 0], [0.2], 20).transpose(1, 0, 2)
+    _, pole, v, spin = simulate(CartPole(starts_upright=False), [-0.3, np.pi, 0, 0], [0.2], 20).transpose(1, 0, 2)
     momentum = (CartPole.cart + CartPole.pole) * v + CartPole.pole * CartPole.half * spin * np.cos(pole)
     assert momentum[-1] == pytest.approx(0.2 * CartPole.force * 20 * CartPole.substep, rel=1e-4)
 

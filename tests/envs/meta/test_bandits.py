@@ -8,7 +8,7 @@ from caudex.envs.meta import trials
 
 # bandits and tabular MDPs
 def test_arms_pay_as_often_as_they_are_said_to():
-    env = trials.make("bandits", 4000, arms=2, pulls=50)
+    env = trials.make_trials("bandits", 4000, arms=2, pulls=50)
     env.reset(np.arange(4000), np.ones(4000, bool))
     total = sum(env.step(np.ones(4000, int)).rewards for _ in range(50))
     means = env.family.means[:, 1]

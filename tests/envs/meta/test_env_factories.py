@@ -5,8 +5,8 @@ import pytest
 
 from caudex.core.errors import CaudexError
 from caudex.envs.meta import trials
-from caudex.envs.meta.trials import play
-from caudex.evaluation.baselines import ways
+from caudex.envs.meta.trials import play_trials
+from caudex.evaluation.baselines import classical_policies
 
 # tasks that a function makes
 MODULE = '''
@@ -67,13 +67,13 @@ def guessing_module(tmp_path, monkeypatch):
 
 
 def test_tasks_of_a_function_of_ones_own(guessing_module):
-    env = trials.make("guessing:make_task", 3, episodes=2)
+    env = trials.make_trials("guessing:make_task", 3, episodes=2)
     env.reset(np.arange(3), np.ones(3, bool))
     ends = [env.step(np.array([0, 0, 0])) for _ in range(8)]
     assert [each.terminated.tolist() for each in ends[:3]] == [[False] * 3, [True, False, False], [True, False, False]]
     assert ends[6].terminated.tolist() == [True, False, False] and ends[7].terminated.all()  # the others: 2 x 4 steps
     played = [
-        play(trials.make("guessing:make_task", 3), lambda observations: np.zeros(3, int), np.arange(3))
+        play_trials(trials.make_trials("guessing:make_task", 3), lambda observations: np.zeros(3, int), np.arange(3))
         for _ in range(2)
     ]
     assert all(np.array_equal(one, other) for one, other in zip(*played))
@@ -81,12 +81,12 @@ def test_tasks_of_a_function_of_ones_own(guessing_module):
 
 
 def test_beside_them_is_one_who_acts_at_random(guessing_module):
-    ((name, act),) = ways(trials.make("guessing:make_task", 3)).items()
+    ((name, act),) = classical_policies(trials.make_trials("guessing:make_task", 3)).items()
     assert name == "random" and set(act(np.zeros((100, 9)))) == {0, 1, 2}
 
 
 def test_an_episode_that_would_never_end_is_cut(guessing_module):
-    env = trials.make("guessing:endless", 1, episodes=2, limit=5)
+    env = trials.make_trials("guessing:endless", 1, episodes=2, limit=5)
     env.reset(np.arange(1), np.ones(1, bool))
     assert [bool(env.step(np.zeros(1, int)).terminated[0]) for _ in range(10)].index(True) == 9
 
@@ -113,17 +113,17 @@ def test_an_episode_that_would_never_end_is_cut(guessing_module):
 )
 def test_what_cannot_be_is_refused_with_one_sentence(guessing_module, name, settings, message):
     with pytest.raises(CaudexError, match=message):
-        trials.make(name, 2, **settings)
+        trials.make_trials(name, 2, **settings)
 
 
 def test_a_task_that_differs_later_is_refused_then(guessing_module):
-    env = trials.make("guessing:late", 1)
+    env = trials.make_trials("guessing:late", 1)
     with pytest.raises(CaudexError, match=r"actions Discrete\(3\) for seed 0 and Discrete\(4\) for seed 7"):
         env.reset(np.array([7]), np.ones(1, bool))
 
 
 def test_a_reward_that_is_no_number_is_refused(guessing_module):
-    env = trials.make("guessing:endlessly_rich", 1)
+    env = trials.make_trials("guessing:endlessly_rich", 1)
     env.reset(np.zeros(1, int), np.ones(1, bool))
     env.step(np.zeros(1, int))
     with pytest.raises(CaudexError, match=r"guessing:endlessly_rich gave a reward .* no finite number"):

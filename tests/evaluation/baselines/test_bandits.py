@@ -5,7 +5,7 @@ import pytest
 from helpers.baselines import assert_means_agree
 
 from caudex.envs.meta import trials
-from caudex.envs.meta.trials import play
+from caudex.envs.meta.trials import play_trials
 from caudex.evaluation.baselines import bandits, gittins
 
 COUNT = 4000
@@ -13,15 +13,17 @@ COUNT = 4000
 
 def mean_returns(rule, arms, pulls, test=False):
     """Sums of rewards [COUNT, pulls]."""
-    env = trials.make("bandits", COUNT, arms=arms, pulls=pulls, test=test)
-    return play(env, bandits.Puller(rule, seed=arms), np.arange(COUNT)).returns.cumsum(1)
+    env = trials.make_trials("bandits", COUNT, arms=arms, pulls=pulls, test=test)
+    return play_trials(env, bandits.BanditPolicy(rule, seed=arms), np.arange(COUNT)).returns.cumsum(1)
 
 
 # bandits
 def test_the_optimum_is_exact():
-    assert bandits.optimum(2, 2) == pytest.approx(1 / 2 + 1 / 2 * 2 / 3 + 1 / 2 * 1 / 2)  # stay after a success
-    assert bandits.optimum(1, 7) == pytest.approx(7 / 2)
-    assert [round(bandits.optimum(arms, 10), 4) for arms in (5, 10, 50)] == [6.6600, 6.7140, 6.7140]
+    assert bandits.bayes_optimal_return(2, 2) == pytest.approx(
+        1 / 2 + 1 / 2 * 2 / 3 + 1 / 2 * 1 / 2
+    )  # stay after a success
+    assert bandits.bayes_optimal_return(1, 7) == pytest.approx(7 / 2)
+    assert [round(bandits.bayes_optimal_return(arms, 10), 4) for arms in (5, 10, 50)] == [6.6600, 6.7140, 6.7140]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ def test_the_optimum_is_exact():
     ],
 )
 def test_rules_earn_what_was_published(arms, rows):
-    rules = {"thompson": bandits.thompson, "ucb1": bandits.ucb1(0.2)}
+    rules = {"thompson": bandits.thompson_sampling, "ucb1": bandits.ucb1(0.2)}
     for name, (short, long) in rows.items():
         returns = mean_returns(rules[name], arms, 100)
         assert_means_agree(returns[:, 9], short)
@@ -41,24 +43,24 @@ def test_rules_earn_what_was_published(arms, rows):
 
 
 def test_no_rule_beats_the_optimum_and_gittins_comes_near():
-    best = bandits.optimum(5, 10)
+    best = bandits.bayes_optimal_return(5, 10)
     for rule in (
-        bandits.greedy,
+        bandits.greedy_rule,
         bandits.ucb1(0.2),
-        bandits.optimistic,
-        bandits.epsilon_greedy(0.05),
-        gittins.gittins(10),
+        bandits.optimistic_thompson_sampling,
+        bandits.epsilon_greedy_rule(0.05),
+        gittins.gittins_rule(10),
     ):
         returns = mean_returns(rule, 5, 10)[:, -1]
         assert returns.mean() < best + 3 * returns.std() / np.sqrt(COUNT)
     assert returns.mean() > 0.97 * best
     assert (
-        mean_returns(gittins.gittins(100), 50, 100)[:, -1].mean() > 85.2
+        mean_returns(gittins.gittins_rule(100), 50, 100)[:, -1].mean() > 85.2
     )  # the paper's, by another way to the indices
 
 
 def test_ties_are_broken_by_chance():
-    choices = bandits.highest(np.array([[1.0, 3.0, 3.0, 2.0]] * 2000), np.random.default_rng(0))
+    choices = bandits.argmax_random_ties(np.array([[1.0, 3.0, 3.0, 2.0]] * 2000), np.random.default_rng(0))
     assert set(choices) == {1, 2} and 900 < (choices == 1).sum() < 1100
 
 
@@ -69,7 +71,7 @@ def test_a_puller_forgets_where_a_trial_begins():
         counted.append((wins.copy(), losses.copy()))
         return wins
 
-    puller = bandits.Puller(rule)
+    puller = bandits.BanditPolicy(rule)
     puller(np.zeros((2, 5)))
     puller(np.array([[0, 1, 0, 1, 1], [1, 0, 0, 0, 1.0]]))
     puller(np.array([[0, 1, 0, 0, 1], [0, 0, 0, 0, 0.0]]))  # the second begins anew

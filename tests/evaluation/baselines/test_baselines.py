@@ -5,8 +5,8 @@ import pytest
 from helpers.baselines import assert_means_agree
 
 from caudex.envs.meta import trials
-from caudex.envs.meta.trials import play
-from caudex.evaluation.baselines import ways
+from caudex.envs.meta.trials import play_trials
+from caudex.evaluation.baselines import classical_policies
 
 
 @pytest.mark.parametrize(
@@ -19,15 +19,15 @@ from caudex.evaluation.baselines import ways
     ],
 )
 def test_at_random_one_earns_what_was_published(name, sizes, ends, published):
-    env = trials.make(name, 600, **sizes)
-    returns = play(env, ways(env)["random"], np.arange(600)).returns.cumsum(1)
+    env = trials.make_trials(name, 600, **sizes)
+    returns = play_trials(env, classical_policies(env)["random"], np.arange(600)).returns.cumsum(1)
     for end, figure in zip(ends, published):
         assert_means_agree(returns[:, end], figure)
 
 
 def test_baselines_fit_the_size_of_the_tasks():
-    env, returns = trials.make("tabular-mdps", 1000, states=3, actions=2, horizon=4, episodes=5), {}
-    for name, act in ways(env, 1).items():
-        returns[name] = play(env, act, np.arange(1000)).returns.sum(1).mean()
+    env, returns = trials.make_trials("tabular-mdps", 1000, states=3, actions=2, horizon=4, episodes=5), {}
+    for name, act in classical_policies(env, 1).items():
+        returns[name] = play_trials(env, act, np.arange(1000)).returns.sum(1).mean()
     assert returns.pop("random") == pytest.approx(4 * 5, abs=0.8)  # rewards are 1 in the mean
     assert min(returns.values()) > 24

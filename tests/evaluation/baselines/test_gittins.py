@@ -7,7 +7,7 @@ from caudex.evaluation.baselines import gittins
 
 
 def test_gittins_indices_worked_out_by_hand():
-    table, starts = gittins.indices(10)
+    table, starts = gittins.gittins_indices(10)
     fresh = table[starts] / 65535  # of an arm never pulled, by pulls left
     assert fresh[1] == pytest.approx(1 / 2, abs=1e-4)
     assert fresh[2] == pytest.approx((1 / 2 + 1 / 2 * 2 / 3) / (1 + 1 / 2), abs=1e-4)  # pull again after a success only
@@ -18,10 +18,10 @@ def test_gittins_indices_worked_out_by_hand():
 
 def test_long_tables_of_indices_are_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path))
-    monkeypatch.setattr(gittins, "LONG", 20)
-    gittins.indices.cache_clear()
-    first = gittins.indices(20)[0]
+    monkeypatch.setattr(gittins, "CACHED_FROM", 20)
+    gittins.gittins_indices.cache_clear()
+    first = gittins.gittins_indices(20)[0]
     (file,) = (tmp_path / "gittins").iterdir()
-    monkeypatch.setattr(gittins, "calibrated", None)  # it is not computed again
-    gittins.indices.cache_clear()
-    assert np.array_equal(gittins.indices(20)[0], first) and file.stat().st_size < 1e6
+    monkeypatch.setattr(gittins, "compute_indices", None)  # it is not computed again
+    gittins.gittins_indices.cache_clear()
+    assert np.array_equal(gittins.gittins_indices(20)[0], first) and file.stat().st_size < 1e6

@@ -15,11 +15,11 @@ from caudex.core.run import Run
 from caudex.core.signal import signal_from_spec
 from caudex.core.specs import ActionSpec, EnvSpec
 from caudex.envs.meta import trials
-from caudex.envs.meta.trials import Played
-from caudex.evaluation.baselines.bandits import optimum
-from caudex.evaluation.meta_test import lost
+from caudex.envs.meta.trials import TrialStatistics
+from caudex.evaluation.baselines.bandits import bayes_optimal_return
+from caudex.evaluation.meta_test import failed_second_episodes
 from caudex.experience import Histories
-from caudex.models.meta_agent import Observed
+from caudex.models.meta_agent import TrialEncoder
 from caudex.signals.outcomes import normalised_mse
 from caudex.signals.policy_gradient import PPOActorCritic
 from caudex.signals.trust_region import TrustRegion
@@ -47,12 +47,12 @@ def train_rl2(folder, **settings):
 def test_it_learns_to_learn(tmp_path, how):
     agent = train_rl2(tmp_path / "run", **{"gae_lambda": 0.9, "lr": 0.01, "width": 32} | how)
     returns = agent.play(4000, seed=1).returns.sum(1)
-    assert returns.mean() > 2.5 + 0.5 * (optimum(2, 5) - 2.5)
-    assert optimum(2, 5) > returns.mean() - 4 * returns.std() / 4000**0.5
+    assert returns.mean() > 2.5 + 0.5 * (bayes_optimal_return(2, 5) - 2.5)
+    assert bayes_optimal_return(2, 5) > returns.mean() - 4 * returns.std() / 4000**0.5
 
 
 def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembers():
-    env = trials.make("bandits", 40, arms=3, pulls=5)
+    env = trials.make_trials("bandits", 40, arms=3, pulls=5)
     for core in (GRU, CausalTransformer):  # both are differentiated twice for it
         torch.manual_seed(0)
         policy = TrustRegion(ActionSpec(count=3), target_kl=0.02, baseline=Recurrent(Identity(5), 8, core))
@@ -69,7 +69,7 @@ def test_the_step_within_a_trust_region_is_within_it_and_a_gain_whatever_remembe
 
 
 def test_the_value_is_predicted_from_a_separate_baseline():
-    env = trials.make("bandits", 4, arms=3, pulls=5)
+    env = trials.make_trials("bandits", 4, arms=3, pulls=5)
     policy = PPOActorCritic(ActionSpec(count=3), baseline=Recurrent(Identity(5), 16))
     learner = Learner(Recurrent(Identity(5), 8), {"policy": policy})
     history = next(Histories(env, learner, "policy", 3, 1))
@@ -81,14 +81,14 @@ def test_the_value_is_predicted_from_a_separate_baseline():
 
 
 def test_what_comes_of_an_action_is_learned_as_far_as_it_can_be():
-    env = trials.make("tabular-mdps", 100, states=3, actions=2, horizon=2, episodes=4)
+    env = trials.make_trials("tabular-mdps", 100, states=3, actions=2, horizon=2, episodes=4)
     spec = EnvSpec(env.name, (3,), env.actions)
     torch.manual_seed(0)
     signals = dict(signal_from_spec(name, spec) for name in ("next-observation", "reward:0.5"))
-    trunk = Recurrent(Observed((3,), 4), 16)
+    trunk = Recurrent(TrialEncoder((3,), 4), 16)
     learner = Learner(trunk, {"policy": PPOActorCritic(ActionSpec(count=2)), **signals}, partial(Adam, lr=0.01))
     batch = next(Histories(env, learner, "policy", 100, 1))
-    shown, valid = batch.next_shown((3,))
+    shown, valid = batch.next_task_observations((3,))
     assert torch.equal(shown.sum(1), torch.ones(100 * 7)) and int(valid.sum()) == 100 * 7
     assert torch.equal(shown.view(100, 7, 3)[:, 1::2, 0], torch.ones(100, 3))  # each episode begins in state 0
     for true in (shown, batch.rewards):
@@ -142,7 +142,7 @@ def test_new_sizes_are_tried_and_other_arms_refused(tmp_path):
     run = tmp_path / "run"
     run_cli("train", "rl2", "--scale", "tiny", "--pulls", "5", "--threads", "1", "--run", run)
     printed = run_cli("meta-test", run, "--tasks", "300", "--pulls", "12").out
-    assert f"{optimum(5, 12):.3f}" in printed and (run / "figures" / "regret-pulls-12.png").exists()
+    assert f"{bayes_optimal_return(5, 12):.3f}" in printed and (run / "figures" / "regret-pulls-12.png").exists()
     assert_refused(
         "meta-test", run, "--arms", "20", because="bandits with arms 20: 0 numbers to see, 20 actions; the agent"
     )
@@ -153,8 +153,8 @@ def test_new_sizes_are_tried_and_other_arms_refused(tmp_path):
 
 
 def test_trials_that_do_not_find_the_ball_again_are_reported_and_shown(tmp_path, monkeypatch):
-    played = Played(np.zeros((4, 2)), np.array([[9, 5], [5, 9], [250, 250], [7, 7]]), np.zeros((4, 2)))
-    failed, often = lost(trials.make("mazes", 1, view="above"), played)
+    played = TrialStatistics(np.zeros((4, 2)), np.array([[9, 5], [5, 9], [250, 250], [7, 7]]), np.zeros((4, 2)))
+    failed, often = failed_second_episodes(trials.make_trials("mazes", 1, view="above"), played)
     assert failed.tolist() == [False, True, True, False] and often.startswith("50.0% (15.0% to 85.0%)")
     monkeypatch.setattr(rl2, "TEST_TASKS", 8)
     run, size = tmp_path / "run", ("--tasks", "8", "--batch", "8", "--total-steps", "500", "--width", "8")
@@ -188,8 +188,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path):
 
 
 def test_the_agents_tasks_are_none_that_it_learned_from():
-    agent_tasks = trials.make("bandits", 3, test=True)
-    learned = trials.make("bandits", 3)
+    agent_tasks = trials.make_trials("bandits", 3, test=True)
+    learned = trials.make_trials("bandits", 3)
     for env in (agent_tasks, learned):
         env.reset(np.arange(3), np.ones(3, bool))
     assert agent_tasks.family.means.ravel().tolist() != approx(learned.family.means.ravel().tolist())

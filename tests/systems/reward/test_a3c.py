@@ -71,7 +71,7 @@ def test_rewards_are_clipped():
     learner = Learner(Identity(2), {"policy": ActorCritic(ActionSpec(count=2))})
     plain, cut = (
         Rollouts(
-            EnvRunner(Clock(3), 5, clipped=clipped), learner, "policy", 12, 36, 1, gamma=0.0, gae_lambda=1.0
+            EnvRunner(Clock(3), 5, reward_clip=clipped), learner, "policy", 12, 36, 1, gamma=0.0, gae_lambda=1.0
         ).collect()
         for clipped in (0.0, 2.0)
     )
@@ -86,7 +86,7 @@ def paper_gradients(learner, runner) -> tuple:
         policy, value = signal.policy_and_values(learner.trunk, torch.from_numpy(runner.observations))
         action = policy.sample()
         step_result = runner.step(action.numpy())
-        assert not step_result.begun.any()
+        assert not step_result.dones.any()
         steps.append((policy.log_prob(action), policy.entropy(), value, step_result.rewards.item()))
     result = signal.value(learner.trunk(torch.from_numpy(runner.observations)).pooled).detach()
     loss = 0
@@ -104,7 +104,7 @@ def test_actors_compute_the_gradient_of_the_paper_at_the_current_weights():
         for given in range(3):
             expected = paper_gradients(learner, source.runner)
             gradients = next(actors)
-            for one, other in zip(gradients.parts, expected, strict=True):
+            for one, other in zip(gradients.gradients, expected, strict=True):
                 torch.testing.assert_close(one, other)
             assert learner.trunk.count.item() == approx(STEPS * (given + 1), rel=1e-3)  # told what the actor saw
             assert gradients.flops > 0
@@ -128,7 +128,7 @@ def test_many_actors_take_turns_and_know_how_far_they_are_behind():
                 apply_actor_gradient(learner, {"policy": next(actors)})
                 turns.add(actors.used.pipe)
             assert turns >= others  # nobody is left out
-        assert 0 < actors.metrics()["actors/behind"] < 10
+        assert 0 < actors.metrics()["actors/staleness"] < 10
 
 
 # -- learning, and going on -----------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
     assert results["policy"]["return"] > 70 > 50 > results["random"]["return"]
     last = training.metrics()[-1]
     assert len(calls) == 1 + 24_000 / 40 and last["samples"] == 24_000  # 19 steps stood in the checkpoint
-    assert last["actors/behind"] > 0 and last["flops"] > 0
+    assert last["actors/staleness"] > 0 and last["flops"] > 0
     assert "not bit for bit: gradients of several processes" in training.read_json("about")["resumes"]
 
 

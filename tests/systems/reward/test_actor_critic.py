@@ -16,7 +16,7 @@ from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
 from caudex.core.specs import ActionSpec
-from caudex.experience import EnvRunner, Replay
+from caudex.experience import EnvRunner, ReplaySource
 from caudex.signals.deterministic_policy import DeterministicPolicy
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.systems.reward.ddpg import DDPG
@@ -31,16 +31,16 @@ def test_a_point_learns_to_stay_in_the_middle(kind):
     runner = EnvRunner(Line(4, scale=5.0), 0)
     fit(
         learner,
-        {"policy": Replay(runner, learner, "policy", 10_000, 64, learning_starts=200, every=2, gamma=0.9)},
+        {"policy": ReplaySource(runner, learner, "policy", 10_000, 64, learning_starts=200, train_freq=2, gamma=0.9)},
         steps=800,
     )
     signal = learner.signals["policy"]
 
     def mean_return(choose):
         scaled_runner = EnvRunner(Line(20, scale=5.0), 1)
-        while len(scaled_runner.ended) < 20:
+        while len(scaled_runner.finished_episodes) < 20:
             scaled_runner.step(choose(scaled_runner.observations))
-        return np.mean([total for _, total, _ in scaled_runner.ended])
+        return np.mean([total for _, total, _ in scaled_runner.finished_episodes])
 
     with torch.no_grad():
         learned_return = mean_return(

@@ -111,8 +111,8 @@ def test_an_environment_that_cannot_be_made_is_refused_in_a_sentence():
 
 def test_an_episode_that_need_not_end_is_cut_where_policies_are_compared():
     gymnasium.register("Well-limited-v0", lambda: FailingEnv("well"), max_episode_steps=30)
-    assert envs.make("Broken-well-v0", 1).longest == 10_000
-    assert envs.make("Well-limited-v0", 1).longest == 0
+    assert envs.make("Broken-well-v0", 1).max_episode_steps == 10_000
+    assert envs.make("Well-limited-v0", 1).max_episode_steps == 0
 
 
 def test_play_says_what_it_cannot_do(tmp_path):

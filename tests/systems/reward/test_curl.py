@@ -5,7 +5,7 @@ from helpers.curl import RepeatedBatch, random_transition
 
 from caudex.core.learner import Learner
 from caudex.core.specs import ActionSpec
-from caudex.experience import Viewed
+from caudex.experience import AugmentedSource
 from caudex.signals import BilinearContrast
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.trunks import NatureCNN
@@ -25,13 +25,13 @@ def test_each_image_is_encoded_once_for_all_heads():
     slow = [learner.signals["policy"].target.copy[0], learner.signals["contrast"].key_encoder.copy[0]]
     for name, trunk in {"own": learner.trunk, "target": slow[0], "keys": slow[1]}.items():
         trunk.register_forward_hook(lambda *_, name=name: passes.update({name: passes.get(name, 0) + 1}))
-    batch = next(Viewed(RepeatedBatch(random_transition()), RandomShift(2), 0, instead=True))
+    batch = next(AugmentedSource(RepeatedBatch(random_transition()), RandomShift(2), 0, replace_observations=True))
     learner.step(dict.fromkeys(learner.signals, batch))
     assert passes == {"own": 2, "target": 1, "keys": 1}  # what was seen, and what came after
 
 
 def test_one_pass_has_the_gradient_of_separate_passes():
-    batch = next(Viewed(RepeatedBatch(random_transition()), RandomShift(2), 0, instead=True))
+    batch = next(AugmentedSource(RepeatedBatch(random_transition()), RandomShift(2), 0, replace_observations=True))
 
     def gradients(together: bool):
         learner = make_curl()

@@ -16,10 +16,10 @@ from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.specs import EnvSpec
 from caudex.core.system import load, system_at_scale
-from caudex.envs import Env, Outcome
+from caudex.envs import Env, TimeStep
 from caudex.evaluation.plots.contact_sheet import contact_sheet
-from caudex.experience import Rollouts
-from caudex.models.agent import Agent, Episode, acted
+from caudex.experience import Episode, Rollouts, play_episodes
+from caudex.models.agent import Agent
 
 TINY = replace(system_at_scale("locomotion", "tiny"), num_envs=4, total_steps=2560, seed=3)
 
@@ -27,10 +27,10 @@ TINY = replace(system_at_scale("locomotion", "tiny"), num_envs=4, total_steps=25
 class Track(Env):
     """One step is one metre; those begun from even seeds fall at the third, the others have time for five."""
 
-    name, observation, action = "track", Box(-1, 1, (1,)), Discrete(2)
+    name, observation_space, action_space = "track", Box(-1, 1, (1,)), Discrete(2)
 
     def __init__(self, count):
-        self.count, self.at, self.falls = count, np.zeros(count), np.zeros(count, bool)
+        self.num_envs, self.at, self.falls = count, np.zeros(count), np.zeros(count, bool)
 
     def reset(self, seeds, which):
         self.at[which], self.falls[which] = 0, (seeds % 2 == 0)[which]
@@ -38,9 +38,11 @@ class Track(Env):
 
     def step(self, actions):
         self.at += 1
-        never = np.zeros(self.count)
+        never = np.zeros(self.num_envs)
         fell = self.falls & (self.at == 3)
-        return Outcome(self.at[:, None].astype(np.float32), never, fell, (self.at == 5) & ~fell, metres=self.at.copy())
+        return TimeStep(
+            self.at[:, None].astype(np.float32), never, fell, (self.at == 5) & ~fell, x_position=self.at.copy()
+        )
 
     def close(self):
         pass
@@ -48,19 +50,19 @@ class Track(Env):
 
 def test_an_episode_is_reported_as_it_ended_not_as_the_next_began(monkeypatch):
     monkeypatch.setattr(envs, "make", lambda name, count: Track(count))
-    episodes = acted("track", lambda observations: np.zeros(len(observations), np.int64), 20, seed=0)
+    episodes = play_episodes("track", lambda observations: np.zeros(len(observations), np.int64), 20, seed=0)
     assert set(episodes) == {Episode(0.0, 3, True, 3.0), Episode(0.0, 5, False, 5.0)}
 
 
 def test_a_body_tells_how_far_it_is_and_the_camera_goes_along():
-    env = envs.make("Walker2d-v5", 1, shown=True)
+    env = envs.make("Walker2d-v5", 1, renderable=True)
     env.reset(np.array([0]), np.ones(1, bool))
-    body, images = env.environments[0].unwrapped, []
+    body, images = env.envs[0].unwrapped, []
     for far in (0.0, 40.0):
         body.data.qpos[0] = far
         outcome = env.step(np.zeros((1, 6), np.float32))
-        assert outcome.metres[0] == body.data.qpos[0] == pytest.approx(far, abs=0.1)
-        images.append(env.image().max(2))
+        assert outcome.x_position[0] == body.data.qpos[0] == pytest.approx(far, abs=0.1)
+        images.append(env.render().max(2))
     env.close()
     floor, dark = 190, 150
     assert all((image < dark).sum() > 1000 for image in images)  # the body
@@ -88,8 +90,8 @@ def test_five_stages_are_saved_shown_and_reported(tmp_path):
             x = 250 + column * 186
             assert (sheet[upper : upper + 180, x : x + 180].max(2) < 150).sum() > 100
     assert [line[0] for line in TINY.result_rows(results)][1:3] == ["0 steps", "128 steps"]
-    moments, episode, rate = model.moments(seed=1, most=4)
-    assert len(moments) <= 8 and moments[-1].step < episode.steps and episode.fell and 0 < rate < 200
+    moments, episode, rate = model.record_episode(seed=1, max_frames=4)
+    assert len(moments) <= 8 and moments[-1].step < episode.length and episode.terminated and 0 < rate < 200
     assert contact_sheet([moment.image for moment in moments]).shape[1] == 6 * 160
 
 
@@ -97,7 +99,7 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
     def blind(self, *args, **kwargs):
         raise CaudexError("there is no screen.")
 
-    monkeypatch.setattr(Agent, "moments", blind)
+    monkeypatch.setattr(Agent, "record_episode", blind)
     _, uninterrupted = train(TINY, tmp_path / "whole")
     assert not (uninterrupted.path / "figures" / "stages.png").exists()
     next_batch = Rollouts.__next__
@@ -107,8 +109,8 @@ def test_stopped_between_two_stages_it_goes_on_to_the_same_stages(tmp_path, monk
     ):  # batches until it is killed: between the third stage and the fourth, then between the last two
 
         def dies(self, last=last):
-            self.count = getattr(self, "count", 0) + 1
-            if self.count > last:
+            self.calls = getattr(self, "calls", 0) + 1
+            if self.calls > last:
                 raise KeyboardInterrupt
             return next_batch(self)
 

@@ -56,7 +56,7 @@ def test_a_budget_of_experience_leaves_no_rollout_unused(tmp_path):
     rollouts, passes, batches = 512 // 64, 2, 64 // 16
     run = Run(tmp_path / "stages" / "training")
     assert run.read_json("finished")["step"] == rollouts * passes * batches
-    assert sources["policy"].acted == 512 == run.metrics()[-1]["samples"]
+    assert sources["policy"].env_steps == 512 == run.metrics()[-1]["samples"]
 
 
 def test_acting_counts_in_the_operations(tmp_path):

@@ -1,4 +1,4 @@
-"""The DeepMind Control Suite (Tassa et al. 2018), by the package dm_control: seen as numbers, or by a camera."""
+"""The DeepMind Control Suite (Tassa et al. 2018), by the package dm_control: observed as numbers, or by a camera."""
 
 from __future__ import annotations
 
@@ -12,80 +12,81 @@ import numpy as np
 
 from caudex.core.errors import CaudexError, short_message
 from caudex.core.registry import did_you_mean
-from caudex.envs.env import Env, Outcome
-from caudex.envs.watchdog import telling, watch
+from caudex.envs.env import Env, TimeStep
+from caudex.envs.watchdog import GuardedCall, start_watchdog
 
-REPEATS = {"cartpole": 8, "finger": 2, "walker": 2}
+ACTION_REPEATS = {"cartpole": 8, "finger": 2, "walker": 2}
 """steps of the simulator to an action (Laskin et al. 2020, table 1); of all others 4, as cheetah, reacher and ball in cup"""
-CAMERAS = {"quadruped": 2, "dog-fetch-v0": 2}
-"""which of the model's cameras looks; of all others the first, which would be in the ball that the dog fetches"""
-LARGE = (240, 320)  # height and width of an image for people
+CAMERA_IDS = {"quadruped": 2, "dog-fetch-v0": 2}
+"""the model's camera; of all others the first, which would be in the ball that the dog fetches"""
+RENDER_SIZE = (240, 320)  # height and width of an image for people
 
 
-class Suite(Env):
-    """`count` environments of DOMAIN-TASK-v0. A step is one action, which the simulator repeats as published, the rewards
-    added up; an episode is cut after 1,000 steps of the simulator.
+class DMControlEnv(Env):
+    """`num_envs` environments of DOMAIN-TASK-v0. A step is one action, which the simulator repeats as published, the rewards
+    added up; an episode is truncated after 1,000 steps of the simulator.
 
-    Observations: float32 [S], all that the task tells, in its order; with `pixels` an image, uint8 [3, size, size].
-    Actions: float32 [A]. Raises CaudexError for an unknown task, a missing package, and where nothing can be painted.
+    Observations: float32 [S], all observations of the task, in its order; with `pixels` an image, uint8 [3, size, size].
+    Actions: float32 [A]. Raises CaudexError for an unknown task, a missing package, and where nothing can be rendered.
     """
 
-    def __init__(self, task: str, count: int, pixels: bool = False, size: int = 84):
-        watch()
-        self.name, self.count, self.task = f"{'dm_pixels' if pixels else 'dm_control'}/{task}", count, task
-        suite, known = loaded(self.name), tasks()
-        if task not in known:
+    def __init__(self, task: str, num_envs: int, pixels: bool = False, size: int = 84):
+        start_watchdog()
+        self.name, self.num_envs, self.task = f"{'dm_pixels' if pixels else 'dm_control'}/{task}", num_envs, task
+        suite, tasks = load_suite(self.name), dm_control_tasks()
+        if task not in tasks:
             raise CaudexError(
-                f"{task!r} is no task of dm_control.{did_you_mean(task, known)} `caudex list envs` shows all."
+                f"{task!r} is no task of dm_control.{did_you_mean(task, tasks)} `caudex list envs` shows all."
             )
         from gymnasium.spaces import Box
 
-        self.domain, _, part = task.removesuffix("-v0").partition("-")
-        self.repeat = REPEATS.get(self.domain, 4)
-        self.environments = [suite.load(self.domain, part, task_kwargs={"random": 0}) for _ in range(count)]
-        self.rate = 1 / (self.environments[0].control_timestep() * self.repeat)
-        bounds, shown = self.environments[0].action_spec(), self.environments[0].observation_spec()
-        self.action = Box(bounds.minimum.astype(np.float32), bounds.maximum.astype(np.float32))
-        numbers = Box(-np.inf, np.inf, (sum(int(np.prod(each.shape)) for each in shown.values()),))
-        self.observation = Box(0, 255, (3, size, size), np.uint8) if pixels else numbers
-        self.held = np.zeros((count, *self.observation.shape), self.observation.dtype)
-        self.small, self.large = self.camera(size, size) if pixels else None, None
+        self.domain, _, task_name = task.removesuffix("-v0").partition("-")
+        self.repeat = ACTION_REPEATS.get(self.domain, 4)
+        self.envs = [suite.load(self.domain, task_name, task_kwargs={"random": 0}) for _ in range(num_envs)]
+        self.render_fps = 1 / (self.envs[0].control_timestep() * self.repeat)
+        bounds, shapes = self.envs[0].action_spec(), self.envs[0].observation_spec()
+        self.action_space = Box(bounds.minimum.astype(np.float32), bounds.maximum.astype(np.float32))
+        numbers = Box(-np.inf, np.inf, (sum(int(np.prod(spec.shape)) for spec in shapes.values()),))
+        self.observation_space = Box(0, 255, (3, size, size), np.uint8) if pixels else numbers
+        self.observations = np.zeros((num_envs, *self.observation_space.shape), self.observation_space.dtype)
+        self.camera, self.render_camera = self.make_camera(size, size) if pixels else None, None
 
-    def reset(self, seeds: np.ndarray, which: np.ndarray) -> np.ndarray:
-        for i in np.flatnonzero(which):
-            with telling(self.name, "begins an episode"):
-                self.environments[i].task.random.seed(int(seeds[i]) % (1 << 32))
-                self.held[i] = self.observed(i, self.environments[i].reset())
-        return self.held.copy()
+    def reset(self, seeds: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        for i in np.flatnonzero(mask):
+            with GuardedCall(self.name, "begins an episode"):
+                self.envs[i].task.random.seed(int(seeds[i]) % (1 << 32))
+                self.observations[i] = self.observe(i, self.envs[i].reset())
+        return self.observations.copy()
 
-    def step(self, actions: np.ndarray) -> Outcome:
-        rewards, ended, late = np.zeros(self.count), np.zeros(self.count, bool), np.zeros(self.count, bool)
-        with telling(self.name, "steps") as call:
-            for i, (environment, action) in enumerate(zip(self.environments, actions.astype(float))):
-                call.place = i
+    def step(self, actions: np.ndarray) -> TimeStep:
+        rewards, (terminated, truncated) = np.zeros(self.num_envs), np.zeros((2, self.num_envs), bool)
+        with GuardedCall(self.name, "steps") as call:
+            for i, (env, action) in enumerate(zip(self.envs, actions.astype(float))):
+                call.env_index = i
                 for _ in range(self.repeat):
-                    found = environment.step(action)
-                    rewards[i] += found.reward or 0.0  # None where it has begun anew: it was over, and was not reset
-                    if found.last():
+                    time_step = env.step(action)
+                    rewards[i] += time_step.reward or 0.0  # None where dm_control has reset an episode that was over
+                    if time_step.last():
                         break
-                ended[i], late[i] = found.last() and found.discount == 0, found.last() and found.discount > 0
-                self.held[i] = self.observed(i, found)
-        return Outcome(self.held.copy(), rewards, ended, late)
+                terminated[i] = time_step.last() and time_step.discount == 0
+                truncated[i] = time_step.last() and time_step.discount > 0
+                self.observations[i] = self.observe(i, time_step)
+        return TimeStep(self.observations.copy(), rewards, terminated, truncated)
 
-    def observed(self, i: int, found) -> np.ndarray:
-        if self.small:
-            return self.small.paint(self.environments[i].physics).transpose(2, 0, 1)
-        return np.concatenate([np.ravel(part) for part in found.observation.values()])
+    def observe(self, i: int, time_step) -> np.ndarray:
+        if self.camera:
+            return self.camera.render(self.envs[i].physics).transpose(2, 0, 1)
+        return np.concatenate([np.ravel(array) for array in time_step.observation.values()])
 
-    def image(self) -> np.ndarray:
-        self.large = self.large or self.camera(*LARGE)
-        with telling(self.name, "is painted"):
-            return self.large.paint(self.environments[0].physics)
+    def render(self) -> np.ndarray:
+        self.render_camera = self.render_camera or self.make_camera(*RENDER_SIZE)
+        with GuardedCall(self.name, "is painted"):
+            return self.render_camera.render(self.envs[0].physics)
 
-    def camera(self, height: int, width: int) -> Camera:
-        which = CAMERAS.get(self.task, CAMERAS.get(self.domain, 0))
+    def make_camera(self, height: int, width: int) -> MuJoCoCamera:
+        camera_id = CAMERA_IDS.get(self.task, CAMERA_IDS.get(self.domain, 0))
         try:
-            return Camera(self.environments[0].physics.model.ptr, which, height, width)
+            return MuJoCoCamera(self.envs[0].physics.model.ptr, camera_id, height, width)
         except Exception as error:
             raise CaudexError(
                 f"{self.name} cannot be painted here, there is no OpenGL without a screen ({short_message(error).rstrip('(')}); on "
@@ -93,58 +94,60 @@ class Suite(Env):
             ) from None
 
     def close(self) -> None:
-        for camera in filter(None, (self.small, self.large)):
+        for camera in filter(None, (self.camera, self.render_camera)):
             camera.close()
-        for environment in self.environments:
-            environment.close()
+        for env in self.envs:
+            env.close()
 
 
-class Camera:
-    """Paints environments that have the same shapes, one after the other; without shadows and smooth edges, which cost more
+class MuJoCoCamera:
+    """Renders environments that have the same shapes, one after the other; without shadows and smooth edges, which cost more
     than all the rest where there is no graphics card."""
 
-    def __init__(self, model, which: int, height: int, width: int):
+    def __init__(self, model, camera_id: int, height: int, width: int):
         import mujoco
 
-        self.painter = self.context = None
+        self.renderer = self.context = None
         model.vis.quality.shadowsize, model.vis.quality.offsamples = 0, 0
         model.vis.global_.offheight, model.vis.global_.offwidth = height, width
-        self.place = mujoco.MjrRect(0, 0, width, height)
-        self.context = opengl()(width, height)
+        self.viewport = mujoco.MjrRect(0, 0, width, height)
+        self.context = gl_context_class()(width, height)
         atexit.register(
             lambda camera=weakref.ref(self): camera() and camera().close()
         )  # EGL itself ends before objects do
         self.context.make_current()
-        self.scene, self.options, self.eye = mujoco.MjvScene(model, 2000), mujoco.MjvOption(), mujoco.MjvCamera()
-        self.eye.type, self.eye.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, which
-        self.painter = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self.painter)
+        self.scene, self.options, self.view = mujoco.MjvScene(model, 2000), mujoco.MjvOption(), mujoco.MjvCamera()
+        self.view.type, self.view.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, camera_id
+        self.renderer = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self.renderer)
 
-    def paint(self, physics) -> np.ndarray:
+    def render(self, physics) -> np.ndarray:
         """uint8 [H, W, 3]."""
         import mujoco
 
         self.context.make_current()
-        every = mujoco.mjtCatBit.mjCAT_ALL
-        mujoco.mjv_updateScene(physics.model.ptr, physics.data.ptr, self.options, None, self.eye, every, self.scene)
-        mujoco.mjr_render(self.place, self.scene, self.painter)
-        found = np.empty((self.place.height, self.place.width, 3), np.uint8)
-        mujoco.mjr_readPixels(found, None, self.place, self.painter)
-        return found[::-1]  # OpenGL counts lines from below
+        all_categories = mujoco.mjtCatBit.mjCAT_ALL
+        mujoco.mjv_updateScene(
+            physics.model.ptr, physics.data.ptr, self.options, None, self.view, all_categories, self.scene
+        )
+        mujoco.mjr_render(self.viewport, self.scene, self.renderer)
+        pixels = np.empty((self.viewport.height, self.viewport.width, 3), np.uint8)
+        mujoco.mjr_readPixels(pixels, None, self.viewport, self.renderer)
+        return pixels[::-1]  # OpenGL counts rows from below
 
     def close(self) -> None:
-        if self.painter:
+        if self.renderer:
             self.context.make_current()  # what is freed is freed in the context that is current
-            self.painter.free()
+            self.renderer.free()
         if self.context:
             self.context.free()
-        self.painter = self.context = None
+        self.renderer = self.context = None
 
     __del__ = close
 
 
-def opengl() -> type:
-    """Of mujoco's ways to OpenGL the one that needs no screen; MUJOCO_GL chooses another, as osmesa, when mujoco is imported."""
+def gl_context_class() -> type:
+    """mujoco's OpenGL context that needs no screen; MUJOCO_GL chooses another, as osmesa, when mujoco is imported."""
     if sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "egl"):
         from mujoco.egl import GLContext
     else:
@@ -152,17 +155,17 @@ def opengl() -> type:
     return GLContext
 
 
-def loaded(name: str):
-    """dm_control.suite; `name` is what needs it."""
+def load_suite(name: str):
+    """dm_control.suite; `name` is the environment that needs it."""
     try:
         import mujoco
 
-        wished, os.environ["MUJOCO_GL"] = os.environ.get("MUJOCO_GL"), "disabled"  # it would look for a screen
+        gl_setting, os.environ["MUJOCO_GL"] = os.environ.get("MUJOCO_GL"), "disabled"  # it would look for a screen
         try:
             from dm_control import suite
         finally:
             del os.environ["MUJOCO_GL"]
-            os.environ |= {"MUJOCO_GL": wished} if wished is not None else {}
+            os.environ |= {"MUJOCO_GL": gl_setting} if gl_setting is not None else {}
     except ImportError:
         raise CaudexError(
             f"{name} needs the package dm_control: pip install 'caudex[control]', with Python 3.11 or 3.12."
@@ -174,11 +177,11 @@ def loaded(name: str):
     return suite
 
 
-def tasks() -> list[str]:
+def dm_control_tasks() -> list[str]:
     """DOMAIN-TASK-v0 of all; nothing where dm_control is not installed. Left out are lqr, whose actions have no bounds, and
-    escape, which paints by itself when an episode begins."""
+    escape, which renders by itself when an episode begins."""
     try:
-        suite = loaded("")
+        suite = load_suite("")
     except CaudexError:
         return []
     return [f"{domain}-{task}-v0" for domain, task in suite.ALL_TASKS if domain != "lqr" and task != "escape"]

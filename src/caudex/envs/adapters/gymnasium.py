@@ -12,79 +12,78 @@ import numpy as np
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import did_you_mean
-from caudex.envs.adapters.mujoco_visuals import to_be_seen
-from caudex.envs.env import Env, Outcome
-from caudex.envs.watchdog import telling, watch
+from caudex.envs.adapters.mujoco_visuals import improve_visuals
+from caudex.envs.env import Env, TimeStep
+from caudex.envs.watchdog import GuardedCall, start_watchdog
 
-LONGEST = 10_000
-"""steps after which an episode without a limit of time is cut where policies are compared; it might never end"""
+MAX_EPISODE_STEPS = 10_000
+"""steps after which an episode without a time limit is truncated where policies are compared; it might never end"""
 
 
-class Separate(Env):
-    """`count` environments that `gymnasium.make` knows by `name`; with `shown`, the first can be looked at.
+class GymnasiumEnv(Env):
+    """`num_envs` environments that `gymnasium.make` knows by `name`; with `renderable`, the first can be rendered.
 
-    Observations: vectors as float32, images [H, W, C] as uint8 [C, H, W] (of true and false 0 and 255), numbers of a
+    Observations: vectors as float32, images [H, W, C] as uint8 [C, H, W] (booleans as 0 and 255), numbers of a
     `Discrete` space one-hot. Raises CaudexError for an unknown name, a missing package, and spaces of other kinds.
     """
 
-    def __init__(self, name: str, count: int, shown: bool = False):
-        watch()
-        self.name, self.count = name, count
-        self.environments = [made(name, shown and i == 0) for i in range(count)]
-        quality = getattr(getattr(getattr(self.environments[0].unwrapped, "model", None), "vis", None), "quality", None)
+    def __init__(self, name: str, num_envs: int, renderable: bool = False):
+        start_watchdog()
+        self.name, self.num_envs = name, num_envs
+        self.envs = [make_gymnasium(name, renderable and i == 0) for i in range(num_envs)]
+        quality = getattr(getattr(getattr(self.envs[0].unwrapped, "model", None), "vis", None), "quality", None)
         if quality:  # without a graphics card, shadows and smooth edges cost a hundred times as much as all the rest
             quality.shadowsize, quality.offsamples = 0, 0
-        if shown:
-            to_be_seen(self.environments[0].unwrapped)
-        there, self.action = self.environments[0].observation_space, self.environments[0].action_space
-        self.observation, self.converted = converter(name, there)
-        check_actions(name, self.action)
-        self.box, self.longest = hasattr(self.action, "low"), 0 if limit_of(self.environments[0]) else LONGEST
-        self.rate = self.environments[0].metadata.get("render_fps") or self.rate
-        self.held = np.zeros((count, *self.observation.shape), self.observation.dtype)
+        if renderable:
+            improve_visuals(self.envs[0].unwrapped)
+        native_space, self.action_space = self.envs[0].observation_space, self.envs[0].action_space
+        self.observation_space, self.convert = observation_converter(name, native_space)
+        check_actions(name, self.action_space)
+        self.is_continuous = hasattr(self.action_space, "low")
+        self.max_episode_steps = 0 if episode_limit(self.envs[0]) else MAX_EPISODE_STEPS
+        self.render_fps = self.envs[0].metadata.get("render_fps") or self.render_fps
+        self.observations = np.zeros((num_envs, *self.observation_space.shape), self.observation_space.dtype)
 
-    def reset(self, seeds: np.ndarray, which: np.ndarray) -> np.ndarray:
-        for i in np.flatnonzero(which):
-            with telling(self.name, "begins an episode"):
-                observation = self.environments[i].reset(seed=int(seeds[i]) % (1 << 31))[0]
-                self.held[i] = self.converted(observation)
-        return self.held.copy()
+    def reset(self, seeds: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        for i in np.flatnonzero(mask):
+            with GuardedCall(self.name, "begins an episode"):
+                observation = self.envs[i].reset(seed=int(seeds[i]) % (1 << 31))[0]
+                self.observations[i] = self.convert(observation)
+        return self.observations.copy()
 
-    def step(self, actions: np.ndarray) -> Outcome:
-        rewards, ended, late = np.zeros(self.count), np.zeros(self.count, bool), np.zeros(self.count, bool)
-        metres = np.full(self.count, np.nan)
-        with telling(self.name, "steps") as call:
-            for i, (environment, action) in enumerate(
-                zip(self.environments, actions if self.box else actions.tolist())
-            ):
-                call.place = i
-                observation, rewards[i], ended[i], late[i], about = environment.step(action)
-                self.held[i] = self.converted(observation)
-                metres[i] = about.get("x_position", np.nan)  # Gymnasium's bodies that run, hop and swim tell it
-        return Outcome(self.held.copy(), rewards, ended, late & ~ended, metres=metres)
+    def step(self, actions: np.ndarray) -> TimeStep:
+        rewards, (terminated, truncated) = np.zeros(self.num_envs), np.zeros((2, self.num_envs), bool)
+        x_position = np.full(self.num_envs, np.nan)
+        with GuardedCall(self.name, "steps") as call:
+            for i, (env, action) in enumerate(zip(self.envs, actions if self.is_continuous else actions.tolist())):
+                call.env_index = i
+                observation, rewards[i], terminated[i], truncated[i], info = env.step(action)
+                self.observations[i] = self.convert(observation)
+                x_position[i] = info.get("x_position", np.nan)  # of Gymnasium's bodies that run, hop and swim
+        return TimeStep(self.observations.copy(), rewards, terminated, truncated & ~terminated, x_position=x_position)
 
-    def image(self) -> np.ndarray:
-        with telling(self.name, "is painted"):
-            return as_bytes(self.environments[0].render())
+    def render(self) -> np.ndarray:
+        with GuardedCall(self.name, "is painted"):
+            return to_uint8_image(self.envs[0].render())
 
     def close(self) -> None:
-        for environment in self.environments:
-            environment.close()
+        for env in self.envs:
+            env.close()
 
 
-def made(name: str, shown: bool):
+def make_gymnasium(name: str, renderable: bool):
     """One environment. What Gymnasium would check at each step is left out: it costs more than small environments."""
     import gymnasium
 
-    without_screen(shown)
+    configure_headless(renderable)
     try:
         module, _, rest = name.rpartition(":")
         if module:
-            look_here()
+            add_working_directory()
             importlib.import_module(module)
         spec = gymnasium.spec(rest)
         spec.order_enforce, spec.disable_env_checker = False, True
-        if shown:
+        if renderable:
             with contextlib.suppress(TypeError):  # where it takes no render_mode it is made without, and has no images
                 return gymnasium.make(spec, render_mode="rgb_array")
         return gymnasium.make(spec)
@@ -95,9 +94,9 @@ def made(name: str, shown: bool):
             f"{name} cannot be made: there is no module {error.name}; install it, or go where it lies."
         ) from None
     except gymnasium.error.UnregisteredEnv:
-        known = [spec.id for spec in gymnasium.registry.values()]
+        names = [spec.id for spec in gymnasium.registry.values()]
         raise CaudexError(
-            f"{name!r} is not a registered environment.{did_you_mean(name, known)} `caudex list envs` shows all; one of your own is "
+            f"{name!r} is not a registered environment.{did_you_mean(name, names)} `caudex list envs` shows all; one of your own is "
             "module:NAME."
         ) from None
     except gymnasium.error.Error as error:
@@ -106,26 +105,26 @@ def made(name: str, shown: bool):
         raise CaudexError(f"{name} cannot be made: {type(error).__name__}: {str(error).rstrip('.')}.") from error
 
 
-def limit_of(environment) -> int:
-    """Steps after which the environment's episodes are cut, 0 where nothing says so."""
-    while environment is not None:
-        limit = getattr(environment, "_max_episode_steps", None)  # of Gymnasium's TimeLimit
-        if limit or (environment.spec is not None and environment.spec.max_episode_steps):
-            return int(limit or environment.spec.max_episode_steps)
-        environment = getattr(environment, "env", None)
+def episode_limit(env) -> int:
+    """Steps after which the environment truncates its episodes; 0 where it has no limit."""
+    while env is not None:
+        limit = getattr(env, "_max_episode_steps", None)  # of Gymnasium's TimeLimit
+        if limit or (env.spec is not None and env.spec.max_episode_steps):
+            return int(limit or env.spec.max_episode_steps)
+        env = getattr(env, "env", None)
     return 0
 
 
-def look_here() -> None:
-    """Let modules be found that lie where one works, as environments of one's own do."""
+def add_working_directory() -> None:
+    """Let modules be imported from the working directory, as users' own environments are."""
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109
         sys.path.append(os.getcwd())  # noqa: PTH109
 
 
-def without_screen(shown: bool) -> None:
-    """Without a screen, those that paint must be told how, or they complain; and MuJoCo warns of old words in Gymnasium's
+def configure_headless(renderable: bool) -> None:
+    """Without a screen, renderers need these variables, or they complain; and MuJoCo warns of old words in Gymnasium's
     models, on the screen and in a file."""
-    if shown and "DISPLAY" not in os.environ:
+    if renderable and "DISPLAY" not in os.environ:
         for name, value in {"MUJOCO_GL": "egl", "SDL_VIDEODRIVER": "dummy", "XDG_RUNTIME_DIR": gettempdir()}.items():
             os.environ.setdefault(name, value)
     with contextlib.suppress(Exception):  # it is not there, or finds nothing to paint with
@@ -134,25 +133,25 @@ def without_screen(shown: bool) -> None:
         mujoco.set_mju_user_warning(lambda text: None)
 
 
-def converter(name: str, space):
-    """(the space of what we hand out, what turns an observation into it). That raises CaudexError for an observation of
-    another shape than its space: numpy would stretch it, and say nothing."""
-    shown, turned = handed_out(name, space)
+def observation_converter(name: str, space):
+    """(the converted space, a function that converts an observation). That raises CaudexError for an observation of
+    another shape than its space: numpy would broadcast it, and say nothing."""
+    converted_space, convert = convert_space(name, space)
 
-    def converted(observation):
-        seen = turned(observation)
-        if seen.shape != shown.shape:
+    def checked(observation):
+        array = convert(observation)
+        if array.shape != converted_space.shape:
             raise CaudexError(
-                f"the environment {name} showed an observation of shape {seen.shape}, but its observation_space says {shown.shape}; "
+                f"the environment {name} showed an observation of shape {array.shape}, but its observation_space says {converted_space.shape}; "
                 "mend it (reset gives an observation and a dict); `caudex resume` goes on from a checkpoint, where there is one."
             )
-        return seen
+        return array
 
-    return shown, converted
+    return converted_space, checked
 
 
-def handed_out(name: str, space):
-    """(the space of what we hand out, what turns an observation that fits into it)."""
+def convert_space(name: str, space):
+    """(the converted space, a function that converts an observation of the right shape)."""
     from gymnasium.spaces import Box, Discrete
 
     if isinstance(space, Discrete):
@@ -169,8 +168,8 @@ def handed_out(name: str, space):
     )
 
 
-def as_bytes(image) -> np.ndarray:
-    """What an environment paints, as uint8 [H, W, 3]; floats are shares of full light, as MinAtar has them."""
+def to_uint8_image(image) -> np.ndarray:
+    """What an environment renders, as uint8 [H, W, 3]; floats are shares of 255, as MinAtar has them."""
     image = np.asarray(image)
     return (255 * image if image.dtype.kind == "f" and image.max() <= 1 else image).astype(np.uint8)
 

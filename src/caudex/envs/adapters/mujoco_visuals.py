@@ -1,11 +1,11 @@
-"""How bodies of MuJoCo are shown."""
+"""How Gymnasium's MuJoCo bodies are rendered."""
 
 from __future__ import annotations
 
 
-def to_be_seen(body) -> None:
-    """Gymnasium's own bodies run out of the image (its release 1.4 leaves the camera behind), and are lost on a floor of
-    black and white: the camera goes along, on a pale floor under a white sky. Others' environments look as they were made."""
+def improve_visuals(body) -> None:
+    """Gymnasium's own bodies run out of the image (its release 1.4 leaves the camera behind) and are hard to see on a floor of
+    black and white: the camera follows, on a pale floor under a white sky. Others' environments are left as they are."""
     if not type(body).__module__.startswith("gymnasium.envs.mujoco"):
         return
     import mujoco

@@ -7,63 +7,79 @@ from typing import ClassVar
 import numpy as np
 
 from caudex.envs.control.drawing import DRIVEN, FIXED, FREE, TARGET, Bar, Box, Disc
-from caudex.envs.control.mechanics import GRAVITY, PLACE, SPEED, Task, apart, length, spread, stopped, tolerance
+from caudex.envs.control.mechanics import (
+    GRAVITY,
+    POSITION,
+    VELOCITY,
+    ControlTask,
+    contact_normal,
+    norm,
+    reflect_at_walls,
+    rescale,
+    tolerance,
+)
 
 
-class Catch(Task):
+class Catch(ControlTask):
     """Swing a ball, which hangs from a cup by a string, into the cup; the string passes through its walls."""
 
-    parts: ClassVar = (
-        PLACE
-        | SPEED
+    components: ClassVar = (
+        POSITION
+        | VELOCITY
         | {"ball_x": "position", "ball_y": "position"}
         | {"ball_x_speed": "velocity", "ball_y_speed": "velocity", "touch": "contact"}
     )
-    actions, draws = 2, 3
+    num_actions, num_draws = 2, 3
     push, drag, edge = 20.0, 4.0, 0.45
     ball, string, wide, high, thick = 0.075, 0.5, 0.15, 0.11, 0.03  # radius, length; the cup's halves, its wall's half
 
-    def start(self, chance):
-        swing = spread(chance[2], -0.5, 0.5)
-        x, y = spread(chance[0], -0.3, 0.3), spread(chance[1], 0, 0.3)
-        nothing = 0 * x
+    def initial_body(self, uniform):
+        swing = rescale(uniform[2], -0.5, 0.5)
+        x, y = rescale(uniform[0], -0.3, 0.3), rescale(uniform[1], 0, 0.3)
+        zeros = 0 * x
         ball = [x + self.string * np.sin(swing), y - self.high - self.string * np.cos(swing)]
-        return [x, y, nothing, nothing, *ball, nothing, nothing, nothing]
+        return [x, y, zeros, zeros, *ball, zeros, zeros, zeros]
 
-    def move(self, body, action):
+    def advance(self, body, action):
         speed = body[2:4] + self.substep * (self.push * action - self.drag * body[2:4])
-        at, speed = stopped(body[:2] + self.substep * speed, speed, self.edge)
-        rate = body[6:8] - speed  # of the ball, as seen from the cup, which is held and does not feel it
-        rate[1] -= self.substep * GRAVITY
-        place = body[4:6] + self.substep * body[6:8] - at
-        place[1] -= self.substep * self.substep * GRAVITY
-        touch = np.zeros(place.shape[1], bool)
+        position, speed = reflect_at_walls(body[:2] + self.substep * speed, speed, self.edge)
+        ball_velocity = body[6:8] - speed  # of the ball, as seen from the cup, which is held and does not feel it
+        ball_velocity[1] -= self.substep * GRAVITY
+        ball_position = body[4:6] + self.substep * body[6:8] - position
+        ball_position[1] -= self.substep * self.substep * GRAVITY
+        touch = np.zeros(ball_position.shape[1], bool)
         for x, y, to_x, to_y in self.walls():
-            part = ((place[0] - x) * (to_x - x) + (place[1] - y) * (to_y - y)) / ((to_x - x) ** 2 + (to_y - y) ** 2)
-            part = np.clip(part, 0, 1)
-            across, up, deep = apart(
-                place[0] - x - part * (to_x - x), place[1] - y - part * (to_y - y), self.ball + self.thick
+            fraction = ((ball_position[0] - x) * (to_x - x) + (ball_position[1] - y) * (to_y - y)) / (
+                (to_x - x) ** 2 + (to_y - y) ** 2
             )
-            place, rate = self.bounced(place, rate, np.stack([across, up]), deep, 0.3)
-            touch |= deep > 0
-        hook = np.stack([place[0], place[1] + self.high])
-        far = np.maximum(length(*hook), 1e-9)
-        place, rate = self.bounced(place, rate, -hook / far, np.maximum(far - self.string, 0), 0.0)
-        return np.concatenate([at, speed, place + at, rate + speed, touch[None]])
+            fraction = np.clip(fraction, 0, 1)
+            across, up, depth = contact_normal(
+                ball_position[0] - x - fraction * (to_x - x),
+                ball_position[1] - y - fraction * (to_y - y),
+                self.ball + self.thick,
+            )
+            ball_position, ball_velocity = self.bounce(ball_position, ball_velocity, np.stack([across, up]), depth, 0.3)
+            touch |= depth > 0
+        hook = np.stack([ball_position[0], ball_position[1] + self.high])
+        distance = np.maximum(norm(*hook), 1e-9)
+        ball_position, ball_velocity = self.bounce(
+            ball_position, ball_velocity, -hook / distance, np.maximum(distance - self.string, 0), 0.0
+        )
+        return np.concatenate([position, speed, ball_position + position, ball_velocity + speed, touch[None]])
 
     def walls(self) -> list[tuple[float, float, float, float]]:
         """Left, bottom and right, from and to, as seen from the cup's middle."""
         w, h = self.wide, self.high
         return [(-w, h, -w, -h), (-w, -h, w, -h), (w, -h, w, h)]
 
-    def bounced(self, place, rate, normal, deep, back):
-        """The ball out of what it is `deep` in, `back` of its speed turned back."""
-        into = np.maximum(-(normal * rate).sum(0), 0) * (deep > 0)
-        return place + deep * normal, rate + (1 + back) * into * normal
+    def bounce(self, ball_position, ball_velocity, normal, depth, restitution):
+        """Push the ball out by `depth`; `restitution` is the share of its inward speed that is reflected."""
+        inward = np.maximum(-(normal * ball_velocity).sum(0), 0) * (depth > 0)
+        return ball_position + depth * normal, ball_velocity + (1 + restitution) * inward * normal
 
     def reward(self, body):
         rest = self.thick + self.ball - self.high  # the height of a ball that lies in the cup
-        return tolerance(length(body[4] - body[0], body[5] - body[1] - rest), (0, 0.09), 0.3)
+        return tolerance(norm(body[4] - body[0], body[5] - body[1] - rest), (0, 0.09), 0.3)
 
     def shapes(self, body, steps):
         x, y = body[0], body[1]
@@ -72,40 +88,45 @@ class Catch(Task):
         return [Bar(x, y - self.high, body[4], body[5], 0.02, FIXED), *walls, Disc(body[4], body[5], self.ball, FREE)]
 
 
-class KeepUp(Task):
+class KeepUp(ControlTask):
     """Keep a ball high with a plate on the ground; a ball that falls near the plate's edge flies off to that side.
 
-    The plate gives back half as much speed again, from `least` to `throw`; beside it the ball loses its speed.
-    `dark`: a cloud hides the ball where it is high.
+    The plate gives back half as much speed again, from `min_bounce` to `max_bounce`; beside it the ball loses its speed.
+    `occluded`: a cloud hides the ball where it is high.
     """
 
-    parts: ClassVar = {"plate": "position", "plate_speed": "velocity", "ball_x": "position", "ball_y": "position"} | {
+    components: ClassVar = {
+        "plate": "position",
+        "plate_speed": "velocity",
+        "ball_x": "position",
+        "ball_y": "position",
+    } | {
         "ball_x_speed": "velocity",
         "ball_y_speed": "velocity",
         "touch": "contact",
     }
-    draws = 3
+    num_draws = 3
     push, drag, edge, half, ball, floor = 16.0, 4.0, 0.75, 0.2, 0.09, -0.8
-    least, throw = 1.0, 5.0
+    min_bounce, max_bounce = 1.0, 5.0
 
-    def __init__(self, dark: bool = False):
-        self.hidden = ("ball_x", "ball_y") if dark else ()
+    def __init__(self, occluded: bool = False):
+        self.hidden_components = ("ball_x", "ball_y") if occluded else ()
 
-    def start(self, chance):
-        nothing = 0 * chance[0]
-        x, rate = spread(chance[0], -0.7, 0.7), spread(chance[1], -0.6, 0.6)
-        return [spread(chance[2], -0.5, 0.5), nothing, x, nothing + 0.5, rate, nothing, nothing]
+    def initial_body(self, uniform):
+        zeros = 0 * uniform[0]
+        x, ball_velocity = rescale(uniform[0], -0.7, 0.7), rescale(uniform[1], -0.6, 0.6)
+        return [rescale(uniform[2], -0.5, 0.5), zeros, x, zeros + 0.5, ball_velocity, zeros, zeros]
 
-    def move(self, body, action):
+    def advance(self, body, action):
         speed = body[1] + self.substep * (self.push * action[0] - self.drag * body[1])
-        plate, speed = stopped(body[0] + self.substep * speed, speed, self.edge)
+        plate, speed = reflect_at_walls(body[0] + self.substep * speed, speed, self.edge)
         fall = body[5] - self.substep * GRAVITY
-        x, along = stopped(body[2] + self.substep * body[4], body[4], 1 - self.ball, 0.8)
+        x, along = reflect_at_walls(body[2] + self.substep * body[4], body[4], 1 - self.ball, 0.8)
         y = body[3] + self.substep * fall
         lands, beside = (y < self.floor + self.ball) & (fall < 0), x - plate
         hit = lands & (np.abs(beside) < self.half)
         along = np.where(hit, 0.5 * along + 3 * beside, np.where(lands, 0.8 * along, along))
-        fall = np.where(hit, np.clip(-1.5 * fall, self.least, self.throw), np.where(lands, -0.4 * fall, fall))
+        fall = np.where(hit, np.clip(-1.5 * fall, self.min_bounce, self.max_bounce), np.where(lands, -0.4 * fall, fall))
         return np.stack([plate, speed, x, np.maximum(y, self.floor + self.ball), along, fall, hit])
 
     def reward(self, body):
@@ -114,30 +135,30 @@ class KeepUp(Task):
     def shapes(self, body, steps):
         ground = Box(0, self.floor - 0.12, 1, 0.08, FIXED)
         plate, ball = Box(body[0], self.floor - 0.04, self.half, 0.05, DRIVEN), Disc(body[2], body[3], self.ball, FREE)
-        return [ground, plate, ball, Box(0, 0.6, 1, 0.45, FIXED)] if self.hidden else [ground, plate, ball]
+        return [ground, plate, ball, Box(0, 0.6, 1, 0.45, FIXED)] if self.hidden_components else [ground, plate, ball]
 
 
-class Hopper(Task):
+class Hopper(ControlTask):
     """Run by hopping on one springy leg without mass (Raibert 1986): one action sets its angle in flight, one its thrust.
 
-    The image goes along; stripes on the ground show how far it has come.
+    The image follows it; stripes on the ground show how far it has come.
     """
 
-    parts: ClassVar = (
+    components: ClassVar = (
         {"ground": "angle", "height": "position", "leg": "position", "leg_length": "position"}
-        | SPEED
+        | VELOCITY
         | {"stance": "contact"}
     )
-    actions, draws = 2, 3
+    num_actions, num_draws = 2, 3
     rest, stiffness, damping, thrust, swing, lowest = 0.55, 400.0, 3.0, 20.0, 0.7, 0.2
     stripes, level = 0.8, -0.75  # metres between stripes; where the ground is drawn
 
-    def start(self, chance):
-        nothing = 0 * chance[0]
-        leg, height = spread(chance[2], -0.2, 0.2), spread(chance[1], 0.6, 0.8)
-        return [spread(chance[0], -np.pi, np.pi), height, leg, nothing + self.rest, nothing, nothing, nothing]
+    def initial_body(self, uniform):
+        zeros = 0 * uniform[0]
+        leg, height = rescale(uniform[2], -0.2, 0.2), rescale(uniform[1], 0.6, 0.8)
+        return [rescale(uniform[0], -np.pi, np.pi), height, leg, zeros + self.rest, zeros, zeros, zeros]
 
-    def move(self, body, action):
+    def advance(self, body, action):
         ground, y, leg, long, forward, up, stands = body
         sin, cos = np.sin(leg), np.cos(leg)
         shortening = -(up * cos - forward * sin)
@@ -150,7 +171,7 @@ class Hopper(Task):
         fallen = y < self.lowest
         y, up = np.maximum(y, self.lowest), np.where(fallen, np.maximum(up, 0), up)
         forward = np.where(fallen, 0.8 * forward, forward)
-        stood, leaning = length(foot, y), np.arctan2(foot, y)
+        stood, leaning = norm(foot, y), np.arctan2(foot, y)
         stays = (stands > 0) & (stood < self.rest) & (np.abs(leaning) < 1.2)
         swung = leg + self.substep / 0.06 * (self.swing * action[0] - leg)
         leg = np.where(stays, leaning, np.where(stands > 0, np.clip(leaning, -1.2, 1.2), swung))
@@ -164,8 +185,11 @@ class Hopper(Task):
         return tolerance(body[4], (1, np.inf), 0.7) * tolerance(body[1], (0.4, np.inf), 0.3)
 
     def shapes(self, body, steps):
-        back, y = (body[0] / (2 * np.pi) % 1) * self.stripes, self.level + body[1]
-        stripes = [Box(at - back, self.level - 0.1, 0.12, 0.1, TARGET) for at in np.arange(-0.8, 1.7, self.stripes)]
+        scroll, y = (body[0] / (2 * np.pi) % 1) * self.stripes, self.level + body[1]
+        stripes = [
+            Box(position - scroll, self.level - 0.1, 0.12, 0.1, TARGET)
+            for position in np.arange(-0.8, 1.7, self.stripes)
+        ]
         foot_x, foot_y = body[3] * np.sin(body[2]), y - body[3] * np.cos(body[2])
         leg = Bar(0, y, foot_x, foot_y, 0.045, DRIVEN)
         return [Box(0, self.level - 0.1, 1, 0.1, FIXED), *stripes, leg, Disc(0, y, 0.15, FREE)]

@@ -25,7 +25,7 @@ class Disc(NamedTuple):
     y: Number
     radius: float
     colour: tuple
-    shown: Number = 1.0
+    opacity: Number = 1.0
 
 
 class Bar(NamedTuple):
@@ -37,7 +37,7 @@ class Bar(NamedTuple):
     to_y: Number
     radius: float
     colour: tuple
-    shown: Number = 1.0
+    opacity: Number = 1.0
 
 
 class Box(NamedTuple):
@@ -48,48 +48,48 @@ class Box(NamedTuple):
     half_width: float
     half_height: float
     colour: tuple
-    shown: Number = 1.0
+    opacity: Number = 1.0
 
 
 class Canvas:
-    """`count` images of `size` x `size` with 1 channel (grey) or 3; it keeps its arrays from one painting to the next."""
+    """`num_images` images of `size` x `size` with 1 channel (grey) or 3; it keeps its arrays from one call to the next."""
 
-    def __init__(self, count: int, size: int, channels: int):
+    def __init__(self, num_images: int, size: int, channels: int):
         self.half, self.channels = size / 2, channels
         self.columns = (np.arange(size, dtype=np.float32) + 0.5)[None, None, :]
         self.rows = (np.arange(size, dtype=np.float32) + 0.5)[None, :, None]
-        self.frame = np.empty((channels, count, size, size), np.float32)
-        self.cover, self.along, self.change = (np.empty((count, size, size), np.float32) for _ in range(3))
+        self.frame = np.empty((channels, num_images, size, size), np.float32)
+        self.cover, self.along, self.change = (np.empty((num_images, size, size), np.float32) for _ in range(3))
 
-    def paint(self, shapes: list) -> np.ndarray:
+    def render(self, shapes: list) -> np.ndarray:
         """uint8 [N, C, size, size]: the shapes, the later ones in front."""
-        for channel, level in zip(self.frame, self.levels(GROUND)):
+        for channel, level in zip(self.frame, self.channel_levels(GROUND)):
             channel.fill(level)
         for shape in shapes:
-            covered = self.covered(shape)
-            if np.ndim(shape.shown):
-                covered = covered * column(shape.shown)
-            for channel, level in zip(self.frame, self.levels(shape.colour)):
+            coverage = self.coverage(shape)
+            if np.ndim(shape.opacity):
+                coverage = coverage * as_column(shape.opacity)
+            for channel, level in zip(self.frame, self.channel_levels(shape.colour)):
                 np.subtract(level, channel, out=self.change)
-                self.change *= covered
+                self.change *= coverage
                 channel += self.change
         return self.frame.transpose(1, 0, 2, 3).astype(np.uint8, order="C")  # levels are 0.5 up: this rounds
 
-    def levels(self, colour: tuple) -> np.ndarray:
+    def channel_levels(self, colour: tuple) -> np.ndarray:
         shades = np.asarray(colour) if self.channels == 3 else np.dot(LUMINANCE, colour)[None]
         return (255 * shades + 0.5).astype(np.float32)
 
-    def covered(self, shape) -> np.ndarray:
-        """float32 [N, size, size], or [1, ...] where all numbers are for all: how much of each pixel is the shape's."""
-        left, top = (1 + column(shape.x)) * self.half, (1 - column(shape.y)) * self.half  # in pixels
+    def coverage(self, shape) -> np.ndarray:
+        """float32 [N, size, size], or [1, ...] where all numbers are for all: how much of each pixel the shape covers."""
+        left, top = (1 + as_column(shape.x)) * self.half, (1 - as_column(shape.y)) * self.half  # in pixels
         if isinstance(shape, Box):
-            wide = band(self.columns, left, shape.half_width * self.half)
-            return wide * band(self.rows, top, shape.half_height * self.half)
+            wide = band_coverage(self.columns, left, shape.half_width * self.half)
+            return wide * band_coverage(self.rows, top, shape.half_height * self.half)
         x, y = self.columns - left, self.rows - top
         if isinstance(shape, Disc):
             cover = np.add(x * x, y * y, out=self.cover[: max(len(x), len(y))])
         else:
-            across, down = column(shape.to_x - shape.x) * self.half, -column(shape.to_y - shape.y) * self.half
+            across, down = as_column(shape.to_x - shape.x) * self.half, -as_column(shape.to_y - shape.y) * self.half
             length = np.maximum(np.sqrt(across * across + down * down), np.float32(1e-6))
             across, down, middle = across / length, down / length, length / 2
             n = max(len(x), len(y), len(across))
@@ -107,12 +107,12 @@ class Canvas:
         return np.minimum(cover, 1, out=cover)
 
 
-def column(numbers: Number) -> np.ndarray:
+def as_column(numbers: Number) -> np.ndarray:
     """float32 [N or 1, 1, 1]"""
     return np.asarray(numbers, np.float32).reshape(-1, 1, 1)
 
 
-def band(pixels: np.ndarray, middle: np.ndarray, half: float) -> np.ndarray:
+def band_coverage(pixels: np.ndarray, middle: np.ndarray, half: float) -> np.ndarray:
     """How much of each row or column of pixels lies within `half` of the middle; exact."""
     ends = np.minimum(pixels + 0.5, middle + half) - np.maximum(pixels - 0.5, middle - half)
     return np.maximum(ends, 0).astype(np.float32)

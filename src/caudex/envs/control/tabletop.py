@@ -7,84 +7,94 @@ from typing import ClassVar
 import numpy as np
 
 from caudex.envs.control.drawing import DRIVEN, FIXED, FREE, TABLE, TARGET, Bar, Box, Disc
-from caudex.envs.control.mechanics import GOAL, PLACE, SPEED, Task, apart, length, spread, stopped, tolerance
+from caudex.envs.control.mechanics import (
+    GOAL,
+    POSITION,
+    VELOCITY,
+    ControlTask,
+    contact_normal,
+    norm,
+    reflect_at_walls,
+    rescale,
+    tolerance,
+)
 
 
-class PointMass(Task):
-    """Push a mass onto a disc and hold it there. `drift`: how fast the air may move, m/s; nothing shows it."""
+class PointMass(ControlTask):
+    """Push a mass onto a disc and hold it on_target. `drift`: how fast the air may move, m/s; nothing shows it."""
 
-    actions, draws = 2, 6
+    num_actions, num_draws = 2, 6
     push, drag, edge = 4.0, 1.5, 0.9
 
     def __init__(self, drift: float = 0.0):
-        self.drift, self.hidden = drift, ("drift_x", "drift_y") if drift else ()
-        self.parts = PLACE | SPEED | GOAL | ({"drift_x": "velocity", "drift_y": "velocity"} if drift else {})
+        self.drift, self.hidden_components = drift, ("drift_x", "drift_y") if drift else ()
+        self.components = POSITION | VELOCITY | GOAL | ({"drift_x": "velocity", "drift_y": "velocity"} if drift else {})
 
-    def start(self, chance):
-        at, goal = spread(chance[:2], -0.8, 0.8), spread(chance[2:4], -0.7, 0.7)
-        rows = [*at, *(0 * at), *goal]
-        return [*rows, *spread(chance[4:], -self.drift, self.drift)] if self.drift else rows
+    def initial_body(self, uniform):
+        position, goal = rescale(uniform[:2], -0.8, 0.8), rescale(uniform[2:4], -0.7, 0.7)
+        rows = [*position, *(0 * position), *goal]
+        return [*rows, *rescale(uniform[4:], -self.drift, self.drift)] if self.drift else rows
 
-    def move(self, body, action):
+    def advance(self, body, action):
         air = body[6:] if self.drift else 0
         speed = body[2:4] + self.substep * (self.push * action - self.drag * (body[2:4] - air))
-        return np.concatenate([*stopped(body[:2] + self.substep * speed, speed, self.edge), body[4:]])
+        return np.concatenate([*reflect_at_walls(body[:2] + self.substep * speed, speed, self.edge), body[4:]])
 
     def reward(self, body):
-        return tolerance(length(*(body[:2] - body[4:6])), (0, 0.08), 0.5)
+        return tolerance(norm(*(body[:2] - body[4:6])), (0, 0.08), 0.5)
 
     def shapes(self, body, steps):
         return [Disc(body[4], body[5], 0.15, TARGET), Disc(body[0], body[1], 0.09, DRIVEN)]
 
 
-class Push(Task):
+class Push(ControlTask):
     """Push a puck, which the table slows, onto a disc with a round pusher.
 
     The table's rim turns the puck back; the pusher gets beyond it, and so behind any puck.
     """
 
-    parts: ClassVar = (
-        PLACE
-        | SPEED
+    components: ClassVar = (
+        POSITION
+        | VELOCITY
         | {"puck_x": "position", "puck_y": "position"}
         | {"puck_x_speed": "velocity", "puck_y_speed": "velocity"}
         | GOAL
         | {"touch": "contact"}
     )
-    actions, draws = 2, 6
+    num_actions, num_draws = 2, 6
     push, drag, slowing, edge, rim = 6.0, 3.0, 3.0, 0.88, 0.75
     pusher, puck = 0.10, 0.15  # radii
 
-    def start(self, chance):
-        turn, far = spread(chance[4], -np.pi, np.pi), spread(chance[5], 0.35, 0.6)
-        puck = spread(chance[:2], -0.45, 0.45)
-        at = puck + far * np.stack([np.cos(turn), np.sin(turn)])
+    def initial_body(self, uniform):
+        angle, distance = rescale(uniform[4], -np.pi, np.pi), rescale(uniform[5], 0.35, 0.6)
+        puck = rescale(uniform[:2], -0.45, 0.45)
+        position = puck + distance * np.stack([np.cos(angle), np.sin(angle)])
         return [
-            *np.clip(at, -self.edge, self.edge),
+            *np.clip(position, -self.edge, self.edge),
             *(0 * puck),
             *puck,
             *(0 * puck),
-            *spread(chance[2:4], -0.5, 0.5),
-            0 * far,
+            *rescale(uniform[2:4], -0.5, 0.5),
+            0 * distance,
         ]
 
-    def move(self, body, action):
-        at, speed, puck, sliding = body[:2], body[2:4], body[4:6], body[6:8]
+    def advance(self, body, action):
+        position, speed, puck, sliding = body[:2], body[2:4], body[4:6], body[6:8]
         speed = speed + self.substep * (self.push * action - self.drag * speed)
         sliding = sliding * (1 - self.substep * self.slowing)
-        across, up, deep = apart(*(puck - at), self.pusher + self.puck)
-        normal, touches = np.stack([across, up]), deep > 0
+        across, up, depth = contact_normal(*(puck - position), self.pusher + self.puck)
+        normal, touches = np.stack([across, up]), depth > 0
         closing = np.maximum((normal * (speed - sliding)).sum(0), 0) * touches
         speed, sliding = speed - 0.5 * closing * normal, sliding + 0.5 * closing * normal  # equal masses, no bounce
-        at, puck = at - 0.5 * deep * normal, puck + 0.5 * deep * normal
-        at, speed = stopped(at + self.substep * speed, speed, self.edge)
-        puck, sliding = stopped(puck + self.substep * sliding, sliding, self.rim - self.puck, 0.5)
-        return np.concatenate([at, speed, puck, sliding, body[8:10], touches[None]])
+        position, puck = position - 0.5 * depth * normal, puck + 0.5 * depth * normal
+        position, speed = reflect_at_walls(position + self.substep * speed, speed, self.edge)
+        puck, sliding = reflect_at_walls(puck + self.substep * sliding, sliding, self.rim - self.puck, 0.5)
+        return np.concatenate([position, speed, puck, sliding, body[8:10], touches[None]])
 
     def reward(self, body):
-        there = tolerance(length(*(body[4:6] - body[8:10])), (0, 0.08), 0.5)
-        near = tolerance(length(*(body[:2] - body[4:6])), (0, self.pusher + self.puck), 0.6)
-        return there * (0.9 + 0.1 * near)
+        on_target = tolerance(norm(*(body[4:6] - body[8:10])), (0, 0.08), 0.5)
+        near = tolerance(norm(*(body[:2] - body[4:6])), (0, self.pusher + self.puck), 0.6)
+        return on_target * (0.9 + 0.1 * near)
 
     def shapes(self, body, steps):
         goal, puck = Disc(body[8], body[9], 0.17, TARGET), Disc(body[4], body[5], self.puck, FREE)
@@ -92,34 +102,42 @@ class Push(Task):
         return [Box(0, 0, self.rim, self.rim, TABLE), goal, puck, ring, Disc(body[0], body[1], self.pusher, DRIVEN)]
 
 
-class Spinner(Task):
+class Spinner(ControlTask):
     """Keep a bar turning counter-clockwise on its pivot by hitting it with a finger."""
 
-    parts = PLACE | SPEED | {"bar": "angle", "bar_speed": "velocity", "touch": "contact"}
-    actions, draws = 2, 3
+    components = POSITION | VELOCITY | {"bar": "angle", "bar_speed": "velocity", "touch": "contact"}
+    num_actions, num_draws = 2, 3
     push, drag, slowing, edge = 15.0, 3.0, 0.5, 0.85
     finger, half, thick, inertia = 0.10, 0.5, 0.06, 0.15
 
-    def start(self, chance):
-        turn, way = spread(chance[:2], -np.pi, np.pi)
-        far = spread(chance[2], 0.7, 0.85)
-        return [far * np.cos(way), far * np.sin(way), 0 * far, 0 * far, turn, 0 * far, 0 * far]
+    def initial_body(self, uniform):
+        angle, direction = rescale(uniform[:2], -np.pi, np.pi)
+        distance = rescale(uniform[2], 0.7, 0.85)
+        return [
+            distance * np.cos(direction),
+            distance * np.sin(direction),
+            0 * distance,
+            0 * distance,
+            angle,
+            0 * distance,
+            0 * distance,
+        ]
 
-    def move(self, body, action):
-        at, speed, turn = body[:2], body[2:4], body[4]
+    def advance(self, body, action):
+        position, speed, angle = body[:2], body[2:4], body[4]
         speed = speed + self.substep * (self.push * action - self.drag * speed)
         spin = body[5] * (1 - self.substep * self.slowing)
-        x, y = np.sin(turn), np.cos(turn)  # along the bar
-        along = np.clip(at[0] * x + at[1] * y, -self.half, self.half)
-        did_you_mean = along * np.stack([x, y])
-        normal_x, normal_y, deep = apart(*(at - did_you_mean), self.finger + self.thick)
-        lever = normal_x * did_you_mean[1] - normal_y * did_you_mean[0]  # angles go clockwise
-        closing = np.maximum(spin * lever - speed[0] * normal_x - speed[1] * normal_y, 0) * (deep > 0)
+        x, y = np.sin(angle), np.cos(angle)  # along the bar
+        along = np.clip(position[0] * x + position[1] * y, -self.half, self.half)
+        closest = along * np.stack([x, y])
+        normal_x, normal_y, depth = contact_normal(*(position - closest), self.finger + self.thick)
+        lever = normal_x * closest[1] - normal_y * closest[0]  # angles go clockwise
+        closing = np.maximum(spin * lever - speed[0] * normal_x - speed[1] * normal_y, 0) * (depth > 0)
         blow = 1.3 * closing / (1 + lever * lever / self.inertia)  # the finger has 1 kg; 0.3 of the speed comes back
         normal = np.stack([normal_x, normal_y])
         speed, spin = speed + blow * normal, spin - blow * lever / self.inertia
-        at, speed = stopped(at + deep * normal + self.substep * speed, speed, self.edge)
-        return np.concatenate([at, speed, [turn + self.substep * spin, spin, deep > 0]])
+        position, speed = reflect_at_walls(position + depth * normal + self.substep * speed, speed, self.edge)
+        return np.concatenate([position, speed, [angle + self.substep * spin, spin, depth > 0]])
 
     def reward(self, body):
         return tolerance(-body[5], (5, np.inf), 3.5)

@@ -5,36 +5,34 @@ from __future__ import annotations
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.envs.meta.task_family import Family, spaces
-from caudex.envs.random_streams import Streams
+from caudex.envs.meta.task_family import TaskFamily, gymnasium_spaces
+from caudex.envs.random_streams import RandomStreams
 
 
-class Bandits(Family):
+class Bandits(TaskFamily):
     """Arm i pays 1 with probability `means` [N, i], which is uniform in [0, 1] (Duan et al. 2016, section 3.1).
 
-    An episode is one pull; there is nothing to see. Raises CaudexError where a number is below 1.
+    An episode is one pull; observations are empty. Raises CaudexError where a number is below 1.
     """
 
-    name, limit = "bandits", 1
+    name, max_episode_steps = "bandits", 1
 
-    def __init__(self, count: int, arms: int):
-        if min(count, arms) < 1:
-            raise CaudexError(f"{count} bandits with {arms} arms; each number must be at least 1.")
-        self.count, self.observation, self.action = (
-            count,
-            spaces().Box(-np.inf, np.inf, (0,), np.float32),
-            spaces().Discrete(arms),
-        )
-        self.means = np.zeros((count, arms))
-        self.chance = Streams(count)
-        self.rows, self.nothing = np.arange(count), np.zeros((count, 0), np.float32)
+    def __init__(self, num_tasks: int, arms: int):
+        if min(num_tasks, arms) < 1:
+            raise CaudexError(f"{num_tasks} bandits with {arms} arms; each number must be at least 1.")
+        spaces = gymnasium_spaces()
+        self.num_tasks = num_tasks
+        self.observation_space, self.action_space = spaces.Box(-np.inf, np.inf, (0,), np.float32), spaces.Discrete(arms)
+        self.means = np.zeros((num_tasks, arms))
+        self.streams = RandomStreams(num_tasks)
+        self.rows, self.observations = np.arange(num_tasks), np.zeros((num_tasks, 0), np.float32)
 
-    def sample(self, seeds: np.ndarray, which: np.ndarray) -> None:
-        self.means[which] = self.chance.begin(seeds, which, self.means.shape[1]).T
+    def sample_tasks(self, seeds: np.ndarray, mask: np.ndarray) -> None:
+        self.means[mask] = self.streams.seed(seeds, mask, self.means.shape[1]).T
 
-    def begin(self, which: np.ndarray) -> np.ndarray:
-        return self.nothing
+    def reset(self, mask: np.ndarray) -> np.ndarray:
+        return self.observations
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        pays = self.chance.draw(1)[0] < self.means[self.rows, actions]
-        return self.nothing, pays.astype(float), np.ones(self.count, bool)
+        paid = self.streams.uniform(1)[0] < self.means[self.rows, actions]
+        return self.observations, paid.astype(float), np.ones(self.num_tasks, bool)

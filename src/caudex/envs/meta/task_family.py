@@ -1,4 +1,4 @@
-"""What a family of tasks is, from which each trial draws one."""
+"""The contract of a family of tasks, from which each trial draws one."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ import numpy as np
 
 from caudex.core.errors import CaudexError
 
-TEST = 1 << 30
+FIRST_TEST_SEED = 1 << 30
 """tasks for tests have seeds from here on, those to learn from have seeds below"""
 
 
-class Family:
-    """Tasks of one kind, `count` of them at hand, an episode of each under way; all are stepped together.
+class TaskFamily:
+    """Tasks of one kind, `num_tasks` at a time, each with a running episode; all are stepped together.
 
-    A task follows from its seed alone, and what happens in it from the seed and all actions since. `limit`: steps after
-    which an episode is cut, by the trial. Spaces are Gymnasium's, of one task; images are uint8 [C, H, W].
+    A task follows from its seed alone, and what happens in it from the seed and all actions since. The trial truncates
+    episodes after `max_episode_steps`. Spaces are Gymnasium's, of one task; images are uint8 [C, H, W].
     """
 
     name: str
-    count: int
-    limit: int
-    observation: Any
-    action: Any
+    num_tasks: int
+    max_episode_steps: int
+    observation_space: Any
+    action_space: Any
 
-    def sample(self, seeds: np.ndarray, which: np.ndarray) -> None:
-        """Draw tasks from int64 [N] seeds in [0, 2 TEST) where bool [N] `which`."""
+    def sample_tasks(self, seeds: np.ndarray, mask: np.ndarray) -> None:
+        """Draw new tasks from int64 [N] seeds in [0, 2 FIRST_TEST_SEED) where bool [N] `mask`."""
         raise NotImplementedError
 
-    def begin(self, which: np.ndarray) -> np.ndarray:
-        """Begin an episode of the task at hand where bool [N] `which`; the observations of all, [N, ...]."""
+    def reset(self, mask: np.ndarray) -> np.ndarray:
+        """Begin an episode of the same task where bool [N] `mask`; the observations of all tasks, [N, ...]."""
         raise NotImplementedError
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Observations [N, ...], rewards float64 [N], and bool [N] where the episode has ended by itself."""
+        """Observations [N, ...], rewards float64 [N], and bool [N] where the episode ended."""
         raise NotImplementedError
 
-    def image(self) -> np.ndarray:
-        """uint8 [H, W, 3]: what the first task looks like."""
+    def render(self) -> np.ndarray:
+        """uint8 [H, W, 3]: an image of the first task."""
         raise CaudexError(f"{self.name} cannot be looked at.")
 
     def close(self) -> None:
-        """Let go of what the tasks hold."""
+        """Release what the tasks hold."""
 
 
-def spaces():
-    """Gymnasium's module of spaces; raises CaudexError where it is missing."""
+def gymnasium_spaces():
+    """The module `gymnasium.spaces`; raises CaudexError where it is missing."""
     try:
         from gymnasium import spaces
     except ImportError:

@@ -1,86 +1,90 @@
-"""Ways through mazes that learned nothing in other mazes. They see no images: each is told what its docstring says."""
+"""Policies for mazes that learned nothing in other mazes. They see no images but the true state, as their docstrings say."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from caudex.envs.meta.maze_layouts import steps_to
+from caudex.envs.meta.maze_layouts import action_distances
 from caudex.envs.meta.mazes import FORWARD, LEFT, RIGHT, Mazes
-from caudex.envs.meta.trials import seen
+from caudex.envs.meta.trials import split_observations
 
 
-class Way:
+class MazePolicy:
     """From observations of trials in `mazes` to actions int64 [N]."""
 
     def __init__(self, mazes: Mazes, seed: int = 0):
-        self.mazes, self.chance = mazes, np.random.default_rng(seed)
+        self.mazes, self.rng = mazes, np.random.default_rng(seed)
 
     def __call__(self, observations: np.ndarray) -> np.ndarray:
-        return self.act(seen(observations, self.mazes.observation.shape).before)
+        return self.act(split_observations(observations, self.mazes.observation_space.shape).feedback)
 
-    def act(self, before: np.ndarray) -> np.ndarray:
-        """Actions from what came before, [N, 5]: the last action one-hot, its reward, whether it ended an episode."""
+    def act(self, feedback: np.ndarray) -> np.ndarray:
+        """Actions from the feedback on the last step, [N, 5]: the action one-hot, its reward, whether it ended an episode."""
         raise NotImplementedError
 
-    def free(self, turned: int) -> np.ndarray:
-        """bool [N]: whether one could go ahead after so many quarter turns to the right."""
+    def is_free(self, quarter_turns: int) -> np.ndarray:
+        """bool [N]: whether the tile ahead is free after so many quarter turns to the right."""
         mazes = self.mazes
-        there = mazes.place + mazes.moves[(mazes.turn + turned) % 4]
-        return mazes.walls.reshape(mazes.count, -1)[mazes.rows, there] == 0
+        neighbours = mazes.position + mazes.heading_offsets[(mazes.heading + quarter_turns) % 4]
+        return mazes.walls.reshape(mazes.num_tasks, -1)[mazes.rows, neighbours] == 0
 
-    def nearer(self, steps: np.ndarray) -> np.ndarray:
-        """The actions that come closest to the goals that are `steps` [N, 4, S, S] away."""
+    def approach(self, distances: np.ndarray) -> np.ndarray:
+        """The actions that come closest to the goals at these distances [N, 4, S, S]."""
         mazes = self.mazes
-        steps = steps.reshape(mazes.count, 4, -1)
-        ahead = steps[mazes.rows, mazes.turn, mazes.place + mazes.moves[mazes.turn]]
-        left, right = (steps[mazes.rows, (mazes.turn + turned) % 4, mazes.place] for turned in (-1, 1))
+        distances = distances.reshape(mazes.num_tasks, 4, -1)
+        ahead = distances[mazes.rows, mazes.heading, mazes.position + mazes.heading_offsets[mazes.heading]]
+        left, right = (
+            distances[mazes.rows, (mazes.heading + quarter_turns) % 4, mazes.position] for quarter_turns in (-1, 1)
+        )
         return np.stack([ahead, left, right], 1).argmin(1)  # in the order of the actions
 
 
-class WallFollowing(Way):
-    """Along the wall on the left; told whether the ways to the left and ahead are free. Around a block it goes for ever."""
+class WallFollowing(MazePolicy):
+    """Along the wall on the left; knows whether the tiles to the left and ahead are free. It circles a block for ever."""
 
-    def act(self, before):
-        turned = (before[:, LEFT] > 0) & (before[:, -1] == 0)  # it did so because that way was free
-        goes = turned | (self.free(0) & ~self.free(-1))
-        return np.where(goes, FORWARD, np.where(self.free(-1), LEFT, RIGHT))
+    def act(self, feedback):
+        turned_left = (feedback[:, LEFT] > 0) & (feedback[:, -1] == 0)  # it did so because that tile was free
+        forward = turned_left | (self.is_free(0) & ~self.is_free(-1))
+        return np.where(forward, FORWARD, np.where(self.is_free(-1), LEFT, RIGHT))
 
 
-class CountBased(Way):
-    """To the nearest tile that it counted no visit of, and once the ball was found, straight there by known ways.
+class CountBased(MazePolicy):
+    """To the nearest tile that it has not visited, and once the ball was found, to the ball by the shortest known path.
 
-    Told where it stands and which of the four tiles around are free; counts and ways are kept for the trial.
+    Knows where it stands and which of the four tiles around are free; remembers visits and free tiles for the trial.
     """
 
     def __init__(self, mazes: Mazes, seed: int = 0):
         super().__init__(mazes, seed)
-        self.visits, self.known = np.zeros((2, mazes.count, mazes.side**2), np.int32)
-        self.found = np.zeros(mazes.count, bool)
+        self.visits, self.known_free = np.zeros((2, mazes.num_tasks, mazes.side**2), np.int32)
+        self.ball_found = np.zeros(mazes.num_tasks, bool)
 
-    def act(self, before):
-        mazes, new = self.mazes, ~before[:, :-2].any(1)
-        self.visits[new], self.known[new] = 0, 0
-        self.found = ~new & (self.found | ((before[:, -1] > 0) & (before[:, -2] > 0)))
-        self.visits[mazes.rows, mazes.place] += 1
-        self.known[mazes.rows, mazes.place] = 1
-        for turn in range(4):
-            there = mazes.rows, mazes.place + mazes.moves[turn]
-            self.known[there] |= mazes.walls.reshape(mazes.count, -1)[there] == 0
+    def act(self, feedback):
+        mazes, new_trial = self.mazes, ~feedback[:, :-2].any(1)
+        self.visits[new_trial], self.known_free[new_trial] = 0, 0
+        self.ball_found = ~new_trial & (self.ball_found | ((feedback[:, -1] > 0) & (feedback[:, -2] > 0)))
+        self.visits[mazes.rows, mazes.position] += 1
+        self.known_free[mazes.rows, mazes.position] = 1
+        for heading in range(4):
+            neighbours = mazes.rows, mazes.position + mazes.heading_offsets[heading]
+            self.known_free[neighbours] |= mazes.walls.reshape(mazes.num_tasks, -1)[neighbours] == 0
         ball = np.arange(mazes.side**2) == mazes.target[:, None]
-        goals = np.where(self.found[:, None], ball, (self.known > 0) & (self.visits == 0))
-        return self.nearer(steps_to(goals.reshape(mazes.walls.shape), self.known.reshape(mazes.walls.shape) == 0))
+        goals = np.where(self.ball_found[:, None], ball, (self.known_free > 0) & (self.visits == 0))
+        return self.approach(
+            action_distances(goals.reshape(mazes.walls.shape), self.known_free.reshape(mazes.walls.shape) == 0)
+        )
 
 
-class ShortestPath(Way):
-    """The fewest actions; told the whole maze and where the ball is."""
+class ShortestPath(MazePolicy):
+    """The fewest actions; knows the whole maze and where the ball is."""
 
     def __init__(self, mazes: Mazes, seed: int = 0):
         super().__init__(mazes, seed)
-        self.steps = np.zeros((mazes.count, 4, mazes.side, mazes.side), np.int16)
+        self.distances = np.zeros((mazes.num_tasks, 4, mazes.side, mazes.side), np.int16)
 
-    def act(self, before):
-        mazes, new = self.mazes, ~before[:, :-2].any(1)
-        if new.any():
-            balls = (np.arange(mazes.side**2) == mazes.target[new, None]).reshape(-1, mazes.side, mazes.side)
-            self.steps[new] = steps_to(balls, mazes.walls[new] > 0)
-        return self.nearer(self.steps)
+    def act(self, feedback):
+        mazes, new_trial = self.mazes, ~feedback[:, :-2].any(1)
+        if new_trial.any():
+            balls = (np.arange(mazes.side**2) == mazes.target[new_trial, None]).reshape(-1, mazes.side, mazes.side)
+            self.distances[new_trial] = action_distances(balls, mazes.walls[new_trial] > 0)
+        return self.approach(self.distances)

@@ -14,12 +14,12 @@ from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.core.system import System, check_range
 from caudex.envs.meta import trials
-from caudex.envs.meta.trials import Sizes
+from caudex.envs.meta.trials import TaskSettings
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.intervals import t_interval
-from caudex.evaluation.meta_test import tried
+from caudex.evaluation.meta_test import evaluate_new_tasks
 from caudex.experience import Histories
-from caudex.models.meta_agent import MetaAgent, Observed
+from caudex.models.meta_agent import MetaAgent, TrialEncoder
 from caudex.signals.policy_gradient import PPOActorCritic
 from caudex.signals.trust_region import TrustRegion, trpo_step
 from caudex.trunks import GRU, CausalTransformer, Recurrent
@@ -32,7 +32,7 @@ MEMORIES = {"gru": GRU, "transformer": CausalTransformer}
 
 
 @dataclass
-class RL2(Sizes, System):
+class RL2(TaskSettings, System):
     """A family of tasks, and the reward in each: an agent with memory that learns how to learn them (Duan et al. 2016).
 
     It acts in task after task and learns from whole trials by PPO or TRPO; what it remembers of a trial is all that it knows of
@@ -89,9 +89,9 @@ class RL2(Sizes, System):
     statement: ClassVar = "in tasks that are new, who learned to learn earns what the best classical way earns, or more"
 
     def train(self, run: Run) -> MetaAgent:
-        sizes = self.given()
-        env = trials.make(self.env, self.tasks, **sizes)
-        spec = EnvSpec(self.env, env.family.observation.shape, env.actions, sizes=sizes)
+        sizes = self.task_settings()
+        env = trials.make_trials(self.env, self.tasks, **sizes)
+        spec = EnvSpec(self.env, env.family.observation_space.shape, env.actions, sizes=sizes)
         with run.seeded("weights"):
             learner = self.learner(spec)
         batch, epochs, step = self.batch, self.epochs, Learner.step
@@ -120,7 +120,7 @@ class RL2(Sizes, System):
 
     def trunk(self, spec: EnvSpec) -> Recurrent:
         feedback = spec.actions.size + 2  # the last action, its reward, and whether it ended an episode
-        return Recurrent(Observed(spec.shape, feedback), self.width, MEMORIES[self.memory])
+        return Recurrent(TrialEncoder(spec.shape, feedback), self.width, MEMORIES[self.memory])
 
     def budget(self, share: float) -> dict:
         return super().budget(share) | {"samples": self.total_steps}
@@ -139,7 +139,10 @@ class RL2(Sizes, System):
     def claim(self, run: Run) -> Claim:
         """Its return in new tasks, against the best classical algorithm that sees no more than it does."""
         agent = self.train(run)
-        returns = {name: played.returns.sum(1).mean() for name, played in tried(agent, CLAIM_TASKS, run.seed).items()}
+        returns = {
+            name: played.returns.sum(1).mean()
+            for name, played in evaluate_new_tasks(agent, CLAIM_TASKS, run.seed).items()
+        }
         rl2, privileged = returns.pop("rl2"), {}
         if self.env == "mazes":  # these see the maze from above, or their position
             privileged = {name: returns.pop(name) for name in ("wall following", "count-based", "shortest path")}

@@ -17,8 +17,8 @@ from caudex.core.run import Run
 from caudex.core.signal import SignalOutput
 from caudex.core.specs import EnvSpec
 from caudex.core.system import check_range
-from caudex.experience import Actors, EnvRunner, Rollouts, Viewed
-from caudex.experience.actors import learned
+from caudex.experience import Actors, AugmentedSource, EnvRunner, Rollouts
+from caudex.experience.actors import trainable_parameters
 from caudex.models.agent import Agent
 from caudex.signals.policy_gradient import ActorCritic
 from caudex.systems.reward.shared import RewardSystem, hidden_layers, observation_trunk
@@ -76,7 +76,7 @@ class A3C(RewardSystem):
             fit(learner, gradients, **self.budget(1.0), run=run.stage("training"), step=apply_actor_gradient)
         return self.evaluate(Agent(learner, spec), run)
 
-    def build(self, run: Run) -> tuple[Learner, Rollouts | Viewed, EnvSpec]:
+    def build(self, run: Run) -> tuple[Learner, Rollouts | AugmentedSource, EnvSpec]:
         """A learner, the source that acts by it, and the spec of the model."""
         runner, spec = self.make_envs(run)
         learner = self.learner(spec)
@@ -95,7 +95,7 @@ class A3C(RewardSystem):
         end of the rollout (lambda 1). Rewards that are not clipped are scaled."""
         return Rollouts(
             runner, learner, "policy", self.horizon, self.horizon * self.num_envs, 1, self.gamma, 1.0,
-            scaled=not runner.clipped, observing=not self.asynchronous, seed=run.seed,
+            normalize_rewards=not runner.reward_clip, update_statistics=not self.asynchronous, seed=run.seed,
         )  # fmt: skip
 
     def check(self) -> None:
@@ -104,7 +104,7 @@ class A3C(RewardSystem):
         check_range(self, max_grad_norm=(1e-9, 1e9), rmsprop_eps=(1e-12, 1e9))
 
 
-def build_actor(system: A3C, seed: int) -> tuple[Learner, Rollouts | Viewed]:
+def build_actor(system: A3C, seed: int) -> tuple[Learner, Rollouts | AugmentedSource]:
     """The learner and the source of one actor."""
     return system.build(Run("", seed))[:2]
 
@@ -112,8 +112,8 @@ def build_actor(system: A3C, seed: int) -> tuple[Learner, Rollouts | Viewed]:
 def apply_actor_gradient(learner: Learner, batches: Mapping) -> dict[str, SignalOutput]:
     """One optimiser step with the gradient of an actor: replaces the step of `fit`."""
     gradient = batches["policy"]
-    for parameter, part in zip(learned(learner), gradient.parts):
+    for parameter, part in zip(trainable_parameters(learner), gradient.gradients):
         parameter.grad = part
     add_external_flops(gradient.flops)
     learner.apply_gradients()
-    return gradient.taught
+    return gradient.outputs

@@ -16,7 +16,7 @@ from caudex.core.specs import EnvSpec
 from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.evaluation.claim import Claim
-from caudex.experience import EnvRunner, Replay, Viewed
+from caudex.experience import AugmentedSource, EnvRunner, ReplaySource
 from caudex.signals import BilinearContrast
 from caudex.signals.q_learning import QLearning
 from caudex.signals.soft_actor_critic import SoftActorCritic
@@ -104,17 +104,17 @@ class CURL(OffPolicySystem):
         layers = EFFICIENT_LAYERS if spec.actions.count else robot_layers
         return NatureCNN(spec.shape, 0, layers if has_large_frames(spec.shape) else None)
 
-    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Replay:
+    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> ReplaySource:
         priority = 0.5 if runner.env.actions.count else 0.0
-        return super().source(runner, learner, run, steps=self.n_step, priority=priority)
+        return super().source(runner, learner, run, n_step=self.n_step, priority=priority)
 
-    def add_views(self, source: Replay, learner: Learner, spec: EnvSpec, run: Run) -> Viewed:
+    def add_views(self, source: ReplaySource, learner: Learner, spec: EnvSpec, run: Run) -> AugmentedSource:
         """Every signal sees augmented frames, the contrast two views of each."""
         view = VIEWS[self.view] or RandomShift(min(self.max_shift, max(1, min(spec.shape[1:]) // 12)))
-        return Viewed(source, view, run.seed, instead=True)
+        return AugmentedSource(source, view, run.seed, replace_observations=True)
 
     def env_name(self) -> str:
-        return envs.with_camera(self.env, self.size)
+        return envs.camera_env_name(self.env, self.size)
 
     def check_env(self, spec: EnvSpec) -> None:
         if len(spec.shape) < 3:
@@ -128,7 +128,7 @@ class CURL(OffPolicySystem):
         without_contrast = run.stage("pictures")
         replace(self, contrast_weight=0.0, view="shift", max_shift=0).train(without_contrast)
         extra_metrics = {"random": run.read_json("results")["random"]["return"]}
-        if state_env := envs.without_camera(envs.with_camera(self.env)):
+        if state_env := envs.state_env_name(envs.camera_env_name(self.env)):
             state = run.stage("state")
             SAC(env=state_env, num_envs=1, **{name: getattr(self, name) for name in SAC_SETTINGS}).train(state)
             extra_metrics["sac from the state"] = policy_return(state)

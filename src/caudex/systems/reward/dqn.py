@@ -13,7 +13,7 @@ from caudex.core.optim.rmsprop import RMSprop
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.core.system import check_range
-from caudex.experience import EnvRunner, Replay
+from caudex.experience import EnvRunner, ReplaySource
 from caudex.signals.q_learning import QLearning
 from caudex.systems.reward.shared import OffPolicySystem, has_large_frames
 from caudex.trunks import Identity, NatureCNN
@@ -91,8 +91,8 @@ class DQN(OffPolicySystem):
         signals = self.with_extra_signals({"policy": policy}, spec)
         return Learner(trunk, signals, optimizer, max_grad_norm=self.max_grad_norm or None)
 
-    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Replay:
-        return super().source(runner, learner, run, steps=self.n_step, priority=self.priority_exponent)
+    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> ReplaySource:
+        return super().source(runner, learner, run, n_step=self.n_step, priority=self.priority_exponent)
 
     def check_env(self, spec: EnvSpec) -> None:
         super().check_env(spec)

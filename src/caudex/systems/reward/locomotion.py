@@ -19,7 +19,8 @@ from caudex.core.specs import EnvSpec
 from caudex.core.weights import distinct_tensors, load_weights
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_strips import GREEN, GREY, RED, ImageStrip, TextLine, plot_image_strips
-from caudex.models.agent import Agent, Episode, acted, chance
+from caudex.experience import Episode, play_episodes, random_policy_of
+from caudex.models.agent import Agent
 from caudex.systems.reward.ppo import PPO
 
 STAGES = (0.0, 0.05, 0.2, 0.5, 1.0)
@@ -52,7 +53,9 @@ class Locomotion(PPO):
 
     def train(self, run: Run) -> Agent:
         runner, spec = self.make_envs(run)
-        random_summary = summarize_episodes(acted(self.env, chance(self.env, run.seed), STAGE_EPISODES, run.seed))
+        random_summary = summarize_episodes(
+            play_episodes(self.env, random_policy_of(self.env, run.seed), STAGE_EPISODES, run.seed)
+        )
         if np.isnan(random_summary["metres"]):
             raise CaudexError(f"{self.env} does not tell how far one got (x_position); take Walker2d-v5, or train ppo.")
         with run.seeded("weights"):
@@ -87,7 +90,7 @@ class Locomotion(PPO):
                 continue
             agent = self.model(spec)
             load_weights(agent, load((run.path / f"policies/{share:g}.safetensors").read_bytes()))
-            stages.append(stage | summarize_episodes(agent.episodes(STAGE_EPISODES, run.seed)))
+            stages.append(stage | summarize_episodes(agent.play_episodes(STAGE_EPISODES, run.seed)))
             film_strips.append(film_strip(agent, run, stages[-1]))
         run.table("stages", stages)
         run.write_json("results", {"stages": stages, "random": random_summary, "episodes": STAGE_EPISODES})
@@ -152,19 +155,21 @@ def format_metres(metres: float) -> str:
 def film_strip(agent: Agent, run: Run, stage: dict) -> ImageStrip | None:
     """Evenly spaced images of an episode with its outcome; None where the environment cannot be rendered."""
     try:
-        moments, episode, _ = agent.moments(run.seed, most=3 * FRAMES)  # more than are shown, lest they lie unevenly
+        moments, episode, _ = agent.record_episode(
+            run.seed, max_frames=3 * FRAMES
+        )  # more than are shown, lest they lie unevenly
     except CaudexError as error:
         print_once(run, f"no images of the stages: {error}")
         return None
     indices = np.linspace(0, len(moments) - 1, min(FRAMES, len(moments))).round().astype(int)
-    colour, end = (RED, "fell after") if episode.fell else (GREEN, "no fall in")
+    colour, end = (RED, "fell after") if episode.terminated else (GREEN, "no fall in")
     lines = (
         TextLine(f"after {stage['env_steps']:,} steps", weight="bold"),
-        TextLine(f"{format_metres(episode.metres)} m", 20, colour),
-        TextLine(f"{end} {episode.steps:,} steps", colour=colour),
-        TextLine(f"return {episode.total:,.0f}", colour=GREY),
+        TextLine(f"{format_metres(episode.x_position)} m", 20, colour),
+        TextLine(f"{end} {episode.length:,} steps", colour=colour),
+        TextLine(f"return {episode.total_reward:,.0f}", colour=GREY),
         TextLine(f"{STAGE_EPISODES} episodes: {format_metres(stage['metres'])} m, {stage['falls']} falls", colour=GREY),
     )
     return ImageStrip(
-        lines, [moments[i].image for i in indices], [f"{format_metres(moments[i].metres)} m" for i in indices]
+        lines, [moments[i].image for i in indices], [f"{format_metres(moments[i].x_position)} m" for i in indices]
     )

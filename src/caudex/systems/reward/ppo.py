@@ -60,7 +60,7 @@ class PPO(RewardSystem):
         batches. Rewards that are not clipped are scaled."""
         return Rollouts(
             runner, learner, "policy", self.horizon, self.batch, self.epochs, self.gamma, self.gae_lambda,
-            scaled=not runner.clipped, seed=run.seed,
+            normalize_rewards=not runner.reward_clip, seed=run.seed,
         )  # fmt: skip
 
     def check(self) -> None:

@@ -11,7 +11,7 @@ from caudex.core.optim.adam import Adam
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.core.system import check_range
-from caudex.experience import EnvRunner, Replay
+from caudex.experience import EnvRunner, ReplaySource
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.systems.reward.shared import OffPolicySystem, check_continuous, observation_trunk
 
@@ -54,8 +54,8 @@ class SAC(OffPolicySystem):
         trunk, signals = observation_trunk(spec, normalise=False), self.with_extra_signals({"policy": policy}, spec)
         return Learner(trunk, signals, partial(Adam, lr=self.lr), max_grad_norm=None)
 
-    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Replay:
-        return super().source(runner, learner, run, steps=self.n_step)
+    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> ReplaySource:
+        return super().source(runner, learner, run, n_step=self.n_step)
 
     def check_env(self, spec: EnvSpec) -> None:
         check_continuous(spec, "sac")

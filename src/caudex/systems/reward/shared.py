@@ -18,8 +18,8 @@ from caudex.core.trunk import Trunk
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.contact_sheet import plot_episode
 from caudex.evaluation.returns import format_return_summary, summarize_returns
-from caudex.experience import EnvRunner, Replay, Rollouts, Viewed
-from caudex.models.agent import Agent, at_random
+from caudex.experience import AugmentedSource, EnvRunner, ReplaySource, Rollouts, random_returns
+from caudex.models.agent import Agent
 from caudex.trunks import Identity, NatureCNN, ObservationNormaliser
 from caudex.views import RandomShift
 
@@ -62,7 +62,7 @@ class RewardSystem(System):
     def learner(self, spec: EnvSpec) -> Learner:
         raise NotImplementedError
 
-    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Rollouts | Replay:
+    def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Rollouts | ReplaySource:
         raise NotImplementedError
 
     def train(self, run: Run) -> Agent:
@@ -80,9 +80,9 @@ class RewardSystem(System):
         """The environments at the start of their first episodes, and the spec of the model. Raises CaudexError for an environment that
         the system cannot learn in."""
         env = envs.make(self.env_name(), self.num_envs)
-        stack = self.frame_stack if has_large_frames(env.observation.shape) else 1
-        runner = EnvRunner(env, run.seed, stack, clipped=env.cut)
-        spec = EnvSpec(self.env_name(), runner.shape, env.actions, stack)
+        stack = self.frame_stack if has_large_frames(env.observation_space.shape) else 1
+        runner = EnvRunner(env, run.seed, stack, reward_clip=env.reward_clip)
+        spec = EnvSpec(self.env_name(), runner.observation_shape, env.actions, stack)
         self.check_env(spec)
         return runner, spec
 
@@ -95,28 +95,28 @@ class RewardSystem(System):
             raise CaudexError(f"--also {self.also[0]}: {self.env} shows no images to compare; leave it out.")
 
     def add_views(
-        self, source: Rollouts | Replay, learner: Learner, spec: EnvSpec, run: Run
-    ) -> Rollouts | Replay | Viewed:
+        self, source: Rollouts | ReplaySource, learner: Learner, spec: EnvSpec, run: Run
+    ) -> Rollouts | ReplaySource | AugmentedSource:
         """Two views of each image where `--also` adds a signal that compares views: shifted by up to a twelfth of the side."""
         if len(learner.signals) == 1:
             return source
-        return Viewed(source, RandomShift(max(1, min(spec.shape[1:]) // 12)), run.seed)
+        return AugmentedSource(source, RandomShift(max(1, min(spec.shape[1:]) // 12)), run.seed)
 
     def record_spec(self, run: Run, spec: EnvSpec) -> None:
         """Write spec.json, once everything that can be refused was checked, and print what the environment shows and takes."""
         run.write_spec(spec)
-        print_once(run, f"{spec.env}: {envs.described(spec)}")
+        print_once(run, f"{spec.env}: {envs.describe_spaces(spec)}")
 
     def evaluate(self, agent: Agent, run: Run) -> Agent:
         """Record the returns of the policy and of random actions in episodes with the same seeds, and images of one episode; returns the
         agent."""
         with run.counting(agent):
             returns = agent.play(EVAL_EPISODES, run.seed, silent=run.main.quiet)
-        random_returns = at_random(agent.env, EVAL_EPISODES, run.seed, silent=run.main.quiet)
-        summaries = {"policy": summarize_returns(returns), "random": summarize_returns(random_returns)}
+        returns_at_random = random_returns(agent.env, EVAL_EPISODES, run.seed, silent=run.main.quiet)
+        summaries = {"policy": summarize_returns(returns), "random": summarize_returns(returns_at_random)}
         run.write_json("results", {**summaries, "episodes": EVAL_EPISODES})
         try:
-            images, episode_return, _ = agent.watch(run.seed, most=12)
+            images, episode_return, _ = agent.record_images(run.seed, max_frames=12)
         except CaudexError as error:
             print_once(run, f"no images of an episode: {error}")
             return agent
@@ -159,9 +159,9 @@ class OffPolicySystem(RewardSystem):
     train_freq: int = 4
     """steps of the environment for each optimiser step"""
 
-    def source(self, runner: EnvRunner, learner: Learner, run: Run, **options) -> Replay:
+    def source(self, runner: EnvRunner, learner: Learner, run: Run, **options) -> ReplaySource:
         """Act by the signal `policy` into a replay buffer; one batch of it for each `train_freq` steps. `options` go to `Replay`."""
-        return Replay(
+        return ReplaySource(
             runner, learner, "policy", self.buffer_size, self.batch, self.learning_starts, self.train_freq, self.gamma,
             seed=run.seed, folder=run.stage("training").path / "replay", **options,
         )  # fmt: skip

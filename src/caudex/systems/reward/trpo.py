@@ -47,7 +47,7 @@ class TRPO(RewardSystem):
         """Repeatedly: act for `horizon` steps in every environment, estimate advantages (GAE), give all steps as one batch."""
         return Rollouts(
             runner, learner, "policy", self.horizon, self.horizon * self.num_envs, 1, self.gamma, self.gae_lambda,
-            scaled=not runner.clipped, seed=run.seed,
+            normalize_rewards=not runner.reward_clip, seed=run.seed,
         )  # fmt: skip
 
     def check(self) -> None:
