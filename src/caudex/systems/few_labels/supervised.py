@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from caudex.core.run import Run
-from caudex.data import Split
+from caudex.data import Batches, Split
 from caudex.evaluation.baselines.sklearn import svm_accuracy
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import evaluate_classifier
 from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
+from caudex.systems.shared import image_spec
 
 
 @dataclass
@@ -37,7 +38,11 @@ class Supervised(FewLabels):
         return classifier, {"supervised": evaluate_classifier(run, classifier, split, "supervised")}
 
     def train_classifier(self, run: Run, split: Split) -> ImageClassifier:
-        return self.fit_labels(run.stage("supervised"), split, **self.budget(1.0))
+        spec = image_spec(split)
+        with run.seeded("weights"):  # the run's own seed, not the stage's
+            learner = self.learner(spec)
+        labelled = Batches(split.labelled, self.batch, run.seed, self.augmentation(spec))
+        return self.fit_learner(run.stage("supervised"), split, learner, labelled, **self.budget(1.0))
 
     def claim(self, run: Run) -> Claim:
         split = self.load_split()
