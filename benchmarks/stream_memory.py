@@ -19,11 +19,11 @@ from caudex.data.text.documents import open_documents
 from caudex.data.text.token_stream import open_token_stream
 from caudex.data.text.tokenizers import Tokenizer
 
-HIGHEST = 1_000  # MB: more is a failure
+MAX_MEGABYTES = 1_000  # MB: more is a failure
 
 
-def made(file: Path, megabytes: int) -> None:
-    """Lines of made-up words, the frequent ones short, as Zipf found; 10 MB at a time."""
+def write_corpus(file: Path, megabytes: int) -> None:
+    """Lines of random words, the frequent ones short, as Zipf found; 10 MB at a time."""
     generator = np.random.default_rng(0)
     letters, words = np.array(list("etaoinshrdlucmfwypvbgk")), []
     for rank in range(1, 50_001):
@@ -40,29 +40,29 @@ def made(file: Path, megabytes: int) -> None:
             out.flush()
 
 
-class InMemoryImages(threading.Thread):
+class MemoryMonitor(threading.Thread):
     """The highest sum of RssAnon of this process and those it started, in MB."""
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.highest, self.parts, self.stopped = 0.0, [], threading.Event()
+        self.highest, self.process_memory, self.stopped = 0.0, [], threading.Event()
 
     def run(self) -> None:
         while not self.stopped.wait(0.05):
-            parts = [anonymous(process) for process in family(os.getpid())]
-            if sum(parts) > self.highest:
-                self.highest, self.parts = sum(parts), [round(part) for part in parts]
+            process_memory = [anonymous_memory(process) for process in process_tree(os.getpid())]
+            if sum(process_memory) > self.highest:
+                self.highest, self.process_memory = sum(process_memory), [round(part) for part in process_memory]
 
 
-def family(process: int) -> list[int]:
+def process_tree(process: int) -> list[int]:
     try:
         children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:
         return [process]
-    return [process, *(each for child in children for each in family(int(child)))]
+    return [process, *(descendant for child in children for descendant in process_tree(int(child)))]
 
 
-def anonymous(process: int) -> float:
+def anonymous_memory(process: int) -> float:
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
@@ -72,22 +72,22 @@ def anonymous(process: int) -> float:
 
 def main(megabytes: int = 2_000, workers: int = 2) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "made.txt"
-        made(file, megabytes)
-        read = open_documents(str(file))
-        began, memory = time.perf_counter(), InMemoryImages()
-        memory.start()
-        tokenizer = Tokenizer.train("bpe", read, 8_000)
-        learned, after_learning = time.perf_counter(), memory.highest
-        built = open_token_stream(read, tokenizer, Path(folder) / "stream", workers)
+        file = Path(folder) / "corpus.txt"
+        write_corpus(file, megabytes)
+        documents = open_documents(str(file))
+        start, monitor = time.perf_counter(), MemoryMonitor()
+        monitor.start()
+        tokenizer = Tokenizer.train("bpe", documents, 8_000)
+        trained, training_memory = time.perf_counter(), monitor.highest
+        stream = open_token_stream(documents, tokenizer, Path(folder) / "stream", workers)
         ended = time.perf_counter()
-        memory.stopped.set()
-        memory.join()
-    print(f"{megabytes:,} MB in one file, {workers} processes: {len(built):,} tokens")
-    print(f"vocabulary of {tokenizer.vocab_size:,}: {learned - began:.0f} s, at most {after_learning:.0f} MB")
-    print(f"stream: {ended - learned:.0f} s, {megabytes / (ended - learned):.1f} MB/s")
-    print(f"highest RssAnon of all processes: {memory.highest:.0f} MB {memory.parts}")
-    sys.exit(memory.highest > HIGHEST)
+        monitor.stopped.set()
+        monitor.join()
+    print(f"{megabytes:,} MB in one file, {workers} processes: {len(stream):,} tokens")
+    print(f"vocabulary of {tokenizer.vocab_size:,}: {trained - start:.0f} s, at most {training_memory:.0f} MB")
+    print(f"stream: {ended - trained:.0f} s, {megabytes / (ended - trained):.1f} MB/s")
+    print(f"highest RssAnon of all processes: {monitor.highest:.0f} MB {monitor.process_memory}")
+    sys.exit(monitor.highest > MAX_MEGABYTES)
 
 
 if __name__ == "__main__":

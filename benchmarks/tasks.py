@@ -33,42 +33,42 @@ TASKS = ("films", "products", "editorials", "tweets", "topics", "spam", "brown")
 STEPS = 200
 
 
-def asked(task: str, begun: str, seed: int) -> TextLabels:
-    return TextLabels(data=task, start=begun, labels_per_class=100, steps=STEPS, seed=seed)
+def make_system(task: str, start: str, seed: int) -> TextLabels:
+    return TextLabels(data=task, start=start, labels_per_class=100, steps=STEPS, seed=seed)
 
 
-def alone(task: str, begun: str, seed: int) -> dict[str, float]:
+def train_specialists(task: str, start: str, seed: int) -> dict[str, float]:
     """A network for this task, fine-tuned and from scratch, and what needs none."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        system, run = asked(task, begun, seed), Run(folder, seed)
+        system, run = make_system(task, start, seed), Run(folder, seed)
         run.quiet = True
         write_settings(system, run)
         system.train(run)
-        found = run.read_json("results")
-    return {name: row["accuracy"] for name, row in found.items() if isinstance(row, dict)}
+        results = run.read_json("results")
+    return {name: row["accuracy"] for name, row in results.items() if isinstance(row, dict)}
 
 
-def together(begun: str, seed: int) -> dict[str, float]:
+def train_together(start: str, seed: int) -> dict[str, float]:
     """Accuracy at each task of one trunk with all heads."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, seed)
         run.quiet = True
-        systems = {task: asked(task, begun, seed) for task in TASKS}
-        model = systems["films"].begun(run)
-        texts = {task: system.texts(model) for task, system in systems.items()}
+        systems = {task: make_system(task, start, seed) for task in TASKS}
+        model = systems["films"].load_start(run)
+        texts = {task: system.load_split(model) for task, system in systems.items()}
         heads = {task: signals.Labels(len(spec.classes)) for task, (_, _, spec) in texts.items()}
-        trunk, settings = Transformer(**texts["films"][2]["trunk"]), systems["films"]
+        trunk, settings = Transformer(**texts["films"][2].trunk), systems["films"]
         with run.seeded("weights"):
             optimizer = partial(AdamW, lr=0.04 / model.trunk.width, weight_decay=settings.decay, fused=True)
             learner = Learner(trunk, heads, optimizer, partial(cosine_schedule, warmup=0.1))
         load_weights(learner.trunk, model.trunk.state_dict())
         sources = {
             task: TextBatches(
-                encode_texts(model.tokenizer, known.texts, None, trunk.context), known.labels, settings.batch, seed
+                encode_texts(model.tokenizer, train.texts, None, trunk.context), train.labels, settings.batch, seed
             )
-            for task, (known, _, _) in texts.items()
+            for task, (train, _, _) in texts.items()
         }
         fit(learner, sources, steps=STEPS, run=run)
         return {task: TextClassifier(learner, spec, task).accuracy(test) for task, (_, test, spec) in texts.items()}
@@ -76,19 +76,23 @@ def together(begun: str, seed: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("begun")
+    parser.add_argument("start")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--csv", type=Path, default=Path("results/text-tasks.csv"))
     flags = parser.parse_args()
     seeds = range(flags.seeds)
-    shared = run_parallel(together, [(flags.begun, seed) for seed in seeds], flags.workers)
-    singles = run_parallel(alone, [(task, flags.begun, seed) for task in TASKS for seed in seeds], flags.workers)
+    together = run_parallel(train_together, [(flags.start, seed) for seed in seeds], flags.workers)
+    specialists = run_parallel(
+        train_specialists, [(task, flags.start, seed) for task in TASKS for seed in seeds], flags.workers
+    )
     rows = []
     for i, task in enumerate(TASKS):
-        each = singles[i * len(seeds) : (i + 1) * len(seeds)]
-        found = {"together": [one[task] for one in shared]} | {name: [one[name] for one in each] for name in each[0]}
-        for name, values in found.items():
+        task_specialists = specialists[i * len(seeds) : (i + 1) * len(seeds)]
+        results = {"together": [accuracies[task] for accuracies in together]} | {
+            name: [accuracies[name] for accuracies in task_specialists] for name in task_specialists[0]
+        }
+        for name, values in results.items():
             mean, low, high = t_interval(values)
             rows.append(
                 {"task": task, "what": name, "mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}

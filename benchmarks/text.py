@@ -61,21 +61,21 @@ class PlainBlock(nn.Module):
         return x + self.feed(self.norm2(x))
 
 
-def theirs_of(depth: int, width: int, heads: int) -> GPT2LMHeadModel:
+def make_hf_model(depth: int, width: int, heads: int) -> GPT2LMHeadModel:
     sizes = {"vocab_size": VOCABULARY, "n_positions": CONTEXT, "n_embd": width, "n_layer": depth, "n_head": heads}
     no_dropout = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
     return GPT2LMHeadModel(GPT2Config(**sizes, **no_dropout, bos_token_id=0, eos_token_id=None))
 
 
-def trainers(depth: int, width: int, heads: int) -> dict:
-    """For each way a function that takes one step on (tokens, targets)."""
+def training_steps(depth: int, width: int, heads: int) -> dict:
+    """For each contestant a function that takes one step on (tokens, targets)."""
     learner = Learner(
         Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2_LAYOUT),
         {"next-token": NextToken()},
         partial(AdamW, lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True),
     ).train()
-    theirs, plain = theirs_of(depth, width, heads).train(), Plain(depth, width, heads).train()
-    optimizers = [AdamW(net.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1) for net in (theirs, plain)]
+    hf_model, plain = make_hf_model(depth, width, heads).train(), Plain(depth, width, heads).train()
+    optimizers = [AdamW(net.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1) for net in (hf_model, plain)]
 
     def step(loss, net, optimizer):
         loss.backward()
@@ -83,49 +83,49 @@ def trainers(depth: int, width: int, heads: int) -> dict:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    def of_theirs(tokens, targets):
-        logits = theirs(tokens).logits
-        step(F.cross_entropy(logits.flatten(0, 1), targets.flatten()), theirs, optimizers[0])
+    def step_transformers(tokens, targets):
+        logits = hf_model(tokens).logits
+        step(F.cross_entropy(logits.flatten(0, 1), targets.flatten()), hf_model, optimizers[0])
 
     return {
         "caudex": lambda tokens, targets: learner.step({"next-token": TokenBatch(tokens, targets, tokens[:, 0])}),
-        "transformers": of_theirs,
+        "transformers": step_transformers,
         "plain loop": lambda tokens, targets: step(plain(tokens, targets), plain, optimizers[1]),
     }
 
 
-def generators(depth: int, width: int, heads: int, batch: int, most: int) -> dict:
-    """For each way a function that adds `most` tokens to `batch` prompts, greedily, with its cache."""
+def generators(depth: int, width: int, heads: int, batch: int, max_new_tokens: int) -> dict:
+    """For each contestant a function that adds `max_new_tokens` tokens to `batch` prompts, greedily, with its cache."""
     from caudex.models.causal_lm import sample_tokens
 
     trunk, head = Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2_LAYOUT).eval(), NextToken()
     head.build(trunk)
-    theirs = theirs_of(depth, width, heads).eval()
+    hf_model = make_hf_model(depth, width, heads).eval()
     prompt = torch.randint(1, VOCABULARY, (batch, 16))
 
     @torch.inference_mode()
-    def ours():
-        state, waiting = trunk.initial_state(batch), prompt
-        for _ in range(most):
-            logits = head.logits(trunk, trunk(waiting, state).layers["tokens"][:, -1])
-            waiting = sample_tokens(logits, 0, 1.0, None)[:, None]
+    def generate_caudex():
+        state, new_tokens = trunk.initial_state(batch), prompt
+        for _ in range(max_new_tokens):
+            logits = head.logits(trunk, trunk(new_tokens, state).layers["tokens"][:, -1])
+            new_tokens = sample_tokens(logits, 0, 1.0, None)[:, None]
 
-    def others():
-        theirs.generate(prompt, max_new_tokens=most, do_sample=False, pad_token_id=0, use_cache=True)
+    def generate_transformers():
+        hf_model.generate(prompt, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=0, use_cache=True)
 
-    return {"caudex": ours, "transformers": others}
+    return {"caudex": generate_caudex, "transformers": generate_transformers}
 
 
-def compared(ways: dict, tokens: int, *inputs) -> dict[str, float]:
-    """Tokens a second of each way: the median over turns."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for way in ways.values():
-        way(*inputs)  # warm
+def measure_throughput(contestants: dict, tokens: int, *inputs) -> dict[str, float]:
+    """Tokens a second of each contestant: the median over turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for contestant in contestants.values():
+        contestant(*inputs)  # warm
     for _ in range(TURNS):
-        for name, way in ways.items():
+        for name, contestant in contestants.items():
             started = time.perf_counter()
             for _ in range(STEPS):
-                way(*inputs)
+                contestant(*inputs)
             seconds[name].append((time.perf_counter() - started) / STEPS)
     return {name: tokens / statistics.median(each) for name, each in seconds.items()}
 
@@ -135,9 +135,9 @@ def main() -> None:
     rows = []
     for name, size in SIZES.items():
         tokens, targets = (torch.randint(0, VOCABULARY, (BATCH, CONTEXT)) for _ in range(2))
-        cases = {"training": compared(trainers(*size), BATCH * CONTEXT, tokens, targets)}
+        cases = {"training": measure_throughput(training_steps(*size), BATCH * CONTEXT, tokens, targets)}
         for batch in (1, 16):
-            cases[f"generation, batch {batch}"] = compared(generators(*size, batch, 100), 100 * batch)
+            cases[f"generation, batch {batch}"] = measure_throughput(generators(*size, batch, 100), 100 * batch)
         for what, speeds in cases.items():
             for other in speeds.keys() - {"caudex"}:
                 ratio = speeds["caudex"] / speeds[other]

@@ -24,7 +24,7 @@ from caudex.data.text.documents import Documents
 from caudex.data.text.tokenizers import Tokenizer
 from caudex.data.text.utf8 import CHUNK_SIZE
 
-FORMAT = 1
+STREAM_FORMAT = 1
 
 
 def build_stream(documents: Documents, tokenizer: Tokenizer, folder: Path, workers: int) -> None:
@@ -51,7 +51,7 @@ def build_stream(documents: Documents, tokenizer: Tokenizer, folder: Path, worke
         tokens, ends = shards.join_shards(folder, count, dtype)
         write_atomically(folder / "starts.npy", _npy_bytes(np.append(0, ends[:-1]).astype(np.int64)))
         meta = {
-            "format": FORMAT,
+            "format": STREAM_FORMAT,
             "tokenizer": tokenizer.fingerprint,
             "dtype": dtype,
             "tokens": tokens,
@@ -81,8 +81,10 @@ def read_meta(folder: Path) -> dict | None:
     """None where no stream is finished; CaudexError for one of another format."""
     try:
         meta = json.loads((folder / "meta.json").read_text())
-        if meta["format"] != FORMAT:
-            raise CaudexError(f"{folder} has format {meta['format']}, this caudex reads {FORMAT}; build it again.")
+        if meta["format"] != STREAM_FORMAT:
+            raise CaudexError(
+                f"{folder} has format {meta['format']}, this caudex reads {STREAM_FORMAT}; build it again."
+            )
         return meta
     except FileNotFoundError:
         return None
