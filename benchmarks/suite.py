@@ -50,7 +50,7 @@ def measured(task: str) -> dict:
     numbers, images = (envs.make(f"{kind}/{task}-v0", 1) for kind in ("dm_control", "dm_pixels"))
     row = {"task": task, "repeat": numbers.repeat, "steps/s": rate(runner(numbers))}
     row["steps/s with images"] = rate(runner(images))
-    row["pictures/s"] = rate(lambda: images.small.paint(images.environments[0].physics))
+    row["pictures/s"] = rate(lambda: images.camera.render(images.envs[0].physics))
     plain = suite.load(*task.split("-"))
     plain.reset()
     row["dm_control's images/s"] = rate(lambda: plain.physics.render(84, 84, camera_id=0))
