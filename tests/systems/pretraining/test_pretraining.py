@@ -241,7 +241,7 @@ def test_spec_of_unlabelled_images_name_no_class(tmp_path):
     path = tmp_path / "grey.npz"
     np.savez(path, x=np.zeros((5, 16, 16), dtype=np.uint8))
     spec = image_spec(data.load_images(str(path), need_labels=False))
-    assert spec.classes == [] and describe_images(spec) == "5 unlabelled images of 16 x 16"
+    assert spec.classes == () and describe_images(spec) == "5 unlabelled images of 16 x 16"
 
 
 def test_what_was_held_out_before_is_the_test_again(coloured_shapes, simclr_run):
