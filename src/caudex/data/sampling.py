@@ -53,6 +53,12 @@ class BatchSampler:
         start, self.samples_seen = self.samples_seen, self.samples_seen + self.size
         return self.batch_at(start)
 
+    def state_dict(self) -> dict:
+        return {"samples_seen": self.samples_seen}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.samples_seen = state["samples_seen"]
+
     def batch_at(self, start: int) -> tuple[np.ndarray, np.ndarray]:
         """What `next` returns once `start` samples have been seen."""
         epochs, positions = np.divmod(shard_of_process(np.arange(start, start + self.size)), self.count)

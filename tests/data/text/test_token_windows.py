@@ -49,7 +49,7 @@ def test_a_source_goes_on_exactly_where_it_was(kind, before, ahead):
     for _ in range(before):
         next(source)
     state = source.state_dict()
-    assert state == {"drawn": 4 * before}
+    assert state == {"samples_seen": 4 * before}
     for _ in range(ahead):
         next(again)
     again.load_state_dict(state)

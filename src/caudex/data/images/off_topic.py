@@ -49,9 +49,9 @@ def off_topic_share(labelled: ImageSet, unlabelled: ImageSet, max_images: int = 
     if len(labelled) < 10 or len(unlabelled) == 0:
         return float("nan")
     labelled_vectors, other_vectors = (_thumbnails(part, max_images) for part in (labelled, unlabelled))
-    among = torch.cdist(labelled_vectors, labelled_vectors).fill_diagonal_(float("inf")).amin(1)
-    beyond = (torch.cdist(other_vectors, labelled_vectors).amin(1) > among.quantile(0.95)).float().mean().item()
-    return min(1.0, max(0.0, (beyond - 0.05) / 0.95))
+    nearest = torch.cdist(labelled_vectors, labelled_vectors).fill_diagonal_(float("inf")).amin(1)
+    far_share = (torch.cdist(other_vectors, labelled_vectors).amin(1) > nearest.quantile(0.95)).float().mean().item()
+    return min(1.0, max(0.0, (far_share - 0.05) / 0.95))
 
 
 def _thumbnails(images: ImageSet, max_images: int) -> Tensor:

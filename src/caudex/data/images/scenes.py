@@ -90,9 +90,9 @@ def make_scenes(count: int, side: int = 48, seed: int = 0, first: int = 0) -> Sc
 
 def _render(draw: Draw, side: int) -> tuple[Tensor, Tensor, Tensor]:
     layout = sample_layout(draw)
-    eye, rays = camera_rays(layout, side)
-    depth, surfaces = cast_rays(layout, eye, rays)
-    images = shade(layout, draw, eye + depth[:, None] * rays, surfaces)
+    origins, rays = camera_rays(layout, side)
+    depth, surfaces = cast_rays(layout, origins, rays)
+    images = shade(layout, draw, origins + depth[:, None] * rays, surfaces)
     return tuple(pixels.unflatten(-1, (side, side)) for pixels in (images, segments_of(surfaces).byte(), depth))
 
 
@@ -102,11 +102,11 @@ def sample_layout(draw: Draw) -> Layout:
     height, pitch = draw.uniform(low=1.2, high=1.8), draw.uniform(low=0.1, high=0.45)
     wall, wall_angle = draw.uniform(low=5.0, high=8.0), draw.uniform(low=-0.4, high=0.4)
     cells = draw.uniform(solids).argsort(1)  # [S, K]
-    across = (cells % 3 + draw.uniform(solids, low=0.2, high=0.8)) * (2 / 3) - 1  # [S, K] from the left to the right
-    ahead = torch.where(cells < 3, draw.uniform(solids, low=0.4, high=0.55), draw.uniform(solids, low=0.65, high=0.8))
-    x = VIEW_TANGENT * across
+    lateral = (cells % 3 + draw.uniform(solids, low=0.2, high=0.8)) * (2 / 3) - 1  # [S, K] from the left to the right
+    forward = torch.where(cells < 3, draw.uniform(solids, low=0.4, high=0.55), draw.uniform(solids, low=0.65, high=0.8))
+    x = VIEW_TANGENT * lateral
     z = (
-        ahead * (wall / wall_angle.cos())[:, None] / (1 + x * wall_angle.tan()[:, None])
+        forward * (wall / wall_angle.cos())[:, None] / (1 + x * wall_angle.tan()[:, None])
     )  # a share of the way to the wall
     half_sizes = draw.uniform(solids, 3, low=0.25, high=0.6)
     spheres, _, cylinders = half_sizes.split(SOLIDS_PER_SHAPE, 1)
@@ -136,13 +136,13 @@ def camera_rays(layout: Layout, side: int) -> tuple[Tensor, Tensor]:
     return torch.stack([zero, layout.height, zero], 1)[..., None], rays
 
 
-def cast_rays(layout: Layout, eye: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
+def cast_rays(layout: Layout, origins: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
     """Depth [S, P] of the nearest surface that each pixel sees, and which it is, int64 [S, P]: 0 the wall, 1 the
     ground, 2 and more the solids."""
     wall_component = (rays * _wall_normal(layout)[..., None]).sum(1)  # [S, P]
     wall = torch.where(wall_component > 0, layout.wall[:, None] / wall_component, torch.inf)
     ground = torch.where(rays[:, 1] < 0, layout.height[:, None] / -rays[:, 1], torch.inf)
-    distances = torch.cat([wall[:, None], ground[:, None], distances_to_solids(layout, eye, rays)], 1)  # [S, 2 + K, P]
+    distances = torch.cat([wall[:, None], ground[:, None], distances_to_solids(layout, origins, rays)], 1)  # [S, 2 + K, P]
     nearest = distances.min(1)
     return nearest.values, nearest.indices
 
@@ -155,7 +155,7 @@ def distances_to_solids(layout: Layout, origins: Tensor, rays: Tensor) -> Tensor
     shapes = zip(
         (hit_sphere, hit_box, hit_cylinder), origins.split(SOLIDS_PER_SHAPE, 1), rays.split(SOLIDS_PER_SHAPE, 1)
     )
-    distances = torch.cat([shape(begin, ray) for shape, begin, ray in shapes], 1)
+    distances = torch.cat([shape(origin, ray) for shape, origin, ray in shapes], 1)
     return torch.where(layout.present[..., None], distances, torch.inf)
 
 
@@ -209,11 +209,11 @@ def surface_normals(layout: Layout, points: Tensor, surfaces: Tensor) -> Tensor:
     size, up = local.abs(), torch.tensor([[0.0], [1.0], [0.0]])
     radial = local * (1 - up)
     face = torch.where(size == size.amax(1, keepdim=True), local, 0)
-    lid = torch.where(size[:, 1:2] > radial.norm(dim=1, keepdim=True), local * up, radial)
-    kind, normal = segments_of(surfaces)[:, None], local
-    by_segment = [-_wall_normal(layout)[..., None], up, local, face, lid]  # in the order of SEGMENTS
+    cap = torch.where(size[:, 1:2] > radial.norm(dim=1, keepdim=True), local * up, radial)
+    segment, normal = segments_of(surfaces)[:, None], local
+    by_segment = [-_wall_normal(layout)[..., None], up, local, face, cap]  # in the order of SEGMENTS
     for k, segment_normal in enumerate(by_segment):
-        normal = torch.where(kind == k, segment_normal, normal)
+        normal = torch.where(segment == k, segment_normal, normal)
     return normal / normal.norm(dim=1, keepdim=True)
 
 
@@ -238,9 +238,9 @@ def shade(layout: Layout, draw: Draw, points: Tensor, surfaces: Tensor) -> Tenso
     colour, other_colour, wave, cross_wave, phases, pattern = textures.split([3, 3, 3, 3, 2, 1], 1)
     stripes = ((wave * points).sum(1, keepdim=True) + phases[:, :1]).sin()  # [S, 1, P]
     checks = stripes * ((cross_wave * points).sum(1, keepdim=True) + phases[:, 1:]).sin()
-    share = (8 * torch.where(pattern == 1, stripes, checks)).sigmoid() * (pattern > 0)
+    mix = (8 * torch.where(pattern == 1, stripes, checks)).sigmoid() * (pattern > 0)
     normal, light = surface_normals(layout, points, surfaces), layout.light[..., None]
-    lit = distances_to_solids(layout, points + 1e-3 * normal, light.expand_as(points)).amin(1, keepdim=True).isinf()
-    brightness = 0.4 + 0.6 * (normal * light).sum(1, keepdim=True).clamp_min(0) * lit
-    images = torch.lerp(colour, other_colour, share) * brightness + 0.02 * draw.normal(*points.shape[1:])
+    is_lit = distances_to_solids(layout, points + 1e-3 * normal, light.expand_as(points)).amin(1, keepdim=True).isinf()
+    brightness = 0.4 + 0.6 * (normal * light).sum(1, keepdim=True).clamp_min(0) * is_lit
+    images = torch.lerp(colour, other_colour, mix) * brightness + 0.02 * draw.normal(*points.shape[1:])
     return (images * 255).round_().clamp_(0, 255).byte()

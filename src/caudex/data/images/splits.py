@@ -131,9 +131,9 @@ def _drop_duplicates(images: ImageSet, training: Tensor, test_rows: Tensor, dupl
     pairs = find_duplicates(images, training.nonzero().flatten(), test_rows)
     labelled = [pair for pair in pairs if images.labels[pair[0]] >= 0]
     if labelled and duplicates == "raise":
-        one, other = (images.name(row) for row in labelled[0])
+        name, duplicate = (images.name(row) for row in labelled[0])
         raise CaudexError(
-            f"{len(labelled):,} labelled images also stand in the test, for example {one} as {other}. "
+            f"{len(labelled):,} labelled images also stand in the test, for example {name} as {duplicate}. "
             "Remove them from one of the two, else the test measures memory."
         )
     training[[row for row, _ in pairs]] = False

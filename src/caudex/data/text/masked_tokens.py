@@ -49,14 +49,14 @@ class MaskedTokenBatches(SourceWrapper):
         self.is_continuation = torch.from_numpy(tokenizer.is_continuation) if whole_word_masking else None
 
     def __next__(self) -> MaskedTokenBatch:
-        drawn, batch = self.source.state_dict()["drawn"], next(self.source)
+        examples_seen, batch = self.source.state_dict()["samples_seen"], next(self.source)
         if isinstance(self.source, TokenBatches):
             texts = add_special_tokens(batch.tokens, self.tokenizer)
             is_random_next = torch.zeros(len(batch.tokens), dtype=torch.bool)
         else:
             texts, is_random_next = PaddedTokens(batch.tokens, batch.segments, batch.lengths), batch.is_random_next
         mask = self.tokenizer.mask_token_id
-        draw = Draw(self.seed, drawn, batch.index)
+        draw = Draw(self.seed, examples_seen, batch.index)
         tokens, targets = mask_tokens(texts.tokens, draw, mask, self.is_special, self.is_continuation)
         return MaskedTokenBatch(texts._replace(tokens=tokens), targets, is_random_next, batch.index)
 

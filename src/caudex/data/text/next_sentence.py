@@ -137,7 +137,7 @@ class NextSentenceBatches(Source):
         return self.sampler.samples_seen * self.length
 
     def state_dict(self) -> dict:
-        return {"drawn": self.sampler.samples_seen}
+        return self.sampler.state_dict()
 
     def load_state_dict(self, state: dict) -> None:
-        self.sampler.samples_seen = state["drawn"]
+        self.sampler.load_state_dict(state)

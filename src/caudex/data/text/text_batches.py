@@ -42,10 +42,10 @@ class TextBatches(Source):
         return self.sampler.samples_seen
 
     def state_dict(self) -> dict:
-        return {"drawn": self.sampler.samples_seen}
+        return self.sampler.state_dict()
 
     def load_state_dict(self, state: dict) -> None:
-        self.sampler.samples_seen = state["drawn"]
+        self.sampler.load_state_dict(state)
 
 
 def encode_texts(

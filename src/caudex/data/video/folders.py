@@ -27,8 +27,8 @@ from caudex.data.images.decode import (
 )
 from caudex.data.video.video_set import VideoSet
 
-ANIMATED = (".gif", ".webp", ".png")
-FILMS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+ANIMATED_SUFFIXES = (".gif", ".webp", ".png")
+FILM_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 DEMUXERS = "mov,avi,matroska,webm"  # only these: FFmpeg reads playlists too, and fetches what they name
 
 
@@ -64,7 +64,7 @@ def _list_videos(root: Path) -> tuple[list[Path], list[int], list[str]]:
     by_class = [_videos_in(folder)[0] for folder in folders]
     if not top_level and not any(by_class):
         raise CaudexError(
-            f"{root} has no video; looked for folders of frame images and for {', '.join(ANIMATED + FILMS)} in it "
+            f"{root} has no video; looked for folders of frame images and for {', '.join(ANIMATED_SUFFIXES + FILM_SUFFIXES)} in it "
             "and in its folders."
         )
     if not any(by_class):
@@ -87,7 +87,7 @@ def _videos_in(folder: Path) -> tuple[list[Path], list[Path]]:
     for path in _entries(folder):
         if path.is_dir():
             (videos if _is_video(path) else folders).append(path)
-        elif path.suffix.lower() in ANIMATED + FILMS:
+        elif path.suffix.lower() in ANIMATED_SUFFIXES + FILM_SUFFIXES:
             videos.append(path)
     return videos, folders
 
@@ -103,11 +103,11 @@ def _entries(folder: Path) -> list[Path]:
 def _is_video(folder: Path) -> bool:
     """Whether it holds the frames of one video, and not videos."""
     entries = _entries(folder)
-    stills, suffixes = _stills(entries), {path.suffix.lower() for path in entries}
-    return bool(stills) and not suffixes & {".gif", *FILMS} and not _is_animated(stills[0])
+    stills, suffixes = _still_images(entries), {path.suffix.lower() for path in entries}
+    return bool(stills) and not suffixes & {".gif", *FILM_SUFFIXES} and not _is_animated(stills[0])
 
 
-def _stills(entries: list[Path]) -> list[Path]:
+def _still_images(entries: list[Path]) -> list[Path]:
     return [path for path in entries if path.suffix.lower() in SUFFIXES]
 
 
@@ -123,7 +123,7 @@ def _is_animated(path: Path) -> bool:
 
 
 def _read(paths: list[Path], labels: list[int], classes: list[str], root: Path, size: int):
-    if film := next((path for path in paths if path.suffix.lower() in FILMS), None):
+    if film := next((path for path in paths if path.suffix.lower() in FILM_SUFFIXES), None):
         _require_av(film)
     names = [_printable(path) for path in paths]
     try:
@@ -181,7 +181,7 @@ class _Reader:
                     return "interrupted"
         except UnreadableError as reason:
             if path.is_dir():
-                return f"{_printable(_stills(_entries(path))[len(frames)].name)}: {reason}"
+                return f"{_printable(_still_images(_entries(path))[len(frames)].name)}: {reason}"
             return f"frame {len(frames) + 1:,}: {reason}" if frames else str(reason)
         if not frames:
             return "no frame"
@@ -209,8 +209,8 @@ def _iterate_frames(path: Path, side: int | None = None) -> Iterator[str | Image
     """The frames of a video in order: paths of images, or PIL images. Where they will be cut to `side`, those of a
     film come in twice that: the rest of an HD frame costs most of the time. Raises UnreadableError with the reason."""
     if path.is_dir():
-        yield from map(str, _stills(_entries(path)))
-    elif path.suffix.lower() in FILMS:
+        yield from map(str, _still_images(_entries(path)))
+    elif path.suffix.lower() in FILM_SUFFIXES:
         yield from _decode_film(path, side)
     else:
         with open_image(str(path)) as image:

@@ -21,7 +21,7 @@ from caudex.data.video.folders import FirstFrames, check_frames_fit, read_video_
 from caudex.data.video.sprites import SPRITE_KINDS, make_sprites, sprite_labels
 from caudex.data.video.video_set import VideoSet, VideoSplit
 
-SPRITES = 500, 20, 32  # clips, frames, side
+SPRITES_SHAPE = 500, 20, 32  # clips, frames, side
 
 
 def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, test_share: float = 0.2) -> VideoSplit:
@@ -80,7 +80,7 @@ def _read(spec: str, size: int, seed: int) -> tuple[VideoSet, list[tuple[str, st
 
 
 def _sprites(size: int, seed: int) -> VideoSet:
-    count, length, side = SPRITES
+    count, length, side = SPRITES_SHAPE
     side = size or side
     check_frames_fit("sprites", count * length * 3, side)
     frames = make_sprites(count, length, side, seed).flatten(0, 1)

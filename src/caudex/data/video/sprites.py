@@ -52,16 +52,16 @@ def sample_scene(clip: int, seed: int, count: int) -> SpriteScene:
     """What the clip of that number shows."""
     noise = np.random.default_rng([seed, clip])
     ground = noise.uniform(0.02, 0.22, (3, GROUND_SIDE, GROUND_SIDE))
-    kind, size, hue, pale, x, y, speed, angle = noise.random((count, 8)).T
-    larger = np.arange(count) == 0
-    radii = np.where(larger, 0.17 + 0.06 * size, 0.10 + 0.04 * size)
+    kind, size, hue, paleness, x, y, speed, angle = noise.random((count, 8)).T
+    is_first = np.arange(count) == 0
+    radii = np.where(is_first, 0.17 + 0.06 * size, 0.10 + 0.04 * size)
     hues = np.clip(np.abs((6 * hue[:, None] + [0, 4, 2]) % 6 - 3) - 1, 0, 1)
     starts = radii[:, None] + np.stack([x, y], 1) * (1 - 2 * radii[:, None])
     headings = np.stack([np.cos(2 * np.pi * angle), np.sin(2 * np.pi * angle)], 1)
     return SpriteScene(
         (kind * len(SPRITE_KINDS)).astype(np.int64),
         radii,
-        1 - (1 - 0.5 * pale[:, None]) * (1 - hues),
+        1 - (1 - 0.5 * paleness[:, None]) * (1 - hues),
         starts,
         (0.02 + 0.06 * speed[:, None]) * headings,
         ground,
@@ -71,9 +71,9 @@ def sample_scene(clip: int, seed: int, count: int) -> SpriteScene:
 def sprite_positions(scene: SpriteScene, times: np.ndarray) -> np.ndarray:
     """[T, S, 2]: x and y of the centres at any times: a straight path, folded where a sprite touches an edge."""
     radii = scene.radii[:, None]
-    room = 1 - 2 * radii
-    travelled = (scene.starts - radii + scene.velocities * np.asarray(times)[:, None, None]) % (2 * room)
-    return radii + np.minimum(travelled, 2 * room - travelled)
+    free_length = 1 - 2 * radii
+    travelled = (scene.starts - radii + scene.velocities * np.asarray(times)[:, None, None]) % (2 * free_length)
+    return radii + np.minimum(travelled, 2 * free_length - travelled)
 
 
 def render_sprites(scene: SpriteScene, times: np.ndarray, side: int) -> Tensor:
