@@ -142,7 +142,9 @@ def cast_rays(layout: Layout, origins: Tensor, rays: Tensor) -> tuple[Tensor, Te
     wall_component = (rays * _wall_normal(layout)[..., None]).sum(1)  # [S, P]
     wall = torch.where(wall_component > 0, layout.wall[:, None] / wall_component, torch.inf)
     ground = torch.where(rays[:, 1] < 0, layout.height[:, None] / -rays[:, 1], torch.inf)
-    distances = torch.cat([wall[:, None], ground[:, None], distances_to_solids(layout, origins, rays)], 1)  # [S, 2 + K, P]
+    distances = torch.cat(
+        [wall[:, None], ground[:, None], distances_to_solids(layout, origins, rays)], 1
+    )  # [S, 2 + K, P]
     nearest = distances.min(1)
     return nearest.values, nearest.indices
 

@@ -50,7 +50,7 @@ class Jigsaw(Pretraining):
     @torch.no_grad()
     def show(self, model: Encoder, images: Tensor) -> dict[str, Tensor]:
         signal = model.signals["jigsaw"]
-        orders = torch.arange(1, len(images) + 1) * (signal.orders - 1) // len(images)
+        orders = torch.arange(1, len(images) + 1) * (signal.num_permutations - 1) // len(images)
         shuffled = signal.shuffle_tiles(images, orders)
         inverse = signal.permutations[signal.logits(model.trunk, shuffled).argmax(1)].argsort(1)
         rows = {"shuffled": shuffled, "put back": permute_tiles(shuffled, inverse)}
