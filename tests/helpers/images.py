@@ -16,3 +16,9 @@ def smooth_images(batch=12, channels=3, side=16, cells=4):
 
 def make_draw(batch=12, seed=0, epoch=0):
     return Draw(seed, epoch, torch.arange(batch))
+
+
+def image_of_dot(row, column, side=9):
+    image = torch.zeros(1, 1, side, side)
+    image[0, 0, row, column] = 1
+    return image
