@@ -35,7 +35,7 @@ def spent(processes: Iterable[int]) -> float:
 
 
 def turn(system: A3C) -> tuple[float, float]:
-    """Processor seconds, and seconds by the clock, for `STEPS` steps once all has begun."""
+    """Processor seconds, and seconds by the clock, for `STEPS` steps once all has started."""
     learner, source, _ = system.build(Run("", 0))
     actors = Actors(learner, partial(build_actor, system), system.actors, 0)
     with actors:
@@ -43,12 +43,12 @@ def turn(system: A3C) -> tuple[float, float]:
         if system.asynchronous:
             next(actors)
             processes = [each.process.pid for each in actors.actors.values()]
-        before, begun = spent(processes), time.perf_counter()
+        before, started = spent(processes), time.perf_counter()
         fit(
             learner, {"policy": actors if processes else source}, steps=STEPS // (system.horizon * system.num_envs),
             **({"step": apply_actor_gradient} if processes else {}),
         )  # fmt: skip
-        return spent(processes) - before, time.perf_counter() - begun
+        return spent(processes) - before, time.perf_counter() - started
 
 
 def main():

@@ -185,14 +185,14 @@ def main() -> None:
     parts = {"bandits": of_bandits, "tabular-mdps": of_mdps, "mazes": of_mazes}
     asked = sys.argv[1:] or list(parts)
     for part in asked:
-        begun, made = time.process_time(), parts[part]()
+        started, made = time.process_time(), parts[part]()
         kept = list(csv.DictReader(FILE.open())) if FILE.exists() else []
         rows = [each for each in kept if each["tasks"] != part] + made
         with FILE.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(sorted(rows, key=lambda each: list(parts).index(each["tasks"])))
-        print(f"{part}: {time.process_time() - begun:,.0f} seconds of processor", flush=True)
+        print(f"{part}: {time.process_time() - started:,.0f} seconds of processor", flush=True)
 
 
 if __name__ == "__main__":

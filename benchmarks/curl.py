@@ -83,10 +83,10 @@ def gradients(learner: Learner, seen) -> torch.Tensor:
 
 
 def speed(learner: Learner, seen, updates: int) -> float:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     for _ in range(updates):
         learner.step(dict.fromkeys(learner.signals, seen))
-    return updates / (time.perf_counter() - begun)
+    return updates / (time.perf_counter() - started)
 
 
 def main() -> None:

@@ -63,9 +63,9 @@ def ours(env: str, steps: int) -> float:
         source = Rollouts(
             runner, learner, "policy", system.horizon, system.batch, system.epochs, normalize_rewards=True
         )
-        begun = time.perf_counter()
+        started = time.perf_counter()
         fit(learner, {"policy": source}, samples=steps)
-        return source.samples_seen / (time.perf_counter() - begun)
+        return source.samples_seen / (time.perf_counter() - started)
 
 
 def theirs(env: str, steps: int) -> float:
@@ -79,9 +79,9 @@ def theirs(env: str, steps: int) -> float:
         "CnnPolicy" if len(made.observation_space.shape) == 3 else "MlpPolicy", made, n_steps=own.horizon, batch_size=own.batch,
         n_epochs=own.epochs, policy_kwargs=policy, device="cpu",
     )  # fmt: skip
-    begun = time.perf_counter()
+    started = time.perf_counter()
     model.learn(steps)
-    return model.num_timesteps / (time.perf_counter() - begun)
+    return model.num_timesteps / (time.perf_counter() - started)
 
 
 def our_dqn(env: str, steps: int) -> float:
@@ -92,9 +92,9 @@ def our_dqn(env: str, steps: int) -> float:
         runner, spec = system.make_envs(run)
         learner = system.learner(spec)
         source = system.source(runner, learner, run)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         fit(learner, {"policy": source}, samples=steps)
-        return source.samples_seen / (time.perf_counter() - begun)
+        return source.samples_seen / (time.perf_counter() - started)
 
 
 def their_dqn(env: str, steps: int) -> float:
@@ -102,9 +102,9 @@ def their_dqn(env: str, steps: int) -> float:
         "MlpPolicy", gymnasium.make(env), learning_starts=100, batch_size=DQN.batch, train_freq=1, gradient_steps=1,
         policy_kwargs={"net_arch": [128, 128]}, device="cpu",
     )  # fmt: skip
-    begun = time.perf_counter()
+    started = time.perf_counter()
     model.learn(steps)
-    return model.num_timesteps / (time.perf_counter() - begun)
+    return model.num_timesteps / (time.perf_counter() - started)
 
 
 def main() -> None:

@@ -57,9 +57,9 @@ def ours() -> float:
     env = trials.make_trials("bandits", OURS.tasks, **OURS.task_settings())
     learner = OURS.learner(EnvSpec("", env.family.observation_space.shape, env.actions))
     source = Histories(env, learner, "policy", OURS.batch, OURS.epochs, OURS.gamma, OURS.gae_lambda)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     fit(learner, {"policy": source}, samples=OURS.tasks * OURS.pulls)  # one round
-    return source.samples_seen / (time.perf_counter() - begun)
+    return source.samples_seen / (time.perf_counter() - started)
 
 
 def theirs(count: int) -> float:
@@ -70,9 +70,9 @@ def theirs(count: int) -> float:
             "lstm_hidden_size": OURS.width, "net_arch": [], "shared_lstm": True, "enable_critic_lstm": False,
         },
     )  # fmt: skip
-    begun = time.perf_counter()
+    started = time.perf_counter()
     model.learn(count * OURS.pulls)
-    return model.num_timesteps / (time.perf_counter() - begun)
+    return model.num_timesteps / (time.perf_counter() - started)
 
 
 def main() -> None:

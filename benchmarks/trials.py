@@ -32,9 +32,9 @@ def rate(work, amount: int) -> int:
     """Median amount a second of processor."""
     found = []
     for _ in range(TURNS):
-        begun = time.process_time()
+        started = time.process_time()
         work()
-        found.append(amount / (time.process_time() - begun))
+        found.append(amount / (time.process_time() - started))
     return round(statistics.median(found))
 
 

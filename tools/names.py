@@ -36,7 +36,7 @@ EVERYWHERE = {
     "shorten": "clip_grad_norm", "_agreed": "broadcast_first", "_gathered": "gather_metrics", "Ppo": "PPO", "Dqn": "DQN", "Trpo": "TRPO",
     "Sac": "SAC", "Ddpg": "DDPG", "A3c": "A3C", "Rl2": "RL2", "Gpt": "GPT", "Bert": "BERT", "DoubleDqn": "DoubleDQN", "lam": "gae_lambda",
     "duelling": "dueling", "noted": "record_spec", "rebuilt": "read_dataclass", "facts": "spec", "begun": "make_envs", "shaken": "epsilon_greedy",
-    "projected": "project_distribution", "exploring": "exploration_fraction",
+    "exploring": "exploration_fraction",
 }  # fmt: skip
 """the table of STYLE.md, as far as a word is wrong wherever it stands"""
 VAGUE = {
@@ -72,10 +72,11 @@ SCOPED = [
     Rule("means", "q_values", r"^src/caudex/signals/", "function"),
     Rule("scores", "q_logits", r"^src/caudex/signals/q_learning", "function local"),
     Rule("taken", "gather_actions", SRC, "function"),
+    Rule("projected", "project_distribution", SRC, "function"),
     Rule("slow", "target", r"^src/caudex/(signals|experience|systems)/", "attribute"),
     Rule("after", "next_observations", r"^src/caudex/(signals|experience)/", "attribute field"),
     Rule("returns", "n_step", SETTINGS, "field"),
-    Rule("capacity", "buffer_size", SRC),
+    Rule("capacity", "buffer_size", REWARD),
     Rule("start", "learning_starts", r"^src/caudex/(experience|systems/reward)/", "field parameter attribute"),
     Rule("renew", "target_interval", SRC),
     Rule("explore", "final_epsilon", SETTINGS, "field"),

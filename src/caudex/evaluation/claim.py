@@ -127,8 +127,8 @@ def measure_claim(system: System, run: Run, plan: ClaimPlan) -> dict:
         by_value.append(({} if value is None else {"value": value}) | aggregate_seeds(claims))
     evidence = by_value[0]
     if name:
-        shown = all(part["shown"] for part in by_value)
-        evidence = {"statement": evidence["statement"], "shown": shown, "setting": name, "values": by_value}
+        all_shown = all(part["shown"] for part in by_value)
+        evidence = {"statement": evidence["statement"], "shown": all_shown, "setting": name, "values": by_value}
     claim = {
         "system": system_name(system),
         **evidence,

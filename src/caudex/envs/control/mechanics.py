@@ -246,5 +246,5 @@ class Reacher(Arm):
         return tolerance(norm(x - body[4], y - body[5]), (0, 0.08), 0.5)
 
     def shapes(self, body, steps):
-        shown = (steps < self.glimpses).astype(np.float32) if self.glimpses else 1.0
-        return [Disc(body[4], body[5], 0.13, TARGET, shown), *super().shapes(body, steps)]
+        opacity = (steps < self.glimpses).astype(np.float32) if self.glimpses else 1.0
+        return [Disc(body[4], body[5], 0.13, TARGET, opacity), *super().shapes(body, steps)]
