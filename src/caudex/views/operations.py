@@ -75,12 +75,12 @@ def affine(images: Tensor, draw: Draw | None = None, fill: str = "border", **mot
 LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
 _YIQ = torch.stack([LUMA, torch.tensor([0.596, -0.274, -0.322]), torch.tensor([0.211, -0.523, 0.312])])
 _QUARTER = torch.linalg.inv(_YIQ) @ torch.tensor([[0, 0, 0], [0, 0, -1], [0, 1, 0]], dtype=torch.float64) @ _YIQ
-# from RGB to RGB: the luma; the chroma; the chroma turned by a quarter of the circle
+# from RGB to RGB: the luma; the chroma; the chroma rotated by a quarter of the circle
 _COLOUR = torch.stack([LUMA.expand(3, 3), torch.eye(3) - LUMA, _QUARTER]).flatten(1).float()  # [3, 9]
 
 
 def adjust_colour(images: Tensor, draw: Draw | None = None, **amounts: Tensor) -> Tensor:
-    """Brightness, contrast, saturation (each times 1 + amount) and hue (turned by that share of the circle, in YIQ).
+    """Brightness, contrast, saturation (each times 1 + amount) and hue (rotated by that share of the circle, in YIQ).
 
     In this order and, as in SimCLR, clamped only at the end (Chen et al. 2020, appendix A). So all four are one
     linear map: matrix @ ((1 + contrast) * image - contrast * its mean).
@@ -148,7 +148,7 @@ def add_noise(images: Tensor, draw: Draw, noise: Tensor) -> Tensor:
 
 
 def cutout(images: Tensor, draw: Draw, cutout: Tensor) -> Tensor:
-    """A part of |amount| of each side, at a random place wholly inside, becomes black (DeVries and Taylor 2017)."""
+    """A part of |amount| of each side, at a random position wholly inside, becomes black (DeVries and Taylor 2017)."""
     sides = torch.tensor(images.shape[2:], device=images.device)
     lengths = (cutout.abs()[:, None] * sides).round()  # [B, 2]
     starts = (draw.uniform(2) * (sides - lengths + 1)).floor()

@@ -72,7 +72,7 @@ class GaussianNoise(View):
 
 @dataclass(frozen=True)
 class Cutout(View):
-    """A square of `share` of the side, at a random place inside, becomes black."""
+    """A square of `share` of the side, at a random position inside, becomes black."""
 
     share: float = 0.5
 

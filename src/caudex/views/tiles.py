@@ -46,7 +46,7 @@ def cut_tiles(images: Tensor, grid: int, corners: Tensor | None, side: int) -> T
 def normalise_tiles(tiles: Tensor) -> Tensor:
     """Each channel of each tile [..., H, W] on its own to mean 0 and standard deviation 1; a flat one becomes zeros.
 
-    Otherwise neighbours are told by their like brightness and contrast (Noroozi and Favaro 2016, section 4.2).
+    Otherwise similar brightness and contrast give neighbours away (Noroozi and Favaro 2016, section 4.2).
     """
     tiles = as_float(tiles)
     centred = tiles - tiles[..., :1, :1]  # a flat tile is now 0, whatever the rounding of its mean

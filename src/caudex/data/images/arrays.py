@@ -124,7 +124,7 @@ def read_npz_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def read_npz(path: Path, need_labels: bool = True) -> UnsplitImages:
     """An .npz: uint8 images [N, H, W] or [N, H, W, C] called pictures, images or x; labels, numbers or words, called
-    labels or y, -1 or '' where nobody has labelled; each also with _train, and with _test for a test of its own;
+    labels or y, -1 or '' where unlabelled; each also with _train, and with _test for a test of its own;
     perhaps `classes`, what the label numbers mean. CaudexError for anything else."""
     arrays = read_npz_arrays(path)
     x, y = _find_array(arrays, IMAGE_NAMES, "train"), _find_array(arrays, LABEL_NAMES, "train")

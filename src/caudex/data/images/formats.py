@@ -1,4 +1,4 @@
-"""From a word or a path to images: which reader a spec means."""
+"""load_images: from the name of a dataset, or a path, to images."""
 
 from __future__ import annotations
 
@@ -59,13 +59,18 @@ def load_images(
     """
     if labels_per_class is not None and labels_per_class < 1:
         raise CaudexError(f"{labels_per_class} labels a class are too few; keep at least 1.")
+    check_size_and_test_share(size, test_share)
+    images = _read(spec, labels, size, need_labels)
+    label_seed = seed if label_seed is None else label_seed
+    return split_images(images, labels_per_class, seed, label_seed, test_share, need_labels)
+
+
+def check_size_and_test_share(size: int, test_share: float) -> None:
+    """Raises CaudexError where one of these settings of `load_images` and `load_videos` is out of range."""
     if size and not MIN_SIDE <= size <= 4096:
         raise CaudexError(f"A size of {size} makes no sense; give one from {MIN_SIDE} to 4096, or 0 to choose.")
     if not 0 <= test_share < 1:
         raise CaudexError(f"A test share of {test_share} makes no sense; give one from 0 up to, not including, 1.")
-    images = _read(spec, labels, size, need_labels)
-    label_seed = seed if label_seed is None else label_seed
-    return split_images(images, labels_per_class, seed, label_seed, test_share, need_labels)
 
 
 def read_images(paths: Iterable[str], shape: tuple[int, int, int]) -> tuple[Tensor, list[tuple[str, str]], str]:

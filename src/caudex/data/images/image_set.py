@@ -1,4 +1,4 @@
-"""What a set of images is: a store of pixels, and labels for some of them."""
+"""ImageSet: a store of pixels, and labels for some of them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class InMemoryImages:
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
-    """Images that are decoded when asked for, because together they do not fit into memory.
+    """Images that are decoded on demand, because together they do not fit into memory.
 
     `names[row]` is a path (or, where `names` has a method `source(row)`, what that returns: a PIL image). One that
     cannot be read comes back as zeros and is marked in `unreadable` (uint8 [N]). A worker process marks only its
@@ -72,7 +72,7 @@ class ImageFiles:
         return len(self.names)
 
     def fetch(self, rows: Tensor) -> Tensor:
-        """uint8 [B, C, H, W]. CaudexError once more than 5% of all images turned out to be unreadable."""
+        """uint8 [B, C, H, W]. CaudexError once more than 5% of all images are unreadable."""
         images, skipped, _ = decode_images(self.names, rows, self.shape)
         for i, _ in skipped:
             self.unreadable[rows[i]] = 1
@@ -92,7 +92,7 @@ ImageStore = InMemoryImages | ImageFiles
 class ImageSet:
     """A set of images of one size, in memory or decoded on demand.
 
-    `labels` is int64 [N], -1 where nobody has labelled. `columns` holds further label columns: name -> (int64 [N],
+    `labels` is int64 [N], -1 where unlabelled. `columns` holds further label columns: name -> (int64 [N],
     class names). `hidden_labels` are the true labels of images whose label was hidden, for reports only: never train
     on them. `rows` says which images of the store these are (None: all, in order), so that a subset costs no copy.
     """

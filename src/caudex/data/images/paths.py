@@ -17,7 +17,7 @@ ENDINGS = tuple(os.fsencode(suffix) for suffix in SUFFIXES)
 
 
 class ImagePaths:
-    """Paths of files below `root`, kept as bytes in one buffer: about 40 bytes each, where a string takes 100."""
+    """Paths of files below `root`, as bytes in one buffer: about 40 bytes each, where a string takes 100."""
 
     def __init__(self, root: str | Path):
         self.root = os.fsencode(root)

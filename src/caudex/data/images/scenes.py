@@ -48,7 +48,7 @@ class Layout(NamedTuple):
     height: Tensor  # [S] of the camera
     pitch: Tensor  # [S] radians by which it looks down
     wall: Tensor  # [S] metres to the wall
-    wall_angle: Tensor  # [S] radians by which the wall is turned away
+    wall_angle: Tensor  # [S] radians by which the wall is rotated away
     centres: Tensor  # [S, K, 3]
     half_sizes: Tensor  # [S, K, 3] half of each solid's size
     present: Tensor  # bool [S, K]

@@ -31,7 +31,7 @@ def make_store(names: Sequence[str], size: int) -> tuple[ImageStore, Tensor, lis
 
 def load_into_memory(images: ImageSet) -> tuple[ImageSet, list[tuple[str, str]]]:
     """A set that is decoded on demand, such as the few labelled of many, brought into memory if it fits; and
-    (path, reason) of images that turned out to be unreadable and were dropped."""
+    (path, reason) of images that were unreadable and dropped."""
     if images.in_memory or len(images) * math.prod(images.shape) > MEMORY_LIMIT:
         return images, []
     store, rows = images.store, images.rows

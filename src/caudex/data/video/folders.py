@@ -38,7 +38,7 @@ def read_video_folder(root: Path, size: int) -> tuple[VideoSet, list[tuple[str, 
     One that cannot be read to its end is left out whole, as a gap in time would teach a wrong next frame.
     """
     with ignore_bomb_warnings():
-        return _read(*_list_videos(root), root, size)
+        return _read_videos(*_list_videos(root), root, size)
 
 
 def natural_sort_key(path: Path) -> tuple[list[str | int], str]:
@@ -122,7 +122,7 @@ def _is_animated(path: Path) -> bool:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def _read(paths: list[Path], labels: list[int], classes: list[str], root: Path, size: int):
+def _read_videos(paths: list[Path], labels: list[int], classes: list[str], root: Path, size: int):
     if film := next((path for path in paths if path.suffix.lower() in FILM_SUFFIXES), None):
         _require_av(film)
     names = [_printable(path) for path in paths]

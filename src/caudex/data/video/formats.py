@@ -1,4 +1,4 @@
-"""From a word or a path to videos: which reader a spec means, and which videos are held out."""
+"""load_videos: from the name of a dataset, or a path, to videos, some of them held out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from caudex.core.errors import CaudexError
 from caudex.data.images import arrays
 from caudex.data.images.decode import MIN_SIDE, common_shape
+from caudex.data.images.formats import check_size_and_test_share
 from caudex.data.images.image_set import NumberedNames
 from caudex.data.images.splits import apportion, stratified_sample
 from caudex.data.video.folders import FirstFrames, check_frames_fit, read_video_folder
@@ -35,10 +36,7 @@ def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, tes
     """
     if frames < 2:
         raise CaudexError(f"{frames} frames are too few; a next frame needs at least two.")
-    if size and not MIN_SIDE <= size <= 4096:
-        raise CaudexError(f"A size of {size} makes no sense; give one from {MIN_SIDE} to 4096, or 0 to choose.")
-    if not 0 <= test_share < 1:
-        raise CaudexError(f"A test share of {test_share} makes no sense; give one from 0 up to, not including, 1.")
+    check_size_and_test_share(size, test_share)
     videos, skipped = _read(spec, size, seed)
     short = videos.lengths < frames
     skipped += [

@@ -18,7 +18,7 @@ from caudex.data.images.batches import Batches
 class VideoSet:
     """Videos of one size and of any lengths, in memory: their frames lie one after the other.
 
-    `labels` is int64 [N], -1 where nobody has labelled; `names[i]` is a path, or a name like `sprites/17`.
+    `labels` is int64 [N], -1 where unlabelled; `names[i]` is a path, or a name like `sprites/17`.
     """
 
     frames: Tensor  # uint8 [F, C, H, W]
