@@ -1,17 +1,17 @@
-"""What returns are held against: who acts at random, and what counts as good."""
+"""Reference returns: of the random policy, and of what counts as good."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 
-class Levels(NamedTuple):
-    random: float | None  # None: as it was measured beside the run
-    good: float
-    what: str  # the second is
+class ReferenceScores(NamedTuple):
+    random: float | None  # None: measured in the same run
+    target: float
+    target_name: str  # in words
 
 
-ATARI = {
+ATARI_SCORES = {
     "Alien": (227.8, 7127.7),
     "Amidar": (5.8, 1719.5),
     "Assault": (222.4, 742.0),
@@ -42,8 +42,8 @@ ATARI = {
 """(random, human) of the 26 games of Atari 100k, from Laskin et al. 2020 (CURL), table 2"""
 
 
-def levels(env: str) -> Levels | None:
-    """Of an environment by its name; None where nobody has said what is good.
+def reference_scores(env: str) -> ReferenceScores | None:
+    """Of an environment by its name; None where nobody has published a target.
 
     Atari: what is published. Our own tasks last 200 steps of at most 1, those of dm_control 1,000. Else what Gymnasium
     calls solved.
@@ -51,13 +51,13 @@ def levels(env: str) -> Levels | None:
     kind, _, task = env.partition("/")
     game = task.rpartition("-")[0]
     if kind == "ALE":
-        return Levels(*ATARI[game], "a human, as published") if game in ATARI else None
+        return ReferenceScores(*ATARI_SCORES[game], "a human, as published") if game in ATARI_SCORES else None
     if kind in ("control", "pixels"):
-        return Levels(None, 200.0, "the most there is")
+        return ReferenceScores(None, 200.0, "the most there is")
     if kind in ("dm_control", "dm_pixels"):
-        return Levels(None, 1000.0, "the most there is")
+        return ReferenceScores(None, 1000.0, "the most there is")
     import gymnasium
 
     spec = gymnasium.registry.get(env.rpartition(":")[2])
     solved = spec and spec.reward_threshold
-    return Levels(None, float(solved), "what Gymnasium calls solved") if solved is not None else None
+    return ReferenceScores(None, float(solved), "what Gymnasium calls solved") if solved is not None else None

@@ -23,7 +23,7 @@ from caudex.evaluation.intervals import (
     t_interval,
 )
 from caudex.evaluation.plots.performance_profiles import plot_performance_profiles
-from caudex.evaluation.reference_scores import levels
+from caudex.evaluation.reference_scores import reference_scores
 from caudex.reports.comparison import ComparisonColumn, flag_of, run_cost
 from caudex.reports.tables import format_mean
 
@@ -147,11 +147,11 @@ def format_returns(returns: Collection[float]) -> str:
 
 def return_scale(env: str, columns: Sequence[ComparisonColumn]) -> tuple[float, float] | None:
     """The returns that count as 0 and as 1."""
-    reference = levels(env)
+    reference = reference_scores(env)
     measured = [value for column in columns if column.name == RANDOM for value in column.returns[env].values()]
     if reference is None or (reference.random is None and not measured):
         return None
-    return (float(np.mean(measured)) if reference.random is None else reference.random), reference.good
+    return (float(np.mean(measured)) if reference.random is None else reference.random), reference.target
 
 
 def scores_of(
@@ -178,7 +178,7 @@ def explain_statistics(
         return []
     sentences = ["Mean return ± half its 95% interval by Student's t over the seeds, whose number stands in brackets."]
     if scales:
-        good = " or ".join(dict.fromkeys(levels(env).what for env in scales))
+        good = " or ".join(dict.fromkeys(reference_scores(env).target_name for env in scales))
         sentences.append(
             f"IQM: the mean of the middle half of all runs in {len(scales)} environment{'s' * (len(scales) > 1)}, returns "
             f"normalised so that 0 is acting at random and 1 is {good}; the interval resamples the seeds of each environment, and "
