@@ -17,7 +17,7 @@ import torch
 from caudex.core.learner import Learner
 from caudex.core.signal import SignalOutput, frozen
 from caudex.core.specs import ActionSpec, EnvSpec
-from caudex.experience.augmented import with_views
+from caudex.experience.augmented import augmented_batch_type
 from caudex.experience.replay import Transition
 from caudex.signals.soft_actor_critic import SoftActorCritic, q_values
 from caudex.systems.reward.curl import CURL
@@ -59,7 +59,7 @@ def batch(shape: tuple[int, int, int], size: int, actions: int):
         first, torch.rand(size, actions, generator=draw) * 2 - 1, torch.rand(size, generator=draw), after,
         torch.full((size,), 0.99), None, torch.arange(size),
     )  # fmt: skip
-    return with_views(Transition)(*whole, first, other, torch.arange(size))
+    return augmented_batch_type(Transition)(*whole, first, other, torch.arange(size))
 
 
 def made(shape: tuple[int, int, int], kind: type) -> Learner:

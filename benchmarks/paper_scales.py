@@ -24,7 +24,7 @@ from caudex.core.specs import ImageSpec, TextSpec
 from caudex.core.system import system_at_scale
 from caudex.data import Batch, MaskedTokenBatch, TokenBatch
 from caudex.experience import Rollout, Transition
-from caudex.experience.augmented import with_views
+from caudex.experience.augmented import augmented_batch_type
 from caudex.signals.trust_region import trpo_step
 from caudex.systems.reward.shared import OffPolicySystem
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, PaddedTokens, Transformer
@@ -144,7 +144,7 @@ def rewards(count: int = 10) -> Iterator[Case]:
             size_of_batch = getattr(paper, "batch", paper.horizon * paper.num_envs)
             steps = paper.total_steps * getattr(paper, "epochs", 1) // size_of_batch
         if len(learner.signals) > 1:
-            batch = with_views(type(batch))(*batch, seen, seen.clone(), torch.arange(count))
+            batch = augmented_batch_type(type(batch))(*batch, seen, seen.clone(), torch.arange(count))
         each = stepped(learner, batch, count, trpo_step if name == "trpo" else Learner.step)
         yield Case(f"{name} {scale}", size(learner.trunk), size_of_batch, steps, each, of_acting)
 

@@ -139,13 +139,15 @@ class Actors(Source):
         context = multiprocessing.get_context("forkserver")
         for number in range(self.count):
             memory = context.RawArray("B", sum(map(aligned_size, shared)))
-            ours, theirs = context.Pipe()
+            parent_pipe, child_pipe = context.Pipe()
             seed = derive_seed(self.seed, "actor", number, self.samples_seen)
-            process = context.Process(target=run_actor, args=(self.make, seed, memory, theirs), name=f"actor {number}")
+            process = context.Process(
+                target=run_actor, args=(self.make, seed, memory, child_pipe), name=f"actor {number}"
+            )
             process.start()
-            theirs.close()  # so that its end is the end of the pipe
-            self.actors[ours] = Actor(process, ours, *tensors_in(memory, *shared))
-            self._resume(self.actors[ours])
+            child_pipe.close()  # so that its end is the end of the pipe
+            self.actors[parent_pipe] = Actor(process, parent_pipe, *tensors_in(memory, *shared))
+            self._resume(self.actors[parent_pipe])
 
     def _resume(self, actor: Actor) -> None:
         """Give it the weights, and let it go on."""

@@ -39,7 +39,7 @@ class AugmentedSource(SourceWrapper):
         images, other_images = (self.view(batch.observations, draw) for _ in range(2))
         if self.replace_observations:
             batch = batch._replace(observations=images, next_observations=self.view(batch.next_observations, draw))
-        return with_views(type(batch))(*batch, images, other_images, torch.arange(size, device=device))
+        return augmented_batch_type(type(batch))(*batch, images, other_images, torch.arange(size, device=device))
 
     def state_dict(self) -> dict:
         return {"source": super().state_dict(), "batches_drawn": self.batches_drawn}
@@ -50,7 +50,7 @@ class AugmentedSource(SourceWrapper):
 
 
 @cache
-def with_views(batch_type: type) -> type:
+def augmented_batch_type(batch_type: type) -> type:
     """The named tuple with three fields more; the slots of a replay buffer, its `index`, are renamed to `slots`."""
     fields = ["slots" if field == "index" else field for field in batch_type._fields]
     return namedtuple(f"Augmented{batch_type.__name__}", [*fields, "images", "other_images", "index"])

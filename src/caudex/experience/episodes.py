@@ -90,10 +90,10 @@ def episode_returns(
 
 def random_returns(env_name: str, count: int, seed: int, silent: bool = False) -> np.ndarray:
     """Returns [count] of the random policy."""
-    return episode_returns(env_name, random_policy_of(env_name, seed), count, seed, silent=silent)
+    return episode_returns(env_name, make_random_policy(env_name, seed), count, seed, silent=silent)
 
 
-def random_policy_of(env_name: str, seed: int) -> Policy:
+def make_random_policy(env_name: str, seed: int) -> Policy:
     """The random policy of an environment."""
     env = envs.make(env_name, 1)
     env.close()

@@ -31,13 +31,19 @@ class Catch(ControlTask):
     )
     num_actions, num_draws = 2, 3
     push, drag, edge = 20.0, 4.0, 0.45
-    ball, string, wide, high, thick = 0.075, 0.5, 0.15, 0.11, 0.03  # radius, length; the cup's halves, its wall's half
+    ball, string, half_width, half_height, half_thickness = (
+        0.075,
+        0.5,
+        0.15,
+        0.11,
+        0.03,
+    )  # radius, length; the cup's halves, its wall's half
 
     def initial_body(self, uniform):
         swing = rescale(uniform[2], -0.5, 0.5)
         x, y = rescale(uniform[0], -0.3, 0.3), rescale(uniform[1], 0, 0.3)
         zeros = 0 * x
-        ball = [x + self.string * np.sin(swing), y - self.high - self.string * np.cos(swing)]
+        ball = [x + self.string * np.sin(swing), y - self.half_height - self.string * np.cos(swing)]
         return [x, y, zeros, zeros, *ball, zeros, zeros, zeros]
 
     def advance(self, body, action):
@@ -56,11 +62,11 @@ class Catch(ControlTask):
             across, up, depth = contact_normal(
                 ball_position[0] - x - fraction * (to_x - x),
                 ball_position[1] - y - fraction * (to_y - y),
-                self.ball + self.thick,
+                self.ball + self.half_thickness,
             )
             ball_position, ball_velocity = self.bounce(ball_position, ball_velocity, np.stack([across, up]), depth, 0.3)
             touch |= depth > 0
-        hook = np.stack([ball_position[0], ball_position[1] + self.high])
+        hook = np.stack([ball_position[0], ball_position[1] + self.half_height])
         distance = np.maximum(norm(*hook), 1e-9)
         ball_position, ball_velocity = self.bounce(
             ball_position, ball_velocity, -hook / distance, np.maximum(distance - self.string, 0), 0.0
@@ -69,7 +75,7 @@ class Catch(ControlTask):
 
     def walls(self) -> list[tuple[float, float, float, float]]:
         """Left, bottom and right, from and to, as seen from the cup's middle."""
-        w, h = self.wide, self.high
+        w, h = self.half_width, self.half_height
         return [(-w, h, -w, -h), (-w, -h, w, -h), (w, -h, w, h)]
 
     def bounce(self, ball_position, ball_velocity, normal, depth, restitution):
@@ -78,14 +84,18 @@ class Catch(ControlTask):
         return ball_position + depth * normal, ball_velocity + (1 + restitution) * inward * normal
 
     def reward(self, body):
-        rest = self.thick + self.ball - self.high  # the height of a ball that lies in the cup
+        rest = self.half_thickness + self.ball - self.half_height  # the height of a ball that lies in the cup
         return tolerance(norm(body[4] - body[0], body[5] - body[1] - rest), (0, 0.09), 0.3)
 
     def shapes(self, body, steps):
         x, y = body[0], body[1]
-        w, h, t = self.wide, self.high, self.thick
+        w, h, t = self.half_width, self.half_height, self.half_thickness
         walls = [Box(x - w, y, t, h + t, DRIVEN), Box(x + w, y, t, h + t, DRIVEN), Box(x, y - h, w, t, DRIVEN)]
-        return [Bar(x, y - self.high, body[4], body[5], 0.02, FIXED), *walls, Disc(body[4], body[5], self.ball, FREE)]
+        return [
+            Bar(x, y - self.half_height, body[4], body[5], 0.02, FIXED),
+            *walls,
+            Disc(body[4], body[5], self.ball, FREE),
+        ]
 
 
 class KeepUp(ControlTask):

@@ -83,8 +83,8 @@ class Canvas:
         """float32 [N, size, size], or [1, ...] where all numbers are for all: how much of each pixel the shape covers."""
         left, top = (1 + as_column(shape.x)) * self.half, (1 - as_column(shape.y)) * self.half  # in pixels
         if isinstance(shape, Box):
-            wide = band_coverage(self.columns, left, shape.half_width * self.half)
-            return wide * band_coverage(self.rows, top, shape.half_height * self.half)
+            horizontal = band_coverage(self.columns, left, shape.half_width * self.half)
+            return horizontal * band_coverage(self.rows, top, shape.half_height * self.half)
         x, y = self.columns - left, self.rows - top
         if isinstance(shape, Disc):
             cover = np.add(x * x, y * y, out=self.cover[: max(len(x), len(y))])

@@ -183,12 +183,14 @@ class Arm(ControlTask):
         """`first`, `second`: torques of the hinges; each acts on the rod beyond it, and back on the one before."""
         a, b, da, db = body[:4]
         square, sin, cos = self.rod * self.rod, np.sin(a - b), np.cos(a - b)
-        inertia, coupling, other = 4 / 3 * square, square / 2 * cos, square / 3
+        inertia, coupling, second_inertia = 4 / 3 * square, square / 2 * cos, square / 3
         first, second = first - self.damping * da, second - self.damping * (db - da)
         on_a = -square / 2 * sin * db * db + 1.5 * self.rod * self.gravity * np.sin(a) + first - second
         on_b = square / 2 * sin * da * da + 0.5 * self.rod * self.gravity * np.sin(b) + second
-        scale = 1 / (inertia * other - coupling * coupling)
-        return np.stack([da, db, scale * (other * on_a - coupling * on_b), scale * (inertia * on_b - coupling * on_a)])
+        scale = 1 / (inertia * second_inertia - coupling * coupling)
+        return np.stack(
+            [da, db, scale * (second_inertia * on_a - coupling * on_b), scale * (inertia * on_b - coupling * on_a)]
+        )
 
     def energy(self, body: Body) -> np.ndarray:
         """Joules; [N]"""

@@ -62,7 +62,7 @@ class Push(ControlTask):
         | {"touch": "contact"}
     )
     num_actions, num_draws = 2, 6
-    push, drag, slowing, edge, rim = 6.0, 3.0, 3.0, 0.88, 0.75
+    push, drag, friction, edge, rim = 6.0, 3.0, 3.0, 0.88, 0.75
     pusher, puck = 0.10, 0.15  # radii
 
     def initial_body(self, uniform):
@@ -81,7 +81,7 @@ class Push(ControlTask):
     def advance(self, body, action):
         position, speed, puck, sliding = body[:2], body[2:4], body[4:6], body[6:8]
         speed = speed + self.substep * (self.push * action - self.drag * speed)
-        sliding = sliding * (1 - self.substep * self.slowing)
+        sliding = sliding * (1 - self.substep * self.friction)
         across, up, depth = contact_normal(*(puck - position), self.pusher + self.puck)
         normal, touches = np.stack([across, up]), depth > 0
         closing = np.maximum((normal * (speed - sliding)).sum(0), 0) * touches
@@ -107,8 +107,8 @@ class Spinner(ControlTask):
 
     components = POSITION | VELOCITY | {"bar": "angle", "bar_speed": "velocity", "touch": "contact"}
     num_actions, num_draws = 2, 3
-    push, drag, slowing, edge = 15.0, 3.0, 0.5, 0.85
-    finger, half, thick, inertia = 0.10, 0.5, 0.06, 0.15
+    push, drag, friction, edge = 15.0, 3.0, 0.5, 0.85
+    finger, half, half_thickness, inertia = 0.10, 0.5, 0.06, 0.15
 
     def initial_body(self, uniform):
         angle, direction = rescale(uniform[:2], -np.pi, np.pi)
@@ -126,11 +126,11 @@ class Spinner(ControlTask):
     def advance(self, body, action):
         position, speed, angle = body[:2], body[2:4], body[4]
         speed = speed + self.substep * (self.push * action - self.drag * speed)
-        spin = body[5] * (1 - self.substep * self.slowing)
+        spin = body[5] * (1 - self.substep * self.friction)
         x, y = np.sin(angle), np.cos(angle)  # along the bar
         along = np.clip(position[0] * x + position[1] * y, -self.half, self.half)
         closest = along * np.stack([x, y])
-        normal_x, normal_y, depth = contact_normal(*(position - closest), self.finger + self.thick)
+        normal_x, normal_y, depth = contact_normal(*(position - closest), self.finger + self.half_thickness)
         lever = normal_x * closest[1] - normal_y * closest[0]  # angles go clockwise
         closing = np.maximum(spin * lever - speed[0] * normal_x - speed[1] * normal_y, 0) * (depth > 0)
         blow = 1.3 * closing / (1 + lever * lever / self.inertia)  # the finger has 1 kg; 0.3 of the speed comes back
@@ -144,5 +144,5 @@ class Spinner(ControlTask):
 
     def shapes(self, body, steps):
         x, y = self.half * np.sin(body[4]), self.half * np.cos(body[4])
-        bar, end = Bar(-x, -y, x, y, self.thick, FREE), Disc(x, y, self.thick + 0.03, TARGET)
+        bar, end = Bar(-x, -y, x, y, self.half_thickness, FREE), Disc(x, y, self.half_thickness + 0.03, TARGET)
         return [bar, end, Disc(0, 0, 0.07, FIXED), Disc(body[0], body[1], self.finger, DRIVEN)]

@@ -69,10 +69,10 @@ class FactoryTasks(TaskFamily):
         """Raises CaudexError where the spaces of `env` are not those of seed 0."""
 
         spaces = zip(("observations", "actions"), self.spaces, (env.observation_space, env.action_space))
-        for what, first_space, space in spaces:
+        for space_name, first_space, space in spaces:
             if space != first_space:
                 raise CaudexError(
-                    f"{self.name} gave {what} {first_space} for seed 0 and {space} for seed {seed}; tasks of one kind must agree: "
+                    f"{self.name} gave {space_name} {first_space} for seed 0 and {space} for seed {seed}; tasks of one kind must agree: "
                     "pad them to a common space."
                 )
 

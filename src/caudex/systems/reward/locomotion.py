@@ -19,7 +19,7 @@ from caudex.core.specs import EnvSpec
 from caudex.core.weights import distinct_tensors, load_weights
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_strips import GREEN, GREY, RED, ImageStrip, TextLine, plot_image_strips
-from caudex.experience import Episode, play_episodes, random_policy_of
+from caudex.experience import Episode, make_random_policy, play_episodes
 from caudex.models.agent import Agent
 from caudex.systems.reward.ppo import PPO
 
@@ -54,7 +54,7 @@ class Locomotion(PPO):
     def train(self, run: Run) -> Agent:
         runner, spec = self.make_envs(run)
         random_summary = summarize_episodes(
-            play_episodes(self.env, random_policy_of(self.env, run.seed), STAGE_EPISODES, run.seed)
+            play_episodes(self.env, make_random_policy(self.env, run.seed), STAGE_EPISODES, run.seed)
         )
         if np.isnan(random_summary["metres"]):
             raise CaudexError(f"{self.env} does not tell how far one got (x_position); take Walker2d-v5, or train ppo.")
