@@ -25,7 +25,7 @@ STEPS, TURNS = 20_000, 3
 FORMS = {"synchronous": A3C(asynchronous=False), "4 actors": A3C(actors=4), "2 actors": A3C(actors=2)}
 
 
-def spent(processes: Iterable[int]) -> float:
+def processor_seconds(processes: Iterable[int]) -> float:
     """Processor seconds of these and of this one."""
     ticks = 0
     for process in processes:
@@ -34,7 +34,7 @@ def spent(processes: Iterable[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK") + time.process_time()
 
 
-def turn(system: A3C) -> tuple[float, float]:
+def measure(system: A3C) -> tuple[float, float]:
     """Processor seconds, and seconds by the clock, for `STEPS` steps once all has started."""
     learner, source, _ = system.build(Run("", 0))
     actors = Actors(learner, partial(build_actor, system), system.actors, 0)
@@ -42,23 +42,23 @@ def turn(system: A3C) -> tuple[float, float]:
         processes = []
         if system.asynchronous:
             next(actors)
-            processes = [each.process.pid for each in actors.actors.values()]
-        before, started = spent(processes), time.perf_counter()
+            processes = [actor.process.pid for actor in actors.actors.values()]
+        before, started = processor_seconds(processes), time.perf_counter()
         fit(
             learner, {"policy": actors if processes else source}, steps=STEPS // (system.horizon * system.num_envs),
             **({"step": apply_actor_gradient} if processes else {}),
         )  # fmt: skip
-        return spent(processes) - before, time.perf_counter() - started
+        return processor_seconds(processes) - before, time.perf_counter() - started
 
 
 def main():
     torch.set_num_threads(1)
     rows = []
     for form, system in FORMS.items():
-        used, passed = map(statistics.median, zip(*[turn(system) for _ in range(TURNS + 1)][1:]))
+        cpu_seconds, wall_seconds = map(statistics.median, zip(*[measure(system) for _ in range(TURNS + 1)][1:]))
         rows.append({
-            "form": form, "env": system.env, "steps": STEPS, "processor_seconds": round(used, 2),
-            "steps_per_processor_second": round(STEPS / used), "seconds": round(passed, 2), "cores": os.cpu_count(),
+            "form": form, "env": system.env, "steps": STEPS, "processor_seconds": round(cpu_seconds, 2),
+            "steps_per_processor_second": round(STEPS / cpu_seconds), "seconds": round(wall_seconds, 2), "cores": os.cpu_count(),
             "load": round(os.getloadavg()[0], 1),
         })  # fmt: skip
         print(rows[-1], flush=True)

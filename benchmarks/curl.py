@@ -11,7 +11,6 @@ import statistics
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from caudex.core.learner import Learner
@@ -26,8 +25,8 @@ TURNS = 7
 SIZES = {"48 pixels, batch 64": ((3, 48, 48), 64, 20), "84 pixels, batch 128": ((9, 84, 84), 128, 2)}
 
 
-class Separately(SoftActorCritic):
-    """As the published code: what each head needs is encoded for it."""
+class SeparateEncodingSAC(SoftActorCritic):
+    """As the published code: observations are encoded once for each head."""
 
     def loss(self, trunk, batch):
         temperature = self.log_temperature.detach().exp()
@@ -44,25 +43,27 @@ class Separately(SoftActorCritic):
         return SignalOutput(critic_loss + actor_loss + temperature_loss, {})
 
 
-class Apart(Learner):
-    """Nothing is remembered within a step."""
+class UncachedLearner(Learner):
+    """No features are cached within a step."""
 
     def forward(self, batches):
         return {name: signal.loss(self.trunk, batches[name]) for name, signal in self.signals.items()}
 
 
-def batch(shape: tuple[int, int, int], size: int, actions: int):
-    """Frames and all that belongs to them, drawn."""
-    draw = torch.Generator().manual_seed(0)
-    first, after, other = (torch.randint(256, (size, *shape), dtype=torch.uint8, generator=draw) for _ in range(3))
-    whole = Transition(
-        first, torch.rand(size, actions, generator=draw) * 2 - 1, torch.rand(size, generator=draw), after,
+def random_batch(shape: tuple[int, int, int], size: int, action_dim: int):
+    """Random transitions with a second view of their frames."""
+    generator = torch.Generator().manual_seed(0)
+    frames, next_frames, other_frames = (
+        torch.randint(256, (size, *shape), dtype=torch.uint8, generator=generator) for _ in range(3)
+    )
+    transition = Transition(
+        frames, torch.rand(size, action_dim, generator=generator) * 2 - 1, torch.rand(size, generator=generator), next_frames,
         torch.full((size,), 0.99), None, torch.arange(size),
     )  # fmt: skip
-    return augmented_batch_type(Transition)(*whole, first, other, torch.arange(size))
+    return augmented_batch_type(Transition)(*transition, frames, other_frames, torch.arange(size))
 
 
-def made(shape: tuple[int, int, int], kind: type) -> Learner:
+def build_learner(shape: tuple[int, int, int], kind: type) -> Learner:
     torch.manual_seed(0)
     spec = EnvSpec("", tuple(shape), ActionSpec(low=(-1.0,), high=(1.0,)))
     system = CURL(width=1024 if shape[1] >= 84 else CURL.width)
@@ -70,22 +71,22 @@ def made(shape: tuple[int, int, int], kind: type) -> Learner:
     if kind is Learner:
         return learner
     learner.__class__ = kind
-    learner.signals["policy"].__class__ = Separately
+    learner.signals["policy"].__class__ = SeparateEncodingSAC
     return learner
 
 
-def gradients(learner: Learner, seen) -> torch.Tensor:
+def gradients(learner: Learner, batch) -> torch.Tensor:
     torch.manual_seed(1)
     learner.zero_grad()
-    taught = learner(dict.fromkeys(learner.signals, seen))
-    sum(learner.signals[name].weight * said.loss for name, said in taught.items()).backward()
+    outputs = learner(dict.fromkeys(learner.signals, batch))
+    sum(learner.signals[name].weight * output.loss for name, output in outputs.items()).backward()
     return torch.cat([p.grad.flatten() for p in learner.parameters() if p.grad is not None])
 
 
-def speed(learner: Learner, seen, updates: int) -> float:
+def updates_per_second(learner: Learner, batch, updates: int) -> float:
     started = time.perf_counter()
     for _ in range(updates):
-        learner.step(dict.fromkeys(learner.signals, seen))
+        learner.step(dict.fromkeys(learner.signals, batch))
     return updates / (time.perf_counter() - started)
 
 
@@ -93,14 +94,15 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = []
     for name, (shape, size, updates) in SIZES.items():
-        seen, once, apart = batch(shape, size, 1), made(shape, Learner), made(shape, Apart)
-        one, other = (gradients(learner, seen) for learner in (once, apart))
-        difference = float((one - other).norm() / one.norm())
-        found = np.array([[speed(learner, seen, updates) for learner in (once, apart)] for _ in range(TURNS)])[1:]
-        mine, its = (statistics.median(column) for column in found.T)
-        ratios = found[:, 0] / found[:, 1]
-        low, high, ratio = ratios.min(), ratios.max(), statistics.median(ratios)
-        rows.append((name, *(f"{x:.3g}" for x in (mine, its, ratio, low, high)), f"{difference:.1e}"))
+        batch = random_batch(shape, size, 1)
+        learners = build_learner(shape, Learner), build_learner(shape, UncachedLearner)
+        once, separately = (gradients(learner, batch) for learner in learners)
+        difference = float((once - separately).norm() / once.norm())
+        rates = [[updates_per_second(learner, batch, updates) for learner in learners] for _ in range(TURNS)][1:]
+        once_rate, separate_rate = (statistics.median(column) for column in zip(*rates))
+        ratios = [once / separately for once, separately in rates]
+        low, high, ratio = min(ratios), max(ratios), statistics.median(ratios)
+        rows.append((name, *(f"{x:.3g}" for x in (once_rate, separate_rate, ratio, low, high)), f"{difference:.1e}"))
         print(*rows[-1], flush=True)
     header = ("frames", "once updates/s", "separately updates/s", "ratio", "lowest", "highest", "gradients differ by")
     with Path("results/curl.csv").open("w", newline="") as file:

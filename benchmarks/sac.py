@@ -19,22 +19,22 @@ from caudex.core.fit import fit
 from caudex.core.run import Run
 from caudex.systems.reward.sac import SAC
 
-WORLD, STEPS, START, ROUNDS = "HalfCheetah-v5", 500, 200, 3
+ENV, STEPS, LEARNING_STARTS, ROUNDS = "HalfCheetah-v5", 500, 200, 3
 
 
 class Clock:
-    """Seconds on the wall and of this process, since it was made."""
+    """Wall-clock and processor seconds of this process."""
 
     def __init__(self):
-        self.wall, self.own = time.perf_counter(), time.process_time()
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
 
     def rates(self, steps: int) -> tuple[float, float]:
-        return steps / (time.perf_counter() - self.wall), steps / (time.process_time() - self.own)
+        return steps / (time.perf_counter() - self.wall), steps / (time.process_time() - self.cpu)
 
 
-def ours(seed: int, count: int) -> tuple[tuple, tuple]:
-    """Rates of the whole, and of updates alone on one batch."""
-    system = SAC(env=WORLD, num_envs=count, learning_starts=START, lr=3e-4)
+def caudex_rates(seed: int, num_envs: int) -> tuple[tuple, tuple]:
+    """Rates of training, and of updates alone on one batch."""
+    system = SAC(env=ENV, num_envs=num_envs, learning_starts=LEARNING_STARTS, lr=3e-4)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, seed)
         run.quiet = True
@@ -45,12 +45,12 @@ def ours(seed: int, count: int) -> tuple[tuple, tuple]:
         fit(learner, {"policy": source}, steps=50)
         clock = Clock()
         fit(learner, {"policy": source}, steps=STEPS, run=run.stage("training"))
-        whole = clock.rates(STEPS)
+        training = clock.rates(STEPS)
     learner.train()
     clock = Clock()
     for _ in range(STEPS // 3):
         learner.step({"policy": batch})
-    return whole, clock.rates(STEPS // 3)
+    return training, clock.rates(STEPS // 3)
 
 
 class Started(BaseCallback):
@@ -59,16 +59,16 @@ class Started(BaseCallback):
     clock = None
 
     def _on_step(self) -> bool:
-        if self.num_timesteps == START + 50:
+        if self.num_timesteps == LEARNING_STARTS + 50:
             self.clock = Clock()
         return True
 
 
-def theirs(seed: int) -> tuple:
-    environment, started = gymnasium.make(WORLD), Started()
+def sb3_rates(seed: int) -> tuple:
+    env, started = gymnasium.make(ENV), Started()
     policy = {"net_arch": [256, 256]}
-    model = SB3SAC("MlpPolicy", environment, batch_size=256, learning_starts=START, policy_kwargs=policy, seed=seed)
-    model.learn(STEPS + START + 50, callback=started)
+    model = SB3SAC("MlpPolicy", env, batch_size=256, learning_starts=LEARNING_STARTS, policy_kwargs=policy, seed=seed)
+    model.learn(STEPS + LEARNING_STARTS + 50, callback=started)
     return started.clock.rates(STEPS)
 
 
@@ -76,17 +76,22 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = []
     for seed in range(ROUNDS):
-        (eight, updates), (one, _), peer = ours(seed, 8), ours(seed, 1), theirs(seed)
-        found = {"caudex": eight, "caudex, one environment": one, "updates alone": updates, "stable-baselines3": peer}
-        rows.append(found)
-        print({name: [round(rate, 1) for rate in rates] for name, rates in found.items()}, flush=True)
+        (eight, updates), (one, _), peer = caudex_rates(seed, 8), caudex_rates(seed, 1), sb3_rates(seed)
+        rates_by_name = {
+            "caudex": eight,
+            "caudex, one environment": one,
+            "updates alone": updates,
+            "stable-baselines3": peer,
+        }
+        rows.append(rates_by_name)
+        print({name: [round(rate, 1) for rate in rates] for name, rates in rates_by_name.items()}, flush=True)
     table = []
     for name in rows[0]:
         row = {"what": name}
-        for i, clock in enumerate(("wall", "own")):
-            row[f"steps_per_second_{clock}"] = round(statistics.median(found[name][i] for found in rows), 1)
+        for i, clock in enumerate(("wall", "cpu")):
+            row[f"steps_per_second_{clock}"] = round(statistics.median(rates[name][i] for rates in rows), 1)
             for other in ("stable-baselines3", "updates alone"):
-                share = statistics.median(found[name][i] / found[other][i] for found in rows)
+                share = statistics.median(rates[name][i] / rates[other][i] for rates in rows)
                 row[f"over_{other.replace(' ', '_')}_{clock}"] = round(share, 3)
         table.append(row)
         print(row)
