@@ -66,11 +66,11 @@ PARTS = {
     "moved views, no contrast": {"contrast_weight": 0.0},
     "neither": {"contrast_weight": 0.0, "max_shift": 0},
 }
-COUNT, EPISODES = 20, 12  # environments, and episodes of each, that frames are taken from
+NUM_ENVS, EPISODES = 20, 12  # environments, and episodes of each, that frames are taken from
 KINDS = ("position", "velocity", "contact", "target", "hidden")
 
 
-class Seen(NamedTuple):
+class StateFrames(NamedTuple):
     observations: Tensor  # uint8 [N, 3, H, W]
     numbers: Tensor  # [N, S]
 
@@ -78,12 +78,13 @@ class Seen(NamedTuple):
 def train(folder: Path, tasks: list[str], steps: int, seeds: list[int]) -> None:
     for seed in seeds:
         for task in tasks:
-            for name, made in ARMS.items():
-                print(task, seed, name, round(trained(made(task, steps, seed), folder / f"{name}-{task}-{seed}"), 1))
+            for name, make_system in ARMS.items():
+                system = make_system(task, steps, seed)
+                print(task, seed, name, round(train_once(system, folder / f"{name}-{task}-{seed}"), 1))
 
 
-def trained(system: System, folder: Path) -> float:
-    """The return in the end; what is done is not done again."""
+def train_once(system: System, folder: Path) -> float:
+    """The mean return after training; a finished run is not trained again."""
     run = Run(folder, system.seed)
     if not run.read_json("results"):
         write_settings(system, run)
@@ -91,71 +92,73 @@ def trained(system: System, folder: Path) -> float:
     return run.read_json("results")["policy"]["return"]
 
 
-def parts(folder: Path, tasks: list[str], steps: int, seeds: list[int], which: list[str]) -> None:
-    """What was found before in other tasks, or of other parts, stays."""
-    same = {"curl": "curl", "neither": "images"}  # trained by `train`
+def parts(folder: Path, tasks: list[str], steps: int, seeds: list[int], names: list[str]) -> None:
+    """Rows of other tasks and parts in the file stay."""
+    trained_arms = {"curl": "curl", "neither": "images"}  # by `train`
     file = Path("results/curl-parts.csv")
     _, *rows = csv.reader(file.open()) if file.exists() else [()]
-    known = {tuple(row[:2]): row for row in rows}
+    rows = {tuple(row[:2]): row for row in rows}
     for task in tasks:
-        for name in which:
-            earned = [
-                trained(
+        for name in names:
+            returns = [
+                train_once(
                     CURL(env=f"pixels/{task}", total_steps=steps, seed=seed, **PARTS[name]),
-                    folder / f"{same.get(name, name.replace(' ', '-'))}-{task}-{seed}",
+                    folder / f"{trained_arms.get(name, name.replace(' ', '-'))}-{task}-{seed}",
                 )
                 for seed in seeds
             ]
-            known[task, name] = (task, name, *(round(value, 1) for value in earned), round(float(np.mean(earned)), 1))
-            print(*known[task, name], flush=True)
-    with file.open("w", newline="") as open_run:
+            rows[task, name] = (task, name, *(round(x, 1) for x in returns), round(float(np.mean(returns)), 1))
+            print(*rows[task, name], flush=True)
+    with file.open("w", newline="") as output:
         header = ("task", "curl with", *(f"seed {seed}" for seed in seeds), "mean")
-        csv.writer(open_run, lineterminator="\n").writerows([header, *known.values()])
+        csv.writer(output, lineterminator="\n").writerows([header, *rows.values()])
 
 
-def lived(task: str, player, seed: int) -> Seen:
+def collect_frames(task: str, agent, seed: int) -> StateFrames:
     """Frames and states, half of the environments under the policy that sees the state, half at random."""
-    env = envs.make(f"pixels/{task}", COUNT)
-    runner, draw, frames, numbers = EnvRunner(env, seed, CURL.frame_stack), np.random.default_rng(seed), [], []
+    env = envs.make(f"pixels/{task}", NUM_ENVS)
+    runner, generator, frames, numbers = EnvRunner(env, seed, CURL.frame_stack), np.random.default_rng(seed), [], []
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         while len(frames) < 200 * EPISODES:
             frames.append(runner.observations.copy())
             numbers.append(env.states.copy())
-            actions = draw.uniform(-1, 1, (COUNT, *env.action_space.shape)).astype(np.float32)
-            actions[: COUNT // 2] = player.act(env.states[: COUNT // 2], greedy=False)
+            actions = generator.uniform(-1, 1, (NUM_ENVS, *env.action_space.shape)).astype(np.float32)
+            actions[: NUM_ENVS // 2] = agent.act(env.states[: NUM_ENVS // 2], greedy=False)
             runner.step(actions)
-    return Seen(torch.from_numpy(np.concatenate(frames)), torch.from_numpy(np.concatenate(numbers)))
+    return StateFrames(torch.from_numpy(np.concatenate(frames)), torch.from_numpy(np.concatenate(numbers)))
 
 
-def batches(seen: Seen, seed: int, size: int = 128) -> Iterator[Seen]:
+def batches(frames: StateFrames, seed: int, size: int = 128) -> Iterator[StateFrames]:
     generator = torch.Generator().manual_seed(seed)
     while True:
-        rows = torch.randint(len(seen.numbers), (size,), generator=generator)
-        yield Seen(seen.observations[rows], seen.numbers[rows])
+        rows = torch.randint(len(frames.numbers), (size,), generator=generator)
+        yield StateFrames(frames.observations[rows], frames.numbers[rows])
 
 
 def regress(folder: Path, task: str, seed: int, steps: int = 1500) -> dict[str, float]:
-    """Errors over the variance, by kind of number, on episodes of other seeds; of what never changes nothing is asked."""
-    player = load(folder / f"state-{task}-{seed}")
-    known, new = (lived(task, player, derive_seed(seed, "regression", part)) for part in ("train", "test"))
+    """Errors divided by the variance, by kind of number, on episodes of other seeds; constant numbers are left out."""
+    agent = load(folder / f"state-{task}-{seed}")
+    train_frames, test_frames = (
+        collect_frames(task, agent, derive_seed(seed, "regression", part)) for part in ("train", "test")
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        signal = Regression(known.numbers.mean(0), known.numbers.std(0))
-        trunk = NatureCNN(tuple(known.observations.shape[1:]), 256, LAYERS)
+        signal = Regression(train_frames.numbers.mean(0), train_frames.numbers.std(0))
+        trunk = NatureCNN(tuple(train_frames.observations.shape[1:]), 256, LAYERS)
         learner = Learner(trunk, {"state": signal}, partial(AdamW, lr=1e-3, fused=True), cosine_schedule)
-        fit(learner, {"state": batches(known, seed)}, steps=steps)
+        fit(learner, {"state": batches(train_frames, seed)}, steps=steps)
     learner.eval()
     with torch.inference_mode():
-        parts = zip(new.observations.split(1000), new.numbers.split(1000))
+        parts = zip(test_frames.observations.split(1000), test_frames.numbers.split(1000))
         errors = torch.cat([signal.errors(learner.trunk, *part) for part in parts]).mean(0)
     env = envs.make(f"pixels/{task}", 1)
     kinds = [
         "hidden" if name in env.hidden_components else kind
         for name, kind in zip(env.component_names, env.component_kinds)
     ]
-    told = {kind: [float(e) for e, k in zip(errors, kinds) if k == kind] for kind in KINDS}
-    return {kind: float(np.mean(each)) for kind, each in told.items() if each} | {"all": float(errors.mean())}
+    by_kind = {kind: [float(e) for e, k in zip(errors, kinds) if k == kind] for kind in KINDS}
+    return {kind: float(np.mean(values)) for kind, values in by_kind.items() if values} | {"all": float(errors.mean())}
 
 
 def state(folder: Path, tasks: list[str], seeds: list[int]) -> None:
@@ -167,21 +170,21 @@ def state(folder: Path, tasks: list[str], seeds: list[int]) -> None:
                 print(task, seed, file.read_text(), flush=True)
 
 
-def curve(run: Run) -> np.ndarray:
+def learning_curve(run: Run) -> np.ndarray:
     """[K, 2]: steps of the environment, and the mean return of the episodes that ended about then, over five rows."""
     if not run.read_json("results"):
         return np.empty((0, 2))
     rows = [row for row in run.stage("training").metrics() if "episodes/return" in row]
-    found = np.array([(row["samples"], row["episodes/return"]) for row in rows])
-    width = min(5, len(found))
-    found[:, 1] = np.convolve(np.pad(found[:, 1], (width - 1, 0), "edge"), np.ones(width) / width, "valid")
-    return found
+    points = np.array([(row["samples"], row["episodes/return"]) for row in rows])
+    width = min(5, len(points))
+    points[:, 1] = np.convolve(np.pad(points[:, 1], (width - 1, 0), "edge"), np.ones(width) / width, "valid")
+    return points
 
 
-def reached(steps_and_returns: np.ndarray, wanted: float) -> float:
-    """Steps until the curve is there; infinite where it never is."""
-    there = np.flatnonzero(steps_and_returns[:, 1] >= wanted)
-    return float(steps_and_returns[there[0], 0]) if len(there) else np.inf
+def steps_to_return(curve: np.ndarray, target: float) -> float:
+    """Steps until the curve reaches the target; infinite where it does not."""
+    reached = np.flatnonzero(curve[:, 1] >= target)
+    return float(curve[reached[0], 0]) if len(reached) else np.inf
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
@@ -197,71 +200,78 @@ def correlation(x: np.ndarray, y: np.ndarray, draws: int = 100_000) -> tuple[flo
     return float(a @ b), float((1 + (np.abs(shuffled) >= abs(a @ b) - 1e-12).sum()) / (draws + 1))
 
 
-def returned(run: Run) -> float:
-    """What its policy earned; nothing is known of a run that was not trained."""
-    found = run.read_json("results")
-    return found["policy"]["return"] if found else np.nan
+def mean_return(run: Run) -> float:
+    """Of the trained policy; NaN for a run that was not trained."""
+    results = run.read_json("results")
+    return results["policy"]["return"] if results else np.nan
 
 
 def table(folder: Path, tasks: list[str], seeds: list[int]) -> None:
     rows, errors, gaps = [], [], []
     for task in tasks:
-        told = [json.loads((folder / f"regression-{task}-{seed}.json").read_text()) for seed in seeds]
+        seed_errors = [json.loads((folder / f"regression-{task}-{seed}.json").read_text()) for seed in seeds]
         runs = {name: [Run(folder / f"{name}-{task}-{seed}", seed) for seed in seeds] for name in ARMS}
-        earned = {name: [returned(run) for run in each] for name, each in runs.items()}
-        chance = np.mean([run.read_json("results")["random"]["return"] for run in runs["state"]])
-        means = {name: float(np.mean(each)) for name, each in earned.items()}
-        halves = [chance + (means["state"] - chance) / 2] * len(seeds)
-        times = {name: [reached(curve(run), half) for run, half in zip(each, halves)] for name, each in runs.items()}
-        gap = 1 - (means["curl"] - chance) / (means["state"] - chance)
-        error = {kind: float(np.mean([each[kind] for each in told])) for kind in told[0]}
-        rows.append((task, chance, means, earned, times, gap, error))
+        returns = {name: [mean_return(run) for run in arm_runs] for name, arm_runs in runs.items()}
+        random_return = np.mean([run.read_json("results")["random"]["return"] for run in runs["state"]])
+        means = {name: float(np.mean(values)) for name, values in returns.items()}
+        halves = [random_return + (means["state"] - random_return) / 2] * len(seeds)
+        times = {
+            name: [steps_to_return(learning_curve(run), half) for run, half in zip(arm_runs, halves)]
+            for name, arm_runs in runs.items()
+        }
+        gap = 1 - (means["curl"] - random_return) / (means["state"] - random_return)
+        error = {kind: float(np.mean([error[kind] for error in seed_errors])) for kind in seed_errors[0]}
+        rows.append((task, random_return, means, returns, times, gap, error))
         errors.append(error), gaps.append(gap)
     with Path("results/gap.csv").open("w", newline="") as file:
-        out = csv.writer(file, lineterminator="\n")
-        arms = [f"{name}{what}" for name in ARMS for what in ("", " by seed", " steps to half")]
-        out.writerow(("task", "random", *arms, "gap of curl", *(f"error {kind}" for kind in (*KINDS, "all"))))
-        for task, chance, means, earned, times, gap, error in rows:
+        writer = csv.writer(file, lineterminator="\n")
+        arms = [f"{name}{column}" for name in ARMS for column in ("", " by seed", " steps to half")]
+        writer.writerow(("task", "random", *arms, "gap of curl", *(f"error {kind}" for kind in (*KINDS, "all"))))
+        for task, random_return, means, returns, times, gap, error in rows:
             cells = [
                 cell
                 for name in ARMS
                 for cell in (
                     round(means[name], 1),
-                    " ".join(f"{x:.1f}" for x in earned[name]),
+                    " ".join(f"{x:.1f}" for x in returns[name]),
                     " ".join(f"{x:.0f}" for x in times[name]),
                 )
             ]
-            shown = [round(error[kind], 4) if kind in error else "" for kind in (*KINDS, "all")]
-            out.writerow((task, round(chance, 1), *cells, round(gap, 3), *shown))
-    told = []
+            error_cells = [round(error[kind], 4) if kind in error else "" for kind in (*KINDS, "all")]
+            writer.writerow((task, round(random_return, 1), *cells, round(gap, 3), *error_cells))
+    correlations = []
     for kind in ("all", "position", "velocity"):
-        some = [(error[kind], gap) for error, gap in zip(errors, gaps) if kind in error]
-        rho, p = correlation(*map(np.array, zip(*some)))
-        told.append((kind, len(some), round(rho, 2), round(p, 4)))
-        print(f"error of {kind} and gap, {len(some)} tasks: rank correlation {rho:.2f}, p {p:.4f}")
+        pairs = [(error[kind], gap) for error, gap in zip(errors, gaps) if kind in error]
+        rho, p = correlation(*map(np.array, zip(*pairs)))
+        correlations.append((kind, len(pairs), round(rho, 2), round(p, 4)))
+        print(f"error of {kind} and gap, {len(pairs)} tasks: rank correlation {rho:.2f}, p {p:.4f}")
     with Path("results/gap-correlation.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("error of", "tasks", "spearman", "permutation p"), *told])
-    image(rows, told)
+        csv.writer(file, lineterminator="\n").writerows(
+            [("error of", "tasks", "spearman", "permutation p"), *correlations]
+        )
+    plot_gap(rows, correlations)
 
 
-def image(rows: list[tuple], told: list[tuple]) -> None:
-    """Left what each task earned, as a share of what the state earns; beside it the errors of regression against the gap."""
+def plot_gap(rows: list[tuple], correlations: list[tuple]) -> None:
+    """Left the return of each task as a share of that of SAC from the state, right the gap against the errors of regression."""
     plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9})
     figure, (bars, *panels) = plt.subplots(
         1, 3, figsize=(13, 4.2), dpi=110, layout="constrained", width_ratios=[1.3, 1, 1]
     )
     rows = sorted(rows, key=lambda row: row[5])
-    places = np.arange(len(rows))
+    positions = np.arange(len(rows))
     for shift, (name, label, colour) in enumerate(
         (("curl", "curl", "tab:green"), ("images", "without contrast or moved views", "tab:gray"))
     ):
-        shares = [(means[name] - chance) / (means["state"] - chance) for _, chance, means, *_ in rows]
-        bars.barh(places + 0.2 - 0.4 * shift, shares, 0.38, color=colour, label=label)
+        shares = [
+            (means[name] - random_return) / (means["state"] - random_return) for _, random_return, means, *_ in rows
+        ]
+        bars.barh(positions + 0.2 - 0.4 * shift, shares, 0.38, color=colour, label=label)
     bars.axvline(1, color="black", linewidth=1, linestyle=":")
-    bars.set_yticks(places, [task for task, *_ in rows])
+    bars.set_yticks(positions, [task for task, *_ in rows])
     bars.set_xlabel("return, from acting at random (0) to SAC from the state (1)")
     figure.legend(*bars.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False)
-    for axis, (kind, count, rho, p) in zip(panels, (row for row in told if row[0] in ("all", "velocity"))):
+    for axis, (kind, count, rho, p) in zip(panels, (row for row in correlations if row[0] in ("all", "velocity"))):
         for task, _, _, _, _, gap, error in rows:
             axis.scatter(error[kind], gap, color="tab:red" if "hidden" in error else "tab:blue")
             axis.annotate(task, (error[kind], gap), xytext=(4, 3), textcoords="offset points", size=7)
@@ -279,14 +289,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="of `parts`: these alone")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if asked.what == "train":
-        train(asked.folder, asked.tasks, asked.steps, asked.seeds)
-    elif asked.what == "parts":
-        parts(asked.folder, asked.tasks, asked.steps, asked.seeds, asked.parts)
+    if arguments.what == "train":
+        train(arguments.folder, arguments.tasks, arguments.steps, arguments.seeds)
+    elif arguments.what == "parts":
+        parts(arguments.folder, arguments.tasks, arguments.steps, arguments.seeds, arguments.parts)
     else:
-        {"state": state, "table": table}[asked.what](asked.folder, asked.tasks, asked.seeds)
+        {"state": state, "table": table}[arguments.what](arguments.folder, arguments.tasks, arguments.seeds)
 
 
 if __name__ == "__main__":

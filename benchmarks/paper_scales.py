@@ -42,37 +42,37 @@ REWARD = {
     "dqn": ("paper",), "double-dqn": ("paper",), "rainbow": ("paper", "atari-100k"), "ppo": ("paper", "mujoco"),
     "trpo": ("paper",), "a3c": ("paper",), "sac": ("paper",), "ddpg": ("paper",), "curl": ("atari-100k", "dmcontrol-100k", "dmcontrol-500k"),
 }  # fmt: skip
-SUSTAINED, PRICE, STEPPED = 100e12, 2.5, 500e6
+SUSTAINED, PRICE, MAX_COUNTED_PARAMETERS = 100e12, 2.5, 500e6
 
 
 class Case(NamedTuple):
-    """One scale: steps of a batch, operations for each example of it, and for all acting."""
+    """One scale: steps of a batch, operations for each example, and for choosing all actions."""
 
     name: str
     parameters: int
     batch: int
     steps: int
-    each: float
-    runner: float = 0.0
+    flops_per_example: float
+    acting_flops: float = 0.0
 
     def row(self) -> dict[str, str | int]:
-        flops = self.each * self.batch * self.steps + self.runner
+        flops = self.flops_per_example * self.batch * self.steps + self.acting_flops
         hours = flops / SUSTAINED / 3600
         return {
             "system": self.name,
             "trunk_parameters": self.parameters,
             "batch": self.batch,
             "steps": self.steps,
-            "flops_an_example": f"{self.each:.3g}",
-            "acting": f"{self.runner:.3g}" if self.runner else "",
+            "flops_an_example": f"{self.flops_per_example:.3g}",
+            "acting": f"{self.acting_flops:.3g}" if self.acting_flops else "",
             "flops": f"{flops:.3g}",
             "petaflop_s_days": f"{flops / PETAFLOP_S_DAY:.3g}",
-            "hours": few(hours),
-            "cost": few(hours * PRICE),
+            "hours": format_short(hours),
+            "cost": format_short(hours * PRICE),
         }
 
 
-def few(figure: float) -> str:
+def format_short(figure: float) -> str:
     return f"{figure:,.0f}" if figure >= 2.5 else f"{figure:.2g}"
 
 
@@ -81,9 +81,9 @@ def images() -> Iterator[Case]:
         paper = system_at_scale(name, "paper")
         small = replace(paper, batch=2, **({"queue": 4} if name == "moco" else {}))
         learner = small.learner(ImageSpec((3, paper.size, paper.size)))
-        seen = torch.rand(2, 3, paper.size, paper.size)
-        batch = Batch(seen, torch.zeros(2), torch.arange(2), other_images=seen)
-        yield Case(name, size(learner.trunk), paper.batch, paper.steps, stepped(learner, batch, 2))
+        pixels = torch.rand(2, 3, paper.size, paper.size)
+        batch = Batch(pixels, torch.zeros(2), torch.arange(2), other_images=pixels)
+        yield Case(name, num_parameters(learner.trunk), paper.batch, paper.steps, step_flops(learner, batch, 2))
 
 
 def texts() -> Iterator[Case]:
@@ -96,26 +96,26 @@ def texts() -> Iterator[Case]:
             "width": width,
             "heads": heads,
         }
-        made = (GPT2_LAYOUT if kind == "gpt" else BERT_LAYOUT) | sizes
+        arguments = (GPT2_LAYOUT if kind == "gpt" else BERT_LAYOUT) | sizes
         with torch.device("meta"):
-            trunk = Transformer(**made)
-        if size(trunk) > STEPPED:
-            told = 2 * paper.context * width * paper.vocabulary  # by the head
-            each = 3 * (trunk.flops((paper.context,)) + told)
+            trunk = Transformer(**arguments)
+        if num_parameters(trunk) > MAX_COUNTED_PARAMETERS:
+            head_flops = 2 * paper.context * width * paper.vocabulary
+            flops = 3 * (trunk.flops((paper.context,)) + head_flops)
         else:
-            learner = paper.learner(TextSpec(made, {}))
+            learner = paper.learner(TextSpec(arguments, {}))
             tokens = torch.randint(0, paper.vocabulary, (1, paper.context))
             if kind == "gpt":
                 batch = TokenBatch(tokens, tokens, torch.zeros(1))
             else:
                 hidden = torch.where(torch.rand(tokens.shape) < 0.15, tokens, -1)
                 batch = MaskedTokenBatch(PaddedTokens(tokens), hidden, torch.ones(1, dtype=torch.bool), torch.zeros(1))
-            each = stepped(learner, batch, 1)
-        yield Case(name, size(trunk), paper.batch, paper.steps, each)
+            flops = step_flops(learner, batch, 1)
+        yield Case(name, num_parameters(trunk), paper.batch, paper.steps, flops)
 
 
 def rewards(count: int = 10) -> Iterator[Case]:
-    """`count` is five times two: TRPO looks at the curvature of every fifth."""
+    """`count` is five times two: TRPO takes the curvature from every fifth."""
     for name, scale in ((name, scale) for name, scales in REWARD.items() for scale in scales):
         paper = system_at_scale(name, scale)
         try:
@@ -123,40 +123,40 @@ def rewards(count: int = 10) -> Iterator[Case]:
         except CaudexError as error:
             print(f"{name} {scale} is left out: {error}", flush=True)
             continue
-        learner, shown = paper.learner(spec), torch.from_numpy(runner.observations)
-        signal, seen = learner.signals["policy"], shown.repeat(count, *[1] * (shown.ndim - 1))
+        learner, first = paper.learner(spec), torch.from_numpy(runner.observations)
+        signal, observations = learner.signals["policy"], first.repeat(count, *[1] * (first.ndim - 1))
         actions, zeros = (
             torch.from_numpy(np.stack([runner.env.action_space.sample() for _ in range(count)])),
             torch.zeros(count),
         )
         with count_flops(learner) as counter, torch.no_grad():
             if isinstance(paper, OffPolicySystem):
-                signal.explore(learner.trunk, seen, 0.5)
+                signal.explore(learner.trunk, observations, 0.5)
             else:
-                features = learner.trunk(seen).pooled
+                features = learner.trunk(observations).pooled
                 signal.evaluate_actions(features, signal.sample(features))
-        of_acting = counter.flops / count * paper.total_steps
+        acting_flops = counter.flops / count * paper.total_steps
         if isinstance(paper, OffPolicySystem):
-            batch = Transition(seen, actions, zeros, seen.clone(), zeros, None, torch.arange(count))
-            size_of_batch, steps = paper.batch, (paper.total_steps - paper.learning_starts) // paper.train_freq
+            batch = Transition(observations, actions, zeros, observations.clone(), zeros, None, torch.arange(count))
+            batch_size, steps = paper.batch, (paper.total_steps - paper.learning_starts) // paper.train_freq
         else:
-            batch = Rollout(seen, actions, zeros, zeros, torch.randn(count), zeros)
-            size_of_batch = getattr(paper, "batch", paper.horizon * paper.num_envs)
-            steps = paper.total_steps * getattr(paper, "epochs", 1) // size_of_batch
+            batch = Rollout(observations, actions, zeros, zeros, torch.randn(count), zeros)
+            batch_size = getattr(paper, "batch", paper.horizon * paper.num_envs)
+            steps = paper.total_steps * getattr(paper, "epochs", 1) // batch_size
         if len(learner.signals) > 1:
-            batch = augmented_batch_type(type(batch))(*batch, seen, seen.clone(), torch.arange(count))
-        each = stepped(learner, batch, count, trpo_step if name == "trpo" else Learner.step)
-        yield Case(f"{name} {scale}", size(learner.trunk), size_of_batch, steps, each, of_acting)
+            batch = augmented_batch_type(type(batch))(*batch, observations, observations.clone(), torch.arange(count))
+        flops = step_flops(learner, batch, count, trpo_step if name == "trpo" else Learner.step)
+        yield Case(f"{name} {scale}", num_parameters(learner.trunk), batch_size, steps, flops, acting_flops)
 
 
-def stepped(learner: Learner, batch, count: int, step: Callable = Learner.step) -> float:
-    """Operations an example of one whole step."""
+def step_flops(learner: Learner, batch, count: int, step: Callable = Learner.step) -> float:
+    """Operations for each example of one step."""
     with count_flops(learner) as counter:
         step(learner, dict.fromkeys(learner.signals, batch))
     return counter.flops / count
 
 
-def size(trunk) -> int:
+def num_parameters(trunk) -> int:
     return sum(p.numel() for p in trunk.parameters())
 
 

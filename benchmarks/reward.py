@@ -4,7 +4,7 @@
     python benchmarks/reward.py            # about a quarter of an hour; on a machine that does nothing else
 
 Both train in turns in one process, the first turn of each is thrown away; the ratio is that of the medians. With one
-thread of torch, and with two; what is said is the better of both for each. Ours also standardises observations and scales
+thread of torch, and with two; the documents take the better of both for each. Ours also standardises observations and scales
 rewards with PPO, theirs does not.
 """
 
@@ -35,7 +35,7 @@ PPO_ENVS = {"CartPole-v1": 40_960, "Pendulum-v1": 40_960, "HalfCheetah-v5": 20_4
 DQN_STEPS = 8_000
 
 
-class Small(BaseFeaturesExtractor):
+class SmallCNN(BaseFeaturesExtractor):
     """The convolutions that ours has for frames of ten pixels."""
 
     def __init__(self, space):
@@ -53,7 +53,7 @@ class Small(BaseFeaturesExtractor):
         return self.body(frames.permute(0, 3, 1, 2).contiguous().float())  # as their own trunk has it: faster
 
 
-def ours(env: str, steps: int) -> float:
+def train_ppo(env: str, steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, 0)
         run.quiet = True
@@ -68,23 +68,23 @@ def ours(env: str, steps: int) -> float:
         return source.samples_seen / (time.perf_counter() - started)
 
 
-def theirs(env: str, steps: int) -> float:
-    made = DummyVecEnv([lambda: gymnasium.make(env) for _ in range(COUNT)])
-    if len(made.observation_space.shape) == 3:
-        policy = {"features_extractor_class": Small, "net_arch": [], "normalize_images": False}
+def train_sb3_ppo(env: str, steps: int) -> float:
+    vec_env = DummyVecEnv([lambda: gymnasium.make(env) for _ in range(COUNT)])
+    if len(vec_env.observation_space.shape) == 3:
+        policy = {"features_extractor_class": SmallCNN, "net_arch": [], "normalize_images": False}
     else:
         policy = {"net_arch": {"pi": [64, 64], "vf": [64, 64]}}
-    own = PPO()
+    system = PPO()
     model = SB3PPO(
-        "CnnPolicy" if len(made.observation_space.shape) == 3 else "MlpPolicy", made, n_steps=own.horizon, batch_size=own.batch,
-        n_epochs=own.epochs, policy_kwargs=policy, device="cpu",
+        "CnnPolicy" if len(vec_env.observation_space.shape) == 3 else "MlpPolicy", vec_env, n_steps=system.horizon, batch_size=system.batch,
+        n_epochs=system.epochs, policy_kwargs=policy, device="cpu",
     )  # fmt: skip
     started = time.perf_counter()
     model.learn(steps)
     return model.num_timesteps / (time.perf_counter() - started)
 
 
-def our_dqn(env: str, steps: int) -> float:
+def train_dqn(env: str, steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, 0)
         run.quiet = True
@@ -97,7 +97,7 @@ def our_dqn(env: str, steps: int) -> float:
         return source.samples_seen / (time.perf_counter() - started)
 
 
-def their_dqn(env: str, steps: int) -> float:
+def train_sb3_dqn(env: str, steps: int) -> float:
     model = SB3DQN(
         "MlpPolicy", gymnasium.make(env), learning_starts=100, batch_size=DQN.batch, train_freq=1, gradient_steps=1,
         policy_kwargs={"net_arch": [128, 128]}, device="cpu",
@@ -109,22 +109,22 @@ def their_dqn(env: str, steps: int) -> float:
 
 def main() -> None:
     envs.register_envs("MinAtar/Breakout-v1")
-    jobs = [("ppo", env, steps, ours, theirs) for env, steps in PPO_ENVS.items()]
-    jobs.append(("dqn", "CartPole-v1", DQN_STEPS, our_dqn, their_dqn))
+    jobs = [("ppo", env, steps, train_ppo, train_sb3_ppo) for env, steps in PPO_ENVS.items()]
+    jobs.append(("dqn", "CartPole-v1", DQN_STEPS, train_dqn, train_sb3_dqn))
     rows = []
-    for name, env, steps, one, other in jobs:
+    for name, env, steps, train, train_sb3 in jobs:
         speeds: dict[tuple, list[float]] = {}
         for _ in range(TURNS):
             for threads in THREADS:
                 torch.set_num_threads(threads)
-                for who, trained in {"ours": one, "theirs": other}.items():
-                    speeds.setdefault((who, threads), []).append(trained(env, steps))
+                for library, measure in {"caudex": train, "stable-baselines3": train_sb3}.items():
+                    speeds.setdefault((library, threads), []).append(measure(env, steps))
         for threads in THREADS:
-            mine, its = (speeds[who, threads][1:] for who in ("ours", "theirs"))
-            ratios = np.array(mine) / np.array(its)
-            middle = statistics.median(mine), statistics.median(its)
-            figures = (middle[0] / middle[1], ratios.min(), ratios.max())
-            rows.append((name, env, threads, *map(round, middle), *(round(float(each), 2) for each in figures)))
+            rates, sb3_rates = (speeds[library, threads][1:] for library in ("caudex", "stable-baselines3"))
+            ratios = np.array(rates) / np.array(sb3_rates)
+            medians = statistics.median(rates), statistics.median(sb3_rates)
+            ratio_range = (medians[0] / medians[1], ratios.min(), ratios.max())
+            rows.append((name, env, threads, *map(round, medians), *(round(float(x), 2) for x in ratio_range)))
             print(*rows[-1], flush=True)
     with Path("results/reward.csv").open("w", newline="") as file:
         header = ("system", "env", "threads", "steps/s", "stable-baselines3 steps/s", "ratio", "lowest", "highest")

@@ -33,45 +33,45 @@ from caudex.systems.meta.rl2 import RL2
 
 TURNS = int(sys.argv[1]) if len(sys.argv) > 1 else 6
 THREADS, SIDE_BY_SIDE = (1, 2), (8, 100, 500)
-OURS = RL2(arms=10, pulls=100)
+SYSTEM = RL2(arms=10, pulls=100)
 
 
 class Bandit(gymnasium.Env):
     """A trial as an episode: new arms at its beginning; seen are the last arm, what it paid, and whether one came before."""
 
-    observation_space, action_space = Box(0, 1, (OURS.arms + 2,), np.float32), Discrete(OURS.arms)
+    observation_space, action_space = Box(0, 1, (SYSTEM.arms + 2,), np.float32), Discrete(SYSTEM.arms)
 
     def reset(self, seed=None, options=None):
         super().reset(seed=seed)
-        self.means, self.pulled = self.np_random.random(OURS.arms), 0
-        return np.zeros(OURS.arms + 2, np.float32), {}
+        self.means, self.pulled = self.np_random.random(SYSTEM.arms), 0
+        return np.zeros(SYSTEM.arms + 2, np.float32), {}
 
     def step(self, arm):
-        paid, shown = float(self.np_random.random() < self.means[arm]), np.zeros(OURS.arms + 2, np.float32)
-        shown[arm], shown[-2:] = 1, (paid, 1)
+        reward, observation = float(self.np_random.random() < self.means[arm]), np.zeros(SYSTEM.arms + 2, np.float32)
+        observation[arm], observation[-2:] = 1, (reward, 1)
         self.pulled += 1
-        return shown, paid, self.pulled == OURS.pulls, False, {}
+        return observation, reward, self.pulled == SYSTEM.pulls, False, {}
 
 
-def ours() -> float:
-    env = trials.make_trials("bandits", OURS.tasks, **OURS.task_settings())
-    learner = OURS.learner(EnvSpec("", env.family.observation_space.shape, env.actions))
-    source = Histories(env, learner, "policy", OURS.batch, OURS.epochs, OURS.gamma, OURS.gae_lambda)
+def train_rl2() -> float:
+    env = trials.make_trials("bandits", SYSTEM.tasks, **SYSTEM.task_settings())
+    learner = SYSTEM.learner(EnvSpec("", env.family.observation_space.shape, env.actions))
+    source = Histories(env, learner, "policy", SYSTEM.batch, SYSTEM.epochs, SYSTEM.gamma, SYSTEM.gae_lambda)
     started = time.perf_counter()
-    fit(learner, {"policy": source}, samples=OURS.tasks * OURS.pulls)  # one round
+    fit(learner, {"policy": source}, samples=SYSTEM.tasks * SYSTEM.pulls)  # one round
     return source.samples_seen / (time.perf_counter() - started)
 
 
-def theirs(count: int) -> float:
+def train_recurrent_ppo(num_envs: int) -> float:
     model = RecurrentPPO(
-        "MlpLstmPolicy", DummyVecEnv([Bandit] * count), OURS.lr, OURS.pulls, min(OURS.batch, count) * OURS.pulls, OURS.epochs,
-        OURS.gamma, OURS.gae_lambda, OURS.clip_range, device="cpu",
+        "MlpLstmPolicy", DummyVecEnv([Bandit] * num_envs), SYSTEM.lr, SYSTEM.pulls, min(SYSTEM.batch, num_envs) * SYSTEM.pulls, SYSTEM.epochs,
+        SYSTEM.gamma, SYSTEM.gae_lambda, SYSTEM.clip_range, device="cpu",
         policy_kwargs={
-            "lstm_hidden_size": OURS.width, "net_arch": [], "shared_lstm": True, "enable_critic_lstm": False,
+            "lstm_hidden_size": SYSTEM.width, "net_arch": [], "shared_lstm": True, "enable_critic_lstm": False,
         },
     )  # fmt: skip
     started = time.perf_counter()
-    model.learn(count * OURS.pulls)
+    model.learn(num_envs * SYSTEM.pulls)
     return model.num_timesteps / (time.perf_counter() - started)
 
 
@@ -80,20 +80,20 @@ def main() -> None:
     for _ in range(TURNS):
         for threads in THREADS:
             torch.set_num_threads(threads)
-            speeds.setdefault((0, threads), []).append(ours())
-            for count in SIDE_BY_SIDE:
-                speeds.setdefault((count, threads), []).append(theirs(count))
+            speeds.setdefault((0, threads), []).append(train_rl2())
+            for num_envs in SIDE_BY_SIDE:
+                speeds.setdefault((num_envs, threads), []).append(train_recurrent_ppo(num_envs))
     rows = []
     for threads in THREADS:
-        known = {count: speeds[count, threads][1:] for count in (0, *SIDE_BY_SIDE)}
-        for count in SIDE_BY_SIDE:
-            mine, its = statistics.median(known[0]), statistics.median(known[count])
-            ratios = np.array(known[0]) / np.array(known[count])
-            figures = (round(float(each), 2) for each in (mine / its, ratios.min(), ratios.max()))
-            rows.append((threads, round(mine), count, round(its), *figures))
+        rates = {num_envs: speeds[num_envs, threads][1:] for num_envs in (0, *SIDE_BY_SIDE)}  # 0: ours
+        for num_envs in SIDE_BY_SIDE:
+            rate, peer_rate = statistics.median(rates[0]), statistics.median(rates[num_envs])
+            ratios = np.array(rates[0]) / np.array(rates[num_envs])
+            ratio_range = (round(float(x), 2) for x in (rate / peer_rate, ratios.min(), ratios.max()))
+            rows.append((threads, round(rate), num_envs, round(peer_rate), *ratio_range))
             print(*rows[-1], flush=True)
     with Path("results/rl2-speed.csv").open("w", newline="") as file:
-        header = ("threads", "steps/s", "sb3-contrib environments", "its steps/s", "ratio", "lowest", "highest")
+        header = ("threads", "steps/s", "sb3-contrib environments", "sb3-contrib steps/s", "ratio", "lowest", "highest")
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 

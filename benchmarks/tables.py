@@ -22,12 +22,12 @@ from caudex.core.run import Run
 from caudex.core.system import load, save_model, write_settings
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import TrialStatistics
-from caudex.models.agent import Agent
+from caudex.models.meta_agent import MetaAgent
 from caudex.systems.meta.rl2 import RL2
 
 FILE = Path("results/rl2.csv")
 COLUMNS = ("cell", "measure", "mean", "error", "tasks", "published", "minutes", "settings")
-SEED, TESTED, FEWER, TOGETHER = 0, 10_000, 2_000, 2_500
+SEED, TEST_TASKS, MAZE_TEST_TASKS, BATCH_SIZE = 0, 10_000, 2_000, 2_500
 
 TEN = {"pulls": 10, "tasks": 2_500, "batch": 250, "total_steps": 10_000_000}
 HUNDRED = {"pulls": 100, "total_steps": 80_000_000, "epochs": 1, "batch": 50, "lr": 0.015}
@@ -48,14 +48,14 @@ CELLS = {  # settings, and the paper's figure
     "mazes-small": (RL2.scales["mazes"], None),
     "mazes-large": (RL2.scales["mazes"], None),
 }
-IN_MAZES = {  # by the paper: steps of the trajectories that came to the target, how many did, and how many were no longer
+PUBLISHED_IN_MAZES = {  # by the paper: steps of the trajectories that came to the target, how many did, and how many were no longer
     "mazes-small": (52.4, 39.1, 0.993, 0.996, 0.917),
     "mazes-large": (180.1, 151.8, 0.971, 0.967, 0.714),
 }
 
 
-def trained(folder: Path, settings: dict) -> tuple[Agent, Run]:
-    """What is done is not done again."""
+def train_or_load(folder: Path, settings: dict) -> tuple[MetaAgent, Run]:
+    """A finished training is loaded."""
     run = Run(folder, SEED, Hardware(threads=1))
     if not run.read_json("finished"):
         system = RL2(seed=SEED, **settings)
@@ -64,55 +64,55 @@ def trained(folder: Path, settings: dict) -> tuple[Agent, Run]:
     return load(folder), run
 
 
-def tried(agent: Agent, count: int, **changed) -> TrialStatistics:
-    """In the tasks that results/rl2-classics.csv is of."""
+def play_new_tasks(agent: MetaAgent, count: int, **changed) -> TrialStatistics:
+    """In the tasks of results/rl2-classics.csv."""
     parts = []
     torch.manual_seed(0)
-    for begin in range(0, count, TOGETHER):
-        env = agent.make_trials(min(TOGETHER, count - begin), **changed)
-        parts.append(trials.play_trials(env, agent.make_policy(), np.arange(begin, begin + env.num_envs)))
+    for start in range(0, count, BATCH_SIZE):
+        env = agent.make_trials(min(BATCH_SIZE, count - start), **changed)
+        parts.append(trials.play_trials(env, agent.make_policy(), np.arange(start, start + env.num_envs)))
     return TrialStatistics(*map(np.concatenate, zip(*parts)))
 
 
-def told(cell: str, folder: Path) -> list[dict]:
+def cell_rows(cell: str, folder: Path) -> list[dict]:
     settings, published = CELLS[cell]
-    agent, run = trained(folder / ("mazes-small" if "mazes" in cell else cell), settings)
+    agent, run = train_or_load(folder / ("mazes-small" if "mazes" in cell else cell), settings)
     if "mazes" not in cell:
-        measures = [("reward", tried(agent, TESTED).returns.sum(1), published)]
+        measures = [("reward", play_new_tasks(agent, TEST_TASKS).returns.sum(1), published)]
     else:
-        played = tried(agent, FEWER, size=cell.removeprefix("mazes-"))
-        (first, second), (there, again) = played.lengths[:, :2].T, played.last_rewards[:, :2].T > 0
+        played = play_new_tasks(agent, MAZE_TEST_TASKS, size=cell.removeprefix("mazes-"))
+        (first, second), (first_success, second_success) = played.lengths[:, :2].T, played.last_rewards[:, :2].T > 0
         measures = [
-            ("length of episode 1", first[there]),
-            ("length of episode 2", second[again]),
-            ("success of episode 1", there),
-            ("success of episode 2", again),
+            ("length of episode 1", first[first_success]),
+            ("length of episode 2", second[second_success]),
+            ("success of episode 1", first_success),
+            ("success of episode 2", second_success),
             ("episode 2 no longer than 1", second <= first),
         ]
-        measures = [(*measure, figure) for measure, figure in zip(measures, IN_MAZES[cell])]
+        measures = [(*measure, published) for measure, published in zip(measures, PUBLISHED_IN_MAZES[cell])]
     minutes = round(run.read_json("compute")["seconds"] / 60, 1)
-    how = " ".join(
+    flags = " ".join(
         f"--{name} {format_value(value)}" for name, value in (settings | {"seed": SEED, "threads": 1}).items()
     )
     rows = []
-    for measure, values, figure in measures:
+    for measure, values, published in measures:
         error = values.std(ddof=1) / np.sqrt(len(values))
-        mean, error = (f"{each:.4g}" if measure != "reward" else f"{each:.3f}" for each in (values.mean(), error))
-        rows.append(dict(zip(COLUMNS, (cell, measure, mean, error, len(values), figure, minutes, how))))
+        mean, error = (f"{x:.4g}" if measure != "reward" else f"{x:.3f}" for x in (values.mean(), error))
+        rows.append(dict(zip(COLUMNS, (cell, measure, mean, error, len(values), published, minutes, flags))))
         print(*rows[-1].values(), sep=", ", flush=True)
     return rows
 
 
 def main() -> None:
-    folder, *asked = sys.argv[1:]
-    for cell in asked or CELLS:
-        made = told(cell, Path(folder))
-        kept = list(csv.DictReader(FILE.open())) if FILE.exists() else []
-        rows = [each for each in kept if each["cell"] != cell] + made
+    folder, *cells = sys.argv[1:]
+    for cell in cells or CELLS:
+        new_rows = cell_rows(cell, Path(folder))
+        old_rows = list(csv.DictReader(FILE.open())) if FILE.exists() else []
+        rows = [row for row in old_rows if row["cell"] != cell] + new_rows
         with FILE.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(sorted(rows, key=lambda each: list(CELLS).index(each["cell"])))
+            writer.writerows(sorted(rows, key=lambda row: list(CELLS).index(row["cell"])))
 
 
 if __name__ == "__main__":
