@@ -155,13 +155,12 @@ def format_metres(metres: float) -> str:
 def film_strip(agent: Agent, run: Run, stage: dict) -> ImageStrip | None:
     """Evenly spaced images of an episode with its outcome; None where the environment cannot be rendered."""
     try:
-        moments, episode, _ = agent.record_episode(
-            run.seed, max_frames=3 * FRAMES
-        )  # more than are shown, lest they lie unevenly
+        # more than are shown, so that those that are shown are evenly spaced
+        frames, episode, _ = agent.record_episode(run.seed, max_frames=3 * FRAMES)
     except CaudexError as error:
         print_once(run, f"no images of the stages: {error}")
         return None
-    indices = np.linspace(0, len(moments) - 1, min(FRAMES, len(moments))).round().astype(int)
+    indices = np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int)
     colour, end = (RED, "fell after") if episode.terminated else (GREEN, "no fall in")
     lines = (
         TextLine(f"after {stage['env_steps']:,} steps", weight="bold"),
@@ -171,5 +170,5 @@ def film_strip(agent: Agent, run: Run, stage: dict) -> ImageStrip | None:
         TextLine(f"{STAGE_EPISODES} episodes: {format_metres(stage['metres'])} m, {stage['falls']} falls", colour=GREY),
     )
     return ImageStrip(
-        lines, [moments[i].image for i in indices], [f"{format_metres(moments[i].x_position)} m" for i in indices]
+        lines, [frames[i].image for i in indices], [f"{format_metres(frames[i].x_position)} m" for i in indices]
     )

@@ -160,7 +160,7 @@ class OffPolicySystem(RewardSystem):
     """steps of the environment for each optimiser step"""
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run, **options) -> ReplaySource:
-        """Act by the signal `policy` into a replay buffer; one batch of it for each `train_freq` steps. `options` go to `Replay`."""
+        """Act by the signal `policy` into a replay buffer; one batch of it for each `train_freq` steps. `options` go to `ReplaySource`."""
         return ReplaySource(
             runner, learner, "policy", self.buffer_size, self.batch, self.learning_starts, self.train_freq, self.gamma,
             seed=run.seed, folder=run.stage("training").path / "replay", **options,
