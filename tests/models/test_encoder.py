@@ -72,7 +72,7 @@ def test_an_encoder_is_the_averaged_trunk():
     assert not torch.allclose(encoder(pixels), learner.trunk.eval()(pixels).pooled)
 
 
-# -- recalibrate ---------------------------------------------------------------------------------------------------
+# -- update_bn -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("training", [True, False])
