@@ -17,13 +17,13 @@ class Pull(Signal):
     def __init__(self, slope=1.0, groups=(), numbers=1):
         super().__init__()
         self.slope, self.extra_groups, self.active = slope, list(groups), True
-        self.num_ops = nn.Parameter(torch.zeros(numbers))
+        self.number = nn.Parameter(torch.zeros(numbers))
 
     def groups(self):
-        return [{"params": [self.num_ops]} | group for group in self.extra_groups]
+        return [{"params": [self.number]} | group for group in self.extra_groups]
 
     def loss(self, trunk, batch):
-        return SignalOutput(self.slope * self.num_ops.sum(), {"number": self.num_ops.sum()}) if self.active else None
+        return SignalOutput(self.slope * self.number.sum(), {"number": self.number.sum()}) if self.active else None
 
 
 def make_learner(signals, optimizer=partial(SGD, lr=1.0), trunk=None, **settings):

@@ -119,14 +119,14 @@ def test_many_actors_take_turns_and_know_how_far_they_are_behind():
         heard = set()
         while len(heard) < 3:  # one may be there long before the others
             apply_actor_gradient(learner, {"policy": next(actors)})
-            heard.add(actors.used.pipe)
+            heard.add(actors.last_actor.pipe)
         actors.metrics()
         for _ in range(10):
-            others, turns = heard - {actors.used.pipe}, set()
+            others, turns = heard - {actors.last_actor.pipe}, set()
             assert all(pipe in actors.ready or pipe.poll(60) for pipe in others)
             for _ in range(5):  # at most two that were ready before, then all that are now
                 apply_actor_gradient(learner, {"policy": next(actors)})
-                turns.add(actors.used.pipe)
+                turns.add(actors.last_actor.pipe)
             assert turns >= others  # nobody is left out
         assert 0 < actors.metrics()["actors/staleness"] < 10
 
