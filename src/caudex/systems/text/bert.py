@@ -65,7 +65,8 @@ class BERT(TextSystem):
         heads = {"masked-token": signals.MaskedToken(spec.unigram)}
         if self.next_sentence:
             heads["next-sentence"] = signals.NextSentence()
-        return {name: heads[name] for name in spec.heads or heads}  # a public body may come without its heads
+        names = heads if spec.heads is None else spec.heads  # a public body may come without its heads
+        return {name: heads[name] for name in names}
 
     def source(self, stream: TokenStream, batch: int, seed: int) -> MaskedTokenBatches:
         length = self.context if self.next_sentence else self.context - 2
