@@ -24,7 +24,9 @@ from caudex.systems.reward.sac import SAC
 from caudex.trunks import Identity
 
 
-@pytest.mark.parametrize("kind", [SoftActorCritic, partial(DeterministicPolicy, target_decay=0.99)], ids=["sac", "ddpg"])
+@pytest.mark.parametrize(
+    "kind", [SoftActorCritic, partial(DeterministicPolicy, target_decay=0.99)], ids=["sac", "ddpg"]
+)
 def test_a_point_learns_to_stay_in_the_middle(kind):
     torch.manual_seed(0)
     learner = make_learner(kind, Identity(1), partial(Adam, lr=3e-3), ActionSpec(low=(-5.0,), high=(5.0,)))
