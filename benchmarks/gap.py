@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.run import Run

@@ -23,7 +23,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.core.fit import fit
 from caudex.core.run import Run
 from caudex.experience import Rollouts

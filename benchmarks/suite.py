@@ -17,7 +17,7 @@ if hasattr(os, "sched_setaffinity"):
 import numpy as np
 from dm_control import suite  # with its own renderer, which our environments leave out
 
-from caudex import envs as envs
+from caudex import envs
 
 TASKS = ("cartpole-swingup", "finger-spin", "reacher-easy", "cheetah-run", "walker-walk", "ball_in_cup-catch")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.core.errors import CaudexError
 
 

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
 
-from caudex import envs as envs
 from caudex.evaluation.intervals import (
     bootstrap_interval,
     iqm,

@@ -2,7 +2,7 @@
 
 from pytest import approx
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.evaluation.intervals import normalised_score
 from caudex.evaluation.reference_scores import ATARI_SCORES, reference_scores
 

@@ -5,7 +5,6 @@ from helpers.curl import RepeatedBatch, random_transition
 from helpers.environments import clock_replay
 from pytest import approx
 
-from caudex import envs as envs
 from caudex.experience import AugmentedSource
 from caudex.views import RandomShift
 

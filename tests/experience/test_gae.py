@@ -3,7 +3,6 @@
 import numpy as np
 from pytest import approx
 
-from caudex import envs as envs
 from caudex.experience import RewardNormalizer, gae
 
 

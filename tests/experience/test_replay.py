@@ -4,7 +4,6 @@ import pytest
 from helpers.environments import ClockWithLives, clock_replay
 from pytest import approx
 
-from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.experience import EnvRunner, ReplaySource

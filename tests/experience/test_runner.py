@@ -6,7 +6,6 @@ from helpers.environments import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caudex import envs as envs
 from caudex.core.errors import CaudexError
 from caudex.experience import EnvRunner
 

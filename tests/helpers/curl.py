@@ -2,7 +2,6 @@
 
 import torch
 
-from caudex import envs as envs
 from caudex.core.source import Source
 from caudex.experience import Transition
 

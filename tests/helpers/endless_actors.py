@@ -5,7 +5,7 @@ from functools import partial
 
 import torch
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.core.learner import Learner
 from caudex.core.optim.rmsprop import RMSprop
 from caudex.core.specs import ActionSpec

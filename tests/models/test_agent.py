@@ -3,7 +3,7 @@
 import numpy as np
 from helpers.environments import Clock
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.experience import episode_returns, random_returns
 
 

@@ -2,7 +2,6 @@
 
 from helpers.command_line import assert_refused, run_cli
 
-from caudex import envs as envs
 from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.system import write_settings

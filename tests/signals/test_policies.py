@@ -2,7 +2,6 @@
 
 import torch
 
-from caudex import envs as envs
 from caudex.core.specs import ActionSpec
 from caudex.signals.policies import ActionScaler, Categorical, Gaussian
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from pytest import approx
 
-from caudex import envs as envs
 from caudex.core.learner import Learner
 from caudex.core.specs import ActionSpec
 from caudex.experience import Rollout

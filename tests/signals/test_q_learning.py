@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
 
-from caudex import envs as envs
 from caudex.core.learner import Learner
 from caudex.signals.q_learning import NoisyLinear, QLearning, project_distribution, without_noise
 from caudex.trunks import Identity

@@ -2,7 +2,6 @@
 
 import torch
 
-from caudex import envs as envs
 from caudex.core.learner import Learner
 from caudex.core.specs import ActionSpec
 from caudex.experience import Rollout

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from pytest import approx
 
-from caudex import envs as envs
 from caudex.trunks import Identity, ObservationNormaliser
 
 

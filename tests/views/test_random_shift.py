@@ -2,7 +2,6 @@
 
 import torch
 
-from caudex import envs as envs
 from caudex.views import Draw, RandomShift
 
 

@@ -21,7 +21,7 @@ def list_command(words: Sequence[str]) -> None:
     if flags.topic not in ("", "envs"):
         raise CaudexError(f"list {flags.topic}: say `caudex list`, or `caudex list envs`.")
     if flags.topic:
-        from caudex import envs as envs
+        from caudex import envs
 
         print(*envs.env_names(), sep="\n")
         return

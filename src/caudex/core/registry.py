@@ -1,6 +1,6 @@
 """Systems and signals by name: `noisy-student` is `NoisyStudent` in the file `noisy_student.py` under `systems/`.
 
-Others' packages add theirs by entry points of the groups `caudex.systems`, `caudex.signals`, `caudex.envs`.
+Others' packages add theirs by entry points of the groups `caudex.systems` and `caudex.signals`.
 Nothing is imported until it is used, so that `caudex list` answers at once.
 """
 

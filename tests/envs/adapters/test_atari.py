@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.core.errors import CaudexError
 from caudex.experience import EnvRunner
 

@@ -10,7 +10,7 @@ from helpers.command_line import assert_refused, run_cli
 from helpers.interruption import Killed, kill_after
 from pytest import approx
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware

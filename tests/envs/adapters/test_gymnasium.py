@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.core.errors import CaudexError
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from caudex import envs as envs
 from caudex.evaluation.plots.contact_sheet import contact_sheet
 
 

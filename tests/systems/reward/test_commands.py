@@ -7,7 +7,7 @@ from helpers.cli_runs import SMALL
 from helpers.command_line import assert_refused, invoke, run_cli
 from PIL import Image
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.core.errors import CaudexError
 from caudex.core.system import load
 

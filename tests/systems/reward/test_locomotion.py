@@ -11,7 +11,7 @@ from helpers.trainings import quiet_run, train
 from PIL import Image
 from safetensors.torch import load_file
 
-from caudex import envs as envs
+from caudex import envs
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.specs import EnvSpec
