@@ -42,6 +42,8 @@ PREDICTIONS = {
     "rl2": [["meta-test", "{run}", "--tasks", "20"]],
 }
 """commands whose printed figures belong to the fingerprint"""
+STARTS_FROM = {"probe": "rotation", "text-labels": "bert"}
+"""what is trained first, for a system that begins with another's trunk"""
 HASH_TENSORS = """
 import hashlib, sys, caudex
 for tensor in caudex.load(sys.argv[1]).state_dict().values():
@@ -101,9 +103,9 @@ class Recorder:
         started = time.perf_counter()
         run = self.folder / system
         common = ["--scale", "tiny", "--device", "cpu", "--threads", "1", *EXACT_FLAGS.get(system, [])]
-        if system == "probe":  # of a trunk that was trained before
-            trunk = self.folder / "probed"
-            self.caudex("train", "rotation", "--run", trunk, *common)
+        if system in STARTS_FROM:
+            trunk = self.folder / f"start-of-{system}"
+            self.caudex("train", STARTS_FROM[system], "--run", trunk, *common)
             common += ["--start", str(trunk)]
         self.caudex("train", system, "--run", run, *common)
         fingerprint = {"tensors": self.tensors(run), **folder_numbers(run)}
@@ -123,7 +125,8 @@ class Recorder:
         for words in PREDICTIONS.get(system, []):
             text = self.caudex(*(word.format(**paths) for word in words))
             if table.exists():
-                text = table.read_text().replace(str(self.folder), "")
+                text = table.read_text()
+            text = text.replace(str(self.folder), "")
             numbers += re.findall(r"-?\d[\d.,]*", text) if system != "gpt" else [text]
         return numbers
 

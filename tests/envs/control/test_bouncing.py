@@ -9,8 +9,8 @@ from caudex.envs.control.bouncing import Catch, Hopper, KeepUp
 def test_a_ball_on_a_string_stays_within_its_length_and_one_in_the_cup_stays_there():
     task = Catch()
     action = [1, 0.3]
-    body = simulate(task, [0, 0, 0, 0, 0.1, -task.high - 0.45, 2, 0, 0], action, 200)
-    assert np.hypot(body[:, 4] - body[:, 0], body[:, 5] - body[:, 1] + task.high).max() < task.string + 1e-9
+    body = simulate(task, [0, 0, 0, 0, 0.1, -task.half_height - 0.45, 2, 0, 0], action, 200)
+    assert np.hypot(body[:, 4] - body[:, 0], body[:, 5] - body[:, 1] + task.half_height).max() < task.string + 1e-9
     inside = simulate(task, [0, 0, 0, 0, 0.03, 0, 0, 0, 0], action, 200)
     assert task.reward(inside[-1]) == 1 and inside[-1, 8, 0] == 1
 

@@ -13,7 +13,7 @@ def test_air_that_moves_carries_the_mass_along():
 
 def test_a_push_hands_on_its_momentum_and_a_spinner_turns_the_way_it_is_hit():
     class Ice(Push):
-        drag = slowing = 0.0
+        drag = friction = 0.0
 
     speed = simulate(Ice(), [-0.5, 0.02, 1, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0], 60)
     assert np.allclose(speed[:, 2:4] + speed[:, 6:8], [[[1], [0]]]) and speed[-1, 6, 0] > 0.4
