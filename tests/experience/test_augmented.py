@@ -24,7 +24,7 @@ def test_views_stand_beside_the_batch_or_in_its_place():
 
 
 def test_priorities_reach_the_replay_buffer_through_views():
-    replay = clock_replay(images=True, stack=3, priority=0.5)
+    replay = clock_replay(images=True, frame_stack=3, priority=0.5)
     source = AugmentedSource(replay, RandomShift(0), 0)
     next(source)
     source.update_priorities(torch.full((64,), 7.0))

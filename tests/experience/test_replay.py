@@ -32,7 +32,7 @@ def test_stored_transitions_are_those_that_were_played(steps, priority):
 
 
 def test_a_stack_is_put_together_from_frames_that_are_kept_once():
-    replay = clock_replay(images=True, stack=3)
+    replay = clock_replay(images=True, frame_stack=3)
     assert replay.buffer.frames.shape == (30, 2, 1, 2, 2)
     for _ in range(40):
         batch = next(replay)

@@ -30,7 +30,7 @@ def test_an_episode_begins_where_one_has_ended_and_its_last_observation_is_retur
 
 
 def test_the_first_frame_of_an_episode_fills_the_stack():
-    runner = EnvRunner(Clock(1, images=True), seed=1, stack=3)
+    runner = EnvRunner(Clock(1, images=True), seed=1, frame_stack=3)
     assert runner.observation_shape == (3, 2, 2)
     frames = []
     for _ in range(6):

@@ -62,6 +62,8 @@ class StillLearner:
         return torch.zeros(len(observations), dtype=torch.int64)
 
 
-def clock_replay(num_envs=2, images=False, stack=1, **settings) -> ReplaySource:
+def clock_replay(num_envs=2, images=False, frame_stack=1, **settings) -> ReplaySource:
     settings = {"buffer_size": 60, "batch": 64, "learning_starts": 20, "gamma": 0.5} | settings
-    return ReplaySource(EnvRunner(Clock(num_envs, images), seed=5, stack=stack), StillLearner(), "policy", **settings)
+    return ReplaySource(
+        EnvRunner(Clock(num_envs, images), seed=5, frame_stack=frame_stack), StillLearner(), "policy", **settings
+    )

@@ -32,12 +32,12 @@ class ActionSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """An environment: the observation's shape once `stack` frames are stacked, the actions, and the sizes of its tasks."""
+    """An environment: the observation's shape once `frame_stack` frames are stacked, the actions, and the sizes of its tasks."""
 
     env: str
     shape: tuple[int, ...]
     actions: ActionSpec
-    stack: int = 1
+    frame_stack: int = 1
     sizes: dict[str, int | float | str] = {}
 
 

@@ -31,13 +31,13 @@ class Frame(NamedTuple):
 
 
 def play_episodes(
-    env_name: str, policy: Policy, count: int, seed: int, stack: int = 1, silent: bool = False, num_envs: int = 10
+    env_name: str, policy: Policy, count: int, seed: int, frame_stack: int = 1, silent: bool = False, num_envs: int = 10
 ) -> list[Episode]:
     """`count` episodes of `policy`; each environment plays the same number, lest the short episodes count more. None is
     longer than `Env.max_episode_steps`."""
     num_envs = min(count, num_envs)
     env = envs.make(env_name, num_envs)
-    runner = EnvRunner(env, derive_seed(seed, "play"), stack, max_episode_steps=env.max_episode_steps)
+    runner = EnvRunner(env, derive_seed(seed, "play"), frame_stack, max_episode_steps=env.max_episode_steps)
     episodes_per_env = -(-count // num_envs)
     episodes: list[list[Episode]] = [[] for _ in range(num_envs)]
     with ProgressBar("playing", num_envs * episodes_per_env, silent=silent) as progress:
@@ -54,12 +54,12 @@ def play_episodes(
 
 
 def record_episode(
-    env_name: str, policy: Policy, seed: int, stack: int = 1, max_frames: int = 0, max_steps: int = 10_000
+    env_name: str, policy: Policy, seed: int, frame_stack: int = 1, max_frames: int = 0, max_steps: int = 10_000
 ) -> tuple[list[Frame], Episode, float]:
     """Frames of one episode, or of its first `max_steps`; its statistics; frames a second. With `max_frames`, no more than
     twice as many frames, evenly spread in time."""
     env = envs.make(env_name, 1, renderable=True)
-    runner, frames, every, total_reward = EnvRunner(env, derive_seed(seed, "watch"), stack), [], 1, 0.0
+    runner, frames, every, total_reward = EnvRunner(env, derive_seed(seed, "watch"), frame_stack), [], 1, 0.0
     frames.append(Frame(env.render(), 0, 0.0))
     for length in range(1, max_steps):
         step = runner.step(policy(runner.observations))
@@ -81,10 +81,10 @@ def x_positions(step: StepResult) -> np.ndarray:
 
 
 def episode_returns(
-    env_name: str, policy: Policy, count: int, seed: int, stack: int = 1, silent: bool = False
+    env_name: str, policy: Policy, count: int, seed: int, frame_stack: int = 1, silent: bool = False
 ) -> np.ndarray:
     """Returns [count] of `policy`."""
-    episodes = play_episodes(env_name, policy, count, seed, stack, silent)
+    episodes = play_episodes(env_name, policy, count, seed, frame_stack, silent)
     return np.array([episode.total_reward for episode in episodes])
 
 

@@ -1,4 +1,4 @@
-"""The replay buffer: the last steps of all environments, each frame stored once."""
+"""Storage of the replay buffer: the last steps of all environments, each frame once. `replay.py` samples from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FrameBuffer:
     def __init__(self, runner: EnvRunner, rows: int):
         num_envs, shape, dtype = runner.env.num_envs, runner.env.observation_space.shape, runner.observations.dtype
         space = runner.env.action_space
-        self.rows, self.num_envs, self.stack, self.channels = rows, num_envs, runner.stack, shape[0]
+        self.rows, self.num_envs, self.frame_stack, self.channels = rows, num_envs, runner.frame_stack, shape[0]
         self.num_added = 0  # rows since the beginning
         self.frames = np.zeros((rows, num_envs, *shape), dtype)
         self.actions = np.zeros((rows, num_envs, *space.shape), space.dtype if space.shape else np.int64)
@@ -27,7 +27,7 @@ class FrameBuffer:
         """One step of all environments, from `observations`; returns its row."""
         row = self.num_added % self.rows
         self.final_observations.pop(row, None)
-        self.frames[row] = observations[:, -self.channels :] if self.stack > 1 else observations
+        self.frames[row] = observations[:, -self.channels :] if self.frame_stack > 1 else observations
         self.actions[row], self.rewards[row], self.episode_steps[row] = actions, step.rewards, episode_steps
         self.terminated[row], self.truncated[row] = step.terminated, step.truncated
         for i in np.flatnonzero(step.truncated):
@@ -41,10 +41,10 @@ class FrameBuffer:
 
     def observations(self, slots: np.ndarray) -> np.ndarray:
         """[B, ...]: the observations before these steps."""
-        if self.stack == 1:
+        if self.frame_stack == 1:
             return self.take(self.frames, slots)
         episode_steps, frames = self.take(self.episode_steps, slots), []
-        for back in reversed(range(self.stack)):
+        for back in reversed(range(self.frame_stack)):
             earlier = slots - np.minimum(back, episode_steps) * self.num_envs
             frames.append(self.take(self.frames, earlier % self.episode_steps.size))
         return np.concatenate(frames, 1)
@@ -71,7 +71,7 @@ class FrameBuffer:
         final = [(row, i, array) for row in rows.tolist() for i, array in self.final_observations.get(row, {}).items()]
         block = {name: getattr(self, name)[rows] for name in ARRAYS}
         block["final_slots"] = np.array([slot for *slot, _ in final], np.int64).reshape(-1, 2)
-        shape = (0, self.stack * self.channels, *self.frames.shape[3:])
+        shape = (0, self.frame_stack * self.channels, *self.frames.shape[3:])
         block["final_observations"] = (
             np.array([array for *_, array in final]) if final else np.zeros(shape, self.frames.dtype)
         )

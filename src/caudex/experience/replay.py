@@ -48,7 +48,7 @@ class ReplaySource(Source):
         folder: Path | None = None,
     ):  # fmt: skip
         num_envs = runner.env.num_envs
-        rows = max(buffer_size // num_envs, n_step + runner.stack + 2)
+        rows = max(buffer_size // num_envs, n_step + runner.frame_stack + 2)
         nbytes = rows * num_envs * int(np.prod(runner.env.observation_space.shape)) * runner.observations.itemsize
         check_memory("--buffer-size", buffer_size, nbytes)
         self.runner, self.learner, self.name = runner, (learner,), name  # in a tuple: no part of this source
@@ -87,7 +87,7 @@ class ReplaySource(Source):
         row = self.buffer.add(observations, episode_steps, actions, step)
         self.samples_seen += len(observations)
         if self.priorities:  # a row can be sampled once all that came after it is known
-            overwritten_stack = (row + self.buffer.stack) % self.buffer.rows
+            overwritten_stack = (row + self.buffer.frame_stack) % self.buffer.rows
             self.priorities.update(self._slots(np.array([overwritten_stack])), 0.0)
             if self._num_ready_rows():
                 newest_ready = (self.buffer.num_added - 1 - self.n_step) % self.buffer.rows
@@ -95,7 +95,7 @@ class ReplaySource(Source):
 
     def _num_ready_rows(self) -> int:
         """How many rows can be sampled."""
-        return min(self.buffer.num_added, self.buffer.rows - self.buffer.stack) - self.n_step
+        return min(self.buffer.num_added, self.buffer.rows - self.buffer.frame_stack) - self.n_step
 
     def _slots(self, rows: np.ndarray) -> np.ndarray:
         num_envs = self.runner.env.num_envs

@@ -27,7 +27,7 @@ class StepResult(NamedTuple):
 
 
 class EnvRunner:
-    """`observations` [N, ...] are the current ones, `step(actions)` goes on; of images the last `stack` frames, the first of
+    """`observations` [N, ...] are the current ones, `step(actions)` goes on; of images the last `frame_stack` frames, the first of
     an episode repeated. With `reward_clip`, the rewards returned are clipped to it; those of `metrics` are not. Episodes are
     truncated after `max_episode_steps`, where it is not 0.
 
@@ -36,21 +36,21 @@ class EnvRunner:
     resumed shows something else.
     """
 
-    def __init__(self, env: Env, seed: int, stack: int = 1, reward_clip: float = 0.0, max_episode_steps: int = 0):
+    def __init__(self, env: Env, seed: int, frame_stack: int = 1, reward_clip: float = 0.0, max_episode_steps: int = 0):
         self.env, self.seed, self.reward_clip, self.max_episode_steps = env, seed, reward_clip, max_episode_steps
-        self.stack = stack if len(env.observation_space.shape) == 3 else 1
+        self.frame_stack = frame_stack if len(env.observation_space.shape) == 3 else 1
         num_envs = env.num_envs
         self.episode_counts = np.zeros(num_envs, np.int64)  # of finished episodes, of each environment
         self.episode_returns, self.episode_lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)  # so far
         self.finished_episodes: list[tuple[int, float, int]] = []  # environment, return and length, since `metrics`
         self.episode_actions: list[list] = [[] for _ in range(num_envs)]  # of the running episodes
         frames = self._reset(np.ones(num_envs, bool))
-        self.observations = np.tile(frames, (1, self.stack, 1, 1)) if self.stack > 1 else frames
+        self.observations = np.tile(frames, (1, self.frame_stack, 1, 1)) if self.frame_stack > 1 else frames
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
         channels, *rest = self.env.observation_space.shape
-        return (channels * self.stack, *rest)
+        return (channels * self.frame_stack, *rest)
 
     def step(self, actions: np.ndarray) -> StepResult:
         """int64 [N], or float32 [N, A] within the bounds of the action space."""
@@ -146,11 +146,11 @@ class EnvRunner:
     def _reset_observations(self, mask: np.ndarray) -> None:
         frames = self._reset(mask)[mask]
         self.observations = self.observations.copy()
-        self.observations[mask] = np.tile(frames, (1, self.stack, 1, 1)) if self.stack > 1 else frames
+        self.observations[mask] = np.tile(frames, (1, self.frame_stack, 1, 1)) if self.frame_stack > 1 else frames
 
     def _push_frames(self, frames: np.ndarray) -> np.ndarray:
         """The observations with these frames as the latest."""
-        if self.stack == 1:
+        if self.frame_stack == 1:
             return frames
         return np.concatenate([self.observations[:, frames.shape[1] :], frames], 1)
 

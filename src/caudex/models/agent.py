@@ -19,7 +19,7 @@ class Agent(nn.Module):
     def __init__(self, learner: Learner, spec: EnvSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.env, self.stack = spec.env, spec.stack
+        self.env, self.frame_stack = spec.env, spec.frame_stack
         self.shape, self.actions = spec.shape, spec.actions
 
     @torch.inference_mode()
@@ -43,12 +43,12 @@ class Agent(nn.Module):
             self.check_env(env)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return play_episodes(env or self.env, lambda x: self.act(x, greedy), count, seed, self.stack, silent)
+            return play_episodes(env or self.env, lambda x: self.act(x, greedy), count, seed, self.frame_stack, silent)
 
     def check_env(self, env_name: str) -> None:
         """Raises CaudexError for an environment with other observations or actions than were learned with."""
         env = envs.make(env_name, 1)
-        shape, space = EnvRunner(env, 0, self.stack).observation_shape, env.action_space
+        shape, space = EnvRunner(env, 0, self.frame_stack).observation_shape, env.action_space
         env.close()
         actions = self.actions.count or (len(self.actions.low),)
         if shape != self.shape or (space.shape or int(space.n)) != actions:
@@ -72,4 +72,4 @@ class Agent(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             policy = lambda x: self.act(x, greedy)  # noqa: E731
-            return record_episode(env or self.env, policy, seed, self.stack, max_frames, max_steps)
+            return record_episode(env or self.env, policy, seed, self.frame_stack, max_frames, max_steps)

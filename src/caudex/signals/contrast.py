@@ -22,7 +22,8 @@ class Contrast(Signal):
 
     Without a queue, both views go through the trunk in one pass, so that batch statistics do not tell them apart, and
     the other 2B - 2 images of the batch are the negatives of each (Chen et al. 2020, equation 1, algorithm 1).
-    With `queue_size`, keys come from a momentum encoder, and the last `queue_size` keys are the negatives (He et al. 2020,
+    With `queue_size`, keys come from a momentum encoder (a `Shadow`, which the
+    learner updates after each step), and the last `queue_size` keys are the negatives (He et al. 2020,
     equation 1, algorithm 1). Batch normalisation of keys is over small groups of a shuffled batch, as if on separate
     devices, so that batch statistics do not tell which key belongs to a query (section 3.3, shuffling BN).
     `hidden=0` is the linear head of MoCo's first version. Batches hold two views, `images` and `other_images`.

@@ -9,7 +9,7 @@ from caudex.experience import EnvRunner
 
 
 def test_atari_resumes_exactly_and_returns_the_last_frame_of_a_game():
-    one, other = (EnvRunner(envs.make("ALE/Pong-v5", 2), 1, stack=4) for _ in range(2))
+    one, other = (EnvRunner(envs.make("ALE/Pong-v5", 2), 1, frame_stack=4) for _ in range(2))
     rng = np.random.default_rng(0)
     for actions in rng.integers(0, 6, (50, 2)):
         one.step(actions)
@@ -22,7 +22,7 @@ def test_atari_resumes_exactly_and_returns_the_last_frame_of_a_game():
 
 
 def test_atari_of_2015_begins_with_no_ops_and_reports_lost_lives():
-    one, other = (EnvRunner(envs.make("ALE/Breakout-v4", 1), 1, stack=4) for _ in range(2))
+    one, other = (EnvRunner(envs.make("ALE/Breakout-v4", 1), 1, frame_stack=4) for _ in range(2))
     rng, lost = np.random.default_rng(0), 0
     while not one.finished_episodes:
         lost += int(one.step(rng.integers(0, 4, 1)).terminated[0])

@@ -116,7 +116,7 @@ def test_each_environment_has_an_image_of_its_own_and_there_is_one_for_people():
 
 @pytest.mark.parametrize("kind", ["dm_control", "dm_pixels"])
 def test_acting_goes_on_exactly(kind):
-    one, other = (EnvRunner(envs.make(f"{kind}/ball_in_cup-catch-v0", 2), 1, stack=3) for _ in range(2))
+    one, other = (EnvRunner(envs.make(f"{kind}/ball_in_cup-catch-v0", 2), 1, frame_stack=3) for _ in range(2))
     actions = render_episode(one.env, 12)
     for action in actions[:8]:
         one.step(action)

@@ -10,7 +10,7 @@ from caudex.envs.env import Env, TimeStep
 
 
 class AtariEnv(Env):
-    """`num_envs` games ALE/NAME-v5 or -v4: grey frames uint8 [1, 84, 84], the maximum of the last two of four for each action.
+    """`num_envs` games ALE/NAME-v5 or -v4: grey frames uint8 [1, 84, 84], the maximum of the last two of four for each action; `EnvRunner` stacks them.
 
     v5 (Machado et al. 2018, section 5): an action is repeated by chance one time in four. v4 (Mnih et al. 2015): nothing
     happens by chance, but up to 30 no-ops begin a game, and learners treat a lost life as its end. Both have the minimal

@@ -49,7 +49,7 @@ class PPO(RewardSystem):
     }  # fmt: skip
 
     def learner(self, spec: EnvSpec) -> Learner:
-        """Policy and value on one trunk, taught by the clipped loss; the learning rate decays to 0."""
+        """Policy and value on one trunk, taught by the clipped loss (`PPOActorCritic.loss`); the learning rate decays to 0."""
         policy = PPOActorCritic(spec.actions, hidden_layers(spec), self.entropy_coef, clip_range=self.clip_range)
         optimizer = partial(Adam, lr=self.lr, eps=1e-5)
         signals = self.with_extra_signals({"policy": policy}, spec)

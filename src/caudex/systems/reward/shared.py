@@ -80,9 +80,9 @@ class RewardSystem(System):
         """The environments at the start of their first episodes, and the spec of the model. Raises CaudexError for an environment that
         the system cannot learn in."""
         env = envs.make(self.env_name(), self.num_envs)
-        stack = self.frame_stack if has_large_frames(env.observation_space.shape) else 1
-        runner = EnvRunner(env, run.seed, stack, reward_clip=env.reward_clip)
-        spec = EnvSpec(self.env_name(), runner.observation_shape, env.actions, stack)
+        frame_stack = self.frame_stack if has_large_frames(env.observation_space.shape) else 1
+        runner = EnvRunner(env, run.seed, frame_stack, reward_clip=env.reward_clip)
+        spec = EnvSpec(self.env_name(), runner.observation_shape, env.actions, frame_stack)
         self.check_env(spec)
         return runner, spec
 
