@@ -56,6 +56,10 @@ CALLS = {
     (7, "order", 3): 784857171674822892,
     (7, "tasks", 3): 2255788636063274466,
     (7, 1): 3815779832315643212,
+    (0, "source", "labelled"): 2585559535554771016,
+    (0, "source", "unlabelled"): 3688560534974923404,
+    (0, "source", "pairs"): 2135053500184326263,
+    (0, "source", "pseudo-labelled"): 2688619789658221011,
 }
 TEMPLATES = {"student-{}": "student-1", "tuned-{}": "tuned-0.1", "scratch-{}": "scratch-0.1", "{}-alone": "depth-alone"}
 
@@ -71,7 +75,7 @@ def test_a_derived_seed(call):
 
 
 def test_no_string_that_is_a_seed_is_new_or_renamed():
-    used = {"stage": set(), "seeded": set(), "derive_seed": set()}
+    used = {"stage": set(), "seeded": set(), "derive_seed": set(), "source_seed": set()}
     for file in Path(caudex.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call):
@@ -87,3 +91,4 @@ def test_no_string_that_is_a_seed_is_new_or_renamed():
     computed |= {f"{task}-alone" for task in TASKS} | {"student-2"}
     assert used["stage"] | computed == set(STAGES)
     assert used["seeded"] | used["derive_seed"] | {"train", "test"} == {call[1] for call in CALLS} - {1}
+    assert used["source_seed"] == {call[2] for call in CALLS if call[1] == "source"}

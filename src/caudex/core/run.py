@@ -65,6 +65,10 @@ class Run(RunFiles):
         """Random numbers that follow from the run's seed and `name`; the global generators stay as they were."""
         return seeded(derive_seed(self.seed, name))
 
+    def source_seed(self, name: str) -> int:
+        """The seed of a further source in a fit: with the first one's it would share order and augmentations."""
+        return derive_seed(self.seed, "source", name)
+
     # -- settings and spec -------------------------------------------------------------------------------------
 
     def save_settings(self, system: str, settings: dict) -> None:

@@ -104,10 +104,10 @@ class NoisyStudent(FewLabels):
             rows, probabilities, accuracy = self.pseudo_labels(run, number, student, split)
             figures = {"pseudo_labels": len(rows), "images": len(rows.unique()), "pseudo_label_accuracy": accuracy}
             labelled_size = self.labelled_batch_size(len(split.labelled), len(rows))
-            pseudo_labelled = split.unlabelled.take(rows)
+            pseudo_labelled, pseudo_seed = split.unlabelled.take(rows), run.source_seed("pseudo-labelled")
             source = Join(
                 self.labelled_batches(run, split, labelled_size),
-                Batches(pseudo_labelled, self.batch - labelled_size, run.seed, augmentation, probabilities),
+                Batches(pseudo_labelled, self.batch - labelled_size, pseudo_seed, augmentation, probabilities),
             )
             student = self.fit_network(run.stage(f"student-{number}"), split, number, source)
             rounds.append({"round": number, **figures, "student_accuracy": student.accuracy(split.test)})

@@ -111,9 +111,9 @@ class FewLabels(ImageSystem):
         one_view, two_views = self.augmentation(spec), views.simclr_augmentation(flip=self.should_mirror(spec))
         extra_sources = self.match_sources(
             {name: signal for name, signal in learner.signals.items() if name != "labels"},
-            labelled=Batches(split.labelled, self.batch, run.seed, one_view),
-            unlabelled=Batches(unlabelled, self.batch, run.seed, one_view),
-            pairs=Batches(unlabelled, self.batch, run.seed, two_views, two_views=True),
+            labelled=Batches(split.labelled, self.batch, run.source_seed("labelled"), one_view),
+            unlabelled=Batches(unlabelled, self.batch, run.source_seed("unlabelled"), one_view),
+            pairs=Batches(unlabelled, self.batch, run.source_seed("pairs"), two_views, two_views=True),
         )
         test = split.test.subsample(1000)
 

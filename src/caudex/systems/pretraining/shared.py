@@ -78,12 +78,15 @@ class Pretraining(ImageSystem):
         random_trunk = deepcopy(learner.trunk)
         one_view = self.augmentation(spec)
         two_views = views.simclr_augmentation(self.crop, self.colour, self.should_mirror(spec))
+        first_needs = next(iter(learner.signals.values())).needs  # the system's own signal keeps the run's seed
+        seeds = {"labelled": run.source_seed("labelled"), "unlabelled": run.source_seed("unlabelled")}
+        seeds |= {"pairs": run.source_seed("pairs"), first_needs: run.seed}
         sources = {
-            "unlabelled": Batches(images, self.batch, run.seed, one_view),
-            "pairs": Batches(images, self.batch, run.seed, two_views, two_views=True),
+            "unlabelled": Batches(images, self.batch, seeds["unlabelled"], one_view),
+            "pairs": Batches(images, self.batch, seeds["pairs"], two_views, two_views=True),
         }
         if len(split.labelled):
-            sources["labelled"] = Batches(split.labelled, self.batch, run.seed, one_view)
+            sources["labelled"] = Batches(split.labelled, self.batch, seeds["labelled"], one_view)
         sources = self.match_sources(learner.signals, **sources)
         fit(learner, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=feature_metrics(split))
         model = Encoder(learner, spec)
