@@ -42,8 +42,8 @@ PREDICTIONS = {
     "rl2": [["meta-test", "{run}", "--tasks", "20"]],
 }
 """commands whose printed figures belong to the fingerprint"""
-STARTS_FROM = {"probe": "rotation", "text-labels": "bert"}
-"""what is trained first, for a system that begins with another's trunk"""
+STARTS_FROM = {"probe": ("rotation", ["--width", "8"]), "text-labels": ("bert", [])}
+"""what is trained first, and flags for its size, for a system that begins with another's trunk"""
 HASH_TENSORS = """
 import hashlib, sys, caudex
 for tensor in caudex.load(sys.argv[1]).state_dict().values():
@@ -73,7 +73,11 @@ class Recorder:
             "MPLBACKEND": "Agg",
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "160",
+            "CAUDEX_CACHE": str(folder / "cache"),  # what one worktree builds there is not for the other to read
         }
+        (folder / "cache").mkdir()
+        for fetched in ("archives", "texts"):
+            (folder / "cache" / fetched).symlink_to(Path.home() / ".cache/caudex" / fetched)
         images = folder / "images"
         images.mkdir()
         write_images(images)
@@ -105,8 +109,9 @@ class Recorder:
         common = ["--scale", "tiny", "--device", "cpu", "--threads", "1", *EXACT_FLAGS.get(system, [])]
         if system in STARTS_FROM:
             trunk = self.folder / f"start-of-{system}"
-            self.caudex("train", STARTS_FROM[system], "--run", trunk, *common)
-            common += ["--start", str(trunk)]
+            start, size = STARTS_FROM[system]
+            self.caudex("train", start, "--run", trunk, *common)
+            common += ["--start", str(trunk), *size]
         self.caudex("train", system, "--run", run, *common)
         fingerprint = {"tensors": self.tensors(run), **folder_numbers(run)}
         fingerprint["predictions"] = self.predictions(system, run)
