@@ -14,7 +14,7 @@ from caudex.core import registry as names
 @pytest.mark.parametrize("words", [["--help"], [], ["list"], ["train", "--help"], ["--version"]])
 def test_the_first_screens_come_at_once_and_without_torch(words):
     code = f"import sys; from caudex.cli import main as cli\ntry: cli.main({words})\nexcept SystemExit: pass\n"
-    code += "heavy = {'torch', 'numpy', 'lightning', 'sklearn', 'matplotlib', 'PIL'} & set(sys.modules)\n"
+    code += "heavy = {'torch', 'numpy', 'lightning_fabric', 'sklearn', 'matplotlib', 'PIL'} & set(sys.modules)\n"
     code += "import resource; print(heavy or '', resource.getrusage(resource.RUSAGE_SELF).ru_utime < 1)"
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert completed.stdout.splitlines()[-1].strip() == "True"

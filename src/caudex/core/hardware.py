@@ -82,12 +82,11 @@ def create_fabric(hardware: Hardware) -> Any:
     import logging
     import warnings
 
-    warnings.filterwarnings("ignore", module="lightning")
-    from lightning.fabric import Fabric
-    from lightning.fabric.strategies import DDPStrategy
+    warnings.filterwarnings("ignore", module="lightning_fabric")
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
 
-    for part in ("fabric", "pytorch"):  # their import sets another level
-        logging.getLogger(f"lightning.{part}").setLevel(logging.ERROR)
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)  # the import sets another level
     strategy: Any = hardware.strategy
     if hardware.devices * hardware.nodes > 1 and strategy in ("auto", "ddp"):
         strategy = DDPStrategy(find_unused_parameters=True)  # a signal may have nothing to say this step

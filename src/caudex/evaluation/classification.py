@@ -8,8 +8,8 @@ from torch import Tensor
 from caudex.core.run import Run
 from caudex.data import ImageSet, Split
 from caudex.evaluation.intervals import wilson_interval
-from caudex.evaluation.plots.captioned_images import plot_captioned_images
 from caudex.evaluation.plots.confusion import plot_confusion
+from caudex.evaluation.plots.image_tiles import plot_image_tiles
 from caudex.models.image_classifier import ImageClassifier
 
 
@@ -46,9 +46,10 @@ def evaluate_classifier(run: Run, classifier: ImageClassifier, split: Split, nam
     }.items():
         captions = []
         for i in rows:
-            label = "" if predictions[i] == test.labels[i] else f"\nis {test.classes[test.labels[i]]}"
-            captions.append(f"{test.classes[predictions[i]]} {confidence[i]:.0%}{label}")
-        plot_captioned_images(run, figure, test, rows, captions)
+            label = "" if predictions[i] == test.labels[i] else f"\nis {test.classes[test.labels[i]][:13]}"
+            captions.append(f"{test.classes[predictions[i]][:11]} {confidence[i]:.0%}{label}")
+        if len(rows):
+            plot_image_tiles(run, figure, test.fetch(rows), 4, captions)
     accuracy = (predictions == test.labels).float().mean().item()
     corrupted = float(np.mean([row["accuracy"] for row in corruptions]))
     return accuracy_with_interval(accuracy, len(test)) | {"corrupted": corrupted}

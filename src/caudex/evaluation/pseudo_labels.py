@@ -6,7 +6,7 @@ from torch import Tensor
 
 from caudex.core.run import Run
 from caudex.data import ImageSet
-from caudex.evaluation.plots.captioned_images import plot_captioned_images
+from caudex.evaluation.plots.image_tiles import plot_image_tiles
 
 
 def evaluate_pseudo_labels(
@@ -23,6 +23,7 @@ def evaluate_pseudo_labels(
     correct = truth[rows] == predictions[rows]
     errors = rows[~correct].unique()
     errors = errors[confidence[errors].argsort(descending=True)][:16]
-    captions = [f"{images.classes[predictions[i]]} {confidence[i]:.0%}" for i in errors]
-    plot_captioned_images(run, name, images, errors, captions)
+    captions = [f"{images.classes[predictions[i]][:11]} {confidence[i]:.0%}" for i in errors]
+    if len(errors):
+        plot_image_tiles(run, name, images.fetch(errors), 4, captions)
     return correct.float().mean().item()

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from caudex.core.run import Run
 from caudex.data import ImageSet
 from caudex.data.sampling import evenly_spaced
-from caudex.evaluation.plots.image_grid import plot_image_grid
+from caudex.evaluation.plots.image_tiles import plot_image_rows
 
 
 def plot_nearest_images(run: Run, images: ImageSet, features: Tensor, count: int = 7) -> None:
@@ -19,4 +19,4 @@ def plot_nearest_images(run: Run, images: ImageSet, features: Tensor, count: int
     nearest = (unit[queries] @ unit.T).topk(min(1 + count, len(unit)), dim=1).indices  # [Q, 1 + count], itself first
     nearest[:, 0] = queries  # also where several have equal features
     rows = {name: images.fetch(indices).float() / 255 for name, indices in zip("abcdef", nearest)}
-    plot_image_grid(run, "nearest", rows)
+    plot_image_rows(run, "nearest", rows)

@@ -22,7 +22,7 @@ from caudex.core.trunk import Trunk
 from caudex.data import SEGMENTS, SceneBatches, Scenes
 from caudex.data.images.scenes import FIRST_TEST_SCENE, MAX_DEPTH, make_scenes
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.plots.image_grid import plot_image_grid
+from caudex.evaluation.plots.image_tiles import plot_image_rows
 from caudex.models.encoder import Encoder
 from caudex.signals import Depth, Segmentation
 from caudex.signals.depth import relative_error
@@ -162,4 +162,4 @@ def plot_predictions(run: Run, model: Encoder, test: Scenes, count: int = 7) -> 
         rows[f"class, {name}"] = colours[segments.long()].permute(0, 3, 1, 2)
     for name, depth in depths.items():
         rows[f"depth, {name}"] = (1 - depth.log() / torch.tensor(MAX_DEPTH).log())[:, None].expand(-1, 3, -1, -1)
-    plot_image_grid(run, "signal-outputs", rows)
+    plot_image_rows(run, "signal-outputs", rows)

@@ -23,7 +23,7 @@ from caudex.core.trunk import Trunk
 from caudex.data import VideoBatches, VideoSplit
 from caudex.data.sampling import evenly_spaced
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.plots.frame_strips import plot_frame_strips
+from caudex.evaluation.plots.image_tiles import plot_image_tiles
 from caudex.evaluation.probing import linear_probe_accuracy
 from caudex.models.encoder import Encoder, extract_features, update_bn
 from caudex.signals import next_frame as signal
@@ -136,7 +136,7 @@ class NextFrame(System):
             prediction = model.signals["next-frame"].predict(model.trunk, context).clamp(0, 1)[:, None]
         names = [*(f"seen {i + 1}" for i in range(self.context_frames)), "predicted", "came", "difference"]
         strips = torch.cat([context, prediction, target, (prediction - target).abs()], 1)
-        plot_frame_strips(run, "next-frames", names, strips)
+        plot_image_tiles(run, "next-frames", list(strips.flatten(0, 1)), len(names), names)
 
     def result_rows(self, results: dict) -> list[tuple]:
         errors = results["next frame"]

@@ -24,7 +24,7 @@ from caudex.core.trunk import Trunk
 from caudex.data import Batches, Split
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import accuracy_with_interval
-from caudex.evaluation.plots.image_grid import plot_image_grid
+from caudex.evaluation.plots.image_tiles import plot_image_rows
 from caudex.evaluation.plots.nearest_images import plot_nearest_images
 from caudex.evaluation.plots.tsne import plot_tsne
 from caudex.evaluation.probing import (
@@ -127,7 +127,7 @@ class Pretraining(ImageSystem):
         with run.seeded("shown"):
             training = deepcopy(model).cpu().train()  # turned and holed images want the batch statistics of such
             if rows := self.show(training, images.subsample(8).fetch(slice(None)).float() / 255):
-                plot_image_grid(run, "signal-outputs", rows)
+                plot_image_rows(run, "signal-outputs", rows)
         plot_nearest_images(run, images, pooled)
         plot_tsne(run, images, pooled)
 
