@@ -10,6 +10,14 @@ hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_folder(tmp_path_factory):
+    """The secret that signs runs is not the developer's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAUDEX_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _seed_torch():
     """What a test draws does not depend on the tests before it."""

@@ -14,7 +14,7 @@ COMMANDS = {
     "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
     "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
     "claim": "SYSTEM [--seeds 5] [settings]: measure its claim",
-    "resume": "RUN: go on with a training or claim that was stopped",
+    "resume": "RUN [--trust]: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
     "play": "RUN [--episodes 20] [--video out.mp4]: act in its environment",
@@ -58,7 +58,12 @@ class ClaimFlags(TrainFlags):
 @dataclass
 class ResumeFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
-    """a run folder"""
+    """a run folder; one that you did not make on this machine is gone on with by --trust alone"""
+    trust: bool = False
+    """go on with what another made, or changed: first read the list of data, addresses, environments and threads that
+    `caudex resume RUN` prints without it; from then on the run counts as yours"""
+    env: str | None = None
+    """with --trust, where the environment is code (module:NAME): say its name once more, and it is imported"""
 
 
 @dataclass

@@ -36,8 +36,8 @@ FUNCTIONS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Exit code 0; 2 for what the user can mend, with one line on standard error; 130 after Ctrl-C. An environment that hangs ends
-    the process with 1."""
+    """Exit code 0; 2 for what the user can mend, with one line on standard error; 1 where `resume` asks for --trust; 130 after
+    Ctrl-C. An environment that hangs ends the process with 1."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it warns of what is meant so
     if hasattr(sys.stdout, "reconfigure"):

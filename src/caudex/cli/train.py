@@ -5,10 +5,18 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from caudex.cli.commands import ResumeFlags
 from caudex.cli.flags import parse_flags, parse_system
-from caudex.cli.terminal import create_run_folder, hold_run, print_table, print_wrapped, skipped_files_note
+from caudex.cli.terminal import (
+    create_run_folder,
+    exit_with_message,
+    hold_run,
+    print_table,
+    print_wrapped,
+    skipped_files_note,
+)
 from caudex.core.errors import CaudexError
 
 
@@ -29,8 +37,10 @@ def probe_command(words: Sequence[str]) -> None:
     if not words or words[0] in ("-h", "--help"):
         return train_command(["probe", *words])
     from caudex.core.run import Run
+    from caudex.core.trust import is_own
 
-    saved = Run(words[0]).settings()
+    run = Run(words[0])
+    saved = run.settings()
     settings = saved["settings"]
     if "tokenizer" in settings or "text" in settings:
         raise CaudexError(
@@ -39,6 +49,12 @@ def probe_command(words: Sequence[str]) -> None:
     other_data = any(word.split("=")[0] == "--data" for word in words)
     if not other_data and (saved["system"] == "next-frame" or "data" not in settings):
         raise CaudexError(f"{words[0]} did not learn from images; say on which to probe it: --data FOLDER.")
+    if not other_data and not is_own(run):
+        labels = f" --labels {shlex.quote(str(settings['labels']))}" if settings.get("labels") else ""
+        raise CaudexError(
+            f"{words[0]} was not made by you on this machine, so its images are not opened unasked; say which to probe it on, as "
+            f"--data {shlex.quote(str(settings['data']))}{labels}."
+        )
     names = ["trunk", "width", "depth", "stride", "mirror", "seed", *([] if other_data else ("data", "labels", "size"))]
     flags = [word for name in names if settings.get(name) is not None for word in _flag_words(name, settings[name])]
     return train_command(["probe", "--start", words[0], *flags, *words[1:]])
@@ -47,7 +63,7 @@ def probe_command(words: Sequence[str]) -> None:
 def _flag_words(name: str, value) -> list[str]:
     if isinstance(value, bool):
         return [f"--{'' if value else 'no-'}{name}"]
-    return [f"--{name}", str(value)]
+    return [f"--{name}={value}"]  # one word, so that no value is taken for a flag
 
 
 def claim_command(words: Sequence[str]) -> None:
@@ -68,17 +84,45 @@ def claim_command(words: Sequence[str]) -> None:
 def resume_command(words: Sequence[str]) -> None:
     flags = parse_flags(ResumeFlags, words, "resume")
     from caudex.core.system import is_complete, open_run, read_dataclass
+    from caudex.core.trust import is_own
     from caudex.evaluation.claim import ClaimPlan
 
     system, run = open_run(flags.run)
-    if run.read_json("plan"):
-        claim_and_report(system, run, read_dataclass(ClaimPlan, run, "plan"))
+    plan = read_dataclass(ClaimPlan, run, "plan") if run.read_json("plan") else None
+    if flags.env and flags.env != getattr(system, "env", None):
+        raise CaudexError(
+            f"--env {flags.env}: `resume` goes on with the settings of {flags.run}; train anew for others."
+        )
+    if not is_own(run):
+        system = trust_run(system, run, plan, flags)
+    if plan:
+        claim_and_report(system, run, plan)
     elif is_complete(run):
         raise CaudexError(
             f"{flags.run} is finished; there is nothing to resume. {flags.run / 'report.html'} shows what it found."
         )
     else:
         train_and_report(system, run)
+
+
+def trust_run(system, run, plan, flags: ResumeFlags):
+    """The system with settings that are trusted, and the run signed as this user's; exits with 1 where the user did not ask for that."""
+    from caudex.core import trust
+
+    openings = [line for part in (system, run.hardware, plan) if part for line in trust.describe_openings(part)]
+    print(f"{flags.run} was not made by you on this machine, or was changed since. It would use:")
+    print(*(f"  {line}" for line in openings or ["nothing but what comes with caudex"]), sep="\n")
+    if not flags.trust:
+        exit_with_message(1, f"if you trust these, `caudex resume {flags.run} --trust` goes on.")
+    settings = {name: trust.mark_trusted(value) for name, value in vars(system).items()}
+    module = trust.imported_module(settings.get("env", ""))
+    if module and not flags.env:
+        raise CaudexError(
+            f"{flags.run} would import the module {module}; --trust alone does not allow that. Read that module, then add "
+            f"--env {settings['env']}."
+        )
+    trust.sign(run)
+    return replace(system, **settings)
 
 
 def train_and_report(system, run, fresh: bool = False) -> None:

@@ -1,7 +1,7 @@
 """Systems and signals by name: `noisy-student` is `NoisyStudent` in the file `noisy_student.py` under `systems/`.
 
-Others' packages add theirs by entry points of the groups `caudex.systems` and `caudex.signals`.
-Nothing is imported until it is used, so that `caudex list` answers at once.
+Others' packages add theirs by entry points of the groups `caudex.systems` and `caudex.signals`, and environments by
+those of `caudex.envs`. Nothing is imported until it is used, so that `caudex list` answers at once.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import inspect
+import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import entry_points
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from caudex.core.errors import CaudexError
 
@@ -32,7 +36,13 @@ def class_paths(kind: str) -> dict[str, str]:
             ):
                 module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
                 paths[file.stem.replace("_", "-")] = f"{module}:{node.name}"
-    return paths | {point.name: point.value for point in entry_points(group=f"caudex.{kind}")}
+    return paths | plugin_paths(kind)
+
+
+@cache
+def plugin_paths(kind: str) -> dict[str, str]:
+    """Name to `module:attribute` of the entry points of one kind: "systems", "signals" or "envs"."""
+    return {point.name: f"{point.module}:{point.attr}" for point in entry_points(group=f"caudex.{kind}")}
 
 
 def find_class(kind: str, name: str) -> type:
@@ -40,8 +50,13 @@ def find_class(kind: str, name: str) -> type:
     paths = class_paths(kind)
     if name not in paths:
         raise CaudexError(f"{name!r} is not among the {kind}.{did_you_mean(name, paths)} Known: {', '.join(paths)}.")
-    module, _, attribute = paths[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return import_attribute(paths[name])
+
+
+def import_attribute(path: str) -> Any:
+    """What `module:attribute` names."""
+    module, _, attribute = path.partition(":")
+    return attrgetter(attribute)(importlib.import_module(module))
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
@@ -51,9 +66,15 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 
 
 def docstring_summary(kind: str, name: str) -> str:
-    """The first line of the class's docstring, read without importing it."""
-    node = class_node(kind, name)
-    return (ast.get_docstring(node) or "").split("\n")[0] if node else ""
+    """The first line of the class's docstring, read without importing it where its file says so itself."""
+    if node := class_node(kind, name):
+        docstring = ast.get_docstring(node)
+    else:
+        try:
+            docstring = inspect.getdoc(find_class(kind, name))
+        except Exception as error:  # of a package that does not fit what is installed beside it
+            docstring = f"cannot be imported: {type(error).__name__}: {error}"
+    return (docstring or "").split("\n")[0]
 
 
 def signal_needs(signal: str) -> str:
@@ -65,10 +86,20 @@ def signal_needs(signal: str) -> str:
 
 
 def class_node(kind: str, name: str) -> ast.ClassDef | None:
-    """The syntax tree of a class; None where its file is not inside this package."""
+    """The syntax tree of a class; None where the file of its module does not define it."""
     module, _, attribute = class_paths(kind)[name].partition(":")
-    file = PACKAGE.parent / Path(*module.split(".")).with_suffix(".py")
-    if not file.exists():
-        return None
-    nodes = ast.parse(file.read_text()).body
+    file = module_file(module)
+    nodes = ast.parse(file.read_text()).body if file else []
     return next((node for node in nodes if isinstance(node, ast.ClassDef) and node.name == attribute), None)
+
+
+def module_file(module: str) -> Path | None:
+    """The source of a module, found without importing anything; None where there is none."""
+    name, spec, folders = "", None, None
+    for part in module.split("."):
+        name = f"{name}.{part}".lstrip(".")
+        specs = (finder.find_spec(name, folders) for finder in sys.meta_path)
+        spec = next((spec for spec in specs if spec), None)
+        folders = spec.submodule_search_locations if spec else []
+    origin = spec.origin if spec else None
+    return Path(origin) if origin and origin.endswith(".py") else None

@@ -1,6 +1,7 @@
 """The run folder: all of one training, readable without this package.
 
 settings.json   the system's name and settings (`format: 2`)
+signature.json  shows that this user made the run on this machine; see `trust`
 spec.json       what the network must know of its data (classes, image shape), enough to rebuild it
 metrics.jsonl   one row every so many steps; timing.jsonl has all clock figures apart, so that metrics compare bit for bit
 checkpoints/    STEP/weights.safetensors, optimizer.safetensors, state.json with their hashes
@@ -24,8 +25,9 @@ from caudex.core.compute import Compute, count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.metrics_log import MetricsLog
-from caudex.core.run_files import RunFiles
+from caudex.core.run_files import RunFiles, json_text
 from caudex.core.seeds import derive_seed, seeded
+from caudex.core.trust import sign
 
 FORMAT = 2
 S = TypeVar("S", bound=Struct)
@@ -72,7 +74,10 @@ class Run(RunFiles):
     # -- settings and spec -------------------------------------------------------------------------------------
 
     def save_settings(self, system: str, settings: dict) -> None:
-        self.write_json("settings", {"format": FORMAT, "system": system, "settings": settings})
+        """Write and sign the settings; hardware.json, and plan.json of a claim, are signed with them and come before."""
+        content = json_text({"format": FORMAT, "system": system, "settings": settings})
+        sign(self, content.encode())  # first: a run that is killed in between is still its user's own
+        self.write("settings.json", content)
 
     def settings(self) -> dict:
         """{'system': name, 'settings': {...}}; raises CaudexError where this is no run of ours."""

@@ -59,7 +59,7 @@ class RunFiles:
 
     def write_json(self, name: str, content: Any) -> None:
         """NAME.json"""
-        self.write(name + ".json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        self.write(name + ".json", json_text(content))
 
     def read_json(self, name: str, default: Any = None) -> Any:
         """The content of NAME.json, or `default` where there is none; raises CaudexError where it is no JSON."""
@@ -108,6 +108,11 @@ class RunFiles:
         image = io.BytesIO()
         figure.savefig(image, format="png")
         self.write(f"figures/{name}.png", image.getvalue())
+
+
+def json_text(content: Any) -> str:
+    """The content of a JSON file of a run."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def unreadable(file: Path) -> CaudexError:

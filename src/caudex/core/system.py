@@ -17,6 +17,7 @@ from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
 from caudex.core.signal import Signal, parse_spec, signal_from_spec
 from caudex.core.specs import NoSpec
+from caudex.core.trust import check_trusted, is_own, mark_untrusted
 from caudex.core.weights import distinct_tensors, load_weights
 
 NEEDS = {
@@ -159,16 +160,20 @@ def system_name(system: System) -> str:
 
 
 def write_settings(system: System, run: Run) -> None:
-    """Check the settings and write them down."""
+    """Check the settings, sign them as this user's, and write them down."""
     system.check()
+    run.write_json("hardware", asdict(run.hardware))
     run.save_settings(
         system_name(system), {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(system).items()}
     )
-    run.write_json("hardware", asdict(run.hardware))
 
 
 def open_run(path: str | Path) -> tuple[System, Run]:
-    """The system and run of a run folder. Only registered classes are named there; none of its content is executed."""
+    """The system and run of a run folder. Only registered classes are named there; none of its content is executed.
+
+    The strings among the settings are `UntrustedName` where the run was not made here. Raises CaudexError where `path` is such a name.
+    """
+    check_trusted(path, f"begins with another run, {path!r}")
     run = Run(path)
     saved = run.settings()
     run = Run(path, hardware=read_dataclass(Hardware, run, "hardware"))
@@ -184,7 +189,9 @@ def open_run(path: str | Path) -> tuple[System, Run]:
         if default is not None and not isinstance(value, (int, float) if type(default) is float else type(default)):
             raise CaudexError(f"{path}/settings.json: {name} is {value!r}, but should be like {default!r}.")
     try:
-        system = kind(**settings)
+        system = kind(
+            **settings if is_own(run) else {name: mark_untrusted(value, run) for name, value in settings.items()}
+        )
         system.check()
     except (TypeError, CaudexError) as error:
         reason = str(error).rstrip(".")
@@ -236,6 +243,7 @@ def load(path: str | Path) -> Any:
         )
     if not is_complete(run):
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
-    model = system.model(spec)
+    trusted = [value for value in vars(system).values() if type(value) is str]  # in settings that this user made
+    model = system.model(mark_untrusted(spec, run, trusted))
     load_weights(model, read(file.read_bytes()))
     return model.eval()

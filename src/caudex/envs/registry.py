@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from caudex.core.errors import CaudexError
+from caudex.core.registry import plugin_paths
 from caudex.envs.env import Env
 
 CAMERA_KINDS = {"control": "pixels", "dm_control": "dm_pixels"}
@@ -10,7 +11,7 @@ CAMERA_KINDS = {"control": "pixels", "dm_control": "dm_pixels"}
 
 
 def make(name: str, num_envs: int, renderable: bool = False) -> Env:
-    """`num_envs` environments: NAME of a registered Gymnasium environment, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4;
+    """`num_envs` environments: NAME of a registered Gymnasium environment or of an entry point, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4;
     control/TASK and pixels/TASK are our own, observed as numbers and as images, dm_control/TASK-v0 and dm_pixels/TASK-v0
     those of the DeepMind Control Suite. The width of images in pixels may follow: pixels/TASK/64.
 
@@ -97,4 +98,4 @@ def env_names() -> list[str]:
         newest[spec.id.rpartition("-v")[0] or spec.id] = spec.id
     control = [f"{kind}/{task}" for kind in ("control", "pixels") for task in TASKS]
     dm_control = [f"{kind}/{task}" for kind in ("dm_control", "dm_pixels") for task in dm_control_tasks()]
-    return control + dm_control + sorted(newest.values()) + sorted(atari_games())
+    return control + dm_control + sorted(newest.values()) + sorted(atari_games()) + sorted(plugin_paths("envs"))

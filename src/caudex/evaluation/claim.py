@@ -109,8 +109,8 @@ def measure_claim(system: System, run: Run, plan: ClaimPlan) -> dict:
         raise CaudexError(
             f"{run.path} is a claim with other settings; choose another --run, or `caudex resume {run.path}`."
         )
-    write_settings(system, run)
     run.write_json("plan", asdict(plan))
+    write_settings(system, run)
     name, values = plan.sweep(system)
     units = [(value, seed) for seed in range(plan.first_seed, plan.first_seed + plan.seeds) for value in values]
     jobs = []

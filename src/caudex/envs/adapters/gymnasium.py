@@ -6,12 +6,16 @@ import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from tempfile import gettempdir
+from types import ModuleType
 
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import did_you_mean
+from caudex.core.registry import did_you_mean, import_attribute, plugin_paths
+from caudex.core.trust import check_trusted, imported_module
 from caudex.envs.adapters.mujoco_visuals import improve_visuals
 from caudex.envs.env import Env, TimeStep
 from caudex.envs.watchdog import GuardedCall, start_watchdog
@@ -21,7 +25,7 @@ MAX_EPISODE_STEPS = 10_000
 
 
 class GymnasiumEnv(Env):
-    """`num_envs` environments that `gymnasium.make` knows by `name`; with `renderable`, the first can be rendered.
+    """`num_envs` environments that `gymnasium.make` or an entry point knows by `name`; with `renderable`, the first can be rendered.
 
     Observations: vectors as float32, images [H, W, C] as uint8 [C, H, W] (booleans as 0 and 255), numbers of a
     `Discrete` space one-hot. Raises CaudexError for an unknown name, a missing package, and spaces of other kinds.
@@ -76,17 +80,15 @@ def make_gymnasium(name: str, renderable: bool):
     import gymnasium
 
     configure_headless(renderable)
+    check_import(name)
     try:
-        module, _, rest = name.rpartition(":")
-        if module:
-            add_working_directory()
-            importlib.import_module(module)
-        spec = gymnasium.spec(rest)
-        spec.order_enforce, spec.disable_env_checker = False, True
+        if module := imported_module(name):
+            import_user_module(module)
+        factory, env = find_factory(name), None
         if renderable:
             with contextlib.suppress(TypeError):  # where it takes no render_mode it is made without, and has no images
-                return gymnasium.make(spec, render_mode="rgb_array")
-        return gymnasium.make(spec)
+                env = factory(render_mode="rgb_array")
+        env = factory() if env is None else env
     except gymnasium.error.DependencyNotInstalled as error:
         raise CaudexError(f"{name} needs a package that is missing ({error}); pip install 'caudex[control]'.") from None
     except ModuleNotFoundError as error:
@@ -94,7 +96,7 @@ def make_gymnasium(name: str, renderable: bool):
             f"{name} cannot be made: there is no module {error.name}; install it, or go where it lies."
         ) from None
     except gymnasium.error.UnregisteredEnv:
-        names = [spec.id for spec in gymnasium.registry.values()]
+        names = [*plugin_paths("envs"), *gymnasium.registry]
         raise CaudexError(
             f"{name!r} is not a registered environment.{did_you_mean(name, names)} `caudex list envs` shows all; one of your own is "
             "module:NAME."
@@ -103,6 +105,9 @@ def make_gymnasium(name: str, renderable: bool):
         raise CaudexError(f"{name} cannot be made: {str(error).rstrip('.')}.") from None
     except Exception as error:  # of its own code
         raise CaudexError(f"{name} cannot be made: {type(error).__name__}: {str(error).rstrip('.')}.") from error
+    if not isinstance(env, gymnasium.Env):
+        raise CaudexError(f"{name} gave a {type(env).__name__}; its entry point must give a gymnasium.Env.")
+    return env
 
 
 def episode_limit(env) -> int:
@@ -115,10 +120,29 @@ def episode_limit(env) -> int:
     return 0
 
 
-def add_working_directory() -> None:
-    """Let modules be imported from the working directory, as users' own environments are."""
+def find_factory(name: str) -> Callable:
+    """What makes the environment: of an entry point, else of Gymnasium's registry."""
+    import gymnasium
+
+    if name in plugin_paths("envs"):
+        return import_attribute(plugin_paths("envs")[name])
+    spec = gymnasium.spec(name.rpartition(":")[2])
+    spec.order_enforce, spec.disable_env_checker = False, True
+    return partial(gymnasium.make, spec)
+
+
+def check_import(name: str) -> None:
+    """Raises CaudexError for module:NAME from a run folder that was not made here: nothing is imported for a stranger."""
+    if module := imported_module(name):
+        way_out = f"read it, then say --env {name} (in Python: env={str(name)!r})"
+        check_trusted(name, f"its environment {name} would import the module {module}", way_out)
+
+
+def import_user_module(module: str) -> ModuleType:
+    """A module of the user's, which may lie in the working directory."""
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109
         sys.path.append(os.getcwd())  # noqa: PTH109
+    return importlib.import_module(module)
 
 
 def configure_headless(renderable: bool) -> None:

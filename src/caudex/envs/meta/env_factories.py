@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 
 import numpy as np
 
 from caudex.core.errors import CaudexError
+from caudex.core.registry import import_attribute, plugin_paths
 from caudex.envs.adapters.gymnasium import (
-    add_working_directory,
     check_actions,
+    check_import,
     episode_limit,
+    import_user_module,
     observation_converter,
     to_uint8_image,
 )
@@ -25,7 +26,7 @@ NUM_COMPARED = 3
 
 
 class FactoryTasks(TaskFamily):
-    """The tasks `module:function` makes: `function(seed)` gives a Gymnasium environment, the same for the same seed.
+    """The tasks `module:function`, or an entry point, makes: `function(seed)` gives a Gymnasium environment, the same for the same seed.
 
     Observations and actions are those of `GymnasiumEnv`. All tasks must have the same spaces. Episodes are truncated after
     `limit` steps, or where that is 0 as the environments themselves say (`TimeLimit`, or `max_episode_steps` where they are
@@ -115,12 +116,14 @@ class FactoryTasks(TaskFamily):
 
 
 def import_function(name: str):
-    """Import module:function; the module may lie in the working directory."""
+    """Import module:function, or the function of an entry point; the module may lie in the working directory."""
+    check_import(name)
+    if path := plugin_paths("envs").get(name):
+        return import_attribute(path)
     module, _, attribute = name.partition(":")
-    add_working_directory()
     try:
         with GuardedCall(name, "is imported"):
-            imported = getattr(importlib.import_module(module), attribute, None)
+            imported = getattr(import_user_module(module), attribute, None)
     except CaudexError as error:
         if not isinstance(error.__cause__, ModuleNotFoundError):
             raise

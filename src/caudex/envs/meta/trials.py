@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import did_you_mean
+from caudex.core.registry import did_you_mean, plugin_paths
 from caudex.envs.env import Env, Policy, TimeStep
 from caudex.envs.meta.task_family import FIRST_TEST_SEED, TaskFamily, gymnasium_spaces
 
@@ -180,14 +180,16 @@ def play_trials(trials: Trials, policy: Policy, seeds: np.ndarray) -> TrialStati
 
 def make_trials(name: str, num_tasks: int, test: bool = False, **settings) -> Trials:
     """Trials of `num_tasks` tasks: bandits (arms, pulls), tabular-mdps (states, actions, horizon, episodes), mazes (size,
-    view, episodes), or module:function, which makes a Gymnasium environment of a seed (episodes, limit).
+    view, episodes), or module:function or an entry point, which makes a Gymnasium environment of a seed (episodes, limit).
 
     Raises CaudexError for an unknown name or setting, or a setting out of range.
     """
     factories = {"bandits": bandit_trials, "tabular-mdps": mdp_trials, "mazes": maze_trials}
-    if ":" not in name and name not in factories:
+    plugins = plugin_paths("envs")
+    if ":" not in name and name not in factories | plugins:
         raise CaudexError(
-            f"{name!r} is no kind of tasks.{did_you_mean(name, factories)} Known: {', '.join(factories)}, and module:function."
+            f"{name!r} is no kind of tasks.{did_you_mean(name, factories | plugins)} Known: {', '.join(factories | plugins)}, and "
+            "module:function."
         )
     factory = factories.get(name) or (
         lambda num_tasks, test, episodes=2, limit=0: function_trials(name, num_tasks, test, episodes, limit)
