@@ -53,7 +53,9 @@ def test_each_example_is_short():
 
 
 def test_the_system_is_listed_and_trained(caudex, tmp_path):
-    assert "plain" in caudex("list").stdout
+    output = caudex("list").stdout
+    assert "plain" in output and "A small convolutional net on all labels" in output
+    assert "corridor" in caudex("list", "envs").stdout.splitlines()
     outcome = caudex("train", "plain", "--steps", "60", "--threads", "1", "--run", tmp_path / "run")
     assert outcome.returncode == 0, outcome.stderr
     assert last_metrics(tmp_path / "run", "plain")["labels/accuracy"] > 0.5
@@ -67,12 +69,13 @@ def test_the_signal_is_added_to_a_system(caudex, tmp_path):
     assert 0 < metrics["negative/loss"] < 1 and "negative/accuracy" in metrics
 
 
-def test_the_environment_is_learned(caudex, tmp_path):
+@pytest.mark.parametrize("env", ["corridor:Corridor-v0", "corridor"])
+def test_the_environment_is_learned(caudex, tmp_path, env):
     words = (
         "train",
         "dqn",
         "--env",
-        "corridor:Corridor-v0",
+        env,
         "--total-steps",
         "4000",
         "--learning-starts",

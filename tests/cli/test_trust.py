@@ -20,7 +20,22 @@ from caudex.evaluation.claim import ClaimPlan
 from caudex.systems.meta import rl2
 
 PPO = ("train", "ppo", "--scale", "tiny", "--threads", "1", "--total-steps", "600")
-RL2 = ("train", "rl2", "--scale", "tiny", "--threads", "1", "--total-steps", "600", "--width", "8", "--tasks", "10", "--batch", "5")
+RL2 = (
+    "train",
+    "rl2",
+    "--scale",
+    "tiny",
+    "--threads",
+    "1",
+    "--total-steps",
+    "600",
+    "--width",
+    "8",
+    "--tasks",
+    "10",
+    "--batch",
+    "5",
+)
 MODULES = ("evil", "runs.ppo.evil", "runs.evil")
 EVIL = """
 import pathlib

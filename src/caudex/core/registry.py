@@ -7,10 +7,10 @@ those of `caudex.envs`. Nothing is imported until it is used, so that `caudex li
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
-import importlib
+import importlib.util
 import inspect
-import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import entry_points
@@ -66,7 +66,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 
 
 def docstring_summary(kind: str, name: str) -> str:
-    """The first line of the class's docstring, read without importing it where its file says so itself."""
+    """The first line of the class's docstring; the class is imported only where its module takes it from another."""
     if node := class_node(kind, name):
         docstring = ast.get_docstring(node)
     else:
@@ -78,11 +78,15 @@ def docstring_summary(kind: str, name: str) -> str:
 
 
 def signal_needs(signal: str) -> str:
-    """The class's `needs`, read without importing it; the default of `Signal` where it does not set any."""
-    node = class_node("signals", signal)
-    assignments = [part for part in node.body if isinstance(part, ast.Assign)] if node else []
+    """The class's `needs`, imported as in `docstring_summary`; the default of `Signal` where it does not set any."""
+    node, default = class_node("signals", signal), "unlabelled"
+    if node is None:
+        with contextlib.suppress(Exception):
+            return find_class("signals", signal).needs
+        return default
+    assignments = [part for part in node.body if isinstance(part, ast.Assign)]
     needs = [part.value.value for part in assignments if part.targets[0].id == "needs"]
-    return needs[0] if needs else "unlabelled"
+    return needs[0] if needs else default
 
 
 def class_node(kind: str, name: str) -> ast.ClassDef | None:
@@ -94,12 +98,12 @@ def class_node(kind: str, name: str) -> ast.ClassDef | None:
 
 
 def module_file(module: str) -> Path | None:
-    """The source of a module, found without importing anything; None where there is none."""
-    name, spec, folders = "", None, None
-    for part in module.split("."):
-        name = f"{name}.{part}".lstrip(".")
-        specs = (finder.find_spec(name, folders) for finder in sys.meta_path)
-        spec = next((spec for spec in specs if spec), None)
-        folders = spec.submodule_search_locations if spec else []
-    origin = spec.origin if spec else None
-    return Path(origin) if origin and origin.endswith(".py") else None
+    """The source of a module, found without importing it or the packages that it lies in; None where there is none."""
+    package, *names = module.split(".")
+    if (spec := importlib.util.find_spec(package)) is None:
+        return None
+    folders = [Path(folder, *names) for folder in spec.submodule_search_locations or ()]
+    files = [path for folder in folders for path in (folder / "__init__.py", folder.with_suffix(".py"))]
+    if not names:
+        files.append(Path(spec.origin or ""))
+    return next((file for file in files if file.suffix == ".py" and file.is_file()), None)

@@ -20,7 +20,7 @@ class TaskSettings:
     """Which tasks, how large, and how many episodes a trial has; None: the default of these tasks."""
 
     env: str | None = None
-    """bandits, tabular-mdps, mazes, or module:function, which makes a Gymnasium environment of a seed"""
+    """bandits, tabular-mdps, mazes, or module:function or an entry point, which makes a Gymnasium environment of a seed"""
     arms: int | None = None
     """of bandits: 5"""
     pulls: int | None = None

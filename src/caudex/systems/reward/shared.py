@@ -37,7 +37,7 @@ class RewardSystem(System):
     """
 
     env: str = "CartPole-v1"
-    """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, or module:NAME; `caudex list envs` has all"""
+    """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, of an entry point, or module:NAME; `caudex list envs` has all"""
     total_steps: int = 100_000
     """steps in the environment, of all environments together"""
     steps: int | None = None
