@@ -179,6 +179,8 @@ def test_no_address_and_no_images_of_a_strangers_are_opened(monkeypatch):
         "  --cluster 192.0.2.1:6379",
         "  --threads 1000000",
     ]
+    change("simclr/settings.json", trunk="--run=injected")
+    assert_refused("probe", "simclr", "--data", "digits", because="--trunk --run=injected is unknown")
     assert_refused("probe", "simclr", because="say which to probe it on, as --data hf:a/b --labels 'x y.csv'.")
 
 

@@ -17,7 +17,7 @@ from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
 from caudex.core.signal import Signal, parse_spec, signal_from_spec
 from caudex.core.specs import NoSpec
-from caudex.core.trust import check_trusted, is_own, mark_untrusted
+from caudex.core.trust import check_trusted, is_own, mark_untrusted, trusted_strings
 from caudex.core.weights import distinct_tensors, load_weights
 
 NEEDS = {
@@ -243,7 +243,6 @@ def load(path: str | Path) -> Any:
         )
     if not is_complete(run):
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
-    trusted = [value for value in vars(system).values() if type(value) is str]  # in settings that this user made
-    model = system.model(mark_untrusted(spec, run, trusted))
+    model = system.model(mark_untrusted(spec, run, trusted_strings(system)))
     load_weights(model, read(file.read_bytes()))
     return model.eval()

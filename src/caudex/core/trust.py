@@ -7,6 +7,7 @@ grows, and nobody else can sign a folder, nor change the settings of a signed on
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import secrets
@@ -90,6 +91,12 @@ def mark_trusted(value: Any) -> Any:
     return str(value) if isinstance(value, UntrustedName) else value
 
 
+def trusted_strings(settings: Any) -> set[str]:
+    """The strings among the settings that this user chose."""
+    values = (value if isinstance(value, tuple) else (value,) for value in vars(settings).values())
+    return {word for words in values for word in words if type(word) is str}
+
+
 def check_trusted(name: str | Path, what: str, way_out: str = "") -> None:
     """Raises CaudexError for a name from a run folder that was not made here, of which it `what`."""
     if isinstance(name, UntrustedName):
@@ -138,15 +145,16 @@ def _compute_signature(run: RunFiles, settings: bytes | None = None) -> str | No
 
 def _read_secret() -> bytes | None:
     """Random bytes that this user's processes on this machine share, made where there are none; None where they cannot be."""
-    import fcntl
-
     try:
         file = state_folder() / "secret"
         if file.exists() and len(secret := file.read_bytes()) == SECRET_SIZE:
             return secret
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as opened:
-            fcntl.flock(opened, fcntl.LOCK_EX)  # of two first runs at once, one makes it
+            with contextlib.suppress(ImportError, OSError):  # a disk that knows no locks has none
+                import fcntl
+
+                fcntl.flock(opened, fcntl.LOCK_EX)  # of two first runs at once, one makes it
             if len(secret := opened.read()) != SECRET_SIZE:
                 secret = secrets.token_bytes(SECRET_SIZE)
                 opened.seek(0)
