@@ -17,6 +17,7 @@ from caudex.core.hardware import Hardware, launch_fabric
 from caudex.core.learner import Learner
 from caudex.core.metrics_buffer import LOG_EVERY, MetricsBuffer
 from caudex.core.placement import attached, broadcast_first, cuda_devices, next_batches, seed_device
+from caudex.core.precision import batch_dtype
 from caudex.core.progress import ProgressBar
 from caudex.core.run import Run
 from caudex.core.seeds import derive_seed
@@ -80,7 +81,7 @@ def fit(
             learner.progress = used
             seed_device(derive_seed(run.seed if run else 0, "step", state.step, fabric.global_rank), fabric.device)
             try:
-                batches = next_batches(sources, fabric.device)
+                batches = next_batches(sources, fabric.device, batch_dtype(hardware.precision))
             except StopIteration:
                 break
             measures = state.step % LOG_EVERY == 0  # FLOPs and gradients: now and then, not in every step

@@ -1,4 +1,4 @@
-"""Where and how a run computes: Lightning Fabric brings devices, precision and processes."""
+"""Where and how a run computes: Lightning Fabric brings devices and processes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Any
 
 from caudex.core.errors import CaudexError
 
+PRECISIONS = ("32-true", "64-true", "bf16-mixed")
+MAX_THREADS = 1024
+"""of a process: torch stops for minutes where a number is far beyond the machine's"""
+
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where and how a run computes; handed to Lightning Fabric. Figures do not depend on it, up to rounding."""
+    """Where and how a run computes; Lightning Fabric brings devices and processes. Figures do not depend on it, up to rounding."""
 
     device: str = "auto"
     """cpu, cuda, mps or auto"""
@@ -37,8 +41,23 @@ class Hardware:
             if not getattr(self, name) >= min_:
                 flag = name.replace("_", "-")
                 raise CaudexError(f"--{flag} {getattr(self, name):g} is out of range; it must be at least {min_}.")
+        if self.threads > MAX_THREADS:
+            raise CaudexError(f"--threads {self.threads:,} are too many for any machine; give at most {MAX_THREADS:,}.")
+        if self.precision not in PRECISIONS:
+            raise CaudexError(
+                f"--precision {self.precision} is unknown{_why_not(self.precision)}; choose {', '.join(PRECISIONS)}."
+            )
         if self.strategy.endswith(("spawn", "fork", "notebook")):
             raise CaudexError(f"--strategy {self.strategy} needs a function to start from; use ddp.")
+
+
+def _why_not(precision: str) -> str:
+    """What speaks against a precision that Fabric knows."""
+    if precision == "16-mixed":
+        return " here: its gradients vanish unless losses are scaled, those of bf16-mixed do not"
+    if precision in ("16-true", "bf16-true"):
+        return " here: weights of 16 bits lose most steps of an optimiser, and all those of a slow shadow"
+    return ""
 
 
 def total_memory() -> int:
@@ -77,7 +96,7 @@ def launch_fabric(hardware: Hardware) -> Any:
 def create_fabric(hardware: Hardware) -> Any:
     """The Fabric of this hardware, without its processes; imports Lightning, which is slow.
 
-    Raises CaudexError where this machine has no such device, precision or strategy.
+    Raises CaudexError where this machine has no such device or strategy.
     """
     import logging
     import warnings
@@ -96,10 +115,9 @@ def create_fabric(hardware: Hardware) -> Any:
             devices=hardware.devices,
             num_nodes=hardware.nodes,
             strategy=strategy,
-            precision=hardware.precision,
         )
     except Exception as error:  # Fabric raises nearly every kind
-        names = ("device", "devices", "nodes", "strategy", "precision")
+        names = ("device", "devices", "nodes", "strategy")
         settings = {name: getattr(hardware, name) for name in names}
         flags = [f"--{name} {value}" for name, value in settings.items() if value != getattr(Hardware, name)]
         message = str(error).split(". ")[0].rstrip(".")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import AdamW, Optimizer
 
+from caudex.core.collectives import mean_over_processes
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput
 
@@ -133,9 +134,7 @@ class Learner(nn.Module):
                 loss = signal.weight * output.loss
                 parts = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True, materialize_grads=True)
             gradient = torch.cat([part.flatten() for part in parts])
-            if torch.distributed.is_initialized():  # also for a silent signal: all processes must take part
-                torch.distributed.all_reduce(gradient)
-                gradient /= torch.distributed.get_world_size()
+            gradient = mean_over_processes(gradient)  # also for a silent signal: all processes must take part
             if output:
                 cosines = {
                     f"cosine with {other}": F.cosine_similarity(gradient, g, 0) for other, g in gradients.items()

@@ -11,46 +11,43 @@ from torch import Tensor
 
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
+from caudex.core.precision import computing_in, map_tensors
 from caudex.core.source import Source
 
 
 @contextmanager
 def attached(learner: Learner, fabric, hardware: Hardware) -> Iterator[None]:
-    """The learner's passes run on Fabric's devices and in its processes.
-
-    One process in full precision needs no wrapping, which searches every batch for tensors to convert.
-    """
-    if fabric.world_size == 1 and (hardware.strategy, hardware.precision) == ("auto", "32-true"):
-        learner.to(fabric.device)
-    else:
-        learner.attach(fabric.setup(learner), fabric.backward)
-    try:
-        yield
-    finally:
-        learner.attach(None, Tensor.backward)
+    """The learner's passes run on Fabric's devices, in its processes and in the hardware's precision."""
+    learner.to(fabric.device)
+    with computing_in(learner, hardware.precision, fabric.device.type):
+        if fabric.world_size > 1 or hardware.strategy != "auto":  # else wrapping costs time and brings nothing
+            learner.attach(fabric.setup(learner), fabric.backward)
+        try:
+            yield
+        finally:
+            learner.attach(None, Tensor.backward)
 
 
-def next_batches(sources: Mapping[str, Source], device: torch.device) -> dict[str, Any]:
+def next_batches(
+    sources: Mapping[str, Source], device: torch.device, dtype: torch.dtype | None = None
+) -> dict[str, Any]:
     """One batch of each distinct source: two signals on the same source see the same batch."""
     batches: dict[int, Any] = {}
     for source in sources.values():
         if id(source) not in batches:
-            batches[id(source)] = to_device(next(source), device)
+            batches[id(source)] = to_device(next(source), device, dtype)
     return {name: batches[id(source)] for name, source in sources.items()}
 
 
-def to_device(batch: Any, device: torch.device) -> Any:
-    """Tensors, and those in dicts and tuples, on the device."""
-    if device.type == "cpu":
+def to_device(batch: Any, device: torch.device, dtype: torch.dtype | None = None) -> Any:
+    """Tensors, and those in dicts and tuples, on the device; floats of the `dtype`, where one is given."""
+    if device.type == "cpu" and dtype is None:
         return batch
-    if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, dict):
-        return {name: to_device(part, device) for name, part in batch.items()}
-    if isinstance(batch, tuple):
-        parts = [to_device(part, device) for part in batch]
-        return tuple(parts) if type(batch) is tuple else type(batch)(*parts)  # a NamedTuple
-    return batch
+
+    def move(tensor: Tensor) -> Tensor:
+        return tensor.to(device, dtype if tensor.is_floating_point() else None, non_blocking=True)
+
+    return map_tensors(batch, move)
 
 
 def seed_device(seed: int, device: torch.device) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caudex.core.collectives import num_processes, process_rank
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import total_memory
 
@@ -17,15 +18,15 @@ def evenly_spaced(count: int, max_count: int) -> Tensor:
 
 def shard_of_process(batch: np.ndarray) -> np.ndarray:
     """The part of a global batch that this process works on."""
-    if not torch.distributed.is_initialized():
+    processes = num_processes()
+    if processes == 1:
         return batch
-    processes = torch.distributed.get_world_size()
     if len(batch) % processes:
         raise CaudexError(
             f"a batch of {len(batch)} cannot be shared out evenly among {processes} processes; choose a multiple."
         )
     size = len(batch) // processes
-    return batch[torch.distributed.get_rank() * size :][:size]
+    return batch[process_rank() * size :][:size]
 
 
 def check_batch_fits(size: int, bytes_per_example: int) -> None:

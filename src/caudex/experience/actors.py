@@ -20,7 +20,9 @@ from torch import Tensor
 from caudex.core.compute import count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
+from caudex.core.placement import to_device
 from caudex.core.pool import exit_with_parent
+from caudex.core.precision import batch_dtype, computing_in
 from caudex.core.seeds import derive_seed
 from caudex.core.signal import SignalOutput
 from caudex.core.source import Source
@@ -61,10 +63,16 @@ class Actors(Source):
     their episodes begin anew. Raises the CaudexError of an actor, and one where an actor was killed.
     """
 
-    inexact_reason = "gradients of several processes come in any order"
-
-    def __init__(self, learner: Learner, make: Callable[[int], tuple[Learner, object]], count: int, seed: int):
+    def __init__(
+        self,
+        learner: Learner,
+        make: Callable[[int], tuple[Learner, Source]],
+        count: int,
+        seed: int,
+        precision: str = "32-true",
+    ):
         self.learner, self.make, self.count, self.seed = (learner,), make, count, seed  # in a tuple: no part of this
+        self.precision = precision
         self.actors: dict[Connection, Actor] = {}
         self.ready: list[Connection] = []  # whose gradients have come
         self.last_actor: Actor | None = None  # whose gradient was returned last
@@ -73,6 +81,11 @@ class Actors(Source):
         self.staleness: list[int] = []  # of each gradient, since `metrics`: gradients of others in between
         self.finished_episodes: list[tuple[int, float, int]] = []  # since `metrics`, as `EnvRunner` has them
         start_forkserver((*SLOW_IMPORTS, __name__, getattr(make, "func", make).__module__))
+
+    @property
+    def inexact_reason(self) -> str:
+        order = "gradients of several actors come in any order, and " if self.count > 1 else ""
+        return f"{order}the episodes of an actor begin anew"
 
     def __enter__(self):
         return self
@@ -142,7 +155,7 @@ class Actors(Source):
             parent_pipe, child_pipe = context.Pipe()
             seed = derive_seed(self.seed, "actor", number, self.samples_seen)
             process = context.Process(
-                target=run_actor, args=(self.make, seed, memory, child_pipe), name=f"actor {number}"
+                target=run_actor, args=(self.make, seed, self.precision, memory, child_pipe), name=f"actor {number}"
             )
             process.start()
             child_pipe.close()  # so that its end is the end of the pipe
@@ -168,36 +181,42 @@ class Actors(Source):
         )
 
 
-def run_actor(make: Callable, seed: int, memory, pipe: Connection) -> None:
+def run_actor(make: Callable, seed: int, precision: str, memory, pipe: Connection) -> None:
     """The work of an actor, until the pipe is closed."""
     exit_with_parent()
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     try:
         learner, source = make(seed)
-        state, parameters = list(learner.state_dict().values()), trainable_parameters(learner)
-        weights, gradients = tensors_in(memory, state, parameters)
-        flops = 0.0
-        while (log_gradients := receive(pipe)) is not None:
-            learner.log_gradients = log_gradients
-            torch._foreach_copy_(state, weights)
-            source_flops = source.flops
-            batch = next(source)
-            with count_flops(learner) if log_gradients or not flops else nullcontext() as counter:
-                outputs = learner.compute_gradients(dict.fromkeys(learner.signals, batch))
-            flops = counter.flops if counter else flops  # every batch costs the same
-            for gradient, parameter in zip(gradients, parameters):
-                gradient.zero_() if parameter.grad is None else gradient.copy_(parameter.grad)
-            finished_episodes = source.runner.finished_episodes.copy()
-            source.runner.finished_episodes.clear()
-            observations = batch.observations.numpy() if hasattr(learner.trunk, "update_statistics") else None
-            cost, env_steps = flops + source.flops - source_flops, len(batch.observations)
-            send(pipe, (plain_outputs(outputs, log_gradients), cost, env_steps, finished_episodes, observations))
+        with computing_in(learner, precision):
+            send_gradients(learner, source, memory, pipe, batch_dtype(precision))
         source.runner.env.close()
     except CaudexError as error:
         send(pipe, error)
-    except Exception:
+    except Exception:  # of whatever kind: it is raised again in the process that waits for this one
         send(pipe, RuntimeError(f"in an actor: {traceback.format_exc()}"))
+
+
+def send_gradients(learner: Learner, source: Source, memory, pipe: Connection, dtype: torch.dtype | None) -> None:
+    """Until the pipe is closed: take the weights, draw a batch, send its gradient."""
+    state, parameters = list(learner.state_dict().values()), trainable_parameters(learner)
+    weights, gradients = tensors_in(memory, state, parameters)
+    flops = 0.0
+    while (log_gradients := receive(pipe)) is not None:
+        learner.log_gradients = log_gradients
+        torch._foreach_copy_(state, weights)
+        source_flops = source.flops
+        batch = to_device(next(source), torch.device("cpu"), dtype)
+        with count_flops(learner) if log_gradients or not flops else nullcontext() as counter:
+            outputs = learner.compute_gradients(dict.fromkeys(learner.signals, batch))
+        flops = counter.flops if counter else flops  # every batch costs the same
+        for gradient, parameter in zip(gradients, parameters):
+            gradient.zero_() if parameter.grad is None else gradient.copy_(parameter.grad)
+        finished_episodes = source.runner.finished_episodes.copy()
+        source.runner.finished_episodes.clear()
+        observations = batch.observations.numpy() if hasattr(learner.trunk, "update_statistics") else None
+        cost, env_steps = flops + source.flops - source_flops, len(batch.observations)
+        send(pipe, (plain_outputs(outputs, log_gradients), cost, env_steps, finished_episodes, observations))
 
 
 def receive(pipe: Connection) -> bool | None:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from caudex.core.collectives import gather_rows
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
@@ -45,11 +46,11 @@ class BilinearContrast(Signal):
         queries = self.head(trunk(batch.images).pooled)  # [B, W]; signals on the same view share the pass
         with torch.no_grad():
             key_trunk, key_head = self.key_encoder.copy if self.key_encoder else (trunk, self.head)
-            keys = key_head(key_trunk(batch.other_images).pooled)
+            keys, start = gather_rows(key_head(key_trunk(batch.other_images).pooled))  # [N, W], of all processes
         if self.bilinear:
             queries, scale = queries @ self.similarity, 1.0
         else:
             queries, keys, scale = F.normalize(queries, dim=1), F.normalize(keys, dim=1), 1 / self.temperature
-        scores = scale * queries @ keys.T  # [B, B]
-        partner = torch.arange(len(queries), device=queries.device)
+        scores = scale * queries @ keys.T  # [B, N]
+        partner = start + torch.arange(len(queries), device=queries.device)
         return SignalOutput(F.cross_entropy(scores, partner), {"accuracy": lambda: accuracy(scores, partner)})

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from caudex.core.collectives import mean_over_processes
 from caudex.core.errors import CaudexError
 from caudex.core.signal import Signal, SignalOutput
 from caudex.trunks import Decoder, channels_of
@@ -61,9 +62,9 @@ class Colorization(Signal):
     @torch.no_grad()
     def update_frequencies(self, nearest: Tensor, weights: Tensor) -> None:
         frequencies = self.bin_frequencies.new_zeros(len(self.bin_frequencies)).index_add_(
-            0, nearest.flatten(), weights.flatten()
+            0, nearest.flatten(), weights.flatten().type_as(self.bin_frequencies)
         )
-        self.bin_frequencies.lerp_(frequencies / frequencies.sum(), 0.02)
+        self.bin_frequencies.lerp_(mean_over_processes(frequencies / frequencies.sum()), 0.02)
 
     def bin_weights(self) -> Tensor:
         """[Q], with mean 1 over the colours so far (equation 4)."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from caudex.core.collectives import gather_rows
 from caudex.core.errors import CaudexError
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput, accuracy
@@ -21,8 +22,8 @@ class Contrast(Signal):
     """Two views of one image belong together, views of others apart.
 
     Without a queue, both views go through the trunk in one pass, so that batch statistics do not tell them apart, and
-    the other 2B - 2 images of the batch are the negatives of each (Chen et al. 2020, equation 1, algorithm 1).
-    With `queue_size`, keys come from a momentum encoder (a `Shadow`, which the
+    the other 2B - 2 images of the batch, of all processes, are the negatives of each (Chen et al. 2020, equation 1,
+    algorithm 1). With `queue_size`, keys come from a momentum encoder (a `Shadow`, which the
     learner updates after each step), and the last `queue_size` keys are the negatives (He et al. 2020,
     equation 1, algorithm 1). Batch normalisation of keys is over small groups of a shuffled batch, as if on separate
     devices, so that batch statistics do not tell which key belongs to a query (section 3.3, shuffling BN).
@@ -41,10 +42,8 @@ class Contrast(Signal):
     ):
         super().__init__()
         self.dimensions, self.hidden, self.temperature, self.momentum = dimensions, hidden, temperature, momentum
-        self.queue_size, self.num_candidates = (
-            queue_size,
-            None,
-        )  # candidates for the partner, known after the first loss
+        self.queue_size = queue_size
+        self.num_candidates = None  # for the partner, known after the first loss
         self.key_encoder: Shadow | None = None
 
     def build(self, trunk):
@@ -80,12 +79,14 @@ class Contrast(Signal):
 
     def _batch_scores(self, trunk, images: Tensor, other_images: Tensor, index: Tensor):
         projections = project(trunk, self.head, torch.cat([images, other_images]))  # [2B, D]
+        all_projections, start = gather_rows(projections)  # [2N, D], of all processes
         rows = torch.arange(len(projections), device=projections.device)
-        partner = rows.roll(len(images))  # the other view of image i is at B + i
+        partner = start + rows.roll(len(images))  # the other view of image i is at B + i
         index = torch.cat([index, index]).to(projections.device)
-        same = index[:, None] == index  # the view itself; in a small dataset an image may be in a batch twice
+        # the view itself; in a small dataset an image may be in a batch twice
+        same = index[:, None] == gather_rows(index)[0]
         same[rows, partner] = False
-        return (projections @ projections.T).masked_fill(same, -torch.inf), partner, projections.chunk(2)
+        return (projections @ all_projections.T).masked_fill(same, -torch.inf), partner, projections.chunk(2)
 
     def _queue_scores(self, trunk, images: Tensor, other_images: Tensor):
         queries = project(trunk, self.head, images)  # [B, D]
@@ -95,7 +96,7 @@ class Contrast(Signal):
         scores = torch.cat(
             [positives, queries @ self.queue.clone().T], 1
         )  # cloned: it changes before the backward pass
-        self._enqueue(keys)
+        self._enqueue(gather_rows(keys)[0])
         return scores, torch.zeros(len(queries), dtype=torch.long, device=images.device), (queries, keys)
 
     def _encode_keys(self, images: Tensor) -> Tensor:
@@ -125,7 +126,7 @@ def alignment_and_uniformity(queries: Tensor, keys: Tensor) -> dict[str, Tensor]
 
     Collapsed features have uniformity 0.
     """
-    distances = torch.pdist(queries).square()  # [B (B - 1) / 2]
+    distances = torch.pdist(gather_rows(queries)[0]).square()  # [B (B - 1) / 2]
     return {
         "alignment": (queries - keys).square().sum(1).mean(),
         "uniformity": torch.logsumexp(-2 * distances, 0) - math.log(len(distances)),

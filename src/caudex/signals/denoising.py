@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from caudex.core.collectives import mean_over_processes
 from caudex.core.signal import MIN_SQUARED_ERROR, Signal, SignalOutput
 from caudex.trunks import Decoder, channels_of
 
@@ -28,7 +29,7 @@ class Denoising(Signal):
 
     def loss(self, trunk, batch):
         noisy = self.add_noise(batch.images)
-        noise_error = (noisy - batch.images).square().mean().clamp_min(MIN_SQUARED_ERROR)
+        noise_error = mean_over_processes((noisy - batch.images).square().mean()).clamp_min(MIN_SQUARED_ERROR)
         return SignalOutput((self.denoise(trunk, noisy) - batch.images).square().mean() / noise_error)
 
     def add_noise(self, images: Tensor) -> Tensor:

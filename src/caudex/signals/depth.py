@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from caudex.core.collectives import mean_over_processes
 from caudex.core.signal import Signal, SignalOutput
 from caudex.trunks import Decoder
 
@@ -34,7 +35,8 @@ class Depth(Signal):
 
     def loss(self, trunk, batch):
         predictions, targets = self.log_depth(trunk, batch.images), batch.depth.log()
-        baseline = scale_invariant_error(targets.mean(), targets).clamp_min(1e-8)
+        baseline = scale_invariant_error(mean_over_processes(targets.mean()), targets)
+        baseline = mean_over_processes(baseline).clamp_min(1e-8)
         metrics = {"relative_error": relative_error(predictions.detach().exp(), batch.depth)}
         return SignalOutput(scale_invariant_error(predictions, targets) / baseline, metrics)
 

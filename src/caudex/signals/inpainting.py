@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from caudex.core.collectives import mean_over_processes
 from caudex.core.errors import CaudexError
 from caudex.core.signal import MIN_SQUARED_ERROR, Signal, SignalOutput, frozen
 from caudex.trunks import Conv, Decoder, channels_of
@@ -49,7 +50,7 @@ class Inpainting(Signal):
         images = batch.images
         hole, mean = self.sample_hole(images), trunk.standardise.mean  # [B, 1, H, W], [C, 1, 1]
         fill = self.fill(trunk, torch.where(hole, mean, images))
-        baseline = ((mean - images).square() * hole).mean().clamp_min(MIN_SQUARED_ERROR)
+        baseline = mean_over_processes(((mean - images).square() * hole).mean()).clamp_min(MIN_SQUARED_ERROR)
         error = ((fill - images).square() * hole).mean() / baseline
         if not self.adversarial:
             return SignalOutput(error)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from caudex.core.collectives import mean_over_processes
 from caudex.core.errors import CaudexError
 from caudex.core.signal import Signal, SignalOutput
 from caudex.core.trunk import width_of
@@ -52,7 +53,7 @@ class Labels(Signal):
         labels = batch.columns[self.column] if self.column else batch.labels
         hard = labels.ndim == 1
         labelled = labels >= 0 if hard else labels.sum(1) > 0  # [B]
-        count = labelled.sum()
+        count = mean_over_processes(labelled.sum())
         if count == 0:
             return None
         logits = self.logits(trunk, batch[0])  # the observation stands first in every batch

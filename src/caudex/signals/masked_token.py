@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from caudex.core.collectives import mean_over_processes
 from caudex.core.signal import Signal, SignalOutput, accuracy
 from caudex.core.trunk import width_of
 from caudex.trunks import TiedHead, vocabulary_of
@@ -44,8 +45,10 @@ class MaskedToken(Signal):
 
     def loss(self, trunk, batch):
         masked = batch.targets >= 0  # [B, T]
+        mean_count = mean_over_processes(masked.sum())
         if not masked.any():
             return None
         logits = self.logits(trunk, trunk(batch.texts).layers["tokens"][masked])  # [M, V]
         targets = batch.targets[masked]
-        return SignalOutput(F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)})
+        loss = F.cross_entropy(logits, targets) * (len(targets) / mean_count)  # a process with more tokens counts more
+        return SignalOutput(loss, {"accuracy": accuracy(logits, targets)})

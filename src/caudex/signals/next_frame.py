@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from caudex.core.collectives import mean_over_processes
 from caudex.core.errors import CaudexError
 from caudex.core.signal import MIN_SQUARED_ERROR, Signal, SignalOutput
 from caudex.core.trunk import Features
@@ -37,7 +38,7 @@ class NextFrame(Signal):
         context, target = batch.frames[:, :-1], batch.frames[:, -1]
         if context.shape[1] != self.context_frames:
             raise CaudexError(f"windows of {self.context_frames + 1} frames are needed, not {context.shape[1] + 1}.")
-        copy_error = (context[:, -1] - target).square().mean().clamp_min(MIN_SQUARED_ERROR)
+        copy_error = mean_over_processes((context[:, -1] - target).square().mean()).clamp_min(MIN_SQUARED_ERROR)
         error = (self.predict(trunk, context) - target).square().mean()
         return SignalOutput(error / copy_error, {"squared error": error, "squared error of a copy": copy_error})
 

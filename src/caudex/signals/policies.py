@@ -105,7 +105,9 @@ class ActionScaler(nn.Module):
 
     def sample(self, count: int) -> Tensor:
         """[count, A], uniform within the bounds of the environment."""
-        return torch.lerp(self.low, self.high, torch.rand(count, self.size, device=self.low.device))
+        return torch.lerp(
+            self.low, self.high, torch.rand(count, self.size, dtype=self.low.dtype, device=self.low.device)
+        )
 
 
 def tanh_mlp(width: int, outputs: int, hidden: Sequence[int], gain: float) -> nn.Sequential:

@@ -19,6 +19,9 @@ class GRU(nn.GRU):
             nn.init.orthogonal_(weight) if name.startswith("weight") else nn.init.zeros_(weight)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if torch.is_autocast_enabled(x.device.type):  # the state adds up over many steps: not in 16 bits
+            with torch.autocast(x.device.type, enabled=False):
+                return self.forward(x.to(self.weight_hh_l0.dtype), state)
         large = len(x) * self.hidden_size >= TORCH_KERNEL_SIZE or x.device.type != "cpu"
         if state is not None or large or not torch.is_grad_enabled():
             return super().forward(x, state)

@@ -69,9 +69,10 @@ class A3C(RewardSystem):
         source.runner.env.close()
         self.record_spec(run, spec)
         print_once(
-            run, f"{self.actors} actors at once: if it is resumed, the result is of the same kind, not bit for bit"
+            run,
+            f"{self.actors} actor{'s at once' * (self.actors > 1)}: if it is resumed, the result is of the same kind, not bit for bit",
         )
-        with Actors(learner, partial(build_actor, self), self.actors, run.seed) as actors:
+        with Actors(learner, partial(build_actor, self), self.actors, run.seed, run.hardware.precision) as actors:
             gradients = dict.fromkeys(learner.signals, actors)
             fit(learner, gradients, **self.budget(1.0), run=run.stage("training"), step=apply_actor_gradient)
         return self.evaluate(Agent(learner, spec), run)
