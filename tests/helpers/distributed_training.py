@@ -19,7 +19,7 @@ from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput
 from caudex.core.weights import distinct_tensors
 from caudex.data import Batches, ImageSet, InMemoryImages
-from caudex.signals import Labels, Rotation
+from caudex.signals import BilinearContrast, Contrast, Labels, Rotation
 from caudex.trunks import ResNet
 from caudex.views import RandAugment
 
@@ -46,14 +46,22 @@ def train(folder, processes, steps):
     run.save_settings("supervised", {"steps": steps})
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (40, 3, 8, 8), dtype=torch.uint8, generator=generator)
-    images = ImageSet(InMemoryImages(pixels, range(40)), torch.arange(40) % 3, ("a", "b", "c"))
+    images = ImageSet(InMemoryImages(pixels, range(40)), torch.arange(40) % 4 - 1, ("a", "b", "c"))
     stage = run.stage("teacher")
     with stage.seeded("weights"):
         trunk = ResNet(3, 8, 1, norm="group")
         signals = {"labels": Labels(3), "rotation": Rotation(), "likeness": Likeness()}
-        learner = Learner(trunk, signals, partial(AdamW, lr=1e-3), average=0.9)
+        signals |= {
+            "batch": Contrast(4, hidden=0),
+            "queue": Contrast(4, hidden=0, queue_size=20, momentum=0.9),
+            "bilinear": BilinearContrast(momentum=0.9),
+        }
+        # eps: a gradient that is rounding alone must not become a step of full length
+        learner = Learner(trunk, signals, partial(AdamW, lr=1e-3, eps=1e-4), average=0.9)
     few, many = (Batches(images, size, stage.seed, RandAugment()) for size in (8, 12))
-    fit(learner, {"labels": few, "rotation": many, "likeness": many}, steps=steps, run=stage)
+    pairs = Batches(images, 6, stage.seed, RandAugment(), two_views=True)
+    sources = {"labels": few, "rotation": many, "likeness": many} | dict.fromkeys(("batch", "queue", "bilinear"), pairs)
+    fit(learner, sources, steps=steps, run=stage)
     done = stage.read_json("finished")["step"]  # every process can read what the first one wrote
     run.write("weights.safetensors", serialize_tensors(distinct_tensors(learner.state_dict())))
     if run.is_main_process:
