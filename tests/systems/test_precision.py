@@ -14,9 +14,9 @@ from caudex.core.system import system_at_scale
 OF_OTHER_SYSTEMS = {"labels-saved", "semantic-search"}
 """they train what the others train, or nothing"""
 SMALL = {
-    "a3c": dict(actors=1, num_envs=1),
-    "bert": dict(data="stories", vocab_size=120),
-    "gpt": dict(data="stories", vocab_size=300),
+    "a3c": {"actors": 1, "num_envs": 1},
+    "bert": {"data": "stories", "vocab_size": 120},
+    "gpt": {"data": "stories", "vocab_size": 300},
 }
 
 
