@@ -38,19 +38,21 @@ def predict_command(words: Sequence[str]) -> None:
 
 
 def _read_texts(flags: PredictFlags, model) -> tuple:
-    """Names, texts, and (path, reason) of the skipped files."""
-    from caudex.cli.texts import read_documents
+    """Names, texts, and (path, reason) of the skipped files; tables are read by the column that the run was trained on."""
+    from caudex.core.run import Run
+    from caudex.data.text.documents import read_documents
 
-    return read_documents(flags.files, flags.run)
+    names, texts, skipped, replaced = read_documents(flags.files, Run(flags.run).settings()["settings"].get("text"))
+    if replaced:
+        print(f"caudex: {replaced}.", file=sys.stderr)
+    return names, texts, skipped
 
 
 def _read_images(flags: PredictFlags, model) -> tuple:
     """Names, images, and (path, reason) of the skipped files."""
-    from caudex.data.images.formats import image_files, read_images
+    from caudex.data import read_images
 
-    paths = image_files(flags.files)
-    images, skipped, cropped = read_images(flags.files, model.shape)
-    if cropped:
-        print(f"caudex: {cropped}.", file=sys.stderr)
-    unreadable = {path for path, _ in skipped}
-    return [path for path in paths if path not in unreadable], images, skipped
+    images, names, skipped, notes = read_images(flags.files, model.shape, model.pixel_range)
+    for note in notes:
+        print(f"caudex: {note}.", file=sys.stderr)
+    return names, images, skipped

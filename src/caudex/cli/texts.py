@@ -98,24 +98,6 @@ def search_command(words: Sequence[str]) -> None:
     print_table([("", "document", "text"), *rows])
 
 
-def read_documents(files: Sequence[str], run: Path) -> tuple[list[str], list[str], list[tuple[str, str]]]:
-    """(names, texts, (path, reason) of skipped files) of the documents in these files; tables are read by the column that
-    the run was trained on."""
-    from caudex.core.run import Run
-    from caudex.data.text.documents import open_documents
-
-    texts: dict[str, str] = {}
-    skipped = []
-    for file in files:
-        documents = open_documents(file, Run(run).settings()["settings"].get("text"))
-        for number, chunk in documents:
-            location = documents.location(number)
-            name = str(Path(file, location) if Path(file).is_dir() else Path(file).with_name(location))
-            texts[name] = texts.get(name, "") + chunk
-        skipped += documents.skipped
-    return list(texts), list(texts.values()), skipped
-
-
 def _load_language_model(path: Path, signal: str, purpose: str):
     """Raises CaudexError for a model that was not trained with the signal."""
     from caudex.core.system import load

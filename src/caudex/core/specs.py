@@ -10,12 +10,14 @@ class NoSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """Images of one shape [C, H, W], the classes they are sorted into, further columns of labels, and how many there are."""
+    """Images of one shape [C, H, W], the classes they are sorted into, further columns of labels, and how many there are.
+    `pixel_range` are the values that become 0 and 255 in images of more than 8 bits; None where there were none such."""
 
     shape: tuple[int, int, int]
     classes: tuple[str, ...] = ()
     columns: dict[str, tuple[str, ...]] = {}
     counts: dict[str, int] = {}
+    pixel_range: tuple[float, float] | None = None
 
 
 class ActionSpec(Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,9 @@ def text_probe_accuracy(model: LanguageModel, train: LabelledTexts, test: Labell
 
 
 def split_text_probe_accuracy(model: LanguageModel, texts: LabelledTexts, seed: int, max_texts: int = 4000) -> float:
-    """`text_probe_accuracy` from three quarters of at most `max_texts` of the texts, tested on the others."""
+    """`text_probe_accuracy` from three quarters of at most `max_texts` of the texts, tested on the others; texts that are
+    equal to one of these are not learned from."""
     texts = texts.select(seeded_permutation(len(texts), seed, "worth")[:max_texts])
     count = len(texts) * 3 // 4
-    return text_probe_accuracy(model, texts.select(torch.arange(count)), texts.select(torch.arange(count, len(texts))))
+    train, test = texts.select(torch.arange(count)), texts.select(torch.arange(count, len(texts)))
+    return text_probe_accuracy(model, train.select(~train.stands_in(test)), test)

@@ -26,7 +26,7 @@ class Encoder(nn.Module):
     def __init__(self, learner: Learner, spec: ImageSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.shape = spec.shape
+        self.shape, self.pixel_range = spec.shape, spec.pixel_range
 
     def forward(self, images: Tensor) -> Tensor:
         return self.trunk(images).pooled

@@ -25,7 +25,7 @@ class ImageClassifier(Classifier):
     def __init__(self, learner: Learner, spec: ImageSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.classes, self.shape = spec.classes, spec.shape
+        self.classes, self.shape, self.pixel_range = spec.classes, spec.shape, spec.pixel_range
 
     def forward(self, images: Tensor) -> Tensor:
         return self.signals["labels"].logits(self.trunk, images).softmax(1)

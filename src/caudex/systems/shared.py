@@ -15,7 +15,10 @@ from caudex.core.specs import ImageSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import ImageSet, Split
+from caudex.data.files import describe_skipped
 from caudex.data.images.decode import describe_cropping
+from caudex.data.images.splits import class_counts
+from caudex.data.labels import describe_classes
 
 TRUNKS = ("small", "resnet50")
 
@@ -25,7 +28,7 @@ class ImageSystem(System):
     """A system that learns from images: its settings, their checks, its trunk and the rows of its results."""
 
     data: str = "digits"
-    """digits, patches, fashion-mnist, a folder (labelled/CLASS/, unlabelled/), an .npz, a .csv or hf:NAME"""
+    """digits, patches, fashion-mnist, a folder (labelled/CLASS/, unlabelled/; or train/CLASS/, val/CLASS/), an .npz, a .csv or hf:NAME"""
     labels: str | None = None
     """a CSV file path,label for the images of the folder; what it does not name is unlabelled"""
     size: int = 0
@@ -58,10 +61,14 @@ class ImageSystem(System):
         raise NotImplementedError
 
     def record_spec(self, run: Run, split: Split) -> ImageSpec:
-        """Write spec.json and the table of skipped files; warn of images of which much was cut away."""
+        """Write spec.json and the table of skipped files; print how many images there are, of which classes, how they were
+        read, what was left out, and of how many much was cut away."""
         spec = image_spec(split)
         run.write_spec(spec)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
+        for sentence in (describe_images(spec), describe_split(split), *split.notes, describe_skipped(split.skipped)):
+            if sentence:
+                print_once(run, sentence)
         parts = (split.labelled, split.unlabelled, split.test)
         names = (part.name(i) for part in parts for i in range(len(part)))
         if warning := describe_cropping(
@@ -110,7 +117,18 @@ def image_spec(split: Split) -> ImageSpec:
     """What must be known of the images to rebuild a model without them."""
     columns = {name: tuple(classes) for name, (_, classes) in split.labelled.columns.items()}
     counts = {"labelled": len(split.labelled), "unlabelled": len(split.unlabelled), "test": len(split.test)}
-    return ImageSpec(tuple(split.labelled.shape), tuple(split.labelled.classes), columns, counts)
+    labelled = split.labelled
+    return ImageSpec(tuple(labelled.shape), tuple(labelled.classes), columns, counts, labelled.pixel_range)
+
+
+def describe_split(split: Split) -> str:
+    """How many labelled and test images each class has, in words; "" where there are no classes."""
+    if not split.labelled.classes:
+        return ""
+    counts, test_counts = (class_counts(part.labels, part.classes) for part in (split.labelled, split.test))
+    return (
+        f"images of each class, labelled + to test on: {describe_classes(split.labelled.classes, counts, test_counts)}"
+    )
 
 
 def describe_images(spec: ImageSpec) -> str:

@@ -77,10 +77,10 @@ def test_how_much_was_cropped_is_reported(tmp_path):
     split = data.load_images(str(tmp_path))
     apportion = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cropped_shares.tolist()))
     assert apportion == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
-    notes = data.read_images([str(tmp_path)], (1, 16, 16))[2]
+    (notes,) = data.read_images([str(tmp_path)], (1, 16, 16)).notes
     assert notes.startswith("2 of 4 images are far from square: over a third of each is cut away, most of ")
     assert "long.png (95%); cut or pad them yourself" in notes
-    assert data.read_images([str(tmp_path / "labelled/p")], (1, 16, 16))[2] == ""
+    assert data.read_images([str(tmp_path / "labelled/p")], (1, 16, 16)).notes == []
     np.savez(tmp_path / "wide.npz", x=noise[:, :40], y=np.arange(12) % 2)  # 40 high, 20 wide
     assert data.load_images(str(tmp_path / "wide.npz"), size=16).labelled.cropped_shares.eq(0.5).all()
 

@@ -99,11 +99,11 @@ def test_settings_out_of_range():
 
 
 def test_an_unknown_word_is_met_with_the_nearest(tmp_path):
-    message = assert_loading_refused("did you mean digits?", "digitz")
-    assert message == "'digitz' is neither a folder nor a known set; did you mean digits? known: " + (
-        "digits, patches, fashion-mnist, hf:NAME."
+    assert assert_loading_refused("Did you mean digits?", "digitz") == (
+        "'digitz' is neither a folder of images, an .npz or a .csv nor a packaged set. Did you mean digits? "
+        "Known: digits, patches, fashion-mnist, hf:NAME."
     )
-    assert_loading_refused("known: digits", "qwerty")
+    assert_loading_refused("Known: digits", "qwerty")
     (tmp_path / "notes.txt").write_text("hello")
-    assert_loading_refused("neither a folder, nor an .npz, nor a .csv", tmp_path / "notes.txt")
+    assert_loading_refused("is not a folder of images, an .npz or a .csv.", tmp_path / "notes.txt")
     assert_loading_refused("not a folder", "digits", labels="few.csv")

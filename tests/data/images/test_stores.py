@@ -63,8 +63,8 @@ def test_read_takes_files_and_folders_in_order(tmp_path, rng):
     first, last = save_image(tmp_path / "z.png", colour), save_image(tmp_path / "more/deep/b.png", colour)
     (tmp_path / "more/a.png").write_text("hello")
     given = [str(first), str(tmp_path / "more")]
-    assert data.image_files(given) == [str(first), str(tmp_path / "more/a.png"), str(last)]
-    pixels, skipped, _ = data.read_images(given, (1, 8, 8))
+    assert data.image_files(given) == ([str(first), str(tmp_path / "more/a.png"), str(last)], [])
+    pixels, _, skipped, _ = data.read_images(given, (1, 8, 8))
     assert pixels.shape == (2, 1, 8, 8)
     assert torch.equal(pixels[0], pixels[1])
     assert np.array_equal(pixels[0], decode_image(str(first), (1, 8, 8)))

@@ -200,12 +200,14 @@ def test_folders_without_videos(tmp_path):
 
 
 def test_what_is_not_there_or_no_set_of_videos(tmp_path):
-    assert_videos_refused("none is not there; give a folder of videos, an .npz, or sprites.", tmp_path / "none")
-    assert_videos_refused("is not there", "clips.npz")
-    assert_videos_refused("did you mean sprites?", "sprits")
-    assert_videos_refused("known: sprites.", "qwerty")
     assert_videos_refused(
-        "a.mp4 is neither a folder nor an .npz; put videos into a folder",
+        "none is not there; give a folder of videos or an .npz, or one of: sprites.", tmp_path / "none"
+    )
+    assert_videos_refused("is not there", "clips.npz")
+    assert_videos_refused("Did you mean sprites?", "sprits")
+    assert_videos_refused("Known: sprites.", "qwerty")
+    assert_videos_refused(
+        "a.mp4 is not a folder of videos or an .npz.",
         write_film(tmp_path / "a.mp4", coloured_frames(3)),
     )
 

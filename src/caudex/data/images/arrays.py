@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zipfile
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -13,9 +15,11 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from caudex.core.errors import CaudexError, short_message
+from caudex.core.hardware import total_memory
 from caudex.data.images.decode import MIN_SIDE
 from caudex.data.images.image_set import ImageSet, InMemoryImages, NumberedNames
 from caudex.data.images.splits import UnsplitImages, apportion, class_counts, stratified_sample
+from caudex.data.labels import describe_missing, parse_label
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 FASHION_CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -104,22 +108,59 @@ def _read_idx_file(folder: Path, name: str, dimensions: int) -> np.ndarray:
     if path is None:
         raise CaudexError(f"{folder / name} is not there, packed (.gz) or not.")
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        if data[:3] != b"\0\0\x08" or data[3] != dimensions:
-            raise ValueError(f"it does not begin as unsigned bytes in {dimensions} dimensions")
-        shape = np.frombuffer(data, ">i4", dimensions, 4)
-        return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape).copy()
-    except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
-        raise CaudexError(f"{path} is not a whole idx file: {error}. Fetch it again.") from None
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return _read_idx_values(file, dimensions)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise CaudexError(f"{path} is not a whole idx file: {short_message(error)}. Fetch it again.") from None
+
+
+def _read_idx_values(file: IO[bytes], dimensions: int) -> np.ndarray:
+    """uint8, as many as the header says: no more is unpacked."""
+    header = file.read(4 + 4 * dimensions)
+    if len(header) < 4 + 4 * dimensions or header[:4] != bytes([0, 0, 8, dimensions]):
+        raise ValueError(f"it does not begin as unsigned bytes in {dimensions} dimensions")
+    shape = np.frombuffer(header, ">i4", dimensions, 4).tolist()
+    size = math.prod(shape)
+    if min(shape) < 1:
+        raise ValueError(f"its header says {' x '.join(map(str, shape))}")
+    _check_memory(size)
+    data = file.read(size + 1)
+    if len(data) != size:
+        raise ValueError(f"its header says {size:,} values, it has {'more' if len(data) > size else f'{len(data):,}'}")
+    return np.frombuffer(data, np.uint8).reshape(shape).copy()
+
+
+def _check_memory(size: int) -> None:
+    """Raises ValueError for more bytes than this machine has."""
+    if size > total_memory():
+        raise ValueError(f"it says that it holds {size / 1e9:,.0f} GB, this machine has {total_memory() / 1e9:,.0f}")
 
 
 def read_npz_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz by their names in small letters; pickled objects are refused."""
+    """The arrays of an .npz by their names in small letters; pickled objects, and headers that promise more than the
+    file holds, are refused."""
     try:
+        with zipfile.ZipFile(path) as archive:
+            _check_memory(sum(member.file_size for member in archive.infolist()))
+            for member in archive.infolist():
+                _check_npy_header(archive, member)
         with np.load(path, allow_pickle=False) as file:
             return {name.lower(): file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
+    except Exception as error:  # zipfile and NumPy raise nearly every kind on broken files
         raise CaudexError(f"{path} is not a readable .npz of plain arrays: {short_message(error)}") from None
+
+
+def _check_npy_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Raises ValueError unless the array has the size that its header says: NumPy allocates by the header alone."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}.get(version, np.lib.format.read_array_header_2_0)
+        shape, _, dtype = read(file)
+        size = math.prod(shape) * dtype.itemsize
+        if not dtype.hasobject and size != member.file_size - file.tell():
+            raise ValueError(
+                f"{member.filename} says that it has {size:,} bytes, it has {member.file_size - file.tell():,}"
+            )
 
 
 def read_npz(path: Path, need_labels: bool = True) -> UnsplitImages:
@@ -145,12 +186,16 @@ def read_npz(path: Path, need_labels: bool = True) -> UnsplitImages:
         pixels = np.concatenate([pixels, test_pixels])
         labels = np.concatenate([labels, _check_labels(path, x, arrays[x], y, arrays[y])])
         test_rows = torch.arange(train_count, len(labels))
+    missing = ""
+    if labels.dtype.kind == "U":
+        missing = describe_missing(labels.tolist(), "whose images are unlabelled")
+        labels = np.array([parse_label(label) for label in labels.tolist()], dtype=np.str_)
     classes, labels = _encode_labels(labels, [str(name) for name in arrays.get("classes", np.array([])).ravel()])
     labels = torch.from_numpy(labels)
     if test_rows is not None and (labels[test_rows] < 0).any():
         raise CaudexError(f"{path}: {y} has images without a label; a test needs them all.")
     store = InMemoryImages(torch.from_numpy(pixels), NumberedNames(path.name, len(labels), train_count))
-    return UnsplitImages(ImageSet(store, labels, classes), test_rows)
+    return UnsplitImages(ImageSet(store, labels, classes), test_rows, notes=[missing] if missing else [])
 
 
 def resize_and_crop(images: Tensor, height: int, width: int) -> Tensor:

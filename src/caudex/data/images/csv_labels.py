@@ -14,9 +14,12 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.folders import add_test_paths, decode_paths, find_folder
-from caudex.data.images.paths import ImagePaths, image_paths_below, list_folders
+from caudex.data.files import list_folders
+from caudex.data.images.folders import check_test_classes, decode_paths, find_test_images
+from caudex.data.images.paths import ImagePaths, image_finder
 from caudex.data.images.splits import UnsplitImages
+from caudex.data.labels import describe_missing, parse_label
+from caudex.data.text.utf8 import check_encoding, suggest_encoding
 
 
 def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:
@@ -26,41 +29,51 @@ def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:
     UTF-8, lacks columns, contradicts itself or names files that are not there.
     """
     columns, lines = parse_csv(path)
-    test = find_folder(root, "test")
+    test = next((name for name in list_folders(root) if name.lower() == "test"), "")
     if test and (not list_folders(root / test) or _names_files_in(lines, path, root, test)):
         test = ""
-    paths = ImagePaths(root)
-    paths.add(image_paths_below(root, leave_out=[test]))
+    paths, finder, test_finder = ImagePaths(root), image_finder(root), image_finder(root)
+    test_images = find_test_images(test_finder, root, test) if test else {}
+    finder.exclude(test_finder)
+    paths.add(finder.below(leave_out=[test]))
     rows = _match_rows(lines, path, root, paths)
     label_columns = {name: _encode_column(lines, rows, column, len(paths), path) for column, name in enumerate(columns)}
     main = "label" if "label" in columns else columns[0]
     labels, classes = label_columns[main]
+    missing = describe_missing((cells[columns.index(main)] for _, _, cells in lines), "whose images are unlabelled")
     if len(classes) < 2:
         problem = f"one class, {classes[0]!r}" if classes else "no label"
-        raise CaudexError(f"{path} has {problem} in column {main!r}; a classifier needs two.")
+        missing = f" {missing}." if missing else ""
+        raise CaudexError(f"{path} has {problem} in column {main!r}; a classifier needs two.{missing}")
     train_count = len(paths)
-    if test:
-        added = add_test_paths(paths, root, test, classes, path)
-        test_labels = [label for name, count in added for label in [classes.index(name)] * count]
+    check_test_classes(test_images, classes, root / test, path)
+    if test_images:
+        test_labels = [classes.index(name) for name, images in test_images.items() for _ in range(paths.add(images))]
         unlabelled = torch.full((len(test_labels),), -1)
         label_columns = {
             name: (torch.cat([column, unlabelled]), names) for name, (column, names) in label_columns.items()
         }
         labels = torch.cat([labels, torch.tensor(test_labels, dtype=torch.int64)])
         label_columns[main] = (labels, classes)
-    return decode_paths(paths, labels, classes, train_count, size, label_columns if len(label_columns) > 1 else None)
+    further = label_columns if len(label_columns) > 1 else None
+    skipped, notes = finder.skipped + test_finder.skipped, [missing] if missing else []
+    return decode_paths(paths, labels, classes, train_count, size, skipped, further, notes)
 
 
 def parse_csv(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
     """The names of the label columns, and (line number, path, labels) of each line that names an image."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        raw = path.read_bytes()
+        check_encoding(raw, path)
+        text = raw.decode("utf-8-sig")
     except FileNotFoundError:
         raise CaudexError(f"The table of labels {path} is not there.") from None
     except OSError as error:
         raise CaudexError(f"The table of labels {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
-        raise CaudexError(f"{path} is not UTF-8 (byte {error.start:,}); save it as CSV in UTF-8.") from None
+        raise CaudexError(
+            f"{path} is not UTF-8 (byte {error.start:,}); {suggest_encoding(raw, error.start)}."
+        ) from None
     header = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     lines = []
@@ -102,16 +115,20 @@ def _names_files_in(lines, csv_path: Path, root: Path, folder: str) -> bool:
 def _match_rows(lines, csv_path: Path, root: Path, paths: ImagePaths) -> list[int]:
     """The row of each line's image; files outside root are appended to the paths."""
     candidates = [_candidate_paths(name, csv_path, root) for _, name, _ in lines]
-    named = {path for options in candidates for path in options}
-    row_of = {path: row for row in range(len(paths)) if (path := paths.relative(row)) in named}
+    row_of = _rows_of({path for options in candidates for path in options}, paths)
+    by_link = {
+        i: _resolve_links(options, root) for i, options in enumerate(candidates) if not row_of.keys() & set(options)
+    }
+    row_of |= _rows_of(set(by_link.values()), paths)
     rows, missing = [], []
-    for (line, name, _), options in zip(lines, candidates):
+    for i, (line, name, _) in enumerate(lines):
+        options = [by_link[i]] if i in by_link else candidates[i]
         path = next((option for option in options if option in row_of), None)
         if path is None:
-            path = next((option for option in options if os.path.isfile(os.path.join(paths.root, option))), None)
-            if path is None:
+            if not os.path.isfile(os.path.join(paths.root, options[0])):
                 missing.append((name, line))
                 continue
+            path = options[0]
             row_of[path] = len(paths)
             paths.add([path])
         rows.append(row_of[path])
@@ -124,15 +141,29 @@ def _match_rows(lines, csv_path: Path, root: Path, paths: ImagePaths) -> list[in
     return rows
 
 
+def _rows_of(named: set[bytes], paths: ImagePaths) -> dict[bytes, int]:
+    return {path: row for row in range(len(paths)) if named and (path := paths.relative(row)) in named}
+
+
+def _resolve_links(options: list[bytes], root: Path) -> bytes:
+    """The file that the first of these paths leads to, relative to root if it is below it; the first itself if none does."""
+    start = os.fsencode(root)
+    path = next((option for option in options if os.path.isfile(os.path.join(start, option))), None)
+    if path is None:
+        return options[0]
+    target = os.path.realpath(os.path.join(start, path))
+    return target.removeprefix(os.path.join(os.path.realpath(start), b""))
+
+
 def _encode_column(lines, rows: list[int], column: int, count: int, csv_path: Path) -> tuple[Tensor, tuple[str, ...]]:
     """int64 [count] with -1 where the CSV has no label, and the class names."""
     label_of: dict[int, str] = {}
     for (line, name, cells), row in zip(lines, rows):
-        if not cells[column]:
+        if not (label := parse_label(cells[column])):
             continue
-        if label_of.setdefault(row, cells[column]) != cells[column]:
+        if label_of.setdefault(row, label) != label:
             raise CaudexError(
-                f"{csv_path} calls {name!r} both {label_of[row]!r} and {cells[column]!r} (line {line:,}). Keep one."
+                f"{csv_path} calls {name!r} both {label_of[row]!r} and {label!r} (line {line:,}). Keep one."
             )
     classes = sorted(set(label_of.values()))
     labels = torch.full((count,), -1, dtype=torch.int64)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,8 +19,18 @@ from torch.utils.data import get_worker_info
 
 from caudex.core.errors import CaudexError, short_message
 from caudex.core.progress import track
+from caudex.data.images.pixel_range import PixelRange, choose_range, has_wide_pixels, range_of, to_eight_bits
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_CONVERT = "is not read; convert it to .png or .jpg"
+FOREIGN_SUFFIXES = {
+    suffix: f"{suffix} {_CONVERT}"
+    for suffix in (
+        ".heic", ".heif", ".avif", ".jxl", ".jp2", ".jfif", ".svg", ".psd", ".ppm", ".pgm", ".tga", ".ico", ".exr", ".hdr", ".dcm", ".nii",
+        ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2",
+    )
+}  # fmt: skip
+"""of images that are not read, and what to do"""
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
 MAX_UNREADABLE_SHARE = 0.05
 MIN_SIDE = 4
@@ -33,21 +44,32 @@ class UnreadableError(Exception):
     """Why an image is left out."""
 
 
-def decode_image(source: str | Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+class ImageFormat(NamedTuple):
+    """What all images of a set become: (C, H, W), and the values that become 0 and 255 in images of more than 8 bits."""
+
+    shape: tuple[int, int, int]
+    pixel_range: PixelRange | None = None
+
+
+def decode_image(
+    source: str | Image.Image, shape: tuple[int, int, int], pixel_range: PixelRange | None = None
+) -> np.ndarray:
     """uint8 [C, H, W] of a path or a PIL image: resized to just cover H x W, then cropped at the centre.
 
-    Raises UnreadableError with the reason.
+    Without `pixel_range` an image of more than 8 bits is scaled from its own. Raises UnreadableError with the reason.
     """
-    return decode_and_crop(source, shape)[0]
+    return decode_and_crop(source, shape, pixel_range)[0]
 
 
-def decode_and_crop(source: str | Image.Image, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
+def decode_and_crop(
+    source: str | Image.Image, shape: tuple[int, int, int], pixel_range: PixelRange | None = None
+) -> tuple[np.ndarray, float]:
     """What `decode_image` returns, and the share of the image that was cropped away."""
     channels, height, width = shape
     with open_image(source) as image:
         if image.format in ("JPEG", "MPO"):  # decodes at 1/2, 1/4, 1/8 where that is still twice the target size
             image.draft("L" if channels == 1 else "RGB", (2 * width, 2 * height))
-        image = _to_grey_or_rgb(image)
+        image = _to_grey_or_rgb(image, pixel_range)
         share = cropped_share(image.size, (width, height))
         image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
         pixels = np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(height, width, -1)
@@ -75,7 +97,11 @@ def describe_cropping(names: Iterable[str], cropped_shares: Tensor, shape: tuple
 
 
 def decode_images(
-    names: Sequence[str], rows: Iterable[int], shape: tuple[int, int, int], progress: bool = False
+    names: Sequence[str],
+    rows: Iterable[int],
+    shape: tuple[int, int, int],
+    pixel_range: PixelRange | None = None,
+    progress: bool = False,
 ) -> tuple[Tensor, list[tuple[int, str]], Tensor]:
     """The images `rows` of `names`: uint8 [B, C, H, W], (index into rows, reason) of the unreadable, left zero,
     and the share of each that was cropped away, [B].
@@ -90,7 +116,7 @@ def decode_images(
     def fill(start: int) -> None:
         for i, row in enumerate(rows[start : start + CHUNK].tolist(), start):
             try:
-                pixels[i], cropped_shares[i] = decode_and_crop(source_of(row), shape)
+                pixels[i], cropped_shares[i] = decode_and_crop(source_of(row), shape, pixel_range)
             except UnreadableError as reason:
                 skipped.append((i, str(reason)))
 
@@ -109,24 +135,26 @@ def decode_images(
     return images, sorted(skipped), cropped_shares
 
 
-def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
-    """The (C, H, W) for a set, from a sample of 64: one channel if all are grey; `size` 0 means a small square size
-    that all share, else the median shorter side, at most 32; at least 16 in any case. CaudexError if none of the sample can be read."""
+def common_format(names: Sequence[str], size: int) -> ImageFormat:
+    """The format for a set, from a sample of 64: one channel if all are grey; `size` 0 means a small square size that all
+    share, else the median shorter side, at most 32; at least 16 in any case. CaudexError if none of the sample can be read."""
     rows = torch.linspace(0, len(names) - 1, min(SHAPE_SAMPLE, len(names))).round().long().unique().tolist()
     source_of = getattr(names, "source", names.__getitem__)
-    sizes, grey, unreadable = [], True, []
+    sizes, grey, ranges, unreadable = [], True, [], []
     with ignore_bomb_warnings():
         for row in rows:
             try:
                 with open_image(source_of(row)) as image:
                     original_size = image.size
                     image.draft(None, (64, 64))
-                    converted = _to_grey_or_rgb(image)
+                    if has_wide_pixels(image.mode):
+                        ranges.append(range_of(_wide_pixels(image)))
+                    else:
+                        grey = grey and _is_grey(_to_grey_or_rgb(image))
             except UnreadableError as reason:
                 unreadable.append((names[row], reason))
                 continue
             sizes.append(original_size)
-            grey = grey and _is_grey(converted)
     if not sizes:
         name, reason = unreadable[0]
         raise CaudexError(f"None of {len(unreadable):,} images tried can be read; the first is {name} ({reason}).")
@@ -135,7 +163,7 @@ def common_shape(names: Sequence[str], size: int) -> tuple[int, int, int]:
         is_common = width == height <= 64 and len(set(sizes)) == 1
         size = width if is_common else min(32, int(statistics.median(min(shape) for shape in sizes)))
         size = max(size, MIN_DEFAULT_SIDE)
-    return (1 if grey else 3, size, size)
+    return ImageFormat((1 if grey else 3, size, size), choose_range(ranges) if ranges else None)
 
 
 @contextmanager
@@ -156,18 +184,20 @@ def open_image(source: str | Image.Image):
     except UnreadableError:
         raise
     except Image.UnidentifiedImageError:
-        raise UnreadableError("not an image") from None
+        suffix = Path(source).suffix.lower() if isinstance(source, str) else ""
+        raise UnreadableError(FOREIGN_SUFFIXES.get(suffix, "not an image")) from None
     except Image.DecompressionBombError:
         raise UnreadableError(f"over {Image.MAX_IMAGE_PIXELS:,} pixels, a decompression bomb?") from None
     except Exception as error:  # Pillow's readers raise nearly every kind on broken files
         raise UnreadableError(short_message(error)) from None
 
 
-def _to_grey_or_rgb(image: Image.Image) -> Image.Image:
+def _to_grey_or_rgb(image: Image.Image, pixel_range: PixelRange | None = None) -> Image.Image:
     """Upright, mode L or RGB, the first frame, see-through parts on white."""
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith(("I", "F")):
-        return _to_eight_bits(image)
+    if has_wide_pixels(image.mode):
+        values = _wide_pixels(image)
+        return Image.fromarray(to_eight_bits(values, pixel_range or choose_range([range_of(values)])))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -175,11 +205,12 @@ def _to_grey_or_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Pillow's own conversion cuts 16 bits off at 255; whole numbers are scaled from 65,535, fractions from 1."""
-    values = np.asarray(image).astype(np.float32)
-    max_value = 65_535 if image.mode.startswith("I") else 1 if values.max() <= 1 else 255
-    return Image.fromarray((values * (255 / max_value)).round().clip(0, 255).astype(np.uint8))
+def _wide_pixels(image: Image.Image) -> np.ndarray:
+    """The values of an image of more than 8 bits; Pillow's own conversion would cut them off at 255."""
+    values = np.asarray(image)
+    if not np.isfinite(values).all():
+        raise UnreadableError("it has NaN or infinite values")
+    return values
 
 
 def _is_grey(image: Image.Image) -> bool:

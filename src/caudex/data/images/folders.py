@@ -1,79 +1,97 @@
-"""Folders of images: labelled/<class>/, unlabelled/, test/<class>/, or nothing but one folder a class."""
+"""Folders of images: classes, what is unlabelled and what is held out, in the layouts that people use."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
 
 from caudex.core.errors import CaudexError
+from caudex.data.files import FileFinder, describe_skipped, list_folders
 from caudex.data.images.decode import SUFFIXES
 from caudex.data.images.image_set import ImageSet
-from caudex.data.images.paths import ImagePaths, image_paths_below, list_folders, list_images
+from caudex.data.images.paths import ImagePaths, image_finder, list_images
 from caudex.data.images.splits import UnsplitImages
 from caudex.data.images.stores import make_store
+from caudex.data.layouts import find_layout, list_class_folders
 
 
 def read_image_folder(root: Path, size: int, need_labels: bool = True) -> UnsplitImages:
-    """root/labelled/<class>/**, root/unlabelled/**, root/test/<class>/**; without labelled/, every other folder in
-    root is a class. Raises CaudexError where a classifier cannot be trained on it; but without `need_labels`, images
-    that lie in root itself are unlabelled, and so is all below it."""
-    labelled, unlabelled = find_folder(root, "labelled", "labeled"), find_folder(root, "unlabelled", "unlabeled")
-    test = find_folder(root, "test")
-    class_root = root / labelled if labelled else root
-    if not need_labels and not labelled and list_images(root):
-        paths = ImagePaths(root)
-        return decode_paths(paths, torch.full((paths.add(image_paths_below(root)),), -1), [], len(paths), size)
-    classes = [name for name in list_folders(class_root) if labelled or name not in (unlabelled, test)]
-    if labelled:
-        _check_no_strays(class_root)
-    elif classes:
-        _check_no_strays(root)
+    """The images of a folder in one of the layouts of `find_layout`; a class's may lie in folders below it.
 
-    paths, labels, counts = ImagePaths(root), [], []
-    for label, name in enumerate(classes):
+    Raises CaudexError where a classifier cannot be trained on it; but without `need_labels`, images that lie in root
+    itself are unlabelled, and so is all below it, and all in a layout that could be read in two ways.
+    """
+    layout, finder, paths = find_layout(root, list_images), image_finder(root), ImagePaths(root)
+    if not need_labels and (layout.ambiguity or (not layout.class_root and list_images(root))):
+        labels = torch.full((paths.add(finder.below()),), -1)
+        notes = [f"{layout.ambiguity} Here all are unlabelled."] if layout.ambiguity else []
+        return decode_paths(paths, labels, [], len(paths), size, finder.skipped, notes=notes)
+    if layout.ambiguity:
+        raise CaudexError(layout.ambiguity)
+    class_root = root / layout.class_root
+    if layout.class_root or layout.classes:
+        _check_no_strays(class_root)
+    class_folders = list_class_folders(layout.classes)
+    classes = list(class_folders)
+    labels, counts = [], []
+    for label, folders in enumerate(class_folders.values()):
         labels.append(label)
-        counts.append(paths.add(image_paths_below(root, str(Path(labelled, name)))))
-    if unlabelled:
+        counts.append(sum(paths.add(finder.below(str(Path(layout.class_root, name)))) for name in folders))
+    test_finder = image_finder(root)
+    test_images = find_test_images(test_finder, root, layout.test) if layout.test else {}
+    finder.exclude(test_finder)
+    for folder in layout.unlabelled:
         labels.append(-1)
-        counts.append(paths.add(image_paths_below(root, unlabelled)))
+        counts.append(paths.add(finder.below(folder)))
+    skipped = layout.skipped + finder.skipped + test_finder.skipped
     if need_labels or not sum(counts):
-        _check_classes(root, class_root, classes, counts)
+        _check_classes(root, class_root, class_folders, counts, skipped)
     train_count = len(paths)
-    if test:
-        for name, count in add_test_paths(paths, root, test, classes, class_root):
-            labels.append(classes.index(name))
-            counts.append(count)
-    return decode_paths(paths, torch.tensor(labels).repeat_interleave(torch.tensor(counts)), classes, train_count, size)
+    check_test_classes(test_images, classes, root / layout.test, class_root)
+    for name, images in test_images.items():
+        labels.append(classes.index(name))
+        counts.append(paths.add(images))
+    labels = torch.tensor(labels).repeat_interleave(torch.tensor(counts))
+    return decode_paths(paths, labels, classes, train_count, size, skipped)
 
 
 def decode_paths(
-    paths: ImagePaths, labels: torch.Tensor, classes: list[str], train_count: int, size: int, columns=None
+    paths: ImagePaths,
+    labels: torch.Tensor,
+    classes: list[str],
+    train_count: int,
+    size: int,
+    skipped: list[tuple[str, str]],
+    columns: dict | None = None,
+    notes: Collection[str] = (),
 ) -> UnsplitImages:
     """Decodes the files; those from row `train_count` on are the test set, if there are any."""
-    store, readable, skipped = make_store(paths, size)
+    store, readable, unreadable = make_store(paths, size)
     is_test = (torch.arange(len(paths)) >= train_count)[readable]
     images = ImageSet(store, labels, tuple(classes), columns or {}).take(readable)
-    return UnsplitImages(images, is_test.nonzero().flatten() if is_test.any() else None, skipped, duplicates="raise")
+    test_rows = is_test.nonzero().flatten() if is_test.any() else None
+    return UnsplitImages(images, test_rows, skipped + unreadable, duplicates="raise", notes=list(notes))
 
 
-def find_folder(root: Path, *names: str) -> str:
-    """The first of these folders that root has, or ''."""
-    return next((name for name in names if (root / name).is_dir()), "")
-
-
-def add_test_paths(
-    paths: ImagePaths, root: Path, test: str, classes: list[str], label_source: Path
-) -> list[tuple[str, int]]:
-    """Appends the images of root/test/<class>/: (class, count) for each. CaudexError for a class that `classes` lacks."""
+def find_test_images(finder: FileFinder, root: Path, test: str) -> dict[str, list[bytes]]:
+    """The images of root/test/<class>/ by class; a class without any is left out."""
     _check_no_strays(root / test)
-    added = [(name, paths.add(image_paths_below(root, str(Path(test, name))))) for name in list_folders(root / test)]
-    for name, count in added:
-        if count and name not in classes:
+    images = {
+        name: [path for folder in folders for path in finder.below(str(Path(test, folder)))]
+        for name, folders in list_class_folders(list_folders(root / test)).items()
+    }
+    return {name: paths for name, paths in images.items() if paths}
+
+
+def check_test_classes(images: Collection[str], classes: Collection[str], test: Path, label_source: Path) -> None:
+    """Raises CaudexError for a class of the test that `classes` lacks."""
+    for name in images:
+        if name not in classes:
             raise CaudexError(
-                f"{root / test} has a class {name!r} that {label_source} has not; the classes are {', '.join(classes)}."
+                f"{test} has a class {name!r} that {label_source} has not; the classes are {', '.join(classes)}."
             )
-    return [(name, count) for name, count in added if count]
 
 
 def _check_no_strays(class_root: Path) -> None:
@@ -84,18 +102,27 @@ def _check_no_strays(class_root: Path) -> None:
         )
 
 
-def _check_classes(root: Path, class_root: Path, classes: list[str], counts: list[int]) -> None:
-    if not sum(counts) and next(image_paths_below(root), None) is None:
-        raise CaudexError(f"{root} has no image; looked for {', '.join(SUFFIXES)} in it and in its folders.")
-    if not classes:
+def _check_classes(
+    root: Path,
+    class_root: Path,
+    class_folders: dict[str, list[str]],
+    counts: list[int],
+    skipped: list[tuple[str, str]],
+) -> None:
+    left_out = f" ({describe_skipped(skipped)})" if skipped else ""
+    if not sum(counts) and next(image_finder(root).below(), None) is None:
+        suffixes = ", ".join(SUFFIXES)
+        raise CaudexError(f"{root} has no image; looked for {suffixes} in it and in its folders{left_out}.")
+    if not class_folders:
         raise CaudexError(
             f"{root} has images but no labels. Put some into {root}/labelled/<class>/, "
             f"or name them in a table: --labels few.csv (path,label)."
         )
-    if len(classes) == 1:
+    if len(class_folders) == 1:
         raise CaudexError(
-            f"{class_root} has one class, {classes[0]!r}; a classifier needs two. Add a folder {class_root}/<other class>."
+            f"{class_root} has one class, {next(iter(class_folders))!r}; a classifier needs two. "
+            f"Add a folder {class_root}/<other class>."
         )
-    for name, count in zip(classes, counts):
+    for folders, count in zip(class_folders.values(), counts):
         if not count:
-            raise CaudexError(f"{class_root / name} has no image. Add some, or remove the folder.")
+            raise CaudexError(f"{class_root / folders[0]} has no image. Add some, or remove the folder{left_out}.")

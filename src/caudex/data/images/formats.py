@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.data.files import describe_skipped, not_found_message
 from caudex.data.images import arrays
 from caudex.data.images.csv_labels import read_csv_labels
 from caudex.data.images.decode import (
     MIN_DEFAULT_SIDE,
     MIN_SIDE,
     SUFFIXES,
+    common_format,
     cropped_share,
     decode_images,
     describe_cropping,
@@ -25,7 +28,8 @@ from caudex.data.images.decode import (
 from caudex.data.images.folders import read_image_folder
 from caudex.data.images.hub import read_hub
 from caudex.data.images.image_set import InMemoryImages, Split
-from caudex.data.images.paths import image_paths_below
+from caudex.data.images.paths import image_finder
+from caudex.data.images.pixel_range import PixelRange, describe_range
 from caudex.data.images.splits import UnsplitImages, split_images
 
 PACKAGED_IMAGES = {
@@ -33,7 +37,7 @@ PACKAGED_IMAGES = {
     "patches": arrays.load_patches,
     "fashion-mnist": arrays.load_fashion_mnist,
 }
-KNOWN_NAMES = f"{', '.join(PACKAGED_IMAGES)}, hf:NAME"
+KNOWN_NAMES = (*PACKAGED_IMAGES, "hf:NAME")
 
 
 def load_images(
@@ -49,8 +53,8 @@ def load_images(
 ) -> Split:
     """The labelled, the unlabelled and the test images of `spec`.
 
-    `spec` is digits, patches, fashion-mnist, hf:NAME, a folder (labelled/<class>/, unlabelled/, test/<class>/; or one folder a
-    class; or idx files), an .npz or a .csv (path,label). `labels` is such a .csv for the images of a folder; what it
+    `spec` is digits, patches, fashion-mnist, hf:NAME, a folder (as `find_layout` reads it, or of idx files), an .npz or a
+    .csv (path,label). `labels` is such a .csv for the images of a folder; what it
     does not name is unlabelled. `labels_per_class` keeps that many labels a class, drawn by `label_seed` (else `seed`), and
     hides the others; None keeps all. `size` is the side of the square images; 0 takes what suits the files, at least 16. Without a test of
     its own, `test_share` of the labelled is held out, drawn by `seed`; nothing where a class has fewer than five.
@@ -60,7 +64,7 @@ def load_images(
     if labels_per_class is not None and labels_per_class < 1:
         raise CaudexError(f"{labels_per_class} labels a class are too few; keep at least 1.")
     check_size_and_test_share(size, test_share)
-    images = _read(spec, labels, size, need_labels)
+    images = _read_spec(spec, labels, size, need_labels)
     label_seed = seed if label_seed is None else label_seed
     return split_images(images, labels_per_class, seed, label_seed, test_share, need_labels)
 
@@ -73,38 +77,54 @@ def check_size_and_test_share(size: int, test_share: float) -> None:
         raise CaudexError(f"A test share of {test_share} makes no sense; give one from 0 up to, not including, 1.")
 
 
-def read_images(paths: Iterable[str], shape: tuple[int, int, int]) -> tuple[Tensor, list[tuple[str, str]], str]:
-    """The images of files and folders as a model wants them: uint8 [N, C, H, W], in the order of `image_files(paths)`
-    without those that cannot be read, which come second as (path, reason); then a sentence where much of some was
-    cropped away. CaudexError as in `image_files`."""
-    names = image_files(paths)
-    pixels, unreadable, cropped_shares = decode_images(names, range(len(names)), shape, progress=True)
+class ReadImages(NamedTuple):
+    """What `read_images` returns."""
+
+    images: Tensor  # uint8 [N, C, H, W]
+    names: list[str]
+    skipped: list[tuple[str, str]]  # (path, reason) of files that cannot be read
+    notes: list[str]  # sentences on how they were read
+
+
+def read_images(paths: Iterable[str], shape: tuple[int, int, int], pixel_range: PixelRange | None = None) -> ReadImages:
+    """The images of files and folders as a model wants them, in the order of `image_files(paths)`; `pixel_range` is that of
+    the set it learned from, else those of more than 8 bits are scaled from their own. CaudexError as in `image_files`."""
+    names, skipped = image_files(paths)
+    if pixel_range is None:
+        with contextlib.suppress(CaudexError):
+            pixel_range = common_format(names, MIN_SIDE).pixel_range
+    pixels, unreadable, cropped_shares = decode_images(names, range(len(names)), shape, pixel_range, progress=True)
     readable = torch.ones(len(names), dtype=torch.bool)
     readable[[row for row, _ in unreadable]] = False
-    return (
+    notes = [describe_cropping(names, cropped_shares, shape), describe_range(pixel_range)]
+    return ReadImages(
         pixels[readable],
-        [(names[row], reason) for row, reason in unreadable],
-        describe_cropping(names, cropped_shares, shape),
+        [name for name, is_readable in zip(names, readable.tolist()) if is_readable],
+        skipped + [(names[row], reason) for row, reason in unreadable],
+        [note for note in notes if note],
     )
 
 
-def image_files(paths: Iterable[str]) -> list[str]:
-    """Each file itself, and for each folder the images in it and below, by name. CaudexError for a path that is not
-    there, or if there is no image at all."""
-    paths, names = list(paths), []
+def image_files(paths: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Each file itself, and for each folder the images in it and below, by name; and (path, reason) of what is passed over
+    there. CaudexError for a path that is not there, or if there is no image at all."""
+    paths, names, skipped = list(paths), [], []
     for path in paths:
         if Path(path).is_dir():
-            names += [str(Path(path, os.fsdecode(name))) for name in image_paths_below(path)]
+            finder = image_finder(path)
+            names += [str(Path(path, os.fsdecode(name))) for name in finder.below()]
+            skipped += finder.skipped
         elif Path(path).exists():
             names.append(str(path))
         else:
             raise CaudexError(f"{path} is not there; give files or folders of images.")
     if not names:
-        raise CaudexError(f"{', '.join(map(str, paths))} has no image; looked for {', '.join(SUFFIXES)}.")
-    return names
+        left_out = f" ({describe_skipped(skipped)})" if skipped else ""
+        raise CaudexError(f"{', '.join(map(str, paths))} has no image; looked for {', '.join(SUFFIXES)}{left_out}.")
+    return names, skipped
 
 
-def _read(spec: str, labels: str | None, size: int, need_labels: bool) -> UnsplitImages:
+def _read_spec(spec: str, labels: str | None, size: int, need_labels: bool) -> UnsplitImages:
     path = Path(spec).expanduser()
     if labels is not None and not path.is_dir():
         raise CaudexError(f"A table of labels ({labels}) goes with a folder of images, but {spec!r} is not a folder.")
@@ -122,7 +142,7 @@ def _read(spec: str, labels: str | None, size: int, need_labels: bool) -> Unspli
         return _resize(arrays.read_npz(path, need_labels), size)
     if path.suffix.lower() == ".csv" and path.is_file():
         return read_csv_labels(path, path.parent, size)
-    raise CaudexError(_unknown_spec(spec, path))
+    raise CaudexError(not_found_message(spec, "a folder of images, an .npz or a .csv", KNOWN_NAMES))
 
 
 def _resize(unsplit: UnsplitImages, size: int) -> UnsplitImages:
@@ -134,13 +154,3 @@ def _resize(unsplit: UnsplitImages, size: int) -> UnsplitImages:
     cropped_shares = torch.full((len(store),), cropped_share(store.shape[:0:-1], sides[::-1]))
     resized = InMemoryImages(arrays.resize_and_crop(store.images, *sides), store.names, cropped_shares)
     return replace(unsplit, images=replace(unsplit.images, store=resized))
-
-
-def _unknown_spec(spec: str, path: Path) -> str:
-    if path.exists():
-        return f"{spec} is neither a folder, nor an .npz, nor a .csv; put the images into a folder."
-    if path.suffix or len(path.parts) > 1 or spec.endswith(os.sep):
-        return f"{spec} is not there; give a folder of images, an .npz, a .csv, or one of: {KNOWN_NAMES}."
-    near = difflib.get_close_matches(spec.lower(), PACKAGED_IMAGES, 1)
-    hint = f"; did you mean {near[0]}? known:" if near else "; known:"
-    return f"{spec!r} is neither a folder nor a known set{hint} {KNOWN_NAMES}."

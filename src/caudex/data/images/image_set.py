@@ -12,6 +12,7 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.data.images.decode import MAX_UNREADABLE_SHARE, decode_images
+from caudex.data.images.pixel_range import PixelRange
 from caudex.data.sampling import evenly_spaced
 
 
@@ -33,11 +34,13 @@ class NumberedNames:
 @dataclass(frozen=True, eq=False)
 class InMemoryImages:
     """Images that lie in memory: `images` is uint8 [N, C, H, W], `names[row]` the name of each,
-    `cropped_shares[row]` the share that was cropped away to make it fit (None: nothing)."""
+    `cropped_shares[row]` the share that was cropped away to make it fit (None: nothing). `pixel_range`: the values that
+    became 0 and 255 in those of more than 8 bits (None: there were none)."""
 
     images: Tensor
     names: Sequence[str]
     cropped_shares: Tensor | None = None
+    pixel_range: PixelRange | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -62,6 +65,7 @@ class ImageFiles:
 
     names: Sequence[str]
     shape: tuple[int, int, int]
+    pixel_range: PixelRange | None = None
     unreadable: np.ndarray = field(default=None)
 
     def __post_init__(self):
@@ -73,7 +77,7 @@ class ImageFiles:
 
     def fetch(self, rows: Tensor) -> Tensor:
         """uint8 [B, C, H, W]. CaudexError once more than 5% of all images are unreadable."""
-        images, skipped, _ = decode_images(self.names, rows, self.shape)
+        images, skipped, _ = decode_images(self.names, rows, self.shape, self.pixel_range)
         for i, _ in skipped:
             self.unreadable[rows[i]] = 1
         if skipped and self.unreadable.sum() > MAX_UNREADABLE_SHARE * len(self):
@@ -115,6 +119,11 @@ class ImageSet:
     @property
     def in_memory(self) -> bool:
         return isinstance(self.store, InMemoryImages)
+
+    @property
+    def pixel_range(self) -> PixelRange | None:
+        """The values that become 0 and 255 in images of more than 8 bits; None where there are none such."""
+        return self.store.pixel_range
 
     @property
     def cropped_shares(self) -> Tensor:
@@ -185,10 +194,12 @@ class ImageSet:
 class Split:
     """What `load_images` returns: the labelled, the unlabelled, those held out for the test, (path, reason) of those
     left out, and `train`: all images that are not held out, without labels. `test` is empty where too few are
-    labelled to hold any out: then nothing is measured, and the program says so."""
+    labelled to hold any out: then nothing is measured, and the program says so. `notes` are sentences on how the data
+    was read, for the screen."""
 
     labelled: ImageSet
     unlabelled: ImageSet
     test: ImageSet
     skipped: list[tuple[str, str]] = field(default_factory=list)
     train: ImageSet | None = None
+    notes: list[str] = field(default_factory=list)

@@ -1,19 +1,17 @@
-"""Finding image files: a million paths in one buffer."""
+"""Image files: a million paths in one buffer."""
 
 # a million paths stay bytes, which pathlib would slow down
-# ruff: noqa: PTH116, PTH118
+# ruff: noqa: PTH118
 
 from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from caudex.core.errors import CaudexError
-from caudex.data.images.decode import SUFFIXES
-
-ENDINGS = tuple(os.fsencode(suffix) for suffix in SUFFIXES)
+from caudex.data.files import FileFinder, list_files, printable
+from caudex.data.images.decode import FOREIGN_SUFFIXES, SUFFIXES
 
 
 class ImagePaths:
@@ -29,7 +27,7 @@ class ImagePaths:
 
     def __getitem__(self, row: int) -> str:
         """The path as it can be printed, which differs from the true one where that is not UTF-8."""
-        return os.path.join(self.root, self.relative(row)).decode(errors="replace")
+        return printable(os.path.join(self.root, self.relative(row)))
 
     def source(self, row: int) -> str:
         """The path to open."""
@@ -48,49 +46,11 @@ class ImagePaths:
         return len(self) - before
 
 
-def image_paths_below(root: str | Path, folder: str = "", leave_out: Iterable[str] = ()) -> Iterator[bytes]:
-    """Paths, relative to root, of all images in root/folder and deeper, by name; `leave_out` are folders in it.
-
-    Links to folders are followed, but no folder is entered twice, so that loops end.
-    """
-    left_out = {os.fsencode(name) for name in leave_out}
-    root, visited = os.fsencode(root), set()
-
-    def walk(inside: bytes, left_out: set[bytes]) -> Iterator[bytes]:
-        status = os.stat(os.path.join(root, inside))
-        if (status.st_dev, status.st_ino) in visited:
-            return
-        visited.add((status.st_dev, status.st_ino))
-        folders, files = _list_entries(os.path.join(root, inside))
-        for name in sorted(files):
-            yield os.path.join(inside, name)
-        for name in sorted(set(folders) - left_out):
-            yield from walk(os.path.join(inside, name), set())
-
-    return walk(os.fsencode(folder), left_out)
-
-
-def list_folders(folder: str | Path) -> list[str]:
-    """Names of the folders in a folder, sorted; hidden ones do not count."""
-    return sorted(os.fsdecode(name) for name in _list_entries(os.fsencode(folder))[0])
+def image_finder(root: str | Path) -> FileFinder:
+    """Finds the images below a folder."""
+    return FileFinder(root, SUFFIXES, FOREIGN_SUFFIXES)
 
 
 def list_images(folder: str | Path) -> list[str]:
     """Names of the image files in a folder itself, sorted; hidden ones do not count."""
-    return sorted(os.fsdecode(name) for name in _list_entries(os.fsencode(folder))[1])
-
-
-def _list_entries(folder: bytes) -> tuple[list[bytes], list[bytes]]:
-    folders, files = [], []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith(b"."):
-                    continue
-                if entry.is_dir():
-                    folders.append(entry.name)
-                elif entry.name.lower().endswith(ENDINGS) and entry.is_file():
-                    files.append(entry.name)
-    except OSError as error:
-        raise CaudexError(f"{os.fsdecode(folder)} cannot be looked into: {error.strerror}.") from None
-    return folders, files
+    return list_files(folder, SUFFIXES)

@@ -13,14 +13,17 @@ from torch import Tensor
 from caudex.core.errors import CaudexError
 from caudex.data.images.duplicates import find_duplicates
 from caudex.data.images.image_set import ImageSet, Split
+from caudex.data.images.pixel_range import describe_range
 from caudex.data.images.stores import load_into_memory
+from caudex.data.labels import similar_classes
 
 MIN_PER_CLASS_FOR_TEST = 5
 
 
 @dataclass(frozen=True, eq=False)
 class UnsplitImages:
-    """What a reader returns: all images with all labels, the rows of a given test set, and what was left out.
+    """What a reader returns: all images with all labels, the rows of a given test set, what was left out, and sentences
+    on how the set was read.
 
     `duplicates`: what happens to a training image that is also in the given test. "keep" for published sets, as
     published figures do; "raise" for a folder of the user, unless the image is unlabelled; else "drop".
@@ -30,6 +33,7 @@ class UnsplitImages:
     test_rows: Tensor | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
     duplicates: Literal["keep", "raise", "drop"] = "drop"
+    notes: list[str] = field(default_factory=list)
 
 
 def seeded_permutation(count: int, seed: int, purpose: str) -> Tensor:
@@ -82,7 +86,7 @@ def split_images(
         images = replace(images.without_labels(), classes=())
     check_learnable(images.labels, images.classes)
     if test_rows is None:
-        test_rows, duplicates = _sample_test(images, seed, test_share), "drop"
+        test_rows, duplicates = _sample_test_images(images, seed, test_share), "drop"
     training = torch.ones(len(images), dtype=torch.bool)
     training[test_rows] = False
     dropped = _drop_duplicates(images, training, test_rows, duplicates)
@@ -102,7 +106,10 @@ def split_images(
     check_learnable(labelled_images.labels, labelled_images.classes)
     unlabelled, train = (images.take(part).without_labels() for part in (training & ~labelled, training))
     skipped = unsplit.skipped + dropped + unreadable + unreadable_test
-    return Split(labelled_images, unlabelled, test, skipped, train)
+    notes = [*unsplit.notes, *similar_classes(images.classes)]
+    if sentence := describe_range(images.pixel_range):
+        notes.append(sentence)
+    return Split(labelled_images, unlabelled, test, skipped, train, notes)
 
 
 def _check_learnable(labels: Tensor, classes: Sequence[str]) -> None:
@@ -115,7 +122,7 @@ def _check_learnable(labels: Tensor, classes: Sequence[str]) -> None:
         raise CaudexError(f"Class {classes[counts.index(0)]!r} has no readable labelled image left; add some.")
 
 
-def _sample_test(images: ImageSet, seed: int, share: float) -> Tensor:
+def _sample_test_images(images: ImageSet, seed: int, share: float) -> Tensor:
     """At least one image a class, and never all; none at all where a class has fewer than five."""
     counts = class_counts(images.labels, images.classes)
     if min(counts, default=0) < MIN_PER_CLASS_FOR_TEST or not share:

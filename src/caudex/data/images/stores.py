@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.decode import MAX_UNREADABLE_SHARE, common_shape, decode_images
+from caudex.data.images.decode import MAX_UNREADABLE_SHARE, ImageFormat, common_format, decode_images
 from caudex.data.images.image_set import ImageFiles, ImageSet, ImageStore, InMemoryImages
 
 MEMORY_LIMIT = 1_000_000_000
@@ -22,11 +22,11 @@ def make_store(names: Sequence[str], size: int) -> tuple[ImageStore, Tensor, lis
 
     What is decoded on demand counts as readable. CaudexError if more than 5% cannot be read.
     """
-    shape = common_shape(names, size)
-    if len(names) * math.prod(shape) > MEMORY_LIMIT:
-        return ImageFiles(names, shape), torch.ones(len(names), dtype=torch.bool), []
-    images, readable, skipped, cropped_shares = _decode_checked(names, torch.arange(len(names)), shape)
-    return InMemoryImages(images, names, cropped_shares), readable, skipped
+    image_format = common_format(names, size)
+    if len(names) * math.prod(image_format.shape) > MEMORY_LIMIT:
+        return ImageFiles(names, *image_format), torch.ones(len(names), dtype=torch.bool), []
+    images, readable, skipped, cropped_shares = _decode_checked(names, torch.arange(len(names)), image_format)
+    return InMemoryImages(images, names, cropped_shares, image_format.pixel_range), readable, skipped
 
 
 def load_into_memory(images: ImageSet) -> tuple[ImageSet, list[tuple[str, str]]]:
@@ -35,14 +35,16 @@ def load_into_memory(images: ImageSet) -> tuple[ImageSet, list[tuple[str, str]]]
     if images.in_memory or len(images) * math.prod(images.shape) > MEMORY_LIMIT:
         return images, []
     store, rows = images.store, images.rows
-    pixels, readable, skipped, cropped_shares = _decode_checked(store.names, rows, store.shape)
+    image_format = ImageFormat(store.shape, store.pixel_range)
+    pixels, readable, skipped, cropped_shares = _decode_checked(store.names, rows, image_format)
     names = [store.names[row] for row in rows.tolist()]
-    return replace(images, store=InMemoryImages(pixels, names, cropped_shares), rows=None).take(readable), skipped
+    store = InMemoryImages(pixels, names, cropped_shares, store.pixel_range)
+    return replace(images, store=store, rows=None).take(readable), skipped
 
 
-def _decode_checked(names: Sequence[str], rows: Tensor, shape: tuple[int, int, int]):
+def _decode_checked(names: Sequence[str], rows: Tensor, image_format: ImageFormat):
     """uint8 [B, C, H, W], bool [B] of those that can be read, (path, reason) of the others, cropped shares [B]."""
-    images, unreadable, cropped_shares = decode_images(names, rows, shape, progress=True)
+    images, unreadable, cropped_shares = decode_images(names, rows, *image_format, progress=True)
     skipped = [(names[int(rows[i])], reason) for i, reason in unreadable]
     if len(skipped) > MAX_UNREADABLE_SHARE * len(names):
         path, reason = skipped[0]

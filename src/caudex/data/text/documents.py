@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import bisect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from caudex.core.errors import CaudexError
+from caudex.data.files import FileFinder, describe_skipped, not_found_message, printable
 from caudex.data.text import corpora
 from caudex.data.text.rows import TABLE_SUFFIXES, read_rows
-from caudex.data.text.utf8 import CHUNK_SIZE, UTF8Decoder, file_chunks, text_chunks
+from caudex.data.text.utf8 import CHUNK_SIZE, UTF8Decoder, file_chunks, marked_encoding, text_chunks
 
 TEXT_SUFFIXES = (".txt", ".md", *TABLE_SUFFIXES)
+FOREIGN_SUFFIXES = {
+    suffix: f"{suffix} is not read; save it as .txt, or a table as .csv or .jsonl"
+    for suffix in (".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".html", ".htm", ".json", ".tsv", ".xls", ".xlsx", ".parquet")
+}  # fmt: skip
+"""of texts that are not read, and what to do"""
 
 
 def open_documents(spec: str, column: str | None = None, strict: bool = False) -> Documents:
@@ -23,17 +29,51 @@ def open_documents(spec: str, column: str | None = None, strict: bool = False) -
     Raises CaudexError where there is nothing to read.
     """
     path = corpora.corpus_folder(spec) if spec in corpora.CORPORA else Path(spec).expanduser()
+    finder = FileFinder(path, TEXT_SUFFIXES, FOREIGN_SUFFIXES)
     if path.is_dir():
-        files = list(_text_files(path))
+        files = [path / os.fsdecode(name) for name in finder.below()]
     elif path.is_file():
         files = [path]
         if path.suffix.lower() not in TEXT_SUFFIXES:
             raise CaudexError(f"{spec} is none of {', '.join(TEXT_SUFFIXES)}; name it .txt if it is plain text.")
     else:
-        raise CaudexError(corpora.not_found_message(spec, "a file or folder of texts"))
+        raise CaudexError(not_found_message(spec, "a file or folder of texts", corpora.CORPORA, "text"))
     if not files:
-        raise CaudexError(f"{spec} has no text; looked for {', '.join(TEXT_SUFFIXES)} in it and in the folders below.")
-    return Documents(path, files, column or "text", strict)
+        left_out = f" ({describe_skipped(finder.skipped)})" if finder.skipped else ""
+        suffixes = ", ".join(TEXT_SUFFIXES)
+        raise CaudexError(f"{spec} has no text; looked for {suffixes} in it and in the folders below{left_out}.")
+    return Documents(path, files, column or "text", strict, finder.skipped)
+
+
+def read_documents(
+    paths: Iterable[str], column: str | None = None
+) -> tuple[list[str], list[str], list[tuple[str, str]], str]:
+    """(names, texts, (path, reason) of what cannot be read, a sentence on bytes that were replaced) of the documents in
+    files and folders. CaudexError for a path that is not there."""
+    texts: dict[str, str] = {}
+    skipped, replaced = [], ""
+    for path in map(Path, paths):
+        try:
+            whole = open_documents(str(path), column)
+        except CaudexError as error:
+            if not path.exists():
+                raise
+            skipped.append((printable(path), str(error)))
+            continue
+        skipped += whole.skipped
+        for file in whole.files:
+            documents = Documents(whole.root, [file], whole.column)
+            try:
+                for number, chunk in documents:
+                    location = documents.location(number)
+                    name = printable(path / location if path.is_dir() else path.with_name(location))
+                    texts[name] = texts.get(name, "") + chunk
+            except CaudexError as error:
+                skipped += documents.skipped or [(printable(file), str(error))]
+            else:
+                skipped += documents.skipped
+            replaced = replaced or documents.describe_replaced()
+    return list(texts), list(texts.values()), skipped, replaced
 
 
 class Documents:
@@ -44,15 +84,32 @@ class Documents:
     that were not UTF-8: those of the last pass. A pass raises CaudexError if there is no document, or a malformed table.
     """
 
-    def __init__(self, root: Path, files: list[Path], column: str = "text", strict: bool = False):
+    def __init__(
+        self,
+        root: Path,
+        files: list[Path],
+        column: str = "text",
+        strict: bool = False,
+        skipped: Sequence[tuple[str, str]] = (),
+    ):
         self.root, self.files, self.column, self.strict = root, files, column, strict
-        self.skipped: list[tuple[str, str]] = []
+        self.not_read = list(skipped)
+        self.skipped = list(skipped)
         self._first_documents: list[int] = []  # of each file read so far: the number of its first document
         self._decoder = UTF8Decoder(strict)
 
     @property
     def replaced_bytes(self) -> int:
         return self._decoder.replaced_bytes
+
+    @property
+    def advice(self) -> str:
+        """Where the first bytes that are not UTF-8 are, and what to do."""
+        return self._decoder.advice
+
+    def describe_replaced(self) -> str:
+        """A sentence on the bytes of the last pass that were not UTF-8; "" where there are none."""
+        return self._decoder.describe()
 
     @property
     def num_bytes(self) -> int:
@@ -72,7 +129,7 @@ class Documents:
         return stats
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        self.skipped, self._decoder, self._first_documents = [], UTF8Decoder(self.strict), []
+        self.skipped, self._decoder, self._first_documents = list(self.not_read), UTF8Decoder(self.strict), []
         number = 0
         for file in self.files:
             self._first_documents.append(number)
@@ -82,7 +139,7 @@ class Documents:
                         number += i == 0
                         yield number - 1, chunk
             except OSError as error:
-                self.skipped.append((str(file), error.strerror or "cannot be read"))
+                self.skipped.append((printable(file), error.strerror or "cannot be read"))
         if not number:
             path, reason = self.skipped[0] if self.skipped else (self.root, "empty")
             raise CaudexError(f"{self.root} has no document that can be read; {path}: {reason}. Give some text.")
@@ -100,11 +157,14 @@ class Documents:
         """The documents of a file, each as its chunks."""
         with file.open("rb") as opened:
             start = opened.read(CHUNK_SIZE)
+            if encoding := marked_encoding(start):
+                self.skipped.append((printable(file), f"{encoding}; save it as UTF-8"))
+                return
             if b"\0" in start:
-                self.skipped.append((str(file), "binary (it has NUL bytes); save text as UTF-8"))
+                self.skipped.append((printable(file), "binary (it has NUL bytes); save text as UTF-8"))
                 return
             if len(start) < CHUNK_SIZE and not start.strip():
-                self.skipped.append((str(file), "empty"))
+                self.skipped.append((printable(file), "empty"))
                 return
             if file.suffix.lower() not in TABLE_SUFFIXES:
                 opened.seek(0)
@@ -117,26 +177,4 @@ class Documents:
             else:
                 empty_rows += 1
         if empty_rows:
-            self.skipped.append((str(file), f"rows without text: {empty_rows:,}"))
-
-
-def _text_files(folder: Path) -> Iterator[Path]:
-    """Text files in a folder and deeper, by name; no hidden ones. Links are followed, but no folder is entered twice."""
-    entered = set()
-
-    def walk(folder: Path) -> Iterator[Path]:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in entered:
-            return
-        entered.add((status.st_dev, status.st_ino))
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as error:
-            raise CaudexError(f"{folder} cannot be looked into: {error.strerror}.") from None
-        visible = [entry for entry in entries if not entry.name.startswith(".")]
-        yield from (Path(e.path) for e in visible if e.name.lower().endswith(TEXT_SUFFIXES) and e.is_file())
-        for entry in visible:
-            if entry.is_dir():
-                yield from walk(Path(entry.path))
-
-    return walk(folder)
+            self.skipped.append((printable(file), f"rows without text: {empty_rows:,}"))

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.paths import list_folders
+from caudex.data.files import describe_skipped, list_files, list_folders, not_found_message
+from caudex.data.labels import describe_missing, parse_label, similar_classes
+from caudex.data.layouts import find_layout, list_class_folders
 from caudex.data.text import corpora
-from caudex.data.text.documents import open_documents
+from caudex.data.text.documents import TEXT_SUFFIXES, open_documents
 from caudex.data.text.rows import TABLE_SUFFIXES, read_rows
 from caudex.data.text.utf8 import UTF8Decoder
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledTexts:
-    """`text_pairs` are the second texts, where examples are pairs; `dropped_rows` had an empty text or label."""
+    """`text_pairs` are the second texts, where examples are pairs; `dropped_rows` had an empty text or label. `test` is the
+    test of their own, where they have one; `notes` are sentences on how they were read, for the screen."""
 
     texts: list[str]
     labels: Tensor  # int64 [N]
@@ -28,6 +32,8 @@ class LabelledTexts:
     dropped_rows: int = 0
     replaced_bytes: int = 0  # bytes that were not UTF-8
     skipped: list[tuple[str, str]] = field(default_factory=list)  # (path, reason)
+    test: LabelledTexts | None = None
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -38,6 +44,16 @@ class LabelledTexts:
         text_pairs = None if self.text_pairs is None else [self.text_pairs[i] for i in rows]
         return LabelledTexts([self.texts[i] for i in rows], self.labels[rows], self.classes, text_pairs)
 
+    def stands_in(self, others: LabelledTexts) -> Tensor:
+        """bool [N]: whether an equal text, whatever its white space, is among the others."""
+        keys = set(others.keys())
+        return torch.tensor([key in keys for key in self.keys()], dtype=torch.bool)
+
+    def keys(self) -> Iterator[tuple[str, ...]]:
+        """Of each text, or pair of texts: what is the same for equal ones."""
+        columns = [self.texts] if self.text_pairs is None else [self.texts, self.text_pairs]
+        return (tuple(" ".join(unicodedata.normalize("NFC", text).split()) for text in row) for row in zip(*columns))
+
 
 def load_labelled_texts(
     spec: str,
@@ -46,20 +62,20 @@ def load_labelled_texts(
     pair_column: str | None = None,
     strict: bool = False,
 ) -> LabelledTexts:
-    """The texts of a .csv or .jsonl with columns of these names, of a folder with one folder a class, or of a packaged
-    set such as films.
+    """The texts of a .csv or .jsonl with columns of these names, of a folder with one folder a class (in the layouts of
+    `find_layout`), or of a packaged set such as films.
 
     Raises CaudexError for a column that is not there, where there is no text, and for labels of one class only.
     """
     path = corpora.corpus_folder(spec) if spec in corpora.CORPORA else Path(spec).expanduser()
     if path.is_dir() and not list_folders(path):  # a packaged set: one table
-        tables = sorted(file for file in path.iterdir() if file.suffix.lower() in TABLE_SUFFIXES)
-        path = tables[0] if len(tables) == 1 else path
-    decoder, skipped = UTF8Decoder(strict), []
+        tables = list_files(path, TABLE_SUFFIXES)
+        path = path / tables[0] if len(tables) == 1 else path
+    decoder, skipped, test_rows = UTF8Decoder(strict), [], []
     if path.is_dir():
         if pair_column:
             raise CaudexError(f"{spec} is a folder, which cannot hold pairs of texts; give a .csv or .jsonl.")
-        rows = list(_read_class_folders(path, strict, decoder, skipped))
+        rows, test_rows = _read_class_folders(path, decoder, skipped)
     elif path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
         columns = [text_column, label_column] + ([pair_column] if pair_column else [])
         try:
@@ -67,35 +83,88 @@ def load_labelled_texts(
         except OSError as error:
             raise CaudexError(f"{path} cannot be read: {error.strerror}.") from None
     else:
-        raise CaudexError(
-            corpora.not_found_message(spec, f"a {' or '.join(TABLE_SUFFIXES)}, or a folder with one folder a class")
-        )
-    complete = [row for row in rows if all(cell.strip() for cell in row)]
-    classes = tuple(sorted({row[1].strip() for row in complete}))
-    if len(classes) < 2:
-        only = f"one class, {classes[0]!r}" if classes else "no labelled text"
-        raise CaudexError(f"{spec} has {only}; a classifier needs two.")
-    numbers = {name: number for number, name in enumerate(classes)}
-    return LabelledTexts(
-        [row[0] for row in complete],
-        torch.tensor([numbers[row[1].strip()] for row in complete]),
-        classes,
-        [row[2] for row in complete] if pair_column else None,
-        len(rows) - len(complete),
-        decoder.replaced_bytes,
-        skipped,
+        expected = f"a {' or '.join(TABLE_SUFFIXES)}, or a folder with one folder a class"
+        raise CaudexError(not_found_message(spec, expected, corpora.CORPORA, "text"))
+    notes = [describe_missing((row[1] for row in rows), "left out"), decoder.describe()]
+    if no_text := sum(not all(cell.strip() for i, cell in enumerate(row) if i != 1) for row in rows):
+        notes.append(f"rows without a text, left out: {no_text:,}")
+    texts = _encode_rows(rows, (), bool(pair_column))
+    if len(texts.classes) < 2:
+        only = f"one class, {texts.classes[0]!r}" if texts.classes else "no labelled text"
+        left_out = "".join(f" {note}." for note in notes if note)
+        raise CaudexError(f"{spec} has {only}; a classifier needs two.{left_out}")
+    test = _encode_rows(test_rows, texts.classes, False) if test_rows else None
+    if test and len(test.classes) > len(texts.classes):
+        raise CaudexError(f"{spec} has a class {test.classes[-1]!r} in its test that is not among those to learn from.")
+    notes += [*similar_classes(texts.classes), _describe_contradictions(texts), describe_skipped(skipped)]
+    return replace(
+        texts,
+        replaced_bytes=decoder.replaced_bytes,
+        skipped=skipped,
+        test=test,
+        notes=[note for note in notes if note],
     )
 
 
-def _read_class_folders(root: Path, strict: bool, decoder: UTF8Decoder, skipped: list) -> Iterator[list[str]]:
-    """[text, class] of each document; the class is the folder's name."""
-    names = list_folders(root)
-    if not names:
+def _encode_rows(rows: list[list[str]], classes: tuple[str, ...], has_pairs: bool) -> LabelledTexts:
+    """Rows of [text, label, perhaps second text], without those that lack one; further classes come after the given."""
+    complete = [row for row in rows if all(cell.strip() for cell in row) and parse_label(row[1])]
+    labels = [parse_label(row[1]) for row in complete]
+    classes = (*classes, *sorted(set(labels) - set(classes)))
+    numbers = {name: number for number, name in enumerate(classes)}
+    return LabelledTexts(
+        [row[0] for row in complete],
+        torch.tensor([numbers[label] for label in labels], dtype=torch.int64),
+        classes,
+        [row[2] for row in complete] if has_pairs else None,
+        len(rows) - len(complete),
+    )
+
+
+def _describe_contradictions(texts: LabelledTexts) -> str:
+    """A sentence on equal texts of several classes; "" where there are none."""
+    labels: dict[tuple[str, ...], set[int]] = {}
+    for key, label in zip(texts.keys(), texts.labels.tolist()):
+        labels.setdefault(key, set()).add(label)
+    contradictory = {key: classes for key, classes in labels.items() if len(classes) > 1}
+    if not contradictory:
+        return ""
+    key, classes = next(iter(contradictory.items()))
+    names = " and ".join(repr(texts.classes[label]) for label in sorted(classes))
+    return f"texts with more than one label: {len(contradictory):,}, such as {key[0][:40]!r}, {names}; keep one of each"
+
+
+def _read_class_folders(root: Path, decoder: UTF8Decoder, skipped: list) -> tuple[list[list[str]], list[list[str]]]:
+    """[text, class] of each document to learn from, and of each to test on; the class is the folder's name."""
+    if not list_folders(root):
         raise CaudexError(f"{root} has no folders in it; give one folder a class, or a {' or '.join(TABLE_SUFFIXES)}.")
-    for name in names:
-        documents, chunks = open_documents(str(root / name), strict=strict), {}
+    layout = find_layout(root, lambda folder: list_files(folder, TEXT_SUFFIXES))
+    if layout.ambiguity:
+        raise CaudexError(layout.ambiguity)
+    skipped += layout.skipped
+    skipped += [
+        (str(root / name), "a classifier of texts learns from labelled ones alone") for name in layout.unlabelled
+    ]
+    parts = [(root / layout.class_root, layout.classes)]
+    if layout.test:
+        parts.append((root / layout.test, list_folders(root / layout.test)))
+    train, *test = (
+        [
+            row
+            for name, folders in list_class_folders(names).items()
+            for row in _read_class(part, name, folders, decoder, skipped)
+        ]
+        for part, names in parts
+    )
+    return train, test[0] if test else []
+
+
+def _read_class(part: Path, name: str, folders: list[str], decoder: UTF8Decoder, skipped: list) -> Iterator[list[str]]:
+    for folder in folders:
+        documents, chunks = open_documents(str(part / folder), strict=decoder.strict), {}
         for number, chunk in documents:
             chunks.setdefault(number, []).append(chunk)
         yield from (["".join(parts), name] for parts in chunks.values())
         skipped += documents.skipped
         decoder.replaced_bytes += documents.replaced_bytes
+        decoder.advice = decoder.advice or documents.advice

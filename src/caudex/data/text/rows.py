@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import did_you_mean
-from caudex.data.text.utf8 import UTF8Decoder
+from caudex.data.text.utf8 import UTF8Decoder, check_encoding
 
 TABLE_SUFFIXES = (".jsonl", ".csv")
 MAX_ROW_BYTES = 200_000_000
@@ -24,6 +24,8 @@ def read_rows(path: Path, columns: list[str], decoder: UTF8Decoder) -> Iterator[
     file that cannot be read.
     """
     with path.open("rb") as file:
+        check_encoding(file.read(4), path)
+        file.seek(0)
         yield from (_read_jsonl if path.suffix.lower() == ".jsonl" else _read_csv)(path, file, columns, decoder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,42 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD_GAP = re.compile(r"(?<=\S)[ \t\r\n]")
 
 
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+
+
+def marked_encoding(start: bytes) -> str:
+    """UTF-16 or UTF-32, where the first bytes of a file say so; else ''."""
+    return next((name for mark, name in _BYTE_ORDER_MARKS if start.startswith(mark)), "")
+
+
+def check_encoding(start: bytes, path: Path) -> None:
+    """Raises CaudexError for a file whose first bytes say that it is UTF-16 or UTF-32."""
+    if encoding := marked_encoding(start):
+        raise CaudexError(f"{path} is {encoding}; save it as UTF-8: iconv -f {encoding} -t UTF-8.")
+
+
+def suggest_encoding(raw: bytes, position: int) -> str:
+    """What the bytes around `position`, which are not UTF-8, read in the encoding of Windows or in Latin-1; and the way out."""
+    start = max(raw.rfind(b"\n", 0, position) + 1, position - 12)
+    line = raw[start : position + 12].split(b"\n")[0]
+    try:
+        encoding, text = "cp1252", line.decode("cp1252")
+    except UnicodeDecodeError:
+        encoding, text = "latin-1", line.decode("latin-1")
+    return f"in {encoding} it reads {text.strip()!r}; save it as UTF-8, as by iconv -f {encoding} -t UTF-8"
+
+
 class UTF8Decoder:
-    """`replaced_bytes` counts the bytes of invalid UTF-8, replaced by U+FFFD in the text; `strict` refuses them."""
+    """`replaced_bytes` counts the bytes of invalid UTF-8, replaced by U+FFFD in the text; `strict` refuses them.
+    `advice` says where the first of them are and how to save the file."""
 
     def __init__(self, strict: bool = False):
-        self.strict, self.replaced_bytes = strict, 0
+        self.strict, self.replaced_bytes, self.advice = strict, 0, ""
 
     def decode(self, raw: bytes, path: Path, offset: int) -> str:
         """The text of bytes that begin at `offset` of a file."""
@@ -32,8 +64,19 @@ class UTF8Decoder:
                     f"{path} is not UTF-8 at byte {offset + error.start:,} ({raw[error.start]:#04x}); "
                     "save it as UTF-8, or read it without --strict, which replaces and counts such bytes."
                 ) from None
+            position = error.start
+        self.advice = (
+            self.advice or f"the first in {path} at byte {offset + position:,}; {suggest_encoding(raw, position)}"
+        )
         self.replaced_bytes += len(raw) - len(raw.decode(errors="ignore").encode())
         return raw.decode(errors="replace")
+
+    def describe(self) -> str:
+        """A sentence on the bytes that were replaced; "" where there are none."""
+        if not self.replaced_bytes:
+            return ""
+        where = f", {self.advice}" if self.advice else ""
+        return f"{self.replaced_bytes:,} bytes that are not UTF-8 were replaced by \ufffd{where}"
 
     def replace_surrogates(self, text: str, location: str) -> str:
         """JSON can spell out half a character (a lone surrogate), which cannot be encoded."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +14,20 @@ from PIL import Image, ImageSequence
 
 from caudex.core.errors import CaudexError
 from caudex.core.progress import track
+from caudex.data.files import printable
 from caudex.data.images import stores
 from caudex.data.images.decode import (
     MIN_DEFAULT_SIDE,
     SUFFIXES,
     UnreadableError,
-    common_shape,
+    common_format,
     decode_image,
     ignore_bomb_warnings,
     open_image,
 )
+from caudex.data.images.pixel_range import PixelRange
+from caudex.data.labels import folder_class
+from caudex.data.layouts import TEST, TRAIN, VALIDATION
 from caudex.data.video.video_set import VideoSet
 
 ANIMATED_SUFFIXES = (".gif", ".webp", ".png")
@@ -32,13 +35,31 @@ FILM_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 DEMUXERS = "mov,avi,matroska,webm"  # only these: FFmpeg reads playlists too, and fetches what they name
 
 
-def read_video_folder(root: Path, size: int) -> tuple[VideoSet, list[tuple[str, str]]]:
-    """The videos root/** or root/<class>/**, one folder deep, and (path, reason) of those left out.
+def read_video_folder(root: Path, size: int) -> tuple[VideoSet, list[tuple[str, str]], torch.Tensor | None]:
+    """The videos root/** or root/<class>/**, one folder deep, (path, reason) of those left out, and which are a given test.
 
-    One that cannot be read to its end is left out whole, as a gap in time would teach a wrong next frame.
+    With root/train and root/test (or val) both are read so, and the latter is the test: bool [N]; else None. A video that
+    cannot be read to its end is left out whole, as a gap in time would teach a wrong next frame.
     """
+    train, test = find_video_split(root)
+    paths, labels, classes = _list_videos(root / train)
+    test_paths, test_labels, test_classes = _list_videos(root / test) if test else ([], [], [])
+    if test and test_classes != classes:
+        train_words, test_words = (", ".join(names) or "no class folders" for names in (classes, test_classes))
+        raise CaudexError(
+            f"{printable(root / train)} has {train_words}, but {printable(root / test)} has {test_words}; give both the same."
+        )
     with ignore_bomb_warnings():
-        return _read_videos(*_list_videos(root), root, size)
+        videos, skipped, readable = _read_videos(paths + test_paths, labels + test_labels, classes, root, size)
+    return videos, skipped, torch.tensor(readable) >= len(paths) if test else None
+
+
+def find_video_split(root: Path) -> tuple[str, str]:
+    """The folders of a set that comes in two parts, such as train and val, in any case; '' and '' where it does not."""
+    folders = {path.name.lower(): path.name for path in _entries(root) if path.is_dir() and not _is_video(path)}
+    train = next((folders[name] for name in TRAIN if name in folders), "")
+    test = next((folders[name] for name in TEST + VALIDATION if name in folders), "")
+    return (train, test) if train and test else ("", "")
 
 
 def natural_sort_key(path: Path) -> tuple[list[str | int], str]:
@@ -63,22 +84,22 @@ def _list_videos(root: Path) -> tuple[list[Path], list[int], list[str]]:
     top_level, folders = _videos_in(root)
     by_class = [_videos_in(folder)[0] for folder in folders]
     if not top_level and not any(by_class):
+        suffixes = ", ".join(ANIMATED_SUFFIXES + FILM_SUFFIXES)
         raise CaudexError(
-            f"{root} has no video; looked for folders of frame images and for {', '.join(ANIMATED_SUFFIXES + FILM_SUFFIXES)} in it "
-            "and in its folders."
+            f"{root} has no video; looked for folders of frame images and for {suffixes} in it and in its folders."
         )
     if not any(by_class):
         return top_level, [-1] * len(top_level), []
     if top_level:
         raise CaudexError(
-            f"{root} has {len(top_level):,} videos (or folders of frames) outside a class folder, the first is {_printable(top_level[0].name)}. "
+            f"{root} has {len(top_level):,} videos (or folders of frames) outside a class folder, the first is {printable(top_level[0].name)}. "
             f"Move them to {root}/<class>/."
         )
     for folder, videos in zip(folders, by_class):
         if not videos:
-            raise CaudexError(f"{_printable(folder)} has no video. Add some, or remove the folder.")
+            raise CaudexError(f"{printable(folder)} has no video. Add some, or remove the folder.")
     labels = [label for label, videos in enumerate(by_class) for _ in videos]
-    return list(itertools.chain(*by_class)), labels, [_printable(folder.name) for folder in folders]
+    return list(itertools.chain(*by_class)), labels, [folder_class(folder.name) for folder in folders]
 
 
 def _videos_in(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -97,7 +118,7 @@ def _entries(folder: Path) -> list[Path]:
     try:
         return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural_sort_key)
     except OSError as error:
-        raise CaudexError(f"{_printable(folder)} cannot be looked into: {error.strerror}.") from None
+        raise CaudexError(f"{printable(folder)} cannot be looked into: {error.strerror}.") from None
 
 
 def _is_video(folder: Path) -> bool:
@@ -125,12 +146,12 @@ def _is_animated(path: Path) -> bool:
 def _read_videos(paths: list[Path], labels: list[int], classes: list[str], root: Path, size: int):
     if film := next((path for path in paths if path.suffix.lower() in FILM_SUFFIXES), None):
         _require_av(film)
-    names = [_printable(path) for path in paths]
+    names = [printable(path) for path in paths]
     try:
-        _, side, _ = common_shape(FirstFrames(names, lambda row: _first_frame(paths[row])), size)
+        (_, side, _), pixel_range = common_format(FirstFrames(names, lambda row: _first_frame(paths[row])), size)
     except CaudexError:  # none of the sample can be read; the reader tells of every video why
-        side = size or MIN_DEFAULT_SIDE
-    reader, pool = _Reader(root, side), ThreadPoolExecutor(torch.get_num_threads())
+        side, pixel_range = size or MIN_DEFAULT_SIDE, None
+    reader, pool = _Reader(root, side, pixel_range), ThreadPoolExecutor(torch.get_num_threads())
     try:
         results = list(track(pool.map(reader, paths), "reading videos", len(paths)))
     finally:
@@ -145,11 +166,12 @@ def _read_videos(paths: list[Path], labels: list[int], classes: list[str], root:
         frames[start : start + length] = torch.from_numpy(results[i])  # one channel is repeated where there are three
         results[i] = None  # else all would lie in memory twice
     labels = torch.tensor([labels[i] for i in readable], dtype=torch.int64)
-    return VideoSet(frames, starts, lengths, labels, tuple(classes), [names[i] for i in readable]), skipped
+    videos = VideoSet(frames, starts, lengths, labels, tuple(classes), [names[i] for i in readable])
+    return videos, skipped, readable
 
 
 class FirstFrames:
-    """The first frame of each video, from which `common_shape` chooses the size of all."""
+    """The first frame of each video, from which `common_format` chooses the size of all."""
 
     def __init__(self, names: list[str], source: Callable[[int], str | Image.Image]):
         self.names, self.source = names, source
@@ -165,8 +187,8 @@ class _Reader:
     """Frames of one size. Grey ones take one channel until any video shows one in colour: many films begin in black,
     so that their first frames do not tell."""
 
-    def __init__(self, root: Path, side: int):
-        self.root, self.side = root, side
+    def __init__(self, root: Path, side: int, pixel_range: PixelRange | None):
+        self.root, self.side, self.pixel_range = root, side, pixel_range
         self.channels = 1
         self.stopped = False
         self._count = itertools.count(1)  # frames so far, of all threads
@@ -181,7 +203,7 @@ class _Reader:
                     return "interrupted"
         except UnreadableError as reason:
             if path.is_dir():
-                return f"{_printable(_still_images(_entries(path))[len(frames)].name)}: {reason}"
+                return f"{printable(_still_images(_entries(path))[len(frames)].name)}: {reason}"
             return f"frame {len(frames) + 1:,}: {reason}" if frames else str(reason)
         if not frames:
             return "no frame"
@@ -189,7 +211,7 @@ class _Reader:
         return np.stack([np.broadcast_to(frame, (channels, self.side, self.side)) for frame in frames])
 
     def _decode_frame(self, source: str | Image.Image) -> np.ndarray:
-        frame = decode_image(source, (3, self.side, self.side))
+        frame = decode_image(source, (3, self.side, self.side), self.pixel_range)
         if (frame == frame[:1]).all():
             frame = frame[:1].copy()
         else:
@@ -242,9 +264,4 @@ def _require_av(path: Path) -> None:
     try:
         import av  # noqa: F401
     except ImportError:
-        raise CaudexError(f"{_printable(path)} needs the package av: pip install 'caudex[video]'") from None
-
-
-def _printable(path: Path | str) -> str:
-    """The path as it can be printed, which differs from the true one where that is not UTF-8."""
-    return os.fsencode(path).decode(errors="replace")
+        raise CaudexError(f"{printable(path)} needs the package av: pip install 'caudex[video]'") from None

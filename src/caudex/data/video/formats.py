@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.data.files import not_found_message
 from caudex.data.images import arrays
-from caudex.data.images.decode import MIN_SIDE, common_shape
+from caudex.data.images.decode import MIN_SIDE, common_format
 from caudex.data.images.formats import check_size_and_test_share
 from caudex.data.images.image_set import NumberedNames
 from caudex.data.images.splits import apportion, stratified_sample
@@ -30,14 +29,15 @@ def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, tes
 
     `spec` is sprites (drawn by `seed`), an .npz (uint8 `videos` or `x`, [N, T, H, W] or [N, T, H, W, C]), or a folder
     of videos: .gif, animated .webp and .png, .mp4 .avi .mov .mkv .webm, or folders of frame images, frame2 before
-    frame10. If they lie one level deeper, in class folders, these are their labels. `size` is the side of the square
+    frame10. If they lie one level deeper, in class folders, these are their labels. A folder train/ with test/ or val/
+    beside it holds such folders, or videos, and the other is the test. `size` is the side of the square
     frames; 0 takes what suits the files, at least 16. `test_share` of the videos is held out, drawn by `seed`, of each
     class in proportion. Raises CaudexError on whatever a user can mend.
     """
     if frames < 2:
         raise CaudexError(f"{frames} frames are too few; a next frame needs at least two.")
     check_size_and_test_share(size, test_share)
-    videos, skipped = _read(spec, size, seed)
+    videos, skipped, is_test = _read_spec(spec, size, seed)
     short = videos.lengths < frames
     skipped += [
         (videos.names[i], _too_short(int(videos.lengths[i]), frames)) for i in short.nonzero().flatten().tolist()
@@ -49,32 +49,35 @@ def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, tes
             f"{spec} has no video of at least {frames} frames; the first of {len(skipped):,} left out is {name} "
             f"({reason}). Give longer ones; the frame images of a video go into a folder of its own."
         )
-    test = _sample_test(videos.labels, seed, test_share)
-    training = torch.ones(len(videos), dtype=torch.bool)
-    training[test] = False
-    return VideoSplit(videos.take(training.nonzero().flatten()), videos.take(test), skipped)
+    if is_test is None:
+        is_test = torch.zeros(len(videos), dtype=torch.bool)
+        is_test[_sample_test_videos(videos.labels, seed, test_share)] = True
+    else:
+        is_test = is_test[~short]
+    return VideoSplit(videos.take((~is_test).nonzero().flatten()), videos.take(is_test.nonzero().flatten()), skipped)
 
 
 def _too_short(count: int, required: int) -> str:
     return "it has one frame; a next frame needs at least two" if count == 1 else f"{count} of {required} frames"
 
 
-def _sample_test(labels: Tensor, seed: int, share: float) -> Tensor:
+def _sample_test_videos(labels: Tensor, seed: int, share: float) -> Tensor:
     """Rows of the test videos: at least one if there are two videos, and never all."""
     groups = labels + 1  # those without a label are a group of their own
     total = min(len(labels) - 1, max(1, round(len(labels) * share))) if share else 0
     return stratified_sample(groups, apportion(torch.bincount(groups).tolist(), total), seed, "test share")
 
 
-def _read(spec: str, size: int, seed: int) -> tuple[VideoSet, list[tuple[str, str]]]:
+def _read_spec(spec: str, size: int, seed: int) -> tuple[VideoSet, list[tuple[str, str]], Tensor | None]:
+    """The videos, (path, reason) of those left out, and which are a given test, bool [N]; None where none is given."""
     path = Path(spec).expanduser()
     if spec == "sprites":
-        return _sprites(size, seed), []
+        return _sprites(size, seed), [], None
     if path.is_dir():
         return read_video_folder(path, size)
     if path.suffix.lower() == ".npz" and path.is_file():
-        return _npz(path, size), []
-    raise CaudexError(_unknown_spec(spec, path))
+        return _npz(path, size), [], None
+    raise CaudexError(not_found_message(spec, "a folder of videos or an .npz", ["sprites"], "set of videos"))
 
 
 def _sprites(size: int, seed: int) -> VideoSet:
@@ -105,7 +108,7 @@ def _npz(path: Path, size: int) -> VideoSet:
         )
     count = len(pixels)
     frames = torch.from_numpy(pixels).flatten(0, 1).permute(0, 3, 1, 2).contiguous()  # [N T, C, H, W]
-    _, side, _ = common_shape(FirstFrames([name], lambda _: Image.fromarray(frames[0, 0].numpy())), size)
+    (_, side, _), _ = common_format(FirstFrames([name], lambda _: Image.fromarray(frames[0, 0].numpy())), size)
     check_frames_fit(path, len(frames) * frames.shape[1], side)
     if frames.shape[2:] != (side, side):
         frames = arrays.resize_and_crop(frames, side, side)
@@ -116,12 +119,3 @@ def _equal_length_videos(frames: Tensor, labels: Tensor, classes: tuple[str, ...
     """Videos of equal length, one for each name."""
     count, length = len(names), len(frames) // len(names)
     return VideoSet(frames, torch.arange(count) * length, torch.full((count,), length), labels, classes, names)
-
-
-def _unknown_spec(spec: str, path: Path) -> str:
-    if path.exists():
-        return f"{spec} is neither a folder nor an .npz; put videos into a folder, as some are held out for the test."
-    if path.suffix or len(path.parts) > 1 or spec.endswith(os.sep):
-        return f"{spec} is not there; give a folder of videos, an .npz, or sprites."
-    hint = "did you mean sprites?" if difflib.get_close_matches(spec.lower(), ["sprites"]) else "known: sprites."
-    return f"{spec!r} is neither a folder nor a known set of videos; {hint}"

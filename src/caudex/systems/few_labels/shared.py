@@ -101,8 +101,7 @@ class FewLabels(ImageSystem):
     ) -> ImageClassifier:
         """Fit the learner: its labels from `labelled`, the signals of `--also` from the images that they need."""
         spec = image_spec(split)
-        skipped = f", {len(split.skipped):,} unreadable ones left out" if split.skipped else ""
-        print_once(run, f"{describe_images(spec)}{skipped}")
+        print_once(run, describe_images(spec))
         unlabelled = split.unlabelled if len(split.unlabelled) else split.labelled
         if self.start:
             self.load_start(learner.trunk)

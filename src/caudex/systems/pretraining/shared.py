@@ -36,7 +36,7 @@ from caudex.evaluation.probing import (
 )
 from caudex.models.encoder import Encoder, extract_features, update_bn
 from caudex.signals import Labels
-from caudex.systems.shared import ImageSystem, describe_images, image_spec, standardise_inputs
+from caudex.systems.shared import ImageSystem, image_spec, standardise_inputs
 
 OPTIMIZERS = {"adamw": partial(AdamW, fused=True), "sgd": partial(SGD, momentum=0.9, fused=True), "lars": LARS}
 
@@ -68,7 +68,6 @@ class Pretraining(ImageSystem):
         """Fit the system's learner to every image that is not held out, then probe its layers and a random trunk's."""
         split = self.load_split()
         spec = self.record_spec(run, split)
-        print_once(run, describe_images(spec))
         with run.seeded("weights"):
             learner = self.learner(spec)
         images = split.train

@@ -9,7 +9,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.data import Split
@@ -21,7 +20,7 @@ from caudex.evaluation.probing import probe_beside_random_trunk
 from caudex.models.encoder import update_bn
 from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
-from caudex.systems.shared import describe_images, image_spec, standardise_inputs
+from caudex.systems.shared import image_spec, standardise_inputs
 
 
 @dataclass
@@ -60,7 +59,6 @@ class Probe(FewLabels):
         standardise_inputs(random_trunk, split.train)
         trunk = deepcopy(random_trunk)
         self.load_start(trunk)
-        print_once(run, describe_images(spec))
         for network in (random_trunk, trunk):
             update_bn(network, split.train)
         layers = probe_beside_random_trunk(run, trunk, random_trunk, split.labelled, split.test)

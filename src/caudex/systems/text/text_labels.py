@@ -22,7 +22,7 @@ from caudex.core.specs import TextSpec
 from caudex.core.system import System, check_range, load
 from caudex.core.weights import load_weights
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
-from caudex.data.images.splits import stratified_sample
+from caudex.data.text.text_splits import split_texts
 from caudex.evaluation.baselines.sklearn import tfidf_accuracy
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import accuracy_with_interval
@@ -84,7 +84,7 @@ class TextLabels(System):
 
     def train(self, run: Run) -> TextClassifier:
         start = self.load_start(run)
-        train, test, spec = self.load_split(start)
+        train, test, spec = self.load_split(run, start)
         run.write_spec(spec)
         context = spec.trunk["context"]
         tokens = encode_texts(Tokenizer.from_config(spec.tokenizer), train.texts, train.text_pairs, context)
@@ -97,7 +97,7 @@ class TextLabels(System):
         if start:
             tuned = self.fit_classifier(run.stage("fine-tuned"), tokens, train.labels, spec, start)
             classifiers = {"fine-tuned": tuned, **classifiers}
-        sets = {"": test} | {f", on {name}": self.load_other_test(name, spec) for name in self.test_on}
+        sets = {"": test} | {f", on {name}": self.load_other_test(name, train) for name in self.test_on}
         results: dict = {"labels": len(train)}
         for suffix, texts in sets.items():
             with run.counting(*classifiers.values()):
@@ -119,36 +119,27 @@ class TextLabels(System):
             raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
         return model and model.to(launch_fabric(run.hardware).device)
 
-    def load_split(self, start: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, TextSpec]:
+    def load_split(self, run: Run, start: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, TextSpec]:
         """Texts to learn from and to test on, and the spec of the model."""
-        texts = self.load_texts(self.data)
-        counts = torch.bincount(texts.labels, minlength=len(texts.classes))
-        if counts.min() < 2:
-            name = texts.classes[int(counts.argmin())]
-            raise CaudexError(f"{self.data} has one text of class {name!r}; two are the least, one of them to test on.")
-        test_counts = (counts * 0.25).round().clamp(1, 1000).long().tolist()
-        test_rows = stratified_sample(texts.labels, test_counts, self.seed, "test")
-        is_train = torch.ones(len(texts), dtype=torch.bool)
-        is_train[test_rows] = False
-        train, test = texts.select(is_train), texts.select(test_rows)
-        if self.labels_per_class:
-            class_counts = [self.labels_per_class] * len(texts.classes)
-            train = train.select(stratified_sample(train.labels, class_counts, self.seed, "labels"))
+        train, test, notes = split_texts(self.load_texts(self.data), self.labels_per_class, self.seed)
+        for note in notes:
+            print_once(run, note)
         if start:
             trunk, tokenizer = start.trunk_config | {"dropout": self.dropout, "mean_pooling": True}, start.tokenizer
         else:
             tokenizer = Tokenizer.train("bpe", list(enumerate(train.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
             trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.vocab_size, "mean_pooling": True}
-        return train, test, TextSpec(trunk, tokenizer.config, classes=tuple(texts.classes))
+        return train, test, TextSpec(trunk, tokenizer.config, classes=train.classes)
 
-    def load_other_test(self, name: str, spec: TextSpec) -> LabelledTexts:
+    def load_other_test(self, name: str, train: LabelledTexts) -> LabelledTexts:
+        """Texts of another set, without those that were learned from."""
         texts = self.load_texts(name)
-        if tuple(texts.classes) != spec.classes:
+        if texts.classes != train.classes:
             raise CaudexError(
-                f"--test-on {name} has the classes {', '.join(texts.classes)}, not {', '.join(spec.classes)}."
+                f"--test-on {name} has the classes {', '.join(texts.classes)}, not {', '.join(train.classes)}."
             )
-        return texts
+        return texts.select(~texts.stands_in(train))
 
     def load_texts(self, name: str) -> LabelledTexts:
         return data.load_labelled_texts(name, self.text, self.label, self.second)
