@@ -1,5 +1,7 @@
 """Each layout that people use, by what comes out of it."""
 
+import os
+
 import pytest
 from helpers.image_files import assert_loading_refused, image_names, save_image
 from hypothesis import given, settings
@@ -17,15 +19,6 @@ def write_images(root, rng, *folders):
         for i in range(2):
             save_image(root / folder / f"{i}.png", rng.integers(0, 256, (8, 8), dtype="uint8"))
     return root
-
-
-def parts_of(split):
-    """Of each part, the folders below the root that its images came from."""
-    root = min(split.root, key=len) if hasattr(split, "root") else ""
-    return {
-        name: sorted({path.removeprefix(root).rsplit("/", 1)[0] for path in image_names(getattr(split, name))})
-        for name in ("labelled", "unlabelled", "test")
-    }
 
 
 LAYOUTS = [
@@ -128,8 +121,6 @@ def test_names_that_unicode_composes_in_two_ways_are_one_class(tmp_path, rng):
 
 
 def test_a_class_folder_of_invalid_utf8_has_a_name_that_can_be_kept(tmp_path, rng):
-    import os
-
     write_images(tmp_path, rng, "a", os.fsdecode(b"\xff"), os.fsdecode(b"\xfe"))
     classes = data.load_images(str(tmp_path)).labelled.classes
     assert classes == (r"\xfe", r"\xff", "a") and "".join(classes).encode()

@@ -83,8 +83,28 @@ def test_tables_that_are_refused(unlabelled_folder, tmp_path, text, words):
 
 def test_a_table_in_another_encoding_or_not_there(unlabelled_folder, tmp_path):
     assert_loading_refused(
-        "is not UTF-8 (byte 18)",
+        "is not UTF-8 (byte 18); in cp1252 it reads '000.pngä,a'; save it as UTF-8",
         unlabelled_folder,
         labels=write_text(tmp_path / "few.csv", "path,label\n000.pngä,a", "latin-1"),
     )
     assert_loading_refused("none.csv is not there", unlabelled_folder, labels=str(tmp_path / "none.csv"))
+    utf16 = write_text(tmp_path / "few.csv", "path,label\n000.png,a", "utf-16")
+    assert_loading_refused("few.csv is UTF-16; save it as UTF-8", unlabelled_folder, labels=utf16)
+
+
+def test_cells_that_say_that_there_is_no_label(unlabelled_folder, tmp_path):
+    cells = ["cat", "dog", "-1", "nan", "None", ""]
+    text = "path,label\n" + "".join(f"00{i}.png,{cell}\n" for i, cell in enumerate(cells))
+    split = data.load_images(str(unlabelled_folder), labels=write_text(tmp_path / "few.csv", text))
+    assert split.labelled.classes == ("cat", "dog") and len(split.unlabelled) == 4
+    assert split.notes == [
+        "rows without a label, whose images are unlabelled: 4 (-1: 1, nan: 1, None: 1, empty: 1); if -1 is a class, give it a name"
+    ]
+
+
+def test_names_are_compared_as_unicode_composes_them_and_near_ones_get_a_hint(unlabelled_folder, tmp_path):
+    cells = ["caf\u00e9", "cafe\u0301", "Cat", "cat "]
+    text = "path,label\n" + "".join(f"00{i}.png,{cell}\n" for i, cell in enumerate(cells))
+    split = data.load_images(str(unlabelled_folder), labels=write_text(tmp_path / "few.csv", text))
+    assert split.labelled.classes == ("Cat", "caf\u00e9", "cat")
+    assert split.notes == ["the classes 'Cat' and 'cat' may be one; if they are, write them alike"]

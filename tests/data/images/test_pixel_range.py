@@ -38,7 +38,7 @@ def test_the_range_that_a_set_has(extremes, expected):
 
 @given(
     some.lists(
-        some.tuples(some.floats(-1e30, 1e30, width=32), some.floats(0, 1e30, width=32), some.booleans()),
+        some.tuples(some.floats(-1e30, 1e30), some.floats(0, 1e30), some.booleans()),
         min_size=1,
         max_size=5,
     )

@@ -45,3 +45,53 @@ def test_one_class_is_none(tmp_path):
         load_labelled_texts(str(tmp_path / "a.csv"))
     with pytest.raises(CaudexError, match="good has no folders in it; give one folder a class"):
         load_labelled_texts(str(tmp_path / "good"))
+
+
+@pytest.mark.parametrize(
+    "rows, count, notes",
+    [
+        ("one,a\ntwo,b\n", 2, []),
+        (
+            "one,a\ntwo,b\nthree,-1\nfour,nan\nfive,None\nsix,\n",
+            2,
+            ["rows without a label, left out: 4 (-1: 1, nan: 1, None: 1, empty: 1); if -1 is a class, give it a name"],
+        ),
+        ("one,a\n ,b\ntwo,b\n", 2, ["rows without a text, left out: 1"]),
+        ("one,1\ntwo,1.0\n", 2, ["the classes '1' and '1.0' may be one; if they are, write them alike"]),
+        (
+            "one,a\none ,b\none,b\n",
+            3,
+            ["texts with more than one label: 1, such as 'one', 'a' and 'b'; keep one of each"],
+        ),
+        ("one,caf\u00e9\ntwo,cafe\u0301\nthree,b\n", 3, []),
+    ],
+)
+def test_what_a_table_lacks_or_contradicts_is_said(tmp_path, rows, count, notes):
+    (tmp_path / "a.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    texts = load_labelled_texts(str(tmp_path / "a.csv"))
+    assert (len(texts), len(texts.classes), texts.notes) == (count, 2, notes)
+
+
+def test_one_class_is_refused_with_what_was_missing(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\none,1\ntwo,-1\n")
+    with pytest.raises(
+        CaudexError,
+        match=r"one class, '1'; a classifier needs two. rows without a label, left out: 1 .-1: 1.; if -1 is a class",
+    ):
+        load_labelled_texts(str(tmp_path / "a.csv"))
+
+
+def test_other_encodings_are_said_or_refused_by_name(tmp_path):
+    (tmp_path / "a.csv").write_bytes("text,label\n\u00fcber,a\ntwo,b\n".encode("latin-1"))
+    texts = load_labelled_texts(str(tmp_path / "a.csv"))
+    assert texts.texts[0] == "\ufffdber" and texts.replaced_bytes == 1
+    assert texts.notes == [
+        f"1 bytes that are not UTF-8 were replaced by \ufffd, the first in {tmp_path / 'a.csv'} at byte 11; "
+        "in cp1252 it reads '\u00fcber,a'; save it as UTF-8, as by iconv -f cp1252 -t UTF-8"
+    ]
+    for encoding in ("utf-16", "utf-32"):
+        (tmp_path / "a.csv").write_bytes("text,label\none,a\ntwo,b\n".encode(encoding))
+        with pytest.raises(CaudexError, match=f"a.csv is {encoding.upper()}; save it as UTF-8"):
+            load_labelled_texts(str(tmp_path / "a.csv"))
+    (tmp_path / "a.csv").write_text("text,label\none,a\ntwo,b\n", encoding="utf-8-sig")
+    assert load_labelled_texts(str(tmp_path / "a.csv")).notes == []

@@ -26,7 +26,9 @@ def choose_range(extremes: Iterable[tuple[float, float, bool]]) -> PixelRange:
     lows, highs, whole = zip(*extremes)
     low, high = min(lows), max(highs)
     if low < 0:
-        return (-1.0, 1.0) if low >= -1 and high <= 1 and not all(whole) else (low, max(high, math.nextafter(low, 1)))
+        if low >= -1 and high <= 1 and not all(whole):
+            return -1.0, 1.0
+        return low, high if high > low else low + max(1, abs(low))
     if not all(whole) and high <= 1:
         return (0.0, 1.0) if high > 1 / 16 or high == 0 else (0.0, high)
     return 0.0, 2.0 ** max(8, math.ceil(math.log2(high + 1)) if high >= 1 else 8) - 1
@@ -40,9 +42,7 @@ def range_of(values: np.ndarray) -> tuple[float, float, bool]:
 def to_eight_bits(values: np.ndarray, pixel_range: PixelRange) -> np.ndarray:
     """uint8: the range becomes 0 to 255, what lies outside is cut off."""
     low, high = pixel_range
-    values = values.astype(np.float32)
-    if low:
-        values = values - np.float32(low)
+    values = values.astype(np.float64) - low if low else values.astype(np.float32)
     return (values * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
 
 

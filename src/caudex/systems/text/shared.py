@@ -120,6 +120,7 @@ class TextSystem(System):
         with run.seeded("weights"):
             learner = self.learner(spec)
         sources = dict.fromkeys(learner.signals, self.source(texts.train, self.batch, run.seed))
+        self.source(texts.held_out, self.batch, 0)  # refuses before the training what cannot be tested after it
 
         def evaluate(learner: Learner) -> dict[str, float]:
             return self.quick_metrics(learner, texts)
