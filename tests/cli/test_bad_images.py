@@ -27,7 +27,7 @@ def test_folders_from_which_nobody_can_learn(tmp_path):
     shutil.rmtree(root / "labelled")
     assert_data_refused("--data", root, because="has images but no labels")
     Path("file.txt").write_text("a")
-    assert_data_refused("--data", "file.txt", because="file.txt is neither a folder")
+    assert_data_refused("--data", "file.txt", because="file.txt is not a folder of images")
 
 
 def test_nothing_unlabelled_is_nothing_to_teach(tmp_path):

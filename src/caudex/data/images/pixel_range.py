@@ -9,6 +9,7 @@ import numpy as np
 
 PixelRange = tuple[float, float]
 """the values that become 0 and 255"""
+SMALLEST = 1e-30  # of a range; a smaller one cannot be divided by
 
 
 def has_wide_pixels(mode: str) -> bool:
@@ -28,9 +29,9 @@ def choose_range(extremes: Iterable[tuple[float, float, bool]]) -> PixelRange:
     if low < 0:
         if low >= -1 and high <= 1 and not all(whole):
             return -1.0, 1.0
-        return low, high if high > low else low + max(1, abs(low))
+        return low, high if high - low > SMALLEST else low + max(1, abs(low))
     if not all(whole) and high <= 1:
-        return (0.0, 1.0) if high > 1 / 16 or high == 0 else (0.0, high)
+        return (0.0, 1.0) if high > 1 / 16 or high < SMALLEST else (0.0, high)
     return 0.0, 2.0 ** max(8, math.ceil(math.log2(high + 1)) if high >= 1 else 8) - 1
 
 

@@ -70,8 +70,6 @@ class NoisyStudent(FewLabels):
     statement: ClassVar = "unlabelled images, labelled by a teacher, make a noised student better than labels alone"
 
     def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
-        if len(split.unlabelled) == 0:
-            raise CaudexError(f"{self.data} has no unlabelled images; add some, or use `caudex train supervised`.")
         results = {
             "off_topic": off_topic_share(split.labelled, split.unlabelled),
             "classes": len(split.labelled.classes),
@@ -120,6 +118,8 @@ class NoisyStudent(FewLabels):
 
     def load_split(self) -> Split:
         split = super().load_split()
+        if len(split.unlabelled) == 0:
+            raise CaudexError(f"{self.data} has no unlabelled images; add some, or use `caudex train supervised`.")
         return split if self.off_topic is None else with_off_topic(split, self.off_topic, self.seed)
 
     def fit_network(self, run: Run, split: Split, number: int, labelled: Batches | Join, **budget) -> ImageClassifier:

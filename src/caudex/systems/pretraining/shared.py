@@ -67,12 +67,12 @@ class Pretraining(ImageSystem):
     def train(self, run: Run) -> Encoder:
         """Fit the system's learner to every image that is not held out, then probe its layers and a random trunk's."""
         split = self.load_split()
-        spec = self.record_spec(run, split)
-        with run.seeded("weights"):
-            learner = self.learner(spec)
         images = split.train
         if len(images) < 2:
             raise CaudexError(f"{self.data} has one image to learn from; two are the least, thousands are better.")
+        spec = self.record_spec(run, split)
+        with run.seeded("weights"):
+            learner = self.learner(spec)
         standardise_inputs(learner.trunk, images)
         random_trunk = deepcopy(learner.trunk)
         one_view = self.augmentation(spec)
