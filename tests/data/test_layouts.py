@@ -91,8 +91,8 @@ def test_what_is_ambiguous_is_refused_with_the_way_out(tmp_path, rng):
 def test_folders_that_are_not_read_are_listed(tmp_path, rng):
     write_images(tmp_path, rng, "train/a", "train/b", "val/a", "test/b", "more/a")
     skipped = dict(data.load_images(str(tmp_path)).skipped)
-    assert skipped[str(tmp_path / "val")] == "test is the test"
-    assert skipped[str(tmp_path / "more")] == "beside train, which has the classes"
+    assert skipped[str(tmp_path / "val")] == "not used: test is the test"
+    assert skipped[str(tmp_path / "more")] == "not used: it stands beside train, which has the classes"
 
 
 def test_texts_come_in_the_same_layouts(tmp_path):

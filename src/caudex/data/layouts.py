@@ -43,10 +43,13 @@ def find_layout(root: Path, list_examples: Callable[[Path], Collection]) -> Layo
     ):
         validation = ""
     parts = [name for name in (test, validation) if name]
-    skipped = [(str(root / name), f"{parts[0]} is the test") for name in parts[1:]]
+    skipped = [(str(root / name), f"not used: {parts[0]} is the test") for name in parts[1:]]
     if class_root:
         beside = set(folders) - {class_root, *unlabelled, *parts}
-        skipped += [(str(root / name), f"beside {class_root}, which has the classes") for name in sorted(beside)]
+        skipped += [
+            (str(root / name), f"not used: it stands beside {class_root}, which has the classes")
+            for name in sorted(beside)
+        ]
         classes = list_folders(root / class_root)
         if train == class_root:
             class_root, classes, unlabelled = _inside_train(root, train, classes, unlabelled)

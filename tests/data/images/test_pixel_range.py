@@ -1,5 +1,8 @@
 """Images of more than 8 bits: one range for the set, and the right pixels."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from helpers.image_files import assert_loading_refused, save_image
@@ -94,7 +97,36 @@ def test_eight_bits_stay_as_they_are_beside_more(tmp_path, rng):
     split = data.load_images(root, test_share=0)
     row = next(i for i in range(11) if split.labelled.name(i).endswith("plain.png"))
     assert np.array_equal(split.labelled.fetch([row])[0, 0], pixels)
-    assert describe_range(None) == "" and data.load_images("digits").notes == []
+    assert describe_range(None) == ""
+
+
+def deep_png(pixels):
+    """A PNG of 16 bits a channel, which Pillow cannot write; uint16 [H, W, 3]."""
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("high", [4096, 65_536])
+def test_colours_of_12_bits_in_16_are_refused_and_full_ones_read(tmp_path, rng, high):
+    for name in "abcdef":
+        file = tmp_path / "xy"[name < "d"] / f"{name}.png"
+        file.parent.mkdir(exist_ok=True)
+        pixels = rng.integers(0, high, (16, 16, 3)).astype(np.uint16)
+        file.write_bytes(deep_png(pixels))
+    if high == 4096:
+        assert_loading_refused(
+            "other images of 16 bits a channel do not fill them, and would be read as at most 15 of 255", tmp_path
+        )
+    else:
+        images = data.load_images(str(tmp_path)).labelled
+        row = next(i for i in range(6) if images.name(i).endswith("f.png"))
+        assert np.array_equal(images.fetch([row])[0], (pixels >> 8).transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -103,3 +103,17 @@ def test_without_av_one_line_says_what_to_install(tmp_path, monkeypatch):
     write_frames(tmp_path / "b", [1, 2, 3])
     (tmp_path / "a.mp4").unlink()
     assert len(load_clips(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("prefix", ["", "waves/"])
+def test_a_split_is_the_test_and_no_class(tmp_path, prefix):
+    for part, levels in (("Train", [10, 20, 30]), ("val", [100, 110])):
+        for level in levels:
+            write_frames(tmp_path / part / f"{prefix}{level}", [level, level + 1])
+    split = data.load_videos(str(tmp_path), frames=2)
+    assert split.train.classes == (("waves",) if prefix else ())
+    assert first_pixels(split.train) == [[10, 11], [20, 21], [30, 31]]
+    assert first_pixels(split.test) == [[100, 101], [110, 111]]
+    if prefix:
+        write_frames(tmp_path / "val/walks/1", [1, 2])
+        assert_videos_refused("Train has waves, but", tmp_path)

@@ -140,7 +140,7 @@ def common_format(names: Sequence[str], size: int) -> ImageFormat:
     share, else the median shorter side, at most 32; at least 16 in any case. CaudexError if none of the sample can be read."""
     rows = torch.linspace(0, len(names) - 1, min(SHAPE_SAMPLE, len(names))).round().long().unique().tolist()
     source_of = getattr(names, "source", names.__getitem__)
-    sizes, grey, ranges, unreadable = [], True, [], []
+    sizes, grey, ranges, deep_colours, unreadable = [], True, [], {}, []
     with ignore_bomb_warnings():
         for row in rows:
             try:
@@ -150,7 +150,11 @@ def common_format(names: Sequence[str], size: int) -> ImageFormat:
                     if has_wide_pixels(image.mode):
                         ranges.append(range_of(_wide_pixels(image)))
                     else:
-                        grey = grey and _is_grey(_to_grey_or_rgb(image))
+                        is_deep = ";16" in str(getattr(image, "tile", ""))
+                        converted = _to_grey_or_rgb(image)
+                        grey = grey and _is_grey(converted)
+                        if is_deep:
+                            deep_colours[row] = int(np.asarray(converted).max())
             except UnreadableError as reason:
                 unreadable.append((names[row], reason))
                 continue
@@ -158,6 +162,11 @@ def common_format(names: Sequence[str], size: int) -> ImageFormat:
     if not sizes:
         name, reason = unreadable[0]
         raise CaudexError(f"None of {len(unreadable):,} images tried can be read; the first is {name} ({reason}).")
+    if deep_colours and max(deep_colours.values()) < 128:  # Pillow keeps the upper 8 bits of each channel
+        raise CaudexError(
+            f"{names[next(iter(deep_colours))]} and other images of 16 bits a channel do not fill them, and would be read as "
+            f"at most {max(deep_colours.values())} of 255; scale them to 16 full bits, or save them in 8."
+        )
     if not size:
         width, height = sizes[0]
         is_common = width == height <= 64 and len(set(sizes)) == 1

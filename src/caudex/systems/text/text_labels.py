@@ -121,7 +121,9 @@ class TextLabels(System):
 
     def load_split(self, run: Run, start: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, TextSpec]:
         """Texts to learn from and to test on, and the spec of the model."""
-        train, test, notes = split_texts(self.load_texts(self.data), self.labels_per_class, self.seed)
+        texts = self.load_texts(self.data)
+        train, test, notes = split_texts(texts, self.labels_per_class, self.seed)
+        run.table("skipped", [{"file": file, "reason": reason} for file, reason in texts.skipped])
         for note in notes:
             print_once(run, note)
         if start:
