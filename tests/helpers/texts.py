@@ -10,6 +10,13 @@ from caudex.data.text.tokenizers import Tokenizer
 
 WORDS = ["the", "a", "cat", "dog", "mat", "sat", "ran", "on", "under", "and", "red", "blue", "big", "old", "saw", "who"]
 
+AWKWARD = [
+    "", " ", "  two  spaces ", "\n\n\n", "tab\tand\r\nline", "I'll we've they'd CAN'T it's's", "x" * 300, "trailing ",
+    "漢字かな交じり文", "😀👩‍👩‍👧 emoji", "e\u0301 combining", "\u00a0nbsp\u2003em", "\u200bzero", "naïve café", "1234567.89e-10",
+    "a<|endoftext|>b", "<|endoftext|", "[CLS] [SEP] [MASK] x", "##ing", "\x00\x07", "ПрИвЕт МИР", "مرحبا", "\u017f ﬁ İ ß", "\ufffd",
+]  # fmt: skip
+"""texts that tokenizers stumble over"""
+
 
 def make_sentences(seed, count):
     generator = np.random.default_rng(seed)

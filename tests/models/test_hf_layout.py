@@ -1,185 +1,152 @@
-"""Public checkpoints: the figures are transformers' own, in both directions."""
+"""Public checkpoints: the figures are transformers' own, for every combination of the fields that we honour."""
 
-import json
-from pathlib import Path
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
 import transformers
-from safetensors.torch import save_file
-from torch import nn
+from helpers.public_models import write_public_folder
+from safetensors.torch import load_file, save_file
 
 from caudex import data
 from caudex.core.errors import CaudexError
-from caudex.models.hf_layout import (
-    from_hf_config,
-    load_hf_weights,
-    read_hf_config,
-    read_hf_weights,
-    to_hf_config,
-    to_hf_weights,
-)
+from caudex.models.hf_config import GELU_APPROXIMATIONS
 from caudex.models.importing import load_hf_model
 from caudex.models.passage_index import embed_texts
-from caudex.signals import MaskedToken, NextSentence, NextToken
-from caudex.trunks import PaddedTokens, Transformer
+from caudex.trunks import PaddedTokens
 
 
-class Model(nn.Module):
-    def __init__(self, settings: dict, kind: str):
-        super().__init__()
-        signals = {
-            "gpt2": {"next-token": NextToken()},
-            "bert": {"masked-token": MaskedToken(), "next-sentence": NextSentence()},
-        }[kind]
-        self.trunk, self.signals = Transformer(**settings), nn.ModuleDict(signals)
-        for signal in signals.values():
-            signal.build(self.trunk)
+def text_batch(vocab_size: int) -> PaddedTokens:
+    torch.manual_seed(1)
+    return PaddedTokens(torch.randint(0, vocab_size, (2, 20)), torch.randint(0, 2, (2, 20)), torch.tensor([20, 13]))
 
 
-def published_model(kind: str, **settings):
-    if kind == "gpt2":
-        sizes = {"n_positions": 32, "n_embd": 48, "n_layer": 3, "n_head": 4, "bos_token_id": 0, "eos_token_id": 0}
-        model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=100, **sizes, **settings))
-    else:
-        names = ("max_position_embeddings", "hidden_size", "num_hidden_layers", "num_attention_heads")
-        sizes = dict(zip(names, (32, 48, 3, 4))) | {"intermediate_size": 96}
-        model = transformers.BertForPreTraining(transformers.BertConfig(vocab_size=100, **sizes, **settings))
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.1 * torch.randn_like(weight)  # norms and biases that are not as they begin
-    return model.eval()
+@torch.no_grad()
+def our_log_probabilities(model, texts: PaddedTokens) -> list[torch.Tensor]:
+    """Of each head; of the second text the 13 tokens that it has."""
+    tokens = model.trunk(texts).layers["tokens"]
+    name = "next-token" if model.trunk.causal else "masked-token"
+    logits = model.signals[name].logits(model.trunk, tokens).log_softmax(-1)
+    heads = [logits[0], logits[1, :13]]
+    if "next-sentence" in model.signals:
+        heads.append(model.signals["next-sentence"].head(model.trunk(texts).pooled).log_softmax(-1))
+    return heads
 
 
-def model_outputs(model, kind: str, texts: PaddedTokens) -> list[torch.Tensor]:
-    """What each head says, of ours or of theirs."""
-    with torch.no_grad():
-        if isinstance(model, Model):
-            features = model.eval().trunk(texts)
-            if kind == "gpt2":
-                return [model.signals["next-token"].logits(model.trunk, features.layers["tokens"])]
-            words = model.signals["masked-token"].logits(model.trunk, features.layers["tokens"])
-            return [words, model.signals["next-sentence"].head(features.pooled)]
-        if kind == "gpt2":
-            return [model(texts.tokens).logits]
-        mask = torch.arange(texts.tokens.shape[1]) < texts.lengths[:, None]
-        output = model(texts.tokens, attention_mask=mask.long(), token_type_ids=texts.segments)
-        return [output.prediction_logits, output.seq_relationship_logits]
+@torch.no_grad()
+def their_log_probabilities(model, texts: PaddedTokens) -> list[torch.Tensor]:
+    mask = (torch.arange(texts.tokens.shape[1]) < texts.lengths[:, None]).long()
+    if model.config.model_type == "gpt2":
+        logits = model(texts.tokens, attention_mask=mask).logits.log_softmax(-1)
+        return [logits[0], logits[1, :13]]
+    output = model(texts.tokens, attention_mask=mask, token_type_ids=texts.segments)
+    logits = output.prediction_logits.log_softmax(-1)
+    return [logits[0], logits[1, :13], output.seq_relationship_logits.log_softmax(-1)]
 
 
-def random_texts() -> PaddedTokens:
-    return PaddedTokens(torch.randint(0, 100, (2, 20)), torch.randint(0, 2, (2, 20)), torch.tensor([20, 13]))
-
-
-def assert_outputs_equal(ours, others) -> None:
-    for one, other in zip(ours, others):
-        if one.ndim == 3 and len(ours) == 2:  # what stands behind the end of a padded text is nobody's business
-            one, other = torch.cat([one[0], one[1, :13]]), torch.cat([other[0], other[1, :13]])
+def assert_same_figures(folder, published) -> None:
+    model = load_hf_model(folder).model
+    texts = text_batch(published.config.vocab_size)
+    ours, theirs = our_log_probabilities(model, texts), their_log_probabilities(published, texts)
+    for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 
+FLAGS = ("tie_word_embeddings", "scale_attn_weights", "scale_attn_by_inverse_layer_idx")
+
+
+@pytest.mark.parametrize("flags", list(product([True, False], repeat=3)), ids=str)
+def test_gpt2_has_the_figures_of_transformers(flags, tmp_path):
+    settings = dict(zip(FLAGS, flags)) | {"n_inner": 40 if flags[0] else None, "layer_norm_epsilon": 1e-3}
+    assert_same_figures(tmp_path, write_public_folder(tmp_path, "gpt2", **settings))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("segments", [2, 3])
+def test_bert_has_the_figures_of_transformers(tied, segments, tmp_path):
+    settings = {"tie_word_embeddings": tied, "type_vocab_size": segments, "layer_norm_eps": 1e-2}
+    assert_same_figures(tmp_path, write_public_folder(tmp_path, "bert", **settings))
+
+
+@pytest.mark.parametrize("act", GELU_APPROXIMATIONS)
+def test_each_form_of_gelu_has_the_figures_of_transformers(act, tmp_path):
+    for kind, name in (("gpt2", "activation_function"), ("bert", "hidden_act")):
+        assert_same_figures(tmp_path / kind, write_public_folder(tmp_path / kind, kind, **{name: act}))
+
+
+def test_weights_win_where_config_says_that_they_are_tied(tmp_path):
+    write_public_folder(tmp_path, "gpt2")
+    weights = load_file(tmp_path / "model.safetensors")
+    weights["lm_head.weight"] = torch.randn_like(weights["transformer.wte.weight"])
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert_same_figures(tmp_path, transformers.GPT2LMHeadModel.from_pretrained(tmp_path).eval())
+
+
+def test_half_precision_is_read(tmp_path):
+    published = write_public_folder(tmp_path, "bert").half()
+    published.save_pretrained(tmp_path)
+    assert_same_figures(tmp_path, published.float())
+
+
 @pytest.mark.parametrize("kind", ["gpt2", "bert"])
-def test_their_weights_give_their_figures_here_and_ours_give_ours_there(kind, tmp_path):
-    published = published_model(kind)
-    published.save_pretrained(tmp_path / "theirs")
-    found_kind, trunk = from_hf_config(read_hf_config(tmp_path / "theirs"), tmp_path / "theirs")
-    model = Model(trunk, kind)
-    assert found_kind == kind
-    assert load_hf_weights(model, kind, read_hf_weights(tmp_path / "theirs"), tmp_path) == []
-    inputs = random_texts()
-    assert_outputs_equal(model_outputs(model, kind, inputs), model_outputs(published, kind, inputs))
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.1 * torch.randn_like(weight)
-    folder = tmp_path / "ours"
-    folder.mkdir()
-    save_file(to_hf_weights(model, kind), folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "config.json").write_text(json.dumps(to_hf_config(kind, model.trunk, trunk)))
-    reloaded = type(published).from_pretrained(folder).eval()
-    assert_outputs_equal(model_outputs(reloaded, kind, inputs), model_outputs(model, kind, inputs))
-
-
-def test_a_body_without_heads_says_which_signals_it_lacks(tmp_path):
-    body = published_model("bert").bert
+def test_a_body_without_heads_says_which_signals_it_lacks(kind, tmp_path):
+    body = write_public_folder(tmp_path, kind).base_model
     body.save_pretrained(tmp_path)
-    _, trunk = from_hf_config(read_hf_config(tmp_path), tmp_path)
-    model = Model(trunk, "bert")
-    assert load_hf_weights(model, "bert", read_hf_weights(tmp_path), tmp_path) == ["masked-token", "next-sentence"]
-    tokens = random_texts().tokens
+    if kind == "gpt2":  # whose head is its embedding
+        assert load_hf_model(tmp_path).missing_signals == []
+        return
+    public = load_hf_model(tmp_path)
+    assert public.missing_signals == ["masked-token", "next-sentence"] and not public.model.signals
+    tokens = text_batch(body.config.vocab_size).tokens
     with torch.no_grad():
-        torch.testing.assert_close(model.trunk(tokens).pooled, body(tokens).pooler_output, atol=1e-4, rtol=0)
+        torch.testing.assert_close(public.model.trunk(tokens).pooled, body(tokens).pooler_output, atol=1e-4, rtol=0)
 
 
-def test_another_shape_or_a_missing_tensor_is_named(tmp_path):
-    published = published_model("gpt2")
-    _, trunk = from_hf_config(published.config.to_dict(), tmp_path)
-    weights = dict(published.state_dict())
-    model = Model(trunk, "gpt2")
-    with pytest.raises(CaudexError, match=r"h\.1\.ln_1\.weight has shape \(7,\), by its config\.json .* \(48,\)"):
-        load_hf_weights(model, "gpt2", weights | {"transformer.h.1.ln_1.weight": torch.ones(7)}, tmp_path)
-    del weights["transformer.h.2.mlp.c_fc.bias"]
-    with pytest.raises(CaudexError, match=r"has no tensor transformer\.h\.2\.mlp\.c_fc\.bias"):
-        load_hf_weights(model, "gpt2", weights, tmp_path)
+def test_heads_of_other_tasks_are_named(tmp_path):
+    body = write_public_folder(tmp_path, "bert").base_model
+    classifier = transformers.BertForSequenceClassification(body.config)
+    classifier.bert = body
+    classifier.save_pretrained(tmp_path)
+    assert load_hf_model(tmp_path).other_heads == ["classifier"]
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    ("name", "tensor", "message"),
     [
-        ({"model_type": "llama"}, "a model of type 'llama'; gpt2 and bert can be imported"),
-        ({"model_type": "gpt2", "activation_function": "relu"}, "activation 'relu'"),
-        ({"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "relative_key"}, "'relative_key'"),
-        ({"model_type": "bert", "hidden_act": "gelu"}, "lacks 'vocab_size'; it is no whole config.json of bert"),
-        (
-            {"model_type": "gpt2", "activation_function": "gelu_new", "scale_attn_by_inverse_layer_idx": True},
-            "scale_attn_by_inverse_layer_idx True",
-        ),
+        ("transformer.h.1.ln_1.weight", torch.ones(7), r"h\.1\.ln_1\.weight has shape \(7,\), by its config\.json .* \(24,\)"),
+        ("transformer.h.1.mlp.c_fc.bias", None, r"has no tensor h\.1\.mlp\.c_fc\.bias"),
+        ("transformer.wpe.weight", torch.ones(16, 24), r"wpe\.weight has shape \(16, 24\), by its config\.json .* \(32, 24\)"),
+        ("transformer.h.1.mlp.c_fc.weight", None, r"has no tensor h\.1\.mlp\.c_fc\.weight"),
+        ("transformer.ln_f.bias", torch.ones(24, dtype=torch.int32), r"ln_f\.bias holds torch\.int32"),
+        ("transformer.ln_f.bias", torch.full((24,), torch.nan), r"ln_f\.bias holds numbers that are not finite"),
+        ("transformer.wte.weight", torch.tensor(1.0), r"wte\.weight has shape \(\)"),
+        ("transformer.h.2.ln_1.weight", torch.ones(24), r"has the tensor h\.2\.ln_1\.weight, which a gpt2 of its config"),
+        ("transformer.h.0.attn.c_attn.lora_A", torch.ones(3), "without it the model would be another function"),
+        ("lm_head.weight", torch.ones(3), r"lm_head\.weight has shape"),
     ],
-)
-def test_what_is_no_gpt2_or_bert_is_refused(config, message, tmp_path):
+)  # fmt: skip
+def test_a_tensor_that_does_not_fit_is_named(name, tensor, message, tmp_path):
+    write_public_folder(tmp_path, "gpt2")
+    weights = load_file(tmp_path / "model.safetensors")
+    weights.pop(name, None)
+    save_file(weights | ({} if tensor is None else {name: tensor}), tmp_path / "model.safetensors")
     with pytest.raises(CaudexError, match=message):
-        from_hf_config(config, tmp_path)
+        load_hf_model(tmp_path)
 
 
-def test_pickled_damaged_and_missing_files_are_refused(tmp_path):
-    with pytest.raises(CaudexError, match=r"holds no config\.json"):
-        read_hf_config(tmp_path)
-    (tmp_path / "config.json").write_text("[")
-    with pytest.raises(CaudexError, match="is no JSON object"):
-        read_hf_config(tmp_path)
-    with pytest.raises(CaudexError, match=r"holds no model\.safetensors"):
-        read_hf_weights(tmp_path)
-    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
-    with pytest.raises(CaudexError, match="is pickled, and a pickle can hold code; with --convert"):
-        read_hf_weights(tmp_path)
-    with pytest.raises(CaudexError, match="is damaged, or holds more than tensors"):
-        read_hf_weights(tmp_path, convert=True)
-    (tmp_path / "model.safetensors").write_bytes(b"xxxxxxxxxxxx")
-    with pytest.raises(CaudexError, match="is damaged"):
-        read_hf_weights(tmp_path)
-
-
-class Trap:
-    """Runs code where it is unpickled."""
-
-    def __reduce__(self):
-        return Path.touch, (Path("trapped"),)
-
-
-def test_pickled_weights_are_converted_on_request_and_run_nothing(tmp_path):
-    weights = {"embeddings.LayerNorm.gamma": torch.ones(3), "embeddings.LayerNorm.beta": torch.zeros(3)}
-    torch.save(weights, tmp_path / "pytorch_model.bin")
-    assert set(read_hf_weights(tmp_path, convert=True)) == {"embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"}
-    torch.save(weights | {"trap": Trap()}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(CaudexError, match="holds more than tensors"):
-        read_hf_weights(tmp_path, convert=True)
-    assert not (tmp_path / "trapped").exists()
+def test_masks_that_older_versions_saved_are_without_effect(tmp_path):
+    published = write_public_folder(tmp_path, "gpt2")
+    weights = load_file(tmp_path / "model.safetensors")
+    weights |= {"transformer.h.0.attn.bias": torch.ones(1, 1, 32, 32).tril().bool()}
+    save_file(weights, tmp_path / "model.safetensors")
+    assert_same_figures(tmp_path, published)
 
 
 def test_the_packaged_sentence_encoder_finds_the_similarities_that_transformers_finds():
     folder = data.corpus_folder("minilm")
     sentences = ["That is a happy person", "That is a happy dog", "Today is a sunny day", "How do I get my money back?"]
-    ours = embed_texts(load_hf_model(folder)[3], sentences)
+    ours = embed_texts(load_hf_model(folder).model, sentences)
     published = transformers.BertModel.from_pretrained(folder).eval()
     inputs = transformers.AutoTokenizer.from_pretrained(folder)(sentences, padding=True, return_tensors="pt")
     with torch.no_grad():

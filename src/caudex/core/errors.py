@@ -8,5 +8,5 @@ class CaudexError(Exception):
 
 
 def short_message(error: Exception) -> str:
-    """The first line of the error's message, or the name of its class."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    """The first line of the error's message, at most 200 characters of it, or the name of its class."""
+    return [*str(error).splitlines(), ""][0][:200] or type(error).__name__

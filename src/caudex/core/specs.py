@@ -45,13 +45,16 @@ class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Texts: the arguments of the transformer, the tokenizer's description, the entropy of its tokens in nats, and the
-    classes of labelled texts. `heads` are the signals that a public model has weights for; None: all."""
+    classes of labelled texts. Of public models: `heads` are the signals that there are weights for (None: all), `tied`
+    whether the logits of tokens come from their embedding, and `eos_token_ids` end a text in the tokenizer's place."""
 
     trunk: dict[str, int | float | bool | str | None]
     tokenizer: dict
     unigram: float | None = None
     classes: tuple[str, ...] = ()
     heads: tuple[str, ...] | None = None
+    tied: bool = True
+    eos_token_ids: tuple[int, ...] = ()
 
 
 class EncoderSpec(Struct, frozen=True, forbid_unknown_fields=True):

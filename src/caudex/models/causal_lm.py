@@ -51,7 +51,7 @@ class CausalLM(LanguageModel):
             new_texts = []
             for i, (sequence, token) in enumerate(zip(sequences, new_tokens[:, 0].tolist())):
                 sequence.append(token)
-                is_unfinished[i] &= token != tokenizer.eos_token_id
+                is_unfinished[i] &= token not in self.eos_token_ids
                 text = tokenizer.decode(sequence, skip_special_tokens=True) if is_unfinished[i] else texts[i]
                 is_complete = not text.endswith("\ufffd")  # else a character whose other bytes are still to come
                 new_texts.append(text[len(texts[i]) :] if is_complete else "")
@@ -87,6 +87,12 @@ class CausalLM(LanguageModel):
                 ids, start = rows[i]
                 log_likelihoods[i] = row[start - 1 : len(ids) - 1].sum()
         return log_likelihoods, counts
+
+    @property
+    def eos_token_ids(self) -> tuple[int, ...]:
+        """The tokens that end a text."""
+        own = () if self.tokenizer.eos_token_id is None else (self.tokenizer.eos_token_id,)
+        return self.spec.eos_token_ids or own
 
     @property
     def _start_token_id(self) -> int:

@@ -1,8 +1,7 @@
-"""Public checkpoints of GPT-2 and BERT: their folders become models of ours, ours become folders that others open."""
+"""The tensors of public GPT-2s and BERTs, by our names and by those of transformers, in both directions."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
-from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT
+from caudex.models.hf_config import PublicConfig
 
 WEIGHT_NAMES = {
     "gpt2": {
@@ -24,6 +23,7 @@ WEIGHT_NAMES = {
         "trunk.blocks.{}.norm2": "h.{}.ln_2",
         "trunk.blocks.{}.up_proj": "h.{}.mlp.c_fc",
         "trunk.blocks.{}.down_proj": "h.{}.mlp.c_proj",
+        "signals.next-token.head": "lm_head",
     },
     "bert": {
         "trunk.token_embedding": "embeddings.word_embeddings",
@@ -39,6 +39,7 @@ WEIGHT_NAMES = {
         "trunk.blocks.{}.down_proj": "encoder.layer.{}.output.dense",
         "signals.masked-token.dense": "cls.predictions.transform.dense",
         "signals.masked-token.norm": "cls.predictions.transform.LayerNorm",
+        "signals.masked-token.head": "cls.predictions.decoder",
         "signals.masked-token": "cls.predictions",  # the bias of each word
         "signals.next-sentence.head": "cls.seq_relationship",
     },
@@ -46,51 +47,57 @@ WEIGHT_NAMES = {
 """our modules and those of transformers; a + joins what is one matrix in ours"""
 BASE_MODEL_PREFIXES = {"gpt2": "transformer.", "bert": "bert."}
 """of the trunk's tensors, where a head is saved with it"""
-REQUIRED_SETTINGS = {
-    "scale_attn_by_inverse_layer_idx": False,
-    "reorder_and_upcast_attn": False,
-    "add_cross_attention": False,
+OUTPUT_WEIGHTS = {
+    "gpt2": ("lm_head.weight", "wte.weight"),
+    "bert": ("cls.predictions.decoder.weight", "embeddings.word_embeddings.weight"),
 }
-"""the only value that can be imported"""
+"""the weights of the logits of tokens, and the embedding that they are tied to"""
+FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+BUFFERS = {"gpt2": r"h\.\d+\.attn\.(masked_)?bias", "bert": r"embeddings\.(position_ids|token_type_ids)"}
+"""tensors without effect: masks and positions that older versions saved"""
 
 
-def from_hf_config(config: Mapping, path: Path) -> tuple[str, dict]:
-    """A config.json of transformers to its model_type, gpt2 or bert, and the arguments of our `Transformer`.
+def read_names(config: PublicConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without the prefix of the trunk, so that they have one name whether or not a head is saved with it."""
+    prefix = BASE_MODEL_PREFIXES[config.model_type]
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
 
-    Raises CaudexError for another architecture, or a setting that ours does not have.
+
+def check_weights(config: PublicConfig, weights: Mapping[str, Tensor], path: Path) -> list[str]:
+    """Compare the sizes in config.json with the tensors, before anything of that size is built, and look for tensors of
+    the trunk that we would leave out. Returns the heads, of other tasks, that are left out.
+
+    Raises CaudexError that names the tensor.
     """
-    model_type = config.get("model_type")
-    if model_type not in WEIGHT_NAMES:
-        raise CaudexError(f"{path} is a model of type {model_type!r}; gpt2 and bert can be imported.")
-    act = config.get("activation_function" if model_type == "gpt2" else "hidden_act")
-    gelu = {"gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu": "none"}.get(act)
-    unsupported = {"activation": act} if gelu is None else {}
-    unsupported |= {name: config[name] for name, only in REQUIRED_SETTINGS.items() if config.get(name, only) != only}
-    if config.get("position_embedding_type", "absolute") != "absolute":
-        unsupported["position_embedding_type"] = config["position_embedding_type"]
-    if unsupported:
-        name, setting = next(iter(unsupported.items()))
-        raise CaudexError(f"{path} has {name} {setting!r}, which this program has not; it cannot be imported.")
-    try:
-        if model_type == "gpt2":
-            sizes = [config[name] for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")]
-            hidden, eps, layout = config.get("n_inner"), config["layer_norm_epsilon"], GPT2_LAYOUT
-        else:
-            names = (
-                "vocab_size",
-                "max_position_embeddings",
-                "hidden_size",
-                "num_hidden_layers",
-                "num_attention_heads",
+    model_type = config.model_type
+    for name, shape in config.sizes().items():
+        if name not in weights:
+            raise CaudexError(
+                f"{path} has no tensor {name}; its weights are not of the {model_type} in its config.json."
             )
-            sizes = [config[name] for name in names]
-            hidden, eps = config["intermediate_size"], config["layer_norm_eps"]
-            layout = BERT_LAYOUT | {"segments": config["type_vocab_size"]}
-    except KeyError as missing:
-        raise CaudexError(f"{path} lacks {missing.args[0]!r}; it is no whole config.json of {model_type}.") from None
-    arguments = dict(zip(("vocabulary", "context", "width", "depth", "heads"), sizes))
-    arguments |= {"hidden": hidden or 4 * arguments["width"], "eps": eps, "gelu_approximate": gelu}
-    return model_type, layout | arguments
+        _check_shape(path, name, weights[name], torch.Size(shape))
+    output, embedding = OUTPUT_WEIGHTS[model_type]
+    if output in weights:
+        _check_shape(path, output, weights[output], weights[embedding].shape)
+    names = {name for _, parts, _ in weight_names(model_type, config.trunk()["depth"]) for name in parts}
+    roots = {name.partition(".")[0] for name in names if not name.startswith(("cls.", "lm_head."))}
+    names |= {"cls.predictions.decoder.bias"} if model_type == "bert" else set()
+    unknown = [name for name in weights if name not in names and not re.fullmatch(BUFFERS[model_type], name)]
+    for name in unknown:
+        if name.partition(".")[0] in roots:
+            raise CaudexError(
+                f"{path} has the tensor {name[:80]}, which a {model_type} of its config.json does not have; without it the "
+                "model would be another function."
+            )
+    return sorted({name.partition(".")[0][:40] for name in unknown})
+
+
+def is_tied(config: PublicConfig, weights: Mapping[str, Tensor]) -> bool:
+    """Whether the logits come from the token embedding; as in transformers, other weights in the file win."""
+    output, embedding = OUTPUT_WEIGHTS[config.model_type]
+    if output not in weights:
+        return config.tie_word_embeddings
+    return config.tie_word_embeddings and torch.equal(weights[output].float(), weights[embedding].float())
 
 
 def weight_names(model_type: str, depth: int) -> Iterator[tuple[str, list[str], bool]]:
@@ -104,32 +111,33 @@ def weight_names(model_type: str, depth: int) -> Iterator[tuple[str, list[str], 
                 yield f"{ours}.{kind}", [f"{part}.{kind}" for part in parts], is_transposed
 
 
-def load_hf_weights(model: nn.Module, model_type: str, weights: Mapping[str, Tensor], path: Path) -> list[str]:
-    """Load weights of transformers into our model; returns those of our signals that lack weights and are unchanged.
+@torch.no_grad()
+def load_hf_weights(model: nn.Module, config: PublicConfig, weights: Mapping[str, Tensor], path: Path) -> list[str]:
+    """Load weights by the names of `read_names` into our model; returns those of our signals that lack weights and are
+    unchanged.
 
-    Raises CaudexError that names the tensor which is missing or of another shape.
+    Raises CaudexError that names the tensor which is missing, of another shape or not of finite numbers.
     """
-    prefix = BASE_MODEL_PREFIXES[model_type]
-    prefix = prefix if any(name.startswith(prefix) for name in weights) else ""
     state, missing_signals = model.state_dict(), set()
-    for ours, names, is_transposed in weight_names(model_type, len(model.trunk.blocks)):
+    output_bias = weights.get("cls.predictions.decoder.bias")  # what is added, where both are saved
+    weights = weights if output_bias is None else {**weights, "cls.predictions.bias": output_bias}
+    for ours, names, is_transposed in weight_names(config.model_type, len(model.trunk.blocks)):
         if ours not in state:
             continue
-        is_head = ours.startswith("signals.")
-        names = names if is_head else [prefix + name for name in names]
         if missing := [name for name in names if name not in weights]:
-            if is_head or ours.startswith("trunk.pooler"):
+            if ours.startswith(("signals.", "trunk.pooler")):
                 missing_signals.add(ours.split(".")[1])
                 continue
-            raise CaudexError(f"{path} has no tensor {missing[0]}; its weights are not of a {model_type}.")
+            raise CaudexError(f"{path} has no tensor {missing[0]}; its weights are not of a {config.model_type}.")
+        shape = state[ours].shape[::-1] if is_transposed else state[ours].shape
+        for name in names:
+            _check_shape(path, name, weights[name], torch.Size((shape[0] // len(names), *shape[1:])))
         tensor = torch.cat([weights[name] for name in names])
-        tensor = tensor.T if is_transposed else tensor
-        if tensor.shape != state[ours].shape:
-            raise CaudexError(
-                f"{path}: the tensor {names[0]} has shape {tuple(tensor.shape)}, by its config.json it should have "
-                f"{tuple(state[ours].shape)}."
-            )
-        state[ours].copy_(tensor)
+        state[ours].copy_(tensor.T if is_transposed else tensor)
+    for i, block in enumerate(model.trunk.blocks):
+        queries = slice(model.trunk.width)
+        block.attention.qkv_proj.weight[queries] *= config.query_scale(i)
+        block.attention.qkv_proj.bias[queries] *= config.query_scale(i)
     return sorted(missing_signals)
 
 
@@ -142,79 +150,19 @@ def to_hf_weights(model: nn.Module, model_type: str) -> dict[str, Tensor]:
             prefix = "" if ours.startswith("signals.") else BASE_MODEL_PREFIXES[model_type]
             for name, part in zip(names, tensor.chunk(len(names))):
                 weights[prefix + name] = part.contiguous()
+    if "cls.predictions.decoder.weight" in weights:  # untied, in transformers the bias is, too
+        weights["cls.predictions.decoder.bias"] = weights["cls.predictions.bias"]
     return weights
 
 
-def to_hf_config(model_type: str, trunk: nn.Module, trunk_config: Mapping) -> dict:
-    """config.json of transformers for a trunk with these arguments."""
-    hidden = trunk_config.get("hidden") or 4 * trunk.width
-    act = {"tanh": "gelu_new", "none": "gelu"}[trunk_config["gelu_approximate"]]
-    if model_type == "gpt2":
-        return {
-            "model_type": "gpt2",
-            "architectures": ["GPT2LMHeadModel"],
-            "vocab_size": trunk_config["vocabulary"],
-            "n_positions": trunk_config["context"],
-            "n_embd": trunk_config["width"],
-            "n_layer": trunk_config["depth"],
-            "n_head": trunk_config["heads"],
-            "n_inner": hidden,
-            "layer_norm_epsilon": trunk_config["eps"],
-            "activation_function": act,
-        }
-    return {
-        "model_type": "bert",
-        "architectures": ["BertForPreTraining"],
-        "vocab_size": trunk_config["vocabulary"],
-        "max_position_embeddings": trunk_config["context"],
-        "hidden_size": trunk_config["width"],
-        "num_hidden_layers": trunk_config["depth"],
-        "num_attention_heads": trunk_config["heads"],
-        "intermediate_size": hidden,
-        "type_vocab_size": trunk_config["segments"],
-        "layer_norm_eps": trunk_config["eps"],
-        "hidden_act": act,
-    }
-
-
-def read_hf_weights(folder: Path, convert: bool = False) -> dict[str, Tensor]:
-    """Every tensor of the folder's safetensors; with `convert` of its pickled .bin, from which tensors alone are read.
-
-    Raises CaudexError for pickled weights without `convert`, and where they hold more than tensors.
-    """
-    from safetensors.torch import load
-
-    files, pickled_files = (sorted(folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin"))
-    if not files and not convert and pickled_files:
+def _check_shape(path: Path, name: str, tensor: Tensor, shape: torch.Size) -> None:
+    if tensor.shape != shape:
         raise CaudexError(
-            f"{pickled_files[0]} is pickled, and a pickle can hold code; with --convert its tensors alone are read, and nothing in it is run."
+            f"{path}: the tensor {name} has shape {tuple(tensor.shape)}, by its config.json it should have {tuple(shape)}."
         )
-    if not files and not pickled_files:
-        raise CaudexError(f"{folder} holds no model.safetensors; give the folder of a public GPT-2 or BERT.")
-    weights: dict[str, Tensor] = {}
-    for file in files or pickled_files:
-        try:
-            tensors = load(file.read_bytes()) if files else torch.load(file, "cpu", weights_only=True)
-            weights |= {
-                rename_gamma_beta(name): tensor for name, tensor in tensors.items() if isinstance(tensor, Tensor)
-            }
-        except Exception as error:  # torch and safetensors raise nearly every kind
-            reason = str(error).partition(". ")[0].partition("\n")[0]
-            raise CaudexError(f"{file} is damaged, or holds more than tensors ({reason}); fetch it again.") from None
-    return weights
-
-
-def rename_gamma_beta(name: str) -> str:
-    """The first BERT checkpoints, which most people fetch, call the weight and bias of LayerNorm gamma and beta."""
-    return re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name))
-
-
-def read_hf_config(folder: Path) -> dict:
-    """The folder's config.json."""
-    file = folder / "config.json"
-    if not file.is_file():
-        raise CaudexError(f"{folder} holds no config.json; give the folder of a public GPT-2 or BERT.")
-    try:
-        return dict(json.loads(file.read_text()))
-    except (ValueError, TypeError):
-        raise CaudexError(f"{file} is no JSON object; fetch it again.") from None
+    if tensor.dtype not in FLOATS:
+        raise CaudexError(
+            f"{path}: the tensor {name} holds {tensor.dtype}; caudex reads {', '.join(map(str, FLOATS))}."
+        )
+    if not tensor.isfinite().all():
+        raise CaudexError(f"{path}: the tensor {name} holds numbers that are not finite; fetch it again.")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from caudex.core.disk import serialize_tensors, write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.placement import to_device
 from caudex.core.specs import TextSpec
 from caudex.data import Tokenizer, encode_texts, group_by_length, pad_sequences
 from caudex.data.text.text_batches import EncodedText
-from caudex.models.hf_layout import to_hf_config, to_hf_weights
+from caudex.models.hf_export import write_hf_folder
 from caudex.trunks import PaddedTokens, mean_pooling
 
 
@@ -36,18 +34,12 @@ class LanguageModel(nn.Module):
         return len(self.tokenizer.encode(text, parse_special=False))
 
     def export(self, folder: Path) -> list[Path]:
-        """As public GPT-2 or BERT folders are: config.json, model.safetensors, tokenizer.json; transformers opens it.
+        """As a folder of a public GPT-2 or BERT, which transformers opens.
 
         Raises CaudexError for rotary positions, which those layouts lack."""
         if self.trunk.position_embedding is None:
             raise CaudexError("a public folder of GPT-2 or BERT has learned places; train with --no-rotary to export.")
-        model_type = "gpt2" if self.trunk.causal else "bert"
-        config = to_hf_config(model_type, self.trunk, self.trunk_config)
-        write_atomically(folder / "config.json", json.dumps(config, indent=1) + "\n")
-        weights = serialize_tensors(to_hf_weights(self, model_type), {"format": "pt"})
-        write_atomically(folder / "model.safetensors", weights)
-        self.tokenizer.save(folder)
-        return [folder / name for name in ("config.json", "model.safetensors", "tokenizer.json")]
+        return write_hf_folder(self, folder)
 
     @torch.inference_mode()
     def mean_features(

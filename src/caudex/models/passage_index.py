@@ -109,8 +109,7 @@ def load_encoder(run: str | None) -> tuple[LanguageModel, str]:
         from caudex.models.importing import load_hf_model
 
         folder = data.corpus_folder("minilm")
-        _, _, _, model, _ = load_hf_model(folder)
-        return model, str(folder)
+        return load_hf_model(folder).model, str(folder)
     from caudex.core.system import load
 
     model = load(run)

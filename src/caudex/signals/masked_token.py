@@ -17,7 +17,8 @@ from caudex.trunks import TiedHead, vocabulary_of
 class MaskedToken(Signal):
     """Predict masked tokens. Cross-entropy at the masked positions alone; `batch.targets` is -1 at all others.
 
-    The head is a linear map, GELU and layer normalisation before logits by the trunk's token embedding, with a bias each.
+    The head is a linear map, GELU and layer normalisation before logits by the trunk's token embedding, or by weights of its
+    own where `tied` is false, with a bias each.
     The source masks the tokens (`views.mask_tokens`), so that other signals on the same texts share the pass.
     `unigram` is the loss of predicting token frequencies, in nats: many trainings stay there long.
     Source: Devlin et al. 2019, section 3.1 and appendix A.1.
@@ -25,13 +26,20 @@ class MaskedToken(Signal):
 
     needs = "sentences"
 
-    def __init__(self, unigram: float | None = None, eps: float = 1e-12):
+    def __init__(
+        self,
+        unigram: float | None = None,
+        eps: float = 1e-12,
+        gelu_approximate: str = "none",
+        tied: bool = True,
+    ):
         super().__init__()
-        self.unigram, self.eps = unigram, eps
+        self.unigram, self.eps, self.gelu_approximate, self.tied = unigram, eps, gelu_approximate, tied
 
     def build(self, trunk):
         self.vocabulary, width = vocabulary_of(trunk), width_of(trunk)
-        self.dense, self.norm, self.head = nn.Linear(width, width), nn.LayerNorm(width, self.eps), TiedHead()
+        self.dense, self.norm = nn.Linear(width, width), nn.LayerNorm(width, self.eps)
+        self.head = TiedHead() if self.tied else nn.Linear(width, self.vocabulary, bias=False)
         nn.init.normal_(self.dense.weight, std=0.02)
         nn.init.zeros_(self.dense.bias)
         self.bias = nn.Parameter(torch.zeros(self.vocabulary))
@@ -41,7 +49,9 @@ class MaskedToken(Signal):
 
     def logits(self, trunk: nn.Module, tokens: Tensor) -> Tensor:
         """[..., V] from features of tokens [..., width]."""
-        return self.head(self.norm(F.gelu(self.dense(tokens))), trunk.token_embedding.weight) + self.bias
+        transformed = self.norm(F.gelu(self.dense(tokens), approximate=self.gelu_approximate))
+        logits = self.head(transformed, trunk.token_embedding.weight) if self.tied else self.head(transformed)
+        return logits + self.bias
 
     def loss(self, trunk, batch):
         masked = batch.targets >= 0  # [B, T]

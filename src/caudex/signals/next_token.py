@@ -8,11 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.signal import Signal, SignalOutput, accuracy
+from caudex.core.trunk import width_of
 from caudex.trunks import TiedHead, vocabulary_of
 
 
 class NextToken(Signal):
-    """Predict the next token. Cross-entropy at every position; the head is tied to the trunk's token embedding.
+    """Predict the next token. Cross-entropy at every position; the head is tied to the trunk's token embedding, unless `tied`
+    is false.
 
     `unigram` is the loss of predicting token frequencies, in nats: learning starts below it.
     Sources: Radford et al. 2019, section 2; weight tying, Press and Wolf 2017.
@@ -20,19 +22,20 @@ class NextToken(Signal):
 
     needs = "tokens"
 
-    def __init__(self, unigram: float | None = None):
+    def __init__(self, unigram: float | None = None, tied: bool = True):
         super().__init__()
-        self.unigram = unigram
+        self.unigram, self.tied = unigram, tied
 
     def build(self, trunk):
-        self.vocabulary, self.head = vocabulary_of(trunk), TiedHead()
+        self.vocabulary = vocabulary_of(trunk)
+        self.head = TiedHead() if self.tied else nn.Linear(width_of(trunk), self.vocabulary, bias=False)
 
     def chance_loss(self):
         return math.log(self.vocabulary) if self.unigram is None else self.unigram
 
     def logits(self, trunk: nn.Module, tokens: Tensor) -> Tensor:
         """[..., V] from features of tokens [..., width]."""
-        return self.head(tokens, trunk.token_embedding.weight)
+        return self.head(tokens, trunk.token_embedding.weight) if self.tied else self.head(tokens)
 
     def loss(self, trunk, batch):
         logits = self.logits(trunk, trunk(batch.tokens).layers["tokens"]).flatten(0, 1)  # [B * T, V]

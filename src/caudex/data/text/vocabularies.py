@@ -1,19 +1,23 @@
-"""Vocabularies: trained on documents, or read from published files."""
+"""Vocabularies that are trained on documents."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-from caudex.core.errors import CaudexError, short_message
+from caudex.core.errors import CaudexError
 from caudex.core.progress import ProgressBar
 from caudex.core.registry import did_you_mean
+from caudex.data.text.tokenizer_files import (
+    BERT_SPECIAL_TOKENS,
+    EOS_TOKEN,
+    UNK_TOKEN,
+    bert_wordpiece,
+    byte_level_bpe,
+    import_tokenizers,
+)
 from caudex.data.text.utf8 import text_chunks
 
-EOS_TOKEN, UNK_TOKEN = "<|endoftext|>", "<|unknown|>"
-BERT_SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 DEFAULT_SIZES = {"bpe": 50_257, "wordpiece": 30_522, "characters": 0}
 MAX_TRAINING_BYTES = 200_000_000
 """of more text, evenly spaced parts that add up to this"""
@@ -31,42 +35,6 @@ def train_tokenizer(kind: str, documents: Iterable[tuple[int, str]], size: int =
     return trainers[kind](documents, size or DEFAULT_SIZES[kind])
 
 
-def load_tokenizer(folder: Path):
-    """A tokenizers.Tokenizer from the files in a folder, in any of the usual formats."""
-    tokenizers = import_tokenizers()
-    file = folder
-    try:
-        if (file := folder / "tokenizer.json").is_file():
-            return tokenizers.Tokenizer.from_file(str(file))
-        for names in (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")):
-            file, merges = (folder / name for name in names)
-            if file.is_file() and merges.is_file():
-                return _byte_level_bpe(json.loads(file.read_text("utf-8")), _read_merges(merges))
-        if (file := folder / "vocab.txt").is_file():
-            tokens = file.read_text("utf-8").removesuffix("\n").split("\n")  # some tokens are line ends of other kinds
-            vocabulary = {token.rstrip("\r"): i for i, token in enumerate(tokens)}
-            if "[UNK]" not in vocabulary:
-                raise ValueError("it has no [UNK]")
-            return _bert_wordpiece(vocabulary, **_normalizer_settings(folder))
-    except Exception as error:  # the library raises nothing more special
-        raise CaudexError(f"{file} cannot be read as a vocabulary: {short_message(error)}.") from None
-    raise CaudexError(
-        f"{folder} has no vocabulary; it needs a tokenizer.json, or vocab.json and merges.txt (or encoder.json and "
-        "vocab.bpe), or vocab.txt."
-    )
-
-
-def import_tokenizers():
-    try:
-        import tokenizers
-    except ImportError:
-        raise CaudexError("text needs the package tokenizers: pip install 'caudex[text]'.") from None
-    return tokenizers
-
-
-# -- learning -------------------------------------------------------------------------------------------------------
-
-
 def _train_bpe(documents: Iterable[tuple[int, str]], size: int):
     from tokenizers.pre_tokenizers import ByteLevel
     from tokenizers.trainers import BpeTrainer
@@ -79,7 +47,7 @@ def _train_bpe(documents: Iterable[tuple[int, str]], size: int):
         initial_alphabet=ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer = _byte_level_bpe({}, [])
+    tokenizer = byte_level_bpe({}, [])
     tokenizer.train_from_iterator(_training_text(documents), trainer)
     return tokenizer
 
@@ -89,7 +57,7 @@ def _train_wordpiece(documents: Iterable[tuple[int, str]], size: int):
     ties by number; so they are numbered beforehand, among the special tokens, which come first."""
     from tokenizers.trainers import WordPieceTrainer
 
-    tokenizer = _bert_wordpiece({})
+    tokenizer = bert_wordpiece({})
     counts, inner, seen_words = Counter(), set(), set()
     for text in _training_text(documents):
         new_words = set(tokenizer.normalizer.normalize_str(text).split()) - seen_words
@@ -112,7 +80,7 @@ def _train_wordpiece(documents: Iterable[tuple[int, str]], size: int):
         show_progress=False,
     )
     tokenizer.train_from_iterator(_training_text(documents), trainer)
-    return _bert_wordpiece(tokenizer.get_vocab(with_added_tokens=False))
+    return bert_wordpiece(tokenizer.get_vocab(with_added_tokens=False))
 
 
 def _train_characters(documents: Iterable[tuple[int, str]], size: int):
@@ -129,7 +97,8 @@ def _train_characters(documents: Iterable[tuple[int, str]], size: int):
     tokenizer = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()
-    return _add_special_tokens(tokenizer, [EOS_TOKEN, UNK_TOKEN])
+    tokenizer.add_special_tokens([EOS_TOKEN, UNK_TOKEN])
+    return tokenizer
 
 
 def _training_text(documents: Iterable[tuple[int, str]]) -> Iterator[str]:
@@ -153,49 +122,3 @@ def _most_frequent(counts: Counter, max_count: int) -> list[str]:
 def _check_size(size: int, min_size: int, purpose: str) -> None:
     if size < min_size:
         raise CaudexError(f"a vocabulary of {size:,} has no room for {purpose}; give at least {min_size:,}.")
-
-
-# -- published -------------------------------------------------------------------------------------------------------
-
-
-def _byte_level_bpe(vocabulary: dict[str, int], merges: list[tuple[str, str]]):
-    import tokenizers
-    from tokenizers import decoders, models, pre_tokenizers
-
-    tokenizer = tokenizers.Tokenizer(models.BPE(vocabulary, merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    return _add_special_tokens(tokenizer, [EOS_TOKEN] if EOS_TOKEN in vocabulary else [])
-
-
-def _bert_wordpiece(vocabulary: dict[str, int], do_lower_case=True, strip_accents=None, tokenize_chinese_chars=True):
-    import tokenizers
-    from tokenizers import decoders, models, normalizers, pre_tokenizers
-
-    tokenizer = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(
-        lowercase=do_lower_case, strip_accents=strip_accents, handle_chinese_chars=tokenize_chinese_chars
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    return _add_special_tokens(tokenizer, [token for token in BERT_SPECIAL_TOKENS if token in vocabulary])
-
-
-def _add_special_tokens(tokenizer, tokens: list[str]):
-    tokenizer.add_special_tokens(tokens)
-    return tokenizer
-
-
-def _read_merges(file: Path) -> list[tuple[str, str]]:
-    """GPT-2's merges: a pair a line; the first line may name the version."""
-    lines = file.read_text("utf-8").split("\n")
-    lines = lines[1:] if lines[0].startswith("#version") else lines
-    return [tuple(line.split(" ")) for line in lines if line.strip()]
-
-
-def _normalizer_settings(folder: Path) -> dict:
-    """The normaliser's settings in BERT's tokenizer_config.json."""
-    file = folder / "tokenizer_config.json"
-    config = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    names = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
-    return {name: config[name] for name in names if name in config}

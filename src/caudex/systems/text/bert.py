@@ -62,7 +62,8 @@ class BERT(TextSystem):
     statement: ClassVar = "filling in from both sides makes better features of sentences than telling the next token"
 
     def signals(self, spec: TextSpec) -> dict[str, Signal]:
-        heads = {"masked-token": signals.MaskedToken(spec.unigram)}
+        eps, gelu = spec.trunk["eps"], spec.trunk["gelu_approximate"]
+        heads = {"masked-token": signals.MaskedToken(spec.unigram, eps, gelu, spec.tied)}
         if self.next_sentence:
             heads["next-sentence"] = signals.NextSentence()
         names = heads if spec.heads is None else spec.heads  # a public body may come without its heads

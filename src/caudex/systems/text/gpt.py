@@ -54,7 +54,8 @@ class GPT(TextSystem):
     )
 
     def signals(self, spec: TextSpec) -> dict[str, Signal]:
-        return {"next-token": signals.NextToken(spec.unigram)}
+        heads = {"next-token": signals.NextToken(spec.unigram, spec.tied)}
+        return heads if spec.heads is None else {name: heads[name] for name in spec.heads}
 
     def source(self, stream: TokenStream, batch: int, seed: int) -> TokenBatches:
         return TokenBatches(stream, batch, self.context, seed)

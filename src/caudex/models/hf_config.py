@@ -1,0 +1,232 @@
+"""config.json of public GPT-2s and BERTs: each field is honoured, known to be without effect, or refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta, Struct
+
+from caudex.core.errors import CaudexError
+from caudex.core.json_files import convert_object, read_json, short_json
+from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT
+
+GELU_APPROXIMATIONS = {
+    "gelu": "none", "gelu_python": "none", "gelu_new": "tanh", "gelu_fast": "tanh", "gelu_accurate": "tanh",
+    "gelu_pytorch_tanh": "tanh", "gelu_python_tanh": "tanh",
+}  # fmt: skip
+"""of each activation of transformers that we have, how GELU is computed"""
+
+_BERT_ALONE = "delete modules.json to import the BERT alone."
+
+Activation = Literal[*GELU_APPROXIMATIONS]
+Vocabulary = Annotated[int, Meta(ge=1, le=1 << 26)]
+Context = Annotated[int, Meta(ge=8, le=1 << 24)]
+Width = Annotated[int, Meta(ge=8, le=100_000)]
+Count = Annotated[int, Meta(ge=1, le=1000)]
+Hidden = Annotated[int, Meta(ge=1, le=1 << 24)]
+Epsilon = Annotated[float, Meta(ge=0, le=1)]
+TokenIds = int | tuple[int, ...] | None
+
+
+class GPT2Config(Struct, kw_only=True):
+    """What a GPT-2 computes; the defaults are those of transformers."""
+
+    vocab_size: Vocabulary
+    n_positions: Context
+    n_embd: Width
+    n_layer: Count
+    n_head: Annotated[int, Meta(ge=1, le=100_000)]
+    n_inner: Hidden | None = None
+    activation_function: Activation = "gelu_new"
+    layer_norm_epsilon: Epsilon = 1e-5
+    scale_attn_weights: bool = True
+    scale_attn_by_inverse_layer_idx: bool = False
+    tie_word_embeddings: bool = True
+    eos_token_id: TokenIds = None
+
+    model_type: ClassVar[str] = "gpt2"
+
+    def trunk(self) -> dict[str, Any]:
+        """The arguments of our `Transformer`."""
+        sizes = (self.vocab_size, self.n_positions, self.n_embd, self.n_layer, self.n_head)
+        arguments = dict(zip(("vocabulary", "context", "width", "depth", "heads"), sizes))
+        arguments |= {"hidden": self.n_inner or 4 * self.n_embd, "eps": self.layer_norm_epsilon}
+        return GPT2_LAYOUT | arguments | {"gelu_approximate": GELU_APPROXIMATIONS[self.activation_function]}
+
+    def query_scale(self, layer: int) -> float:
+        """What queries are multiplied with where their products with keys are not divided by the square root of a head's
+        width, or by the number of the layer too."""
+        scale = 1.0 if self.scale_attn_weights else (self.n_embd / self.n_head) ** 0.5
+        return scale / (layer + 1) if self.scale_attn_by_inverse_layer_idx else scale
+
+    def sizes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the tensors that fix all sizes of the model."""
+        return {
+            "wte.weight": (self.vocab_size, self.n_embd),
+            "wpe.weight": (self.n_positions, self.n_embd),
+            f"h.{self.n_layer - 1}.mlp.c_fc.weight": (self.n_embd, self.n_inner or 4 * self.n_embd),
+        }
+
+
+class BERTConfig(Struct, kw_only=True):
+    """What a BERT computes; the defaults are those of transformers."""
+
+    vocab_size: Vocabulary
+    max_position_embeddings: Context
+    hidden_size: Width
+    num_hidden_layers: Count
+    num_attention_heads: Annotated[int, Meta(ge=1, le=100_000)]
+    intermediate_size: Hidden
+    hidden_act: Activation = "gelu"
+    layer_norm_eps: Epsilon = 1e-12
+    type_vocab_size: Annotated[int, Meta(ge=1, le=1 << 16)] = 2
+    tie_word_embeddings: bool = True
+    eos_token_id: TokenIds = None
+
+    model_type: ClassVar[str] = "bert"
+
+    def trunk(self) -> dict[str, Any]:
+        """The arguments of our `Transformer`."""
+        names = ("vocabulary", "context", "width", "depth", "heads")
+        sizes = (self.vocab_size, self.max_position_embeddings, self.hidden_size)
+        arguments = dict(zip(names, (*sizes, self.num_hidden_layers, self.num_attention_heads)))
+        arguments |= {"hidden": self.intermediate_size, "eps": self.layer_norm_eps, "segments": self.type_vocab_size}
+        return BERT_LAYOUT | arguments | {"gelu_approximate": GELU_APPROXIMATIONS[self.hidden_act]}
+
+    def query_scale(self, layer: int) -> float:
+        return 1.0
+
+    def sizes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the tensors that fix all sizes of the model."""
+        return {
+            "embeddings.word_embeddings.weight": (self.vocab_size, self.hidden_size),
+            "embeddings.position_embeddings.weight": (self.max_position_embeddings, self.hidden_size),
+            "embeddings.token_type_embeddings.weight": (self.type_vocab_size, self.hidden_size),
+            f"encoder.layer.{self.num_hidden_layers - 1}.intermediate.dense.weight": (
+                self.intermediate_size,
+                self.hidden_size,
+            ),
+        }
+
+
+PublicConfig = GPT2Config | BERTConfig
+CONFIG_TYPES: dict[str, type[Struct]] = {"gpt2": GPT2Config, "bert": BERTConfig}
+
+ONLY_VALUES = {
+    **dict.fromkeys(("add_cross_attention", "is_encoder_decoder", "pruned_heads", "per_layer_config")),
+    **dict.fromkeys(("quantization_config", "auto_map", "is_decoder")),
+    "position_embedding_type": "absolute",
+}
+"""fields that change what is computed: the one value that we compute, besides null, false and nothing"""
+_OF_ALL = """
+    model_type architectures transformers_version dtype torch_dtype use_bfloat16 name_or_path _name_or_path _commit_hash
+    return_dict output_hidden_states output_attentions tie_last_hidden_states use_cache output_past torchscript
+    gradient_checkpointing chunk_size_feed_forward attn_implementation _attn_implementation _attn_implementation_autoset
+    experts_implementation tf_legacy_loss xla_device initializer_range finetuning_task task_specific_params problem_type
+    num_labels _num_labels id2label label2id classifier_dropout tokenizer_class prefix cross_attention_hidden_size
+    tie_encoder_decoder sentence_transformers bos_token_id pad_token_id sep_token_id decoder_start_token_id
+"""
+_OF_GENERATION = """
+    max_length min_length max_new_tokens min_new_tokens do_sample early_stopping num_beams num_beam_groups max_time
+    stop_strings temperature top_k top_p min_p top_h typical_p epsilon_cutoff eta_cutoff diversity_penalty
+    repetition_penalty encoder_repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size
+    bad_words_ids force_words_ids constraints num_return_sequences output_scores output_logits return_dict_in_generate
+    forced_bos_token_id forced_eos_token_id remove_invalid_values exponential_decay_length_penalty suppress_tokens
+    begin_suppress_tokens renormalize_logits sequence_bias guidance_scale cache_implementation cache_config
+    return_legacy_cache token_healing watermarking_config low_memory penalty_alpha dola_layers is_assistant
+    num_assistant_tokens num_assistant_tokens_schedule assistant_confidence_threshold prompt_lookup_num_tokens
+    max_matching_ngram_size generation_kwargs max_cache_len assistant_early_exit assistant_lookbehind target_lookbehind
+    assistant_ensemble_weight speculation_type compile_config disable_compile prefill_chunk_size use_mtp continuous_batching_config
+    assistant_lookahead
+"""
+_OF_GPT2 = """
+    n_ctx resid_pdrop embd_pdrop attn_pdrop reorder_and_upcast_attn is_decoder summary_type summary_use_proj
+    summary_activation summary_proj_to_labels summary_first_dropout
+"""  # reordering and upcasting are of half precision
+_OF_BERT = """
+    hidden_dropout_prob attention_probs_dropout_prob directionality language pooler_fc_size pooler_num_attention_heads
+    pooler_num_fc_layers pooler_size_per_head pooler_type
+"""  # first BERTs: what was planned for the pooler
+WITHOUT_EFFECT = {
+    "gpt2": frozenset((_OF_ALL + _OF_GENERATION + _OF_GPT2).split()),
+    "bert": frozenset((_OF_ALL + _OF_GENERATION + _OF_BERT).split()),
+}
+"""fields of transformers that do not change what the network computes in eval mode"""
+
+
+def read_hf_config(folder: Path) -> PublicConfig:
+    """The folder's config.json; from generation_config.json, where there is one, the tokens that end a text.
+
+    Raises CaudexError for another architecture, and for a field or value that changes the function and is not computed here.
+    """
+    if not (folder / "config.json").is_file():
+        raise CaudexError(f"{folder} holds no config.json; give the folder of a public GPT-2 or BERT.")
+    if (folder / "adapter_config.json").exists():
+        raise CaudexError(
+            f"{folder} holds adapter_config.json: an adapter changes the model; merge it into the weights first."
+        )
+    config = parse_hf_config(read_json(folder / "config.json", dict[str, Any]), folder / "config.json")
+    file = folder / "generation_config.json"
+    if file.is_file() and (end := read_json(file, GenerationConfig).eos_token_id) is not None:
+        config.eos_token_id = end
+    return config
+
+
+class GenerationConfig(Struct):
+    """What is taken from generation_config.json; the rest are flags of `caudex generate`."""
+
+    eos_token_id: TokenIds = None
+
+
+class SentenceModule(Struct):
+    """One of modules.json: a step of sentence-transformers."""
+
+    type: str
+    path: str = ""
+
+
+def check_sentence_encoder(folder: Path) -> None:
+    """Raises CaudexError where sentence-transformers would make other vectors of the tokens' features than their mean, as
+    `caudex search` does."""
+    file = folder / "modules.json"
+    if not file.is_file():
+        return
+    for module in read_json(file, list[SentenceModule]):
+        kind, pooling = module.type.rpartition(".")[2], folder / Path(module.path).name / "config.json"
+        if kind not in ("Transformer", "Pooling", "Normalize"):
+            raise CaudexError(
+                f"{file}: {short_json(module.type)} is a step that caudex does not compute; {_BERT_ALONE}"
+            )
+        modes = read_json(pooling, dict[str, Any]) if kind == "Pooling" and pooling.is_file() else {}
+        for name, value in modes.items():
+            if value is True and name.startswith("pooling_mode") and name != "pooling_mode_mean_tokens":
+                raise CaudexError(f"{pooling}: {name} is true; caudex takes the mean of the tokens; {_BERT_ALONE}")
+        if modes.get("pooling_mode", "mean") != "mean":
+            raise CaudexError(
+                f"{pooling}: pooling_mode is {short_json(modes['pooling_mode'])}; caudex takes the mean of the tokens; {_BERT_ALONE}"
+            )
+
+
+def parse_hf_config(config: Mapping[str, Any], path: Path) -> PublicConfig:
+    """From the content of a config.json."""
+    model_type = config.get("model_type")
+    kind = CONFIG_TYPES.get(model_type) if isinstance(model_type, str) else None
+    if kind is None:
+        raise CaudexError(f"{path} is a model of type {short_json(model_type)}; gpt2 and bert can be imported.")
+    for name, value in config.items():
+        if name in kind.__struct_fields__ or name in WITHOUT_EFFECT[model_type]:
+            continue
+        if name not in ONLY_VALUES:
+            raise CaudexError(
+                f"{path}: {name} is {short_json(value)}; caudex does not know this field, and the model may be another function "
+                "with it. If it is without effect, delete it there."
+            )
+        if value and value != ONLY_VALUES[name]:
+            raise CaudexError(f"{path}: {name} is {short_json(value)}; caudex does not compute that.")
+    public_config = convert_object(config, kind, path)
+    trunk = public_config.trunk()
+    if trunk["width"] % trunk["heads"]:
+        raise CaudexError(f"{path}: {trunk['heads']:,} heads cannot share a width of {trunk['width']:,} evenly.")
+    return public_config
