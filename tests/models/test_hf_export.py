@@ -73,7 +73,9 @@ def test_greedy_text_is_the_same_and_ends_at_the_same_token(kind, tmp_path):
         return published.generate(**inputs, max_new_tokens=12, do_sample=False)[0].tolist()
 
     ids = published_ids(published)
-    assert theirs.decode(ids, skip_special_tokens=True).rstrip("\ufffd") == prompt + greedy  # half a character is left out
+    assert (
+        theirs.decode(ids, skip_special_tokens=True).rstrip("\ufffd") == prompt + greedy
+    )  # half a character is left out
     assert len(greedy) > 5
     end = ids[-3]
     model.spec = TextSpec(model.spec.trunk, model.spec.tokenizer, eos_token_ids=(end, 0))
@@ -115,7 +117,11 @@ def test_ids_that_stand_for_no_token_are_not_generated_there_either(tmp_path):
     model = load_hf_model(tmp_path / "padded").model
     model.export(tmp_path / "ours")
     size = model.tokenizer.vocab_size
-    assert json.loads((tmp_path / "ours/generation_config.json").read_text())["suppress_tokens"] == [size, size + 1, size + 2]
+    assert json.loads((tmp_path / "ours/generation_config.json").read_text())["suppress_tokens"] == [
+        size,
+        size + 1,
+        size + 2,
+    ]
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "bert"])

@@ -121,7 +121,7 @@ def test_heads_of_other_tasks_are_named(tmp_path):
         ("transformer.ln_f.bias", torch.ones(24, dtype=torch.int32), r"ln_f\.bias holds torch\.int32"),
         ("transformer.ln_f.bias", torch.full((24,), torch.nan), r"ln_f\.bias holds numbers that are not finite"),
         ("transformer.wte.weight", torch.tensor(1.0), r"wte\.weight has shape \(\)"),
-        ("transformer.h.2.ln_1.weight", torch.ones(24), r"has the tensor h\.2\.ln_1\.weight, which a gpt2 of its config"),
+        ("transformer.h.2.ln_1.weight", torch.ones(24), r"has the tensor \"h\.2\.ln_1\.weight\", which a gpt2 of its config"),
         ("transformer.h.0.attn.c_attn.lora_A", torch.ones(3), "without it the model would be another function"),
         ("lm_head.weight", torch.ones(3), r"lm_head\.weight has shape"),
     ],

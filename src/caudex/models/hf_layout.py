@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
+from caudex.core.json_files import short_json
 from caudex.models.hf_config import PublicConfig
 
 WEIGHT_NAMES = {
@@ -86,10 +87,11 @@ def check_weights(config: PublicConfig, weights: Mapping[str, Tensor], path: Pat
     for name in unknown:
         if name.partition(".")[0] in roots:
             raise CaudexError(
-                f"{path} has the tensor {name[:80]}, which a {model_type} of its config.json does not have; without it the "
+                f"{path} has the tensor {short_json(name)}, which a {model_type} of its config.json does not have; without it the "
                 "model would be another function."
             )
-    return sorted({name.partition(".")[0][:40] for name in unknown})
+    heads = {name.partition(".")[0] for name in unknown}
+    return sorted(name if name.isidentifier() else short_json(name) for name in heads)
 
 
 def is_tied(config: PublicConfig, weights: Mapping[str, Tensor]) -> bool:

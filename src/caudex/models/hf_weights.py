@@ -10,13 +10,14 @@ from msgspec import Struct
 from torch import Tensor
 
 from caudex.core.errors import CaudexError, short_message
-from caudex.core.json_files import read_json
+from caudex.core.json_files import read_json, short_json
+from caudex.models.hf_config import FileName
 
 
 class ShardIndex(Struct):
     """model.safetensors.index.json: the file of each tensor."""
 
-    weight_map: dict[str, str]
+    weight_map: dict[str, FileName]
 
 
 def read_hf_weights(folder: Path, convert: bool = False) -> dict[str, Tensor]:
@@ -52,7 +53,7 @@ def _weight_files(folder: Path, name: str) -> list[Path]:
     names = sorted(set(read_json(index, ShardIndex).weight_map.values()))
     for shard in names:
         if "/" in shard or "\0" in shard or not (folder / shard).is_file():
-            raise CaudexError(f"{index} names {shard[:60]!r}, which is no file beside it; fetch the folder again.")
+            raise CaudexError(f"{index} names {short_json(shard)}, which is no file beside it; fetch the folder again.")
     return [folder / shard for shard in names]
 
 
@@ -67,5 +68,7 @@ def _read_tensors(file: Path, is_safetensors: bool) -> dict[str, Tensor]:
         raise CaudexError(f"{file} is damaged, or holds more than tensors ({reason}); fetch it again.") from None
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-            raise CaudexError(f"{file}: the tensor {name[:60]} is larger than what is stored of it; fetch it again.")
+            raise CaudexError(
+                f"{file}: the tensor {short_json(name)} is larger than what is stored of it; fetch it again."
+            )
     return tensors

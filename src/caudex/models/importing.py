@@ -49,6 +49,12 @@ def load_hf_model(folder: Path, convert: bool = False) -> PublicModel:
             f"{folder}: the vocabulary has {tokenizer.vocab_size:,} tokens, the model {trunk_config['vocabulary']:,}; it "
             "is the tokenizer of another model."
         )
+    if config.model_type == "bert":
+        for name in ("cls", "sep", "mask"):
+            if getattr(tokenizer, f"{name}_token_id") is None:
+                raise CaudexError(
+                    f"{folder}: the vocabulary has no [{name.upper()}], and a BERT has; it is of another model."
+                )
     weights = read_names(config, read_hf_weights(folder, convert))
     other_heads = check_weights(config, weights, folder)
     ends = config.eos_token_id if isinstance(config.eos_token_id, tuple) else (config.eos_token_id,)

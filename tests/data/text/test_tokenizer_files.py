@@ -70,6 +70,7 @@ def test_a_tokenizer_json_that_cuts_and_pads_is_relieved_of_it(tmp_path):
         ({"vocab.json": '{"a": -1}', "merges.txt": ""}, r"vocab.json \(expected `int` >= 0\)"),
         ({"vocab.json": '{"a": 99999999999}', "merges.txt": ""}, r"vocab.json \(expected `int` <= 4194303\)"),
         ({"vocab.json": "{}", "merges.txt": ""}, "it has no tokens"),
+        ({"vocab.json": '{"a": 0, "b": 0}', "merges.txt": ""}, "two tokens have the id 0"),
         ({"vocab.json": '{"a": 0}', "merges.txt": "a b c\n"}, "vocab.json cannot be read as a vocabulary"),
         ({"vocab.json": '{"a": 0}'}, "has no vocabulary"),
         ({"vocab.txt": "[PAD]\na\n"}, r"vocab.txt cannot be read as a vocabulary: it has no \[UNK\]"),
@@ -136,6 +137,14 @@ def test_patterns_are_taken_where_matching_takes_time_in_proportion_to_the_text(
         "(?=a)",
     ]
     assert [pattern for pattern in others if is_bounded(pattern)] == []
+
+
+def test_a_panic_of_the_library_is_a_sentence_alone(tmp_path, capfd):
+    config = tokenizer_json(model=tiny_tokenizer("bpe").config["model"] | {"continuing_subword_prefix": "x" * 50})
+    (tmp_path / "tokenizer.json").write_text(json.dumps(config))
+    with pytest.raises(CaudexError, match="cannot be read as a vocabulary: range end index"):
+        Tokenizer.load(tmp_path)
+    assert capfd.readouterr().err == ""
 
 
 def test_published_patterns_are_quick_on_long_texts(tmp_path):

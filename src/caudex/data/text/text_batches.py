@@ -52,22 +52,23 @@ def encode_texts(
     tokenizer: Tokenizer, texts: Sequence[str], text_pairs: Sequence[str] | None, max_length: int
 ) -> list[EncodedText]:
     """Tokens of each text, or pair of texts, as the tokenizer's models expect them: [CLS] A [SEP] B [SEP] where there
-    are such tokens, else A END B END. What is too long is truncated at its end, the longer of two first."""
+    are such tokens, else A END B END, or the texts alone. What is too long is truncated at its end, the longer of two first."""
     prefix = [] if tokenizer.cls_token_id is None else [tokenizer.cls_token_id]
-    separator = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+    end = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+    suffix = [] if end is None else [end]
     columns = [tokenizer.encode_batch(list(column), False) for column in (texts, text_pairs) if column is not None]
     encoded_texts = []
     for first, *second in zip(*columns):
-        room = max_length - len(prefix) - len(columns)
+        room = max_length - len(prefix) - len(columns) * len(suffix)
         if second:
             half = max(room // 2, room - len(second[0]))
             first = first[: max(half, 1)]
             second = [second[0][: room - len(first)]]
-        tokens = [*prefix, *first[:room], separator]
+        tokens = [*prefix, *first[:room], *suffix]
         segments = [0] * len(tokens)
         for ids in second:
-            tokens += [*ids, separator]
-            segments += [1] * (len(ids) + 1)
+            tokens += [*ids, *suffix]
+            segments += [1] * (len(ids) + len(suffix))
         encoded_texts.append((tokens, segments))
     return encoded_texts
 

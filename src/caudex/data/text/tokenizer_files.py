@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,15 +143,40 @@ def _build(build, source: Path | str, *content):
     """A tokenizers.Tokenizer; CaudexError for whatever the library says of the content."""
     import_tokenizers()
     try:
-        tokenizer = build(*content)
-        tokenizer.decode(tokenizer.encode(SAMPLE).ids)  # without a token for what is unknown it raises only now
-        ids = tokenizer.get_vocab().values()
-    except Exception as error:  # the library raises nothing more special
+        with _silent_panics():
+            tokenizer = build(*content)
+            tokenizer.decode(tokenizer.encode(SAMPLE).ids)  # without a token for what is unknown it raises only now
+        ids = list(tokenizer.get_vocab().values())
+    except BaseException as error:  # the library raises nothing more special, and panics with no Exception
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise CaudexError(f"{source} cannot be read as a vocabulary: {short_message(error)}.") from None
-    if not ids or max(ids) >= MAX_TOKENS:
-        number = f"the id {max(ids):,}; at most {MAX_TOKENS:,} tokens are read" if ids else "no tokens"
-        raise CaudexError(f"{source} cannot be read as a vocabulary: it has {number}.")
+    reason = "" if ids else "it has no tokens"
+    if ids and max(ids) >= MAX_TOKENS:
+        reason = f"it has the id {max(ids):,}; at most {MAX_TOKENS:,} tokens are read"
+    if len(set(ids)) < len(ids):
+        reason = f"two tokens have the id {Counter(ids).most_common(1)[0][0]:,}"
+    if reason:
+        raise CaudexError(f"{source} cannot be read as a vocabulary: {reason}.")
     return tokenizer
+
+
+@contextmanager
+def _silent_panics() -> Iterator[None]:
+    """A panic prints a backtrace on the file of standard error, past Python; its message is in the exception, too."""
+    try:
+        original = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(original, 2)
+        os.close(original)
+        os.close(nothing)
 
 
 def is_bounded(pattern: str) -> bool:
