@@ -101,12 +101,12 @@ def test_what_is_exported_predicts_the_same(trained_run, photo_album):
     from safetensors.torch import load_file
 
     output = run_cli("export", trained_run, "--to", "out")
-    assert output.out.splitlines() == ["out/model.onnx", "out/model.safetensors"]
+    assert output.out.splitlines() == ["out/model.onnx", "out/model.safetensors", "out/classes.json"]
     assert output.err == ""
     session = onnxruntime.InferenceSession("out/model.onnx")
     model = load(trained_run)
     files = sorted(map(str, (photo_album / "unlabelled").rglob("*.*")))
-    images = read_images(files, model.shape)[0].float() / 255
+    images = read_images(files, model.shape)[0]
     run_cli("predict", trained_run, "--csv", "told.csv", *files)
     rows = [
         (row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").read_text().splitlines())

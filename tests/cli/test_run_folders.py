@@ -131,10 +131,11 @@ def test_nothing_that_was_there_is_written_over(trained_run):
     Path("labels.csv").write_text("path,label\na.png,cat\n")
     assert_refused("predict", trained_run, "a.png", "--csv", "labels.csv", because="labels.csv exists already")
     assert Path("labels.csv").read_text() == "path,label\na.png,cat\n"
-    Path("out").mkdir()
-    Path("out/model.onnx").write_bytes(b"another's")
-    assert_refused("export", trained_run, "--to", "out", because="out holds an exported model already")
-    assert Path("out/model.onnx").read_bytes() == b"another's"
+    for name in ("model.onnx", "model.safetensors"):
+        Path(name).mkdir()
+        Path(name, name).write_bytes(b"another's")
+        assert_refused("export", trained_run, "--to", name, because=f"{name} holds a model already")
+        assert Path(name, name).read_bytes() == b"another's"
 
 
 def test_names_that_are_hard_to_print(trained_run):

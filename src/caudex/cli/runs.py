@@ -53,8 +53,8 @@ def export_command(words: Sequence[str]) -> None:
         raise CaudexError(f"{flags.run} holds nothing that can be exported.")
     if flags.to and flags.to.is_file():
         raise CaudexError(f"--to {flags.to} is a file; give a folder.")
-    if flags.to and (flags.to / "model.onnx").exists():
-        raise CaudexError(f"--to {flags.to} holds an exported model already; delete it first, or give another folder.")
+    if flags.to and any((flags.to / name).exists() for name in ("model.onnx", "model.safetensors", "config.json")):
+        raise CaudexError(f"--to {flags.to} holds a model already; delete it first, or give another folder.")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of what is not installed and not needed
     with warnings.catch_warnings(action="ignore"):
         files = model.export(flags.to or flags.run / "export")

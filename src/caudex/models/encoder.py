@@ -26,7 +26,7 @@ class Encoder(nn.Module):
     def __init__(self, learner: Learner, spec: ImageSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.shape, self.pixel_range = spec.shape, spec.pixel_range
+        self.spec, self.shape, self.pixel_range = spec, spec.shape, spec.pixel_range
 
     def forward(self, images: Tensor) -> Tensor:
         return self.trunk(images).pooled
@@ -36,8 +36,8 @@ class Encoder(nn.Module):
         return extract_features(self.trunk, images)
 
     def export(self, folder: Path) -> list[Path]:
-        """model.onnx (images float [N, C, H, W] in [0, 1] to features [N, width]) and model.safetensors."""
-        return export_onnx(self, self.shape, folder, "features")
+        """model.onnx (images uint8 [N, C, H, W] to features [N, width]) and model.safetensors."""
+        return export_onnx(self, self.spec, folder, "features")
 
 
 @torch.no_grad()

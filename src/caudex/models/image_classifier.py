@@ -25,7 +25,8 @@ class ImageClassifier(Classifier):
     def __init__(self, learner: Learner, spec: ImageSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.classes, self.shape, self.pixel_range = spec.classes, spec.shape, spec.pixel_range
+        self.spec, self.classes = spec, spec.classes
+        self.shape, self.pixel_range = spec.shape, spec.pixel_range
 
     def forward(self, images: Tensor) -> Tensor:
         return self.signals["labels"].logits(self.trunk, images).softmax(1)
@@ -63,5 +64,5 @@ class ImageClassifier(Classifier):
         return table
 
     def export(self, folder: Path) -> list[Path]:
-        """model.onnx (images float [N, C, H, W] in [0, 1] to probabilities [N, K]) and model.safetensors."""
-        return export_onnx(self, self.shape, folder, "probabilities")
+        """model.onnx (images uint8 [N, C, H, W] to probabilities [N, K]), model.safetensors and classes.json."""
+        return export_onnx(self, self.spec, folder, "probabilities")
