@@ -70,7 +70,7 @@ from helpers.command_line import assert_refused
         ("train supervised --also labels:colour", "labels:colour names no further column"),
         ("train supervised --also labels", "labels:COLUMN names no further column"),
         ("train supervised --also rotation rotation:2", "each signal can be added once"),
-        ("train supervised --data digitz", "did you mean digits?"),
+        ("train supervised --data digitz", "Did you mean digits?"),
         ("train supervised --data nowhere/", "nowhere/ is not there"),
         ("train supervised --labels few.csv", "goes with a folder of images"),
         ("train supervised --data hf:", "hf:"),

@@ -61,21 +61,21 @@ class ImageSystem(System):
         raise NotImplementedError
 
     def record_spec(self, run: Run, split: Split) -> ImageSpec:
-        """Write spec.json and the table of skipped files; print how many images there are, of which classes, how they were
-        read, what was left out, and of how many much was cut away."""
+        """Write spec.json and the table of skipped files."""
         spec = image_spec(split)
         run.write_spec(spec)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in split.skipped])
-        for sentence in (describe_images(spec), describe_split(split), *split.notes, describe_skipped(split.skipped)):
-            if sentence:
-                print_once(run, sentence)
+        return spec
+
+    def print_data(self, run: Run, split: Split) -> None:
+        """Print how many images there are, of which classes, how they were read, and what was left out or cut away."""
         parts = (split.labelled, split.unlabelled, split.test)
         names = (part.name(i) for part in parts for i in range(len(part)))
-        if warning := describe_cropping(
-            names, torch.cat([part.cropped_shares for part in parts]), split.labelled.shape
-        ):
-            print_once(run, warning)
-        return spec
+        cropping = describe_cropping(names, torch.cat([part.cropped_shares for part in parts]), split.labelled.shape)
+        sentences = [describe_images(image_spec(split)), describe_split(split), *split.notes]
+        for sentence in (*sentences, describe_skipped(split.skipped), cropping):
+            if sentence:
+                print_once(run, sentence)
 
     def should_mirror(self, spec: ImageSpec) -> bool:
         """Whether images are mirrored at random: as set, else where they are in colour."""

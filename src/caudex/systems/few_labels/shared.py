@@ -8,7 +8,6 @@ from functools import partial
 from torch.optim import AdamW
 
 from caudex import data, views
-from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
@@ -21,7 +20,7 @@ from caudex.data import Batches, Join, Split
 from caudex.models.encoder import update_bn
 from caudex.models.image_classifier import ImageClassifier
 from caudex.signals import Labels
-from caudex.systems.shared import ImageSystem, describe_images, image_spec, standardise_inputs
+from caudex.systems.shared import ImageSystem, image_spec, standardise_inputs
 
 
 @dataclass
@@ -101,7 +100,6 @@ class FewLabels(ImageSystem):
     ) -> ImageClassifier:
         """Fit the learner: its labels from `labelled`, the signals of `--also` from the images that they need."""
         spec = image_spec(split)
-        print_once(run, describe_images(spec))
         unlabelled = split.unlabelled if len(split.unlabelled) else split.labelled
         if self.start:
             self.load_start(learner.trunk)
@@ -114,6 +112,7 @@ class FewLabels(ImageSystem):
             unlabelled=Batches(unlabelled, self.batch, run.source_seed("unlabelled"), one_view),
             pairs=Batches(unlabelled, self.batch, run.source_seed("pairs"), two_views, two_views=True),
         )
+        self.print_data(run, split)
         test = split.test.subsample(1000)
 
         def classifier(learner: Learner) -> ImageClassifier:

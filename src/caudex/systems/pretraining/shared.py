@@ -87,6 +87,7 @@ class Pretraining(ImageSystem):
         if len(split.labelled):
             sources["labelled"] = Batches(split.labelled, self.batch, seeds["labelled"], one_view)
         sources = self.match_sources(learner.signals, **sources)
+        self.print_data(run, split)
         fit(learner, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=feature_metrics(split))
         model = Encoder(learner, spec)
         update_bn(model.trunk, images)

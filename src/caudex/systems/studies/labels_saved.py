@@ -94,6 +94,7 @@ class LabelsSaved(FewLabels):
             try_forward(system.learner(spec), split)
         for name in self.pretraining:
             try_forward(self.pretraining_system(name, flops).learner(spec), split)
+        self.print_data(run, split)
         print_once(
             run,
             f"each method has {flops / 1e12:,.3g} TFLOP for each number and draw of labels; "

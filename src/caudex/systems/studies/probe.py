@@ -59,6 +59,7 @@ class Probe(FewLabels):
         standardise_inputs(random_trunk, split.train)
         trunk = deepcopy(random_trunk)
         self.load_start(trunk)
+        self.print_data(run, split)
         for network in (random_trunk, trunk):
             update_bn(network, split.train)
         layers = probe_beside_random_trunk(run, trunk, random_trunk, split.labelled, split.test)
