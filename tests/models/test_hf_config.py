@@ -120,6 +120,11 @@ def test_sentence_vectors_that_are_no_means_are_refused(tmp_path):
     pooling = tmp_path / "1_Pooling" / "config.json"
     pooling.write_text(json.dumps({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}))
     load_hf_model(tmp_path)
+    settings = tmp_path / "sentence_bert_config.json"
+    settings.write_text('{"max_seq_length": 256, "do_lower_case": true}')
+    with pytest.raises(CaudexError, match="do_lower_case is true; caudex leaves that to the vocabulary"):
+        load_hf_model(tmp_path)
+    settings.unlink()
     for modes in ({"pooling_mode_cls_token": True}, {"pooling_mode": "cls"}):
         pooling.write_text(json.dumps(modes))
         with pytest.raises(CaudexError, match="caudex takes the mean of the tokens; delete modules"):

@@ -188,12 +188,21 @@ class SentenceModule(Struct):
     path: FileName = ""
 
 
+class SentenceSettings(Struct):
+    """What is taken from sentence_bert_config.json; texts are cut off at the model's context, not at max_seq_length."""
+
+    do_lower_case: bool = False
+
+
 def check_sentence_encoder(folder: Path) -> None:
     """Raises CaudexError where sentence-transformers would make other vectors of the tokens' features than their mean, as
     `caudex search` does."""
     file = folder / "modules.json"
     if not file.is_file():
         return
+    settings = folder / "sentence_bert_config.json"
+    if settings.is_file() and read_json(settings, SentenceSettings).do_lower_case:
+        raise CaudexError(f"{settings}: do_lower_case is true; caudex leaves that to the vocabulary; {_BERT_ALONE}")
     for module in read_json(file, list[SentenceModule]):
         kind, pooling = module.type.rpartition(".")[2], folder / Path(module.path).name / "config.json"
         if kind not in ("Transformer", "Pooling", "Normalize"):

@@ -166,5 +166,5 @@ def _check_shape(path: Path, name: str, tensor: Tensor, shape: torch.Size) -> No
         raise CaudexError(
             f"{path}: the tensor {name} holds {tensor.dtype}; caudex reads {', '.join(map(str, FLOATS))}."
         )
-    if not tensor.isfinite().all():
+    if tensor.numel() and not torch.stack(tensor.aminmax()).isfinite().all():  # half the time of looking at each
         raise CaudexError(f"{path}: the tensor {name} holds numbers that are not finite; fetch it again.")

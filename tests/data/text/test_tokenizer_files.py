@@ -46,6 +46,35 @@ def test_a_vocabulary_of_berts_kind_cuts_as_transformers_does(tmp_path, lower):
         assert ours.encode(text) == theirs(text, add_special_tokens=False)["input_ids"], text
 
 
+def test_gpt2_with_a_space_before_the_text_cuts_as_transformers_does(tmp_path):
+    from transformers import GPT2TokenizerFast
+
+    config = tiny_tokenizer("bpe").config["model"]
+    (tmp_path / "vocab.json").write_text(json.dumps(config["vocab"]))
+    (tmp_path / "merges.txt").write_text("\n".join(map(" ".join, config["merges"])))
+    for space in (True, False):
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"add_prefix_space": space}))
+        ours = Tokenizer.load(tmp_path)
+        theirs = GPT2TokenizerFast(
+            vocab=str(tmp_path / "vocab.json"), merges=str(tmp_path / "merges.txt"), add_prefix_space=space
+        )
+        assert ours.encode("cat mat") == theirs("cat mat")["input_ids"]
+
+
+def test_settings_that_contradict_each_other_are_refused(tmp_path):
+    tiny_tokenizer("wordpiece").save(tmp_path)
+    settings = tmp_path / "tokenizer_config.json"
+    settings.write_text('{"do_lower_case": true, "strip_accents": null, "tokenizer_class": "BertTokenizer"}')
+    Tokenizer.load(tmp_path)
+    settings.write_text('{"do_lower_case": false}')
+    with pytest.raises(
+        CaudexError, match=r"do_lower_case is false, in tokenizer\.json lowercase is true; make the two agree"
+    ):
+        Tokenizer.load(tmp_path)
+    settings.write_text('{"do_lower_case": false, "tokenizer_class": "PreTrainedTokenizerFast"}')
+    Tokenizer.load(tmp_path)
+
+
 def test_a_tokenizer_json_that_cuts_and_pads_is_relieved_of_it(tmp_path):
     import tokenizers
 

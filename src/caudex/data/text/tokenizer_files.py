@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections import Counter
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct
 
 from caudex.core.errors import CaudexError, short_message
@@ -38,30 +38,34 @@ LINEAR_PATTERN = re.compile(rf"{_BRANCH}(?:\|{_BRANCH}){{0,40}}")
 """Regular expressions that cannot backtrack: only the last part of an alternative is repeated."""
 
 
-class WordPieceSettings(Struct):
-    """The normaliser's settings in BERT's tokenizer_config.json; those of transformers where there is none."""
+class TokenizerSettings(Struct):
+    """What tokenizer_config.json says of how text is cut; None where it says nothing."""
 
-    do_lower_case: bool = True
+    tokenizer_class: str | None = None
+    do_lower_case: bool | None = None
     strip_accents: bool | None = None
-    tokenize_chinese_chars: bool = True
+    tokenize_chinese_chars: bool | None = None
+    add_prefix_space: bool | None = None
 
 
 def load_tokenizer(folder: Path):
     """A tokenizers.Tokenizer from the files in a folder, in any of the usual formats."""
+    settings_file = folder / "tokenizer_config.json"
+    settings = read_json(settings_file, TokenizerSettings) if settings_file.is_file() else TokenizerSettings()
     if (file := folder / "tokenizer.json").is_file():
-        return parse_tokenizer(read_json(file, dict[str, Any], MAX_BYTES), file)
+        config = read_json(file, dict[str, Any], MAX_BYTES)
+        check_settings(config, settings, settings_file)
+        return parse_tokenizer(config, file)
     for names in (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")):
         file, merges = (folder / name for name in names)
         if file.is_file() and merges.is_file():
             vocabulary = read_json(file, dict[str, Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]], MAX_BYTES)
-            return _build(byte_level_bpe, file, vocabulary, _read_merges(merges))
+            return _build(byte_level_bpe, file, vocabulary, _read_merges(merges), bool(settings.add_prefix_space))
     if (file := folder / "vocab.txt").is_file():
         tokens = _read_text(file).removesuffix("\n").split("\n")  # some tokens are line ends of other kinds
         vocabulary = {token.rstrip("\r"): i for i, token in enumerate(tokens)}
         if "[UNK]" not in vocabulary:
             raise CaudexError(f"{file} cannot be read as a vocabulary: it has no [UNK].")
-        settings_file = folder / "tokenizer_config.json"
-        settings = read_json(settings_file, WordPieceSettings) if settings_file.is_file() else WordPieceSettings()
         return _build(bert_wordpiece, file, vocabulary, settings)
     raise CaudexError(
         f"{folder} has no vocabulary; it needs a tokenizer.json, or vocab.json and merges.txt (or encoder.json and "
@@ -69,11 +73,30 @@ def load_tokenizer(folder: Path):
     )
 
 
+def check_settings(config: dict[str, Any], settings: TokenizerSettings, file: Path) -> None:
+    """Raises CaudexError where tokenizer_config.json and tokenizer.json say different things: then transformers follows the
+    one or the other, by its version."""
+    if settings.tokenizer_class in ("PreTrainedTokenizerFast", "TokenizersBackend"):
+        return  # tokenizer.json alone counts
+    names = {"do_lower_case": ("BertNormalizer", "lowercase"), "strip_accents": ("BertNormalizer", "strip_accents")}
+    names |= {"tokenize_chinese_chars": ("BertNormalizer", "handle_chinese_chars")}
+    names |= {"add_prefix_space": ("ByteLevel", "add_prefix_space")}
+    for name, (kind, field) in names.items():
+        value = getattr(settings, name)
+        for part in (config.get("normalizer"), config.get("pre_tokenizer")):
+            if value is None or not isinstance(part, dict) or part.get("type") != kind or part.get(field) == value:
+                continue
+            raise CaudexError(
+                f"{file}: {name} is {short_json(value)}, in tokenizer.json {field} is {short_json(part.get(field))}; make the "
+                "two agree, so that texts are cut alike everywhere."
+            )
+
+
 def parse_tokenizer(config: dict[str, Any], source: Path | str):
     """A tokenizers.Tokenizer from the content of a tokenizer.json; CaudexError, which names the source, for what cannot be
     read, and for what may take forever or cut the same text differently each time."""
     check_tokenizer(config, source)
-    return _build(import_tokenizers().Tokenizer.from_str, source, json.dumps(config))
+    return _build(import_tokenizers().Tokenizer.from_str, source, msgspec.json.encode(config).decode())
 
 
 def check_tokenizer(config: dict[str, Any], source: Path | str) -> None:
@@ -111,27 +134,27 @@ def import_tokenizers():
     return tokenizers
 
 
-def byte_level_bpe(vocabulary: dict[str, int], merges: list[tuple[str, str]]):
+def byte_level_bpe(vocabulary: dict[str, int], merges: list[tuple[str, str]], add_prefix_space: bool = False):
     import tokenizers
     from tokenizers import decoders, models, pre_tokenizers
 
     tokenizer = tokenizers.Tokenizer(models.BPE(vocabulary, merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([EOS_TOKEN] if EOS_TOKEN in vocabulary else [])
     return tokenizer
 
 
-def bert_wordpiece(vocabulary: dict[str, int], settings: WordPieceSettings | None = None):
+def bert_wordpiece(vocabulary: dict[str, int], settings: TokenizerSettings | None = None):
     import tokenizers
     from tokenizers import decoders, models, normalizers, pre_tokenizers
 
-    settings = settings or WordPieceSettings()
+    settings = settings or TokenizerSettings()
     tokenizer = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(
-        lowercase=settings.do_lower_case,
+        lowercase=settings.do_lower_case is not False,
         strip_accents=settings.strip_accents,
-        handle_chinese_chars=settings.tokenize_chinese_chars,
+        handle_chinese_chars=settings.tokenize_chinese_chars is not False,
     )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
