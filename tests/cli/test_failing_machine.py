@@ -1,6 +1,7 @@
 """A machine that gives way: full disks, too little memory, numbers that are none."""
 
 import errno
+import io
 import os
 import shutil
 import subprocess
@@ -11,13 +12,13 @@ import pytest
 from helpers.cli_runs import DIGITS, TRAIN
 from helpers.command_line import assert_refused, invoke, model_bytes, run_cli
 
+from caudex.cli.commands import COMMANDS
+from caudex.cli.main import main
+from caudex.core.run_files import RunFiles
 from caudex.models.image_classifier import ImageClassifier
 from caudex.signals import Labels
 
-# -- words that are wrong ------------------------------------------------------------------------------------------
-
-
-# -- a machine that gives way --------------------------------------------------------------------------------------
+FULL = "caudex: could not write to standard output (No space left on device); make room, or give it another file.\n"
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, undisturbed_run):
@@ -101,12 +102,94 @@ def test_a_loss_that_is_no_number_names_its_step(monkeypatch):
     assert "try --lr 0.0003 (was 0.003)" in output.err
 
 
-@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
-def test_other_precisions(precision):
-    run_cli(*DIGITS, "--steps", "2", "--precision", precision)
-
-
 def test_a_reader_that_has_enough():
     process = subprocess.run(f"{sys.executable} -m caudex list | head -n 1", shell=True, capture_output=True, text=True)
     assert process.stderr == ""
     assert process.stdout.startswith("systems:")
+
+
+@pytest.mark.parametrize("moment", [0, 3, 12, 30, 33])
+def test_a_run_folder_deleted_meanwhile_is_one_sentence(monkeypatch, moment):
+    writes, write = iter(range(1000)), RunFiles.write
+
+    def delete_and_write(self, name, content):
+        if next(writes) == moment:
+            shutil.rmtree("run")
+        write(self, name, content)
+
+    monkeypatch.setattr(RunFiles, "write", delete_and_write)
+    output = invoke(*DIGITS, "--steps", "2", "--run", "run")
+    if moment:
+        assert (output.code, output.err.count("\n")) == (2, 1), output.err
+        assert "run was deleted or moved while this run wrote to it; start again." in output.err
+        assert not Path("run").exists()
+
+
+class LostPipe(io.StringIO):
+    """Takes one line."""
+
+    def __init__(self, error=BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))):
+        super().__init__()
+        self.error = error
+
+    def write(self, text):
+        if "\n" in self.getvalue():
+            raise self.error
+        return super().write(text)
+
+    def fileno(self):
+        raise OSError("a stream in memory")
+
+
+def test_a_training_goes_on_without_its_reader(monkeypatch):
+    """As in `caudex train ... | head -1`, also with its progress."""
+    monkeypatch.setattr(sys, "stdout", LostPipe())
+    monkeypatch.setattr(sys, "stderr", LostPipe())
+    main([*DIGITS, "--steps", "2", "--run", "run"])
+    assert Path("run/report.html").exists()
+
+
+def test_a_training_that_cannot_print_still_has_its_report(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "stdout", LostPipe(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    with pytest.raises(SystemExit, match="1"):
+        main([*DIGITS, "--steps", "2", "--run", "run"])
+    assert Path("run/report.html").exists()
+
+
+def test_a_killed_run_without_a_report_gets_one(undisturbed_run, tmp_path):
+    run = Path(shutil.copytree(undisturbed_run, tmp_path / "copy"))
+    (run / "report.html").unlink()
+    assert run_cli("resume", run, "--trust").run == run
+    assert (run / "report.html").exists()
+    assert_refused("resume", run, because="is finished; there is nothing to resume")
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_on_a_full_disk_is_one_sentence(command, monkeypatch, capsys):
+    with Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit, match="1"):
+            main([command, "--help"])
+    assert capsys.readouterr().err == FULL
+
+
+@pytest.mark.parametrize(
+    "words", ["predict RUN IMAGE", "report RUN", "compare RUN RUN", "list", "list envs", "--version"]
+)
+def test_results_on_a_full_disk_are_one_sentence(words, trained_run, photo_album, monkeypatch, capsys):
+    image = next((photo_album / "unlabelled").iterdir())
+    words = [{"RUN": str(trained_run), "IMAGE": str(image)}.get(word, word) for word in words.split()]
+    with Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit, match="1"):
+            main(words)
+    assert capsys.readouterr().err == FULL
+
+
+def test_a_closed_output_is_one_sentence():
+    shell = (
+        f"exec 2>&1; {sys.executable} -m caudex --help >&-; echo $?; {sys.executable} -m caudex --help 2>&- | tail -1"
+    )
+    printed = subprocess.run(shell, shell=True, capture_output=True, text=True).stdout.splitlines()
+    assert printed[:2] == ["caudex: standard output is closed; give it a file, or > /dev/null.", "1"]
+    assert printed[2:] == ["`caudex train SYSTEM --help` explains every setting."]

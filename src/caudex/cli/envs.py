@@ -14,8 +14,11 @@ from caudex.core.errors import CaudexError
 
 def play_command(words: Sequence[str]) -> None:
     flags = parse_flags(PlayFlags, words, "play")
+    from caudex.core.seeds import check_seed
+
     if not 1 <= flags.episodes <= 100_000:
         raise CaudexError(f"--episodes {flags.episodes} is out of range; it must be between 1 and 100000.")
+    check_seed(flags.seed)
     check_new_file("--video", flags.video, ".mp4")
     check_new_file("--video", flags.video and flags.video.with_suffix(".png"))
     from PIL import Image
@@ -53,15 +56,15 @@ def meta_test_command(words: Sequence[str]) -> None:
     flags = parse_flags(
         make_dataclass("MetaTest", [], bases=(MetaTestFlags, TaskSettings), kw_only=True), words, "meta-test"
     )
-    if not (2 <= flags.tasks <= 1_000_000 and flags.seed >= 0):
-        raise CaudexError(
-            f"--tasks {flags.tasks} --seed {flags.seed}: tasks must be 2 to 1,000,000, the seed 0 or more."
-        )
+    if not 2 <= flags.tasks <= 1_000_000:
+        raise CaudexError(f"--tasks {flags.tasks} is out of range; it must be between 2 and 1000000.")
     from caudex.core.run import Run
+    from caudex.core.seeds import check_seed
     from caudex.core.system import load
     from caudex.evaluation.meta_test import evaluate_new_tasks, plot_maze_paths, plot_regret, statistics_rows
     from caudex.models.meta_agent import MetaAgent
 
+    check_seed(flags.seed)
     agent = load(flags.run)
     if not isinstance(agent, MetaAgent):
         raise CaudexError(f"{flags.run} did not learn to learn; give a run of rl2.")

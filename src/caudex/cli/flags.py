@@ -37,6 +37,7 @@ def parse_system(command: str, words: Sequence[str]):
     from caudex.core.hardware import Hardware
     from caudex.core.system import system_at_scale
 
+    check_utf8(words)  # settings are kept as text
     name, rest = words[0], merge_repeated("--also", words[1:])
     rest = [re.sub("^--from(?==|$)", "--start", word) for word in rest]  # `from` is no name for a setting in Python
     scale = flag_value("--scale", rest) or "laptop"
@@ -159,6 +160,7 @@ def parse_flags(
         flags_class = without_empty_defaults(flags_class)
         if description:
             print(description() + "\n")
+    check_utf8(words, but_files=True)
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
@@ -173,6 +175,14 @@ def parse_flags(
         if not end.code:
             raise
         raise CaudexError(explain_error(stderr.getvalue(), command)) from None
+
+
+def check_utf8(words: Sequence[str], but_files: bool = False) -> None:
+    """Raises CaudexError for a word with bytes that are no text; the name of a file that is there may have any."""
+    for word in words:
+        is_text = not any("\udc80" <= character <= "\udcff" for character in word)  # how Python keeps such bytes
+        if not is_text and not (but_files and Path(word).exists()):
+            raise CaudexError(f"{word!r} is not UTF-8; give text in UTF-8, and rename a folder that is called so.")
 
 
 def wants_help(words: Sequence[str]) -> bool:

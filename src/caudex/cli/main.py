@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from caudex.cli.commands import COMMANDS
-from caudex.cli.terminal import exit_with_message
+from caudex.cli.terminal import OutputError, close_output, exit_with_message, loses_output
 from caudex.core.errors import CaudexError
 from caudex.core.registry import did_you_mean
 
@@ -36,41 +37,64 @@ FUNCTIONS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Exit code 0; 2 for what the user can mend, with one line on standard error; 1 where `resume` asks for --trust; 130 after
-    Ctrl-C. An environment that hangs ends the process with 1."""
+    """Exit code 0; 2 for what the user can mend, with one line on standard error; 1 where `resume` asks for --trust, or
+    standard output cannot be written; 130 after Ctrl-C. An environment that hangs ends the process with 1."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it warns of what is meant so
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115 - closed: print() would take standard output
+    if sys.stdout is None:
+        exit_with_message(1, "standard output is closed; give it a file, or > /dev/null.")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a file name that the terminal cannot show must not stop anything
     try:
-        if not words or words[0] in ("-h", "--help", "help"):
-            print(usage())
-        elif words[0] in ("-V", "--version"):
-            from caudex import __version__
-
-            print(f"caudex {__version__}")
-        elif words[0] not in COMMANDS:
-            raise CaudexError(
-                f"{words[0]!r} is not a command.{did_you_mean(words[0], COMMANDS)} Commands: {', '.join(COMMANDS)}."
-            )
-        else:
-            command_function(words[0])(words[1:])
+        with suppress_success():
+            run_command(words)
         sys.stdout.flush()
     except CaudexError as error:
         exit_with_message(2, str(error))
     except KeyboardInterrupt:
         exit_with_message(130, "stopped.")
-    except BrokenPipeError:  # whoever read our output has enough; Python would complain when it closes it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has enough
+        close_output(sys.stdout)
         raise SystemExit(0) from None
+    except OutputError as error:
+        exit_with_message(1, str(error))
     except OSError as error:
-        if error.filename is None:
+        if error.filename is not None:
+            exit_with_message(2, f"{error.filename}: {error.strerror}.")
+        if not loses_output(sys.stdout):
             raise
-        exit_with_message(2, f"{error.filename}: {error.strerror}.")
+        close_output(sys.stdout)
+        exit_with_message(1, str(OutputError(error)))
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not re.search("out of memory|can't allocate memory", str(error)):
             raise
         exit_with_message(2, "there is not enough memory; try a smaller --batch, --width or --size.")
+
+
+def run_command(words: Sequence[str]) -> None:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+    elif words[0] in ("-V", "--version"):
+        from caudex import __version__
+
+        print(f"caudex {__version__}")
+    elif words[0] not in COMMANDS:
+        raise CaudexError(
+            f"{words[0]!r} is not a command.{did_you_mean(words[0], COMMANDS)} Commands: {', '.join(COMMANDS)}."
+        )
+    else:
+        command_function(words[0])(words[1:])
+
+
+@contextlib.contextmanager
+def suppress_success() -> Iterator[None]:
+    """The end of a help is no end of `main`, which has still to write what was printed."""
+    try:
+        yield
+    except SystemExit as end:
+        if end.code:
+            raise
 
 
 def command_function(command: str) -> Callable[[Sequence[str]], None]:

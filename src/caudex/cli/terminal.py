@@ -9,35 +9,97 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from caudex.core.errors import CaudexError
+
+PARENT_SECONDS = 20
+"""in which the first of several processes ends, where all fail alike"""
 
 
 def exit_with_message(code: int, sentence: str) -> NoReturn:
     """Print one line on standard error and exit. Of several processes of a run, a later one prints only if the first does not."""
-    parent = os.getppid()
-    if os.environ.get("LOCAL_RANK", "0") != "0":
-        time.sleep(3)
+    parent, give_up = os.getppid(), time.monotonic() + PARENT_SECONDS
+    later = os.environ.get("LOCAL_RANK", "0") != "0"
+    while later and os.getppid() == parent and time.monotonic() < give_up:
+        time.sleep(0.1)
     if os.getppid() == parent:
-        print("caudex:", " ".join(sentence.splitlines()), file=sys.stderr)
+        with contextlib.suppress(OSError):  # nobody reads that either; the exit code remains
+            print("caudex:", " ".join(sentence.splitlines()), file=sys.stderr, flush=True)
     raise SystemExit(code) from None
+
+
+class LossyStream:
+    """A stream of text that drops what cannot be written: a pipe without its reader, a full disk."""
+
+    def __init__(self, stream: TextIO):
+        self.stream, self.error = stream, None  # the first error
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self.stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self.stream.flush)
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)
+
+    def _try(self, action: Callable) -> None:
+        try:
+            action()
+        except OSError as error:
+            self.error = self.error or error
+            close_output(self.stream)
+
+
+def loses_output(stream: TextIO) -> bool:
+    """Whether what was printed cannot be written."""
+    try:
+        stream.flush()
+    except OSError:
+        return True
+    return False
+
+
+def close_output(stream: TextIO) -> None:
+    """What is still to be written to the stream goes nowhere; else Python would complain of it as it ends."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextlib.contextmanager
+def lossy_output() -> Iterator[None]:
+    """Work goes on meanwhile though nobody reads what it prints; afterwards an error other than a lost reader is raised."""
+    out, err = LossyStream(sys.stdout), LossyStream(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield
+    if out.error and not isinstance(out.error, BrokenPipeError):
+        raise OutputError(out.error)
+
+
+class OutputError(Exception):
+    """Standard output could not be written."""
+
+    def __init__(self, error: OSError):
+        super().__init__(f"could not write to standard output ({error.strerror}); make room, or give it another file.")
 
 
 @contextlib.contextmanager
 def hold_run(run, fresh: bool) -> Iterator[None]:
-    """Lock the run folder; remove it after an error, where it is `fresh` and has no checkpoint; exit with 130 after Ctrl-C."""
+    """Lock the run folder; remove it after an error, where it is `fresh` and has no checkpoint; exit with 130 after Ctrl-C.
+    What the work prints may be lost, as with `caudex train ... | head`."""
     from caudex.core.disk import lock_folder  # imports torch, which the first screens do without
 
     if not run.is_main_process:
         yield
         return
-    with lock_folder(run.path):
+    with lossy_output(), lock_folder(run.path):
         try:
             yield
-        except Exception:
+        except Exception:  # of whatever kind: it is raised again, only the folder must not stay
             if fresh and not any(run.path.rglob("checkpoints/*")):
                 shutil.rmtree(run.path, ignore_errors=True)
                 if run.path.parent == Path("runs"):

@@ -16,6 +16,9 @@ from caudex.core.errors import CaudexError
 
 def generate_command(words: Sequence[str]) -> None:
     flags = parse_flags(GenerateFlags, words, "generate")
+    from caudex.core.seeds import check_seed
+
+    check_seed(flags.seed)
     limits = {"--max-tokens": (flags.max_tokens, 1, 1 << 20), "--num": (flags.num, 1, 1024)}
     limits |= {"--temperature": (flags.temperature, 0, 100), "--top-p": (flags.top_p, 1e-6, 1)}
     for name, (value, low, high) in limits.items():

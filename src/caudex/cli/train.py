@@ -97,12 +97,15 @@ def resume_command(words: Sequence[str]) -> None:
         system = trust_run(system, run, plan, flags)
     if plan:
         claim_and_report(system, run, plan)
-    elif is_complete(run):
+    elif not is_complete(run):
+        train_and_report(system, run)
+    elif not (run.path / "report.html").exists():  # it was killed between its last file and the report
+        with hold_run(run, False):
+            report(system, run)
+    else:
         raise CaudexError(
             f"{flags.run} is finished; there is nothing to resume. {flags.run / 'report.html'} shows what it found."
         )
-    else:
-        train_and_report(system, run)
 
 
 def trust_run(system, run, plan, flags: ResumeFlags):
@@ -129,7 +132,6 @@ def train_and_report(system, run, fresh: bool = False) -> None:
     """Train, then print the results and the run folder; what failed before training leaves no folder."""
     from caudex.core.hardware import create_fabric
     from caudex.core.system import save_model, write_settings
-    from caudex.reports import write_report
 
     with hold_run(run, fresh):
         run.hardware.check()
@@ -140,16 +142,22 @@ def train_and_report(system, run, fresh: bool = False) -> None:
             torch.set_num_threads(run.hardware.threads)
         write_settings(system, run)
         save_model(system.train(run), run)
-        if not run.is_main_process:
-            return
-        results = run.read_json("results", {})
-        print_table(system.result_rows(results))
-        for line in filter(None, (system.legend, str(run.compute))):
-            print_wrapped(line)
-        for line in (*skipped_files_note(run), *system.warn(results)):
-            print(f"caudex: {line}", file=sys.stderr)
-        write_report(run.path)
-        print(run.path)
+        if run.is_main_process:
+            report(system, run, str(run.compute))
+
+
+def report(system, run, cost: str = "") -> None:
+    """Write the report of a finished run, and print its results and its folder."""
+    from caudex.reports import write_report
+
+    write_report(run.path)
+    results = run.read_json("results", {})
+    print_table(system.result_rows(results))
+    for line in filter(None, (system.legend, cost)):
+        print_wrapped(line)
+    for line in (*skipped_files_note(run), *system.warn(results)):
+        print(f"caudex: {line}", file=sys.stderr)
+    print(run.path)
 
 
 def claim_and_report(system, run, plan, fresh: bool = False) -> None:

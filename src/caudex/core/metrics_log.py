@@ -19,9 +19,10 @@ class MetricsLog:
 
     def append(self, name: str, step: int, row: Mapping[str, float]) -> None:
         if self.files.is_main_process:
-            self.files.path.mkdir(parents=True, exist_ok=True)
-            with self.files.explain_failure(name), (self.files.path / name).open("a") as file:
-                file.write(json.dumps({"step": step, **row}) + "\n")
+            with self.files.explain_failure(name):
+                self.files.path.mkdir(parents=True, exist_ok=True)
+                with (self.files.path / name).open("a") as file:
+                    file.write(json.dumps({"step": step, **row}) + "\n")
 
     def rows(self, name: str) -> list[dict]:
         file, rows = self.files.path / name, []

@@ -26,6 +26,7 @@ class RunFiles:
 
     def __init__(self, path: Path, root: Path, hardware: Hardware):
         self.path, self.root, self.hardware = path, root, hardware
+        self._has_written = False
 
     @property
     def is_main_process(self) -> bool:
@@ -39,9 +40,12 @@ class RunFiles:
     @contextmanager
     def explain_failure(self, what: str) -> Iterator[None]:
         """A full disk and its like become a sentence that says what is safe and the way out."""
+        self._check_still_there()
         try:
             yield
+            self._has_written = True
         except OSError as error:
+            self._check_still_there()
             checkpoints = complete_checkpoints(self.path)
             way_out = f"run `caudex resume {self.root}`" if any(self.root.rglob("checkpoints/*")) else "start again"
             if (self.root / "finished.json").exists():
@@ -50,6 +54,11 @@ class RunFiles:
             raise CaudexError(
                 f"could not write {what} ({error.strerror or error}){safe}. Make room and {way_out}."
             ) from None
+
+    def _check_still_there(self) -> None:
+        """Raises CaudexError where the folder is gone: nothing of it is made again, a part would look like a run."""
+        if self._has_written and not self.root.is_dir():
+            raise CaudexError(f"{self.root} was deleted or moved while this run wrote to it; start again.")
 
     def write(self, name: str, content: str | bytes) -> None:
         """Whole or not at all."""

@@ -8,10 +8,21 @@ from contextlib import contextmanager
 
 import torch
 
+from caudex.core.errors import CaudexError
+
+MAX_SEED = 2**32 - 1
+"""what every generator takes, NumPy's old one too"""
+
 
 def derive_seed(seed: int, *names: object) -> int:
     """A seed that depends on the seed and the names alone, in [0, 2**62)."""
     return int.from_bytes(hashlib.blake2b(repr((seed, *names)).encode(), digest_size=8).digest(), "little") >> 2
+
+
+def check_seed(seed: int, flag: str = "--seed") -> None:
+    """Raises CaudexError for a seed that some generator does not take."""
+    if not 0 <= seed <= MAX_SEED:
+        raise CaudexError(f"{flag} {seed:.9g} is out of range; it must be between 0 and {MAX_SEED}.")
 
 
 @contextmanager

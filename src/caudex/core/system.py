@@ -15,6 +15,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
+from caudex.core.seeds import check_seed
 from caudex.core.signal import Signal, parse_spec, signal_from_spec
 from caudex.core.specs import NoSpec
 from caudex.core.trust import check_trusted, is_own, mark_untrusted, trusted_strings
@@ -111,7 +112,7 @@ class System:
 
     def check(self) -> None:
         """Raises CaudexError for a setting out of its range; each system adds its own by `positive` and the like."""
-        check_range(self, seed=(0, float("inf")))
+        check_seed(self.seed)
         check_extra_signals(self.also, self.accepts)
         for name, lowest in {"steps": 1, "minutes": 1e-9, "flops": 1}.items():
             value = getattr(self, name)

@@ -13,6 +13,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.pool import run_parallel
 from caudex.core.registry import did_you_mean
 from caudex.core.run import Run
+from caudex.core.seeds import check_seed
 from caudex.core.system import System, open_run, system_name, write_settings
 from caudex.evaluation.intervals import paired_interval, t_interval
 
@@ -93,10 +94,10 @@ class ClaimPlan:
         return name, values
 
     def check(self, system: System) -> None:
-        if self.seeds < 1 or self.workers < 1 or self.first_seed < 0:
-            raise CaudexError(
-                f"--seeds {self.seeds} --workers {self.workers} --first-seed {self.first_seed}: at least 1, 1 and 0."
-            )
+        if self.seeds < 1 or self.workers < 1:
+            raise CaudexError(f"--seeds {self.seeds} --workers {self.workers}: at least 1 and 1.")
+        check_seed(self.first_seed, "--first-seed")
+        check_seed(self.first_seed + self.seeds - 1, "the last seed")
         name, values = self.sweep(system)
         for value in values:
             if name:

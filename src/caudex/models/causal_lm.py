@@ -31,11 +31,39 @@ class CausalLM(LanguageModel):
         0 is greedy. A sequence ends at the end-of-text token, or after `max_new_tokens`. When the context is full, its
         older half is forgotten. Of a prompt longer than the context the end counts.
         """
-        self.require_signal("next-token", "generate")
-        tokenizer, context = self.tokenizer, self.trunk.context
+        tokenizer = self.tokenizer
         prompt_ids = tokenizer.encode(prompt, parse_special=False) or [self._start_token_id]
         sequences = [list(prompt_ids) for _ in range(num_return_sequences)]
         texts = [tokenizer.decode(prompt_ids)] * num_return_sequences
+        is_unfinished = [True] * num_return_sequences
+        for new_tokens in self.generate_tokens(
+            prompt_ids, max_new_tokens, temperature, top_p, num_return_sequences, seed
+        ):
+            new_texts = []
+            for i, (sequence, token) in enumerate(zip(sequences, new_tokens)):
+                sequence.append(token)
+                is_unfinished[i] &= token not in self.eos_token_ids
+                text = tokenizer.decode(sequence, skip_special_tokens=True) if is_unfinished[i] else texts[i]
+                is_complete = not text.endswith("\ufffd")  # else a character whose other bytes are still to come
+                new_texts.append(text[len(texts[i]) :] if is_complete else "")
+                texts[i] = text if is_complete else texts[i]
+            yield new_texts
+
+    @torch.inference_mode()
+    def generate_tokens(
+        self,
+        prompt_ids: Sequence[int],
+        max_new_tokens: int,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        num_return_sequences: int = 1,
+        seed: int = 0,
+    ) -> Iterator[list[int]]:
+        """As `generate`, in tokens: each yield has the next one of every sequence. Those behind an end of text mean nothing; it
+        stops when all sequences have one."""
+        self.require_signal("next-token", "generate")
+        tokenizer, context = self.tokenizer, self.trunk.context
+        sequences = [list(prompt_ids) for _ in range(num_return_sequences)]
         is_unfinished = torch.ones(num_return_sequences, dtype=torch.bool)
         generator = torch.Generator().manual_seed(seed)
         state = self.trunk.initial_state(num_return_sequences)
@@ -48,15 +76,10 @@ class CausalLM(LanguageModel):
             logits = self.signals["next-token"].logits(self.trunk, features).float().cpu()  # [N, V]
             logits[:, tokenizer.vocab_size :] = -torch.inf  # ids that stand for no token
             new_tokens = sample_tokens(logits, temperature, top_p, generator)[:, None]
-            new_texts = []
             for i, (sequence, token) in enumerate(zip(sequences, new_tokens[:, 0].tolist())):
                 sequence.append(token)
                 is_unfinished[i] &= token not in self.eos_token_ids
-                text = tokenizer.decode(sequence, skip_special_tokens=True) if is_unfinished[i] else texts[i]
-                is_complete = not text.endswith("\ufffd")  # else a character whose other bytes are still to come
-                new_texts.append(text[len(texts[i]) :] if is_complete else "")
-                texts[i] = text if is_complete else texts[i]
-            yield new_texts
+            yield new_tokens[:, 0].tolist()
             if not is_unfinished.any():
                 return
 
@@ -66,17 +89,29 @@ class CausalLM(LanguageModel):
 
         Raises CaudexError for a pair that does not fit into the context.
         """
-        self.require_signal("next-token", "score texts")
         rows = []
         for prefix, continuation in pairs:
-            prefix_ids = [self._start_token_id, *self.tokenizer.encode(prefix, parse_special=False)]
-            ids = [self._start_token_id, *self.tokenizer.encode(prefix + continuation, parse_special=False)]
+            prefix_ids, ids = (
+                self.tokenizer.encode(text, parse_special=False) for text in (prefix, prefix + continuation)
+            )
+            rows.append((ids, len(prefix_ids)))
+        return self.token_log_likelihoods(rows, batch_size)
+
+    @torch.inference_mode()
+    def token_log_likelihoods(
+        self, sequences: Sequence[tuple[Sequence[int], int]], batch_size: int = 32
+    ) -> tuple[Tensor, Tensor]:
+        """The same of (tokens, how many of them are the prefix)."""
+        self.require_signal("next-token", "score texts")
+        rows = []
+        for tokens, prefix_length in sequences:
+            ids = [self._start_token_id, *tokens]
             if len(ids) > self.trunk.context + 1:
                 raise CaudexError(
                     f"{len(ids):,} tokens do not fit into the context of {self.trunk.context:,}: "
-                    f"{(prefix + continuation)[:60]!r}...; shorten it, or use a model with a longer context."
+                    f"{self.tokenizer.decode(tokens)[:60]!r}...; shorten it, or use a model with a longer context."
                 )
-            rows.append((ids, min(len(prefix_ids), len(ids) - 1)))
+            rows.append((ids, min(1 + prefix_length, len(ids) - 1)))
         log_likelihoods, counts = torch.zeros(len(rows)), torch.tensor([len(ids) - start for ids, start in rows])
         for indices in group_by_length(rows, batch_size):
             tokens = pad_sequences([(rows[i][0], []) for i in indices]).tokens.to(self.device)

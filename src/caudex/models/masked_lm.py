@@ -25,6 +25,10 @@ class MaskedLM(LanguageModel):
                 f"{text!r} hides nothing; put {mask} where a word is to be told, as in 'The man went to the {mask}.'"
             )
         self._check_length(tokens)
+        if not 1 <= top_k <= tokenizer.vocab_size:
+            raise CaudexError(
+                f"a count of {top_k:,} is out of range; the vocabulary has {tokenizer.vocab_size:,} tokens."
+            )
         features = self.trunk(torch.tensor([tokens], device=self.device)).layers["tokens"][0, positions]
         best = self.signals["masked-token"].logits(self.trunk, features).softmax(-1).topk(top_k)
         return [

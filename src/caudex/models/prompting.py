@@ -124,13 +124,17 @@ def answer_question(model: CausalLM, question: str, max_new_tokens: int = 20) ->
             f"{question[:60]!r} and an answer of {max_new_tokens} tokens do not fit into the context of {model.trunk.context:,}; "
             "shorten it, or use a model with a longer context."
         )
-    answer = ""
-    for (text,) in model.generate(prompt, max_new_tokens, temperature=0):
-        answer += text
-        if "\n" in answer.lstrip():
+    tokenizer, ids = model.tokenizer, model.tokenizer.encode(prompt, parse_special=False)
+    prompt_length, skipped, answer = len(ids), len(model.tokenizer.decode(ids)), ""
+    for (token,) in model.generate_tokens(ids[:], max_new_tokens, temperature=0):
+        text = tokenizer.decode([*ids, token], skip_special_tokens=True)[skipped:].lstrip()
+        line, newline, _ = text.partition("\n")
+        if token != tokenizer.eos_token_id and (line.strip() != answer or not newline):  # it holds a part of the answer
+            ids.append(token)
+            answer = line.strip()
+        if newline or token == tokenizer.eos_token_id:
             break
-    answer = answer.strip().split("\n")[0].strip()
-    return (answer, model.log_likelihoods([(prompt, f" {answer}")])[0].exp().item()) if answer else ("", 0.0)
+    return (answer, model.token_log_likelihoods([(ids, prompt_length)])[0].exp().item()) if answer else ("", 0.0)
 
 
 def _qa_shots(count: int) -> list[str]:

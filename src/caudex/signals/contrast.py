@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caudex.core.collectives import gather_rows
+from caudex.core.collectives import gather_rows, num_processes
 from caudex.core.errors import CaudexError
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput, accuracy
@@ -65,7 +65,10 @@ class Contrast(Signal):
 
     def loss(self, trunk, batch):
         if len(batch.images) < 2:
-            raise CaudexError("contrast needs other images as negatives; a batch of 1 has none, try --batch 128.")
+            each = f" on each of {num_processes()} processes" * (num_processes() > 1)
+            raise CaudexError(
+                f"contrast needs other images as negatives; a batch of 1{each} has none, try --batch 128."
+            )
         views = (batch.images, batch.other_images)
         if self.key_encoder:
             scores, partner, projections = self._queue_scores(trunk, *views)
