@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from caudex.cli.commands import COMMANDS
-from caudex.cli.terminal import OutputError, close_output, exit_with_message, loses_output
+from caudex.cli.terminal import OutputError, OutputStream, exit_with_message
 from caudex.core.errors import CaudexError
 from caudex.core.registry import did_you_mean
 
@@ -47,25 +47,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a file name that the terminal cannot show must not stop anything
     try:
-        with suppress_success():
-            run_command(words)
-        sys.stdout.flush()
+        with contextlib.redirect_stdout(OutputStream(sys.stdout)):
+            with suppress_success():
+                run_command(words)
+            sys.stdout.flush()
     except CaudexError as error:
         exit_with_message(2, str(error))
     except KeyboardInterrupt:
         exit_with_message(130, "stopped.")
     except BrokenPipeError:  # whoever read our output has enough
-        close_output(sys.stdout)
         raise SystemExit(0) from None
     except OutputError as error:
         exit_with_message(1, str(error))
     except OSError as error:
-        if error.filename is not None:
-            exit_with_message(2, f"{error.filename}: {error.strerror}.")
-        if not loses_output(sys.stdout):
+        if error.filename is None:
             raise
-        close_output(sys.stdout)
-        exit_with_message(1, str(OutputError(error)))
+        exit_with_message(2, f"{error.filename}: {error.strerror}.")
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not re.search("out of memory|can't allocate memory", str(error)):
             raise

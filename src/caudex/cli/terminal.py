@@ -31,14 +31,22 @@ def exit_with_message(code: int, sentence: str) -> NoReturn:
     raise SystemExit(code) from None
 
 
-class LossyStream:
-    """A stream of text that drops what cannot be written: a pipe without its reader, a full disk."""
+class OutputError(Exception):
+    """Standard output could not be written."""
 
-    def __init__(self, stream: TextIO):
-        self.stream, self.error = stream, None  # the first error
+    def __init__(self, error: OSError):
+        super().__init__(f"could not write to standard output ({error.strerror}); make room, or give it another file.")
+
+
+class OutputStream:
+    """A stream of text whose failure to write is an OutputError, or BrokenPipeError where its reader has enough; with `lossy`
+    what cannot be written is dropped, and `error` is the first failure."""
+
+    def __init__(self, stream: TextIO, lossy: bool = False):
+        self.stream, self.lossy, self.error = stream, lossy, None
 
     def write(self, text: str) -> int:
-        self._try(lambda: self.stream.write(text))
+        self._try(self.stream.write, text)
         return len(text)
 
     def flush(self) -> None:
@@ -47,44 +55,26 @@ class LossyStream:
     def __getattr__(self, name: str):
         return getattr(self.stream, name)
 
-    def _try(self, action: Callable) -> None:
+    def _try(self, action: Callable, *arguments) -> None:
         try:
-            action()
-        except OSError as error:
+            action(*arguments)
+        except (OSError, OutputError) as error:
+            with contextlib.suppress(OSError):  # what is left goes nowhere, or Python would complain of it as it ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+            error = error if isinstance(error, (BrokenPipeError, OutputError)) else OutputError(error)
             self.error = self.error or error
-            close_output(self.stream)
-
-
-def loses_output(stream: TextIO) -> bool:
-    """Whether what was printed cannot be written."""
-    try:
-        stream.flush()
-    except OSError:
-        return True
-    return False
-
-
-def close_output(stream: TextIO) -> None:
-    """What is still to be written to the stream goes nowhere; else Python would complain of it as it ends."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if not self.lossy:
+                raise error from None
 
 
 @contextlib.contextmanager
 def lossy_output() -> Iterator[None]:
-    """Work goes on meanwhile though nobody reads what it prints; afterwards an error other than a lost reader is raised."""
-    out, err = LossyStream(sys.stdout), LossyStream(sys.stderr)
+    """Work goes on meanwhile though nobody reads what it prints; afterwards a failure other than a lost reader is raised."""
+    out, err = OutputStream(sys.stdout, lossy=True), OutputStream(sys.stderr, lossy=True)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         yield
-    if out.error and not isinstance(out.error, BrokenPipeError):
-        raise OutputError(out.error)
-
-
-class OutputError(Exception):
-    """Standard output could not be written."""
-
-    def __init__(self, error: OSError):
-        super().__init__(f"could not write to standard output ({error.strerror}); make room, or give it another file.")
+    if isinstance(out.error, OutputError):
+        raise out.error
 
 
 @contextlib.contextmanager
