@@ -10,8 +10,10 @@ from typing import Any
 from caudex.core.errors import CaudexError
 
 PRECISIONS = ("32-true", "64-true", "bf16-mixed")
-MAX_THREADS = 1024
-"""of a process: torch stops for minutes where a number is far beyond the machine's"""
+RANGES = {
+    "devices": (1, 65536), "nodes": (1, 65536), "threads": (0, 1024), "save_seconds": (0, 1e9), "price": (0, 1e9),
+}  # fmt: skip
+"""the lowest and the highest; torch stops for minutes where threads are far more than the machine's"""
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,11 @@ class Hardware:
 
     def check(self) -> None:
         """Raises CaudexError for what no machine can do; whether this one can, Fabric says."""
-        for name, min_ in {"devices": 1, "nodes": 1, "threads": 0, "save_seconds": 0, "price": 0}.items():
-            if not getattr(self, name) >= min_:
-                flag = name.replace("_", "-")
-                raise CaudexError(f"--{flag} {getattr(self, name):g} is out of range; it must be at least {min_}.")
-        if self.threads > MAX_THREADS:
-            raise CaudexError(f"--threads {self.threads:,} are too many for any machine; give at most {MAX_THREADS:,}.")
+        for name, (low, high) in RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise CaudexError(
+                    f"--{name.replace('_', '-')} {getattr(self, name):g} is out of range; it must be between {low:g} and {high:g}."
+                )
         if self.precision not in PRECISIONS:
             raise CaudexError(
                 f"--precision {self.precision} is unknown{_why_not(self.precision)}; choose {', '.join(PRECISIONS)}."

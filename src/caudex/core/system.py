@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
+from math import isfinite
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -163,6 +164,9 @@ def system_name(system: System) -> str:
 def write_settings(system: System, run: Run) -> None:
     """Check the settings, sign them as this user's, and write them down."""
     system.check()
+    for name, value in vars(system).items():
+        if isinstance(value, float) and not isfinite(value):
+            raise CaudexError(f"--{name.replace('_', '-')} {value:g} cannot be kept as JSON; give a finite number.")
     run.write_json("hardware", asdict(run.hardware))
     run.save_settings(
         system_name(system), {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(system).items()}

@@ -129,10 +129,11 @@ def answer_question(model: CausalLM, question: str, max_new_tokens: int = 20) ->
     for (token,) in model.generate_tokens(ids[:], max_new_tokens, temperature=0):
         text = tokenizer.decode([*ids, token], skip_special_tokens=True)[skipped:].lstrip()
         line, newline, _ = text.partition("\n")
-        if token != tokenizer.eos_token_id and (line.strip() != answer or not newline):  # it holds a part of the answer
+        ends = token in model.eos_token_ids
+        if not ends and (line.strip() != answer or not newline):  # it holds a part of the answer
             ids.append(token)
             answer = line.strip()
-        if newline or token == tokenizer.eos_token_id:
+        if newline or ends:
             break
     return (answer, model.token_log_likelihoods([(ids, prompt_length)])[0].exp().item()) if answer else ("", 0.0)
 

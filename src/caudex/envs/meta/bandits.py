@@ -8,6 +8,8 @@ from caudex.core.errors import CaudexError
 from caudex.envs.meta.task_family import TaskFamily, gymnasium_spaces
 from caudex.envs.random_streams import RandomStreams
 
+MAX_ARMS = 1 << 16
+
 
 class Bandits(TaskFamily):
     """Arm i pays 1 with probability `means` [N, i], which is uniform in [0, 1] (Duan et al. 2016, section 3.1).
@@ -18,8 +20,10 @@ class Bandits(TaskFamily):
     name, max_episode_steps = "bandits", 1
 
     def __init__(self, num_tasks: int, arms: int):
-        if min(num_tasks, arms) < 1:
-            raise CaudexError(f"{num_tasks} bandits with {arms} arms; each number must be at least 1.")
+        if min(num_tasks, arms) < 1 or arms > MAX_ARMS:
+            raise CaudexError(
+                f"{num_tasks} bandits with {arms} arms; each must be at least 1, arms at most {MAX_ARMS:,}."
+            )
         spaces = gymnasium_spaces()
         self.num_tasks = num_tasks
         self.observation_space, self.action_space = spaces.Box(-np.inf, np.inf, (0,), np.float32), spaces.Discrete(arms)

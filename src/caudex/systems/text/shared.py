@@ -175,7 +175,7 @@ class TextSystem(System):
     def check(self) -> None:
         super().check()
         endless = float("inf")
-        check_range(self, vocab_size=(1, endless), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
+        check_range(self, vocab_size=(1, 1 << 24), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
         check_range(self, heads=(1, self.width), dropout=(0, 0.9), batch=(1, 1 << 20), lr=(1e-8, 10), decay=(0, 10))
         check_range(self, held_out=(0.001, 0.9))
         check_heads(self.width, self.heads)
