@@ -84,6 +84,11 @@ def test_what_is_ambiguous_is_refused_with_the_way_out(tmp_path, rng):
     assert f"If site1, site2 are, move them into {tmp_path / 'labelled'}" in sentence
     split = data.load_images(str(tmp_path), need_labels=False)
     assert len(split.train) == 10 and split.notes[0].endswith("Here all are unlabelled.")
+    write_images(tmp_path / "flat", rng, "train", "val")
+    assert_loading_refused(
+        "has no class folders in train and val, so that nothing says what is what", tmp_path / "flat"
+    )
+    assert len(data.load_images(str(tmp_path / "flat"), need_labels=False).train) == 4
     write_images(tmp_path / "twice", rng, "train/a", "train/b", "Train/a", "Train/b")
     assert_loading_refused("has Train and train, which mean the same", tmp_path / "twice")
 

@@ -35,6 +35,9 @@ def find_layout(root: Path, list_examples: Callable[[Path], Collection]) -> Layo
     labelled, train, test, validation = (_only(root, folders, names) for names in (LABELLED, TRAIN, TEST, VALIDATION))
     unlabelled = _named(folders, UNLABELLED)
     classes = [name for name in folders if name not in (*unlabelled, test)]
+    held_out = [name for name in (test, validation) if name]
+    if train and held_out and set(classes) <= {train, validation} and list_examples(root / train):
+        return Layout("", [], [], "", [], _describe_flat_parts(root, [train, *held_out]))
     if not labelled and not _is_train(root, train, [test, validation], classes, list_examples):
         train = ""
     class_root = labelled or train
@@ -108,6 +111,13 @@ def _is_train(root: Path, train: str, held_out: list[str], others: list[str], li
     if any(train in list_folders(root / name) for name in held_out):
         return False
     return bool(held_out) or others == [train]
+
+
+def _describe_flat_parts(root: Path, parts: list[str]) -> str:
+    return (
+        f"{root} has no class folders in {' and '.join(parts)}, so that nothing says what is what. Move the files to "
+        f"{root / parts[0]}/<class>/, or name the labels of images in a table: --labels few.csv (path,label)."
+    )
 
 
 def _describe_repetition(root: Path, classes: list[str], list_examples: Callable) -> str:

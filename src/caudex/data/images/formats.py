@@ -64,7 +64,7 @@ def load_images(
     if labels_per_class is not None and labels_per_class < 1:
         raise CaudexError(f"{labels_per_class} labels a class are too few; keep at least 1.")
     check_size_and_test_share(size, test_share)
-    images = _read_spec(spec, labels, size, need_labels)
+    images = _read_image_spec(spec, labels, size, need_labels)
     label_seed = seed if label_seed is None else label_seed
     return split_images(images, labels_per_class, seed, label_seed, test_share, need_labels)
 
@@ -124,7 +124,7 @@ def image_files(paths: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]
     return names, skipped
 
 
-def _read_spec(spec: str, labels: str | None, size: int, need_labels: bool) -> UnsplitImages:
+def _read_image_spec(spec: str, labels: str | None, size: int, need_labels: bool) -> UnsplitImages:
     path = Path(spec).expanduser()
     if labels is not None and not path.is_dir():
         raise CaudexError(f"A table of labels ({labels}) goes with a folder of images, but {spec!r} is not a folder.")

@@ -37,7 +37,7 @@ def load_videos(spec: str, *, frames: int = 3, size: int = 0, seed: int = 0, tes
     if frames < 2:
         raise CaudexError(f"{frames} frames are too few; a next frame needs at least two.")
     check_size_and_test_share(size, test_share)
-    videos, skipped, is_test = _read_spec(spec, size, seed)
+    videos, skipped, is_test = _read_video_spec(spec, size, seed)
     short = videos.lengths < frames
     skipped += [
         (videos.names[i], _too_short(int(videos.lengths[i]), frames)) for i in short.nonzero().flatten().tolist()
@@ -68,7 +68,7 @@ def _sample_test_videos(labels: Tensor, seed: int, share: float) -> Tensor:
     return stratified_sample(groups, apportion(torch.bincount(groups).tolist(), total), seed, "test share")
 
 
-def _read_spec(spec: str, size: int, seed: int) -> tuple[VideoSet, list[tuple[str, str]], Tensor | None]:
+def _read_video_spec(spec: str, size: int, seed: int) -> tuple[VideoSet, list[tuple[str, str]], Tensor | None]:
     """The videos, (path, reason) of those left out, and which are a given test, bool [N]; None where none is given."""
     path = Path(spec).expanduser()
     if spec == "sprites":
