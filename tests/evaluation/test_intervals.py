@@ -4,9 +4,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
+from scipy import stats
 
 from caudex.evaluation.intervals import (
     bootstrap_interval,
+    bootstrap_p_value,
     iqm,
     paired_interval,
     performance_profile,
@@ -25,6 +27,27 @@ def test_the_interquartile_mean_leaves_a_quarter_out_at_each_end():
     assert iqm([np.array([9.0, 1, 2, 3, 40])]) == approx((2 + 3 + 9) / 3)  # a quarter of five is one
     assert iqm([np.array([1.0, 2, 6])]) == approx(3)  # of three none
     assert iqm([np.arange(12.0).reshape(3, 4)]) == approx([1.5, 5.5, 9.5])  # many draws at once
+
+
+def test_environments_count_alike_in_the_interquartile_mean():
+    assert iqm([np.zeros(20), np.ones(4)]) == approx(0.5)  # pooled, the four runs would be cut away
+    # weights 1/4, 1/4 and 1/2: of 0 and 8 a half each is left, of 3 all between the quarters
+    assert iqm([np.array([0.0, 8.0]), np.array([3.0])]) == approx(3.0)
+    assert iqm([np.arange(6.0), np.arange(12.0) / 2]) == approx(iqm([np.arange(6.0).repeat(2), np.arange(12.0) / 2]))
+
+
+@given(st.integers(1, 8), st.integers(1, 4), st.integers(0, 1000))
+def test_with_as_many_runs_everywhere_the_interquartile_mean_is_that_of_rliable(seeds, envs, seed):
+    scores = np.random.default_rng(seed).normal(size=(envs, seeds))
+    assert iqm(list(scores)) == approx(stats.trim_mean(scores, 0.25, axis=None), rel=1e-12)
+
+
+def test_the_p_value_of_a_bootstrap_agrees_with_its_interval():
+    for shift in np.linspace(0, 2, 9):
+        samples = [np.arange(6.0) + shift], [np.arange(6.0)]
+        low, high = bootstrap_interval(probability_of_improvement, *samples)
+        p_value = bootstrap_p_value(probability_of_improvement, *samples, null=0.5)
+        assert (p_value < 0.05) == (not low <= 0.5 <= high)
 
 
 @given(scores, st.floats(0.1, 10), st.floats(-10, 10))

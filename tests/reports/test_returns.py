@@ -39,7 +39,7 @@ def test_systems_are_compared_over_environments_and_seeds(tmp_path, monkeypatch)
     assert cells["ALE/Pong-v5"][0] == "-3.1 ± 0.0 (4)"
     assert cells["IQM, normalised"][0] == "0.38"  # of four 0.25 and four 0.5 the middle: two of each
     assert cells["95% interval of the IQM"][0] == "0.38 to 0.38"
-    assert cells["better than dqn"][1] == "50% (50% to 50%)"  # always in one environment, never in the other
+    assert cells["better than dqn"][1] == "50% (50% to 50%), not shown"  # always in one environment, never in the other
     assert cells["TFLOP"] == ["8", "8"] and (tmp_path / "profile.png").stat().st_size > 10_000
     assert_refused("compare", *paths, "--figure", tmp_path / "profile.png", because="profile.png exists already")
     assert_refused("compare", *paths, "--figure", tmp_path / "profile.jpg", because="ends in .png")

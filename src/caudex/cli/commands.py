@@ -13,7 +13,7 @@ COMMANDS = {
     "train": "SYSTEM [settings]: train, measure, report",
     "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
     "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
-    "claim": "SYSTEM [--seeds 5] [settings]: measure its claim",
+    "claim": "SYSTEM [--seeds 5] [settings]: measure its claim; --gather RUN RUN...",
     "resume": "RUN [--trust]: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
@@ -53,6 +53,14 @@ class ClaimFlags(TrainFlags):
     """measure for several values of a setting: NAME=V1,V2,... such as labels-per-class=1,4,10,25"""
     workers: int = 1
     """seeds measured at the same time, each in a process with its share of the threads"""
+
+
+@dataclass
+class GatherFlags:
+    gather: tuple[Path, ...]
+    """folders of claims, and claim.json files of their seeds, as results/pieces/ keeps them"""
+    run: Path | None = None
+    """folder of the claim of all; default: the next free runs/claim-SYSTEM-N"""
 
 
 @dataclass

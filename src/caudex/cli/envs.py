@@ -61,7 +61,9 @@ def meta_test_command(words: Sequence[str]) -> None:
     from caudex.core.run import Run
     from caudex.core.seeds import check_seed
     from caudex.core.system import load
-    from caudex.evaluation.meta_test import evaluate_new_tasks, plot_maze_paths, plot_regret, statistics_rows
+    from caudex.evaluation.meta_test import evaluate_new_tasks, statistics_rows
+    from caudex.evaluation.plots.maze_paths import plot_maze_paths
+    from caudex.evaluation.plots.regret import plot_regret
     from caudex.models.meta_agent import MetaAgent
 
     check_seed(flags.seed)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from caudex.cli.commands import ResumeFlags
+from caudex.cli.commands import GatherFlags, ResumeFlags
 from caudex.cli.flags import parse_flags, parse_system
 from caudex.cli.terminal import (
     create_run_folder,
@@ -67,9 +67,12 @@ def _flag_words(name: str, value) -> list[str]:
 
 
 def claim_command(words: Sequence[str]) -> None:
+    if any(word.split("=")[0] == "--gather" for word in words):
+        gather_command(words)
+        return
     system, flags = parse_system("claim", words)
     from caudex.core.run import Run
-    from caudex.evaluation.claim import ClaimPlan
+    from caudex.evaluation.measure_claim import ClaimPlan
 
     if flags.hardware.devices * flags.hardware.nodes > 1:
         raise CaudexError("a claim measures each seed in one process, several at a time; use --workers, not --devices.")
@@ -81,11 +84,26 @@ def claim_command(words: Sequence[str]) -> None:
     claim_and_report(system, Run(folder, system.seed, flags.hardware), plan, fresh)
 
 
+def gather_command(words: Sequence[str]) -> None:
+    """`claim --gather`: one claim from the seeds of several."""
+    flags = parse_flags(GatherFlags, words, "claim")
+    from caudex.core.hardware import Hardware
+    from caudex.core.run import Run
+    from caudex.evaluation.gather_claim import check_pieces, gather_claim, read_pieces
+
+    pieces = read_pieces(flags.gather)
+    check_pieces(pieces)
+    run = Run(create_run_folder(flags.run, f"claim-{pieces[0][1].system}", Hardware()))
+    with hold_run(run, fresh=True):
+        claim = gather_claim(pieces, run, shlex.join(["caudex", "claim", *words]))
+        report_claim(claim, run)
+
+
 def resume_command(words: Sequence[str]) -> None:
     flags = parse_flags(ResumeFlags, words, "resume")
     from caudex.core.system import is_complete, open_run, read_dataclass
     from caudex.core.trust import is_own
-    from caudex.evaluation.claim import ClaimPlan
+    from caudex.evaluation.measure_claim import ClaimPlan
 
     system, run = open_run(flags.run)
     plan = read_dataclass(ClaimPlan, run, "plan") if run.read_json("plan") else None
@@ -162,18 +180,27 @@ def report(system, run, cost: str = "") -> None:
 
 def claim_and_report(system, run, plan, fresh: bool = False) -> None:
     """Measure the claim, then print its table and the run folder."""
-    from caudex.evaluation.claim import measure_claim
-    from caudex.reports import INTERVAL_NOTE, claim_table, write_report
+    from caudex.evaluation.measure_claim import measure_claim
 
     with hold_run(run, fresh):
         run.hardware.check()
         claim = measure_claim(system, run, plan)
-        print_table(claim_table(claim))
-        print_wrapped(INTERVAL_NOTE)
-        print_wrapped(f"{'shown' if claim['shown'] else 'not shown'}: {claim['statement']}")
+        report_claim(claim, run)
         if plan.scale == "tiny":
             print(
                 "caudex: --scale tiny trains for seconds; it shows that all works, not what is gained.", file=sys.stderr
             )
-        write_report(run.path)
-        print(run.path)
+
+
+def report_claim(claim: dict, run) -> None:
+    """Print a claim's table, its verdict and the run folder; exits with 1 where a control won."""
+    from caudex.reports import claim_notes, claim_table, claim_verdict, write_report
+
+    print_table(claim_table(claim))
+    for note in claim_notes(claim):
+        print_wrapped(note)
+    print_wrapped(f"{claim_verdict(claim)}: {claim['statement']}")
+    write_report(run.path)
+    print(run.path)
+    if claim["refused"]:
+        exit_with_message(1, claim["refused"])

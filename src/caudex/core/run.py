@@ -73,10 +73,12 @@ class Run(RunFiles):
 
     # -- settings and spec -------------------------------------------------------------------------------------
 
-    def save_settings(self, system: str, settings: dict) -> None:
-        """Write and sign the settings; hardware.json, and plan.json of a claim, are signed with them and come before."""
+    def save_settings(self, system: str, settings: dict, is_own: bool = True) -> None:
+        """Write the settings, and sign them where they are this user's own; hardware.json, and plan.json of a claim, are signed
+        with them and come before."""
         content = json_text({"format": FORMAT, "system": system, "settings": settings})
-        sign(self, content.encode())  # first: a run that is killed in between is still its user's own
+        if is_own:
+            sign(self, content.encode())  # first: a run that is killed in between is still its user's own
         self.write("settings.json", content)
 
     def settings(self) -> dict:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import torch
+from sklearn.metrics import f1_score, recall_score
 from torch import Tensor
 
 from caudex.core.run import Run
@@ -10,7 +14,13 @@ from caudex.data import ImageSet, Split
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.plots.confusion import plot_confusion
 from caudex.evaluation.plots.image_tiles import plot_image_tiles
+from caudex.evaluation.verdicts import format_verdict, judge, paired_gain
 from caudex.models.image_classifier import ImageClassifier
+
+MAX_RECALL_ROWS = 10
+"""classes whose recall is printed; of more, the worst `WORST_RECALL_ROWS`"""
+WORST_RECALL_ROWS = 5
+MAJORITY = "one class for all"
 
 
 def evaluate_accuracy(classifier: ImageClassifier, test: ImageSet) -> dict[str, float]:
@@ -27,7 +37,8 @@ def accuracy_with_interval(accuracy: float, test_size: int) -> dict[str, float]:
 
 
 def evaluate_classifier(run: Run, classifier: ImageClassifier, split: Split, name: str) -> dict[str, float]:
-    """Accuracy with interval, clean and corrupted; tables and figures of errors. Empty where nothing was held out."""
+    """`evaluate_predictions`, and accuracy on corrupted images; tables and figures of errors. Empty where nothing was held
+    out."""
     test = split.test
     if len(test) == 0:
         return {}
@@ -50,22 +61,91 @@ def evaluate_classifier(run: Run, classifier: ImageClassifier, split: Split, nam
             captions.append(f"{test.classes[predictions[i]][:11]} {confidence[i]:.0%}{label}")
         if len(rows):
             plot_image_tiles(run, figure, test.fetch(rows), 4, captions)
-    accuracy = (predictions == test.labels).float().mean().item()
     corrupted = float(np.mean([row["accuracy"] for row in corruptions]))
-    return accuracy_with_interval(accuracy, len(test)) | {"corrupted": corrupted}
+    return evaluate_predictions(test.labels, predictions, test.classes) | {"corrupted": corrupted}
 
 
-def accuracy_gain(classifier: ImageClassifier, baseline: ImageClassifier, test: ImageSet) -> dict[str, float]:
-    """Accuracy gain over the baseline with its 95% interval, paired image by image; empty for fewer than two images."""
+def evaluate_predictions(labels: Tensor, predictions: Tensor, classes: Sequence[str]) -> dict:
+    """Accuracy with its interval, macro-F1, the recall of each class that is tested, and the gain over predicting one class
+    for all: the commonest of the test, so that no such constant has more."""
+    numbers = np.arange(len(classes))
+    options = {"labels": numbers, "zero_division": 0.0}
+    recall = recall_score(labels.numpy(), predictions.numpy(), average=None, **options)
+    counts = torch.bincount(labels, minlength=len(classes)).tolist()
+    correct, majority = predictions == labels, labels == int(np.argmax(counts))  # the first of equally common ones
+    return accuracy_with_interval(correct.float().mean().item(), len(labels)) | {
+        "macro_f1": float(f1_score(labels.numpy(), predictions.numpy(), average="macro", **options)),
+        "recall": {classes[k]: {"recall": float(recall[k]), "count": counts[k]} for k in numbers if counts[k]},
+        "majority": {"class": classes[int(np.argmax(counts))], "accuracy": majority_share(labels)},
+        "gain_over_majority": paired_gain(correct.tolist(), majority.tolist()).to_json(),
+    }
+
+
+def majority_share(labels: Tensor) -> float:
+    """The accuracy of predicting the commonest of these labels for all."""
+    return labels.bincount().max().item() / len(labels)
+
+
+def classification_rows(results: dict) -> list[tuple]:
+    """The table of everything in `results` that has an accuracy: accuracies with intervals, macro-F1, accuracy on corrupted
+    images; what predicting one class for all has; the gains; and the recall by class of the first that has one. A column
+    that is empty is left out."""
+    rows = [("", "accuracy", "95% interval", "macro-F1", "corrupted images")]
+    measured = {name: row for name, row in results.items() if isinstance(row, dict) and "accuracy" in row}
+    for name, row in measured.items():
+        interval = f"{row['low']:.1%} to {row['high']:.1%} of {row['test_size']:,}"
+        f1, corrupted = (f"{row[key]:.1%}" if key in row else "" for key in ("macro_f1", "corrupted"))
+        rows.append((name, f"{row['accuracy']:.1%}", interval, f1, corrupted))
+    tested = next((row for row in measured.values() if "majority" in row), None)
+    if tested:
+        majority = tested["majority"]
+        rows.append((f"{MAJORITY}: {majority['class']}", f"{majority['accuracy']:.1%}", "", "", ""))
+    for name, gain in results.items():
+        if isinstance(gain, dict) and "gain" in gain:
+            interval = "" if gain["low"] is None else f"{gain['low']:+.1%} to {gain['high']:+.1%}"
+            rows.append((f"{name}: {format_verdict(gain, '.1%')}", f"{gain['gain']:+.1%}", interval, "", ""))
+    if tested:
+        rows += [(*row, "", "") for row in recall_rows(tested["recall"])]
+    filled = [any(row[i] for row in rows[1:]) or i == 0 for i in range(5)]
+    return [tuple(cell for cell, keep in zip(row, filled) if keep) for row in rows] if len(rows) > 1 else []
+
+
+def recall_rows(recall: dict[str, dict]) -> list[tuple]:
+    """(name, recall, interval) of each class; of many classes, the worst."""
+    names, worst = list(recall), ""
+    if len(names) > MAX_RECALL_ROWS:
+        names, worst = sorted(names, key=lambda name: recall[name]["recall"])[:WORST_RECALL_ROWS], ", among the worst"
+    rows = []
+    for name in names:
+        low, high = wilson_interval(recall[name]["recall"], recall[name]["count"])
+        interval = f"{low:.1%} to {high:.1%} of {recall[name]['count']:,}"
+        rows.append((f"recall of {name}{worst}", f"{recall[name]['recall']:.1%}", interval))
+    return rows
+
+
+def majority_warning(name: str, row: dict) -> list[str]:
+    """A sentence where a classifier is not shown to be better than predicting one class for all."""
+    if "gain_over_majority" not in row or row["gain_over_majority"]["verdict"] == "better":
+        return []
+    majority = row["majority"]
+    return [
+        f"{name} is not shown to be better than predicting {majority['class']!r} for all ({row['accuracy']:.1%} against "
+        f"{majority['accuracy']:.1%}): look at the recall by class."
+    ]
+
+
+def accuracy_gain(classifier: ImageClassifier, baseline: ImageClassifier, test: ImageSet) -> dict:
+    """Accuracy gain over the baseline, paired image by image; empty for fewer than two images."""
+    (gain,) = accuracy_gains([(classifier, baseline)], test)
+    return gain
+
+
+def accuracy_gains(pairs: Sequence[tuple[ImageClassifier, ImageClassifier]], test: ImageSet) -> list[dict]:
+    """`accuracy_gain` of each pair, judged together."""
     if len(test) < 2:
-        return {}
-    correct, baseline_correct = (
-        (net.probabilities(test).argmax(1) == test.labels).double() for net in (classifier, baseline)
-    )
-    difference = correct - baseline_correct  # [N] in -1, 0, 1
-    half = 1.96 * difference.std().item() / len(test) ** 0.5  # normal: there are many images
-    mean = difference.mean().item()
-    return {"gain": mean, "low": mean - half, "high": mean + half}
+        return [{} for _ in pairs]
+    correct = [[(net.probabilities(test).argmax(1) == test.labels).tolist() for net in pair] for pair in pairs]
+    return [gain.to_json() for gain in judge([paired_gain(*pair) for pair in correct])]
 
 
 def confusion_matrix(labels: Tensor, predictions: Tensor, num_classes: int) -> np.ndarray:

@@ -59,6 +59,19 @@ def bootstrap_interval(
     return np.quantile(bootstrap(statistic, *samples, resamples=resamples, seed=seed), [tail, 1 - tail], axis=0)
 
 
+def bootstrap_p_value(
+    statistic: Callable, *samples: Scores, null: float, resamples: int = 10_000, seed: int = 0
+) -> float | None:
+    """Two-sided, that the statistic is `null`: below 5% where `bootstrap_interval` leaves `null` out."""
+    counts = [len(env) for scores in samples for env in scores]
+    if min(counts) < MIN_SEEDS:
+        return None
+    degrees = sum(counts) - len(counts)
+    resampled = bootstrap(statistic, *samples, resamples=resamples, seed=seed)
+    tail = max(min((resampled <= null).mean(), (resampled >= null).mean()), 1 / (resamples + 1))
+    return float(min(1.0, 2 * special.stdtr(degrees, special.ndtri(tail) * math.sqrt(degrees / sum(counts)))))
+
+
 def bootstrap(statistic: Callable, *samples: Scores, resamples: int = 10_000, seed: int = 0) -> np.ndarray:
     """[resamples, ...] of `statistic(*samples)`: the seeds of each environment are resampled by themselves, with replacement."""
     generator = np.random.default_rng(seed)
@@ -74,10 +87,21 @@ def normalised_score(score, random: float, human: float):
 
 def iqm(scores: Scores) -> np.ndarray:
     """Interquartile mean [...]: of the runs of all environments together, without the lowest and the highest quarter, each
-    rounded down to whole runs."""
-    together = np.sort(np.concatenate(scores, -1), -1)
-    cut = together.shape[-1] // 4
-    return together[..., cut : together.shape[-1] - cut].mean(-1)
+    rounded down to whole runs.
+
+    Environments with different numbers of runs count alike: a run weighs 1 / runs of its environment, and a quarter of all
+    weight is left out at each end. Pooled, the environment with most runs would speak for all.
+    """
+    together, counts = np.concatenate(scores, -1), [env.shape[-1] for env in scores]
+    if len(set(counts)) == 1:
+        together = np.sort(together, -1)
+        cut = together.shape[-1] // 4
+        return together[..., cut : together.shape[-1] - cut].mean(-1)
+    order = np.argsort(together, -1, kind="stable")
+    weights = np.repeat([1 / (count * len(counts)) for count in counts], counts)[order]
+    upper = weights.cumsum(-1)
+    middle = np.clip(np.minimum(upper, 0.75) - np.maximum(upper - weights, 0.25), 0, None)
+    return (np.take_along_axis(together, order, -1) * middle).sum(-1) / middle.sum(-1)
 
 
 def performance_profile(scores: Scores, levels: np.ndarray) -> np.ndarray:

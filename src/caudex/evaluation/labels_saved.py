@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from caudex.evaluation.intervals import paired_interval, t_interval
+from caudex.evaluation.intervals import t_interval
+from caudex.evaluation.verdicts import judge, paired_gain, unjudged
 
 MIN_DRAWS = 3
 """draws of the labels that an interval needs"""
@@ -15,7 +16,7 @@ def aggregate_draws(cells: list[dict], max_labels: float) -> list[dict]:
     and how many labels supervised needs for that mean, interpolated between logarithms (None beyond what was tried).
 
     A cell has method, labels (0: all, `max_labels` of each class), draw and accuracy. With fewer than three draws the interval is
-    None: by Student's t it would be as wide as all that can be.
+    None, and no verdict is given: by Student's t it would be as wide as all that can be. The verdicts hold for all together.
     """
 
     def accuracies(method: str, count: int) -> dict[int, float]:
@@ -25,21 +26,27 @@ def aggregate_draws(cells: list[dict], max_labels: float) -> list[dict]:
     num_labels = [count or max_labels for count in counts]
     supervised = [np.mean(list(accuracies("supervised", count).values())) for count in counts]
     curve = np.maximum.accumulate(supervised)
-    rows = []
+    rows, gains = [], []
     for method in dict.fromkeys(cell["method"] for cell in cells):
         for count, labels in zip(counts, num_labels):
             if not (by_draw := accuracies(method, count)):
                 continue
             baseline = accuracies("supervised", count)
             mean, *interval = t_interval(list(by_draw.values()))
-            gain, *gain_interval = paired_interval(list(by_draw.values()), [baseline[draw] for draw in by_draw])
+            gain = paired_gain(list(by_draw.values()), [baseline[draw] for draw in by_draw])
             if len(by_draw) < MIN_DRAWS:
-                interval = gain_interval = None, None
+                interval, gain = (None, None), unjudged(gain.mean)
             row = {"method": method, "labels": labels, "accuracy": mean, "low": interval[0], "high": interval[1]}
-            row |= {"gain": gain, "gain_low": gain_interval[0], "gain_high": gain_interval[1]}
-            rows.append(
-                row | {"draws": list(by_draw.values()), "labels_needed": labels_needed(mean, curve, num_labels)}
-            )
+            row |= {"draws": list(by_draw.values()), "labels_needed": labels_needed(mean, curve, num_labels)}
+            rows.append(row)
+            gains.append(gain)
+    compared = [i for i, row in enumerate(rows) if row["method"] != "supervised"]
+    for i, gain in zip(compared, judge([gains[i] for i in compared])):
+        gains[i] = gain
+    for row, gain in zip(rows, gains):
+        content = gain.to_json()
+        row |= {"gain": gain.mean, "gain_low": content["low"], "gain_high": content["high"]}
+        row |= {name: content[name] for name in ("p_value", "detectable", "verdict", "comparisons")}
     return rows
 
 
@@ -53,13 +60,10 @@ def labels_needed(accuracy: float, curve: np.ndarray, num_labels: list[float]) -
 
 
 def format_row(row: dict | None) -> str:
-    """A cell of the printed table: accuracy, an arrow where a gain or a loss is shown, and the labels needed."""
+    """A cell of the printed table: accuracy, an arrow for better or worse, and the labels needed."""
     if row is None:
         return "-"
-    low, high = row["gain_low"], row["gain_high"]
-    arrow = ""
-    if low is not None and high - low >= 1e-6:  # equal gains have no interval
-        arrow = " ↑" if low > 0 else " ↓" if high < 0 else ""
+    arrow = {"better": " ↑", "worse": " ↓"}.get(row["verdict"], "")
     equivalent = (
         "" if row["method"] == "supervised" or row["labels_needed"] is None else f" ={row['labels_needed']:.3g}"
     )

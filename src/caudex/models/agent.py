@@ -28,6 +28,10 @@ class Agent(nn.Module):
         on_device = torch.as_tensor(observations, device=next(self.parameters()).device)
         return self.signals["policy"].act(self.trunk, on_device, greedy).cpu().numpy()
 
+    def act_blindly(self, observations: np.ndarray) -> np.ndarray:
+        """The likeliest actions where nothing is seen: a control that no learned policy should be beaten by."""
+        return self.act(np.zeros_like(observations))
+
     def play(
         self, count: int = 20, seed: int = 0, greedy: bool = True, env: str | None = None, silent: bool = False
     ) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from caudex.core.run import Run
 from caudex.core.system import System, system_name
-from caudex.reports.tables import format_mean, is_finished
+from caudex.reports.tables import claim_verdict, format_mean, is_finished
 
 
 @dataclass
@@ -49,6 +49,8 @@ def run_column(path: Path, system: System, run: Run) -> ComparisonColumn:
         setting = f", {claim['setting']} {part['value']:g}".replace("_", "-") if "setting" in claim else ""
         number_format = claim.get("number_format", ".2%")
         cells["the claim's score" + setting] = format_mean(part["mean"], part["interval"], number_format)
+    if claim:
+        cells["the claim's verdict"] = claim_verdict(claim)
     name = str(path) if is_finished(run) else f"{path} (not finished)"
     return ComparisonColumn(name, cells, run_cost(run), {"system": system_name(system), **asdict(system)})
 

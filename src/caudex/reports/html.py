@@ -14,7 +14,7 @@ from caudex.core.system import open_run
 from caudex.evaluation.plots.corruptions import plot_corruptions
 from caudex.evaluation.plots.learning_curves import plot_learning_curves
 from caudex.evaluation.plots.sweep import plot_sweep
-from caudex.reports.tables import INTERVAL_NOTE, claim_table, is_finished
+from caudex.reports.tables import claim_notes, claim_table, claim_verdict, is_finished
 from caudex.systems.shared import describe_images
 
 CAPTIONS = {
@@ -81,11 +81,15 @@ def write_report(path: str | Path) -> Path:
         classes = f": {', '.join(spec.classes)}" if spec.classes else ""
         parts.append(f"<p>{escape(describe_images(spec) + classes)}.</p>")
     if claim:
-        verdict, css_class = ("shown", "shown") if claim["shown"] else ("not shown", "not")
-        conditions = f"{len(claim['seeds'])} seeds, scale {claim['scale']}. <code>{escape(claim['command'])}</code>"
-        parts.append(f"<h2>The claim is <span class='{css_class}'>{verdict}</span></h2>")
+        css_class = "shown" if claim["shown"] else "not"
+        provisional = ", provisional" if claim.get("provisional") else ""
+        conditions = (
+            f"{len(claim['seeds'])} seeds{provisional}, scale {claim['scale']}. <code>{escape(claim['command'])}</code>"
+        )
+        parts.append(f"<h2>The claim is <span class='{css_class}'>{escape(claim_verdict(claim))}</span></h2>")
+        parts.append(f"<div class='note'>{escape(claim['refused'])}</div>" if claim.get("refused") else "")
         parts.append(f"<p>{escape(claim['statement'])}: {conditions}</p>" + html_table(claim_table(claim)))
-        parts.append(f"<p>{INTERVAL_NOTE}</p>")
+        parts += [f"<p>{escape(note)}</p>" for note in claim_notes(claim)]
         if "setting" in claim:
             plot_sweep(run, claim, system.measure)
     if results:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import find_class
@@ -17,6 +19,7 @@ from caudex.evaluation.intervals import (
     MIN_SEEDS,
     Scores,
     bootstrap_interval,
+    bootstrap_p_value,
     iqm,
     normalised_score,
     probability_of_improvement,
@@ -24,6 +27,7 @@ from caudex.evaluation.intervals import (
 )
 from caudex.evaluation.plots.performance_profiles import plot_performance_profiles
 from caudex.evaluation.reference_scores import reference_scores
+from caudex.evaluation.verdicts import Gain, format_verdict, judge, unjudged
 from caudex.reports.comparison import ComparisonColumn, flag_of, run_cost
 from caudex.reports.tables import format_mean
 
@@ -108,18 +112,42 @@ def add_statistics(columns: Sequence[ComparisonColumn]) -> list[str]:
     for column in columns:
         column.cells |= {env: format_returns(column.returns[env].values()) for env in envs if env in column.returns}
     shared, scales = shared_envs(columns)
+    improvements = improvement_cells(columns, shared)
     for column in columns:
-        raw, normalised = scores_of(column, shared), scores_of(column, shared, scales)
+        normalised = scores_of(column, shared, scales)
         if scales:
             column.cells["IQM, normalised"] = f"{iqm(normalised):.2f}"
             column.cells["95% interval of the IQM"] = format_iqm_interval(normalised)
-        if shared and column is not columns[0]:
-            first = scores_of(columns[0], shared)
-            probability = probability_of_improvement(raw, first)
-            bounds = bootstrap_interval(probability_of_improvement, raw, first)
-            interval = "" if bounds is None else f" ({bounds[0]:.0%} to {bounds[1]:.0%})"
-            column.cells[f"better than {columns[0].name}"] = f"{probability:.0%}{interval}"
+        if column.name in improvements:
+            column.cells[f"better than {columns[0].name}"] = improvements[column.name]
     return explain_statistics(columns, envs, shared, scales)
+
+
+def improvement_cells(columns: Sequence[ComparisonColumn], shared: Sequence[str]) -> dict[str, str]:
+    """For each column but the first: the probability that it earns more, and the verdict, which holds for all columns
+    together."""
+    if not shared or len(columns) < 2:
+        return {}
+    first, *others = (scores_of(column, shared) for column in columns)
+    gains = judge([improvement_gain(scores, first) for scores in others])
+    cells = {}
+    for column, gain in zip(columns[1:], gains):
+        interval = f" ({0.5 + gain.low:.0%} to {0.5 + gain.high:.0%})" if math.isfinite(gain.low) else ""
+        cells[column.name] = f"{0.5 + gain.mean:.0%}{interval}, {format_verdict(gain.to_json(), '.0%')}"
+    return cells
+
+
+def improvement_gain(scores: Scores, baseline: Scores) -> Gain:
+    """What the probability of improvement has above one half; without a spread where seeds are too few."""
+    probability = float(probability_of_improvement(scores, baseline))
+    bounds = bootstrap_interval(probability_of_improvement, scores, baseline)
+    if bounds is None:
+        return unjudged(probability - 0.5)
+    low, high = (float(bound) - 0.5 for bound in bounds)
+    degrees = sum(len(env) - 1 for env in (*scores, *baseline))
+    p_value = bootstrap_p_value(probability_of_improvement, scores, baseline, null=0.5)
+    std_error = (high - low) / 2 / float(special.stdtrit(degrees, 0.975))
+    return Gain(probability - 0.5, low, high, std_error, degrees, p_value)
 
 
 def plot_returns(columns: Sequence[ComparisonColumn], figure: Path) -> None:
@@ -180,13 +208,16 @@ def explain_statistics(
     if scales:
         good = " or ".join(dict.fromkeys(reference_scores(env).target_name for env in scales))
         sentences.append(
-            f"IQM: the mean of the middle half of all runs in {len(scales)} environment{'s' * (len(scales) > 1)}, returns "
+            f"IQM: the mean of the middle half of all runs in {len(scales)} environment{'s' * (len(scales) > 1)}, which count alike, returns "
             f"normalised so that 0 is acting at random and 1 is {good}; the interval resamples the seeds of each environment, and "
             f"needs {MIN_SEEDS} of them (Agarwal et al. 2021)."
         )
     if len(columns) > 1 and shared:
+        compared = len(columns) - 1
+        together = f"; the verdicts hold for all {compared} comparisons together (Holm 1979)" if compared > 1 else ""
         sentences.append(
-            f"Better than {columns[0].name}: the probability that one run earns more than one of these, in the same environment."
+            f"Better than {columns[0].name}: the probability that one run earns more than one of these, in the same environment; "
+            f"better or worse where its interval leaves 50% out, which needs {MIN_SEEDS} seeds{together}."
         )
     for env in envs:
         if env not in shared:

@@ -19,6 +19,7 @@ from caudex.data.files import describe_skipped
 from caudex.data.images.decode import describe_cropping
 from caudex.data.images.splits import class_counts
 from caudex.data.labels import describe_classes
+from caudex.evaluation.classification import classification_rows, majority_warning
 
 TRUNKS = ("small", "resnet50")
 
@@ -91,19 +92,14 @@ class ImageSystem(System):
         return trunks.ResNet(channels, width, self.depth, dropout, survival, stride=self.stride)
 
     def result_rows(self, results: dict) -> list[tuple]:
-        """Accuracies with their intervals, on clean and on corrupted images, and the gain."""
-        rows = [("", "accuracy", "95% interval", "corrupted images")]
-        for name, row in results.items():
-            if isinstance(row, dict) and "accuracy" in row:
-                interval = f"{row['low']:.1%} to {row['high']:.1%} of {row['test_size']:,}"
-                corrupted = f"{row['corrupted']:.1%}" if "corrupted" in row else ""
-                rows.append((name, f"{row['accuracy']:.1%}", interval, corrupted))
-        if gain := results.get("gain"):
-            interval = f"{gain['low']:+.1%} to {gain['high']:+.1%}"
-            rows.append(("gain", f"{gain['gain']:+.1%}", interval, ""))
-        if not any(row[-1] for row in rows[1:]):
-            rows = [row[:-1] for row in rows]
-        return rows if len(rows) > 1 else []
+        """Accuracies with their intervals, on clean and on corrupted images, gains, and recall by class."""
+        return classification_rows(results)
+
+    def warn(self, results: dict) -> list[str]:
+        name, row = next(
+            ((name, row) for name, row in results.items() if isinstance(row, dict) and "majority" in row), ("", {})
+        )
+        return majority_warning(name, row)
 
     def check(self) -> None:
         super().check()

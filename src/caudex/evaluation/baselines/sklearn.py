@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from caudex.data import ImageSet, LabelledTexts, Split
 
@@ -42,14 +43,14 @@ def label_spreading_accuracy(split: Split) -> float:
         return _test_accuracy(model.fit(*_pixels_and_labels(split)), split)
 
 
-def tfidf_accuracy(labelled: LabelledTexts, test: LabelledTexts) -> float:
-    """Accuracy of logistic regression on TF-IDF of words and pairs of words."""
+def predict_by_tfidf(labelled: LabelledTexts, test: LabelledTexts) -> Tensor:
+    """int64 [N]: what logistic regression on TF-IDF of words and pairs of words predicts for the test."""
     tfidf = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2))
     model = make_pipeline(tfidf, LogisticRegression(C=10, max_iter=1000))
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         model.fit(_joined_texts(labelled), labelled.labels.numpy())
-    return float((model.predict(_joined_texts(test)) == test.labels.numpy()).mean())
+    return torch.from_numpy(model.predict(_joined_texts(test)))
 
 
 def _joined_texts(texts: LabelledTexts) -> list[str]:

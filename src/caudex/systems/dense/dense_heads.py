@@ -107,7 +107,8 @@ class DenseHeads(System):
         results = run.read_json("results")
         ious = {name: row["mean_iou"] for name, row in results.items()}
         errors = {f"relative error of depth, {name}": row["relative_error"] for name, row in results.items()}
-        return Claim(self.statement, ious.pop("both heads"), ious, errors)
+        controls = {"place alone": ious["place alone"]}
+        return Claim(self.statement, ious.pop("both heads"), ious, errors, controls)
 
     def check(self) -> None:
         if self.also:

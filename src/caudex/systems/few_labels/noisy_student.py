@@ -17,8 +17,9 @@ from caudex.core.system import check_range
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.evaluation.baselines.sklearn import label_spreading_accuracy, self_training_accuracy
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import accuracy_gain, evaluate_accuracy, evaluate_classifier
+from caudex.evaluation.classification import MAJORITY, accuracy_gain, evaluate_accuracy, evaluate_classifier
 from caudex.evaluation.pseudo_labels import evaluate_pseudo_labels
+from caudex.evaluation.verdicts import format_gain
 from caudex.models.image_classifier import ImageClassifier
 from caudex.signals.labels import one_hot
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
@@ -168,7 +169,7 @@ class NoisyStudent(FewLabels):
         return rows, labels[rows], accuracy
 
     def warn(self, results: dict) -> list[str]:
-        warnings = []
+        warnings = super().warn(results)
         if "accuracy" not in results["noisy-student"]:
             warnings.append(
                 "nothing was held out to test on (each class needs five labels, or a folder test/CLASS/), so no gain is measured."
@@ -180,9 +181,12 @@ class NoisyStudent(FewLabels):
                     f"even labels alone are close to guessing ({chance:.0%}), so a teacher has little to tell; label more "
                     "images, or try a larger --size."
                 )
-            if results["gain"].get("low", 0) <= 0:
+            if results["gain"] and results["gain"]["verdict"] != "better":
+                words = "a loss: supervised learning with the same compute is better"
+                if results["gain"]["verdict"] == "not shown":
+                    words = "no gain is shown"
                 warnings.append(
-                    "no gain is shown: its interval reaches to zero or below. `caudex claim` measures several draws."
+                    f"{words} ({format_gain(results['gain'], '.1%')}). `caudex claim` measures several draws."
                 )
         if results["off_topic"] > 0.2:
             warnings.append(
@@ -211,7 +215,8 @@ class NoisyStudent(FewLabels):
             "corrupted gain": student["corrupted"] - supervised["corrupted"],
             "parameters": results["parameters"],
         }
-        return Claim(self.statement, student["accuracy"], baselines, secondary)
+        controls = {MAJORITY: student["majority"]["accuracy"]}
+        return Claim(self.statement, student["accuracy"], baselines, secondary, controls)
 
     def check(self) -> None:
         super().check()

@@ -9,7 +9,7 @@ from caudex.core.run import Run
 from caudex.data import Batches, Split
 from caudex.evaluation.baselines.sklearn import svm_accuracy
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import evaluate_classifier
+from caudex.evaluation.classification import MAJORITY, evaluate_classifier
 from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 from caudex.systems.shared import image_spec
@@ -47,5 +47,7 @@ class Supervised(FewLabels):
     def claim(self, run: Run) -> Claim:
         split = self.load_split()
         require_test_images(split)
-        classifier = self.train(run)
-        return Claim(self.statement, classifier.accuracy(split.test), {"support vector machine": svm_accuracy(split)})
+        self.train(run)
+        row = run.read_json("results")["supervised"]
+        baselines, controls = {"support vector machine": svm_accuracy(split)}, {MAJORITY: row["majority"]["accuracy"]}
+        return Claim(self.statement, row["accuracy"], baselines, controls=controls)

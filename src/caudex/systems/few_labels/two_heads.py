@@ -8,7 +8,7 @@ from typing import ClassVar
 from caudex.core.run import Run
 from caudex.data import Split
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import accuracy_gain, evaluate_classifier
+from caudex.evaluation.classification import MAJORITY, accuracy_gain, evaluate_classifier
 from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 
@@ -56,4 +56,5 @@ class TwoHeads(FewLabels):
         results = run.read_json("results")
         both, alone = results["two-heads"], results["labels alone, same compute"]
         secondary = {"corrupted": both["corrupted"], "corrupted, labels alone": alone["corrupted"]}
-        return Claim(self.statement, both["accuracy"], {"labels alone": alone["accuracy"]}, secondary)
+        baselines, controls = {"labels alone": alone["accuracy"]}, {MAJORITY: both["majority"]["accuracy"]}
+        return Claim(self.statement, both["accuracy"], baselines, secondary, controls)

@@ -23,6 +23,7 @@ from caudex.core.specs import NoSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Features, Trunk
 from caudex.evaluation.claim import Claim
+from caudex.evaluation.classification import MAJORITY, majority_share
 from caudex.evaluation.plots.decision_boundaries import plot_decision_boundaries
 from caudex.signals import Labels
 from caudex.signals.labels import one_hot
@@ -120,7 +121,9 @@ class TwoMoons(System):
     def claim(self, run: Run) -> Claim:
         self.train(run)
         accuracies = run.read_json("results")
-        return Claim(self.statement, accuracies.pop("noisy student"), accuracies)
+        _, _, _, test_labels = self.moons()
+        controls = {MAJORITY: majority_share(test_labels)}
+        return Claim(self.statement, accuracies.pop("noisy student"), accuracies, controls=controls)
 
     def check(self) -> None:
         super().check()

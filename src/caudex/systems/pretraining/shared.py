@@ -23,7 +23,7 @@ from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.data import Batches, Split
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import accuracy_with_interval
+from caudex.evaluation.classification import MAJORITY, accuracy_with_interval, majority_share
 from caudex.evaluation.plots.image_tiles import plot_image_rows
 from caudex.evaluation.plots.nearest_images import plot_nearest_images
 from caudex.evaluation.plots.tsne import plot_tsne
@@ -155,7 +155,8 @@ class Pretraining(ImageSystem):
             )
             baselines["all labels"] = layers["pooled"]["linear"]
             secondary["best layer, all labels"] = max(layers.values(), key=held_out_accuracy)["linear"]
-        return Claim(self.statement, results["linear probe"]["accuracy"], baselines, secondary)
+        controls = {MAJORITY: majority_share(split.test.labels)}
+        return Claim(self.statement, results["linear probe"]["accuracy"], baselines, secondary, controls)
 
     def fit_all_labels(self, run: Run, split: Split, flops: float) -> Trunk:
         """The same trunk under the same views, taught by all labels with so much compute."""

@@ -133,7 +133,7 @@ class CURL(OffPolicySystem):
             SAC(env=state_env, num_envs=1, **{name: getattr(self, name) for name in SAC_SETTINGS}).train(state)
             extra_metrics["sac from the state"] = policy_return(state)
         baselines = {"without contrast, from images as they are": policy_return(without_contrast)}
-        return Claim(self.statement, policy_return(run), baselines, extra_metrics)
+        return Claim(self.statement, policy_return(run), baselines, extra_metrics, {"random": extra_metrics["random"]})
 
     def check(self) -> None:
         super().check()

@@ -114,8 +114,9 @@ class Locomotion(PPO):
 
     def claim(self, run: Run) -> Claim:
         """The metres of the last policy, against the first policy or random actions, whichever got farther."""
-        self.train(run)
+        agent = self.train(run)
         results = run.read_json("results")
+        blind = summarize_episodes(play_episodes(self.env, agent.act_blindly, STAGE_EPISODES, run.seed, agent.stack))
         first, last = results["stages"][0], results["stages"][-1]
         baselines = {"the first policy, or at random": untrained_metres(results)}
         extra_metrics = {
@@ -125,7 +126,7 @@ class Locomotion(PPO):
             "falls of 10, the last": last["falls"],
             "return of the last": last["return"],
         }
-        return Claim(self.statement, last["metres"], baselines, extra_metrics)
+        return Claim(self.statement, last["metres"], baselines, extra_metrics, {"blind agent": blind["metres"]})
 
 
 def untrained_metres(results: dict) -> float:

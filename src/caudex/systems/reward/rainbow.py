@@ -59,4 +59,4 @@ class Rainbow(DQN):
             returns[name] = stage.read_json("results")["policy"]["return"]
         results = run.read_json("results")
         baselines = {"none of them": returns.pop("none of them"), "random": results["random"]["return"]}
-        return Claim(self.statement, results["policy"]["return"], baselines, returns)
+        return Claim(self.statement, results["policy"]["return"], baselines, returns, {"random": baselines["random"]})

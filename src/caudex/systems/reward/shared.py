@@ -18,7 +18,8 @@ from caudex.core.trunk import Trunk
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.contact_sheet import plot_episode
 from caudex.evaluation.returns import format_return_summary, summarize_returns
-from caudex.experience import AugmentedSource, EnvRunner, ReplaySource, Rollouts, random_returns
+from caudex.evaluation.verdicts import format_verdict, paired_gain
+from caudex.experience import AugmentedSource, EnvRunner, ReplaySource, Rollouts, episode_returns, random_returns
 from caudex.models.agent import Agent
 from caudex.trunks import Identity, NatureCNN, ObservationNormaliser
 from caudex.views import RandomShift
@@ -114,7 +115,8 @@ class RewardSystem(System):
             returns = agent.play(EVAL_EPISODES, run.seed, silent=run.main.quiet)
         returns_at_random = random_returns(agent.env, EVAL_EPISODES, run.seed, silent=run.main.quiet)
         summaries = {"policy": summarize_returns(returns), "random": summarize_returns(returns_at_random)}
-        run.write_json("results", {**summaries, "episodes": EVAL_EPISODES})
+        gain = paired_gain(returns, returns_at_random).to_json()
+        run.write_json("results", {**summaries, "gain": gain, "episodes": EVAL_EPISODES})
         try:
             images, episode_return, _ = agent.record_images(run.seed, max_frames=12)
         except CaudexError as error:
@@ -131,13 +133,23 @@ class RewardSystem(System):
 
     def result_rows(self, results: dict) -> list[tuple]:
         rows = [(f"{results['episodes']} episodes", "mean return", "95% interval", "worst", "best")]
-        return rows + [(name, *format_return_summary(results[name])) for name in ("policy", "random")]
+        rows += [(name, *format_return_summary(results[name])) for name in ("policy", "random")]
+        if gain := results.get("gain"):
+            interval = "" if gain["low"] is None else f"{gain['low']:+,.1f} to {gain['high']:+,.1f}"
+            verdict = format_verdict(gain, self.number_format)
+            rows.append((f"gain over random: {verdict}", f"{gain['gain']:+,.1f}", interval, "", ""))
+        return rows
 
     def claim(self, run: Run) -> Claim:
-        """The trained policy against acting at random."""
-        self.train(run)
+        """The trained policy against acting at random; the control is the same policy, blind."""
+        agent = self.train(run)
         results = run.read_json("results")
-        return Claim(self.statement, results["policy"]["return"], {"random": results["random"]["return"]})
+        blind = episode_returns(
+            agent.env, agent.act_blindly, EVAL_EPISODES, run.seed, agent.stack, silent=run.main.quiet
+        )
+        controls = {"blind agent": float(blind.mean())}
+        baselines = {"random": results["random"]["return"]}
+        return Claim(self.statement, results["policy"]["return"], baselines, controls=controls)
 
     def check(self) -> None:
         super().check()

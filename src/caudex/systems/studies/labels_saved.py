@@ -31,6 +31,7 @@ from caudex.core.system import (
 )
 from caudex.data import Batch, Split
 from caudex.evaluation.claim import Claim
+from caudex.evaluation.classification import MAJORITY, majority_share
 from caudex.evaluation.labels_saved import aggregate_draws, format_row
 from caudex.evaluation.plots.labels_saved import plot_labels_saved
 from caudex.evaluation.plots.linear_probes import plot_linear_probes
@@ -72,7 +73,8 @@ class LabelsSaved(FewLabels):
         }
     }  # fmt: skip
     legend: ClassVar = (
-        "An arrow: shown to be better or worse than supervised; =5: supervised needs 5 labels of each class for that."
+        "An arrow: better or worse than supervised, corrected for all comparisons of the table (Holm 1979); no arrow: not shown; "
+        "=5: supervised needs 5 labels of each class for that."
     )
     statement: ClassVar = "a signal learned first makes more of few labels than the labels alone"
 
@@ -118,6 +120,7 @@ class LabelsSaved(FewLabels):
         all_labels = len(split.labelled) / len(split.labelled.classes)
         probes = {name: figures["probes"] for name, figures in pretrained.items()}
         results = {"table": aggregate_draws(rows, all_labels), "probes": probes}
+        results["majority"] = majority_share(split.test.labels)
         plot_labels_saved(run, results["table"])
         supervised = [row["accuracy"] for row in results["table"] if row["method"] == "supervised"][-1]
         plot_linear_probes(run, probes, supervised)
@@ -164,11 +167,15 @@ class LabelsSaved(FewLabels):
     def result_rows(self, results: dict) -> list[tuple]:
         """Accuracy; an arrow where a gain or a loss against supervised is shown; how many labels that would need."""
         table = results["table"]
+        compared = [row for row in table if row["method"] != "supervised"]
         counts = list(dict.fromkeys(row["labels"] for row in table))
         rows = [("labels of each class", *(f"{count:g}" for count in counts))]
         for method in dict.fromkeys(row["method"] for row in table):
             by_count = {row["labels"]: row for row in table if row["method"] == method}
             rows.append((method, *(format_row(by_count.get(count)) for count in counts)))
+        rows.append((MAJORITY, *(f"{results['majority']:.1%}" for _ in counts)))
+        effects = [max(row["detectable"] or 0.0 for row in compared if row["labels"] == count) for count in counts]
+        rows.append((f"detectable, of {len(compared)} comparisons", *(f"{x:.1%}" if x else "-" for x in effects)))
         return rows
 
     def warn(self, results: dict) -> list[str]:
@@ -178,11 +185,13 @@ class LabelsSaved(FewLabels):
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        table, last = run.read_json("results")["table"], self.pretraining[-1]
+        results, last = run.read_json("results"), self.pretraining[-1]
+        table = results["table"]
         few = min((row["labels"] for row in table), key=lambda count: abs(count - 10))
         accuracies = {row["method"]: row["accuracy"] for row in table if row["labels"] == few}
         statement = self.statement.replace("a signal learned", last)
-        return Claim(statement, accuracies[f"{last} first"], {"supervised": accuracies["supervised"]})
+        baselines, controls = {"supervised": accuracies["supervised"]}, {MAJORITY: results["majority"]}
+        return Claim(statement, accuracies[f"{last} first"], baselines, controls=controls)
 
     def check(self) -> None:
         super().check()

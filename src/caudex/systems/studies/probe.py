@@ -14,9 +14,16 @@ from caudex.core.run import Run
 from caudex.data import Split
 from caudex.data.images.splits import stratified_sample
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import evaluate_accuracy
+from caudex.evaluation.classification import (
+    MAJORITY,
+    accuracy_gains,
+    evaluate_accuracy,
+    evaluate_predictions,
+    recall_rows,
+)
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.probing import probe_beside_random_trunk
+from caudex.evaluation.verdicts import format_gain
 from caudex.models.encoder import update_bn
 from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
@@ -63,7 +70,7 @@ class Probe(FewLabels):
         for network in (random_trunk, trunk):
             update_bn(network, split.train)
         layers = probe_beside_random_trunk(run, trunk, random_trunk, split.labelled, split.test)
-        rows = []
+        rows, pairs = [], []
         labelled = {share: split.labelled.take(self.labelled_rows(split, share)) for share in sorted(self.shares)}
         for share, part in {len(part): (share, part) for share, part in labelled.items()}.values():  # equal ones once
             few = replace(split, labelled=part)
@@ -74,7 +81,12 @@ class Probe(FewLabels):
                 "scratch": evaluate_accuracy(scratch, split.test),
             }
             rows.append({"labels": len(part), "share": share} | accuracies)
-        return tuned, {"layers": layers, "fine-tuning": rows}
+            pairs.append((tuned, scratch))
+        for row, gain in zip(rows, accuracy_gains(pairs, split.test)):
+            row["gain"] = gain
+        predictions = tuned.probabilities(split.test).argmax(1)
+        predicted = evaluate_predictions(split.test.labels, predictions, spec.classes)
+        return tuned, {"layers": layers, "fine-tuning": rows, "fine-tuned with most": predicted}
 
     def result_rows(self, results: dict) -> list[tuple]:
         count = results["fine-tuning"][0]["tuned"]["test_size"]
@@ -83,14 +95,22 @@ class Probe(FewLabels):
             low, high = wilson_interval(accuracy, count)
             return f"{accuracy:.1%} ({low:.1%} to {high:.1%})"
 
-        rows = [("", "accuracy", "random, or scratch")]
+        rows = [("", "accuracy", "random, or scratch", "gain")]
         for row in results["layers"]:
-            rows.append((f"linear probe, {row['layer']}", cell(row["linear"]), cell(row["random trunk"])))
-        rows.append(("20 nearest neighbours, pooled", cell(results["layers"][-1]["neighbours"]), ""))
+            rows.append((f"linear probe, {row['layer']}", cell(row["linear"]), cell(row["random trunk"]), ""))
+        rows.append(("20 nearest neighbours, pooled", cell(results["layers"][-1]["neighbours"]), "", ""))
         for row in results["fine-tuning"]:
             name = f"fine-tuned with {row['labels']:,} labels (--shares {row['share']:.3g})"
-            rows.append((name, *(cell(row[start]["accuracy"]) for start in ("tuned", "scratch"))))
-        rows.append(("tested (in brackets: 95%)", f"{count:,}", ""))
+            tuned, scratch = (cell(row[start]["accuracy"]) for start in ("tuned", "scratch"))
+            rows.append((name, tuned, scratch, format_gain(row["gain"], ".1%")))
+        predicted = results["fine-tuned with most"]
+        rows.append(("macro-F1, with most labels", f"{predicted['macro_f1']:.1%}", "", ""))
+        rows += [
+            (name, f"{recall} ({interval})", "", "") for name, recall, interval in recall_rows(predicted["recall"])
+        ]
+        majority = predicted["majority"]
+        rows.append((f"{MAJORITY}: {majority['class']}", f"{majority['accuracy']:.1%}", "", ""))
+        rows.append(("tested (in brackets: 95%)", f"{count:,}", "", ""))
         return rows
 
     def labelled_rows(self, split: Split, share: float) -> Tensor:
@@ -105,8 +125,11 @@ class Probe(FewLabels):
     def claim(self, run: Run) -> Claim:
         """At the smallest share of labels."""
         self.train(run)
-        few = min(run.read_json("results")["fine-tuning"], key=lambda row: row["share"])
-        return Claim(self.statement, few["tuned"]["accuracy"], {"from scratch": few["scratch"]["accuracy"]})
+        results = run.read_json("results")
+        few = min(results["fine-tuning"], key=lambda row: row["share"])
+        controls = {MAJORITY: results["fine-tuned with most"]["majority"]["accuracy"]}
+        baselines = {"from scratch": few["scratch"]["accuracy"]}
+        return Claim(self.statement, few["tuned"]["accuracy"], baselines, controls=controls)
 
     def check(self) -> None:
         super().check()

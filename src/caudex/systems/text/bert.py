@@ -156,4 +156,5 @@ class BERT(TextSystem):
                 accuracies[name].append(split_text_probe_accuracy(language_model, texts, self.seed))
                 secondary[f"{task}, {name}"] = accuracies[name][-1]
         means = {name: sum(values) / len(values) for name, values in accuracies.items()}
-        return Claim(self.statement, means.pop("bert"), means, secondary)
+        controls = {"untrained trunk": means["untrained trunk"]}
+        return Claim(self.statement, means.pop("bert"), means, secondary, controls)

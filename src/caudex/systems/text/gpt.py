@@ -133,7 +133,7 @@ class GPT(TextSystem):
         for task in self.tasks:
             secondary[task] = split_text_probe_accuracy(model, data.load_labelled_texts(task), self.seed)
         baselines = {"lzma, that has seen the text": 1 - coder_bits / frequency_bits}
-        return Claim(self.statement, 1 - bits / frequency_bits, baselines, secondary)
+        return Claim(self.statement, 1 - bits / frequency_bits, baselines, secondary, {"token frequencies": 0.0})
 
 
 @torch.no_grad()

@@ -94,7 +94,9 @@ class SemanticSearch(System):
         no_word_shared = ranks["no word shared"]
         secondary = {f"headlines, {by}": rank for by, rank in ranks["headlines"].items()}
         secondary["both"] = no_word_shared["both"]
-        return Claim(self.statement, no_word_shared["meaning"], {"BM25": no_word_shared["words"]}, secondary)
+        queries = run.read_json("results")["no word shared"]["queries"]
+        controls = {"any order": sum(1 / rank for rank in range(1, queries + 1)) / queries}
+        return Claim(self.statement, no_word_shared["meaning"], {"BM25": no_word_shared["words"]}, secondary, controls)
 
     def check(self) -> None:
         super().check()

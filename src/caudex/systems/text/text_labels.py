@@ -23,12 +23,18 @@ from caudex.core.system import System, check_range, load
 from caudex.core.weights import load_weights
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
 from caudex.data.text.text_splits import split_texts
-from caudex.evaluation.baselines.sklearn import tfidf_accuracy
+from caudex.evaluation.baselines.sklearn import predict_by_tfidf
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import accuracy_with_interval
-from caudex.evaluation.intervals import wilson_interval
+from caudex.evaluation.classification import (
+    MAJORITY,
+    accuracy_with_interval,
+    classification_rows,
+    evaluate_predictions,
+    majority_warning,
+)
 from caudex.evaluation.plots.word_by_word import plot_word_by_word
 from caudex.evaluation.text_probing import text_probe_accuracy
+from caudex.evaluation.verdicts import format_gain, judge, paired_gain
 from caudex.models.language_model import LanguageModel
 from caudex.models.text_classifier import TextClassifier
 from caudex.systems.text.shared import check_heads
@@ -101,12 +107,19 @@ class TextLabels(System):
         results: dict = {"labels": len(train)}
         for suffix, texts in sets.items():
             with run.counting(*classifiers.values()):
-                accuracies = {name: classifier.accuracy(texts) for name, classifier in classifiers.items()}
-                if start:
-                    accuracies["frozen trunk, logistic regression"] = text_probe_accuracy(start, train, texts)
-            accuracies["words counted"] = tfidf_accuracy(train, texts)
-            for name, accuracy in accuracies.items():
-                results[name + suffix] = accuracy_with_interval(accuracy, len(texts))
+                predictions = {
+                    name: classifier.probabilities(texts.texts, texts.text_pairs).argmax(1)
+                    for name, classifier in classifiers.items()
+                }
+                frozen = text_probe_accuracy(start, train, texts) if start else None
+            predictions["words counted"] = predict_by_tfidf(train, texts)
+            for name, predicted in predictions.items():
+                results[name + suffix] = evaluate_predictions(texts.labels, predicted, texts.classes)
+            if frozen is not None:
+                results["frozen trunk, logistic regression" + suffix] = accuracy_with_interval(frozen, len(texts))
+            correct, *others = [(predicted == texts.labels).tolist() for predicted in predictions.values()]
+            for name, gain in zip(list(predictions)[1:], judge([paired_gain(correct, other) for other in others])):
+                results[f"gain over {name}{suffix}"] = gain.to_json()
         run.write_json("results", results)
         classifier = next(iter(classifiers.values()))
         self.plot_samples(run, classifier, test)
@@ -175,20 +188,19 @@ class TextLabels(System):
         plot_word_by_word(run, classifier, test.select(torch.tensor(rows)))
 
     def result_rows(self, results: dict) -> list[tuple]:
-        rows = [("", "accuracy", "95% interval")]
-        for name, row in results.items():
-            if isinstance(row, dict):
-                low, high = wilson_interval(row["accuracy"], row["test_size"])
-                rows.append((name, f"{row['accuracy']:.1%}", f"{low:.1%} to {high:.1%} of {row['test_size']:,}"))
-        return rows
+        return classification_rows(results)
 
     def warn(self, results: dict) -> list[str]:
-        network = results.get("fine-tuned", results["from scratch"])
-        if network["accuracy"] < results["words counted"]["accuracy"]:
-            return [
-                "counting words (TF-IDF with logistic regression) does better here; take that, or try more --steps."
-            ]
-        return []
+        name = "fine-tuned" if "fine-tuned" in results else "from scratch"
+        warnings = majority_warning(f"the network, {name},", results[name])
+        gain = results["gain over words counted"]
+        if gain["gain"] < 0:
+            shown = "does better here" if gain["verdict"] == "worse" else "may well do better here"
+            warnings.append(
+                f"counting words (TF-IDF with logistic regression) {shown} ({format_gain(gain, '.1%')}); take that, or try more "
+                "--steps."
+            )
+        return warnings
 
     def claim(self, run: Run) -> Claim:
         if not self.start:
@@ -196,10 +208,16 @@ class TextLabels(System):
                 "--from is missing: say which run has read before, as in `caudex claim text-labels --from RUN`."
             )
         self.train(run)
-        accuracies = {name: row["accuracy"] for name, row in run.read_json("results").items() if isinstance(row, dict)}
+        results = run.read_json("results")
+        accuracies = {
+            name: row["accuracy"]
+            for name, row in results.items()
+            if "accuracy" in (row if isinstance(row, dict) else ())
+        }
         fine_tuned = accuracies.pop("fine-tuned")
         baselines = {name: accuracies.pop(name) for name in ("from scratch", "words counted")}
-        return Claim(self.statement, fine_tuned, baselines, accuracies)
+        controls = {MAJORITY: results["fine-tuned"]["majority"]["accuracy"]}
+        return Claim(self.statement, fine_tuned, baselines, accuracies, controls)
 
     def check(self) -> None:
         super().check()
