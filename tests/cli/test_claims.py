@@ -23,7 +23,8 @@ def test_a_claim_of_two_seeds():
     assert set(claim["baselines"]) == {"support vector machine"}
     assert claim["shown"] is False  # six steps are not enough, which is no error
     assert claim["command"].startswith("caudex claim supervised --scale tiny")
-    assert "not shown" in output.out
+    assert claim["verdict"] == "worse" and claim["provisional"]
+    assert "worse than support vector machine" in output.out and "Provisional: 2 of the five seeds" in output.out
     again = run_cli("claim", "supervised", *QUICK, "--labels-per-class", "2", "--seeds", "2", "--run", output.run)
     assert json.loads((again.run / "claim.json").read_text())["mean"] == claim["mean"]
     assert_refused(
