@@ -72,7 +72,7 @@ def test_the_nearer_neighbour_weighs_more():
 def test_a_probe_reports_each_layer_and_does_not_move_the_trunk():
     trunk, train, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
     before = deepcopy(trunk.state_dict())
-    accuracies = probe_layers(trunk, train, test)
+    accuracies = {name: probe.accuracies for name, probe in probe_layers(trunk, train, test).items()}
     assert list(accuracies) == ["stage1", "stage2", "stage3", "pooled"]
     assert all(set(layer) == {"linear", "neighbours", "held out"} for layer in accuracies.values())
     assert all(figure == 1.0 for layer in accuracies.values() for figure in layer.values())
@@ -83,15 +83,15 @@ def test_a_layer_is_chosen_without_the_tests_labels():
     trunk, train, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
     wrong = image_set(test.fetch(slice(None)), 1 - test.labels)
     for layer in probe_layers(trunk, train, wrong).values():
-        assert layer == {"linear": 0.0, "neighbours": 0.0, "held out": 1.0}
+        assert layer.accuracies == {"linear": 0.0, "neighbours": 0.0, "held out": 1.0}
 
 
 def test_held_out_images_are_not_learned_from():
     labels = torch.arange(30) % 2
     pixels = (noise_pixels(30) // 2 + 60 * labels.view(-1, 1, 1, 1)).byte()
     labels[::5] = 1 - labels[::5]  # the fifth that is held out is labelled wrongly, which could be learned by heart
-    accuracies = probe_layers(ResNet(1, 8, 1), image_set(pixels, labels), dark_and_bright_images(20))
-    assert accuracies["stage3"]["held out"] == 0.0
+    probes = probe_layers(ResNet(1, 8, 1), image_set(pixels, labels), dark_and_bright_images(20))
+    assert probes["stage3"].accuracies["held out"] == 0.0
 
 
 def test_one_known_class_is_predicted_for_all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import NamedTuple
 
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -16,20 +17,26 @@ from torch.nn import functional as F
 from caudex.core.run import Run
 from caudex.data import ImageSet
 from caudex.data.sampling import evenly_spaced
+from caudex.evaluation.verdicts import judge, paired_gain
 from caudex.models.encoder import extract_features
 
 
 def linear_probe_accuracy(features: Tensor, labels: Tensor, test_features: Tensor, test_labels: Tensor) -> float:
-    """Test accuracy of logistic regression on standardised features, [N, D] with labels [N].
+    """Test accuracy of `predict_by_linear_probe`."""
+    return accuracy(predict_by_linear_probe(features, labels, test_features), test_labels)
+
+
+def predict_by_linear_probe(features: Tensor, labels: Tensor, test_features: Tensor) -> Tensor:
+    """int64 [M]: what logistic regression on standardised features [N, D] with labels [N] predicts for [M, D].
 
     Where all labels are the same, it is predicted for all.
     """
     if len(labels.unique()) < 2:
-        return float((test_labels == labels[0]).float().mean())
+        return labels[:1].expand(len(test_features))
     with warnings.catch_warnings(), threadpool_limits(1):  # so small that threads only wait for each other
         warnings.simplefilter("ignore")  # it stopped after 200 steps: good enough
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-        return _fit_and_test(model, features, labels, test_features, test_labels)
+        return _fit_and_predict(model, features, labels, test_features)
 
 
 def knn_accuracy(
@@ -39,46 +46,63 @@ def knn_accuracy(
     model = KNeighborsClassifier(min(neighbours, len(features)), weights="distance", algorithm="brute")
     features, test_features = F.normalize(features, dim=1), F.normalize(test_features, dim=1)
     with threadpool_limits(torch.get_num_threads()):
-        return _fit_and_test(model, features, labels, test_features, test_labels)
+        return accuracy(_fit_and_predict(model, features, labels, test_features), test_labels)
 
 
-def _fit_and_test(model, features: Tensor, labels: Tensor, test_features: Tensor, test_labels: Tensor) -> float:
-    predictions = model.fit(features.numpy(), labels.numpy()).predict(test_features.numpy())
-    return float((predictions == test_labels.numpy()).mean())
+def _fit_and_predict(model, features: Tensor, labels: Tensor, test_features: Tensor) -> Tensor:
+    return torch.from_numpy(model.fit(features.numpy(), labels.numpy()).predict(test_features.numpy()))
+
+
+def accuracy(predictions: Tensor, labels: Tensor) -> float:
+    return (predictions == labels).double().mean().item()
+
+
+class LayerProbe(NamedTuple):
+    """What the features of a layer are worth."""
+
+    accuracies: dict[str, float]
+    correct: list[bool]  # of the linear probe, for each test image
 
 
 def probe_layers(
     trunk: nn.Module, labelled: ImageSet, test: ImageSet, max_labels: int = 60_000, max_neighbours: int = 10_000
-) -> dict[str, dict[str, float]]:
-    """Accuracies of each layer's features, `pooled` last, from at most `max_labels` labels.
+) -> dict[str, LayerProbe]:
+    """The accuracies of each layer's features, `pooled` last, from at most `max_labels` labels.
 
     `linear` of logistic regression; `neighbours` of the nearest among at most `max_neighbours` images; `held out` of
     logistic regression tested on a fifth of these, to choose a layer by.
     """
     labelled = labelled.subsample(max_labels)
-    layers, test_layers, accuracies = extract_features(trunk, labelled), extract_features(trunk, test), {}
+    layers, test_layers, probes = extract_features(trunk, labelled), extract_features(trunk, test), {}
     part = evenly_spaced(len(labelled), max_neighbours)
     train, held_out = part[torch.arange(len(part)) % 5 > 0], part[::5]
     labels = labelled.labels
     for layer, features in layers.items():
         test_set = test_layers[layer], test.labels
-        accuracies[layer] = {
-            "linear": linear_probe_accuracy(features, labels, *test_set),
+        predictions = predict_by_linear_probe(features, labels, test_layers[layer])
+        accuracies = {
+            "linear": accuracy(predictions, test.labels),
             "neighbours": knn_accuracy(features[part], labels[part], *test_set),
             "held out": linear_probe_accuracy(features[train], labels[train], features[held_out], labels[held_out]),
         }
-    return accuracies
+        probes[layer] = LayerProbe(accuracies, (predictions == test.labels).tolist())
+    return probes
 
 
 def probe_beside_random_trunk(
     run: Run, trunk: nn.Module, random_trunk: nn.Module, labelled: ImageSet, test: ImageSet
 ) -> list[dict]:
-    """The table `layers` of the run: `probe_layers` of the trunk, and the `linear` accuracy of the random one."""
+    """The table `layers` of the run: `probe_layers` of the trunk, and the `linear` accuracy of the random one. The rows that are
+    returned have the gain over it, too, paired by test image and judged together."""
     with run.counting(trunk, random_trunk):
         layers, random_layers = (probe_layers(network, labelled, test) for network in (trunk, random_trunk))
-    rows = [{"layer": layer, **layers[layer], "random trunk": random_layers[layer]["linear"]} for layer in layers]
+    rows = [
+        {"layer": name, **probe.accuracies, "random trunk": random_layers[name].accuracies["linear"]}
+        for name, probe in layers.items()
+    ]
     run.table("layers", rows)
-    return rows
+    gains = judge([paired_gain(probe.correct, random_layers[name].correct) for name, probe in layers.items()])
+    return [row | {"gain": gain.to_json()} for row, gain in zip(rows, gains)]
 
 
 def feature_spectrum(features: Tensor) -> dict[str, float]:

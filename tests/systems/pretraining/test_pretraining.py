@@ -13,6 +13,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.specs import ImageSpec
 from caudex.core.system import load, system_at_scale
 from caudex.data import Batch
+from caudex.evaluation.verdicts import paired_gain
 from caudex.systems.shared import describe_images, image_spec
 
 PRETRAINING_SYSTEMS = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "denoising", "colorization")
@@ -38,14 +39,20 @@ def test_a_random_trunk_that_is_better_is_named():
     results = {"linear probe": {"accuracy": 0.7} | figures, "random trunk": {"accuracy": 0.8} | figures}
     results |= {"best layer": {"layer": "stage1", "random": 0.6, "accuracy": 0.9} | figures}
     results["spectrum"] = {"std": 0.5}
+    loss = paired_gain([0, 1, 0, 1, 1, 0, 1, 1], [1, 1, 1, 1, 1, 0, 1, 1]).to_json()  # in two of eight images
+    results["gain over the random trunk"] = loss
     assert "a random trunk's features are as good" in system.warn(results)[0]
-    assert [row[:2] for row in system.result_rows(results)[3:]] == [
+    assert [row[:2] for row in system.result_rows(results)[3:5]] == [
         ("best layer on held-out labels, stage1", "90.0%"),
         ("random trunk, stage1", "60.0%"),
     ]
-    results["linear probe"] |= {"accuracy": 0.9, "low": 0.65}
-    assert "no gain over a random trunk is shown" in system.warn(results)[0]
-    results["linear probe"]["low"] = 0.85
+    for verdict, words in {
+        "worse": "a random trunk's features are better",
+        "not shown": "no gain over a random trunk is shown (+20.0%",
+    }.items():
+        results["gain over the random trunk"] = loss | {"gain": 0.2, "verdict": verdict}
+        assert words in system.warn(results)[0]
+    results["gain over the random trunk"]["verdict"] = "better"
     assert not system.warn(results)
 
 

@@ -34,6 +34,7 @@ from caudex.evaluation.probing import (
     probe_beside_random_trunk,
     probe_layers,
 )
+from caudex.evaluation.verdicts import format_gain
 from caudex.models.encoder import Encoder, extract_features, update_bn
 from caudex.signals import Labels
 from caudex.systems.shared import ImageSystem, image_spec, standardise_inputs
@@ -153,8 +154,9 @@ class Pretraining(ImageSystem):
             layers = probe_layers(
                 self.fit_all_labels(run.stage("all-labels"), split, flops), split.labelled, split.test
             )
-            baselines["all labels"] = layers["pooled"]["linear"]
-            secondary["best layer, all labels"] = max(layers.values(), key=held_out_accuracy)["linear"]
+            accuracies = {name: probe.accuracies for name, probe in layers.items()}
+            baselines["all labels"] = accuracies["pooled"]["linear"]
+            secondary["best layer, all labels"] = max(accuracies.values(), key=held_out_accuracy)["linear"]
         controls = {MAJORITY: majority_share(split.test.labels)}
         return Claim(self.statement, results["linear probe"]["accuracy"], baselines, secondary, controls)
 
@@ -180,14 +182,17 @@ class Pretraining(ImageSystem):
 
     def warn(self, results: dict) -> list[str]:
         warnings = []
-        probe, random = (results.get(name, {}).get("accuracy", 0) for name in ("linear probe", "random trunk"))
-        if probe <= random < 0.99 and random > 0:
-            warnings.append(
-                "a random trunk's features are as good for these classes; try more --steps, or compare the signals: `caudex labels-saved`."
+        gain, random = results.get("gain over the random trunk"), results.get("random trunk", {}).get("accuracy", 0)
+        if gain and random < 0.99 and gain["verdict"] != "better":
+            words = (
+                "a random trunk's features are as good for these classes"
+                if gain["gain"] <= 0
+                else "no gain over a random trunk is shown"
             )
-        elif 0 < random < 0.99 and results["linear probe"]["low"] <= random:
+            if gain["verdict"] == "worse":
+                words = "a random trunk's features are better for these classes"
             warnings.append(
-                "no gain over a random trunk is shown: the interval reaches down to it; `caudex claim` measures several seeds."
+                f"{words} ({format_gain(gain, '.1%')}); try more --steps, or compare the signals: `caudex labels-saved`."
             )
         if results["spectrum"]["std"] < COLLAPSED_STD:
             warnings.append(
@@ -233,7 +238,7 @@ def probe_trunk(run: Run, trunk: Trunk, random_trunk: Trunk, split: Split) -> di
     results["random trunk"] = accuracy_with_interval(pooled["random trunk"], count)
     results["20 neighbours"] = accuracy_with_interval(pooled["neighbours"], count)
     best = {"layer": best["layer"], "random": best["random trunk"], **accuracy_with_interval(best["linear"], count)}
-    return results | {"best layer": best}
+    return results | {"best layer": best, "gain over the random trunk": pooled["gain"]}
 
 
 def held_out_accuracy(layer: dict) -> float:

@@ -97,7 +97,14 @@ class Probe(FewLabels):
 
         rows = [("", "accuracy", "random, or scratch", "gain")]
         for row in results["layers"]:
-            rows.append((f"linear probe, {row['layer']}", cell(row["linear"]), cell(row["random trunk"]), ""))
+            rows.append(
+                (
+                    f"linear probe, {row['layer']}",
+                    cell(row["linear"]),
+                    cell(row["random trunk"]),
+                    format_gain(row["gain"], ".1%"),
+                )
+            )
         rows.append(("20 nearest neighbours, pooled", cell(results["layers"][-1]["neighbours"]), "", ""))
         for row in results["fine-tuning"]:
             name = f"fine-tuned with {row['labels']:,} labels (--shares {row['share']:.3g})"
