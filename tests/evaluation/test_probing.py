@@ -1,12 +1,14 @@
 """Probing: known features have known probes and spectra, and looking at a trunk does not change it."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from helpers.probing import HalvesTrunk, image_set, noise_pixels
 
+from caudex.data.images.splits import split_stratified
 from caudex.evaluation.probing import COLLAPSED_STD, feature_spectrum, knn_accuracy, linear_probe_accuracy, probe_layers
 from caudex.trunks import ResNet
 
@@ -72,7 +74,7 @@ def test_the_nearer_neighbour_weighs_more():
 def test_a_probe_reports_each_layer_and_does_not_move_the_trunk():
     trunk, train, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
     before = deepcopy(trunk.state_dict())
-    accuracies = {name: probe.accuracies for name, probe in probe_layers(trunk, train, test).items()}
+    accuracies = {name: probe.accuracies for name, probe in probe_layers(trunk, train, test, 0).items()}
     assert list(accuracies) == ["stage1", "stage2", "stage3", "pooled"]
     assert all(set(layer) == {"linear", "neighbours", "held out"} for layer in accuracies.values())
     assert all(figure == 1.0 for layer in accuracies.values() for figure in layer.values())
@@ -82,16 +84,26 @@ def test_a_probe_reports_each_layer_and_does_not_move_the_trunk():
 def test_a_layer_is_chosen_without_the_tests_labels():
     trunk, train, test = ResNet(1, 4, 1), dark_and_bright_images(), dark_and_bright_images(20)
     wrong = image_set(test.fetch(slice(None)), 1 - test.labels)
-    for layer in probe_layers(trunk, train, wrong).values():
+    for layer in probe_layers(trunk, train, wrong, 0).values():
         assert layer.accuracies == {"linear": 0.0, "neighbours": 0.0, "held out": 1.0}
 
 
 def test_held_out_images_are_not_learned_from():
     labels = torch.arange(30) % 2
-    pixels = (noise_pixels(30) // 2 + 60 * labels.view(-1, 1, 1, 1)).byte()
-    labels[::5] = 1 - labels[::5]  # the fifth that is held out is labelled wrongly, which could be learned by heart
-    probes = probe_layers(ResNet(1, 8, 1), image_set(pixels, labels), dark_and_bright_images(20))
+    looks_like = labels.clone()
+    _, held_out = split_stratified(labels, 0.2, 0, "best layer")
+    looks_like[held_out] = 1 - labels[held_out]  # which could be learned by heart
+    pixels = (noise_pixels(30) // 2 + 60 * looks_like.view(-1, 1, 1, 1)).byte()
+    probes = probe_layers(ResNet(1, 8, 1), image_set(pixels, labels), dark_and_bright_images(20), 0)
     assert probes["stage3"].accuracies["held out"] == 0.0
+
+
+def test_the_order_of_the_labels_does_not_matter_to_the_choice_of_a_layer():
+    labels = torch.arange(40) % 10  # every fifth image is of two classes alone
+    pixels = (25 * labels.view(-1, 1, 1, 1)).expand(-1, 1, 12, 12).byte().contiguous()
+    images = image_set(pixels, labels)
+    images = replace(images, classes=tuple("abcdefghij"))
+    assert probe_layers(ResNet(1, 8, 1), images, images, 0)["pooled"].accuracies["held out"] > 0.9
 
 
 def test_one_known_class_is_predicted_for_all():
@@ -101,7 +113,7 @@ def test_one_known_class_is_predicted_for_all():
 
 def test_no_more_labels_are_used_than_allowed():
     trunk = HalvesTrunk()
-    probe_layers(trunk, dark_and_bright_images(60), dark_and_bright_images(20), max_labels=30)
+    probe_layers(trunk, dark_and_bright_images(60), dark_and_bright_images(20), 0, max_labels=30)
     assert [count for count, _, _ in trunk.passes] == [30, 20]
 
 

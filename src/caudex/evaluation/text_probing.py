@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from caudex.data import LabelledTexts
-from caudex.data.images.splits import seeded_permutation
+from caudex.data.images.splits import seeded_permutation, split_stratified
 from caudex.evaluation.probing import linear_probe_accuracy
 from caudex.models.language_model import LanguageModel
 
@@ -17,9 +15,8 @@ def text_probe_accuracy(model: LanguageModel, train: LabelledTexts, test: Labell
 
 
 def split_text_probe_accuracy(model: LanguageModel, texts: LabelledTexts, seed: int, max_texts: int = 4000) -> float:
-    """`text_probe_accuracy` from three quarters of at most `max_texts` of the texts, tested on the others; texts that are
-    equal to one of these are not learned from."""
+    """`text_probe_accuracy` from three quarters of each class of at most `max_texts` of the texts, tested on the others; texts that
+    are equal to one of these are not learned from."""
     texts = texts.select(seeded_permutation(len(texts), seed, "worth")[:max_texts])
-    count = len(texts) * 3 // 4
-    train, test = texts.select(torch.arange(count)), texts.select(torch.arange(count, len(texts)))
+    train, test = (texts.select(rows) for rows in split_stratified(texts.labels, 0.25, seed, "worth, held out"))
     return text_probe_accuracy(model, train.select(~train.stands_in(test)), test)

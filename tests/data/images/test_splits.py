@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from caudex import data
-from caudex.data.images.splits import apportion, class_counts, stratified_sample
+from caudex.data.images.splits import apportion, class_counts, split_stratified, stratified_sample
 
 
 def test_a_draw_of_few_lies_within_the_draw_of_more():
@@ -36,3 +36,14 @@ def test_shares_sum_to_the_total_and_are_proportional(counts, share):
     parts = apportion(counts, total)
     assert sum(parts) == total
     assert all(abs(part - count * total / sum(counts)) < 1 for part, count in zip(parts, counts))
+
+
+@given(some.lists(some.integers(0, 4), min_size=1, max_size=60), some.floats(0.05, 0.5), some.integers(0, 99))
+def test_a_hold_out_has_some_of_each_class_and_never_all(labels, share, seed):
+    labels = torch.tensor(labels)
+    train, held_out = split_stratified(labels, share, seed, "test")
+    assert sorted([*train.tolist(), *held_out.tolist()]) == list(range(len(labels)))
+    for k in labels.unique():
+        count, held = (labels == k).sum().item(), (labels[held_out] == k).sum().item()
+        assert held == 0 if count == 1 else abs(held - max(1, count * share)) <= 0.5 and held < count
+    assert torch.equal(held_out, split_stratified(labels, share, seed, "test")[1])

@@ -52,6 +52,19 @@ def stratified_sample(labels: Tensor, counts: Sequence[int], seed: int, purpose:
     return torch.cat(rows).sort().values
 
 
+def split_stratified(labels: Tensor, share: float, seed: int, purpose: str) -> tuple[Tensor, Tensor]:
+    """(rows to learn from, rows held out): of each class about `share` is held out, at least one and never all; of a class
+    with one example none."""
+    held_out = stratified_sample(labels, held_out_counts(torch.bincount(labels).tolist(), share), seed, purpose)
+    is_train = torch.ones(len(labels), dtype=torch.bool)
+    is_train[held_out] = False
+    return is_train.nonzero().flatten(), held_out
+
+
+def held_out_counts(counts: Sequence[int], share: float) -> list[int]:
+    return [max(0, min(count - 1, max(1, round(count * share)))) for count in counts]
+
+
 def apportion(counts: Sequence[int], total: int) -> list[int]:
     """Whole numbers in proportion to `counts` that sum to `total` (largest remainders; ties to the first)."""
     exact = [count * total / sum(counts) for count in counts]
@@ -127,8 +140,7 @@ def _sample_test_images(images: ImageSet, seed: int, share: float) -> Tensor:
     counts = class_counts(images.labels, images.classes)
     if min(counts, default=0) < MIN_PER_CLASS_FOR_TEST or not share:
         return torch.zeros(0, dtype=torch.int64)
-    test_counts = [min(count - 1, max(1, round(count * share))) for count in counts]
-    return stratified_sample(images.labels, test_counts, seed, "test share")
+    return stratified_sample(images.labels, held_out_counts(counts, share), seed, "test share")
 
 
 def _drop_duplicates(images: ImageSet, training: Tensor, test_rows: Tensor, duplicates: str) -> list[tuple[str, str]]:

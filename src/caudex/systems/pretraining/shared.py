@@ -152,7 +152,7 @@ class Pretraining(ImageSystem):
         if self.all_labels:
             flops = run.stage("pretraining").read_json("finished")["flops"]
             layers = probe_layers(
-                self.fit_all_labels(run.stage("all-labels"), split, flops), split.labelled, split.test
+                self.fit_all_labels(run.stage("all-labels"), split, flops), split.labelled, split.test, run.seed
             )
             accuracies = {name: probe.accuracies for name, probe in layers.items()}
             baselines["all labels"] = accuracies["pooled"]["linear"]
