@@ -75,7 +75,7 @@ def test_a_trunk_is_probed_and_its_data_need_not_be_named_again():
     output = run_cli("probe", first, "--scale", "tiny", "--steps", "4", "--threads", "1")
     assert output.run == Path("runs/probe-1")
     assert all(
-        words in output.out for words in ("linear probe, stage1", "20 nearest neighbours", "fine-tuned with 136 labels")
+        words in output.out for words in ("linear probe, stage1", "20 nearest neighbours", "fine-tuned with 136")
     )
     settings = json.loads((output.run / "settings.json").read_text())["settings"]
     assert (settings["start"], settings["width"], settings["data"]) == ("first", 4, "digits")

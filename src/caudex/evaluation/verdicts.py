@@ -87,6 +87,13 @@ def detectable_effect(gain: Gain, level: float = LEVEL) -> float:
     return gain.std_error * float(special.stdtrit(gain.degrees, 1 - level / 2) + special.stdtrit(gain.degrees, POWER))
 
 
+def format_mean(mean: float, interval: Sequence[float] | None, number_format: str = ".2%") -> str:
+    """The mean with half its 95% interval, where there is one."""
+    if not interval:
+        return f"{mean:{number_format}}"
+    return f"{mean:{number_format}} ± {(interval[1] - interval[0]) / 2:{number_format.lstrip('+')}}"
+
+
 def format_verdict(gain: Mapping, number_format: str) -> str:
     """`better`, `worse`, or `not shown` with the smallest effect that could have been."""
     detectable = gain.get("detectable")

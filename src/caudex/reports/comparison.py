@@ -8,7 +8,8 @@ from pathlib import Path
 
 from caudex.core.run import Run
 from caudex.core.system import System, system_name
-from caudex.reports.tables import claim_verdict, format_mean, is_finished
+from caudex.evaluation.verdicts import format_mean
+from caudex.reports.tables import claim_verdict, is_finished
 
 
 @dataclass

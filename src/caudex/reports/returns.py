@@ -27,9 +27,8 @@ from caudex.evaluation.intervals import (
 )
 from caudex.evaluation.plots.performance_profiles import plot_performance_profiles
 from caudex.evaluation.reference_scores import reference_scores
-from caudex.evaluation.verdicts import Gain, format_verdict, judge, unjudged
+from caudex.evaluation.verdicts import Gain, format_mean, format_verdict, judge, unjudged
 from caudex.reports.comparison import ComparisonColumn, flag_of, run_cost
-from caudex.reports.tables import format_mean
 
 RANDOM = "random"
 

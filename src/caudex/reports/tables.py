@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from caudex.core.run import Run
-from caudex.evaluation.verdicts import format_verdict, table_notes
+from caudex.evaluation.verdicts import format_mean, format_verdict, table_notes
 
 INTERVAL_NOTE = "± is half the 95% interval over the seeds; gains are paired by seed."
 
@@ -56,13 +54,6 @@ def claim_notes(claim: dict) -> list[str]:
     if claim.get("provisional"):
         notes.append(f"Provisional: {len(claim['seeds'])} of the five seeds that a claim should have.")
     return notes
-
-
-def format_mean(mean: float, interval: Sequence[float] | None, number_format: str = ".2%") -> str:
-    """The mean with half its 95% interval, where there is one."""
-    if not interval:
-        return f"{mean:{number_format}}"
-    return f"{mean:{number_format}} ± {(interval[1] - interval[0]) / 2:{number_format.lstrip('+')}}"
 
 
 def is_finished(run: Run) -> bool:

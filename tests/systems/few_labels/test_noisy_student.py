@@ -7,11 +7,13 @@ import torch
 from helpers.trainings import quiet_run, train
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
 from caudex.core.system import load, system_at_scale
+from caudex.data import ImageSet, InMemoryImages, Split
 from caudex.evaluation import classification as examination
 from caudex.systems.few_labels import noisy_student
 from caudex.systems.few_labels.noisy_student import NoisyStudent, align_distribution, select_confident
@@ -24,7 +26,12 @@ def test_a_claim_also_measures_students_without_noise(tmp_path, monkeypatch):
     monkeypatch.setattr(
         noisy_student,
         "evaluate_classifier",
-        lambda run, net, split, name: examination.evaluate_accuracy(net, split.test) | {"corrupted": 0.0},
+        lambda run, net, split, name: (
+            examination.evaluate_predictions(
+                split.test.labels, net.probabilities(split.test).argmax(1), split.test.classes
+            )
+            | {"corrupted": 0.0}
+        ),
     )
     run = quiet_run(tmp_path)
     small = replace(system_at_scale("noisy-student", "tiny"), rounds=1, steps=10, labels_per_class=4)
@@ -90,6 +97,37 @@ def test_labels_by_a_teacher_are_its_choice_or_its_probabilities(tmp_path):
     _, hard, _ = system.pseudo_labels(quiet_run(tmp_path / "hard"), 1, teacher, split)
     assert soft.amax(1).max() < 1 and torch.equal(hard.amax(1), torch.ones(len(hard)))
     assert torch.equal(soft.argmax(1), hard.argmax(1))
+
+
+class GoodTeacher(nn.Module):
+    """Right for 98 images of 100, the surer the more often."""
+
+    def probabilities(self, images):
+        noise = torch.randn(len(images), generator=torch.Generator().manual_seed(0))
+        rare = torch.sigmoid(2.5 * (2 * images.hidden_labels - 1) + 1.2 * noise)
+        return torch.stack([1 - rare, rare], 1)
+
+
+@pytest.mark.parametrize(
+    ("share", "balance", "least", "most"), [(0.05, None, 0.95, 1.0), (0.05, True, 0.4, 0.7), (0.5, None, 0.95, 1.0)]
+)
+def test_balance_is_not_forced_on_images_that_are_shared_out_otherwise(tmp_path, share, balance, least, most):
+    # ten labels of each class; outside, one class is rare
+    truth = (torch.arange(1000) * 37 % 1000 < 1000 * share).long()
+    pixels = InMemoryImages(torch.zeros(1020, 1, 8, 8, dtype=torch.uint8), [str(i) for i in range(1020)])
+    labels = torch.cat([torch.tensor([0, 1] * 10), torch.full((1000,), -1)])
+    images = ImageSet(pixels, labels, ("common", "rare"), hidden_labels=torch.cat([torch.full((20,), -1), truth]))
+    labelled, unlabelled = images.take(slice(0, 20)), images.take(slice(20, None))
+    system, run = NoisyStudent(balance=balance, rounds=1, first_share=1.0), quiet_run(tmp_path)
+    _, _, accuracy = system.pseudo_labels(run, 1, GoodTeacher(), Split(labelled, unlabelled, labelled))
+    assert least < accuracy < most
+    shares = run.read_json("class_shares")
+    assert shares["differ"] == (share == 0.05)
+    results = {"noisy-student": {}, "off_topic": 0.0, "class_shares": shares}
+    warnings = [sentence for sentence in system.warn(results) if "the teacher finds" in sentence]
+    assert len(warnings) == shares["differ"]
+    if warnings:
+        assert "finds 92% 'common' among the unlabelled images, of the labels these are 50%" in warnings[0]
 
 
 def test_students_are_noised_and_no_smaller_than_the_teacher():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -49,8 +50,9 @@ class NoisyStudent(FewLabels):
     """images that the teacher is less sure of are left out (0.3 in the paper)"""
     soft: bool = False
     """learn the teacher's probabilities rather than its choice; better where unlabelled images may be of other things"""
-    balance: bool = True
-    """as many of each class as its share of the labels says: the surest are kept, too few are repeated"""
+    balance: bool | None = None
+    """as many of each class as its share of the labels says: the surest are kept, too few are repeated; default: unless the first
+    teacher finds the unlabelled images shared out otherwise, and not by its own errors"""
     growth: float = 1.0
     """width of the last student over the teacher's; at least 1"""
     baseline: bool = True
@@ -79,6 +81,7 @@ class NoisyStudent(FewLabels):
         teacher, student, rounds = self.train_students(run, split)
         results["teacher"] = evaluate_accuracy(teacher, split.test)
         run.table("rounds", rounds)
+        results["class_shares"] = run.read_json("class_shares")
         flops = run.compute.flops - flops_before
         results["noisy-student"] = evaluate_classifier(run, student, split, "noisy-student")
         results["parameters"] = sum(p.numel() for p in student.trunk.parameters())
@@ -147,17 +150,21 @@ class NoisyStudent(FewLabels):
     ) -> tuple[Tensor, Tensor, float]:
         """Rows of the unlabelled set [M], the teacher's labels for them [M, K], and the accuracy of these, where known.
 
-        The teacher sees clean images in eval mode; its class shares are first brought to those of the labels.
+        The teacher sees clean images in eval mode; its class shares are first brought to those of the labels, where they are to be
+        balanced. What the first teacher finds decides for all, and is kept as class_shares.json.
         """
         with run.counting(teacher):
             probabilities = teacher.probabilities(split.unlabelled)  # [N, K]
         classes = probabilities.shape[1]
         class_shares = one_hot(split.labelled.labels, classes).mean(0)  # [K]
-        if self.balance:
+        if number == 1:
+            run.write_json("class_shares", compare_shares(probabilities, class_shares, split.labelled.classes))
+        balance = not run.read_json("class_shares")["differ"] if self.balance is None else self.balance
+        if balance:
             probabilities = align_distribution(probabilities, class_shares)
         confidence, predictions = probabilities.max(1)
         share = self.first_share + (self.last_share - self.first_share) * (number - 1) / max(1, self.rounds - 1)
-        class_counts = class_shares * share * len(probabilities) if self.balance else None
+        class_counts = class_shares * share * len(probabilities) if balance else None
         rows = select_confident(confidence, predictions, class_counts, share, self.threshold)
         if len(rows) == 0:
             raise CaudexError(
@@ -188,6 +195,15 @@ class NoisyStudent(FewLabels):
                 warnings.append(
                     f"{words} ({format_gain(results['gain'], '.1%')}). `caudex claim` measures several draws."
                 )
+        if (shares := results["class_shares"])["differ"] and self.balance is not False:
+            name = shares["class"]
+            advice = "so these keep the teacher's shares; --balance would force those of the labels on them"
+            if self.balance:
+                advice = "and --balance forces the shares of the labels on them; leave it out"
+            warnings.append(
+                f"the teacher finds {shares['teacher']:.0%} {name!r} among the unlabelled images, of the labels these are "
+                f"{shares['labels']:.0%}: {advice}."
+            )
         if results["off_topic"] > 0.2:
             warnings.append(
                 f"about {results['off_topic']:.0%} of the unlabelled images look unlike every labelled one; images of other "
@@ -222,6 +238,31 @@ class NoisyStudent(FewLabels):
         super().check()
         check_range(self, rounds=(1, 100), ratio=(0.1, 1000), first_share=(0.001, 1), last_share=(0.001, 1))
         check_range(self, threshold=(0, 0.999), growth=(1, 16), off_topic=(0, 1))
+
+
+SHARES_MARGIN = 0.1
+"""what class shares may differ by, on top of what the teacher's errors explain"""
+
+
+def compare_shares(probabilities: Tensor, class_shares: Tensor, classes: Sequence[str]) -> dict:
+    """Whether the predictions of probabilities [N, K] differ in their class shares from `class_shares` [K] by more than their own
+    errors explain; and the class that is farthest off, with both shares.
+
+    The share of errors, by the teacher's own confidence, bounds the total variation distance between the shares of the predictions
+    and those of the truth.
+    """
+    confidence, predictions = probabilities.max(1)
+    shares = predictions.bincount(minlength=len(classes)) / len(predictions)
+    distance, errors = (shares - class_shares).abs().sum().item() / 2, 1 - confidence.mean().item()
+    farthest = int((shares - class_shares).argmax())
+    return {
+        "differ": distance > errors + SHARES_MARGIN,
+        "distance": distance,
+        "errors": errors,
+        "class": classes[farthest],
+        "teacher": shares[farthest].item(),
+        "labels": class_shares[farthest].item(),
+    }
 
 
 def align_distribution(probabilities: Tensor, class_shares: Tensor, iterations: int = 10) -> Tensor:

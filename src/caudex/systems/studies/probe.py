@@ -23,7 +23,7 @@ from caudex.evaluation.classification import (
 )
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.probing import probe_beside_random_trunk
-from caudex.evaluation.verdicts import format_gain
+from caudex.evaluation.verdicts import format_mean, format_verdict
 from caudex.models.encoder import update_bn
 from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
@@ -95,29 +95,25 @@ class Probe(FewLabels):
             low, high = wilson_interval(accuracy, count)
             return f"{accuracy:.1%} ({low:.1%} to {high:.1%})"
 
-        rows = [("", "accuracy", "random, or scratch", "gain")]
+        rows = [("", "accuracy", "random, or scratch")]
+
+        def add_row(name: str, accuracy: float, baseline: float, gain: dict) -> None:
+            rows.append((name, cell(accuracy), cell(baseline)))
+            interval = None if gain["low"] is None else (gain["low"], gain["high"])
+            rows.append(("  gain", format_mean(gain["gain"], interval, "+.1%"), format_verdict(gain, ".1%")))
+
         for row in results["layers"]:
-            rows.append(
-                (
-                    f"linear probe, {row['layer']}",
-                    cell(row["linear"]),
-                    cell(row["random trunk"]),
-                    format_gain(row["gain"], ".1%"),
-                )
-            )
-        rows.append(("20 nearest neighbours, pooled", cell(results["layers"][-1]["neighbours"]), "", ""))
+            add_row(f"linear probe, {row['layer']}", row["linear"], row["random trunk"], row["gain"])
+        rows.append(("20 nearest neighbours, pooled", cell(results["layers"][-1]["neighbours"]), ""))
         for row in results["fine-tuning"]:
             name = f"fine-tuned with {row['labels']:,} labels (--shares {row['share']:.3g})"
-            tuned, scratch = (cell(row[start]["accuracy"]) for start in ("tuned", "scratch"))
-            rows.append((name, tuned, scratch, format_gain(row["gain"], ".1%")))
+            add_row(name, row["tuned"]["accuracy"], row["scratch"]["accuracy"], row["gain"])
         predicted = results["fine-tuned with most"]
-        rows.append(("macro-F1, with most labels", f"{predicted['macro_f1']:.1%}", "", ""))
-        rows += [
-            (name, f"{recall} ({interval})", "", "") for name, recall, interval in recall_rows(predicted["recall"])
-        ]
         majority = predicted["majority"]
-        rows.append((f"{MAJORITY}: {majority['class']}", f"{majority['accuracy']:.1%}", "", ""))
-        rows.append(("tested (in brackets: 95%)", f"{count:,}", "", ""))
+        rows.append(("macro-F1, with most labels", f"{predicted['macro_f1']:.1%}", ""))
+        rows += [(name, f"{recall} ({interval})", "") for name, recall, interval in recall_rows(predicted["recall"])]
+        rows.append((f"{MAJORITY}: {majority['class']}", f"{majority['accuracy']:.1%}", ""))
+        rows.append(("tested (in brackets: 95%)", f"{count:,}", ""))
         return rows
 
     def labelled_rows(self, split: Split, share: float) -> Tensor:
