@@ -51,10 +51,10 @@ WIDE_FIGURES = (
     "",
 )
 ROUND_COLUMNS = {
-    "pseudo_labels": "pseudo-labels learned",
-    "images": "images behind them",
+    "pseudo_labels": "pseudo-labels",
+    "images": "of images",
     "pseudo_label_accuracy": "right, where known",
-    "student_accuracy": "its student's accuracy",
+    "student_accuracy": "student right",
 }
 
 CSS = """
@@ -62,10 +62,11 @@ CSS = """
 h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem;border-bottom:1px solid #d8dee6;padding-bottom:.2rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
 th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #e7ebf0;vertical-align:top}
-figure{margin:1rem 0}img{max-width:min(100%,50rem);height:auto;display:block}figcaption{color:#56636f;font-size:.88rem;max-width:46rem}
+figure{margin:1rem 0}img{max-width:100%;height:auto;display:block}figcaption{color:#56636f;font-size:.88rem;max-width:46rem}
 pre{white-space:pre-wrap;background:#f6f8fa;padding:.8rem;font-size:.85rem}
 .note{background:#fff4d6;border-left:4px solid #e0a100;padding:.5rem .8rem;margin:.6rem 0}.shown{color:#0a6b35}.not{color:#8a1f11}
 .sheet{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:0 1.5rem}footer{color:#56636f;font-size:.85rem;margin-top:2rem}
+@media(max-width:36rem){body{padding:.7rem}th,td{padding:.25rem .45rem .25rem 0;font-size:.8rem}}
 """
 
 

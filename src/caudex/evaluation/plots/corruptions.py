@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from caudex.core.disk import read_csv
 from caudex.core.run import Run
+from caudex.evaluation.plots.panels import panel_columns
 
 
 def plot_corruptions(run: Run) -> None:
@@ -14,8 +17,11 @@ def plot_corruptions(run: Run) -> None:
     if not tables:
         return
     kinds = list(dict.fromkeys(row["corruption"] for rows in tables.values() for row in rows))
-    with run.figure("corruptions", 2, -(-len(kinds) // 2), width=3.4, height=2.4) as axes:
-        for axis, kind in zip(axes.flat, kinds):
+    columns = panel_columns(len(kinds))
+    with run.figure("corruptions", columns, -(-len(kinds) // columns), width=3.4, height=2.4) as axes:
+        for axis in np.ravel(axes)[len(kinds) :]:
+            axis.axis("off")
+        for axis, kind in zip(np.ravel(axes), kinds):
             for name, rows in tables.items():
                 kind_rows = [row for row in rows if row["corruption"] == kind]
                 severity, accuracy = (
@@ -24,5 +30,6 @@ def plot_corruptions(run: Run) -> None:
                 )
                 axis.plot(severity, accuracy, label=name, marker=".", lw=1.2)
             axis.set(title=kind, ylim=(0, 1), xlabel="severity", xticks=range(1, 6))
-        axes.flat[0].set_ylabel("accuracy")
-        axes.flat[0].legend(fontsize=7)
+        first = np.ravel(axes)[0]
+        first.set_ylabel("accuracy")
+        first.legend(fontsize=7)

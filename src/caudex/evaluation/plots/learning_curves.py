@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caudex.core.run import Run
+from caudex.evaluation.plots.panels import panel_columns
 
 
 def plot_learning_curves(run: Run) -> None:
@@ -39,7 +40,7 @@ def plot_learning_curves(run: Run) -> None:
     }
     from matplotlib.ticker import PercentFormatter
 
-    columns = min(3, len(panels))
+    columns = panel_columns(len(panels))
     with run.figure("learning-curves", columns, -(-len(panels) // columns)) as axes:
         for axis in np.ravel(axes)[len(panels) :]:
             axis.axis("off")

@@ -189,11 +189,9 @@ class NoisyStudent(FewLabels):
                     "images, or try a larger --size."
                 )
             if results["gain"] and results["gain"]["verdict"] != "better":
-                words = "a loss: supervised learning with the same compute is better"
-                if results["gain"]["verdict"] == "not shown":
-                    words = "no gain is shown"
                 warnings.append(
-                    f"{words} ({format_gain(results['gain'], '.1%')}). `caudex claim` measures several draws."
+                    f"the gain over supervised learning with the same compute is {format_gain(results['gain'], '.1%')}. "
+                    "`caudex claim` measures several draws."
                 )
         if (shares := results["class_shares"])["differ"] and self.balance is not False:
             name = shares["class"]
