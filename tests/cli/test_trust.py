@@ -16,7 +16,7 @@ from caudex.core.hardware import Hardware
 from caudex.core.run import Run
 from caudex.core.system import system_at_scale, write_settings
 from caudex.core.trust import is_own
-from caudex.evaluation.claim import ClaimPlan
+from caudex.evaluation.measure_claim import ClaimPlan
 from caudex.systems.meta import rl2
 
 PPO = ("train", "ppo", "--scale", "tiny", "--threads", "1", "--total-steps", "600")

@@ -26,7 +26,8 @@ def test_probe_reports_layers_and_labels(simclr_run, coloured_shapes, tmp_path):
     assert [row["layer"] for row in results["layers"]] == ["stage1", "stage2", "stage3", "pooled"]
     assert [row["labels"] for row in results["fine-tuning"]] == [6, 128]  # of 128 a twentieth, three of each class
     assert load(run.path).predict(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))[0][0] in model.classes
-    assert len(system.result_rows(results)) == 1 + 4 + 1 + 2 + 1
+    classes = 1 + 2 + 1  # macro-F1, recall of each of two, one class for all
+    assert len(system.result_rows(results)) == 1 + 2 * 4 + 1 + 2 * 2 + classes + 1
     with pytest.raises(CaudexError, match="--start is missing"):
         replace(system, start=None).train(quiet_run(tmp_path / "other"))
 
