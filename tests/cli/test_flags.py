@@ -106,7 +106,7 @@ from helpers.command_line import assert_refused
         ("compare nowhere", "at least two run folders"),
         ("compare nowhere there", "nowhere is not a run folder"),
         ("export nowhere", "nowhere is not a run folder"),
-        ("resume", "usage: `caudex resume RUN`"),
+        ("resume", "usage: `caudex resume RUN [--trust]`"),
         ("resume nowhere", "nowhere is not a run folder"),
         ("list systems", "say `caudex list`, or `caudex list envs`"),
         ("list --all", "no setting --all"),

@@ -189,7 +189,7 @@ def test_actors_learn_and_go_on_from_a_checkpoint(monkeypatch):
     last = training.metrics()[-1]
     assert len(calls) == 1 + 24_000 / 40 and last["samples"] == 24_000  # 19 steps stood in the checkpoint
     assert last["actors/staleness"] > 0 and last["flops"] > 0
-    assert "not bit for bit: gradients of several processes" in training.read_json("about")["resumes"]
+    assert "not bit for bit: gradients of several actors" in training.read_json("about")["resumes"]
 
 
 def test_both_forms_are_counted_alike():
