@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from caudex.cli.commands import COMMANDS
-from caudex.cli.flags import parse_system
+from caudex.cli.commands import COMMANDS, GatherFlags
+from caudex.cli.flags import parse_flags, parse_system
 
 ROOT = Path(__file__).parents[2]
 RESULTS = sorted(file for file in (ROOT / "results").glob("*.json") if "command" in json.loads(file.read_text()))
@@ -27,7 +27,9 @@ def parse(line: str) -> None:
     """Raises CaudexError where a flag is unknown or a setting is out of range."""
     words = shlex.split(line, comments=True)
     assert words[0] == "caudex" and words[1] in COMMANDS, line
-    if words[1] in ("train", "claim") and "--help" not in words and words[2] != "SYSTEM":
+    if "--gather" in words:
+        parse_flags(GatherFlags, words[2:], "claim")
+    elif words[1] in ("train", "claim") and "--help" not in words and words[2] != "SYSTEM":
         parse_system(words[1], words[2:])
 
 
