@@ -16,15 +16,17 @@ def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def write_piece(file, seed, gain, control=0.2, **settings):
+def write_piece(file, seed, gain, control=0.2, setting="", **settings):
     """A seed of `supervised` that beat its baseline, 0.5, by `gain`."""
     system = system_at_scale("supervised", "tiny")
     for name, value in {"seed": seed, **settings}.items():
         setattr(system, name, value)
-    run = Run(file.parent, seed)
+    run = Run(file.parent / "fit", seed)
     write_settings(system, run)
     claim = Claim("networks win", 0.5 + gain, {"machine": 0.5}, controls={"one class for all": control + 0.001 * seed})
-    run.write_struct(file.stem, SeedRecord(**run.settings(), seed=seed, setting="", claim=claim, seconds=2.0))
+    Run(file.parent).write_struct(
+        file.stem, SeedRecord(**run.settings(), seed=seed, setting=setting, claim=claim, seconds=2.0)
+    )
     return file
 
 
@@ -80,3 +82,18 @@ def test_pieces_that_do_not_belong_together_are_refused(tmp_path):
     assert_refused("claim", "--gather", first, "nothing.json", because="nothing.json: there is no such file of a seed")
     (tmp_path / "broken.json").write_text("[]")
     assert_refused("claim", "--gather", first, "broken.json", because="broken.json is not as caudex wrote it")
+
+
+def test_a_swept_setting_is_gathered_value_by_value(tmp_path):
+    for width in (4, 8):
+        for seed in (0, 1):
+            write_piece(
+                tmp_path / "pieces" / f"{width}-{seed}.json", seed, 0.1 + 0.01 * seed, setting="width", width=width
+            )
+    claim = json.loads((run_cli("claim", "--gather", "pieces").run / "claim.json").read_text())
+    assert (claim["setting"], claim["comparisons"]) == ("width", 2)
+    assert [part["value"] for part in claim["values"]] == [4, 8]
+    (tmp_path / "pieces" / "8-1.json").unlink()
+    assert_refused(
+        "claim", "--gather", "pieces", because="seed 1 was not measured with --width 8; each value needs the same"
+    )

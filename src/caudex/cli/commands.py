@@ -13,7 +13,7 @@ COMMANDS = {
     "train": "SYSTEM [settings]: train, measure, report",
     "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
     "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
-    "claim": "SYSTEM [--seeds 5] [settings]: measure its claim; --gather RUN RUN...",
+    "claim": "SYSTEM [settings] | --gather RUN...: measure its claim",
     "resume": "RUN [--trust]: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
