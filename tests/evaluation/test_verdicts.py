@@ -7,7 +7,7 @@ import pytest
 from pytest import approx
 from scipy import stats
 
-from caudex.evaluation.verdicts import format_gain, format_verdict, holm, judge, paired_gain, table_notes
+from caudex.evaluation.verdicts import format_gain, format_verdict, holm, paired_gain, table_notes, with_verdicts
 
 SPREAD = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
 
@@ -39,7 +39,7 @@ def test_not_shown_says_the_smallest_effect_that_would_have_been():
     assert gain.detectable == approx((stats.t.ppf(0.975, 4) + stats.t.ppf(0.8, 4)) * std_error)  # 2.68
     assert format_verdict(gain.to_json(), ".1f") == "not shown (detectable: 2.7)"
     # of two comparisons each has half of the 5%
-    pair = judge([gain, gain])
+    pair = with_verdicts([gain, gain])
     assert pair[0].detectable == approx((stats.t.ppf(0.9875, 4) + stats.t.ppf(0.8, 4)) * std_error)
     assert "all 2 comparisons" in table_notes([part.to_json() for part in pair])[0]
 
@@ -68,4 +68,4 @@ def test_holm_by_hand():
 def test_what_is_shown_alone_may_not_be_among_many():
     gain = gain_with_interval(1.0, 0.9)
     assert gain.verdict == "better"
-    assert {part.verdict for part in judge([gain] * 20)} == {"not shown"}
+    assert {part.verdict for part in with_verdicts([gain] * 20)} == {"not shown"}

@@ -44,10 +44,10 @@ def to_device(batch: Any, device: torch.device, dtype: torch.dtype | None = None
     if device.type == "cpu" and dtype is None:
         return batch
 
-    def move(tensor: Tensor) -> Tensor:
+    def place(tensor: Tensor) -> Tensor:
         return tensor.to(device, dtype if tensor.is_floating_point() else None, non_blocking=True)
 
-    return map_tensors(batch, move)
+    return map_tensors(batch, place)
 
 
 def seed_device(seed: int, device: torch.device) -> None:

@@ -121,15 +121,17 @@ def printable(path: bytes | str | Path) -> str:
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
-def not_found_message(spec: str, expected: str, known: Iterable[str], kind: str = "set") -> str:
+def not_found_message(spec: str, expected: str, packaged: Iterable[str], kind: str = "set") -> str:
     """The error message for a `--data` that is neither what is `expected`, such as a folder of images, nor the name of a
-    packaged set among the `known`."""
-    path, names = Path(spec).expanduser(), ", ".join(known)
+    packaged set among the `packaged`."""
+    path, names = Path(spec).expanduser(), ", ".join(packaged)
     if path.exists():
         return f"{spec} is not {expected}."
     if path.suffix or len(path.parts) > 1 or spec.endswith(os.sep):
         return f"{spec} is not there; give {expected}, or one of: {names}."
-    return f"{spec!r} is neither {expected} nor a packaged {kind}.{did_you_mean(spec.lower(), known)} Known: {names}."
+    return (
+        f"{spec!r} is neither {expected} nor a packaged {kind}.{did_you_mean(spec.lower(), packaged)} Known: {names}."
+    )
 
 
 def describe_skipped(skipped: list[tuple[str, str]], max_reasons: int = 3) -> str:

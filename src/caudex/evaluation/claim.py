@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from caudex.core.errors import CaudexError
 from caudex.evaluation.intervals import t_interval
-from caudex.evaluation.verdicts import Gain, judge, paired_gain
+from caudex.evaluation.verdicts import Gain, paired_gain, with_verdicts
 
 PROVISIONAL_BELOW = 5
 """seeds"""
@@ -56,7 +56,7 @@ def summarize_claims(claims_by_value: Sequence[Sequence[Claim]]) -> list[dict]:
         for claims in claims_by_value
         for name in claims[0].baselines
     ]
-    judged, parts = iter(judge(gains)), []
+    judged, parts = iter(with_verdicts(gains)), []
     for claims in claims_by_value:
         first = next(iter(claims[0].baselines))
         baselines = {

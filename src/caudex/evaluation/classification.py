@@ -14,7 +14,7 @@ from caudex.data import ImageSet, Split
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.plots.confusion import plot_confusion
 from caudex.evaluation.plots.image_tiles import plot_image_tiles
-from caudex.evaluation.verdicts import format_verdict, judge, paired_gain
+from caudex.evaluation.verdicts import format_verdict, paired_gain, with_verdicts
 from caudex.models.image_classifier import ImageClassifier
 
 MAX_RECALL_ROWS = 10
@@ -145,7 +145,7 @@ def accuracy_gains(pairs: Sequence[tuple[ImageClassifier, ImageClassifier]], tes
     if len(test) < 2:
         return [{} for _ in pairs]
     correct = [[(net.probabilities(test).argmax(1) == test.labels).tolist() for net in pair] for pair in pairs]
-    return [gain.to_json() for gain in judge([paired_gain(*pair) for pair in correct])]
+    return [gain.to_json() for gain in with_verdicts([paired_gain(*pair) for pair in correct])]
 
 
 def confusion_matrix(labels: Tensor, predictions: Tensor, num_classes: int) -> np.ndarray:

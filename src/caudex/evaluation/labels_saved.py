@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caudex.evaluation.intervals import t_interval
-from caudex.evaluation.verdicts import judge, paired_gain, unjudged
+from caudex.evaluation.verdicts import gain_without_spread, paired_gain, with_verdicts
 
 MIN_DRAWS = 3
 """draws of the labels that an interval needs"""
@@ -35,13 +35,13 @@ def aggregate_draws(cells: list[dict], max_labels: float) -> list[dict]:
             mean, *interval = t_interval(list(by_draw.values()))
             gain = paired_gain(list(by_draw.values()), [baseline[draw] for draw in by_draw])
             if len(by_draw) < MIN_DRAWS:
-                interval, gain = (None, None), unjudged(gain.mean)
+                interval, gain = (None, None), gain_without_spread(gain.mean)
             row = {"method": method, "labels": labels, "accuracy": mean, "low": interval[0], "high": interval[1]}
             row |= {"draws": list(by_draw.values()), "labels_needed": labels_needed(mean, curve, num_labels)}
             rows.append(row)
             gains.append(gain)
     compared = [i for i, row in enumerate(rows) if row["method"] != "supervised"]
-    for i, gain in zip(compared, judge([gains[i] for i in compared])):
+    for i, gain in zip(compared, with_verdicts([gains[i] for i in compared])):
         gains[i] = gain
     for row, gain in zip(rows, gains):
         content = gain.to_json()

@@ -8,7 +8,7 @@ import torch
 from caudex.envs.meta.trials import Trials, TrialStatistics, play_trials, sample_task_seeds
 from caudex.evaluation.baselines import bandits, classical_policies
 from caudex.evaluation.intervals import t_interval, wilson_interval
-from caudex.evaluation.verdicts import format_verdict, judge, paired_gain
+from caudex.evaluation.verdicts import format_verdict, paired_gain, with_verdicts
 from caudex.models.meta_agent import MetaAgent
 
 MAX_OPTIMUM_PULLS = 12
@@ -66,7 +66,7 @@ def verdicts_of_rl2(statistics: dict[str, TrialStatistics]) -> dict[str, str]:
     """The gain of rl2 over each other policy, paired by task and judged together."""
     returns = {name: played.returns.sum(1) for name, played in statistics.items()}
     rl2 = returns.pop("rl2")
-    gains = judge([paired_gain(rl2, other) for other in returns.values()])
+    gains = with_verdicts([paired_gain(rl2, other) for other in returns.values()])
     return {name: f"{gain.mean:+,.3f}, {format_verdict(gain.to_json(), ',.3f')}" for name, gain in zip(returns, gains)}
 
 

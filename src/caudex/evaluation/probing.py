@@ -18,7 +18,7 @@ from caudex.core.run import Run
 from caudex.data import ImageSet
 from caudex.data.images.splits import split_stratified
 from caudex.data.sampling import evenly_spaced
-from caudex.evaluation.verdicts import judge, paired_gain
+from caudex.evaluation.verdicts import paired_gain, with_verdicts
 from caudex.models.encoder import extract_features
 
 
@@ -109,7 +109,7 @@ def probe_beside_random_trunk(
         for name, probe in layers.items()
     ]
     run.table("layers", rows)
-    gains = judge([paired_gain(probe.correct, random_layers[name].correct) for name, probe in layers.items()])
+    gains = with_verdicts([paired_gain(probe.correct, random_layers[name].correct) for name, probe in layers.items()])
     return [row | {"gain": gain.to_json()} for row, gain in zip(rows, gains)]
 
 

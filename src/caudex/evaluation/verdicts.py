@@ -22,7 +22,7 @@ class Gain:
     """A mean of paired differences, its 95% interval, and the two-sided p-value of none.
 
     `detectable` is the minimum detectable effect at 80% power (Bloom 1995, table 1): (t[1 - level / 2] + t[0.8]) standard
-    errors. Where one value was measured, or all are the same, there is no spread to judge by: then the interval is infinite.
+    errors. Where one value was measured, or all are the same, there is no spread to with_verdicts by: then the interval is infinite.
     """
 
     mean: float
@@ -47,26 +47,26 @@ def paired_gain(values: Sequence[float], baseline: Sequence[float]) -> Gain:
     differences = np.subtract(values, baseline, dtype=float)
     mean, count = float(differences.mean()), len(differences)
     if count < 2 or differences.std() < RESOLUTION * max(1.0, abs(mean)):
-        return unjudged(mean)
+        return gain_without_spread(mean)
     std_error = float(differences.std(ddof=1) / math.sqrt(count))
     half = std_error * float(special.stdtrit(count - 1, 0.975))
     p_value = float(2 * special.stdtr(count - 1, -abs(mean) / std_error))
-    return judge([Gain(mean, mean - half, mean + half, std_error, count - 1, p_value)])[0]
+    return with_verdicts([Gain(mean, mean - half, mean + half, std_error, count - 1, p_value)])[0]
 
 
-def unjudged(mean: float) -> Gain:
+def gain_without_spread(mean: float) -> Gain:
     """Of a gain without a spread."""
     return Gain(mean, -math.inf, math.inf, math.inf, 0)
 
 
-def judge(gains: Sequence[Gain]) -> list[Gain]:
+def with_verdicts(gains: Sequence[Gain]) -> list[Gain]:
     """The gains with their verdicts, which hold at 5% for all of them together (Holm 1979)."""
-    judged = []
+    decided = []
     for gain, rejected in zip(gains, holm([gain.p_value for gain in gains])):
         detectable = detectable_effect(gain, LEVEL / len(gains))
         verdict = "not shown" if not rejected else "better" if gain.mean > 0 else "worse"
-        judged.append(replace(gain, verdict=verdict, detectable=detectable, comparisons=len(gains)))
-    return judged
+        decided.append(replace(gain, verdict=verdict, detectable=detectable, comparisons=len(gains)))
+    return decided
 
 
 def holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:

@@ -27,7 +27,7 @@ from caudex.evaluation.intervals import (
 )
 from caudex.evaluation.plots.performance_profiles import plot_performance_profiles
 from caudex.evaluation.reference_scores import reference_scores
-from caudex.evaluation.verdicts import Gain, format_mean, format_verdict, judge, unjudged
+from caudex.evaluation.verdicts import Gain, format_mean, format_verdict, gain_without_spread, with_verdicts
 from caudex.reports.comparison import ComparisonColumn, flag_of, run_cost
 
 RANDOM = "random"
@@ -128,7 +128,7 @@ def improvement_cells(columns: Sequence[ComparisonColumn], shared: Sequence[str]
     if not shared or len(columns) < 2:
         return {}
     first, *others = (scores_of(column, shared) for column in columns)
-    gains = judge([improvement_gain(scores, first) for scores in others])
+    gains = with_verdicts([improvement_gain(scores, first) for scores in others])
     cells = {}
     for column, gain in zip(columns[1:], gains):
         interval = f" ({0.5 + gain.low:.0%} to {0.5 + gain.high:.0%})" if math.isfinite(gain.low) else ""
@@ -141,7 +141,7 @@ def improvement_gain(scores: Scores, baseline: Scores) -> Gain:
     probability = float(probability_of_improvement(scores, baseline))
     bounds = bootstrap_interval(probability_of_improvement, scores, baseline)
     if bounds is None:
-        return unjudged(probability - 0.5)
+        return gain_without_spread(probability - 0.5)
     low, high = (float(bound) - 0.5 for bound in bounds)
     degrees = sum(len(env) - 1 for env in (*scores, *baseline))
     p_value = bootstrap_p_value(probability_of_improvement, scores, baseline, null=0.5)

@@ -55,9 +55,9 @@ def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:
         }
         labels = torch.cat([labels, torch.tensor(test_labels, dtype=torch.int64)])
         label_columns[main] = (labels, classes)
-    further = label_columns if len(label_columns) > 1 else None
+    extra_columns = label_columns if len(label_columns) > 1 else None
     skipped, notes = finder.skipped + test_finder.skipped, [missing] if missing else []
-    return decode_paths(paths, labels, classes, train_count, size, skipped, further, notes)
+    return decode_paths(paths, labels, classes, train_count, size, skipped, extra_columns, notes)
 
 
 def parse_csv(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:

@@ -34,7 +34,7 @@ from caudex.evaluation.classification import (
 )
 from caudex.evaluation.plots.word_by_word import plot_word_by_word
 from caudex.evaluation.text_probing import text_probe_accuracy
-from caudex.evaluation.verdicts import format_gain, judge, paired_gain
+from caudex.evaluation.verdicts import format_gain, paired_gain, with_verdicts
 from caudex.models.language_model import LanguageModel
 from caudex.models.text_classifier import TextClassifier
 from caudex.systems.text.shared import check_heads
@@ -118,7 +118,9 @@ class TextLabels(System):
             if frozen is not None:
                 results["frozen trunk, logistic regression" + suffix] = accuracy_with_interval(frozen, len(texts))
             correct, *others = [(predicted == texts.labels).tolist() for predicted in predictions.values()]
-            for name, gain in zip(list(predictions)[1:], judge([paired_gain(correct, other) for other in others])):
+            for name, gain in zip(
+                list(predictions)[1:], with_verdicts([paired_gain(correct, other) for other in others])
+            ):
                 results[f"gain over {name}{suffix}"] = gain.to_json()
         run.write_json("results", results)
         classifier = next(iter(classifiers.values()))
@@ -195,9 +197,9 @@ class TextLabels(System):
         warnings = majority_warning(f"the network, {name},", results[name])
         gain = results["gain over words counted"]
         if gain["gain"] < 0:
-            shown = "does better here" if gain["verdict"] == "worse" else "may well do better here"
+            verdict = "does better here" if gain["verdict"] == "worse" else "may well do better here"
             warnings.append(
-                f"counting words (TF-IDF with logistic regression) {shown} ({format_gain(gain, '.1%')}); take that, or try more "
+                f"counting words (TF-IDF with logistic regression) {verdict} ({format_gain(gain, '.1%')}); take that, or try more "
                 "--steps."
             )
         return warnings
