@@ -22,7 +22,7 @@ class Gain:
     """A mean of paired differences, its 95% interval, and the two-sided p-value of none.
 
     `detectable` is the minimum detectable effect at 80% power (Bloom 1995, table 1): (t[1 - level / 2] + t[0.8]) standard
-    errors. Where one value was measured, or all are the same, there is no spread to with_verdicts by: then the interval is infinite.
+    errors. Where one value was measured, or all are the same, there is no spread: then the interval is infinite.
     """
 
     mean: float

@@ -19,7 +19,9 @@ def claim_table(claim: dict) -> list[tuple]:
 
         def add_row(name: str, mean: dict, gain: str = "", verdict: str = "") -> None:
             nonlocal first_cells
-            rows.append((*first_cells, name, format_mean(mean["mean"], mean["interval"], number_format), gain, verdict))
+            is_count = number_format.endswith("%") and abs(mean["mean"]) > 2  # such as parameters, among accuracies
+            form = ",.4g" if is_count else number_format
+            rows.append((*first_cells, name, format_mean(mean["mean"], mean["interval"], form), gain, verdict))
             first_cells = ("",) * len(first_cells)
 
         for name, baseline in part["baselines"].items():

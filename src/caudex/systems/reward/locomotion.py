@@ -116,7 +116,9 @@ class Locomotion(PPO):
         """The metres of the last policy, against the first policy or random actions, whichever got farther."""
         agent = self.train(run)
         results = run.read_json("results")
-        blind = summarize_episodes(play_episodes(self.env, agent.act_blindly, STAGE_EPISODES, run.seed, agent.stack))
+        blind = summarize_episodes(
+            play_episodes(self.env, agent.act_blindly, STAGE_EPISODES, run.seed, agent.frame_stack)
+        )
         first, last = results["stages"][0], results["stages"][-1]
         baselines = {"the first policy, or at random": untrained_metres(results)}
         extra_metrics = {

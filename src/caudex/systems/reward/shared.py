@@ -145,7 +145,7 @@ class RewardSystem(System):
         agent = self.train(run)
         results = run.read_json("results")
         blind = episode_returns(
-            agent.env, agent.act_blindly, EVAL_EPISODES, run.seed, agent.stack, silent=run.main.quiet
+            agent.env, agent.act_blindly, EVAL_EPISODES, run.seed, agent.frame_stack, silent=run.main.quiet
         )
         controls = {"blind agent": float(blind.mean())}
         baselines = {"random": results["random"]["return"]}
