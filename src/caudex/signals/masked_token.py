@@ -55,10 +55,10 @@ class MaskedToken(Signal):
 
     def loss(self, trunk, batch):
         masked = batch.targets >= 0  # [B, T]
-        mean_count = mean_over_processes(masked.sum())
+        count = masked.sum()
+        share = count / mean_over_processes(count)  # a process with more masked tokens counts more
         if not masked.any():
             return None
         logits = self.logits(trunk, trunk(batch.texts).layers["tokens"][masked])  # [M, V]
         targets = batch.targets[masked]
-        loss = F.cross_entropy(logits, targets) * (len(targets) / mean_count)  # a process with more tokens counts more
-        return SignalOutput(loss, {"accuracy": accuracy(logits, targets)})
+        return SignalOutput(share * F.cross_entropy(logits, targets), {"accuracy": accuracy(logits, targets)})
