@@ -3,7 +3,7 @@
 from caudex.cli.terminal import column_widths, print_table, print_wrapped
 from caudex.reports import claim_table
 
-SCORE = {"mean": 0.8512, "interval": (0.84, 0.86), "gain": 0.1234, "gain_interval": (0.1, 0.15)}
+SCORE = {"mean": 0.8512, "interval": (0.84, 0.86), "gain": 0.1234, "gain_interval": (0.1, 0.15), "verdict": "better"}
 
 
 def test_words_are_broken_over_lines_before_figures_and_figures_before_words():
@@ -18,12 +18,19 @@ def test_words_are_broken_over_lines_before_figures_and_figures_before_words():
 def test_the_table_of_a_claim_fits_80_columns_with_its_intervals_whole(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     baselines = {"supervised, same compute": SCORE, "without noise": SCORE}
-    parts = [{"value": value, "baselines": baselines, **SCORE} for value in (1, 25)]
-    print_table(claim_table({"system": "noisy-student", "setting": "labels_per_class", "values": parts}))
+    print_table(claim_table({"system": "noisy-student", "baselines": baselines, **SCORE}))
     lines = capsys.readouterr().out.splitlines()
     assert {len(line) for line in lines} == {80}
-    assert sum("85.12% ± 1.00%" in line and "+12.34% ± 2.50%" in line for line in lines) == 4
+    assert sum("85.12% ± 1.00%" in line and "+12.34% ± 2.50%" in line for line in lines) == 2
     assert lines[-1].endswith("┘")  # no column is cut
+
+
+def test_the_table_of_a_sweep_fits_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    parts = [{"value": value, "baselines": {"supervised, same compute": SCORE}, **SCORE} for value in (1, 25)]
+    print_table(claim_table({"system": "noisy-student", "setting": "labels_per_class", "values": parts}))
+    lines = capsys.readouterr().out.splitlines()
+    assert {len(line) for line in lines} == {80} and lines[-1].endswith("┘")
 
 
 def test_sentences_are_broken_between_words(capsys, monkeypatch):

@@ -57,7 +57,7 @@ def meta_test_command(words: Sequence[str]) -> None:
         make_dataclass("MetaTest", [], bases=(MetaTestFlags, TaskSettings), kw_only=True), words, "meta-test"
     )
     if not 2 <= flags.tasks <= 1_000_000:
-        raise CaudexError(f"--tasks {flags.tasks} is out of range; it must be between 2 and 1000000.")
+        raise CaudexError(f"--tasks {flags.tasks} is out of range; it must be between 2 and 1,000,000.")
     from caudex.core.run import Run
     from caudex.core.seeds import check_seed
     from caudex.core.system import load
