@@ -1,4 +1,7 @@
-"""Names of classes as people write them: which say that there is none, and which may be one class."""
+"""Names of classes as people write them: which say that there is none, and which may be one class.
+
+Tables of them are read by images/csv_labels.py and text/labelled_texts.py.
+"""
 
 from __future__ import annotations
 

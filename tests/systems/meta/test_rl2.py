@@ -135,7 +135,13 @@ def test_new_tasks_are_tried_beside_the_classics(tmp_path):
     printed = run_cli("meta-test", tmp_path / "run", "--tasks", "300").out
     assert "gittins" in printed and "6.660" in printed and (tmp_path / "run" / "figures" / "regret.png").exists()
     assert printed == run_cli("meta-test", tmp_path / "run", "--tasks", "300").out
-    assert_refused("meta-test", tmp_path / "run", "--tasks", "1", because="--tasks 1 is out of range; it must be between 2 and 1,000,000")
+    assert_refused(
+        "meta-test",
+        tmp_path / "run",
+        "--tasks",
+        "1",
+        because="--tasks 1 is out of range; it must be between 2 and 1,000,000",
+    )
 
 
 def test_new_sizes_are_tried_and_other_arms_refused(tmp_path):

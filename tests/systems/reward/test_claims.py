@@ -1,4 +1,4 @@
-"""Claims of systems that act, each with a control that sees nothing."""
+"""Claims of systems that act, each against what sees nothing."""
 
 from dataclasses import replace
 
@@ -11,13 +11,16 @@ from caudex.systems.reward import locomotion
 
 
 @pytest.mark.parametrize(("name", "steps"), [("ppo", 512), ("locomotion", 256)])
-def test_the_control_is_the_policy_that_sees_nothing(name, steps, tmp_path, monkeypatch):
+def test_the_baseline_is_at_least_the_policy_that_sees_nothing(name, steps, tmp_path, monkeypatch):
     monkeypatch.setattr(locomotion, "film_strip", lambda *_: None)  # which takes a minute
     system = replace(system_at_scale(name, "tiny"), total_steps=steps, num_envs=2)
     claim = system.claim(quiet_run(tmp_path))
-    assert set(claim.controls) == {"blind agent"}
+    (baseline,) = claim.baselines.values()
     if name == "ppo":  # a cart that is always pushed to one side falls within eleven steps
-        assert 8 <= claim.controls["blind agent"] <= 11
+        assert 8 <= claim.extra_metrics["blind agent"] <= 11
+        assert baseline == claim.extra_metrics["random"] > claim.extra_metrics["blind agent"]
+    else:
+        assert baseline >= claim.extra_metrics["metres of the last, blind"]
 
 
 @pytest.mark.parametrize("name", ["rainbow", "curl"])
