@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from caudex.core import trust
+from caudex.core.disk import digest, serialize_tensors
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
@@ -161,8 +162,8 @@ def test_a_strangers_run_leads_to_no_other(monkeypatch):
         replace(system_at_scale("supervised"), start=str(own.path)).load_split()
     search = write_run("search", "semantic-search", start="/net/elsewhere")
     search.write_json("spec", {"start": "/net/elsewhere"})
-    (search.path / "model.safetensors").write_bytes(b"")
-    search.write_json("finished", {"model": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"})
+    search.write("model.safetensors", serialize_tensors({}))
+    search.write_json("finished", {"model": digest(serialize_tensors({}))})
     with pytest.raises(CaudexError, match=r"/net/elsewhere is not a run folder"):
         load("search")
     monkeypatch.delenv("CAUDEX_STATE")

@@ -11,7 +11,9 @@ def write_run(folder, system, env, seed, mean_return, random=0.0, **settings):
     """A run that says it earned so much."""
     run = Run(folder / f"{system}-{len(list(folder.iterdir()))}", seed)
     write_settings(find_class("systems", system)(env=env, seed=seed, **settings), run)
-    run.write_json("results", {"policy": {"return": mean_return}, "random": {"return": random}, "episodes": 20})
+    names = ("return", "low", "high", "best", "worst")
+    summaries = {"policy": dict.fromkeys(names, mean_return), "random": dict.fromkeys(names, random)}
+    run.write_json("results", {**summaries, "episodes": 20})
     run.write_json("compute", {"flops": 1e12, "seconds": 30.0})
     run.write_json("finished", {"step": 1})
     return run.path

@@ -36,6 +36,7 @@ def play_command(words: Sequence[str]) -> None:
             f"{flags.run} holds nothing that acts in an environment; give a run of ppo or dqn, for example; one of rl2 is for "
             "`caudex meta-test`."
         )
+    agent.check_env(flags.env or agent.env)
     summary = summarize_returns(agent.play(flags.episodes, flags.seed, not flags.drawn, flags.env))
     header = ("episodes", "mean return", "95% interval", "worst", "best")
     print_table([header, (f"{flags.episodes:,}", *format_return_summary(summary))])

@@ -46,6 +46,7 @@ def compare_command(words: Sequence[str]) -> None:
 
 def export_command(words: Sequence[str]) -> None:
     flags = parse_flags(ExportFlags, words, "export")
+    from caudex.core.root_folder import RootFolder
     from caudex.core.system import load
 
     model = load(flags.run)
@@ -55,6 +56,8 @@ def export_command(words: Sequence[str]) -> None:
         raise CaudexError(f"--to {flags.to} is a file; give a folder.")
     if flags.to and any((flags.to / name).exists() for name in ("model.onnx", "model.safetensors", "config.json")):
         raise CaudexError(f"--to {flags.to} holds a model already; delete it first, or give another folder.")
+    if not flags.to:
+        RootFolder(flags.run).check_links("export")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of what is not installed and not needed
     with warnings.catch_warnings(action="ignore"):
         files = model.export(flags.to or flags.run / "export")

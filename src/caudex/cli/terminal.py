@@ -82,6 +82,7 @@ def hold_run(run, fresh: bool) -> Iterator[None]:
     """Lock the run folder; remove it after an error, where it is `fresh` and has no checkpoint; exit with 130 after Ctrl-C.
     What the work prints may be lost, as with `caudex train ... | head`."""
     from caudex.core.disk import lock_folder  # imports torch, which the first screens do without
+    from caudex.core.run_files import has_checkpoints
 
     if not run.is_main_process:
         yield
@@ -90,7 +91,7 @@ def hold_run(run, fresh: bool) -> Iterator[None]:
         try:
             yield
         except Exception:  # of whatever kind: it is raised again, only the folder must not stay
-            if fresh and not any(run.path.rglob("checkpoints/*")):
+            if fresh and not has_checkpoints(run.path):
                 shutil.rmtree(run.path, ignore_errors=True)
                 if run.path.parent == Path("runs"):
                     with contextlib.suppress(OSError):  # it holds other runs
@@ -102,9 +103,9 @@ def hold_run(run, fresh: bool) -> Iterator[None]:
 
 def skipped_files_note(run) -> list[str]:
     """A sentence on the files that were not read, if there are any."""
-    from caudex.core.disk import read_csv
+    from caudex.core.run_files import Skipped
 
-    if not (skipped := read_csv(run.path / "tables" / "skipped.csv")):
+    if not (skipped := run.read_table("skipped", Skipped)):
         return []
     first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
     return [f"left out of the data: {len(skipped):,}, the first is {first}; {run.path / 'report.html'} lists them."]

@@ -7,11 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from caudex.cli.commands import AskFlags, FillFlags, GenerateFlags, ImportFlags, SearchFlags
 from caudex.cli.flags import parse_flags
 from caudex.cli.terminal import create_run_folder, hold_run, print_table
 from caudex.core.errors import CaudexError
+from caudex.core.typed_json import Share
 
 
 def generate_command(words: Sequence[str]) -> None:
@@ -45,15 +47,18 @@ def generate_command(words: Sequence[str]) -> None:
         print(f"--- {number}\n{text}")
 
 
+NextSentenceShare = TypedDict("NextSentenceShare", {"random next": NotRequired[Share]})
+"""of results.json: how many second passages did not follow the first"""
+
+
 def fill_command(words: Sequence[str]) -> None:
     flags = parse_flags(FillFlags, words, "fill")
     if flags.then is not None:
         from caudex.core.run import Run
 
         model = _load_language_model(flags.run, "next-sentence", "tell whether one passage follows another")
-        random_share = (
-            Run(flags.run).read_json("results", {}).get("random next", 0.5)
-        )  # a public BERT saw as many of both
+        results = Run(flags.run).read_checked("results", NextSentenceShare) or {}
+        random_share = results.get("random next", 0.5)  # a public BERT saw as many of both
         probability = model.next_sentence_probability(flags.text, flags.then)
         print(f"it follows: {probability:.1%}; one who has not read them would say {1 - random_share:.1%}")
         return

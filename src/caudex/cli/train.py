@@ -107,6 +107,8 @@ def resume_command(words: Sequence[str]) -> None:
 
     system, run = open_run(flags.run)
     plan = read_dataclass(ClaimPlan, run, "plan") if run.read_json("plan") else None
+    if plan:
+        plan.check(system)
     if flags.env and flags.env != getattr(system, "env", None):
         raise CaudexError(
             f"--env {flags.env}: `resume` goes on with the settings of {flags.run}; train anew for others."

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any, TypedDict
+
+from caudex.core.errors import CaudexError, short_message
 from caudex.core.learner import Learner
 from caudex.core.metrics_buffer import MetricsBuffer, raise_diverged
 from caudex.core.run import Run
 from caudex.core.training_state import TrainingState
+from caudex.core.typed_json import Amount, Count, Share, check_kind
 from caudex.core.weights import distinct_tensors, load_optimizer, load_weights
+
+
+class FitState(TypedDict):
+    """What a checkpoint has besides the weights."""
+
+    flops: Amount
+    flops_per_step: Amount
+    seconds: Amount
+    sources: list[dict[str, Any]]
+    progress: Share
+    pending: dict[str, list[tuple[int, float]]]
+    metrics_sizes: dict[str, Count]
+    optimizer: dict[str, Any]
 
 
 class Checkpointer:
@@ -40,14 +57,21 @@ class Checkpointer:
         self.run.save_checkpoint(self.state.step, distinct_tensors(self.learner.state_dict()), state)
 
     def load(self) -> None:
-        """The newest checkpoint, if there is one."""
+        """The newest checkpoint, if there is one; raises CaudexError where it is of another training."""
         checkpoint = self.run.load_checkpoint() if self.run else None
         if checkpoint is None:
             return
         self.saved_step, weights, state = checkpoint
         load_weights(self.learner, weights)
-        load_optimizer(self.learner.optimizer, state["optimizer"])
-        self.state.load_state_dict(self.saved_step, state)
+        try:
+            check_kind(state, FitState)
+            load_optimizer(self.learner.optimizer, state["optimizer"])
+            self.state.load_state_dict(self.saved_step, state)
+        except (ValueError, IndexError, OverflowError, RuntimeError) as error:  # of arrays with other shapes
+            raise CaudexError(
+                f"checkpoint {self.run.checkpoints[-1]} does not fit this training ({short_message(error)}); delete that folder "
+                "and train this part anew."
+            ) from None
         self.saved_seconds = self.state.seconds
         self.learner.progress, self.metrics_sizes = state["progress"], state["metrics_sizes"]
         if self.run.is_main_process:

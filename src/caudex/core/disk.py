@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import sys
@@ -13,30 +12,13 @@ from typing import Any
 
 from torch import Tensor
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, short_message
+from caudex.core.root_folder import RootFolder
 
 
 def write_atomically(file: Path, content: str | bytes) -> None:
-    """Write a temporary file, fsync, rename: a reader gets the old file or the new one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.aside")
-    try:
-        with temporary.open("wb") as opened:
-            opened.write(content.encode() if isinstance(content, str) else content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.rename(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def read_csv(file: Path) -> list[dict[str, str]]:
-    """Its rows; [] where there is no such file."""
-    if not file.exists():
-        return []
-    with file.open(newline="") as opened:
-        return list(csv.DictReader(opened))
+    """A reader gets the old file or the new one."""
+    RootFolder(file.parent).write(file.name, content.encode() if isinstance(content, str) else content)
 
 
 def serialize_tensors(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
@@ -44,6 +26,19 @@ def serialize_tensors(tensors: dict[str, Tensor], metadata: dict[str, str] | Non
     from safetensors.torch import save
 
     return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, metadata)
+
+
+def parse_tensors(content: bytes, file: Path | str) -> dict[str, Tensor]:
+    """The inverse of `serialize_tensors`; raises CaudexError, which names the file, for what is not in that format."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(content)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:  # the others: a header that lies
+        raise CaudexError(
+            f"{file} holds no tensors as caudex wrote them ({short_message(error)}); restore it or train anew."
+        ) from None
 
 
 def digest(content: bytes) -> str:

@@ -20,6 +20,7 @@ from caudex.core.placement import attached, broadcast_first, cuda_devices, next_
 from caudex.core.precision import batch_dtype
 from caudex.core.progress import ProgressBar
 from caudex.core.run import Run
+from caudex.core.run_records import Finished
 from caudex.core.seeds import derive_seed
 from caudex.core.source import Source, as_source
 from caudex.core.training_state import TrainingState
@@ -59,7 +60,7 @@ def fit(
     state = TrainingState(list(dict.fromkeys(sources.values())))
     metrics = MetricsBuffer(learner, state, run)
     checkpointer = Checkpointer(learner, state, metrics, run)
-    if run and run.read_json("finished") and run.checkpoints:
+    if run and run.read_struct("finished", Finished) and run.checkpoints:
         checkpointer.load()
         run.add_cost(state.flops, state.seconds)
         return learner.to(fabric.device).eval()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 
 from caudex.core.run_files import RunFiles
+from caudex.core.typed_json import decode_json, misfit
 
 NAMES = ("metrics.jsonl", "timing.jsonl")
+MAX_LOG_BYTES = 1 << 30
 
 
 class MetricsLog:
@@ -20,26 +21,26 @@ class MetricsLog:
     def append(self, name: str, step: int, row: Mapping[str, float]) -> None:
         if self.files.is_main_process:
             with self.files.explain_failure(name):
-                self.files.path.mkdir(parents=True, exist_ok=True)
-                with (self.files.path / name).open("a") as file:
-                    file.write(json.dumps({"step": step, **row}) + "\n")
+                self.files.folder.append(name, (json.dumps({"step": step, **row}) + "\n").encode())
 
     def rows(self, name: str) -> list[dict]:
-        file, rows = self.files.path / name, []
-        if file.exists():
-            for line in file.read_text().splitlines():
-                try:
-                    rows.append(json.loads(line))
-                except ValueError:
-                    break  # the line that a kill cut short
+        """Without the line that a kill cut short; raises CaudexError where any other is no row."""
+        *lines, _ = (self.files.folder.read(name, MAX_LOG_BYTES) or b"").split(b"\n")
+        rows = []
+        for number, line in enumerate(lines, 1):
+            where = f"{self.files.path / name}, line {number:,}"
+            row = decode_json(line, dict[str, int | float], where)
+            if not isinstance(row.get("step"), int) or row["step"] < 0:
+                raise misfit(where, "it has no step")
+            rows.append(row)
         return rows
 
     def sizes(self) -> dict[str, int]:
         """Bytes in each file."""
-        files = (self.files.path / name for name in NAMES)
-        return {file.name: file.stat().st_size for file in files if file.exists()}
+        stats = {name: self.files.folder.stat(name) for name in NAMES}
+        return {name: stat.st_size for name, stat in stats.items() if stat}
 
     def truncate(self, sizes: Mapping[str, int]) -> None:
         """Keep so many bytes of each file: the rows behind them will come again."""
         for name, size in self.sizes().items() if self.files.is_main_process else ():
-            os.truncate(self.files.path / name, min(size, sizes.get(name, 0)))
+            self.files.folder.truncate(name, min(size, sizes.get(name, 0)))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 from torch import Tensor, nn
@@ -25,20 +25,15 @@ from caudex.core.compute import Compute, count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.metrics_log import MetricsLog
+from caudex.core.root_folder import RootFolder
 from caudex.core.run_files import RunFiles, json_text
+from caudex.core.run_records import Settings
 from caudex.core.seeds import derive_seed, seeded
 from caudex.core.trust import sign
+from caudex.core.typed_json import decode_json
 
 FORMAT = 2
 S = TypeVar("S", bound=Struct)
-
-
-class Settings(Struct, forbid_unknown_fields=True):
-    """settings.json"""
-
-    format: int
-    system: str
-    settings: dict[str, Any]
 
 
 class Run(RunFiles):
@@ -53,7 +48,8 @@ class Run(RunFiles):
         name: str = "",
     ):
         self.name, self.main = name, parent.main if parent else self
-        super().__init__(Path(path), self.main.path if parent else Path(path), hardware or Hardware())
+        folder = parent.folder.below(f"stages/{name}") if parent else RootFolder(Path(path))
+        super().__init__(folder, hardware or Hardware())
         self.seed = derive_seed(seed, name) if name else seed
         self.compute: Compute = parent.compute if parent else Compute(price=self.hardware.price)  # one account for all
         self._checkpoints, self._log = Checkpoints(self), MetricsLog(self)
@@ -62,6 +58,10 @@ class Run(RunFiles):
 
     def stage(self, name: str) -> Run:
         return Run(self.path / "stages" / name, self.seed, self.hardware, self, name)
+
+    def stage_names(self) -> list[str]:
+        """The stages that have a folder."""
+        return self.folder.names("stages")
 
     def seeded(self, name: str) -> AbstractContextManager[None]:
         """Random numbers that follow from the run's seed and `name`; the global generators stay as they were."""
@@ -83,27 +83,28 @@ class Run(RunFiles):
 
     def settings(self) -> dict:
         """{'system': name, 'settings': {...}}; raises CaudexError where this is no run of ours."""
-        if (self.path / "settings.yaml").exists():
+        if self.folder.stat("settings.yaml"):
             raise CaudexError(
                 f"{self.path} was written in run format 1; this caudex reads format {FORMAT}. "
                 "Open it with the version that wrote it, or train anew."
             )
-        try:
-            content = self.read_struct("settings", Settings)
-        except CaudexError:
-            raise CaudexError(
-                f"{self.path}/settings.json is damaged: it must name format, system and settings. Restore it or train anew."
-            ) from None
+        content = self.folder.read("settings.json")
         if content is None:
             raise CaudexError(
                 f"{self.path} is not a run folder: it has no settings.json. `caudex train SYSTEM` prints the folder it made."
             )
-        if content.format != FORMAT:
+        try:
+            saved = decode_json(content, Settings, "settings.json")
+        except CaudexError:
             raise CaudexError(
-                f"{self.path} was written in run format {content.format}; this caudex reads format {FORMAT}. "
+                f"{self.path}/settings.json is damaged: it must name format, system and settings. Restore it or train anew."
+            ) from None
+        if saved.format != FORMAT:
+            raise CaudexError(
+                f"{self.path} was written in run format {saved.format}; this caudex reads format {FORMAT}. "
                 "Open it with the version that wrote it, or train anew."
             )
-        return {"system": content.system, "settings": content.settings}
+        return {"system": saved.system, "settings": saved.settings}
 
     def write_spec(self, spec: Struct) -> None:
         self.write_struct("spec", spec)
@@ -159,4 +160,4 @@ class Run(RunFiles):
         """Where TensorBoard reads; what an earlier try wrote from `step` on does not count."""
         from torch.utils.tensorboard import SummaryWriter  # slow to import
 
-        return SummaryWriter(str(self.path / "tensorboard"), purge_step=step)
+        return SummaryWriter(str(self.folder.make_folder("tensorboard")), purge_step=step)

@@ -1,4 +1,4 @@
-"""Files of a run folder: written whole or not at all, by the main process alone; read as typed structs or JSON."""
+"""Files of a run folder: written whole or not at all, by the main process alone; read as typed values, through no link."""
 
 from __future__ import annotations
 
@@ -9,23 +9,32 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import msgspec
 import torch
 
-from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
+from caudex.core.root_folder import RootFolder
+from caudex.core.typed_json import check_kind, decode_json, misfit
 
 T = TypeVar("T")
 
 
-class RunFiles:
-    """The files below `path`. `root` is the folder of the whole run, which errors name."""
+class Skipped(TypedDict):
+    """A row of tables/skipped.csv: a file of the data that was left out."""
 
-    def __init__(self, path: Path, root: Path, hardware: Hardware):
-        self.path, self.root, self.hardware = path, root, hardware
+    file: str
+    reason: str
+
+
+class RunFiles:
+    """The files of `folder`; `path` is where it lies, `root` the folder of the whole run, which errors name."""
+
+    def __init__(self, folder: RootFolder, hardware: Hardware):
+        self.folder, self.hardware = folder, hardware
+        self.path, self.root = folder.path, folder.root
         self._has_written = False
 
     @property
@@ -46,11 +55,11 @@ class RunFiles:
             self._has_written = True
         except OSError as error:
             self._check_still_there()
-            checkpoints = complete_checkpoints(self.path)
-            way_out = f"run `caudex resume {self.root}`" if any(self.root.rglob("checkpoints/*")) else "start again"
+            checkpoints = complete_checkpoints(self.folder)
+            way_out = f"run `caudex resume {self.root}`" if has_checkpoints(self.root) else "start again"
             if (self.root / "finished.json").exists():
                 way_out = f"run `caudex report {self.root}`"
-            safe = f"; the last good checkpoint is {checkpoints[-1]}" if checkpoints else ""
+            safe = f"; the last good checkpoint is {self.path / checkpoints[-1]}" if checkpoints else ""
             raise CaudexError(
                 f"could not write {what} ({error.strerror or error}){safe}. Make room and {way_out}."
             ) from None
@@ -60,43 +69,21 @@ class RunFiles:
         if self._has_written and not self.root.is_dir():
             raise CaudexError(f"{self.root} was deleted or moved while this run wrote to it; start again.")
 
+    # -- writing -----------------------------------------------------------------------------------------------
+
     def write(self, name: str, content: str | bytes) -> None:
         """Whole or not at all."""
         if self.is_main_process:
             with self.explain_failure(name):
-                write_atomically(self.path / name, content)
+                self.folder.write(name, content.encode() if isinstance(content, str) else content)
 
     def write_json(self, name: str, content: Any) -> None:
         """NAME.json"""
         self.write(name + ".json", json_text(content))
 
-    def read_json(self, name: str, default: Any = None) -> Any:
-        """The content of NAME.json, or `default` where there is none; raises CaudexError where it is no JSON."""
-        file = self.path / (name + ".json")
-        if not file.exists():
-            return default
-        try:
-            return json.loads(file.read_text())
-        except ValueError:
-            raise unreadable(file) from None
-
     def write_struct(self, name: str, struct: msgspec.Struct) -> None:
         """NAME.json, to be read by `read_struct`."""
         self.write(name + ".json", msgspec.json.format(msgspec.json.encode(struct), indent=1) + b"\n")
-
-    def read_struct(self, name: str, kind: type[T]) -> T | None:
-        """The struct in NAME.json, or None where there is no such file; raises CaudexError where it is of another kind."""
-        file = self.path / (name + ".json")
-        if not file.exists():
-            return None
-        try:
-            return msgspec.json.decode(file.read_bytes(), type=kind)
-        except msgspec.ValidationError as error:
-            raise CaudexError(
-                f"{file} is not as caudex wrote it ({str(error).rstrip('.')}); restore it or train anew."
-            ) from None
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise unreadable(file) from None
 
     def table(self, name: str, rows: Iterable[dict]) -> None:
         """tables/NAME.csv with the rows' keys as its header."""
@@ -114,9 +101,55 @@ class RunFiles:
 
         figure = Figure((width * columns, height * rows), dpi=120, layout="constrained")
         yield figure.subplots(rows, columns)
+        for axis in figure.axes:  # names that are not ours: a dollar in them begins no formula
+            for text in (axis.title, axis.xaxis.label, axis.yaxis.label):
+                text.set_parse_math(False)
+            for text in axis.get_legend().get_texts() if axis.get_legend() else ():
+                text.set_parse_math(False)
         image = io.BytesIO()
         figure.savefig(image, format="png")
         self.write(f"figures/{name}.png", image.getvalue())
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def read_json(self, name: str, default: Any = None) -> Any:
+        """The content of NAME.json, or `default` where there is no such file; raises CaudexError where it is no JSON."""
+        content = self.folder.read(name + ".json")
+        return default if content is None else decode_json(content, Any, self.path / (name + ".json"))
+
+    def read_struct(self, name: str, kind: type[T]) -> T | None:
+        """NAME.json as a struct or dataclass, None where there is no such file; CaudexError where it is of another kind."""
+        content = self.folder.read(name + ".json")
+        return None if content is None else decode_json(content, kind, self.path / (name + ".json"))
+
+    def read_checked(self, name: str, kind: Any) -> Any:
+        """As `read_json`, raising CaudexError where the content is not of `kind`, which need not name all of its keys."""
+        content = self.read_json(name)
+        try:
+            return None if content is None else check_kind(content, kind)
+        except msgspec.ValidationError as error:
+            raise misfit(self.path / (name + ".json"), error) from None
+
+    def read_text(self, name: str) -> str | None:
+        """The file as text, or None where there is none; raises CaudexError where it is not UTF-8."""
+        content = self.folder.read(name)
+        try:
+            return None if content is None else content.decode()
+        except UnicodeDecodeError:
+            raise CaudexError(
+                f"{self.path / name} is not UTF-8; it was changed after it was written. Restore it or delete it."
+            ) from None
+
+    def read_table(self, name: str, kind: Any = dict[str, str]) -> list[dict[str, str]]:
+        """The rows of tables/NAME.csv, [] where there is none; raises CaudexError where their cells are not of `kind`."""
+        file = f"tables/{name}.csv"
+        try:
+            rows = list(csv.DictReader(io.StringIO(self.read_text(file) or "", newline="")))
+            for cells in (dict[str, str], kind):  # a line that is too short or too long has None in it
+                msgspec.convert(rows, list[cells], strict=False)
+        except (csv.Error, msgspec.ValidationError) as error:
+            raise misfit(self.path / file, error) from None
+        return rows
 
 
 def json_text(content: Any) -> str:
@@ -124,13 +157,12 @@ def json_text(content: Any) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def unreadable(file: Path) -> CaudexError:
-    return CaudexError(f"{file} is not readable JSON; it was changed after it was written. Restore it or train anew.")
+def complete_checkpoints(folder: RootFolder) -> list[str]:
+    """Names of the folders of complete checkpoints, oldest first."""
+    steps = [name for name in folder.names("checkpoints") if name.isascii() and name.isdecimal()]
+    return [f"checkpoints/{step}" for step in sorted(steps, key=int)]
 
 
-def complete_checkpoints(run: Path) -> list[Path]:
-    """Folders of complete checkpoints, oldest first."""
-    folder = run / "checkpoints"
-    if not folder.exists():
-        return []
-    return sorted((path for path in folder.glob("[0-9]*") if path.name.isdigit()), key=lambda path: int(path.name))
+def has_checkpoints(root: Path) -> bool:
+    """Whether any fit of the run that lies there has a checkpoint."""
+    return any(Path(folder).name == "checkpoints" and names for folder, names, _ in os.walk(root))

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 from torch import Tensor
+
+from caudex.core.typed_json import Count
+
+
+class SamplesSeen(TypedDict):
+    """The state of a source whose batches follow from how many samples were drawn before."""
+
+    samples_seen: Count
 
 
 class Source:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from caudex.core.typed_json import Count, Finite, Size
+
+Side = Annotated[int, Meta(ge=1, le=1 << 20)]
+ObservationSize = Annotated[int, Meta(ge=0, le=1 << 20)]
+"""0 where there is nothing to see, as of bandits"""
 
 
 class NoSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -13,19 +22,23 @@ class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Images of one shape [C, H, W], the classes they are sorted into, further columns of labels, and how many there are.
     `pixel_range` are the values that become 0 and 255 in images of more than 8 bits; None where there were none such."""
 
-    shape: tuple[int, int, int]
+    shape: tuple[Side, Side, Side]
     classes: tuple[str, ...] = ()
     columns: dict[str, tuple[str, ...]] = {}
-    counts: dict[str, int] = {}
-    pixel_range: tuple[float, float] | None = None
+    counts: dict[str, Count] = {}
+    pixel_range: tuple[Finite, Finite] | None = None
 
 
 class ActionSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """One of `count` actions, or a vector within `low` and `high`, each [A]."""
 
-    count: int = 0
-    low: tuple[float, ...] = ()
-    high: tuple[float, ...] = ()
+    count: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
+    low: tuple[Finite, ...] = ()
+    high: tuple[Finite, ...] = ()
+
+    def __post_init__(self):
+        if len(self.low) != len(self.high) or bool(self.count) == bool(self.low):
+            raise ValueError(f"{self.count} actions, and {len(self.low)} and {len(self.high)} bounds")
 
     @property
     def size(self) -> int:
@@ -37,10 +50,29 @@ class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """An environment: the observation's shape once `frame_stack` frames are stacked, the actions, and the sizes of its tasks."""
 
     env: str
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[ObservationSize, ...], Meta(min_length=1, max_length=3)]
     actions: ActionSpec
-    frame_stack: int = 1
+    frame_stack: Annotated[int, Meta(ge=1, le=64)] = 1
     sizes: dict[str, int | float | str] = {}
+
+
+class TransformerArguments(Struct, forbid_unknown_fields=True):
+    """The limits of the transformer's arguments."""
+
+    vocabulary: Size
+    context: Size
+    width: Side
+    depth: Annotated[int, Meta(ge=1, le=10_000)]
+    heads: Side
+    hidden: Side | None = None
+    causal: bool = True
+    pre_norm: bool = True
+    gelu_approximate: Literal["tanh", "none"] = "tanh"
+    eps: Annotated[float, Meta(gt=0, le=1)] = 1e-5
+    segments: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
+    rotary: bool = False
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    mean_pooling: bool = False
 
 
 class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,11 +82,14 @@ class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     trunk: dict[str, int | float | bool | str | None]
     tokenizer: dict
-    unigram: float | None = None
+    unigram: Finite | None = None
     classes: tuple[str, ...] = ()
     heads: tuple[str, ...] | None = None
     tied: bool = True
     eos_token_ids: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        msgspec.convert(self.trunk, TransformerArguments)
 
 
 class EncoderSpec(Struct, frozen=True, forbid_unknown_fields=True):

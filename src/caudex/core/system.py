@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 from msgspec import Struct
 
-from caudex.core.disk import serialize_tensors
-from caudex.core.errors import CaudexError
-from caudex.core.hardware import Hardware
+from caudex.core.disk import parse_tensors, serialize_tensors
+from caudex.core.errors import CaudexError, short_message
+from caudex.core.hardware import Hardware, available_memory
 from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
+from caudex.core.run_records import Finished
 from caudex.core.seeds import check_seed
 from caudex.core.signal import Signal, parse_spec, signal_from_spec
 from caudex.core.specs import NoSpec
 from caudex.core.trust import check_trusted, is_own, mark_untrusted, trusted_strings
-from caudex.core.weights import distinct_tensors, load_weights
+from caudex.core.typed_json import misfit, name_value
+from caudex.core.weights import distinct_tensors, load_weights, parameter_limit
 
+MODEL_FILE = "model.safetensors"
 NEEDS = {
     "labelled": "labelled images",
     "unlabelled": "unlabelled images",
@@ -60,6 +64,8 @@ class System:
     scales: ClassVar[dict[str, dict]] = {"laptop": {}}
     spec_type: ClassVar[type[Struct]] = NoSpec
     """what the run keeps of its data as spec.json"""
+    results_type: ClassVar[Any] = dict[str, Any]
+    """what `result_rows` and `warn` need of results.json"""
     accepts: ClassVar[tuple[str, ...]] = ()
     """the kinds of source that signals of `--also` can have here; see NEEDS"""
     statement: ClassVar[str] = ""
@@ -83,6 +89,17 @@ class System:
     def result_rows(self, results: dict) -> list[tuple]:
         """Rows for the screen and the report, header first, from what `train` wrote to results.json."""
         return []
+
+    def read_results(self, run: Run) -> dict:
+        """What results.json holds, {} where there is none; raises CaudexError where `result_rows` cannot show it."""
+        results = run.read_json("results") or {}
+        for kind in self.kinds_of_results() if results else ():
+            run.read_checked("results", kind)
+        return results
+
+    def kinds_of_results(self) -> tuple:
+        """Kinds of which results.json is at once."""
+        return (self.results_type,)
 
     def warn(self, results: dict) -> list[str]:
         """Sentences that a user should read before trusting the result."""
@@ -182,72 +199,78 @@ def open_run(path: str | Path) -> tuple[System, Run]:
     run = Run(path)
     saved = run.settings()
     run = Run(path, hardware=read_dataclass(Hardware, run, "hardware"))
-    kind = find_class("systems", saved["system"])
+    kind, file = find_class("systems", saved["system"]), f"{path}/settings.json"
     unknown = sorted(set(saved["settings"]) - {field.name for field in fields(kind)})
     if unknown:
         raise CaudexError(
-            f"{path}/settings.json has the setting {unknown[0]!r}, which {saved['system']} does not know; it is of another version."
+            f"{file} has the setting {unknown[0]!r}, which {saved['system']} does not know; it is of another version."
         )
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in saved["settings"].items()}
-    for name, value in settings.items():
-        default = getattr(kind, name, None)
-        if default is not None and not isinstance(value, (int, float) if type(default) is float else type(default)):
-            raise CaudexError(f"{path}/settings.json: {name} is {value!r}, but should be like {default!r}.")
     try:
-        system = kind(
-            **settings if is_own(run) else {name: mark_untrusted(value, run) for name, value in settings.items()}
-        )
+        system = msgspec.convert(saved["settings"], kind)
+    except msgspec.ValidationError as error:
+        raise misfit(file, name_value(error, saved["settings"])) from None
+    if not is_own(run):
+        system = replace(system, **{name: mark_untrusted(value, run) for name, value in vars(system).items()})
+    try:
         system.check()
-    except (TypeError, CaudexError) as error:
+    except CaudexError as error:
         reason = str(error).rstrip(".")
-        raise CaudexError(f"{path}/settings.json does not fit {saved['system']}: {reason}.") from None
+        raise CaudexError(f"{file} does not fit {saved['system']}: {reason}.") from None
     run.seed = system.seed
     return system, run
 
 
 def read_dataclass(kind: type, run: Run, name: str) -> Any:
-    """The dataclass that the run keeps as NAME.json."""
-    try:
-        return kind(**run.read_json(name, {}))
-    except TypeError:
-        raise CaudexError(
-            f"{run.path}/{name}.json is not as caudex wrote it; restore it, or delete it for the defaults."
-        ) from None
+    """The dataclass that the run keeps as NAME.json; its defaults where there is none."""
+    if unknown := sorted(set(run.read_checked(name, kind) or {}) - {field.name for field in fields(kind)}):
+        raise misfit(run.path / f"{name}.json", f"it has the unknown {unknown[0]!r}")
+    return run.read_struct(name, kind) or kind()
 
 
 def save_model(model: Any, run: Run) -> None:
     """Keep the weights, so that `load` needs no data and no stage's checkpoint, and the account of the run."""
     weights = serialize_tensors(distinct_tensors(model.state_dict()))
-    run.write("model.safetensors", weights)
+    run.write(MODEL_FILE, weights)
     run.write_json("compute", run.compute.report())
     run.write_json("finished", run.compute.report() | {"model": sha256(weights).hexdigest()})
 
 
+def read_model(run: Run) -> bytes | None:
+    """model.safetensors of a finished run that has its spec; None where a part is gone or the weights are not those written."""
+    finished, content = run.read_struct("finished", Finished), run.folder.read(MODEL_FILE, available_memory())
+    if finished is None or content is None or not run.folder.stat("spec.json"):
+        return None
+    return content if sha256(content).hexdigest() == finished.model else None
+
+
 def is_complete(run: Run) -> bool:
     """Whether the run is finished, its weights are those that were written, and its spec is there."""
-    finished, file = run.read_json("finished"), run.path / "model.safetensors"
-    if not finished or not (run.path / "spec.json").exists() or not file.exists():
-        return False
-    return sha256(file.read_bytes()).hexdigest() == finished.get("model")
+    return read_model(run) is not None
 
 
 def load(path: str | Path) -> Any:
     """What `train` returned, from a run folder: an object with `.trunk`, `.signals` and its verbs."""
-    from safetensors.torch import load as read
-
     system, run = open_run(path)
-    spec, file = run.read_spec(system.spec_type), run.path / "model.safetensors"
-    if run.read_json("plan"):
+    spec, file = run.read_spec(system.spec_type), run.path / MODEL_FILE
+    if run.read_json("plan") is not None:
         raise CaudexError(f"{path} is a claim, not a model; its runs are below {path}/stages.")
-    if not run.read_json("finished"):
+    if run.read_struct("finished", Finished) is None:
         raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
     if spec is None:
         raise CaudexError(
             f"{path}/spec.json is gone; put it back, or `caudex resume {path}` writes it again from the data "
             "(an imported model is imported again)."
         )
-    if not is_complete(run):
+    content = read_model(run)
+    if content is None:
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
-    model = system.model(mark_untrusted(spec, run, trusted_strings(system)))
-    load_weights(model, read(file.read_bytes()))
+    weights = parse_tensors(content, file)
+    try:
+        with parameter_limit(weights, file):
+            model = system.model(mark_untrusted(spec, run, trusted_strings(system)))
+    except RuntimeError as error:  # torch's, for sizes that no memory holds
+        raise CaudexError(
+            f"{path}: settings.json and spec.json describe no network that can be built ({short_message(error)}); restore them."
+        ) from None
+    load_weights(model, weights)
     return model.eval()

@@ -48,5 +48,5 @@ class TrainingState:
     def load_state_dict(self, step: int, state: dict) -> None:
         self.step, self.step_flops, self.flops_per_step = step, state["flops"], state["flops_per_step"]
         self.seconds = state["seconds"]
-        for source, saved in zip(self.sources, state["sources"]):
+        for source, saved in zip(self.sources, state["sources"], strict=True):
             source.load_state_dict(saved)

@@ -65,9 +65,9 @@ def is_own(run: RunFiles) -> bool:
     """Whether this user made the run on this machine and its settings are those that were signed."""
     try:
         signed = run.read_struct("signature", Signature)
+        signature = _compute_signature(run) if signed else None
     except CaudexError:
         return False
-    signature = _compute_signature(run) if signed else None
     return bool(signature) and hmac.compare_digest(signature.encode(), signed.hmac_sha256.encode(errors="replace"))
 
 
@@ -135,8 +135,7 @@ def _compute_signature(run: RunFiles, settings: bytes | None = None) -> str | No
         return None
     code = hmac.new(secret, digestmod="sha256")
     for name in SIGNED:
-        file = run.path / f"{name}.json"
-        content = file.read_bytes() if file.is_file() and not file.is_symlink() else b""
+        content = run.folder.read(f"{name}.json") or b""
         if name == "settings" and settings is not None:
             content = settings
         code.update(len(content).to_bytes(8, "big") + content)

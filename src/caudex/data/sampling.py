@@ -9,6 +9,8 @@ from torch import Tensor
 from caudex.core.collectives import num_processes, process_rank
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import total_memory
+from caudex.core.source import SamplesSeen
+from caudex.core.typed_json import check_kind
 
 
 def evenly_spaced(count: int, max_count: int) -> Tensor:
@@ -58,7 +60,7 @@ class BatchSampler:
         return {"samples_seen": self.samples_seen}
 
     def load_state_dict(self, state: dict) -> None:
-        self.samples_seen = state["samples_seen"]
+        self.samples_seen = check_kind(state, SamplesSeen)["samples_seen"]
 
     def batch_at(self, start: int) -> tuple[np.ndarray, np.ndarray]:
         """What `next` returns once `start` samples have been seen."""

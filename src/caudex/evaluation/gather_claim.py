@@ -9,7 +9,7 @@ from pathlib import Path
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.core.system import open_run
-from caudex.evaluation.measure_claim import ClaimPlan, SeedRecord, read_record, seed_folder, write_claim
+from caudex.evaluation.measure_claim import ClaimPlan, SeedRecord, read_record, seed_folder, seed_folders, write_claim
 
 Piece = tuple[Path, SeedRecord]
 
@@ -18,7 +18,11 @@ def read_pieces(paths: Sequence[Path]) -> list[Piece]:
     """The record of each seed: `paths` are claim.json files of seeds, folders of such files, and folders of claims."""
     files: list[Path] = []
     for path in paths:
-        inside = sorted(path.glob("stages/**/seed-*/claim.json")) or sorted(path.glob("*.json"))
+        run = Run(path)
+        inside = [
+            path / folder / "claim.json" for folder in seed_folders(run) if run.folder.stat(f"{folder}/claim.json")
+        ]
+        inside = inside or sorted(path.glob("*.json"))
         if path.is_dir() and not inside:
             raise CaudexError(f"--gather {path} holds no measured seed; give a claim's folder, or files of its seeds.")
         files += inside if path.is_dir() else [path]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ from caudex.core.registry import did_you_mean
 from caudex.core.run import Run
 from caudex.core.seeds import check_seed
 from caudex.core.system import System, open_run, system_name, write_settings
+from caudex.core.typed_json import Amount, misfit
 from caudex.evaluation.claim import PROVISIONAL_BELOW, Claim, overall_verdict, refusal, summarize_claims
+
+MAX_SEEDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class ClaimPlan:
         return name, values
 
     def check(self, system: System) -> None:
-        if self.seeds < 1 or self.workers < 1:
-            raise CaudexError(f"--seeds {self.seeds} --workers {self.workers}: at least 1 and 1.")
+        if not (1 <= self.seeds <= MAX_SEEDS and 1 <= self.workers <= MAX_SEEDS):
+            raise CaudexError(f"--seeds {self.seeds} --workers {self.workers}: from 1 to {MAX_SEEDS:,} each.")
         check_seed(self.first_seed, "--first-seed")
         check_seed(self.first_seed + self.seeds - 1, "the last seed")
         name, values = self.sweep(system)
@@ -80,7 +83,7 @@ class SeedRecord(Struct):
     setting: str
     """the one that the claim varies, "" for none"""
     claim: Claim
-    seconds: float
+    seconds: Amount
 
     @property
     def value(self) -> float | None:
@@ -101,7 +104,8 @@ def measure_claim(system: System, run: Run, plan: ClaimPlan) -> dict:
     for seed in plan.seed_numbers:
         for value in values:
             measured_system = replace(system, seed=seed, **({name: value} if name else {}))
-            jobs.append((measured_system, run.path / seed_folder(name, value, seed), name, run.hardware, plan.workers))
+            folder = run.folder.plain_path(str(seed_folder(name, value, seed)))
+            jobs.append((measured_system, folder, name, run.hardware, plan.workers))
     records = [read_record(path) for _, path, *_ in jobs]
     missing = [job for job, record in zip(jobs, records) if record is None]
     measured = iter(run_parallel(measure_seed, missing, plan.workers))
@@ -114,9 +118,23 @@ def seed_folder(setting: str, value: float | None, seed: int) -> Path:
     return Path("stages") / (f"{setting}={value:g}" if setting else "") / f"seed-{seed}"
 
 
+def seed_folders(run: Run) -> Iterator[str]:
+    """The folders of seeds that there are: stages/seed-0, or stages/width=8/seed-0 where a setting is varied."""
+    for stage in run.stage_names():
+        if stage.startswith("seed-"):
+            yield f"stages/{stage}"
+        else:
+            yield from (
+                f"stages/{stage}/{name}" for name in run.folder.names(f"stages/{stage}") if name.startswith("seed-")
+            )
+
+
 def read_record(folder: Path, name: str = "claim") -> SeedRecord | None:
     """The record in NAME.json, None where there is none."""
-    return Run(folder).read_struct(name, SeedRecord)
+    record = Run(folder).read_struct(name, SeedRecord)
+    if record and record.setting and not isinstance(record.settings.get(record.setting), (int, float)):
+        raise misfit(folder / f"{name}.json", f"its settings have no number {record.setting!r}")
+    return record
 
 
 def measure_seed(system: System, path: Path, setting: str, hardware: Hardware, workers: int) -> SeedRecord:
@@ -145,6 +163,12 @@ def measure_seed(system: System, path: Path, setting: str, hardware: Hardware, w
 def write_claim(system: System, run: Run, records: Sequence[SeedRecord], plan: ClaimPlan) -> dict:
     """claim.json of all seeds."""
     by_value: dict[float | None, list[Claim]] = {}
+    figures = {
+        (*record.claim.baselines, "", *record.claim.controls, "", *record.claim.extra_metrics) for record in records
+    }
+    settings = {record.setting for record in records}
+    if len(figures) > 1 or len(settings) > 1 or not records[0].claim.baselines:
+        raise CaudexError(f"the seeds of {run.path} were not measured against the same baselines; begin a new claim.")
     for record in records:
         by_value.setdefault(record.value, []).append(record.claim)
     parts = summarize_claims(list(by_value.values()))

@@ -11,7 +11,7 @@ from contextlib import nullcontext, suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from caudex.core.precision import batch_dtype, computing_in
 from caudex.core.seeds import derive_seed
 from caudex.core.signal import SignalOutput
 from caudex.core.source import Source
+from caudex.core.typed_json import Count, check_kind
 from caudex.experience.runner import episode_metrics
 
 SLOW_IMPORTS = ("gymnasium", "torch._dynamo")
@@ -49,6 +50,11 @@ class Actor(NamedTuple):
     pipe: Connection
     weights: list[Tensor]  # in shared memory
     gradients: list[Tensor]  # the same
+
+
+class ActorsState(TypedDict):
+    samples_seen: Count
+    finished_episodes: list[tuple[int, float, int]]
 
 
 class Actors(Source):
@@ -129,6 +135,7 @@ class Actors(Source):
         return {"samples_seen": self.samples_seen, "finished_episodes": episodes}
 
     def load_state_dict(self, state: dict) -> None:
+        check_kind(state, ActorsState)
         self.samples_seen = state["samples_seen"]
         self.finished_episodes = [tuple(episode) for episode in state["finished_episodes"]]
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable
 from functools import cache
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 
 from caudex.core.source import Source, SourceWrapper
+from caudex.core.typed_json import Count, check_kind
 from caudex.views import Draw
+
+
+class AugmentedState(TypedDict):
+    source: dict
+    batches_drawn: Count
 
 
 class AugmentedSource(SourceWrapper):
@@ -45,7 +52,7 @@ class AugmentedSource(SourceWrapper):
         return {"source": super().state_dict(), "batches_drawn": self.batches_drawn}
 
     def load_state_dict(self, state: dict) -> None:
-        super().load_state_dict(state["source"])
+        super().load_state_dict(check_kind(state, AugmentedState)["source"])
         self.batches_drawn = state["batches_drawn"]
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Annotated, TypedDict
 
 import numpy as np
+from msgspec import Meta
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from caudex.core.disk import write_atomically
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, short_message
+from caudex.core.hardware import available_memory
+from caudex.core.root_folder import RootFolder
+from caudex.core.typed_json import Count, check_kind
 from caudex.experience.frame_buffer import FrameBuffer
+
+
+class BufferState(TypedDict):
+    num_added: Count
+    files: list[Annotated[str, Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,18}\.safetensors$")]]
 
 
 class BufferFiles:
@@ -18,7 +27,7 @@ class BufferFiles:
     A file is deleted once neither the last saved state nor the one before it, which a kill may leave, needs it.
     """
 
-    def __init__(self, folder: Path, buffer: FrameBuffer, steps_per_file: int = 1 << 16):
+    def __init__(self, folder: RootFolder, buffer: FrameBuffer, steps_per_file: int = 1 << 16):
         self.folder, self.buffer = folder, buffer
         self.rows_per_file, self.saved_files = max(1, steps_per_file // buffer.num_envs), set[str]()
 
@@ -28,22 +37,28 @@ class BufferFiles:
         for first in range(oldest // self.rows_per_file * self.rows_per_file, num_added, self.rows_per_file):
             last = min(first + self.rows_per_file, num_added)
             files.append(f"{first}-{last}.safetensors")
-            if not (self.folder / files[-1]).exists():
+            if not self.folder.stat(files[-1]):
                 block = self.buffer.read_rows(max(first, oldest), last)
-                write_atomically(self.folder / files[-1], save(block))
-        for file in self.folder.glob("*.safetensors"):
-            if file.name not in self.saved_files | set(files):
-                file.unlink()
+                self.folder.write(files[-1], save(block))
+        for name in self.folder.names():
+            if name.endswith(".safetensors") and name not in self.saved_files | set(files):
+                self.folder.remove(name)
         self.saved_files = set(files)
         return {"num_added": num_added, "files": files}
 
     def load(self, state: dict) -> None:
+        """Raises CaudexError for a file that is gone, damaged, or of another buffer."""
+        check_kind(state, BufferState)
         self.buffer.num_added, self.saved_files = state["num_added"], set(state["files"])
         for name in state["files"]:
-            try:
-                block = load((self.folder / name).read_bytes())
-            except (OSError, ValueError) as error:
-                raise CaudexError(f"{self.folder / name} is gone or damaged ({error}); begin a new run.") from None
+            content = self.folder.read(name, available_memory())
             last = int(name.partition(".")[0].partition("-")[2])
-            first = last - len(block["rewards"])
+            try:
+                block = load(content or b"")
+                first = last - len(block["rewards"])
+                self.buffer.check_block(first, block)
+            except (SafetensorError, KeyError, ValueError) as error:
+                raise CaudexError(
+                    f"{self.folder.path / name} is gone or damaged ({short_message(error)}); begin a new run."
+                ) from None
             self.buffer.write_rows(first, {key: np.array(array) for key, array in block.items()})

@@ -77,6 +77,25 @@ class FrameBuffer:
         )
         return block
 
+    def check_block(self, first: int, block: dict[str, np.ndarray]) -> None:
+        """Raises ValueError for rows that are not those of such a buffer, KeyError where some are missing."""
+        count = len(block["rewards"])
+        final = block["final_slots"], block["final_observations"]
+        shapes = {name: (count, *getattr(self, name).shape[1:]) for name in ARRAYS}
+        observation_shape = (self.frame_stack * self.channels, *self.frames.shape[3:])
+        shapes |= {"final_slots": (len(final[0]), 2), "final_observations": (len(final[0]), *observation_shape)}
+        dtypes = {name: getattr(self, name).dtype for name in ARRAYS}
+        dtypes |= {"final_slots": np.dtype(np.int64), "final_observations": self.frames.dtype}
+        for name, shape in shapes.items():
+            if (block[name].shape, block[name].dtype) != (shape, dtypes[name]):
+                raise ValueError(
+                    f"{name} is {block[name].dtype} {block[name].shape} and should be {dtypes[name]} {shape}"
+                )
+        rows = np.arange(first, first + count) % self.rows
+        truncated = {(int(rows[t]), int(i)) for t, i in np.argwhere(block["truncated"])}
+        if first < 0 or count > self.rows or truncated != set(map(tuple, final[0].tolist())):
+            raise ValueError("its rows are of another buffer")
+
     def write_rows(self, first: int, block: dict[str, np.ndarray]) -> None:
         """Store what `read_rows` returned."""
         rows = np.arange(first, first + len(block["rewards"])) % self.rows

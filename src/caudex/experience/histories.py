@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.core.seeds import derive_seed
 from caudex.core.source import Source
+from caudex.core.typed_json import Amount, Count, check_kind
 from caudex.envs.meta.trials import Trials, sample_task_seeds, split_observations
 from caudex.experience.gae import gae
 from caudex.experience.reward_normalizer import RewardNormalizer
@@ -76,6 +77,14 @@ class StatefulTrunk:
     def select(self, rows: Tensor) -> None:
         """Go on with the sequences int64 [R] alone."""
         self.state = self.trunk.select_rows(self.state, rows)
+
+
+class HistoriesState(TypedDict):
+    rounds: Count
+    env_steps: Count
+    flops: Amount
+    mean_returns: list[float]
+    reward_normalizer: dict
 
 
 class Histories(Source):
@@ -204,6 +213,7 @@ class Histories(Source):
         }
 
     def load_state_dict(self, state: dict) -> None:
+        check_kind(state, HistoriesState)
         self.rounds, self.env_steps, self.mean_returns = (
             state["rounds"],
             state["env_steps"],

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 import torch
+from msgspec import Struct, to_builtins
+from msgspec.json import decode as json_decode
 from torch import Tensor
 
 from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
+from caudex.core.root_folder import RootFolder
 from caudex.core.source import Source
+from caudex.core.typed_json import Amount, Count, check_kind
+from caudex.core.weights import check_tensor
 from caudex.experience.buffer_files import BufferFiles
 from caudex.experience.frame_buffer import FrameBuffer
 from caudex.experience.runner import EnvRunner
@@ -32,6 +36,33 @@ class Transition(NamedTuple):
     index: Tensor  # int64 [B]
 
 
+class ReplayState(TypedDict):
+    runner: dict
+    samples_seen: Count
+    pending_batches: Amount
+    flops: Amount
+    rng: str
+    buffer: dict
+    priorities: NotRequired[Tensor]
+    max_priority: NotRequired[Amount]
+
+
+class PCG64State(Struct, forbid_unknown_fields=True):
+    """Whole numbers of 128 bits, which numpy checks."""
+
+    state: int
+    inc: int
+
+
+class BitGeneratorState(Struct, forbid_unknown_fields=True):
+    """Of numpy's default generator."""
+
+    bit_generator: Literal["PCG64"]
+    state: PCG64State
+    has_uint32: Literal[0, 1]
+    uinteger: Count
+
+
 class ReplaySource(Source):
     """Act by the learner's signal `name`, store the last `buffer_size` steps, and sample one batch for every `train_freq` steps
     of the environment once there are `learning_starts`.
@@ -45,7 +76,7 @@ class ReplaySource(Source):
     def __init__(
         self, runner: EnvRunner, learner: Learner, name: str, buffer_size: int, batch: int, learning_starts: int,
         train_freq: int = 1, gamma: float = 0.99, n_step: int = 1, priority: float = 0.0, seed: int = 0,
-        folder: Path | None = None,
+        folder: RootFolder | None = None,
     ):  # fmt: skip
         num_envs = runner.env.num_envs
         rows = max(buffer_size // num_envs, n_step + runner.frame_stack + 2)
@@ -141,10 +172,18 @@ class ReplaySource(Source):
         return state
 
     def load_state_dict(self, state: dict) -> None:
+        check_kind(state, ReplayState)
         self.runner.load_state_dict(state["runner"])
         self.samples_seen, self.pending_batches = state["samples_seen"], state["pending_batches"]
         self.pass_counter.flops = state["flops"]
-        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.rng.bit_generator.state = to_builtins(json_decode(state["rng"], type=BitGeneratorState))
         self.files.load(state["buffer"])
         if self.priorities:
-            self.priorities.load(state["priorities"].numpy(), state["max_priority"])
+            priorities = state.get("priorities")
+            leaves = self.priorities.leaves
+            check_tensor(
+                "priorities", torch.empty(0) if priorities is None else priorities, torch.float64, leaves.shape
+            )
+            if not (priorities.isfinite() & (priorities >= 0)).all():
+                raise ValueError("its priorities are none")
+            self.priorities.load(priorities.numpy(), state.get("max_priority", 1.0))

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypedDict
+
 import numpy as np
+from msgspec import Meta
+
+from caudex.core.typed_json import Amount, Finite, check_kind
+
+
+class NormalizerState(TypedDict):
+    returns: list[Finite]
+    statistics: tuple[Annotated[float, Meta(gt=0, le=1e30)], Finite, Amount]
 
 
 class RewardNormalizer:
@@ -34,5 +44,7 @@ class RewardNormalizer:
         return {"returns": self.returns.tolist(), "statistics": [self.count, self.mean, self.sum_squares]}
 
     def load_state_dict(self, state: dict) -> None:
+        if len(check_kind(state, NormalizerState)["returns"]) != len(self.returns):
+            raise ValueError(f"{len(state['returns'])} returns instead of {len(self.returns)}")
         self.returns = np.array(state["returns"])
         self.count, self.mean, self.sum_squares = state["statistics"]

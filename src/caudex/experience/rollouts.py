@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from caudex.core.compute import PassCounter
 from caudex.core.hardware import check_memory
 from caudex.core.learner import Learner
 from caudex.core.source import Source
+from caudex.core.typed_json import Amount, Count, check_kind
+from caudex.core.weights import check_tensor
 from caudex.experience.gae import gae
 from caudex.experience.reward_normalizer import RewardNormalizer
 from caudex.experience.runner import EnvRunner
@@ -34,6 +36,15 @@ class Rollout(NamedTuple):
     def select(self, rows: Tensor) -> Rollout:
         """The steps int64 [R]."""
         return Rollout(*(part[rows] for part in self))
+
+
+class RolloutsState(TypedDict):
+    runner: dict
+    env_steps: Count
+    flops: Amount
+    generator: Tensor
+    unobserved: Tensor | None
+    reward_normalizer: NotRequired[dict]
 
 
 class Rollouts(Source):
@@ -155,11 +166,15 @@ class Rollouts(Source):
         return state | ({"reward_normalizer": normalizer.state_dict()} if normalizer else {})
 
     def load_state_dict(self, state: dict) -> None:
+        check_kind(state, RolloutsState)
         self.runner.load_state_dict(state["runner"])
         self.env_steps, self.epochs_left, self.pending_batches = state["env_steps"], 0, []
         self.pass_counter.flops = state["flops"]
+        check_tensor("generator", state["generator"], torch.uint8, self.generator.get_state().shape)
         self.generator.set_state(state["generator"])
         if state["unobserved"] is not None:  # the trunk's statistics are updated with it before the next rollout
+            shape = (self.rollout_size, *self.runner.observation_shape)
+            check_tensor("unobserved", state["unobserved"], torch.from_numpy(self.runner.observations).dtype, shape)
             self.rollout = Rollout(state["unobserved"], *[None] * 5)
         if self.reward_normalizer:
-            self.reward_normalizer.load_state_dict(state["reward_normalizer"])
+            self.reward_normalizer.load_state_dict(state.get("reward_normalizer", {}))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.core.seeds import derive_seed
+from caudex.core.typed_json import check_kind
+from caudex.core.weights import check_tensor
 from caudex.envs import Env
 from caudex.envs.watchdog import check_finite
 
@@ -24,6 +27,13 @@ class StepResult(NamedTuple):
     next_observations: np.ndarray  # [N, ...]
     dones: np.ndarray  # bool [N]
     x_position: np.ndarray | None  # float64 [N]: metres along x of each body; NaN where the environment has none
+
+
+class RunnerState(TypedDict):
+    episode_counts: Tensor
+    episode_actions: list[Tensor]
+    finished_episodes: list[tuple[int, float, int]]
+    observations: Tensor
 
 
 class EnvRunner:
@@ -90,6 +100,7 @@ class EnvRunner:
         }
 
     def load_state_dict(self, state: dict) -> None:
+        check_kind(state, RunnerState)
         num_envs, saved_num_envs = self.env.num_envs, len(state["episode_counts"])
         if saved_num_envs != num_envs:
             raise CaudexError(
@@ -101,6 +112,7 @@ class EnvRunner:
                 f"the environment {self.env.name} shows {self.observation_shape} now, and {saved_observations.shape[1:]} in "
                 "the checkpoint; it has changed, begin a new run."
             )
+        self._check_state(state)
         self.episode_counts = state["episode_counts"].numpy().copy()
         self.finished_episodes = [tuple(episode) for episode in state["finished_episodes"]]
         self.episode_actions = [list(actions.numpy()) for actions in state["episode_actions"]]
@@ -115,6 +127,20 @@ class EnvRunner:
             self.episode_actions = [[] for _ in self.episode_actions]
             self.episode_returns[:], self.episode_lengths[:] = 0, 0
             self._reset_observations(np.ones(num_envs, bool))
+
+    def _check_state(self, state: dict) -> None:
+        """Raises ValueError for arrays of another kind, and for actions that are none."""
+        num_envs, idle = self.env.num_envs, torch.from_numpy(np.array(self._idle_action()))
+        check_tensor("episode_counts", state["episode_counts"], torch.int64, (num_envs,))
+        observations = torch.from_numpy(self.observations)
+        check_tensor("observations", state["observations"], observations.dtype, observations.shape)
+        if len(state["episode_actions"]) != num_envs or (state["episode_counts"] < 0).any():
+            raise ValueError("its environments are others")
+        for actions in state["episode_actions"]:
+            if len(actions):  # a list without any is of another dtype
+                check_tensor("actions", actions, idle.dtype, (len(actions), *idle.shape))
+                if not idle.shape and not 0 <= int(actions.min()) <= int(actions.max()) < self.env.action_space.n:
+                    raise ValueError("its actions are not those of the environment")
 
     def _replay_episodes(self) -> None:
         """Play the running episodes again; all end at the same time, so the shorter ones begin later."""

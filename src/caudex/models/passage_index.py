@@ -7,7 +7,6 @@ import io
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +19,8 @@ from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.fetch import cache_folder
 from caudex.core.progress import track
+from caudex.core.run import Run
+from caudex.core.run_records import Finished
 from caudex.models.language_model import LanguageModel
 
 PASSAGE_WORDS = 120
@@ -115,7 +116,7 @@ def load_encoder(run: str | None) -> tuple[LanguageModel, str]:
     model = load(run)
     if not isinstance(model, LanguageModel):
         raise CaudexError(f"--model {run} holds no language model; give a run of bert, gpt or an imported one.")
-    return model, hashlib.sha256((Path(run) / "model.safetensors").read_bytes()).hexdigest()
+    return model, Run(run).read_struct("finished", Finished).model
 
 
 def build_index(spec: str, run: str | None, column: str | None) -> PassageIndex:

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from caudex.core.run import Run
+from caudex.core.run_records import ComputeReport
 from caudex.core.system import System, system_name
 from caudex.evaluation.verdicts import format_mean
+from caudex.reports.run_contents import read_claim
 from caudex.reports.tables import claim_verdict, is_finished
 
 
@@ -38,14 +40,14 @@ def comparison_tables(columns: Sequence[ComparisonColumn]) -> list[list[tuple]]:
 
 
 def run_column(path: Path, system: System, run: Run) -> ComparisonColumn:
-    results = run.read_json("results")
+    results = system.read_results(run)
     header, *rows = (system.result_rows(results) if results else []) or [()]
     cells = {name: cell for name, cell, *_ in rows}
     if header and header[0]:  # a table whose columns are of one kind
         cells = {f"{row[0]}, {header[0]} {column}": cell for row in rows for column, cell in zip(header[1:], row[1:])}
     if "corrupted images" in header:
         cells = {row[0]: f"{row[1]}, corrupted {row[-1]}" if row[-1] else row[1] for row in rows}
-    claim = run.read_json("claim", {})
+    claim = read_claim(run) or {}
     for part in claim.get("values", [claim] if claim else []):
         setting = f", {claim['setting']} {part['value']:g}".replace("_", "-") if "setting" in claim else ""
         number_format = claim.get("number_format", ".2%")
@@ -60,8 +62,8 @@ COST_FORMATS = {"TFLOP": "{:,.3g}", "seconds": "{:,.1f}"}
 
 
 def run_cost(run: Run) -> dict[str, float]:
-    compute = run.read_json("compute")
-    return {"TFLOP": compute["flops"] / 1e12, "seconds": compute["seconds"]} if compute else {}
+    compute = run.read_struct("compute", ComputeReport)
+    return {"TFLOP": compute.flops / 1e12, "seconds": compute.seconds} if compute else {}
 
 
 def differing_settings(columns: Sequence[dict]) -> list[dict[str, str]]:

@@ -8,12 +8,15 @@ from html import escape
 from pathlib import Path
 
 from caudex.core.compute import Compute
-from caudex.core.disk import read_csv
+from caudex.core.run import Run
+from caudex.core.run_files import Skipped
+from caudex.core.run_records import ComputeReport
 from caudex.core.specs import ImageSpec
 from caudex.core.system import open_run
 from caudex.evaluation.plots.corruptions import plot_corruptions
 from caudex.evaluation.plots.learning_curves import plot_learning_curves
 from caudex.evaluation.plots.sweep import plot_sweep
+from caudex.reports.run_contents import LAYER_COLUMNS, Layer, Round, read_claim
 from caudex.reports.tables import claim_notes, claim_table, claim_verdict, is_finished
 from caudex.systems.shared import describe_images
 
@@ -73,7 +76,7 @@ pre{white-space:pre-wrap;background:#f6f8fa;padding:.8rem;font-size:.85rem}
 def write_report(path: str | Path) -> Path:
     """Plot a run folder and write its report.html; returns that file."""
     system, run = open_run(path)
-    claim, results, spec = run.read_json("claim"), run.read_json("results", {}), run.read_spec(system.spec_type)
+    claim, results, spec = read_claim(run), system.read_results(run), run.read_spec(system.spec_type)
     plot_learning_curves(run)
     plot_corruptions(run)
     name, docstring = run.settings()["system"], type(system).__doc__
@@ -100,20 +103,19 @@ def write_report(path: str | Path) -> Path:
     if not is_finished(run):
         advice = f"<code>caudex resume {escape(str(path))}</code> goes on with it."
         parts.append(f"<div class='note'>This training is not finished; {advice}</div>")
-    parts.append(html_figures(run.path / "figures"))
-    if (samples := run.path / "samples.txt").exists():
-        parts.append(f"<h2>Samples, as they came</h2><pre>{escape(samples.read_text())}</pre>")
-    if rounds := read_csv(run.path / "tables" / "rounds.csv"):
+    parts.append(html_figures(run))
+    if samples := run.read_text("samples.txt"):
+        parts.append(f"<h2>Samples, as they came</h2><pre>{escape(samples)}</pre>")
+    if rounds := run.read_table("rounds", Round):
         shares = ("pseudo_label_accuracy", "student_accuracy")
         cells = [tuple(_percent(v) if name in shares else v for name, v in row.items()) for row in rounds]
         parts.append(
             "<h2>Rounds</h2>" + html_table([tuple(ROUND_COLUMNS.get(name, name) for name in rounds[0]), *cells])
         )
-    if layers := read_csv(run.path / "tables" / "layers.csv"):
-        cells = [(row.pop("layer"), *map(_percent, row.values())) for row in layers]
-        header = ("layer", "linear probe", "20 neighbours", "linear, held-out labels", "linear, random trunk")
-        parts.append("<h2>Probes of each layer</h2>" + html_table([header, *cells]))
-    if skipped := read_csv(run.path / "tables" / "skipped.csv"):
+    if layers := run.read_table("layers", Layer):
+        cells = [(row["layer"], *(_percent(row[name]) for name in LAYER_COLUMNS)) for row in layers]
+        parts.append("<h2>Probes of each layer</h2>" + html_table([("layer", *LAYER_COLUMNS.values()), *cells]))
+    if skipped := run.read_table("skipped", Skipped):
         parts.append(
             f"<h2>Left out: {len(skipped)}</h2>"
             + html_table([("file", "reason"), *((r["file"], r["reason"]) for r in skipped[:50])])
@@ -126,7 +128,7 @@ def write_report(path: str | Path) -> Path:
     head = "<meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'>"
     foot = f"<footer>{escape(run.path.name)}, made by caudex</footer>"
     page = f"<html lang='en'>{head}<title>{title}</title><style>{CSS}</style><body>{body}{foot}</body></html>"
-    run.write("report.html", "<!doctype html>" + page)
+    run.write("report.html", ("<!doctype html>" + page).encode(errors="replace"))  # a file name may be no text
     return run.path / "report.html"
 
 
@@ -139,26 +141,25 @@ def html_table(rows: Sequence[Sequence]) -> str:
     return f"<div class='scroll'><table><tr>{head}</tr>{body}</table></div>"
 
 
-def html_figures(folder: Path) -> str:
+def html_figures(run: Run) -> str:
     """Every figure with its caption, in the captions' order; the small ones side by side."""
     order = list(CAPTIONS)
 
-    def caption_key(file: Path) -> str:
-        return next((name for name in order if file.stem.startswith(name)), "")
+    def caption_key(stem: str) -> str:
+        return next((name for name in order if stem.startswith(name)), "")
 
-    files = sorted(
-        folder.glob("*.png"), key=lambda file: (order.index(caption_key(file)) if caption_key(file) else -1, file.stem)
-    )
+    stems = [name.removesuffix(".png") for name in run.folder.names("figures") if name.endswith(".png")]
+    stems.sort(key=lambda stem: (order.index(caption_key(stem)) if caption_key(stem) else -1, stem))
     figures = []
-    for file in files:
-        content = base64.b64encode(file.read_bytes()).decode()
-        caption = CAPTIONS.get(caption_key(file), file.stem.replace("-", " "))
-        if caption_key(file) == "wrong-pseudo-labels":
-            caption = f"Round {file.stem.rsplit('-', 1)[1]}. {caption}"
+    for stem in stems:
+        content = base64.b64encode(run.folder.read(f"figures/{stem}.png") or b"").decode()
+        caption = CAPTIONS.get(caption_key(stem), stem.replace("-", " "))
+        if caption_key(stem) == "wrong-pseudo-labels":
+            caption = f"Round {stem.rpartition('-')[2]}. {caption}"
         figures.append(
             (
-                caption_key(file),
-                f"<figure><img alt='{escape(file.stem)}' src='data:image/png;base64,{content}'><figcaption>{escape(caption)}</figcaption></figure>",
+                caption_key(stem),
+                f"<figure><img alt='{escape(stem)}' src='data:image/png;base64,{content}'><figcaption>{escape(caption)}</figcaption></figure>",
             )
         )
     wide = "".join(html for name, html in figures if name in WIDE_FIGURES)
@@ -166,11 +167,10 @@ def html_figures(folder: Path) -> str:
     return (f"<h2>Figures</h2>{wide}<div class='sheet'>{small}</div>") if figures else ""
 
 
-def html_compute(run) -> str:
-    report = run.read_json("compute")
-    if not report:
+def html_compute(run: Run) -> str:
+    if (report := run.read_struct("compute", ComputeReport)) is None:
         return ""
-    compute = Compute(report["flops"], report["seconds"], report["price_per_hour"])
+    compute = Compute(report.flops, report.seconds, report.price_per_hour)
     return f"<h2>Compute</h2><p>{escape(str(compute))}. Operations of convolutions and matrix products, the backward pass counted twice the forward pass.</p>"
 
 

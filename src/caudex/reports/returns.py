@@ -25,10 +25,12 @@ from caudex.evaluation.intervals import (
     probability_of_improvement,
     t_interval,
 )
+from caudex.evaluation.measure_claim import seed_folders
 from caudex.evaluation.plots.performance_profiles import plot_performance_profiles
 from caudex.evaluation.reference_scores import reference_scores
 from caudex.evaluation.verdicts import Gain, format_mean, format_verdict, gain_without_spread, with_verdicts
 from caudex.reports.comparison import ComparisonColumn, flag_of, run_cost
+from caudex.reports.run_contents import SeedRecord
 
 RANDOM = "random"
 
@@ -76,18 +78,20 @@ def seed_runs(system: System, run: Run) -> Iterator[tuple[System, Run]]:
     """The measured seeds of a claim, or the run itself."""
     if not run.read_json("plan"):
         yield system, run
-    for file in sorted(run.path.glob("stages/**/seed-*/claim.json")):
-        yield open_run(file.parent)
+    for folder in seed_folders(run):
+        if run.folder.stat(f"{folder}/claim.json"):
+            yield open_run(run.path / folder)
 
 
 def seed_returns(system: System, run: Run) -> SeedReturns:
     name, settings = system_name(system), asdict(system)
     env, seed = settings.pop("env"), settings.pop("seed")
-    claim, results = run.read_json("claim", {}).get("claim"), run.read_json("results")
-    if claim:
+    record, results = run.read_checked("claim", SeedRecord), system.read_results(run)
+    if record:
+        claim = record["claim"]
         returns = {name: claim["score"]} | claim["baselines"] | claim["extra_metrics"]
     else:
-        returns = {name: results["policy"]["return"], RANDOM: results[RANDOM]["return"]} if results else {}
+        returns = {name: results["policy"]["return"], RANDOM: results[RANDOM]["return"]} if "policy" in results else {}
     return SeedReturns(name, {"system": name, **settings}, env, seed, returns, run_cost(run))
 
 

@@ -19,6 +19,7 @@ from caudex.data.files import describe_skipped
 from caudex.data.images.decode import describe_cropping
 from caudex.data.images.splits import class_counts
 from caudex.data.labels import describe_classes
+from caudex.evaluation import result_kinds
 from caudex.evaluation.classification import classification_rows, majority_warning
 
 TRUNKS = ("small", "resnet50")
@@ -55,6 +56,7 @@ class ImageSystem(System):
 
     spec_type: ClassVar = ImageSpec
     accepts: ClassVar = ("labelled", "unlabelled", "pairs")
+    results_type: ClassVar = result_kinds.ImageResults
     measure: ClassVar = "test accuracy"
 
     def load_split(self) -> Split:

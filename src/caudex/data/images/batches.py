@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.core.source import Source, as_source
+from caudex.core.source import SamplesSeen, Source, as_source
+from caudex.core.typed_json import check_kind
 from caudex.data.images.image_set import ImageSet
 from caudex.data.sampling import BatchSampler, check_batch_fits
 from caudex.views import Draw, as_float
@@ -119,11 +120,15 @@ class Batches(Source):
         return {"samples_seen": self.samples_seen}
 
     def load_state_dict(self, state: dict) -> None:
-        self.samples_seen = state["samples_seen"]
+        self.samples_seen = check_kind(state, SamplesSeen)["samples_seen"]
         for _, _, images in self._prefetched.values():
             images.cancel()
         self._prefetched = {}
         self._viewed = {}
+
+
+class JoinState(TypedDict):
+    sources: list[dict]
 
 
 class Join(Source):
@@ -162,5 +167,5 @@ class Join(Source):
         return {"sources": [source.state_dict() for source in self.sources]}
 
     def load_state_dict(self, state: dict) -> None:
-        for source, saved in zip(self.sources, state["sources"]):
+        for source, saved in zip(self.sources, check_kind(state, JoinState)["sources"], strict=True):
             source.load_state_dict(saved)

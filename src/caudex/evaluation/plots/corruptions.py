@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Annotated, TypedDict
 
-from caudex.core.disk import read_csv
+import numpy as np
+from msgspec import Meta
+
 from caudex.core.run import Run
 from caudex.evaluation.plots.panels import panel_columns
+
+MAX_PANELS = 60
+
+
+class CorruptionAccuracy(TypedDict):
+    """A row of tables/corruption-NAME.csv."""
+
+    corruption: str
+    severity: Annotated[int, Meta(ge=1, le=5)]
+    accuracy: Annotated[float, Meta(ge=0, le=1)]
 
 
 def plot_corruptions(run: Run) -> None:
     """figures/corruptions.png: accuracy against severity for each corruption, a line for each classifier with a table."""
-    files = sorted((run.path / "tables").glob("corruption-*.csv"))
-    files += run.path.glob("stages/*/tables/corruption-*.csv")
-    tables = {file.stem.removeprefix("corruption-"): read_csv(file) for file in files}
-    if not tables:
+    tables = {}
+    for part in (run, *map(run.stage, run.stage_names())):
+        for file in part.folder.names("tables"):
+            if file.startswith("corruption-") and file.endswith(".csv"):
+                name = file.removesuffix(".csv")
+                tables[name.removeprefix("corruption-")] = part.read_table(name, CorruptionAccuracy)
+    kinds = list(dict.fromkeys(row["corruption"] for rows in tables.values() for row in rows))[:MAX_PANELS]
+    if not kinds:
         return
-    kinds = list(dict.fromkeys(row["corruption"] for rows in tables.values() for row in rows))
     columns = panel_columns(len(kinds))
     with run.figure("corruptions", columns, -(-len(kinds) // columns), width=3.4, height=2.4) as axes:
         for axis in np.ravel(axes)[len(kinds) :]:
@@ -24,10 +39,7 @@ def plot_corruptions(run: Run) -> None:
         for axis, kind in zip(np.ravel(axes), kinds):
             for name, rows in tables.items():
                 kind_rows = [row for row in rows if row["corruption"] == kind]
-                severity, accuracy = (
-                    [int(row["severity"]) for row in kind_rows],
-                    [float(row["accuracy"]) for row in kind_rows],
-                )
+                severity, accuracy = ([float(row[name]) for row in kind_rows] for name in ("severity", "accuracy"))
                 axis.plot(severity, accuracy, label=name, marker=".", lw=1.2)
             axis.set(title=kind, ylim=(0, 1), xlabel="severity", xticks=range(1, 6))
         first = np.ravel(axes)[0]

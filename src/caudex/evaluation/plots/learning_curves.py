@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from caudex.core.run import Run
+from caudex.core.run_records import TrainingDescription
 from caudex.evaluation.plots.panels import panel_columns
+
+MAX_PANELS = 60
 
 
 def plot_learning_curves(run: Run) -> None:
@@ -18,7 +23,7 @@ def plot_learning_curves(run: Run) -> None:
 
     def curves(key: str) -> dict[str, list]:
         return {
-            name: [(row["step"] / rows[-1]["step"], row[key]) for row in rows if key in row]
+            name: [(row["step"] / max(1, rows[-1]["step"]), row[key]) for row in rows if is_plottable(row.get(key))]
             for name, rows in rows_by_fit.items()
         }
 
@@ -31,12 +36,13 @@ def plot_learning_curves(run: Run) -> None:
     if cosines:
         lines = {f"{pair}, {fit}": points for pair, fits in cosines.items() for fit, points in fits.items() if points}
         panels.append(("cosine of the signals' gradients", lines))
+    panels = [(title, lines) for title, lines in panels if any(lines.values())][:MAX_PANELS]
     if not panels:
         return
     chance = {
         name: level
         for fit in fits.values()
-        for name, level in fit.read_json("about", {}).get("chance_loss", {}).items()
+        for name, level in (fit.read_struct("about", TrainingDescription) or TrainingDescription()).chance_loss.items()
     }
     from matplotlib.ticker import PercentFormatter
 
@@ -62,9 +68,15 @@ def plot_learning_curves(run: Run) -> None:
 
 def runs_by_fit(run: Run) -> dict[str, Run]:
     """The fits of a run by name, in the order in which they began; the run itself first where it has metrics."""
-    files = sorted((run.path / "stages").glob("*/about.json"), key=lambda file: file.stat().st_mtime)
+    stages = {name: run.stage(name) for name in run.stage_names()}
+    began = {name: stat.st_mtime for name, stage in stages.items() if (stat := stage.folder.stat("about.json"))}
     root = {"training": run} if run.metrics() else {}
-    return root | {file.parent.name: Run(file.parent) for file in files}
+    return root | {name: stages[name] for name in sorted(began, key=began.__getitem__)}
+
+
+def is_plottable(figure: float | None) -> bool:
+    """matplotlib leaves NaN and infinity out, and fails for axes that are longer than any number."""
+    return figure is not None and (abs(figure) < 1e100 or not math.isfinite(figure))
 
 
 def panel_title(key: str) -> str:

@@ -21,6 +21,7 @@ from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import SEGMENTS, SceneBatches, Scenes
 from caudex.data.images.scenes import FIRST_TEST_SCENE, MAX_DEPTH, make_scenes
+from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_tiles import plot_image_rows
 from caudex.models.encoder import Encoder
@@ -59,6 +60,7 @@ class DenseHeads(System):
 
     scales: ClassVar = {"tiny": {"steps": 20, "scenes": 100, "size": 24, "width": 8}}
     spec_type: ClassVar = ImageSpec
+    results_type: ClassVar = dict[str, result_kinds.DenseRow]
     measure: ClassVar = "mean intersection over union"
     statement: ClassVar = "two tasks teach one trunk more than each teaches a trunk of its own, for the same compute"
 

@@ -16,6 +16,7 @@ from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
+from caudex.evaluation import result_kinds
 from caudex.evaluation.baselines.sklearn import label_spreading_accuracy, self_training_accuracy
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import MAJORITY, accuracy_gain, evaluate_accuracy, evaluate_classifier
@@ -81,7 +82,7 @@ class NoisyStudent(FewLabels):
         teacher, student, rounds = self.train_students(run, split)
         results["teacher"] = evaluate_accuracy(teacher, split.test)
         run.table("rounds", rounds)
-        results["class_shares"] = run.read_json("class_shares")
+        results["class_shares"] = run.read_checked("class_shares", result_kinds.ClassShares)
         flops = run.compute.flops - flops_before
         results["noisy-student"] = evaluate_classifier(run, student, split, "noisy-student")
         results["parameters"] = sum(p.numel() for p in student.trunk.parameters())
@@ -159,7 +160,11 @@ class NoisyStudent(FewLabels):
         class_shares = one_hot(split.labelled.labels, classes).mean(0)  # [K]
         if number == 1:
             run.write_json("class_shares", compare_shares(probabilities, class_shares, split.labelled.classes))
-        balance = not run.read_json("class_shares")["differ"] if self.balance is None else self.balance
+        balance = (
+            not run.read_checked("class_shares", result_kinds.ClassShares)["differ"]
+            if self.balance is None
+            else self.balance
+        )
         if balance:
             probabilities = align_distribution(probabilities, class_shares)
         confidence, predictions = probabilities.max(1)
@@ -174,6 +179,12 @@ class NoisyStudent(FewLabels):
         accuracy = evaluate_pseudo_labels(run, figure, split.unlabelled, rows, predictions, confidence)
         labels = probabilities if self.soft else F.one_hot(predictions, classes).float()
         return rows, labels[rows], accuracy
+
+    def kinds_of_results(self) -> tuple:
+        return (
+            *super().kinds_of_results(),
+            result_kinds.WithBaseline if self.baseline else result_kinds.WithoutBaseline,
+        )
 
     def warn(self, results: dict) -> list[str]:
         warnings = super().warn(results)

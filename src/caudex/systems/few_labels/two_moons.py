@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypedDict
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from caudex.core.source import Source
 from caudex.core.specs import NoSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Features, Trunk
+from caudex.core.typed_json import Count, check_kind
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import MAJORITY, majority_share
 from caudex.evaluation.plots.decision_boundaries import plot_decision_boundaries
@@ -65,6 +66,7 @@ class TwoMoons(System):
     """learning rate"""
 
     scales: ClassVar = {"tiny": {"rounds": 2, "steps": 30}}
+    results_type: ClassVar = dict[str, float]
     measure: ClassVar = "test accuracy"
     statement: ClassVar = "labels spread along the moons: the students' boundary follows the gap between them"
 
@@ -151,6 +153,10 @@ class RandomWaves(Trunk):
         return linear_flops(2, self.width)
 
 
+class PointsState(TypedDict):
+    drawn: Count
+
+
 class JitteredPoints(Source):
     """Endless batches of points, moved a little; points and moves follow from (seed, number of the batch)."""
 
@@ -168,7 +174,7 @@ class JitteredPoints(Source):
         return {"drawn": self.drawn}
 
     def load_state_dict(self, state: dict) -> None:
-        self.drawn = state["drawn"]
+        self.drawn = check_kind(state, PointsState)["drawn"]
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from caudex.core.specs import EnvSpec
 from caudex.core.system import System, check_range
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import TaskSettings
+from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.intervals import t_interval
 from caudex.evaluation.meta_test import evaluate_new_tasks
@@ -84,6 +85,7 @@ class RL2(TaskSettings, System):
         },
     }  # fmt: skip
     accepts: ClassVar = ("histories",)
+    results_type: ClassVar = result_kinds.RL2Results
     number_format: ClassVar = ",.2f"
     measure: ClassVar = "mean return of a trial"
     statement: ClassVar = "in tasks that are new, who learned to learn earns what the best classical way earns, or more"

@@ -22,6 +22,7 @@ from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.data import VideoBatches, VideoSplit
 from caudex.data.sampling import evenly_spaced
+from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_tiles import plot_image_tiles
 from caudex.evaluation.probing import linear_probe_accuracy
@@ -65,6 +66,7 @@ class NextFrame(System):
     scales: ClassVar = {"tiny": {"steps": 30, "width": 8, "batch": 16}}
     spec_type: ClassVar = ImageSpec
     accepts: ClassVar = ("frames",)
+    results_type: ClassVar = result_kinds.NextFrameResults
     measure: ClassVar = "share of a copy's squared error that is avoided"
     statement: ClassVar = "what comes next in a video is told better than by copying its last frame"
 

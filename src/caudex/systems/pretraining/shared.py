@@ -22,6 +22,7 @@ from caudex.core.specs import ImageSpec
 from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.data import Batches, Split
+from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import MAJORITY, accuracy_with_interval, majority_share
 from caudex.evaluation.plots.image_tiles import plot_image_rows
@@ -170,6 +171,9 @@ class Pretraining(ImageSystem):
         trunk = fit(learner, {"labels": source}, flops=flops, run=run).averaged[0]
         update_bn(trunk, split.train)
         return trunk
+
+    def kinds_of_results(self) -> tuple:
+        return (*super().kinds_of_results(), result_kinds.PretrainingResults)
 
     def result_rows(self, results: dict) -> list[tuple]:
         """As of every image system; the best layer is named, beside the same one of the random trunk."""

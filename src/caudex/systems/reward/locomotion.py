@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import numpy as np
-from safetensors.torch import load
 
 from caudex.core.console import print_once
-from caudex.core.disk import serialize_tensors
+from caudex.core.disk import parse_tensors, serialize_tensors
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
+from caudex.core.hardware import available_memory
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
+from caudex.core.typed_json import Count
 from caudex.core.weights import distinct_tensors, load_weights
+from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.image_strips import GREEN, GREY, RED, ImageStrip, TextLine, plot_image_strips
 from caudex.experience import Episode, make_random_policy, play_episodes
@@ -29,6 +31,12 @@ STAGE_EPISODES = 10
 """of each stage, and of random actions"""
 FRAMES = 8
 """images of each stage"""
+
+
+class PolicyRecord(TypedDict):
+    """policies/SHARE.json"""
+
+    env_steps: Count
 
 
 @dataclass
@@ -44,6 +52,7 @@ class Locomotion(PPO):
     total_steps: int = 1_000_000
 
     accepts: ClassVar = ()
+    results_type: ClassVar = result_kinds.LocomotionResults
     measure: ClassVar = "metres in an episode"
     statement: ClassVar = (
         "falls at first, then runs: the last policy goes farther than the first, and than acting at random"
@@ -85,11 +94,12 @@ class Locomotion(PPO):
         """Play and film the policy of each stage and write their table; returns the last agent."""
         stages, film_strips = [], []
         for share in STAGES:
-            stage = run.read_json(f"policies/{share:g}")
+            stage = run.read_checked(f"policies/{share:g}", PolicyRecord)
             if stage is None:  # in a very short training one step passes several shares
                 continue
             agent = self.model(spec)
-            load_weights(agent, load((run.path / f"policies/{share:g}.safetensors").read_bytes()))
+            file = f"policies/{share:g}.safetensors"
+            load_weights(agent, parse_tensors(run.folder.read(file, available_memory()) or b"", run.path / file))
             stages.append(stage | summarize_episodes(agent.play_episodes(STAGE_EPISODES, run.seed)))
             film_strips.append(film_strip(agent, run, stages[-1]))
         run.table("stages", stages)

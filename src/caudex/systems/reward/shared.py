@@ -15,6 +15,7 @@ from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
+from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.plots.contact_sheet import plot_episode
 from caudex.evaluation.returns import format_return_summary, summarize_returns
@@ -54,6 +55,7 @@ class RewardSystem(System):
 
     spec_type: ClassVar = EnvSpec
     accepts: ClassVar = ("pairs",)
+    results_type: ClassVar = result_kinds.RewardResults
     number_format: ClassVar = ",.1f"
     measure: ClassVar = "mean return"
     statement: ClassVar = "acting by what was learned earns more than acting at random or without looking"
@@ -175,7 +177,7 @@ class OffPolicySystem(RewardSystem):
         """Act by the signal `policy` into a replay buffer; one batch of it for each `train_freq` steps. `options` go to `ReplaySource`."""
         return ReplaySource(
             runner, learner, "policy", self.buffer_size, self.batch, self.learning_starts, self.train_freq, self.gamma,
-            seed=run.seed, folder=run.stage("training").path / "replay", **options,
+            seed=run.seed, folder=run.stage("training").folder.below("replay"), **options,
         )  # fmt: skip
 
     def check(self) -> None:

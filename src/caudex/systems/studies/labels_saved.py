@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypedDict
 
 import torch
 
@@ -17,6 +16,7 @@ from caudex.core.learner import Learner
 from caudex.core.pool import run_parallel
 from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
+from caudex.core.run_records import ComputeReport
 from caudex.core.seeds import derive_seed
 from caudex.core.specs import ImageSpec
 from caudex.core.system import (
@@ -29,7 +29,9 @@ from caudex.core.system import (
     system_at_scale,
     write_settings,
 )
+from caudex.core.typed_json import Amount, Share
 from caudex.data import Batch, Split
+from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import MAJORITY, majority_share
 from caudex.evaluation.labels_saved import aggregate_draws, format_row
@@ -72,6 +74,7 @@ class LabelsSaved(FewLabels):
             "steps": 20, "width": 8, "label_counts": (2,), "draws": 2, "pretraining": ("rotation", "simclr"), "auxiliary": ("rotation:0.5",)
         }
     }  # fmt: skip
+    results_type: ClassVar = result_kinds.LabelsSavedResults
     legend: ClassVar = (
         "An arrow: better or worse than supervised, corrected for all comparisons of the table (Holm 1979); no arrow: not shown; "
         "=5: supervised needs 5 labels of each class for that."
@@ -103,6 +106,8 @@ class LabelsSaved(FewLabels):
             f"tested on {len(split.test):,} images",
         )
         folder = run.path.resolve() / "stages"  # another machine's working folder may be another
+        for parent in ("stages", "stages/cells"):
+            run.folder.check_links(parent)
         jobs = [
             (self.pretraining_system(name, flops), folder / name, self.seed, run.hardware) for name in self.pretraining
         ]
@@ -223,6 +228,14 @@ class LabelsSaved(FewLabels):
                 )
 
 
+class CellResult(TypedDict):
+    """cell.json"""
+
+    accuracy: Share
+    flops: Amount
+    seconds: Amount
+
+
 class Cell(NamedTuple):
     """One method with one draw of so many labels of each class, 0 for all."""
 
@@ -255,13 +268,14 @@ def pretrain(system: System, path: Path, seed: int, hardware: Hardware) -> dict:
     if not is_complete(run):
         write_settings(system, run)
         save_model(system.train(run), run)
-    return {"probes": run.read_json("results"), **run.read_json("compute")}
+    compute = run.read_struct("compute", ComputeReport)
+    return {"probes": system.read_results(run), "flops": compute.flops, "seconds": compute.seconds}
 
 
 def measure_cell(system: FewLabels, path: Path, seed: int, hardware: Hardware) -> dict:
     """The accuracy of one cell, and its cost; the weights are not kept."""
     run = quiet_run(path, seed, hardware)
-    if result := run.read_json("cell"):
+    if result := run.read_checked("cell", CellResult):
         return result
     write_settings(system, run)
     split = system.load_split()
@@ -270,7 +284,7 @@ def measure_cell(system: FewLabels, path: Path, seed: int, hardware: Hardware) -
     )  # no curves of the test
     result = {"accuracy": classifier.accuracy(split.test), **run.compute.report()}
     run.write_json("cell", result)
-    shutil.rmtree(path / "stages", ignore_errors=True)
+    run.folder.remove("stages")
     return result
 
 

@@ -13,6 +13,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.data import Split
 from caudex.data.images.splits import stratified_sample
+from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import (
     MAJORITY,
@@ -47,6 +48,7 @@ class Probe(FewLabels):
     """shares of the labels that the network is fine-tuned with; at least one of each class is kept"""
 
     scales: ClassVar = {"tiny": {"steps": 20, "shares": (0.1,)}}
+    results_type: ClassVar = result_kinds.ProbeResults
     statement: ClassVar = "fine-tuning a trunk that learned before makes more of few labels than starting from scratch"
 
     def train(self, run: Run) -> ImageClassifier:

@@ -23,6 +23,7 @@ from caudex.core.system import System, check_range, load
 from caudex.core.weights import load_weights
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
 from caudex.data.text.text_splits import split_texts
+from caudex.evaluation import result_kinds
 from caudex.evaluation.baselines.sklearn import predict_by_tfidf
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import (
@@ -188,6 +189,9 @@ class TextLabels(System):
         if test.text_pairs or not rows:
             return
         plot_word_by_word(run, classifier, test.select(torch.tensor(rows)))
+
+    def result_kinds(self) -> tuple:
+        return (result_kinds.ImageResults, result_kinds.TextLabelsResults)
 
     def result_rows(self, results: dict) -> list[tuple]:
         return classification_rows(results)

@@ -1,0 +1,283 @@
+"""What tables and warnings need of results.json, which a stranger may have written; it may have more.
+
+Rows that have several forms are checked when they are read (`__post_init__`): what stands there stands there whole.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from caudex.core.typed_json import Count, Finite, Share
+
+TestSize = Annotated[int, Meta(ge=1, le=1 << 62)]
+Verdict = Literal["better", "worse", "not shown"]
+
+
+class Accuracy(Struct):
+    accuracy: Share
+    low: Finite
+    high: Finite
+    test_size: TestSize
+
+
+class BestLayer(Accuracy):
+    layer: str
+    random: Share
+
+
+class ClassRecall(Struct):
+    recall: Share
+    count: TestSize
+
+
+class Majority(Struct):
+    """One class for all."""
+
+    accuracy: Share
+    name: str = field(name="class")
+
+
+class Gain(Struct):
+    gain: Finite
+    low: Finite | None
+    high: Finite | None
+    verdict: Verdict
+    detectable: Finite | None = None
+
+    def __post_init__(self):
+        if (self.low is None) != (self.high is None):
+            raise ValueError("an interval has two ends")
+
+
+class ResultRow(Struct):
+    """An accuracy, a gain, or other figures."""
+
+    accuracy: Share | UnsetType = UNSET
+    gain: Finite | UnsetType = UNSET
+    low: Finite | UnsetType | None = UNSET
+    high: Finite | UnsetType | None = UNSET
+    test_size: TestSize | UnsetType = UNSET
+    corrupted: Share | UnsetType = UNSET
+    macro_f1: Share | UnsetType = UNSET
+    recall: dict[str, ClassRecall] | UnsetType = UNSET
+    majority: Majority | UnsetType = UNSET
+    gain_over_majority: Gain | UnsetType = UNSET
+    verdict: Verdict | UnsetType = UNSET
+    detectable: Finite | None = None
+
+    def __post_init__(self):
+        if self.accuracy is not UNSET and (
+            None in (self.low, self.high) or UNSET in (self.low, self.high, self.test_size)
+        ):
+            raise ValueError("an accuracy has low, high and test_size")
+        if self.gain is not UNSET and (
+            UNSET in (self.low, self.high, self.verdict) or (self.low is None) != (self.high is None)
+        ):
+            raise ValueError("a gain has low, high and verdict")
+        if self.majority is not UNSET and UNSET in (self.accuracy, self.recall):
+            raise ValueError("a majority has an accuracy and recall beside it")
+        if self.gain_over_majority is not UNSET and self.majority is UNSET:
+            raise ValueError("a gain over the majority has the majority beside it")
+
+
+ImageResults = dict[str, ResultRow | float | str | bool | list | None]
+
+
+def check_gain(gain: dict | None) -> None:
+    """Raises ValueError where a gain is neither empty nor whole."""
+    if gain:
+        msgspec.convert(gain, Gain)
+
+
+class ClassShares(Struct):
+    """Of the class whose share by the teacher differs most from that of the labels."""
+
+    differ: bool
+    teacher: Share
+    labels: Share
+    name: str = field(name="class")
+
+
+class WithoutBaseline(Struct):
+    """Of noisy-student."""
+
+    off_topic: Share
+    classes: TestSize
+    class_shares: ClassShares
+    student: ResultRow = field(name="noisy-student")
+
+
+class WithBaseline(WithoutBaseline):
+    gain: dict
+    baseline: ResultRow = field(name="supervised, same compute")
+
+    def __post_init__(self):
+        check_gain(self.gain)
+        if self.student.accuracy is not UNSET and self.baseline.accuracy is UNSET:
+            raise ValueError("its baseline has no accuracy")
+
+
+class Spectrum(Struct):
+    std: float
+
+
+class PretrainingResults(Struct):
+    spectrum: Spectrum
+    linear: Accuracy | UnsetType = field(default=UNSET, name="linear probe")
+    random: Accuracy | UnsetType = field(default=UNSET, name="random trunk")
+    best: BestLayer | UnsetType = field(default=UNSET, name="best layer")
+    gain: Gain | UnsetType = field(default=UNSET, name="gain over the random trunk")
+
+
+FrameErrors = TypedDict("FrameErrors", {"squared error": float, "squared error of a copy": float, "ratio": float})
+NextFrameResults = TypedDict(
+    "NextFrameResults",
+    {
+        "next frame": FrameErrors,
+        "test_size": Count,
+        "linear probe": NotRequired[float],
+        "random trunk": NotRequired[float],
+    },
+)
+
+
+ProbedLayer = TypedDict(
+    "ProbedLayer",
+    {"layer": str, "linear": Share, "neighbours": Share, "random trunk": Share, "gain": Gain},
+)
+
+
+class FineTuned(Struct):
+    labels: Count
+    share: Finite
+    tuned: Accuracy
+    scratch: Accuracy
+    gain: Gain
+
+
+class Predicted(Struct):
+    macro_f1: Share
+    recall: dict[str, ClassRecall]
+    majority: Majority
+
+
+class ProbeResults(Struct):
+    layers: Annotated[list[ProbedLayer], Meta(min_length=1)]
+    fine_tuned: Annotated[list[FineTuned], Meta(min_length=1)] = field(name="fine-tuning")
+    with_most: Predicted = field(name="fine-tuned with most")
+
+
+class SavedLabels(Struct):
+    method: str
+    labels: Annotated[float, Meta(gt=0, le=1e30)]
+    accuracy: Share
+    low: Finite | None
+    detectable: Finite | None
+    verdict: Verdict
+    labels_needed: Finite | None
+
+
+class LabelsSavedResults(Struct):
+    table: Annotated[list[SavedLabels], Meta(min_length=1)]
+    majority: Share
+
+
+ReturnSummary = TypedDict(
+    "ReturnSummary", {"return": float, "low": float, "high": float, "best": float, "worst": float}
+)
+"""an interval of one episode is NaN"""
+
+
+class RewardResults(Struct):
+    episodes: Count
+    policy: ReturnSummary
+    random: ReturnSummary
+    gain: dict | None = None
+
+    def __post_init__(self):
+        check_gain(self.gain)
+
+
+class StageSummary(Struct):
+    steps: float
+    metres: float
+    falls: Count
+    mean_return: float = field(name="return")
+
+
+class Stage(StageSummary):
+    env_steps: Count
+
+
+class LocomotionResults(Struct):
+    stages: Annotated[list[Stage], Meta(min_length=1)]
+    random: StageSummary
+    episodes: Count
+
+
+class TrialReturns(Struct):
+    low: float
+    high: float
+    mean_return: float = field(name="return")
+
+
+class RL2Results(Struct):
+    rl2: TrialReturns
+    tasks: Count
+
+
+class DenseRow(Struct):
+    accuracy: float
+    mean_iou: float
+    relative_error: float
+
+
+GPTFigures = TypedDict(
+    "GPTFigures", {"nats a token": float, "perplexity": float, "bits a byte": float, "accuracy": float}
+)
+
+
+class GPTResults(Struct):
+    model: GPTFigures
+    frequencies: GPTFigures
+    parameters: Count
+    test_size: Count
+
+
+class BERTResults(Struct):
+    unigram: float
+    parameters: Count
+    loss: float = field(name="masked-token loss")
+    accuracy: float = field(name="masked-token accuracy")
+    next_sentence: float | UnsetType = field(default=UNSET, name="next-sentence accuracy")
+    random_next: float | UnsetType = field(default=UNSET, name="random next")
+
+    def __post_init__(self):
+        if self.next_sentence is not UNSET and self.random_next is UNSET:
+            raise ValueError("how many second passages are random is missing")
+
+
+RankMetrics = TypedDict("RankMetrics", {"reciprocal rank": float, "among ten": float})
+
+
+class SearchRow(Struct):
+    queries: Count
+    meaning: RankMetrics
+    words: RankMetrics
+    both: RankMetrics
+
+
+class TextLabelsResults(Struct):
+    scratch: ResultRow = field(name="from scratch")
+    words: ResultRow = field(name="words counted")
+    gain: Gain = field(name="gain over words counted")
+    tuned: ResultRow | UnsetType = field(default=UNSET, name="fine-tuned")
+
+    def __post_init__(self):
+        if UNSET in (self.scratch.accuracy, self.words.accuracy) or (
+            self.tuned is not UNSET and self.tuned.accuracy is UNSET
+        ):
+            raise ValueError("an accuracy is missing")
