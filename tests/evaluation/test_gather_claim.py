@@ -45,7 +45,7 @@ def test_pieces_of_two_days_are_one_claim(tmp_path):
     assert (claim["seeds"], claim["verdict"], claim["provisional"]) == ([0, 1, 2, 3, 4], "better", False)
     assert claim["mean"] == pytest.approx(0.5 + (0.10 + 0.12 + 0.11 + 0.12 + 0.13) / 5)
     assert claim["seconds"] == 10 and claim["command"].startswith("caudex claim --gather monday")
-    assert "better than machine: networks win" in output.out and "Provisional" not in output.out
+    assert "better than machine (the claim: networks win)" in output.out and "Provisional" not in output.out
     assert invoke("resume", output.run).code == 1  # the pieces may be anybody's
     again = run_cli("resume", output.run, "--trust")  # nothing is missing
     assert json.loads((again.run / "claim.json").read_text())["mean"] == claim["mean"]

@@ -201,7 +201,7 @@ def report_claim(claim: dict, run) -> None:
     print_table(claim_table(claim))
     for note in claim_notes(claim):
         print_wrapped(note)
-    print_wrapped(f"{claim_verdict(claim)}: {claim['statement']}")
+    print_wrapped(f"{claim_verdict(claim)} (the claim: {claim['statement']})")
     write_report(run.path)
     print(run.path)
     if claim["refused"]:
