@@ -7,6 +7,7 @@ from helpers.folders import file_names
 
 from caudex.core.errors import CaudexError
 from caudex.core.root_folder import RootFolder
+from caudex.core.run import Run
 
 LINK = r"is a link, which is not followed inside a run folder; remove it, or put a copy of the file there"
 
@@ -110,3 +111,11 @@ def test_what_is_too_large_is_not_read(folder):
     assert folder.read("file", 5) == b"12345"
     with pytest.raises(CaudexError, match="run/file is larger than 4 bytes"):
         folder.read("file", 4)
+
+
+def test_what_tensorboard_reads_is_written_through_no_link(outside, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "tensorboard").symlink_to(outside)
+    with pytest.raises(CaudexError, match=f"run/tensorboard {LINK}"):
+        Run(tmp_path / "run").tensorboard(1)
+    assert sorted(file_names(outside)) == ["file", "inner"]

@@ -83,7 +83,9 @@ class RunFiles:
 
     def write_struct(self, name: str, struct: msgspec.Struct) -> None:
         """NAME.json, to be read by `read_struct`."""
-        self.write(name + ".json", msgspec.json.format(msgspec.json.encode(struct), indent=1) + b"\n")
+        self.write(
+            name + ".json", msgspec.json.format(msgspec.json.encode(struct, enc_hook=plain_string), indent=1) + b"\n"
+        )
 
     def table(self, name: str, rows: Iterable[dict]) -> None:
         """tables/NAME.csv with the rows' keys as its header."""
@@ -150,6 +152,13 @@ class RunFiles:
         except (csv.Error, msgspec.ValidationError) as error:
             raise misfit(self.path / file, error) from None
         return rows
+
+
+def plain_string(value: Any) -> str:
+    """For msgspec, which writes no subclasses of str."""
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def json_text(content: Any) -> str:
