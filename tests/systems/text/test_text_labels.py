@@ -3,9 +3,21 @@
 import csv
 import json
 
+import pytest
 from helpers.command_line import assert_refused, run_cli
 
+from caudex.core.errors import CaudexError
+from caudex.core.run import Run
 from caudex.core.system import load
+from caudex.systems.text.text_labels import TextLabels
+
+
+@pytest.fixture(scope="module")
+def labels_run(gpt_run, stories_folder, tmp_path_factory):
+    words = ("--data", stories_folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
+    run = tmp_path_factory.mktemp("labels") / "run"
+    return run_cli("train", "text-labels", "--from", gpt_run, *words, "--steps", "5", "--run", run).run
+
 
 # -- labels --------------------------------------------------------------------------------------------------------
 
@@ -30,12 +42,33 @@ def test_labels_of_one_class_are_refused(stories_folder, tmp_path):
     assert_refused("train", "text-labels", "--data", tmp_path / "one.csv", because="a classifier needs two")
 
 
+DAMAGES = {
+    "no gain": lambda results: results.pop("gain over words counted"),
+    "no baseline": lambda results: results.pop("from scratch"),
+    "a gain without a verdict": lambda results: results["gain over words counted"].pop("verdict"),
+    "a number for a row": lambda results: results.update({"words counted": 3}),
+    "an accuracy of 7": lambda results: results["fine-tuned"].update(accuracy=7),
+    "an accuracy without an interval": lambda results: results["fine-tuned"].pop("low"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_results_end_in_one_sentence(labels_run, tmp_path, damage):
+    results = json.loads((labels_run / "results.json").read_text())
+    run = Run(tmp_path / "run")
+    run.write_json("results", results)
+    assert TextLabels().read_results(run) == results
+    DAMAGES[damage](results)
+    run.write_json("results", results)
+    with pytest.raises(CaudexError, match="is not as caudex wrote it"):
+        TextLabels().read_results(run)
+
+
 # -- search --------------------------------------------------------------------------------------------------------
 
 
-def test_classes_of_new_texts_are_predicted(gpt_run, stories_folder, tmp_path):
-    words = ("--data", stories_folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
-    run = run_cli("train", "text-labels", "--from", gpt_run, *words, "--steps", "5").run
+def test_classes_of_new_texts_are_predicted(labels_run, stories_folder, tmp_path):
+    run = labels_run
     (tmp_path / "one.txt").write_text("The cat sat on the mat again, number 3.")
     output = run_cli(
         "predict", run, tmp_path / "one.txt", stories_folder / "reviews.csv", "--csv", tmp_path / "told.csv"

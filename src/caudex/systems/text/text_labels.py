@@ -190,7 +190,7 @@ class TextLabels(System):
             return
         plot_word_by_word(run, classifier, test.select(torch.tensor(rows)))
 
-    def result_kinds(self) -> tuple:
+    def kinds_of_results(self) -> tuple:
         return (result_kinds.ImageResults, result_kinds.TextLabelsResults)
 
     def result_rows(self, results: dict) -> list[tuple]:
