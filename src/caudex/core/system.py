@@ -22,7 +22,7 @@ from caudex.core.seeds import check_seed
 from caudex.core.signal import Signal, parse_spec, signal_from_spec
 from caudex.core.specs import NoSpec
 from caudex.core.trust import check_trusted, is_own, mark_untrusted, trusted_strings
-from caudex.core.typed_json import misfit, name_value
+from caudex.core.typed_json import describe_misfit, misfit
 from caudex.core.weights import distinct_tensors, load_weights, parameter_limit
 
 MODEL_FILE = "model.safetensors"
@@ -208,7 +208,7 @@ def open_run(path: str | Path) -> tuple[System, Run]:
     try:
         system = msgspec.convert(saved["settings"], kind)
     except msgspec.ValidationError as error:
-        raise misfit(file, name_value(error, saved["settings"])) from None
+        raise misfit(file, describe_misfit(error, saved["settings"])) from None
     if not is_own(run):
         system = replace(system, **{name: mark_untrusted(value, run) for name, value in vars(system).items()})
     try:

@@ -1,18 +1,24 @@
-"""JSON that others may have written, as typed values: one decoder, and one sentence for whatever it meets."""
+"""JSON that others may have written, as typed values: files of runs, and those of published models.
+
+Whatever stands there, it ends in one sentence.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, short_message
 
 T = TypeVar("T")
+MAX_BYTES = 1 << 24
+"""of a small file of a publisher"""
 
 Count = Annotated[int, Meta(ge=0, le=1 << 62)]
 Size = Annotated[int, Meta(ge=1, le=1 << 31)]
@@ -44,17 +50,50 @@ def decode_json(content: bytes, kind: type[T], file: Path | str) -> T:
         raise unreadable(file) from None
 
 
+def read_public_json(file: Path, kind: type[T], max_bytes: int = MAX_BYTES) -> T:
+    """The content of a file that a publisher wrote; CaudexError where it is not of this type, not JSON (NaN is none), nested
+    too deeply or too large."""
+    with file.open("rb") as opened:
+        content = opened.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise CaudexError(f"{file} has over {max_bytes >> 20} MB, too many for what it should be; fetch it again.")
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        raise public_misfit(file, describe_misfit(error, {})) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise CaudexError(f"{file} is no JSON that can be read ({short_message(error)}); fetch it again.") from None
+
+
+def convert_public(content: Mapping[str, Any], kind: type[T], file: Path) -> T:
+    """What `read_public_json` gave, as a struct; CaudexError with the name and the value that does not fit."""
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise public_misfit(file, describe_misfit(error, content)) from None
+
+
+def describe_misfit(error: msgspec.ValidationError, content: Mapping[str, Any]) -> str:
+    """What does not fit, with its name and the beginning of its value: steps is "many" (expected `int`, got `str`)."""
+    reason, _, place = str(error).partition(" - at `$")
+    reason, name = reason[:1].lower() + reason[1:], re.split(r"[.\[`]", place.removeprefix("."))[0]
+    reason = "not a value that caudex knows" if reason.startswith("invalid enum value") else reason
+    named = f"{name} is {short_json(content[name])} " if name in content else f"{name} " if name else ""
+    return f"{named}({reason})"
+
+
+def short_json(value: Any) -> str:
+    """The value as JSON, at most 60 characters of it."""
+    text = msgspec.json.encode(value).decode(errors="replace")
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def misfit(file: Path | str, reason: Exception | str) -> CaudexError:
     return CaudexError(f"{file} is not as caudex wrote it ({str(reason).rstrip('.')}); restore it or train anew.")
 
 
-def name_value(error: msgspec.ValidationError, content: dict[str, Any]) -> str:
-    """What does not fit, with its name and the beginning of its value: steps is 'many' (expected `int`, got `str`)."""
-    reason, _, place = str(error).partition(" - at `$.")
-    name = re.split(r"[.\[`]", place)[0]
-    if name not in content:
-        return reason
-    return f"{name} is {repr(content[name])[:60]} ({reason[:1].lower()}{reason[1:]})"
+def public_misfit(file: Path, reason: str) -> CaudexError:
+    return CaudexError(f"{file}{' ' if reason.startswith('(') else ': '}{reason}; fetch it again.")
 
 
 def unreadable(file: Path | str) -> CaudexError:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from caudex.core.errors import CaudexError
-from caudex.core.json_files import convert_object, read_json, short_json
+from caudex.core.typed_json import convert_public, read_public_json, short_json
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT
 
 GELU_APPROXIMATIONS = {
@@ -168,9 +168,9 @@ def read_hf_config(folder: Path) -> PublicConfig:
         raise CaudexError(
             f"{folder} holds adapter_config.json: an adapter changes the model; merge it into the weights first."
         )
-    config = parse_hf_config(read_json(folder / "config.json", dict[str, Any]), folder / "config.json")
+    config = parse_hf_config(read_public_json(folder / "config.json", dict[str, Any]), folder / "config.json")
     file = folder / "generation_config.json"
-    if file.is_file() and (end := read_json(file, GenerationConfig).eos_token_id) is not None:
+    if file.is_file() and (end := read_public_json(file, GenerationConfig).eos_token_id) is not None:
         config.eos_token_id = end
     return config
 
@@ -201,15 +201,15 @@ def check_sentence_encoder(folder: Path) -> None:
     if not file.is_file():
         return
     settings = folder / "sentence_bert_config.json"
-    if settings.is_file() and read_json(settings, SentenceSettings).do_lower_case:
+    if settings.is_file() and read_public_json(settings, SentenceSettings).do_lower_case:
         raise CaudexError(f"{settings}: do_lower_case is true; caudex leaves that to the vocabulary; {_BERT_ALONE}")
-    for module in read_json(file, list[SentenceModule]):
+    for module in read_public_json(file, list[SentenceModule]):
         kind, pooling = module.type.rpartition(".")[2], folder / Path(module.path).name / "config.json"
         if kind not in ("Transformer", "Pooling", "Normalize"):
             raise CaudexError(
                 f"{file}: {short_json(module.type)} is a step that caudex does not compute; {_BERT_ALONE}"
             )
-        modes = read_json(pooling, dict[str, Any]) if kind == "Pooling" and pooling.is_file() else {}
+        modes = read_public_json(pooling, dict[str, Any]) if kind == "Pooling" and pooling.is_file() else {}
         for name, value in modes.items():
             if value is True and name.startswith("pooling_mode") and name != "pooling_mode_mean_tokens":
                 raise CaudexError(f"{pooling}: {name} is true; caudex takes the mean of the tokens; {_BERT_ALONE}")
@@ -235,7 +235,7 @@ def parse_hf_config(config: Mapping[str, Any], path: Path) -> PublicConfig:
             )
         if value and value != ONLY_VALUES[name]:
             raise CaudexError(f"{path}: {name} is {short_json(value)}; caudex does not compute that.")
-    public_config = convert_object(config, kind, path)
+    public_config = convert_public(config, kind, path)
     trunk = public_config.trunk()
     if trunk["width"] % trunk["heads"]:
         raise CaudexError(f"{path}: {trunk['heads']:,} heads cannot share a width of {trunk['width']:,} evenly.")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
-from caudex.core.json_files import short_json
+from caudex.core.typed_json import short_json
 from caudex.models.hf_config import PublicConfig
 
 WEIGHT_NAMES = {

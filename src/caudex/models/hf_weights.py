@@ -10,7 +10,7 @@ from msgspec import Struct
 from torch import Tensor
 
 from caudex.core.errors import CaudexError, short_message
-from caudex.core.json_files import read_json, short_json
+from caudex.core.typed_json import read_public_json, short_json
 from caudex.models.hf_config import FileName
 
 
@@ -50,7 +50,7 @@ def _weight_files(folder: Path, name: str) -> list[Path]:
     index = folder / f"{name}.index.json"
     if not index.is_file():
         return []
-    names = sorted(set(read_json(index, ShardIndex).weight_map.values()))
+    names = sorted(set(read_public_json(index, ShardIndex).weight_map.values()))
     for shard in names:
         if "/" in shard or "\0" in shard or not (folder / shard).is_file():
             raise CaudexError(f"{index} names {short_json(shard)}, which is no file beside it; fetch the folder again.")

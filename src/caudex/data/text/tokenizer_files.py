@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from caudex.core.errors import CaudexError, short_message
-from caudex.core.json_files import read_json, short_json
+from caudex.core.typed_json import read_public_json, short_json
 
 EOS_TOKEN, UNK_TOKEN = "<|endoftext|>", "<|unknown|>"
 BERT_SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -51,15 +51,15 @@ class TokenizerSettings(Struct):
 def load_tokenizer(folder: Path):
     """A tokenizers.Tokenizer from the files in a folder, in any of the usual formats."""
     settings_file = folder / "tokenizer_config.json"
-    settings = read_json(settings_file, TokenizerSettings) if settings_file.is_file() else TokenizerSettings()
+    settings = read_public_json(settings_file, TokenizerSettings) if settings_file.is_file() else TokenizerSettings()
     if (file := folder / "tokenizer.json").is_file():
-        config = read_json(file, dict[str, Any], MAX_BYTES)
+        config = read_public_json(file, dict[str, Any], MAX_BYTES)
         check_settings(config, settings, settings_file)
         return parse_tokenizer(config, file)
     for names in (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")):
         file, merges = (folder / name for name in names)
         if file.is_file() and merges.is_file():
-            vocabulary = read_json(file, dict[str, Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]], MAX_BYTES)
+            vocabulary = read_public_json(file, dict[str, Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]], MAX_BYTES)
             return _build(byte_level_bpe, file, vocabulary, _read_merges(merges), bool(settings.add_prefix_space))
     if (file := folder / "vocab.txt").is_file():
         tokens = _read_text(file).removesuffix("\n").split("\n")  # some tokens are line ends of other kinds
