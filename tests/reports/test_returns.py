@@ -32,13 +32,16 @@ def test_systems_are_compared_over_environments_and_seeds(tmp_path, monkeypatch)
         write_run(folder, "dqn", "control/reacher", seed, 50.0)  # (50 - 0) / (200 - 0): 0.25
         write_run(folder, "dqn", "ALE/Pong-v5", seed, -20.7 + 35.3 / 2)
         write_run(folder, "ppo", "control/reacher", seed, 100.0 + seed)
-        write_run(folder, "ppo", "ALE/Pong-v5", seed, -20.7)
+        pong = write_run(folder, "ppo", "ALE/Pong-v5", seed, -20.7)
+        hours = {"hours": 2.0, "human_return": 14.6, "hours_to_human": None}
+        Run(pong).write_json("results", Run(pong).read_json("results") | {"play_time": hours})
     paths = sorted(folder.iterdir())
     printed = run_cli("compare", *paths, "--figure", tmp_path / "profile.png").out
     cells = table_cells(printed)
     assert cells["results"] == ["dqn", "ppo", "random"]
     assert cells["control/reacher"] == ["50.0 ± 0.0 (4)", "101.5 ± 2.1 (4)", "0.0 ± 0.0 (4)"]
     assert cells["ALE/Pong-v5"][0] == "-3.1 ± 0.0 (4)"
+    assert cells["ALE/Pong-v5, hours to a human's level"] == ["-", "not reached (0 of 4)", "-"]
     assert cells["IQM, normalised"][0] == "0.38"  # of four 0.25 and four 0.5 the middle: two of each
     assert cells["95% interval of the IQM"][0] == "0.38 to 0.38"
     assert cells["better than dqn"][1] == "50% (50% to 50%), not shown"  # always in one environment, never in the other

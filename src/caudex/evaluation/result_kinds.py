@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from caudex.core.typed_json import Count, Finite, Share
+from caudex.core.typed_json import Amount, Count, Finite, Share
 
 TestSize = Annotated[int, Meta(ge=1, le=1 << 62)]
 Verdict = Literal["better", "worse", "not shown"]
@@ -191,11 +191,18 @@ ReturnSummary = TypedDict(
 """an interval of one episode is NaN"""
 
 
+class PlayTime(Struct):
+    hours: Amount
+    human_return: float
+    hours_to_human: Amount | None
+
+
 class RewardResults(Struct):
     episodes: Count
     policy: ReturnSummary
     random: ReturnSummary
     gain: dict | None = None
+    play_time: PlayTime | None = None
 
     def __post_init__(self):
         check_gain(self.gain)

@@ -16,13 +16,15 @@ from caudex.reports.tables import claim_verdict, is_finished
 
 @dataclass
 class ComparisonColumn:
-    """Formatted results, cost, and settings; `returns` by environment and seed, where reward was learned from."""
+    """Formatted results, cost, and settings; `returns` by environment and seed, where reward was learned from, and of Atari games
+    the `play_times` of these runs."""
 
     name: str
     cells: dict[str, str] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     returns: dict[str, dict[int, float]] = field(default_factory=dict)
+    play_times: dict[str, list[dict]] = field(default_factory=dict)
 
 
 def comparison_tables(columns: Sequence[ComparisonColumn]) -> list[list[tuple]]:

@@ -26,6 +26,7 @@ from caudex.evaluation.intervals import (
     t_interval,
 )
 from caudex.evaluation.measure_claim import seed_folders
+from caudex.evaluation.play_time import play_time_cells
 from caudex.evaluation.plots.performance_profiles import plot_performance_profiles
 from caudex.evaluation.reference_scores import reference_scores
 from caudex.evaluation.verdicts import Gain, format_mean, format_verdict, gain_without_spread, with_verdicts
@@ -44,6 +45,7 @@ class SeedReturns(NamedTuple):
     seed: int
     returns: dict[str, float]
     cost: dict[str, float]
+    play_time: dict[str, float | None] = {}  # noqa: RUF012 - never mutated; of Atari games
 
 
 def return_columns(runs: Sequence[tuple[System, Run]]) -> list[ComparisonColumn]:
@@ -62,6 +64,8 @@ def return_columns(runs: Sequence[tuple[System, Run]]) -> list[ComparisonColumn]
         column.settings |= {k: "by environment" for k, v in seed.settings.items() if column.settings[k] != v}
         for name, amount in seed.cost.items():
             column.cost[name] = column.cost.get(name, 0.0) + amount
+        if seed.play_time:
+            column.play_times.setdefault(seed.env, []).append(seed.play_time)
         for name, earned in seed.returns.items():
             baseline_key = (name,) if name == RANDOM else (name, *key)
             target = column if name == seed.system else baselines.setdefault(baseline_key, ComparisonColumn(name))
@@ -92,7 +96,8 @@ def seed_returns(system: System, run: Run) -> SeedReturns:
         returns = {name: claim["score"]} | claim["baselines"] | claim["extra_metrics"]
     else:
         returns = {name: results["policy"]["return"], RANDOM: results[RANDOM]["return"]} if "policy" in results else {}
-    return SeedReturns(name, {"system": name, **settings}, env, seed, returns, run_cost(run))
+    play_time = results.get("play_time") or {}
+    return SeedReturns(name, {"system": name, **settings}, env, seed, returns, run_cost(run), play_time)
 
 
 def distinguishing_flags(name: str, settings: dict, columns: Mapping[tuple, ComparisonColumn]) -> list[str]:
@@ -113,7 +118,9 @@ def add_statistics(columns: Sequence[ComparisonColumn]) -> list[str]:
     columns = [column for column in columns if column.returns]  # of the others nothing is finished
     envs = list(dict.fromkeys(env for column in columns for env in column.returns))
     for column in columns:
-        column.cells |= {env: format_returns(column.returns[env].values()) for env in envs if env in column.returns}
+        for env in filter(column.returns.__contains__, envs):
+            column.cells |= {env: format_returns(column.returns[env].values())}
+            column.cells |= play_time_cells(env, column.play_times.get(env, []))
     shared, scales = shared_envs(columns)
     improvements = improvement_cells(columns, shared)
     for column in columns:

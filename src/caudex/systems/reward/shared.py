@@ -17,6 +17,7 @@ from caudex.core.system import System, check_range
 from caudex.core.trunk import Trunk
 from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
+from caudex.evaluation.play_time import play_time, play_time_rows
 from caudex.evaluation.plots.contact_sheet import plot_episode
 from caudex.evaluation.returns import format_return_summary, summarize_returns
 from caudex.evaluation.verdicts import format_verdict, paired_gain
@@ -118,7 +119,9 @@ class RewardSystem(System):
         returns_at_random = random_returns(agent.env, EVAL_EPISODES, run.seed, silent=run.main.quiet)
         summaries = {"policy": summarize_returns(returns), "random": summarize_returns(returns_at_random)}
         gain = paired_gain(returns, returns_at_random).to_json()
-        run.write_json("results", {**summaries, "gain": gain, "episodes": EVAL_EPISODES})
+        times = play_time(agent.env, run.stage("training").metrics())
+        hours = {"play_time": times} if times else {}
+        run.write_json("results", {**summaries, "gain": gain, "episodes": EVAL_EPISODES, **hours})
         try:
             images, episode_return, _ = agent.record_images(run.seed, max_frames=12)
         except CaudexError as error:
@@ -140,7 +143,7 @@ class RewardSystem(System):
             interval = "" if gain["low"] is None else f"{gain['low']:+,.1f} to {gain['high']:+,.1f}"
             verdict = format_verdict(gain, self.number_format)
             rows.append((f"gain over random: {verdict}", f"{gain['gain']:+,.1f}", interval, "", ""))
-        return rows
+        return rows + (play_time_rows(results["play_time"]) if results.get("play_time") else [])
 
     def claim(self, run: Run) -> Claim:
         """The trained policy against acting at random or without looking, whichever earns more: some bodies earn by standing still."""
