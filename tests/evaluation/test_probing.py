@@ -8,7 +8,7 @@ import pytest
 import torch
 from helpers.probing import HalvesTrunk, image_set, noise_pixels
 
-from caudex.data.images.splits import split_stratified
+from caudex.data.stratified import split_stratified
 from caudex.evaluation.probing import COLLAPSED_STD, feature_spectrum, knn_accuracy, linear_probe_accuracy, probe_layers
 from caudex.trunks import ResNet
 

@@ -14,10 +14,10 @@ from caudex.core.errors import CaudexError
 
 def play_command(words: Sequence[str]) -> None:
     flags = parse_flags(PlayFlags, words, "play")
+    from caudex.core.ranges import check_range
     from caudex.core.seeds import check_seed
 
-    if not 1 <= flags.episodes <= 100_000:
-        raise CaudexError(f"--episodes {flags.episodes} is out of range; it must be between 1 and 100000.")
+    check_range(flags, episodes=(1, 100_000))
     check_seed(flags.seed)
     check_new_file("--video", flags.video, ".mp4")
     check_new_file("--video", flags.video and flags.video.with_suffix(".png"))

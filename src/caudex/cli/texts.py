@@ -18,14 +18,11 @@ from caudex.core.typed_json import Share
 
 def generate_command(words: Sequence[str]) -> None:
     flags = parse_flags(GenerateFlags, words, "generate")
+    from caudex.core.ranges import check_range
     from caudex.core.seeds import check_seed
 
     check_seed(flags.seed)
-    limits = {"--max-tokens": (flags.max_tokens, 1, 1 << 20), "--num": (flags.num, 1, 1024)}
-    limits |= {"--temperature": (flags.temperature, 0, 100), "--top-p": (flags.top_p, 1e-6, 1)}
-    for name, (value, low, high) in limits.items():
-        if not low <= value <= high:
-            raise CaudexError(f"{name} {value:g} is out of range; it must be between {low:g} and {high:g}.")
+    check_range(flags, max_tokens=(1, 1 << 20), num=(1, 1024), temperature=(0, 100), top_p=(1e-6, 1))
     model = _load_language_model(flags.run, "next-token", "generate")
     num_tokens, context = model.count_tokens(flags.prompt), model.trunk.context
     if num_tokens > context:

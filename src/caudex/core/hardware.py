@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from caudex.core.errors import CaudexError
+from caudex.core.ranges import check_range
 
 PRECISIONS = ("32-true", "64-true", "bf16-mixed")
 RANGES = {
@@ -39,11 +40,7 @@ class Hardware:
 
     def check(self) -> None:
         """Raises CaudexError for what no machine can do; whether this one can, Fabric says."""
-        for name, (low, high) in RANGES.items():
-            if not low <= getattr(self, name) <= high:
-                raise CaudexError(
-                    f"--{name.replace('_', '-')} {getattr(self, name):g} is out of range; it must be between {low:g} and {high:g}."
-                )
+        check_range(self, **RANGES)
         if self.precision not in PRECISIONS:
             raise CaudexError(
                 f"--precision {self.precision} is unknown{_why_not(self.precision)}; choose {', '.join(PRECISIONS)}."

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from caudex.core.collectives import num_processes, process_rank
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
@@ -53,7 +54,7 @@ class MetricsBuffer:
             step, name, loss = min(bad, key=lambda row: row[0])
             what = f"the loss of signal '{name}' became {'NaN' if math.isnan(loss) else 'infinite'}"
             raise_diverged(what, step, self.learner, self.run)
-        if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
+        if process_rank() > 0:
             self.pending = {}  # the main process has them
 
     def flush(self) -> None:
@@ -104,9 +105,9 @@ class MetricsBuffer:
 
 def gather_metrics(rows: dict[str, list]) -> dict[str, list]:
     """The rows of all processes, in one order."""
-    if not torch.distributed.is_initialized():
+    if num_processes() == 1:
         return rows
-    parts: list[Any] = [None] * torch.distributed.get_world_size()
+    parts: list[Any] = [None] * num_processes()
     torch.distributed.all_gather_object(parts, rows)
     names = dict.fromkeys(name for part in parts for name in part)
     return {name: sorted(row for part in parts for row in part.get(name, [])) for name in names}

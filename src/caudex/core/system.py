@@ -154,16 +154,6 @@ def check_needs(name: str, needs: str, accepts: Container[str]) -> None:
         raise CaudexError(f"--also {name}: it needs {what}, which this system has not; leave it out.")
 
 
-def check_range(system: System, **ranges: tuple[float, float]) -> None:
-    """Raises CaudexError unless each named setting lies in its (lowest, highest)."""
-    for name, (low, high) in ranges.items():
-        value = getattr(system, name)
-        if value is not None and not low <= value <= high:
-            flag = name.replace("_", "-")
-            limit = f"at least {low:.9g}" if high == float("inf") else f"between {low:.9g} and {high:.9g}"
-            raise CaudexError(f"--{flag} {value:.9g} is out of range; it must be {limit}.")
-
-
 def system_at_scale(name: str, scale: str = "laptop") -> System:
     """The system of that name with the settings of that scale."""
     kind = find_class("systems", name)

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from caudex.core.run import Run
 from caudex.data import ImageSet
-from caudex.data.images.splits import split_stratified
 from caudex.data.sampling import evenly_spaced
+from caudex.data.stratified import split_stratified
 from caudex.evaluation.verdicts import paired_gain, with_verdicts
 from caudex.models.encoder import extract_features
 

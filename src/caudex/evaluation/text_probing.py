@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from caudex.data import LabelledTexts
-from caudex.data.images.splits import seeded_permutation, split_stratified
+from caudex.data.stratified import seeded_permutation, split_stratified
 from caudex.evaluation.probing import linear_probe_accuracy
 from caudex.models.language_model import LanguageModel
 

@@ -10,15 +10,16 @@ import torch
 from caudex import trunks
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
-from caudex.core.system import System, check_range
+from caudex.core.system import System
 from caudex.core.trunk import Trunk
 from caudex.data import ImageSet, Split
 from caudex.data.files import describe_skipped
 from caudex.data.images.decode import describe_cropping
-from caudex.data.images.splits import class_counts
 from caudex.data.labels import describe_classes
+from caudex.data.stratified import class_counts
 from caudex.evaluation import result_kinds
 from caudex.evaluation.classification import classification_rows, majority_warning
 

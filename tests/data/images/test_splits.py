@@ -1,12 +1,8 @@
 """Draws of few labels, and what is held out: each class in its proportion."""
 
-import torch
 from helpers.image_files import image_names
-from hypothesis import given
-from hypothesis import strategies as some
 
 from caudex import data
-from caudex.data.images.splits import apportion, class_counts, split_stratified, stratified_sample
 
 
 def test_a_draw_of_few_lies_within_the_draw_of_more():
@@ -17,33 +13,3 @@ def test_a_draw_of_few_lies_within_the_draw_of_more():
 def test_all_labels_are_used_by_default():
     split = data.load_images("digits")
     assert (len(split.labelled), len(split.unlabelled)) == (1347, 0)
-
-
-@given(
-    some.lists(some.integers(-1, 3), min_size=20, max_size=60), some.lists(some.integers(0, 3), min_size=4, max_size=4)
-)
-def test_a_stratified_draw_has_the_counts_asked_for(labels, counts):
-    labels = torch.tensor(labels)
-    counts = [min(each, count) for each, count in zip(counts, class_counts(labels, "abcd"))]
-    rows = stratified_sample(labels, counts, 0, "test")
-    assert class_counts(labels[rows], "abcd") == counts
-    assert torch.equal(rows, rows.unique())
-
-
-@given(some.lists(some.integers(1, 1000), min_size=1, max_size=20), some.floats(0, 1))
-def test_shares_sum_to_the_total_and_are_proportional(counts, share):
-    total = round(sum(counts) * share)
-    parts = apportion(counts, total)
-    assert sum(parts) == total
-    assert all(abs(part - count * total / sum(counts)) < 1 for part, count in zip(parts, counts))
-
-
-@given(some.lists(some.integers(0, 4), min_size=1, max_size=60), some.floats(0.05, 0.5), some.integers(0, 99))
-def test_a_hold_out_has_some_of_each_class_and_never_all(labels, share, seed):
-    labels = torch.tensor(labels)
-    train, held_out = split_stratified(labels, share, seed, "test")
-    assert sorted([*train.tolist(), *held_out.tolist()]) == list(range(len(labels)))
-    for k in labels.unique():
-        count, held = (labels == k).sum().item(), (labels[held_out] == k).sum().item()
-        assert held == 0 if count == 1 else abs(held - max(1, count * share)) <= 0.5 and held < count
-    assert torch.equal(held_out, split_stratified(labels, share, seed, "test")[1])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.splits import stratified_sample
+from caudex.data.stratified import stratified_sample
 from caudex.data.text.labelled_texts import LabelledTexts
 from caudex.data.text.text_splits import split_texts
 

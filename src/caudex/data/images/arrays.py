@@ -18,8 +18,9 @@ from caudex.core.errors import CaudexError, short_message
 from caudex.core.hardware import total_memory
 from caudex.data.images.decode import MIN_SIDE
 from caudex.data.images.image_set import ImageSet, InMemoryImages, NumberedNames
-from caudex.data.images.splits import UnsplitImages, apportion, class_counts, stratified_sample
+from caudex.data.images.splits import UnsplitImages
 from caudex.data.labels import describe_missing, parse_label
+from caudex.data.stratified import apportion, class_counts, stratified_sample
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 FASHION_CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.data.encodings import check_encoding, suggest_encoding
 from caudex.data.files import list_folders
 from caudex.data.images.folders import check_test_classes, decode_paths, find_test_images
 from caudex.data.images.paths import ImagePaths, image_finder
 from caudex.data.images.splits import UnsplitImages
 from caudex.data.labels import describe_missing, parse_label
-from caudex.data.text.utf8 import check_encoding, suggest_encoding
 
 
 def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:

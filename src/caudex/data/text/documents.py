@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from caudex.core.errors import CaudexError
+from caudex.data.encodings import marked_encoding
 from caudex.data.files import FileFinder, describe_skipped, not_found_message, printable
 from caudex.data.text import corpora
 from caudex.data.text.rows import TABLE_SUFFIXES, read_rows
-from caudex.data.text.utf8 import CHUNK_SIZE, UTF8Decoder, file_chunks, marked_encoding, text_chunks
+from caudex.data.text.utf8 import CHUNK_SIZE, UTF8Decoder, file_chunks, text_chunks
 
 TEXT_SUFFIXES = (".txt", ".md", *TABLE_SUFFIXES)
 FOREIGN_SUFFIXES = {

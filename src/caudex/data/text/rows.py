@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import did_you_mean
-from caudex.data.text.utf8 import UTF8Decoder, check_encoding
+from caudex.data.encodings import check_encoding
+from caudex.data.text.utf8 import UTF8Decoder
 
 TABLE_SUFFIXES = (".jsonl", ".csv")
 MAX_ROW_BYTES = 200_000_000

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.splits import stratified_sample
 from caudex.data.labels import describe_classes
+from caudex.data.stratified import stratified_sample
 from caudex.data.text.labelled_texts import LabelledTexts
 
 TEST_SHARE, MAX_TEST = 0.25, 1000  # of each class; texts of each class

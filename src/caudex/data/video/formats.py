@@ -16,7 +16,7 @@ from caudex.data.images import arrays
 from caudex.data.images.decode import MIN_SIDE, common_format
 from caudex.data.images.formats import check_size_and_test_share
 from caudex.data.images.image_set import NumberedNames
-from caudex.data.images.splits import apportion, stratified_sample
+from caudex.data.stratified import apportion, stratified_sample
 from caudex.data.video.folders import FirstFrames, check_frames_fit, read_video_folder
 from caudex.data.video.sprites import SPRITE_KINDS, make_sprites, sprite_labels
 from caudex.data.video.video_set import VideoSet, VideoSplit

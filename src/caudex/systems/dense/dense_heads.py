@@ -15,9 +15,10 @@ from caudex import trunks
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
-from caudex.core.system import System, check_range
+from caudex.core.system import System
 from caudex.core.trunk import Trunk
 from caudex.data import SEGMENTS, SceneBatches, Scenes
 from caudex.data.images.scenes import FIRST_TEST_SCENE, MAX_DEPTH, make_scenes

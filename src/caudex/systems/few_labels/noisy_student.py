@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
-from caudex.core.system import check_range
 from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.evaluation import result_kinds
 from caudex.evaluation.baselines.sklearn import label_spreading_accuracy, self_training_accuracy

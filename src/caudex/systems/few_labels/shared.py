@@ -11,9 +11,10 @@ from caudex import data, views
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
-from caudex.core.system import check_range, load, open_run
+from caudex.core.system import load, open_run
 from caudex.core.trunk import Trunk
 from caudex.core.weights import load_weights
 from caudex.data import Batches, Join, Split

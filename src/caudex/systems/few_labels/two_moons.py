@@ -16,11 +16,12 @@ from torch.optim import AdamW
 
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.seeds import derive_seed
 from caudex.core.source import Source
 from caudex.core.specs import NoSpec
-from caudex.core.system import System, check_range
+from caudex.core.system import System
 from caudex.core.trunk import Features, Trunk
 from caudex.core.typed_json import Count, check_kind
 from caudex.evaluation.claim import Claim

@@ -10,9 +10,10 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
-from caudex.core.system import System, check_range
+from caudex.core.system import System
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import TaskSettings
 from caudex.evaluation import result_kinds

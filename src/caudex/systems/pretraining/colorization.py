@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from caudex import signals
+from caudex.core.ranges import check_range
 from caudex.core.signal import Signal
 from caudex.core.specs import ImageSpec
-from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.systems.pretraining.shared import Pretraining
 from caudex.views import grey_from_lightness, lab_to_rgb, rgb_to_lab

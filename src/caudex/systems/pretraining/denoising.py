@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from caudex import signals
+from caudex.core.ranges import check_range
 from caudex.core.signal import Signal
 from caudex.core.specs import ImageSpec
-from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.systems.pretraining.shared import Pretraining
 

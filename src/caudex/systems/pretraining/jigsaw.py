@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from caudex import signals
 from caudex.core.errors import CaudexError
+from caudex.core.ranges import check_range
 from caudex.core.signal import Signal
 from caudex.core.specs import ImageSpec
-from caudex.core.system import check_range
 from caudex.models.encoder import Encoder
 from caudex.signals.jigsaw import grid_for
 from caudex.systems.pretraining.shared import Pretraining

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from caudex.core.errors import CaudexError
+from caudex.core.ranges import check_range
 from caudex.core.signal import Signal
 from caudex.core.specs import ImageSpec
-from caudex.core.system import check_range
 from caudex.signals import Contrast
 from caudex.systems.pretraining.shared import Pretraining
 

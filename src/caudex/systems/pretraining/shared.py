@@ -16,10 +16,10 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.optim.lars import LARS
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.specs import ImageSpec
-from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.data import Batches, Split
 from caudex.evaluation import result_kinds

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from caudex.core.ranges import check_range
 from caudex.core.signal import Signal
 from caudex.core.specs import ImageSpec
-from caudex.core.system import check_range
 from caudex.signals import Contrast
 from caudex.systems.pretraining.shared import Pretraining
 

@@ -13,10 +13,10 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.optim.rmsprop import RMSprop
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.signal import SignalOutput
 from caudex.core.specs import EnvSpec
-from caudex.core.system import check_range
 from caudex.experience import Actors, AugmentedSource, EnvRunner, Rollouts
 from caudex.experience.actors import trainable_parameters
 from caudex.models.agent import Agent

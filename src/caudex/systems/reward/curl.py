@@ -10,10 +10,10 @@ from caudex import envs
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.specs import EnvSpec
-from caudex.core.system import check_range
 from caudex.core.trunk import Trunk
 from caudex.evaluation.claim import Claim
 from caudex.experience import AugmentedSource, EnvRunner, ReplaySource

@@ -9,8 +9,8 @@ from typing import ClassVar
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
+from caudex.core.ranges import check_range
 from caudex.core.specs import EnvSpec
-from caudex.core.system import check_range
 from caudex.signals.deterministic_policy import DeterministicPolicy
 from caudex.systems.reward.shared import OffPolicySystem, check_continuous, observation_trunk
 

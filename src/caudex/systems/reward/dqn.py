@@ -10,9 +10,9 @@ from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.optim.rmsprop import RMSprop
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
-from caudex.core.system import check_range
 from caudex.experience import EnvRunner, ReplaySource
 from caudex.signals.q_learning import QLearning
 from caudex.systems.reward.shared import OffPolicySystem, has_large_frames

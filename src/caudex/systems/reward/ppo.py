@@ -9,9 +9,9 @@ from typing import ClassVar
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
-from caudex.core.system import check_range
 from caudex.experience import EnvRunner, Rollouts
 from caudex.signals.policy_gradient import PPOActorCritic
 from caudex.systems.reward.shared import RewardSystem, hidden_layers, observation_trunk

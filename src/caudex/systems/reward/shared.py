@@ -11,9 +11,10 @@ from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
-from caudex.core.system import System, check_range
+from caudex.core.system import System
 from caudex.core.trunk import Trunk
 from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim

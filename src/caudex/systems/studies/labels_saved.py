@@ -14,6 +14,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
 from caudex.core.pool import run_parallel
+from caudex.core.ranges import check_range
 from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
 from caudex.core.run_records import ComputeReport
@@ -22,7 +23,6 @@ from caudex.core.specs import ImageSpec
 from caudex.core.system import (
     System,
     check_extra_signals,
-    check_range,
     is_complete,
     load,
     save_model,

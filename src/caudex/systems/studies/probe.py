@@ -12,7 +12,7 @@ from torch import Tensor
 from caudex.core.errors import CaudexError
 from caudex.core.run import Run
 from caudex.data import Split
-from caudex.data.images.splits import stratified_sample
+from caudex.data.stratified import stratified_sample
 from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import (

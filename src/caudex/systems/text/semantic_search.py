@@ -11,10 +11,11 @@ import numpy as np
 from caudex import data
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import EncoderSpec
-from caudex.core.system import System, check_range
-from caudex.data.images.splits import seeded_permutation
+from caudex.core.system import System
+from caudex.data.stratified import seeded_permutation
 from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel

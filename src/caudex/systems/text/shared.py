@@ -20,10 +20,11 @@ from caudex.core.errors import CaudexError
 from caudex.core.fetch import cache_folder
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.specs import TextSpec
-from caudex.core.system import System, check_range
+from caudex.core.system import System
 from caudex.data import Tokenizer, TokenStream
 from caudex.models.language_model import LanguageModel
 from caudex.trunks import Transformer

@@ -17,9 +17,10 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import launch_fabric
 from caudex.core.learner import Learner, cosine_schedule
+from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import TextSpec
-from caudex.core.system import System, check_range, load
+from caudex.core.system import System, load
 from caudex.core.weights import load_weights
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
 from caudex.data.text.text_splits import split_texts
