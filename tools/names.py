@@ -1,4 +1,5 @@
-"""Refuse names that the field has a better word for: the table of old and new names, each with its scope.
+"""Refuse names that the field has a better word for, by the table of old and new names, each with its scope; and public
+classes, functions and types of one name in several modules of the package.
 
     python tools/names.py [PATH ...]
 
@@ -91,6 +92,8 @@ RULES = [
     *(Rule(old, "a name that says what it is", SRC) for old in sorted(VAGUE)),
     *SCOPED,
 ]
+SHARED_NAMES = {"Colorization", "Denoising", "Inpainting", "Jigsaw", "NextFrame", "Rotation"}
+"""a signal and the system that is named after it"""
 
 
 def names_in(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
@@ -145,12 +148,38 @@ def refused(path: str, text: str) -> list[str]:
     return sorted(set(lines))
 
 
+def defined_names(text: str) -> set[str]:
+    """Public functions, classes and types at the top of a module; constants in capitals are of their module."""
+    names = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return {name for name in names if not name.startswith("_") and not name.isupper()}
+
+
+def defined_twice(texts: dict[str, str]) -> list[str]:
+    """A line for each name that several of the modules, by path, define."""
+    modules: dict[str, list[str]] = {}
+    for path, text in texts.items():
+        for name in defined_names(text):
+            modules.setdefault(name, []).append(path)
+    return [
+        f"{name!r} is defined in {', '.join(paths)}: say them apart"
+        for name, paths in sorted(modules.items())
+        if len(paths) > 1 and name not in SHARED_NAMES
+    ]
+
+
 def main() -> None:
     files = [Path(word).resolve() for word in sys.argv[1:]]
     files = files or [
         file for part in ("src", "tests", "benchmarks", "tools") for file in sorted((ROOT / part).rglob("*.py"))
     ]
     lines = [line for file in files for line in refused(str(file.relative_to(ROOT)), file.read_text())]
+    sources = [file for file in files if file.is_relative_to(ROOT / "src")]
+    lines += defined_twice({str(file.relative_to(ROOT)): file.read_text() for file in sources})
     print("\n".join(lines) or f"names: {len(files)} files use the field's words")
     raise SystemExit(bool(lines))
 

@@ -29,3 +29,12 @@ spec.loader.exec_module(names)
 )  # fmt: skip
 def test_what_is_refused(path, text, lines):
     assert names.refused(path, text) == lines
+
+
+def test_one_name_for_two_definitions_is_refused():
+    texts = {
+        "a.py": "class Gain: ...\nSIZE = 3\ndef _part(): ...\nclass Rotation: ...",
+        "b.py": "Gain = float\nSIZE = 4\ndef _part(): ...\nclass Rotation: ...\nimport Gain",
+        "c.py": "from a import Gain\ndef f():\n    Gain = 3",
+    }
+    assert names.defined_twice(texts) == ["'Gain' is defined in a.py, b.py: say them apart"]

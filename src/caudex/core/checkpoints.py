@@ -11,11 +11,10 @@ from torch import Tensor
 from caudex.core.disk import digest, pack_tensors, parse_tensors, serialize_tensors, unpack_tensors
 from caudex.core.errors import CaudexError
 from caudex.core.hardware import available_memory
-from caudex.core.run_files import RunFiles, complete_checkpoints
+from caudex.core.run_files import CHECKPOINTS, RunFiles, complete_checkpoints
 from caudex.core.run_records import CheckpointHeader
 from caudex.core.typed_json import decode_json
 
-FOLDER = "checkpoints"
 TENSOR_FILES = ("weights", "optimizer")
 
 
@@ -33,17 +32,17 @@ class Checkpoints:
         """Written aside, flushed to disk, renamed; then older ones go. A failure leaves the last one as it was."""
         if not self.files.is_main_process:
             return
-        final, partial, replaced = (f"{FOLDER}/{name}" for name in (str(step), f".{step}", f".{step}.before"))
+        final, partial, replaced = (f"{CHECKPOINTS}/{name}" for name in (str(step), f".{step}", f".{step}.before"))
         with self.files.explain_failure(f"the checkpoint of step {step:,}"):
-            for name in self.folder.names(FOLDER):
+            for name in self.folder.names(CHECKPOINTS):
                 if name.startswith("."):  # abandoned by a save that was killed
-                    self.folder.remove(f"{FOLDER}/{name}")
+                    self.folder.remove(f"{CHECKPOINTS}/{name}")
             try:
                 self._write(partial, step, weights, state)
                 if self.folder.stat(final):
                     self.folder.rename(final, replaced)
                 self.folder.rename(partial, final)
-                self.folder.fsync(FOLDER)
+                self.folder.fsync(CHECKPOINTS)
             except OSError:
                 self.folder.remove(partial)
                 raise

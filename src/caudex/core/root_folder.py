@@ -13,8 +13,8 @@ from typing import BinaryIO, NoReturn
 
 from caudex.core.errors import CaudexError
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-FILE = (
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FILE_FLAGS = (
     os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 )  # without O_NONBLOCK, opening a named pipe would wait for its other end
 NOTHING_THERE = (FileNotFoundError, NotADirectoryError)  # the latter of the root alone
@@ -96,7 +96,7 @@ class RootFolder:
             try:
                 with suppress(FileNotFoundError):  # left by a kill
                     os.unlink(temporary, dir_fd=folder)
-                handle = os.open(temporary, FILE | os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
+                handle = os.open(temporary, FILE_FLAGS | os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
                     file.flush()
@@ -162,7 +162,7 @@ class RootFolder:
                     with suppress(FileExistsError):
                         os.mkdir(part, dir_fd=handle)
                 try:
-                    inner = os.open(part, FOLDER, dir_fd=handle)
+                    inner = os.open(part, FOLDER_FLAGS, dir_fd=handle)
                 except OSError as error:
                     if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                         raise
@@ -181,7 +181,7 @@ class RootFolder:
         mode = "rb" if flags == os.O_RDONLY else "ab" if flags & os.O_APPEND else "r+b"
         with self._folder(parents, create=bool(flags & os.O_CREAT)) as folder:
             try:
-                handle = os.open(last, flags | FILE, 0o666, dir_fd=folder)
+                handle = os.open(last, flags | FILE_FLAGS, 0o666, dir_fd=folder)
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
                     raise

@@ -20,6 +20,8 @@ from caudex.core.root_folder import RootFolder
 from caudex.core.typed_json import check_kind, decode_json, misfit
 
 T = TypeVar("T")
+CHECKPOINTS = "checkpoints"
+"""the folder of a fit's checkpoints"""
 
 
 class Skipped(TypedDict):
@@ -168,10 +170,10 @@ def json_text(content: Any) -> str:
 
 def complete_checkpoints(folder: RootFolder) -> list[str]:
     """Names of the folders of complete checkpoints, oldest first."""
-    steps = [name for name in folder.names("checkpoints") if name.isascii() and name.isdecimal()]
-    return [f"checkpoints/{step}" for step in sorted(steps, key=int)]
+    steps = [name for name in folder.names(CHECKPOINTS) if name.isascii() and name.isdecimal()]
+    return [f"{CHECKPOINTS}/{step}" for step in sorted(steps, key=int)]
 
 
 def has_checkpoints(root: Path) -> bool:
     """Whether any fit of the run that lies there has a checkpoint."""
-    return any(Path(folder).name == "checkpoints" and names for folder, names, _ in os.walk(root))
+    return any(Path(folder).name == CHECKPOINTS and names for folder, names, _ in os.walk(root))

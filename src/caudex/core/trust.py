@@ -121,10 +121,10 @@ def describe_openings(settings: Any) -> Iterator[str]:
             continue
         flag = f"--{name.replace('_', '-')} {shlex.join(map(str, words))}"
         module = imported_module(value) if name == "env" else ""
-        yield printable(flag + (f", which imports the module {module}" if module else ""))
+        yield escape_controls(flag + (f", which imports the module {module}" if module else ""))
 
 
-def printable(text: str) -> str:
+def escape_controls(text: str) -> str:
     """The text without what would move a terminal's cursor or change its colours."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 

@@ -17,7 +17,7 @@ from msgspec import Meta
 from caudex.core.errors import CaudexError, short_message
 
 T = TypeVar("T")
-MAX_BYTES = 1 << 24
+MAX_PUBLIC_BYTES = 1 << 24
 """of a small file of a publisher"""
 
 Count = Annotated[int, Meta(ge=0, le=1 << 62)]
@@ -50,7 +50,7 @@ def decode_json(content: bytes, kind: type[T], file: Path | str) -> T:
         raise unreadable(file) from None
 
 
-def read_public_json(file: Path, kind: type[T], max_bytes: int = MAX_BYTES) -> T:
+def read_public_json(file: Path, kind: type[T], max_bytes: int = MAX_PUBLIC_BYTES) -> T:
     """The content of a file that a publisher wrote; CaudexError where it is not of this type, not JSON (NaN is none), nested
     too deeply or too large."""
     with file.open("rb") as opened:

@@ -24,7 +24,7 @@ from caudex.models.encoder import extract_features
 
 def linear_probe_accuracy(features: Tensor, labels: Tensor, test_features: Tensor, test_labels: Tensor) -> float:
     """Test accuracy of `predict_by_linear_probe`."""
-    return accuracy(predict_by_linear_probe(features, labels, test_features), test_labels)
+    return prediction_accuracy(predict_by_linear_probe(features, labels, test_features), test_labels)
 
 
 def predict_by_linear_probe(features: Tensor, labels: Tensor, test_features: Tensor) -> Tensor:
@@ -47,14 +47,14 @@ def knn_accuracy(
     model = KNeighborsClassifier(min(neighbours, len(features)), weights="distance", algorithm="brute")
     features, test_features = F.normalize(features, dim=1), F.normalize(test_features, dim=1)
     with threadpool_limits(torch.get_num_threads()):
-        return accuracy(_fit_and_predict(model, features, labels, test_features), test_labels)
+        return prediction_accuracy(_fit_and_predict(model, features, labels, test_features), test_labels)
 
 
 def _fit_and_predict(model, features: Tensor, labels: Tensor, test_features: Tensor) -> Tensor:
     return torch.from_numpy(model.fit(features.numpy(), labels.numpy()).predict(test_features.numpy()))
 
 
-def accuracy(predictions: Tensor, labels: Tensor) -> float:
+def prediction_accuracy(predictions: Tensor, labels: Tensor) -> float:
     return (predictions == labels).double().mean().item()
 
 
@@ -87,7 +87,7 @@ def probe_layers(
         test_set = test_layers[layer], test.labels
         predictions = predict_by_linear_probe(features, labels, test_layers[layer])
         accuracies = {
-            "linear": accuracy(predictions, test.labels),
+            "linear": prediction_accuracy(predictions, test.labels),
             "neighbours": knn_accuracy(features[part], labels[part], *test_set),
             "held out": linear_probe_accuracy(features[train], labels[train], features[held_out], labels[held_out])
             if len(held_out)

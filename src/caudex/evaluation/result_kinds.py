@@ -40,7 +40,7 @@ class Majority(Struct):
     name: str = field(name="class")
 
 
-class Gain(Struct):
+class GainRow(Struct):
     gain: Finite
     low: Finite | None
     high: Finite | None
@@ -64,7 +64,7 @@ class ResultRow(Struct):
     macro_f1: Share | UnsetType = UNSET
     recall: dict[str, ClassRecall] | UnsetType = UNSET
     majority: Majority | UnsetType = UNSET
-    gain_over_majority: Gain | UnsetType = UNSET
+    gain_over_majority: GainRow | UnsetType = UNSET
     verdict: Verdict | UnsetType = UNSET
     detectable: Finite | None = None
 
@@ -89,7 +89,7 @@ ImageResults = dict[str, ResultRow | float | str | bool | list | None]
 def check_gain(gain: dict | None) -> None:
     """Raises ValueError where a gain is neither empty nor whole."""
     if gain:
-        msgspec.convert(gain, Gain)
+        msgspec.convert(gain, GainRow)
 
 
 class ClassShares(Struct):
@@ -129,7 +129,7 @@ class PretrainingResults(Struct):
     linear: Accuracy | UnsetType = field(default=UNSET, name="linear probe")
     random: Accuracy | UnsetType = field(default=UNSET, name="random trunk")
     best: BestLayer | UnsetType = field(default=UNSET, name="best layer")
-    gain: Gain | UnsetType = field(default=UNSET, name="gain over the random trunk")
+    gain: GainRow | UnsetType = field(default=UNSET, name="gain over the random trunk")
 
 
 FrameErrors = TypedDict("FrameErrors", {"squared error": float, "squared error of a copy": float, "ratio": float})
@@ -146,7 +146,7 @@ NextFrameResults = TypedDict(
 
 ProbedLayer = TypedDict(
     "ProbedLayer",
-    {"layer": str, "linear": Share, "neighbours": Share, "random trunk": Share, "gain": Gain},
+    {"layer": str, "linear": Share, "neighbours": Share, "random trunk": Share, "gain": GainRow},
 )
 
 
@@ -155,7 +155,7 @@ class FineTuned(Struct):
     share: Finite
     tuned: Accuracy
     scratch: Accuracy
-    gain: Gain
+    gain: GainRow
 
 
 class Predicted(Struct):
@@ -280,7 +280,7 @@ class SearchRow(Struct):
 class TextLabelsResults(Struct):
     scratch: ResultRow = field(name="from scratch")
     words: ResultRow = field(name="words counted")
-    gain: Gain = field(name="gain over words counted")
+    gain: GainRow = field(name="gain over words counted")
     tuned: ResultRow | UnsetType = field(default=UNSET, name="fine-tuned")
 
     def __post_init__(self):

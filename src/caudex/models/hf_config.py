@@ -24,7 +24,7 @@ Activation = Literal[*GELU_APPROXIMATIONS]
 Vocabulary = Annotated[int, Meta(ge=1, le=1 << 26)]
 Context = Annotated[int, Meta(ge=8, le=1 << 24)]
 Width = Annotated[int, Meta(ge=8, le=100_000)]
-Count = Annotated[int, Meta(ge=1, le=1000)]
+NumLayers = Annotated[int, Meta(ge=1, le=1000)]
 Hidden = Annotated[int, Meta(ge=1, le=1 << 24)]
 Epsilon = Annotated[float, Meta(ge=0, le=1)]
 FileName = Annotated[str, Meta(max_length=200)]
@@ -37,7 +37,7 @@ class GPT2Config(Struct, kw_only=True):
     vocab_size: Vocabulary
     n_positions: Context
     n_embd: Width
-    n_layer: Count
+    n_layer: NumLayers
     n_head: Annotated[int, Meta(ge=1, le=100_000)]
     n_inner: Hidden | None = None
     activation_function: Activation = "gelu_new"
@@ -77,7 +77,7 @@ class BERTConfig(Struct, kw_only=True):
     vocab_size: Vocabulary
     max_position_embeddings: Context
     hidden_size: Width
-    num_hidden_layers: Count
+    num_hidden_layers: NumLayers
     num_attention_heads: Annotated[int, Meta(ge=1, le=100_000)]
     intermediate_size: Hidden
     hidden_act: Activation = "gelu"

@@ -31,7 +31,7 @@ from caudex.evaluation.plots.performance_profiles import plot_performance_profil
 from caudex.evaluation.reference_scores import reference_scores
 from caudex.evaluation.verdicts import Gain, format_mean, format_verdict, gain_without_spread, with_verdicts
 from caudex.reports.comparison import ComparisonColumn, flag_of, run_cost
-from caudex.reports.run_contents import SeedRecord
+from caudex.reports.run_contents import SeedScores
 
 RANDOM = "random"
 
@@ -90,7 +90,7 @@ def seed_runs(system: System, run: Run) -> Iterator[tuple[System, Run]]:
 def seed_returns(system: System, run: Run) -> SeedReturns:
     name, settings = system_name(system), asdict(system)
     env, seed = settings.pop("env"), settings.pop("seed")
-    record, results = run.read_checked("claim", SeedRecord), system.read_results(run)
+    record, results = run.read_checked("claim", SeedScores), system.read_results(run)
     if record:
         claim = record["claim"]
         returns = {name: claim["score"]} | claim["baselines"] | claim["extra_metrics"]

@@ -24,7 +24,7 @@ class Control(Mean):
     verdict: Verdict
 
 
-class Gain(Mean):
+class ClaimGain(Mean):
     """Of a score over a baseline."""
 
     gain: Finite
@@ -38,7 +38,7 @@ class ClaimPart(TypedDict):
 
     mean: Finite
     interval: Interval
-    baselines: Annotated[dict[str, Gain], Meta(min_length=1)]
+    baselines: Annotated[dict[str, ClaimGain], Meta(min_length=1)]
     extra_metrics: dict[str, Mean]
     controls: NotRequired[dict[str, Control]]
     tuning_trials: NotRequired[dict[str, Count]]
@@ -83,7 +83,7 @@ class SeedClaim(TypedDict):
     extra_metrics: dict[str, Finite]
 
 
-class SeedRecord(TypedDict):
+class SeedScores(TypedDict):
     """claim.json of one seed."""
 
     claim: SeedClaim
@@ -99,20 +99,20 @@ def read_claim(run: Run) -> dict | None:
     return claim
 
 
-Share = float | Literal[""]
+ShareCell = float | Literal[""]
 """of a table: nothing where nothing was known"""
 
 
 class Round(TypedDict):
     """A row of tables/rounds.csv, which has further columns."""
 
-    pseudo_label_accuracy: NotRequired[Share]
-    student_accuracy: NotRequired[Share]
+    pseudo_label_accuracy: NotRequired[ShareCell]
+    student_accuracy: NotRequired[ShareCell]
 
 
 LAYER_COLUMNS = {
     "linear": "linear probe", "neighbours": "20 neighbours", "held out": "linear, held-out labels",
     "random trunk": "linear, random trunk",
 }  # fmt: skip
-Layer = TypedDict("Layer", {"layer": str, **dict.fromkeys(LAYER_COLUMNS, Share)})
+Layer = TypedDict("Layer", {"layer": str, **dict.fromkeys(LAYER_COLUMNS, ShareCell)})
 """a row of tables/layers.csv"""

@@ -61,7 +61,7 @@ class Gaussian(NamedTuple):
         return (log_ratio + squares - 0.5).sum(-1)
 
 
-class Policy(nn.Module):
+class PolicyNetwork(nn.Module):
     """Features [B, W] to a distribution over actions: `Categorical`, or `Gaussian` for vectors.
 
     `hidden` layers of tanh come first, where policy and value share no trunk. Weights are orthogonal, those of the last layer

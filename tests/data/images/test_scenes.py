@@ -15,8 +15,8 @@ from caudex.data.images.scenes import (
     MIN_DEPTH,
     SEGMENTS,
     VIEW_TANGENT,
-    Layout,
     SceneBatches,
+    SceneLayout,
     camera_rays,
     cast_rays,
     make_scenes,
@@ -38,7 +38,7 @@ def one_scene(solids, pitch=0.0, wall_angle=0.0):
     for place, (centre, half) in solids.items():
         centres[0, place], half_sizes[0, place], present[0, place] = torch.tensor(centre), torch.tensor(half), True
     numbers = (torch.tensor([float(number)]) for number in (1, pitch, 10, wall_angle))
-    return Layout(*numbers, centres, half_sizes, present, torch.tensor([[0.0, 1.0, 0.0]]))
+    return SceneLayout(*numbers, centres, half_sizes, present, torch.tensor([[0.0, 1.0, 0.0]]))
 
 
 def cast_labels(layout):

@@ -39,7 +39,7 @@ class SceneBatch(NamedTuple):
     index: Tensor  # [B] where each stands in its set
 
 
-class Layout(NamedTuple):
+class SceneLayout(NamedTuple):
     """Where things are in S scenes: x to the right, y up from the ground, z ahead; the camera stands above zero.
 
     Of K = 3 * SOLIDS_PER_SHAPE solids the first third are spheres, then boxes, then cylinders.
@@ -96,7 +96,7 @@ def _render(draw: Draw, side: int) -> tuple[Tensor, Tensor, Tensor]:
     return tuple(pixels.unflatten(-1, (side, side)) for pixels in (images, segments_of(surfaces).byte(), depth))
 
 
-def sample_layout(draw: Draw) -> Layout:
+def sample_layout(draw: Draw) -> SceneLayout:
     """A random layout: the ground in view has six cells in two rows, each with at most one solid."""
     solids = 3 * SOLIDS_PER_SHAPE
     height, pitch = draw.uniform(low=1.2, high=1.8), draw.uniform(low=0.1, high=0.45)
@@ -115,7 +115,7 @@ def sample_layout(draw: Draw) -> Layout:
     light = torch.stack([draw.uniform(low=-1.0), draw.uniform(low=0.7, high=1.3), draw.uniform(low=-1.0, high=0.0)], 1)
     centres = torch.stack([x * z, half_sizes[..., 1], z], 2)
     present = draw.uniform(solids) < 0.7
-    return Layout(
+    return SceneLayout(
         height, pitch, wall, wall_angle, centres, half_sizes, present, light / light.norm(dim=1, keepdim=True)
     )
 
@@ -123,7 +123,7 @@ def sample_layout(draw: Draw) -> Layout:
 # --- geometry: one more axis of rays, P, stands last ---------------------------------------------------------------
 
 
-def camera_rays(layout: Layout, side: int) -> tuple[Tensor, Tensor]:
+def camera_rays(layout: SceneLayout, side: int) -> tuple[Tensor, Tensor]:
     """Positions of the cameras, [S, 3, 1], and directions of the pixels' rays, [S, 3, P].
 
     Each ray goes one metre in the direction in which the camera looks, so that its multiples are depths.
@@ -136,7 +136,7 @@ def camera_rays(layout: Layout, side: int) -> tuple[Tensor, Tensor]:
     return torch.stack([zero, layout.height, zero], 1)[..., None], rays
 
 
-def cast_rays(layout: Layout, origins: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
+def cast_rays(layout: SceneLayout, origins: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
     """Depth [S, P] of the nearest surface that each pixel sees, and which it is, int64 [S, P]: 0 the wall, 1 the
     ground, 2 and more the solids."""
     wall_component = (rays * _wall_normal(layout)[..., None]).sum(1)  # [S, P]
@@ -149,7 +149,7 @@ def cast_rays(layout: Layout, origins: Tensor, rays: Tensor) -> tuple[Tensor, Te
     return nearest.values, nearest.indices
 
 
-def distances_to_solids(layout: Layout, origins: Tensor, rays: Tensor) -> Tensor:
+def distances_to_solids(layout: SceneLayout, origins: Tensor, rays: Tensor) -> Tensor:
     """Distance to each solid in multiples of the ray, [S, K, P]; inf where the ray misses it. `origins` [S, 3, P or 1]."""
     half_sizes = layout.half_sizes[..., None]  # measured in these, every solid has a radius of one
     origins = (origins[:, None] - layout.centres[..., None]) / half_sizes  # [S, K, 3, P or 1]
@@ -194,7 +194,7 @@ def _entry_distance(enter: Tensor, leave: Tensor) -> Tensor:
     return torch.where((enter <= leave) & (enter > 0), enter, torch.inf)  # false for nan
 
 
-def _wall_normal(layout: Layout) -> Tensor:
+def _wall_normal(layout: SceneLayout) -> Tensor:
     """[S, 3], away from the camera"""
     return torch.stack([layout.wall_angle.sin(), torch.zeros_like(layout.wall_angle), layout.wall_angle.cos()], 1)
 
@@ -204,7 +204,7 @@ def segments_of(surfaces: Tensor) -> Tensor:
     return torch.where(surfaces < 2, surfaces, 2 + (surfaces - 2) // SOLIDS_PER_SHAPE)
 
 
-def surface_normals(layout: Layout, points: Tensor, surfaces: Tensor) -> Tensor:
+def surface_normals(layout: SceneLayout, points: Tensor, surfaces: Tensor) -> Tensor:
     """Unit normals [S, 3, P] of the surfaces [S, P] at points [S, 3, P] on them."""
     solid = (surfaces - 2).clamp_min(0)
     local = (points - _gather_per_pixel(layout.centres, solid)) / _gather_per_pixel(layout.half_sizes, solid)
@@ -228,7 +228,7 @@ def _gather_per_pixel(attributes: Tensor, surfaces: Tensor) -> Tensor:
 # --- colour --------------------------------------------------------------------------------------------------------
 
 
-def shade(layout: Layout, draw: Draw, points: Tensor, surfaces: Tensor) -> Tensor:
+def shade(layout: SceneLayout, draw: Draw, points: Tensor, surfaces: Tensor) -> Tensor:
     """uint8 [S, 3, P]: each surface in two colours that alternate in stripes or checks through space, or in one; lit
     by one light (Lambert's law) that casts shadows; with some noise."""
     count = 2 + 3 * SOLIDS_PER_SHAPE

@@ -8,9 +8,7 @@ import numpy as np
 from msgspec import Meta
 
 from caudex.core.run import Run
-from caudex.evaluation.plots.panels import panel_columns
-
-MAX_PANELS = 60
+from caudex.evaluation.plots.panels import MAX_PANELS, panel_columns
 
 
 class CorruptionAccuracy(TypedDict):

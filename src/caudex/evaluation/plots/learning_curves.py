@@ -8,9 +8,7 @@ import numpy as np
 
 from caudex.core.run import Run
 from caudex.core.run_records import TrainingDescription
-from caudex.evaluation.plots.panels import panel_columns
-
-MAX_PANELS = 60
+from caudex.evaluation.plots.panels import MAX_PANELS, panel_columns
 
 
 def plot_learning_curves(run: Run) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+MAX_PANELS = 60
+"""of a figure; further ones are left out"""
+
 
 def panel_columns(count: int) -> int:
     """Columns for so many panels: three, or two where fewer stay empty then."""

@@ -134,10 +134,10 @@ def predict(trunk: Trunk, signals: nn.ModuleDict, images: Tensor) -> dict[str, T
 
 
 def evaluate_heads(learner: Learner, test: Scenes) -> dict[str, float]:
-    return evaluate_predictions(predict(*learner.averaged, test.images), test)
+    return evaluate_dense(predict(*learner.averaged, test.images), test)
 
 
-def evaluate_predictions(predictions: dict[str, Tensor], test: Scenes) -> dict[str, float]:
+def evaluate_dense(predictions: dict[str, Tensor], test: Scenes) -> dict[str, float]:
     metrics = {}
     if "segments" in predictions:
         segments = predictions["segments"]
@@ -152,7 +152,7 @@ def evaluate_place(scenes: Scenes, test: Scenes) -> dict[str, float]:
     """The baseline that looks at no image: at each place the commonest class and the mean logarithm of the depth."""
     counts = torch.stack([(scenes.segments == k).sum(0) for k in range(len(SEGMENTS))])
     predictions = {"segments": counts.argmax(0).expand_as(test.segments), "depth": scenes.depth.log().mean(0).exp()}
-    return evaluate_predictions(predictions, test)
+    return evaluate_dense(predictions, test)
 
 
 def plot_predictions(run: Run, model: Encoder, test: Scenes, count: int = 7) -> None:
