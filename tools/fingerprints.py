@@ -76,8 +76,9 @@ class Recorder:
             "CAUDEX_CACHE": str(folder / "cache"),  # what one worktree builds there is not for the other to read
         }
         (folder / "cache").mkdir()
+        cache = Path(os.environ.get("CAUDEX_CACHE") or Path.home() / ".cache/caudex").expanduser()
         for fetched in ("archives", "texts"):
-            (folder / "cache" / fetched).symlink_to(Path.home() / ".cache/caudex" / fetched)
+            (folder / "cache" / fetched).symlink_to(cache.resolve() / fetched)
         images = folder / "images"
         images.mkdir()
         write_images(images)

@@ -10,12 +10,12 @@ from caudex.evaluation.intervals import (
     bootstrap_interval,
     bootstrap_p_value,
     iqm,
-    paired_interval,
     performance_profile,
     probability_of_improvement,
     t_interval,
     wilson_interval,
 )
+from caudex.evaluation.verdicts import paired_gain
 
 runs = st.lists(st.floats(-100, 100, allow_subnormal=False), min_size=1, max_size=8).map(np.array)
 
@@ -99,6 +99,7 @@ def test_the_interval_holds_the_truth_about_95_times_of_100():
 def test_intervals_by_hand():
     mean, low, high = t_interval([1.0, 2.0, 3.0])  # deviation 1, t(2) = 4.3027
     assert (mean, high) == (2.0, approx(2 + 4.3027 / 3**0.5, abs=1e-3)) and low == approx(4 - high)
-    assert paired_interval([3.0, 5.0, 7.0], [2.0, 3.0, 4.0]) == (mean, low, high)
+    gain = paired_gain([3.0, 5.0, 7.0], [2.0, 3.0, 4.0])
+    assert (gain.mean, gain.low, gain.high) == approx((mean, low, high))
     assert wilson_interval(0.5, 100) == (approx(0.4038, abs=1e-3), approx(0.5962, abs=1e-3))
     assert wilson_interval(0.0, 1000)[0] == 0 and wilson_interval(1.0, 1000)[1] == 1

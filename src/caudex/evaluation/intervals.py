@@ -38,11 +38,6 @@ def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def paired_interval(values: Sequence[float], baseline: Sequence[float]) -> tuple[float, float, float]:
-    """Mean gain over the `baseline` and its 95% interval by Student's t, paired by position."""
-    return t_interval([value - other for value, other in zip(values, baseline, strict=True)])
-
-
 def bootstrap_interval(
     statistic: Callable, *samples: Scores, resamples: int = 10_000, seed: int = 0
 ) -> np.ndarray | None:

@@ -29,7 +29,7 @@ class Agent(nn.Module):
         return self.signals["policy"].act(self.trunk, on_device, greedy).cpu().numpy()
 
     def act_blindly(self, observations: np.ndarray) -> np.ndarray:
-        """The likeliest actions where nothing is seen: a control that no learned policy should be beaten by."""
+        """The likeliest actions where every observation is zeros: a baseline."""
         return self.act(np.zeros_like(observations))
 
     def play(
