@@ -42,6 +42,9 @@ import pathlib
 import gymnasium
 pathlib.Path({canary!r}).touch()
 
+def half(env):
+    return env
+
 def make(seed):
     return gymnasium.make("CartPole-v1", max_episode_steps=20)
 """
@@ -116,6 +119,17 @@ def test_nothing_in_a_strangers_folder_is_run(canary, place, monkeypatch):
     assert not canary.exists()
 
 
+def test_a_wrapper_is_imported_only_where_the_user_says_its_name(canary):
+    name = "CartPole-v1?sutton_barto_reward=true|evil:half"
+    for file in ("settings", "spec"):
+        change(f"runs/ppo/{file}.json", env=name)
+    assert_refused("play", "runs/ppo", because=f"would import the module evil; read it, then say --env {name}")
+    assert_refused("play", "runs/ppo", "--env-args", "sutton_barto_reward=false", because="import the module evil")
+    assert invoke("resume", "runs/ppo", "--trust").code == 2 and not canary.exists()
+    run_cli("play", "runs/ppo", "--episodes", "1", "--env", name)
+    assert canary.exists()
+
+
 def test_code_is_run_where_the_user_says_its_name(canary):
     change("runs/ppo/spec.json", env="evil:CartPole-v1")
     run_cli("play", "runs/ppo", "--episodes", "1", "--env", "evil:CartPole-v1")
@@ -134,7 +148,7 @@ def test_a_strangers_run_is_gone_on_with_when_asked_for(canary):
     change("runs/ppo/settings.json", env="evil:CartPole-v1")
     output = invoke("resume", "runs/ppo", "--trust")
     assert output.code == 2 and "--trust alone does not allow that" in output.err
-    assert "  --env evil:CartPole-v1, which imports the module evil" in output.out
+    assert "  --env evil:CartPole-v1, which would import the module evil" in output.out
     assert_refused(
         "resume", "runs/ppo", "--trust", "--env", "other:CartPole-v1", because="goes on with the settings of"
     )

@@ -147,7 +147,7 @@ def test_what_other_settings_would_open():
     panel = replace(system_at_scale("labels-saved"), cluster="1.2.3.4:6379", processes=99)
     assert list(describe_openings(panel)) == ["--processes 99", "--cluster 1.2.3.4:6379"]
     ppo = replace(system_at_scale("ppo"), env="runs.a.evil:CartPole-v1")
-    assert list(describe_openings(ppo)) == ["--env runs.a.evil:CartPole-v1, which imports the module runs.a.evil"]
+    assert list(describe_openings(ppo)) == ["--env runs.a.evil:CartPole-v1, which would import the module runs.a.evil"]
     assert list(describe_openings(Hardware(threads=64, devices=8))) == ["--devices 8", "--threads 64"]
 
 

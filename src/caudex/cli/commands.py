@@ -96,6 +96,10 @@ class PlayFlags:
     """draw actions by their probabilities, instead of the likeliest"""
     env: str | None = None
     """another environment with the same observations and actions"""
+    env_args: tuple[str, ...] = ()
+    """key=value: further arguments that the environment is made with"""
+    wrap: tuple[str, ...] = ()
+    """module:function: further wrappers around the environment"""
     video: Path | None = None
     """film one episode there, as .mp4, and as a sheet of images beside it, as .png"""
 

@@ -25,6 +25,7 @@ def play_command(words: Sequence[str]) -> None:
 
     from caudex.core.disk import write_atomically
     from caudex.core.system import load
+    from caudex.envs import join_env_name
     from caudex.evaluation.plots.contact_sheet import contact_sheet
     from caudex.evaluation.plots.video import write_video
     from caudex.evaluation.returns import format_return_summary, summarize_returns
@@ -36,12 +37,13 @@ def play_command(words: Sequence[str]) -> None:
             f"{flags.run} holds nothing that acts in an environment; give a run of ppo or dqn, for example; one of rl2 is for "
             "`caudex meta-test`."
         )
-    agent.check_env(flags.env or agent.env)
-    summary = summarize_returns(agent.play(flags.episodes, flags.seed, not flags.drawn, flags.env))
+    env = join_env_name(flags.env or agent.env, flags.env_args, flags.wrap)
+    agent.check_env(env)
+    summary = summarize_returns(agent.play(flags.episodes, flags.seed, not flags.drawn, env))
     header = ("episodes", "mean return", "95% interval", "worst", "best")
     print_table([header, (f"{flags.episodes:,}", *format_return_summary(summary))])
     if flags.video:
-        images, episode_return, fps = agent.record_images(flags.seed, not flags.drawn, flags.env)
+        images, episode_return, fps = agent.record_images(flags.seed, not flags.drawn, env)
         write_video(images, flags.video, fps)
         image = io.BytesIO()
         Image.fromarray(contact_sheet(images)).save(image, "png")

@@ -38,7 +38,9 @@ def parse_system(command: str, words: Sequence[str]):
     from caudex.core.system import system_at_scale
 
     check_utf8(words)  # settings are kept as text
-    name, rest = words[0], merge_repeated("--also", words[1:])
+    name, rest = words[0], words[1:]
+    for flag in ("--also", "--env-args", "--wrap"):
+        rest = merge_repeated(flag, rest)
     rest = [re.sub("^--from(?==|$)", "--start", word) for word in rest]  # `from` is no name for a setting in Python
     scale = flag_value("--scale", rest) or "laptop"
     default = system_at_scale(name, scale)

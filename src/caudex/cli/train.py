@@ -138,11 +138,11 @@ def trust_run(system, run, plan, flags: ResumeFlags):
     if not flags.trust:
         exit_with_message(1, f"if you trust these, `caudex resume {flags.run} --trust` goes on.")
     settings = {name: trust.mark_trusted(value) for name, value in vars(system).items()}
-    module = trust.imported_module(settings.get("env", ""))
-    if module and not flags.env:
+    code = trust.env_code(settings.get("env", ""))
+    if code and not flags.env:
         raise CaudexError(
-            f"{flags.run} would import the module {module}; --trust alone does not allow that. Read that module, then add "
-            f"--env {settings['env']}."
+            f"{flags.run} would {code}; --trust alone does not allow that. Read what it would use, then add "
+            f"--env {shlex.quote(settings['env'])}."
         )
     trust.sign(run)
     return replace(system, **settings)

@@ -19,6 +19,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from caudex.core.env_names import parse_env_name
 from caudex.core.errors import CaudexError
 from caudex.core.run_files import RunFiles
 
@@ -106,9 +107,19 @@ def check_trusted(name: str | Path, what: str, way_out: str = "") -> None:
         )
 
 
-def imported_module(env: str) -> str:
-    """The module that is imported for an environment called module:NAME; "" for a registered one."""
-    return env.rpartition(":")[0]
+def mark_like(text: str, name: str) -> str:
+    """The text, untrusted where the name that it is made from is."""
+    return UntrustedName(text, name.run) if isinstance(name, UntrustedName) else text
+
+
+def env_code(env: str) -> str:
+    """What an environment of that name would do, as "import the module a"; "" where it is registered and made with plain
+    numbers: a text could name a file or a module."""
+    name = parse_env_name(env)
+    modules, values = name.modules(), name.values()
+    texts = [f"{key}={text}" for key, text in name.arguments.items() if not isinstance(values[key], (bool, int, float))]
+    imports = [f"import the module{'s' * (len(modules) > 1)} {', '.join(modules)}"] if modules else []
+    return " and ".join(imports + ([f"be made with {', '.join(texts)}"] if texts else []))
 
 
 def describe_openings(settings: Any) -> Iterator[str]:
@@ -120,8 +131,8 @@ def describe_openings(settings: Any) -> Iterator[str]:
         if value == field.default or not opens or name == "command":  # a claim's, which is only shown
             continue
         flag = f"--{name.replace('_', '-')} {shlex.join(map(str, words))}"
-        module = imported_module(value) if name == "env" else ""
-        yield escape_controls(flag + (f", which imports the module {module}" if module else ""))
+        code = env_code(value) if name == "env" else ""
+        yield escape_controls(flag + (f", which would {code}" if code else ""))
 
 
 def escape_controls(text: str) -> str:

@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from caudex.core.errors import CaudexError
 from caudex.core.specs import ActionSpec, EnvSpec
 
 Policy = Callable[[np.ndarray], np.ndarray]
 """observations [N, ...] to actions, int64 [N] or float32 [N, A]"""
+
+
+class NoImagesError(CaudexError):
+    """The environment is not made to be rendered."""
 
 
 class TimeStep(NamedTuple):

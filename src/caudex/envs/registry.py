@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from caudex.core.env_names import EnvName, check_wrappers, parse_arguments, parse_env_name
 from caudex.core.errors import CaudexError
 from caudex.core.registry import plugin_paths
+from caudex.core.trust import mark_like
 from caudex.envs.env import Env
 
 CAMERA_KINDS = {"control": "pixels", "dm_control": "dm_pixels"}
@@ -11,14 +15,19 @@ CAMERA_KINDS = {"control": "pixels", "dm_control": "dm_pixels"}
 
 
 def make(name: str, num_envs: int, renderable: bool = False) -> Env:
-    """`num_envs` environments: NAME of a registered Gymnasium environment or of an entry point, module:NAME, MinAtar/NAME, ALE/GAME-v5 or -v4;
-    control/TASK and pixels/TASK are our own, observed as numbers and as images, dm_control/TASK-v0 and dm_pixels/TASK-v0
-    those of the DeepMind Control Suite. The width of images in pixels may follow: pixels/TASK/64.
+    """`num_envs` environments: NAME of a registered Gymnasium environment or of an entry point, module:NAME, MinAtar/NAME, or <NAME>
+    of `name_env`, each with arguments and wrappers (`join_env_name`); ALE/GAME-v5 or -v4; control/TASK and pixels/TASK are our own,
+    observed as numbers and as images, dm_control/TASK-v0 and dm_pixels/TASK-v0 those of the DeepMind Control Suite. The width of
+    images in pixels may follow: pixels/TASK/64.
 
     `renderable`: the first can be rendered. Raises CaudexError for an unknown name and for a missing package.
     """
     register_envs(name)
-    kind, task, size = parse_name(name)
+    parts = parse_env_name(name)
+    kind, task, size = parse_name(parts.id)
+    if kind in (*CAMERA_KINDS, *CAMERA_KINDS.values(), "ALE") and str(parts) != parts.id:
+        flag = "--env-args" if parts.arguments else "--wrap"
+        raise CaudexError(f"{flag}: {parts.id} is made here, not by Gymnasium, and takes none; leave it out.")
     width = {"size": size} if size else {}
     if kind in ("control", "pixels"):
         from caudex.envs.control.suite import ControlEnv
@@ -48,13 +57,20 @@ def parse_name(name: str) -> tuple[str, str, int]:
     return kind, task, int(size or 0)
 
 
+def join_env_name(name: str, arguments: Sequence[str] = (), wrappers: Sequence[str] = ()) -> str:
+    """The name with further arguments, key=value, and with wrappers, module:function, around it; a stranger's stays one."""
+    parts = parse_env_name(name)
+    arguments, wrappers = parts.arguments | parse_arguments(arguments), parts.wrappers + check_wrappers(wrappers)
+    return mark_like(str(EnvName(parts.id, arguments, wrappers)), name)
+
+
 def camera_env_name(name: str, size: int = 0) -> str:
     """The name of the same environment observed by a camera, in images `size` pixels wide; `name` itself where there is no
     camera. Raises CaudexError for a size without a camera."""
     kind, task, width = parse_name(name)
     kind, size = CAMERA_KINDS.get(kind, kind), size or width
     if kind in CAMERA_KINDS.values():
-        return f"{kind}/{task}/{size}" if size else f"{kind}/{task}"
+        return mark_like(f"{kind}/{task}/{size}" if size else f"{kind}/{task}", name)
     if size:
         raise CaudexError(f"--size {size}: {name} shows what it shows; leave it out.")
     return name

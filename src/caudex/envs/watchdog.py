@@ -7,12 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from pathlib import Path
+from traceback import walk_tb
+from types import TracebackType
 
 import numpy as np
 
 from caudex.core.errors import CaudexError
 
 POLLS = 12  # of a call, with equal pauses between them, until it is taken to hang
+PASSED_THROUGH = ("caudex", "gymnasium", "numpy")
 running_calls: dict[int, GuardedCall] = {}  # by thread: the call that has not returned yet
 watchers: list[threading.Thread] = []
 
@@ -33,8 +37,8 @@ class GuardedCall:
         running_calls.pop(threading.get_ident(), None)
         if kind and issubclass(kind, (Exception, SystemExit)) and not issubclass(kind, CaudexError):
             raise CaudexError(
-                f"the environment {self.name} failed while it {self.activity}: {kind.__name__}: {str(error).rstrip('.')}; "
-                "mend it; `caudex resume` goes on from a checkpoint, where there is one."
+                f"the environment {self.name} failed while it {self.activity}: {kind.__name__}: {str(error).rstrip('.')}"
+                f"{error_location(trace)}; mend it; `caudex resume` goes on from a checkpoint, where there is one."
             ) from error
 
 
@@ -94,6 +98,24 @@ def is_debugged(thread: int) -> bool:
     while frame and frame.f_globals.get("__name__") not in ("bdb", "pdb"):
         frame = frame.f_back
     return frame is not None or "pydevd" in sys.modules
+
+
+def error_location(trace: TracebackType | None) -> str:
+    """File and line of the user's that raised, not those of what it called in the packages that everything passes through."""
+    frames = [(frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line) for frame, line in walk_tb(trace)]
+    own = [frame for frame in frames if frame[0].partition(".")[0] not in PASSED_THROUGH]
+    if not (own or frames):
+        return ""
+    _, file, line = (own or frames)[-1]
+    return f" ({short_path(file)}, line {line})"
+
+
+def short_path(file: str) -> str:
+    """The path from the working folder, or from where packages are installed; else as it stands."""
+    for folder in (f"{Path.cwd()}/", "/site-packages/"):
+        if folder in file:
+            return file.partition(folder)[2]
+    return file
 
 
 def code_location(thread: int) -> str:

@@ -35,7 +35,7 @@ def play_episodes(
 ) -> list[Episode]:
     """`count` episodes of `policy`; each environment plays the same number, lest the short episodes count more. None is
     longer than `Env.max_episode_steps`."""
-    num_envs = min(count, num_envs)
+    num_envs = 1 if envs.is_single(env_name) else min(count, num_envs)
     env = envs.make(env_name, num_envs)
     runner = EnvRunner(env, derive_seed(seed, "play"), frame_stack, max_episode_steps=env.max_episode_steps)
     episodes_per_env = -(-count // num_envs)

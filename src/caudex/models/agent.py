@@ -56,7 +56,8 @@ class Agent(nn.Module):
         env.close()
         actions = self.actions.count or (len(self.actions.low),)
         if shape != self.shape or (space.shape or int(space.n)) != actions:
-            raise CaudexError(f"{env_name} has other observations or actions than {self.env}, where this was learned.")
+            there = f"{self.env}, where this was learned" if env_name != self.env else "when this was learned"
+            raise CaudexError(f"{env_name} has other observations or actions than {there}.")
 
     def record_images(
         self, seed: int = 0, greedy: bool = True, env: str | None = None, max_frames: int = 0, max_steps: int = 10_000

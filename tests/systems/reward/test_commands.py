@@ -1,14 +1,18 @@
 """The commands of systems that learn from reward: train, play, and each mistake with its sentence."""
 
+import sys
+
 import gymnasium
 import numpy as np
 import pytest
 from helpers.cli_runs import SMALL
 from helpers.command_line import assert_refused, invoke, run_cli
+from helpers.robots import write_robots
 from PIL import Image
 
 from caudex import envs
 from caudex.core.errors import CaudexError
+from caudex.core.run import Run
 from caudex.core.system import load
 
 
@@ -61,6 +65,24 @@ def test_a_system_trains_plays_and_is_filmed(system, env, flags, tmp_path):
     assert len(player.play(4, seed=1)) == 4
 
 
+def test_arguments_and_wrappers_become_part_of_the_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    write_robots()
+    words = ("train", "ppo", "--env", "robots_for_test:make", "--env-args", "limit=7", "--wrap", "robots_for_test:half")
+    run = run_cli(*words, *SMALL, "--total-steps", "200", "--run", tmp_path / "run").run
+    assert Run(run).settings()["settings"]["env"] == "robots_for_test:make?limit=7|robots_for_test:half"
+    assert set(load(run).play(5)) == {3.5}
+    output = run_cli("play", run, "--episodes", "5", "--env-args", "limit=6", "--wrap", "robots_for_test:half")
+    assert output.out.splitlines()[3].split()[3] == "1.5"
+    robots = sys.modules["robots_for_test"]
+    sees_more = lambda env: gymnasium.wrappers.FlattenObservation(gymnasium.wrappers.FrameStackObservation(env, 2))  # noqa: E731
+    monkeypatch.setattr(robots, "half", sees_more)
+    assert_refused("play", run, because="has other observations or actions than when this was learned")
+    (run / "finished.json").unlink()
+    assert_refused("resume", run, because="8 numbers to see, 2 actions; when")
+    del sys.modules["robots_for_test"]
+
+
 def test_environments_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     where = ("--run", tmp_path / "run")
     assert_refused("train", "ppo", "--env", "HalfCheeta-v5", *where, because="Did you mean HalfCheetah-v5?")
@@ -96,7 +118,12 @@ def test_an_environment_that_breaks_stops_the_run_and_leaves_its_checkpoint(how,
 
 
 def test_an_environment_that_takes_no_render_mode_has_no_images_and_is_learned_from(tmp_path):
-    run_cli("train", "ppo", "--env", "Broken-well-v0", *SMALL, "--total-steps", "200", "--run", tmp_path / "run")
+    words = ("train", "ppo", "--env", "Broken-well-v0", *SMALL, "--total-steps", "200", "--run", tmp_path / "run")
+    output = run_cli(*words)
+    assert "the environment Broken-well-v0 renders no images, so there is no film.\n" in output.out
+    assert "failed" not in output.out + output.err
+    output = invoke("play", tmp_path / "run", "--video", "a.mp4")
+    assert output.code == 2 and output.err.endswith("renders no images, so there is no film.\n")
     assert not (tmp_path / "run" / "figures" / "episode.png").exists()
 
 
@@ -105,7 +132,7 @@ def test_an_environment_that_cannot_be_made_is_refused_in_a_sentence():
         raise FileNotFoundError("no map.")
 
     gymnasium.register("Unmade-v0", fails)
-    with pytest.raises(CaudexError, match=r"Unmade-v0 cannot be made: FileNotFoundError: no map\.$"):
+    with pytest.raises(CaudexError, match=r"Unmade-v0 cannot be made: FileNotFoundError: no map \(.*, line \d+\)\.$"):
         envs.make("Unmade-v0", 1)
 
 

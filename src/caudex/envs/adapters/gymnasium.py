@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
-import sys
-from collections.abc import Callable
-from functools import partial
-from tempfile import gettempdir
-from types import ModuleType
-
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.registry import did_you_mean, import_attribute, plugin_paths
-from caudex.core.trust import check_trusted, imported_module
+from caudex.envs.adapters.gymnasium_factory import episode_limit, make_gymnasium
 from caudex.envs.adapters.mujoco_visuals import improve_visuals
-from caudex.envs.env import Env, TimeStep
+from caudex.envs.env import Env, NoImagesError, TimeStep
+from caudex.envs.objects import is_single
 from caudex.envs.watchdog import GuardedCall, start_watchdog
 
 MAX_EPISODE_STEPS = 10_000
@@ -33,7 +24,12 @@ class GymnasiumEnv(Env):
 
     def __init__(self, name: str, num_envs: int, renderable: bool = False):
         start_watchdog()
-        self.name, self.num_envs = name, num_envs
+        self.name, self.num_envs, self.is_single = name, num_envs, is_single(name)
+        if self.is_single and num_envs > 1:
+            raise CaudexError(
+                f"--num-envs {num_envs}: {name} is one environment object, it acts alone; give --num-envs 1, or its class or a "
+                "function that makes it."
+            )
         self.envs = [make_gymnasium(name, renderable and i == 0) for i in range(num_envs)]
         quality = getattr(getattr(getattr(self.envs[0].unwrapped, "model", None), "vis", None), "quality", None)
         if quality:  # without a graphics card, shadows and smooth edges cost a hundred times as much as all the rest
@@ -68,93 +64,19 @@ class GymnasiumEnv(Env):
 
     def render(self) -> np.ndarray:
         with GuardedCall(self.name, "is painted"):
-            return to_uint8_image(self.envs[0].render())
+            try:
+                image = self.envs[0].render()
+            except Exception as error:
+                if self.envs[0].render_mode and not isinstance(error, NotImplementedError):
+                    raise
+                image = None
+        if image is not None:
+            return to_uint8_image(image)
+        raise NoImagesError(f"the environment {self.name} renders no images, so there is no film.")
 
     def close(self) -> None:
-        for env in self.envs:
+        for env in [] if self.is_single else self.envs:  # an object of the user's stays open
             env.close()
-
-
-def make_gymnasium(name: str, renderable: bool):
-    """One environment. What Gymnasium would check at each step is left out: it costs more than small environments."""
-    import gymnasium
-
-    configure_headless(renderable)
-    check_import(name)
-    try:
-        if module := imported_module(name):
-            import_user_module(module)
-        factory, env = find_factory(name), None
-        if renderable:
-            with contextlib.suppress(TypeError):  # where it takes no render_mode it is made without, and has no images
-                env = factory(render_mode="rgb_array")
-        env = factory() if env is None else env
-    except gymnasium.error.DependencyNotInstalled as error:
-        raise CaudexError(f"{name} needs a package that is missing ({error}); pip install 'caudex[control]'.") from None
-    except ModuleNotFoundError as error:
-        raise CaudexError(
-            f"{name} cannot be made: there is no module {error.name}; install it, or go where it lies."
-        ) from None
-    except gymnasium.error.UnregisteredEnv:
-        names = [*plugin_paths("envs"), *gymnasium.registry]
-        raise CaudexError(
-            f"{name!r} is not a registered environment.{did_you_mean(name, names)} `caudex list envs` shows all; one of your own is "
-            "module:NAME."
-        ) from None
-    except gymnasium.error.Error as error:
-        raise CaudexError(f"{name} cannot be made: {str(error).rstrip('.')}.") from None
-    except Exception as error:  # of its own code
-        raise CaudexError(f"{name} cannot be made: {type(error).__name__}: {str(error).rstrip('.')}.") from error
-    if not isinstance(env, gymnasium.Env):
-        raise CaudexError(f"{name} gave a {type(env).__name__}; its entry point must give a gymnasium.Env.")
-    return env
-
-
-def episode_limit(env) -> int:
-    """Steps after which the environment truncates its episodes; 0 where it has no limit."""
-    while env is not None:
-        limit = getattr(env, "_max_episode_steps", None)  # of Gymnasium's TimeLimit
-        if limit or (env.spec is not None and env.spec.max_episode_steps):
-            return int(limit or env.spec.max_episode_steps)
-        env = getattr(env, "env", None)
-    return 0
-
-
-def find_factory(name: str) -> Callable:
-    """What makes the environment: of an entry point, else of Gymnasium's registry."""
-    import gymnasium
-
-    if name in plugin_paths("envs"):
-        return import_attribute(plugin_paths("envs")[name])
-    spec = gymnasium.spec(name.rpartition(":")[2])
-    spec.order_enforce, spec.disable_env_checker = False, True
-    return partial(gymnasium.make, spec)
-
-
-def check_import(name: str) -> None:
-    """Raises CaudexError for module:NAME from a run folder that was not made here: nothing is imported for a stranger."""
-    if module := imported_module(name):
-        way_out = f"read it, then say --env {name} (in Python: env={str(name)!r})"
-        check_trusted(name, f"its environment {name} would import the module {module}", way_out)
-
-
-def import_user_module(module: str) -> ModuleType:
-    """A module of the user's, which may lie in the working directory."""
-    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109
-        sys.path.append(os.getcwd())  # noqa: PTH109
-    return importlib.import_module(module)
-
-
-def configure_headless(renderable: bool) -> None:
-    """Without a screen, renderers need these variables, or they complain; and MuJoCo warns of old words in Gymnasium's
-    models, on the screen and in a file."""
-    if renderable and "DISPLAY" not in os.environ:
-        for name, value in {"MUJOCO_GL": "egl", "SDL_VIDEODRIVER": "dummy", "XDG_RUNTIME_DIR": gettempdir()}.items():
-            os.environ.setdefault(name, value)
-    with contextlib.suppress(Exception):  # it is not there, or finds nothing to paint with
-        import mujoco
-
-        mujoco.set_mju_user_warning(lambda text: None)
 
 
 def observation_converter(name: str, space):

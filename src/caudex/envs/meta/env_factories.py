@@ -9,14 +9,8 @@ import numpy as np
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import import_attribute, plugin_paths
-from caudex.envs.adapters.gymnasium import (
-    check_actions,
-    check_import,
-    episode_limit,
-    import_user_module,
-    observation_converter,
-    to_uint8_image,
-)
+from caudex.envs.adapters.gymnasium import check_actions, observation_converter, to_uint8_image
+from caudex.envs.adapters.gymnasium_factory import check_import, episode_limit, import_user_module
 from caudex.envs.meta.task_family import TaskFamily
 from caudex.envs.random_streams import RandomStreams
 from caudex.envs.watchdog import GuardedCall, check_finite, start_watchdog

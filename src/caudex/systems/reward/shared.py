@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from caudex import envs
 from caudex.core.console import print_once
+from caudex.core.env_names import parse_env_name
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
@@ -41,7 +42,12 @@ class RewardSystem(System):
     """
 
     env: str = "CartPole-v1"
-    """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, of an entry point, or module:NAME; `caudex list envs` has all"""
+    """name of a Gymnasium environment, as CartPole-v1, HalfCheetah-v5, MinAtar/Breakout-v1, of an entry point, or module:NAME, where NAME is
+    registered, a class or a function; `caudex list envs` has all"""
+    env_args: tuple[str, ...] = ()
+    """key=value: arguments that the environment is made with; they become part of its name, ID?key=value"""
+    wrap: tuple[str, ...] = ()
+    """module:function: wrappers around the environment, innermost first; they become part of its name, ID|module:function"""
     total_steps: int = 100_000
     """steps in the environment, of all environments together"""
     steps: int | None = None
@@ -63,6 +69,10 @@ class RewardSystem(System):
     statement: ClassVar = "acting by what was learned earns more than acting at random or without looking"
     training_step: ClassVar = staticmethod(Learner.step)
     """`training_step(learner, batches)` is one step of `fit`"""
+
+    def __post_init__(self):
+        if self.env_args or self.wrap:
+            self.env, self.env_args, self.wrap = envs.join_env_name(self.env, self.env_args, self.wrap), (), ()
 
     def learner(self, spec: EnvSpec) -> Learner:
         raise NotImplementedError
@@ -108,7 +118,14 @@ class RewardSystem(System):
         return AugmentedSource(source, RandomShift(max(1, min(spec.shape[1:]) // 12)), run.seed)
 
     def record_spec(self, run: Run, spec: EnvSpec) -> None:
-        """Write spec.json, once everything that can be refused was checked, and print what the environment shows and takes."""
+        """Write spec.json, once everything that can be refused was checked, and print what the environment shows and takes. Raises
+        CaudexError where that is not what it was when the run began."""
+        saved = run.read_spec(EnvSpec)
+        if saved and (saved.shape, saved.actions) != (spec.shape, spec.actions):
+            raise CaudexError(
+                f"{spec.env}: {envs.describe_spaces(spec)}; when {run.path} began: {envs.describe_spaces(saved)}. The environment or "
+                "its wrapper has changed; put it back, or begin a new run."
+            )
         run.write_spec(spec)
         print_once(run, f"{spec.env}: {envs.describe_spaces(spec)}")
 
@@ -125,6 +142,9 @@ class RewardSystem(System):
         run.write_json("results", {**summaries, "gain": gain, "episodes": EVAL_EPISODES, **hours})
         try:
             images, episode_return, _ = agent.record_images(run.seed, max_frames=12)
+        except envs.NoImagesError as error:
+            print_once(run, str(error))
+            return agent
         except CaudexError as error:
             print_once(run, f"no images of an episode: {error}")
             return agent
@@ -159,6 +179,7 @@ class RewardSystem(System):
 
     def check(self) -> None:
         super().check()
+        parse_env_name(self.env)
         check_range(
             self, total_steps=(1, float("inf")), num_envs=(1, 4096), frame_stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10)
         )
