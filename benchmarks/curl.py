@@ -66,7 +66,7 @@ def random_batch(shape: tuple[int, int, int], size: int, action_dim: int):
 def build_learner(shape: tuple[int, int, int], kind: type) -> Learner:
     torch.manual_seed(0)
     spec = EnvSpec("", tuple(shape), ActionSpec(low=(-1.0,), high=(1.0,)))
-    system = CURL(width=1024 if shape[1] >= 84 else CURL.width)
+    system = CURL(hidden=(1024, 1024) if shape[1] >= 84 else CURL.hidden)
     learner = system.learner(spec)
     if kind is Learner:
         return learner

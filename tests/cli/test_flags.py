@@ -30,6 +30,7 @@ from helpers.command_line import assert_refused
         ("train supervised --flops -1", "--flops -1 trains nothing"),
         ("train supervised --seed -1", "--seed -1 is out of range"),
         ("train supervised --width 1e9", "is not a whole number"),
+        ("train ppo --hidden 64 wide", "--hidden takes whole numbers, not '64', 'wide'"),
         ("train supervised --width 100000", "--width 100000 is out of range; it must be between 4 and 4096"),
         ("train supervised --mirror maybe", "'maybe' belongs to no setting"),
         ("train supervised --batch 0", "--batch 0 is out of range"),

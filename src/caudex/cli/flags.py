@@ -211,6 +211,7 @@ TYRO_ERRORS = {
     r"(--\S+): no type matching FLOAT could be instantiated from \['(.*?)'\]": r"\1 \2 is not a number",
     r"Error parsing (\S+): could not convert string to float: (.+?)$": r"\1 \2 is not a number",
     r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.+?)$": r"\1 \2 is not a whole number",
+    r"Error parsing (\S+): Could not find valid parse for arguments: \[(.+?)\]": r"\1 takes whole numbers, not \2",
     r"Error parsing (\S+): (.+?)$": r"\1: \2",
 }
 

@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not re.search("out of memory|can't allocate memory", str(error)):
             raise
-        exit_with_message(2, "there is not enough memory; try a smaller --batch, --width or --size.")
+        exit_with_message(2, "there is not enough memory; try a smaller --batch, --width, --hidden or --size.")
 
 
 def run_command(words: Sequence[str]) -> None:

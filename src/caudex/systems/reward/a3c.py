@@ -21,7 +21,7 @@ from caudex.experience import Actors, AugmentedSource, EnvRunner, Rollouts
 from caudex.experience.actors import trainable_parameters
 from caudex.models.agent import Agent
 from caudex.signals.policy_gradient import ActorCritic
-from caudex.systems.reward.shared import RewardSystem, hidden_layers, observation_trunk
+from caudex.systems.reward.shared import RewardSystem, observation_trunk
 
 LAYERS = ((16, 8, 4), (32, 4, 2))
 """(channels, kernel, stride) for frames of 36 pixels or more, and 256 units behind them (Mnih et al. 2013, section 4.1)"""
@@ -85,7 +85,7 @@ class A3C(RewardSystem):
 
     def learner(self, spec: EnvSpec) -> Learner:
         """Policy and value on one trunk; the learning rate decays to 0."""
-        policy = ActorCritic(spec.actions, hidden_layers(spec), self.entropy_coef)
+        policy = ActorCritic(spec.actions, self.hidden_layers(spec), self.entropy_coef)
         signals = self.with_extra_signals({"policy": policy}, spec)
         optimizer = partial(RMSprop, lr=self.lr, alpha=0.99, eps=self.rmsprop_eps)
         trunk = observation_trunk(spec, 256, LAYERS)

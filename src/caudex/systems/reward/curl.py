@@ -30,9 +30,19 @@ LAYERS = ((16, 3, 2), (32, 3, 2), (32, 3, 1))
 """(channels, kernel, stride) for robots in frames of 48 pixels; the published encoder, for 84, is `PUBLISHED_LAYERS`"""
 PUBLISHED_LAYERS = ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1))
 VIEWS = {"shift": None, "blur": GaussianBlur((0.1, 2.0), 1.0), "noise": GaussianNoise(0.1), "cutout": Cutout(0.3)}
-SAC_SETTINGS = ("total_steps", "batch", "lr", "width", "temperature", "seed", "train_freq", "learning_starts", "n_step")
+SAC_SETTINGS = (
+    "total_steps",
+    "batch",
+    "lr",
+    "hidden",
+    "temperature",
+    "seed",
+    "train_freq",
+    "learning_starts",
+    "n_step",
+)
 """settings that SAC from the state shares with curl"""
-DMCONTROL = {"env": "dm_control/cartpole-swingup-v0", "batch": 512, "width": 1024, "max_shift": 8, "n_step": 1}
+DMCONTROL = {"env": "dm_control/cartpole-swingup-v0", "batch": 512, "hidden": (1024, 1024), "max_shift": 8, "n_step": 1}
 """an action lasts eight steps of the simulator there: 100,000 are 12,500 actions"""
 
 
@@ -67,20 +77,20 @@ class CURL(OffPolicySystem):
     """of the key encoder; 0 takes the keys from the trunk itself"""
     feature_dim: int = 50
     """features of an image in each head"""
-    width: int = 256
-    """units of each of the two layers of policy and critics, or of the one layer of Rainbow's heads"""
+    hidden: tuple[int, ...] = ()
+    """units of each hidden layer of policy and critics, behind the trunk's convolutions; none given: 256 256, and 256 for Rainbow"""
     n_step: int = 3
     """rewards that are summed before the target network is asked"""
     target_interval: int = 2000
     """in games: optimiser steps between two updates of the target network"""
 
     scales: ClassVar = {
-        "tiny": {"total_steps": 600, "learning_starts": 200, "batch": 16, "width": 32},
+        "tiny": {"total_steps": 600, "learning_starts": 200, "batch": 16, "hidden": (32, 32)},
         "dmcontrol-100k": DMCONTROL | {"total_steps": 12_500},
         "dmcontrol-500k": DMCONTROL | {"total_steps": 62_500},
         "atari-100k": {
             "env": "ALE/Breakout-v4", "total_steps": 100_000, "frame_stack": 4, "batch": 32, "learning_starts": 1600, "lr": 1e-4,
-            "width": 256, "n_step": 20, "target_interval": 2000, "momentum": 0.999, "feature_dim": 128,
+            "hidden": (256,), "n_step": 20, "target_interval": 2000, "momentum": 0.999, "feature_dim": 128,
         },
     }  # fmt: skip
     statement: ClassVar = "with contrast on its trunk, learning from images comes nearer to learning from the state"
@@ -96,8 +106,13 @@ class CURL(OffPolicySystem):
     def policy(self, spec: EnvSpec) -> Signal:
         """SAC for continuous actions, Rainbow for discrete ones."""
         if count := spec.actions.count:
-            return QLearning(count, (self.width,), True, True, True, num_atoms=51, target_interval=self.target_interval)
-        return SoftActorCritic(spec.actions, (self.width, self.width), self.temperature, feature_dim=self.feature_dim)
+            return QLearning(
+                count, self.hidden_layers(spec), True, True, True, num_atoms=51, target_interval=self.target_interval
+            )
+        return SoftActorCritic(spec.actions, self.hidden_layers(spec), self.temperature, feature_dim=self.feature_dim)
+
+    def hidden_layers(self, spec: EnvSpec) -> tuple[int, ...]:
+        return self.hidden or ((256,) if spec.actions.count else (256, 256))
 
     def trunk(self, spec: EnvSpec) -> Trunk:
         robot_layers = PUBLISHED_LAYERS if min(spec.shape[1:]) >= 84 else LAYERS
@@ -138,7 +153,7 @@ class CURL(OffPolicySystem):
     def check(self) -> None:
         super().check()
         check_range(self, temperature=(1e-6, 1e6), contrast_weight=(0, 1e6), max_shift=(0, 1000), momentum=(0, 1))
-        check_range(self, feature_dim=(1, 1 << 16), width=(1, 1 << 16), target_interval=(1, float("inf")))
+        check_range(self, feature_dim=(1, 1 << 16), target_interval=(1, float("inf")))
         check_range(self, n_step=(1, 1000))
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.ranges import check_range
@@ -29,8 +28,8 @@ class DDPG(OffPolicySystem):
     lr: float = 1e-3
     actor_lr: float = 1e-4
     """learning rate of the policy"""
-    width: tuple[int, int] = (256, 256)
-    """units of the two layers of policy and critic"""
+    hidden: tuple[int, ...] = ()
+    """units of each hidden layer of policy and critic, behind the trunk's convolutions for images; none given: 256 256"""
     noise_std: float = 0.1
     """standard deviation of the exploration noise on actions, whose bounds count as -1 and 1"""
     target_decay: float = 0.999
@@ -39,18 +38,26 @@ class DDPG(OffPolicySystem):
     """weight decay of the critic"""
 
     scales: ClassVar = {
-        "tiny": {"total_steps": 1500, "learning_starts": 500, "width": (32, 32)},
+        "tiny": {"total_steps": 1500, "learning_starts": 500, "hidden": (32, 32)},
         "paper": {
-            "env": "HalfCheetah-v5", "total_steps": 2_500_000, "num_envs": 1, "width": (400, 300), "noise_std": 0.2,
+            "env": "HalfCheetah-v5", "total_steps": 2_500_000, "num_envs": 1, "hidden": (400, 300), "noise_std": 0.2,
         },
     }  # fmt: skip
 
     def learner(self, spec: EnvSpec) -> Learner:
         policy = DeterministicPolicy(
-            spec.actions, self.width, self.noise_std, self.target_decay, self.critic_weight_decay, self.actor_lr
+            spec.actions,
+            self.hidden_layers(spec),
+            self.noise_std,
+            self.target_decay,
+            self.critic_weight_decay,
+            self.actor_lr,
         )
         trunk, signals = observation_trunk(spec, normalise=False), self.with_extra_signals({"policy": policy}, spec)
         return Learner(trunk, signals, partial(Adam, lr=self.lr), max_grad_norm=None)
+
+    def hidden_layers(self, spec: EnvSpec) -> tuple[int, ...]:
+        return self.hidden or (256, 256)
 
     def check_env(self, spec: EnvSpec) -> None:
         check_continuous(spec, "ddpg")
@@ -59,5 +66,3 @@ class DDPG(OffPolicySystem):
     def check(self) -> None:
         super().check()
         check_range(self, actor_lr=(1e-8, 10), noise_std=(0, 10), target_decay=(0, 1), critic_weight_decay=(0, 1))
-        if min(self.width) < 1:
-            raise CaudexError(f"--width {self.width[0]} {self.width[1]}: each layer needs one unit at least.")

@@ -57,9 +57,8 @@ class DQN(OffPolicySystem):
     """with --noisy: standard deviation of the noise at first, times the root of the number of inputs"""
     encoder: Literal["nature", "efficient"] = "nature"
     """convolutions for images of 36 pixels or more: three (Mnih et al. 2015), or two coarse ones (van Hasselt et al. 2019)"""
-    width: int = 0
-    """units of a head's hidden layer after convolutions, or of its two for vectors; 0: 512, and 128 for vectors and for images
-    below 36 pixels"""
+    hidden: tuple[int, ...] = ()
+    """units of each hidden layer of the heads, behind the convolutions for images; none given: 128 128, and 512 for images (128 below 36 pixels)"""
     optimizer: Literal["adam", "rmsprop"] = "adam"
     """rmsprop is that of Mnih et al. 2015"""
     max_grad_norm: float = 10.0
@@ -78,18 +77,22 @@ class DQN(OffPolicySystem):
     def learner(self, spec: EnvSpec) -> Learner:
         """Q-values on one trunk, with the parts of Rainbow that the settings switch on."""
         if len(spec.shape) == 3:
-            large = has_large_frames(spec.shape)
-            trunk = NatureCNN(spec.shape, 0, ENCODERS[self.encoder] if large else None)
-            hidden = (self.width or (512 if large else 128),)
+            layers = ENCODERS[self.encoder] if has_large_frames(spec.shape) else None
+            trunk = NatureCNN(spec.shape, 0, layers)
         else:
-            trunk, hidden = Identity(spec.shape[0]), (self.width or 128,) * 2
+            trunk = Identity(spec.shape[0])
         policy = QLearning(
-            spec.actions.count, hidden, self.double, self.dueling, self.noisy, self.num_atoms, self.v_max,
+            spec.actions.count, self.hidden_layers(spec), self.double, self.dueling, self.noisy, self.num_atoms, self.v_max,
             self.target_interval, self.final_epsilon, self.exploration_fraction, self.noise_std,
         )  # fmt: skip
         optimizer = partial(OPTIMIZERS[self.optimizer], lr=self.lr)
         signals = self.with_extra_signals({"policy": policy}, spec)
         return Learner(trunk, signals, optimizer, max_grad_norm=self.max_grad_norm or None)
+
+    def hidden_layers(self, spec: EnvSpec) -> tuple[int, ...]:
+        if len(spec.shape) == 3:
+            return self.hidden or ((512,) if has_large_frames(spec.shape) else (128,))
+        return self.hidden or (128, 128)
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run) -> ReplaySource:
         return super().source(runner, learner, run, n_step=self.n_step, priority=self.priority_exponent)
@@ -106,4 +109,4 @@ class DQN(OffPolicySystem):
         inf = float("inf")
         check_range(self, num_atoms=(1, 1001), v_max=(1e-6, inf), n_step=(1, 1000), priority_exponent=(0, 10))
         check_range(self, target_interval=(1, inf), final_epsilon=(0, 1), exploration_fraction=(1e-6, 1))
-        check_range(self, noise_std=(0, 10), width=(0, 1 << 16), max_grad_norm=(0, inf))
+        check_range(self, noise_std=(0, 10), max_grad_norm=(0, inf))

@@ -14,7 +14,7 @@ from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.experience import EnvRunner, Rollouts
 from caudex.signals.policy_gradient import PPOActorCritic
-from caudex.systems.reward.shared import RewardSystem, hidden_layers, observation_trunk
+from caudex.systems.reward.shared import RewardSystem, observation_trunk
 
 
 @dataclass
@@ -50,7 +50,7 @@ class PPO(RewardSystem):
 
     def learner(self, spec: EnvSpec) -> Learner:
         """Policy and value on one trunk, taught by the clipped loss (`PPOActorCritic.loss`); the learning rate decays to 0."""
-        policy = PPOActorCritic(spec.actions, hidden_layers(spec), self.entropy_coef, clip_range=self.clip_range)
+        policy = PPOActorCritic(spec.actions, self.hidden_layers(spec), self.entropy_coef, clip_range=self.clip_range)
         optimizer = partial(Adam, lr=self.lr, eps=1e-5)
         signals = self.with_extra_signals({"policy": policy}, spec)
         return Learner(observation_trunk(spec), signals, optimizer, lambda progress: 1 - progress, max_grad_norm=0.5)

@@ -42,7 +42,7 @@ class Rainbow(DQN):
         "atari-100k": {
             "env": "ALE/Breakout-v4", "total_steps": 100_000, "num_envs": 1, "buffer_size": 100_000, "batch": 32, "train_freq": 1,
             "learning_starts": 1600, "n_step": 20, "v_max": 10.0, "target_interval": 2000, "lr": 1e-4, "encoder": "efficient",
-            "width": 256, "noise_std": 0.1,
+            "hidden": (256,), "noise_std": 0.1,
         },
     }  # fmt: skip
     statement: ClassVar = "with all its parts together, deep Q-learning earns more than with none of them"

@@ -29,8 +29,8 @@ class SAC(OffPolicySystem):
     batch: int = 256
     train_freq: int = 1
     lr: float = 1e-3
-    width: int = 256
-    """units of each of the two layers of policy and critics"""
+    hidden: tuple[int, ...] = ()
+    """units of each hidden layer of policy and critics, behind the trunk's convolutions for images; none given: 256 256"""
     temperature: float = 1.0
     """weight of the entropy at first; it is learned"""
     target_decay: float = 0.995
@@ -39,7 +39,7 @@ class SAC(OffPolicySystem):
     """rewards that are summed before the target network is asked"""
 
     scales: ClassVar = {
-        "tiny": {"total_steps": 1500, "learning_starts": 500, "width": 32, "batch": 64},
+        "tiny": {"total_steps": 1500, "learning_starts": 500, "hidden": (32, 32), "batch": 64},
         "paper": {
             "env": "HalfCheetah-v5",
             "total_steps": 3_000_000,
@@ -50,9 +50,12 @@ class SAC(OffPolicySystem):
     }
 
     def learner(self, spec: EnvSpec) -> Learner:
-        policy = SoftActorCritic(spec.actions, (self.width, self.width), self.temperature, self.target_decay)
+        policy = SoftActorCritic(spec.actions, self.hidden_layers(spec), self.temperature, self.target_decay)
         trunk, signals = observation_trunk(spec, normalise=False), self.with_extra_signals({"policy": policy}, spec)
         return Learner(trunk, signals, partial(Adam, lr=self.lr), max_grad_norm=None)
+
+    def hidden_layers(self, spec: EnvSpec) -> tuple[int, ...]:
+        return self.hidden or (256, 256)
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run) -> ReplaySource:
         return super().source(runner, learner, run, n_step=self.n_step)
@@ -63,4 +66,4 @@ class SAC(OffPolicySystem):
 
     def check(self) -> None:
         super().check()
-        check_range(self, width=(1, 1 << 16), temperature=(1e-6, 1e6), target_decay=(0, 1), n_step=(1, 1000))
+        check_range(self, temperature=(1e-6, 1e6), target_decay=(0, 1), n_step=(1, 1000))

@@ -56,6 +56,8 @@ class RewardSystem(System):
     """environments side by side"""
     frame_stack: int = 4
     """frames stacked to one observation, of environments with images of 36 pixels or more"""
+    hidden: tuple[int, ...] = ()
+    """units of each hidden layer of the heads, behind the trunk's convolutions for images; none given: 64 64, and no layer for images"""
     gamma: float = 0.99
     """discount of a reward for each step that it comes later"""
     lr: float = 3e-4
@@ -183,6 +185,12 @@ class RewardSystem(System):
         check_range(
             self, total_steps=(1, float("inf")), num_envs=(1, 4096), frame_stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10)
         )
+        if not all(1 <= units <= 1 << 16 for units in self.hidden):
+            raise CaudexError(f"--hidden {' '.join(map(str, self.hidden))}: each layer has 1 to {1 << 16:,} units.")
+
+    def hidden_layers(self, spec: EnvSpec) -> tuple[int, ...]:
+        """`hidden`, or where none is given those of the method: none where the trunk is a network."""
+        return self.hidden or (() if len(spec.shape) == 3 else (64, 64))
 
 
 @dataclass
@@ -228,11 +236,6 @@ def observation_trunk(spec: EnvSpec, width: int = 512, layers: Sequence | None =
         return NatureCNN(spec.shape, width, layers) if has_large_frames(spec.shape) else NatureCNN(spec.shape, 128)
     identity = Identity(spec.shape[0])
     return ObservationNormaliser(identity, spec.shape[0]) if normalise else identity
-
-
-def hidden_layers(spec: EnvSpec) -> tuple[int, ...]:
-    """Hidden layers of the heads: none where the trunk is a network."""
-    return () if len(spec.shape) == 3 else (64, 64)
 
 
 def check_continuous(spec: EnvSpec, system: str) -> None:

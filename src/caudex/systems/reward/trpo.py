@@ -13,7 +13,7 @@ from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.experience import EnvRunner, Rollouts
 from caudex.signals.trust_region import TrustRegion, trpo_step
-from caudex.systems.reward.shared import RewardSystem, hidden_layers, observation_trunk
+from caudex.systems.reward.shared import RewardSystem, observation_trunk
 
 
 @dataclass
@@ -40,7 +40,7 @@ class TRPO(RewardSystem):
     training_step: ClassVar = staticmethod(trpo_step)
 
     def learner(self, spec: EnvSpec) -> Learner:
-        policy = TrustRegion(spec.actions, hidden_layers(spec), self.target_kl)
+        policy = TrustRegion(spec.actions, self.hidden_layers(spec), self.target_kl)
         return Learner(observation_trunk(spec), {"policy": policy}, partial(Adam, lr=self.lr), max_grad_norm=None)
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run) -> Rollouts:
