@@ -46,6 +46,15 @@ class ActionSpec(Struct, frozen=True, forbid_unknown_fields=True):
         return self.count or len(self.low)
 
 
+MAX_TASK_SIZE = 1 << 20
+TaskSizeName = Annotated[str, Meta(max_length=100)]
+TaskSize = (
+    Annotated[int, Meta(ge=-MAX_TASK_SIZE, le=MAX_TASK_SIZE)]
+    | Annotated[float, Meta(ge=-MAX_TASK_SIZE, le=MAX_TASK_SIZE)]
+    | Annotated[str, Meta(max_length=100)]
+)
+
+
 class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """An environment: the observation's shape once `frame_stack` frames are stacked, the actions, and the sizes of its tasks."""
 
@@ -53,7 +62,8 @@ class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
     shape: Annotated[tuple[ObservationSize, ...], Meta(min_length=1, max_length=3)]
     actions: ActionSpec
     frame_stack: Annotated[int, Meta(ge=1, le=64)] = 1
-    sizes: dict[str, int | float | str] = {}
+    sizes: Annotated[dict[TaskSizeName, TaskSize], Meta(max_length=100)] = {}
+    """of any names, for families of tasks may come from other packages"""
 
 
 class TransformerArguments(Struct, forbid_unknown_fields=True):

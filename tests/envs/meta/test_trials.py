@@ -115,3 +115,17 @@ def test_actions_that_are_none_are_refused(actions):
     env.reset(np.arange(2), np.ones(2, bool))
     with pytest.raises(CaudexError, match="whole numbers from 0 to 2"):
         env.step(np.array(actions))
+
+
+@pytest.mark.parametrize(
+    "name, settings, reason",
+    [
+        ("bandits", {"pulls": 5.5}, r"bandits with pulls 5\.5: it must be a whole number"),
+        ("tabular-mdps", {"states": "3"}, "tabular-mdps with states '3': it must be a whole number"),
+        ("mazes", {"size": 3}, "mazes with size 3: it must be a word"),
+        ("package:function", {"limit": 1.0}, r"package:function with limit 1\.0: it must be a whole number"),
+    ],
+)
+def test_settings_of_another_type_are_refused(name, settings, reason):
+    with pytest.raises(CaudexError, match=reason):
+        trials.make_trials(name, 2, **settings)

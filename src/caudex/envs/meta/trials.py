@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -182,7 +183,7 @@ def make_trials(name: str, num_tasks: int, test: bool = False, **settings) -> Tr
     """Trials of `num_tasks` tasks: bandits (arms, pulls), tabular-mdps (states, actions, horizon, episodes), mazes (size,
     view, episodes), or module:function or an entry point, which makes a Gymnasium environment of a seed (episodes, limit).
 
-    Raises CaudexError for an unknown name or setting, or a setting out of range.
+    Raises CaudexError for an unknown name or setting, or a setting of another type or out of range.
     """
     factories = {"bandits": bandit_trials, "tabular-mdps": mdp_trials, "mazes": maze_trials}
     plugins = plugin_paths("envs")
@@ -194,12 +195,16 @@ def make_trials(name: str, num_tasks: int, test: bool = False, **settings) -> Tr
     factory = factories.get(name) or (
         lambda num_tasks, test, episodes=2, limit=0: function_trials(name, num_tasks, test, episodes, limit)
     )
-    allowed = list(inspect.signature(factory).parameters)[2:]
-    for setting in settings:
+    defaults = {name: parameter.default for name, parameter in inspect.signature(factory).parameters.items()}
+    allowed = list(defaults)[2:]
+    for setting, value in settings.items():
         if setting not in allowed:
             raise CaudexError(
                 f"{name} has no setting {setting!r}.{did_you_mean(setting, allowed)} Known: {', '.join(allowed)}."
             )
+        if not isinstance(value, Integral if isinstance(defaults[setting], int) else str):
+            expected = "whole number" if isinstance(defaults[setting], int) else "word"
+            raise CaudexError(f"{name} with {setting} {value!r}: it must be a {expected}.")
     return factory(num_tasks, test, **settings)
 
 

@@ -12,7 +12,7 @@ from caudex.core.learner import Learner
 from caudex.core.optim.adam import Adam
 from caudex.core.ranges import check_range
 from caudex.core.run import Run
-from caudex.core.specs import EnvSpec
+from caudex.core.specs import MAX_TASK_SIZE, EnvSpec
 from caudex.core.system import System
 from caudex.envs.meta import trials
 from caudex.envs.meta.trials import TaskSettings
@@ -158,7 +158,7 @@ class RL2(TaskSettings, System):
             self, total_steps=(1, inf), tasks=(1, 1 << 20), batch=(1, 1 << 20), epochs=(1, 1000), width=(1, 1 << 14)
         )
         sizes = ("arms", "pulls", "states", "actions", "horizon", "episodes", "limit")
-        check_range(self, **dict.fromkeys(sizes, (1, inf)))
+        check_range(self, **dict.fromkeys(sizes, (1, MAX_TASK_SIZE)))
         check_range(self, gamma=(0, 1), gae_lambda=(0, 1), clip_range=(1e-3, 10), target_kl=(1e-9, 10))
         check_range(self, entropy_coef=(0, 10), lr=(1e-8, 10))
         if self.batch > self.tasks:
