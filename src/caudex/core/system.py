@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
@@ -198,7 +199,7 @@ def open_run(path: str | Path) -> tuple[System, Run]:
     try:
         system = msgspec.convert(saved["settings"], kind)
     except msgspec.ValidationError as error:
-        raise misfit(file, describe_misfit(error, saved["settings"])) from None
+        raise misfit(file, describe_misfit(error, saved["settings"], reprlib.repr)) from None
     if not is_own(run):
         system = replace(system, **{name: mark_untrusted(value, run) for name, value in vars(system).items()})
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -73,12 +73,15 @@ def convert_public(content: Mapping[str, Any], kind: type[T], file: Path) -> T:
         raise public_misfit(file, describe_misfit(error, content)) from None
 
 
-def describe_misfit(error: msgspec.ValidationError, content: Mapping[str, Any]) -> str:
+def describe_misfit(
+    error: msgspec.ValidationError, content: Mapping[str, Any], show: Callable[[Any], str] | None = None
+) -> str:
     """What does not fit, with its name and the beginning of its value: steps is "many" (expected `int`, got `str`)."""
+    show = show or short_json
     reason, _, place = str(error).partition(" - at `$")
     reason, name = reason[:1].lower() + reason[1:], re.split(r"[.\[`]", place.removeprefix("."))[0]
     reason = "not a value that caudex knows" if reason.startswith("invalid enum value") else reason
-    named = f"{name} is {short_json(content[name])} " if name in content else f"{name} " if name else ""
+    named = f"{name} is {show(content[name])} " if name in content else f"{name} " if name else ""
     return f"{named}({reason})"
 
 
