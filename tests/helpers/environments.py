@@ -47,7 +47,7 @@ class StillLearner:
     """A learner whose policy always acts the same."""
 
     def __init__(self):
-        self.progress, self.trunk, self.signals = 0.0, None, {"policy": self}
+        self.progress, self.trunk, self.signals, self.device = 0.0, None, {"policy": self}, torch.device("cpu")
 
     def parameters(self):
         yield torch.zeros(1)

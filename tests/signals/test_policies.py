@@ -1,9 +1,12 @@
 """Policies: divergences are those of torch, and bounds are met exactly."""
 
+import pytest
 import torch
+from torch import nn
 
+from caudex.core.compute import count_flops
 from caudex.core.specs import ActionSpec
-from caudex.signals.policies import ActionScaler, Categorical, Gaussian
+from caudex.signals.policies import MLP, ActionScaler, Categorical, Gaussian
 
 
 def test_divergences_are_those_of_torch():
@@ -39,3 +42,15 @@ def test_bounds_are_met_exactly_and_undone():
     assert (wild <= bounds.high).all()
     assert torch.allclose(bounds.scale(wild).mean(0), torch.zeros(2), atol=0.05)
     assert torch.allclose(bounds.scale(wild).var(0), torch.full((2,), 1 / 3), atol=0.03)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+def test_a_perceptron_is_a_sequence_of_its_modules(activation):
+    mlp, x = MLP((3, 8, 5, 2), activation), torch.randn(7, 3, requires_grad=True)
+    plain = nn.Sequential(*mlp)
+    with count_flops(mlp) as counter:
+        outputs = mlp(x)
+    assert torch.equal(outputs, plain(x)) and list(mlp.state_dict()) == list(plain.state_dict())
+    assert counter.flops == 3 * 2 * 7 * (3 * 8 + 8 * 5 + 5 * 2)  # a pass that records gradients counts three times
+    gradients = [torch.autograd.grad(net(x).sum(), [x, *mlp.parameters()]) for net in (mlp, plain)]
+    assert all(torch.equal(a, b) for a, b in zip(*gradients))

@@ -16,7 +16,14 @@ from caudex.core.errors import CaudexError
 from caudex.core.hardware import Hardware, launch_fabric
 from caudex.core.learner import Learner
 from caudex.core.metrics_buffer import LOG_EVERY, MetricsBuffer
-from caudex.core.placement import attached, broadcast_first, cuda_devices, next_batches, seed_device
+from caudex.core.placement import (
+    attached,
+    broadcast_first,
+    cuda_devices,
+    flush_denormals,
+    next_batches,
+    seed_device,
+)
 from caudex.core.precision import batch_dtype
 from caudex.core.progress import ProgressBar
 from caudex.core.run import Run
@@ -67,6 +74,7 @@ def fit(
     silent = run is None or run.main.quiet or not run.is_main_process
     with (
         attached(learner, fabric, hardware),
+        flush_denormals(),
         torch.random.fork_rng(devices=cuda_devices(fabric.device)),
         defer_interrupts() as interrupts,
         ProgressBar((run and run.name) or "training", silent=silent) as bar,

@@ -24,12 +24,12 @@ class CachedTrunk:
 
     def __init__(self, trunk: nn.Module):
         self.trunk, self.passes = trunk, {}
+        self.weight = next(trunk.parameters(), None)
 
     def __call__(self, x: Tensor, state=None):
         if state is not None:
             return self.trunk(x, state)
-        weight = next(self.trunk.parameters(), None)
-        trainable = weight is not None and weight.requires_grad
+        trainable = self.weight is not None and self.weight.requires_grad
         key = (id(x), getattr(x, "_version", 0), torch.is_grad_enabled(), self.trunk.training, trainable)
         if key not in self.passes:
             self.passes[key] = (self.trunk(x), x)  # x is kept, or its id could come again
@@ -79,6 +79,10 @@ class Learner(nn.Module):
         groups.append({"params": [p for p in ungrouped if p.ndim > 1]})
         groups.append({"params": [p for p in ungrouped if p.ndim <= 1], "weight_decay": 0.0})
         return [group for group in groups if group["params"]]
+
+    @property
+    def device(self) -> torch.device:
+        return self.optimizer.param_groups[0]["params"][0].device
 
     def attach(self, forward: Callable | None, backward: Callable) -> None:
         """`fit` sets the forward and backward that run on its devices; None is this module itself."""

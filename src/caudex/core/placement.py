@@ -57,6 +57,17 @@ def seed_device(seed: int, device: torch.device) -> None:
         torch.cuda.manual_seed(seed)
 
 
+@contextmanager
+def flush_denormals() -> Iterator[None]:
+    """Numbers below 1e-38 count as 0: Adam's averages of the gradients of a dead ReLU fade into them, and make its step four
+    times as slow on a processor."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
 def cuda_devices(device: torch.device) -> list[torch.device]:
     """Those whose generators `fork_rng` must save."""
     return [device] if device.type == "cuda" else []

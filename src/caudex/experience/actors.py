@@ -20,7 +20,7 @@ from torch import Tensor
 from caudex.core.compute import count_flops
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
-from caudex.core.placement import to_device
+from caudex.core.placement import flush_denormals, to_device
 from caudex.core.pool import exit_with_parent
 from caudex.core.precision import batch_dtype, computing_in
 from caudex.core.seeds import derive_seed
@@ -195,7 +195,7 @@ def run_actor(make: Callable, seed: int, precision: str, memory, pipe: Connectio
     torch.manual_seed(seed)
     try:
         learner, source = make(seed)
-        with computing_in(learner, precision):
+        with computing_in(learner, precision), flush_denormals():
             send_gradients(learner, source, memory, pipe, batch_dtype(precision))
         source.runner.env.close()
     except CaudexError as error:

@@ -149,7 +149,7 @@ class Histories(Source):
         """A trial of each task."""
         (learner,), trials, num_tasks = self.learner, self.trials, self.trials.num_envs
         signal, trunk = learner.signals[self.name], StatefulTrunk(learner.trunk)
-        device = next(learner.parameters()).device
+        device = learner.device
         seeds = sample_task_seeds(derive_seed(self.seed, "tasks", self.rounds), num_tasks)
         live, lengths = np.ones(num_tasks, bool), np.zeros(num_tasks, np.int64)
         rows = torch.arange(num_tasks, device=device)  # of the trials that go on, and of some that have ended

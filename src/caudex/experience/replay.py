@@ -110,7 +110,7 @@ class ReplaySource(Source):
         if self.samples_seen < self.learning_starts:
             actions = signal.random_actions(len(observations)).numpy()
         else:
-            on_device = torch.from_numpy(observations).to(next(learner.parameters()).device)
+            on_device = torch.from_numpy(observations).to(learner.device)
             with self.pass_counter.count_pass("explore", learner, len(observations)):
                 actions = signal.explore(learner.trunk, on_device, learner.progress).cpu().numpy()
             self.pending_batches += len(observations) / self.train_freq

@@ -116,7 +116,7 @@ class Rollouts(Source):
         """Act for `horizon` steps in every environment."""
         (learner,) = self.learner
         trunk, signal, runner = learner.trunk, learner.signals[self.name], self.runner
-        device = next(learner.parameters()).device
+        device = learner.device
         num_envs, features, actions = runner.env.num_envs, [], []
         observations = np.empty((self.horizon, num_envs, *runner.observation_shape), runner.observations.dtype)
         rewards, next_values = np.empty((2, self.horizon, num_envs))

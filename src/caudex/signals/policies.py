@@ -110,22 +110,41 @@ class ActionScaler(nn.Module):
         )
 
 
-def tanh_mlp(width: int, outputs: int, hidden: Sequence[int], gain: float) -> nn.Sequential:
-    """[B, width] to [B, outputs], tanh between the layers; orthogonal weights, `gain` for the last layer's."""
-    sizes = [width, *hidden, outputs]
-    layers: list[nn.Module] = []
-    for a, b in zip(sizes[:-1], sizes[1:]):
-        layers += [nn.Linear(a, b), nn.Tanh()]
-    layers.pop()
-    for layer in layers[::2]:
+class MLP(nn.Sequential):
+    """[..., width] to [..., outputs]: linear layers with an activation between them.
+
+    As `nn.Sequential`, but for its calls of modules: of small networks they cost as much as the products.
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: type[nn.ReLU] | type[nn.Tanh]):
+        layers = [nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:])]
+        super().__init__(*[module for layer in layers for module in (layer, activation())][:-1])
+        self.layers, self.activate = tuple(layers), torch.tanh_ if activation is nn.Tanh else torch.relu_
+
+    def forward(self, x: Tensor) -> Tensor:
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = self.activate(F.linear(x, layer.weight, layer.bias))
+        return F.linear(x, last.weight, last.bias)
+
+    def forward_flops(self, inputs, output):
+        return 2 * output[..., 0].numel() * sum(layer.in_features * layer.out_features for layer in self.layers)
+
+
+def tanh_mlp(width: int, outputs: int, hidden: Sequence[int], gain: float) -> MLP:
+    """Tanh between the layers; orthogonal weights, `gain` for the last layer's."""
+    mlp = MLP((width, *hidden, outputs), nn.Tanh)
+    for layer in mlp.layers:
         nn.init.orthogonal_(layer.weight, math.sqrt(2))
         nn.init.zeros_(layer.bias)
-    nn.init.orthogonal_(layers[-1].weight, gain)
-    return nn.Sequential(*layers)
+    nn.init.orthogonal_(mlp.layers[-1].weight, gain)
+    return mlp
 
 
 def relu_mlp(width: int, outputs: int, hidden: Sequence[int], linear: Callable = nn.Linear) -> nn.Sequential:
-    """[B, width] to [B, outputs], ReLU between the layers."""
+    """ReLU between the layers, which `linear` makes."""
+    if linear is nn.Linear:
+        return MLP((width, *hidden, outputs), nn.ReLU)
     layers: list[nn.Module] = []
     for size in hidden:
         layers += [linear(width, size), nn.ReLU()]
