@@ -4,9 +4,14 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Learner", "fit", "load"]
+__all__ = ["Learner", "fit", "load", "train"]
 
-_PLACES = {"Learner": "caudex.core.learner", "fit": "caudex.core.fit", "load": "caudex.core.system"}
+_PLACES = {
+    "Learner": "caudex.core.learner",
+    "fit": "caudex.core.fit",
+    "load": "caudex.core.system",
+    "train": "caudex.cli.python",
+}
 """torch is imported only when one of them is asked for"""
 
 

@@ -63,7 +63,7 @@ def parse_system(command: str, words: Sequence[str]):
     budgets = [flag for flag in ("--steps", "--minutes", "--flops") if flag_value(flag, rest) is not None]
     if len(budgets) > 1:
         raise CaudexError(f"{' and '.join(budgets)} are both budgets; give one of them.")
-    names = {field for part in (system_class, Hardware, settings_class) for field in part.__dataclass_fields__}
+    names = {field.name for part in (system_class, Hardware, settings_class) for field in fields(part)}
     description = partial(describe_system, command, name, system_class)
     flags = parse_flags(settings_class, rest, f"{command} {name}", names, description)
     flags.name = name

@@ -53,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.stdout.flush()
     except CaudexError as error:
         exit_with_message(2, str(error))
-    except KeyboardInterrupt:
-        exit_with_message(130, "stopped.")
+    except KeyboardInterrupt as interrupt:
+        exit_with_message(130, str(interrupt) or "stopped.")
     except BrokenPipeError:  # whoever read our output has enough
         raise SystemExit(0) from None
     except OutputError as error:

@@ -79,7 +79,8 @@ def lossy_output() -> Iterator[None]:
 
 @contextlib.contextmanager
 def hold_run(run, fresh: bool) -> Iterator[None]:
-    """Lock the run folder; remove it after an error, where it is `fresh` and has no checkpoint; exit with 130 after Ctrl-C.
+    """Lock the run folder; remove it after an error, where it is `fresh` and has no checkpoint; after Ctrl-C say how
+    to go on.
     What the work prints may be lost, as with `caudex train ... | head`."""
     from caudex.core.disk import lock_folder  # imports torch, which the first screens do without
     from caudex.core.run_files import has_checkpoints
@@ -98,7 +99,7 @@ def hold_run(run, fresh: bool) -> Iterator[None]:
                         run.path.parent.rmdir()
             raise
         except KeyboardInterrupt:
-            exit_with_message(130, f"stopped; `caudex resume {run.path}` goes on.")
+            raise KeyboardInterrupt(f"stopped; `caudex resume {run.path}` goes on.") from None
 
 
 def skipped_files_note(run) -> list[str]:

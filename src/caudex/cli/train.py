@@ -56,14 +56,18 @@ def probe_command(words: Sequence[str]) -> None:
             f"--data {shlex.quote(str(settings['data']))}{labels}."
         )
     names = ["trunk", "width", "depth", "stride", "mirror", "seed", *([] if other_data else ("data", "labels", "size"))]
-    flags = [word for name in names if settings.get(name) is not None for word in _flag_words(name, settings[name])]
+    flags = [word for name in names if settings.get(name) is not None for word in flag_words(name, settings[name])]
     return train_command(["probe", "--start", words[0], *flags, *words[1:]])
 
 
-def _flag_words(name: str, value) -> list[str]:
+def flag_words(name: str, value) -> list[str]:
+    """A setting as it is typed."""
+    flag = name.replace("_", "-")
     if isinstance(value, bool):
-        return [f"--{'' if value else 'no-'}{name}"]
-    return [f"--{name}={value}"]  # one word, so that no value is taken for a flag
+        return [f"--{'' if value else 'no-'}{flag}"]
+    if isinstance(value, (tuple, list)):
+        return [f"--{flag}", *map(str, value)]
+    return [f"--{flag}={value}"]  # one word, so that no value is taken for a flag
 
 
 def claim_command(words: Sequence[str]) -> None:
@@ -148,8 +152,8 @@ def trust_run(system, run, plan, flags: ResumeFlags):
     return replace(system, **settings)
 
 
-def train_and_report(system, run, fresh: bool = False) -> None:
-    """Train, then print the results and the run folder; what failed before training leaves no folder."""
+def train_and_report(system, run, fresh: bool = False):
+    """Train, then print the results and the run folder; returns the model. What failed before training leaves no folder."""
     from caudex.core.hardware import create_fabric
     from caudex.core.system import save_model, write_settings
 
@@ -161,9 +165,12 @@ def train_and_report(system, run, fresh: bool = False) -> None:
 
             torch.set_num_threads(run.hardware.threads)
         write_settings(system, run)
-        save_model(system.train(run), run)
+        model = system.train(run)
+        save_model(model, run)
         if run.is_main_process:
             report(system, run, str(run.compute))
+        model.run = run.path
+        return model.eval()
 
 
 def report(system, run, cost: str = "") -> None:

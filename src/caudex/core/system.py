@@ -240,7 +240,7 @@ def is_complete(run: Run) -> bool:
 
 
 def load(path: str | Path) -> Any:
-    """What `train` returned, from a run folder: an object with `.trunk`, `.signals` and its verbs."""
+    """What `train` returned, from a run folder: an object with `.trunk`, `.signals`, its verbs, and `run`, the folder."""
     system, run = open_run(path)
     spec, file = run.read_spec(system.spec_type), run.path / MODEL_FILE
     if run.read_json("plan") is not None:
@@ -264,4 +264,5 @@ def load(path: str | Path) -> Any:
             f"{path}: settings.json and spec.json describe no network that can be built ({short_message(error)}); restore them."
         ) from None
     load_weights(model, weights)
+    model.run = run.path
     return model.eval()

@@ -22,18 +22,19 @@ named_objects: dict[str, EnvObject] = {}
 """by name"""
 
 
-def name_env(env: Any) -> str:
-    """The name by which `make` knows an environment: an id as it is, `<...>` for an object, a class, or a function that makes one.
+def name_env(env: Any, earlier_name: str = "") -> str:
+    """The name by which `make` knows an environment: an id as it is, `<...>` for an object, a class, or a function that makes one;
+    `earlier_name` where an object of the same kind had that name in an earlier process.
 
     What `gymnasium.make` made is made again from its spec, so that several can act side by side. Any other object is used itself.
     Raises CaudexError for what is no environment.
     """
-    import gymnasium
-
     if isinstance(env, str):
         return env
+    import gymnasium
+
     for name, entry in named_objects.items():
-        if entry.source is env:
+        if entry.source is env and earlier_name in ("", name):
             return name
     if isinstance(env, gymnasium.Env):
         remake = spec_factory(env)
@@ -47,7 +48,7 @@ def name_env(env: Any) -> str:
             "arguments that makes one (num_envs says how many act side by side)."
         )
     names = [f"<{title}>", *(f"<{title} {number}>" for number in range(2, len(named_objects) + 3))]
-    name = next(name for name in names if name not in named_objects)
+    name = earlier_name if earlier_name in names else next(name for name in names if name not in named_objects)
     named_objects[name] = entry
     return name
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+from caudex import envs
 from caudex.core.compute import add_external_flops
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
@@ -64,6 +65,10 @@ class A3C(RewardSystem):
             return super().train(run)
         if run.hardware.devices * run.hardware.nodes > 1:
             raise CaudexError("the gradients of all actors go to one process; take --devices 1, or --no-asynchronous.")
+        if envs.is_object(self.env):
+            raise CaudexError(
+                f"{self.env} is an object of this process, which actors do not share; take --no-asynchronous."
+            )
         with run.seeded("weights"):
             learner, source, spec = self.build(run)
         source.runner.env.close()
