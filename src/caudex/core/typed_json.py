@@ -73,22 +73,21 @@ def convert_public(content: Mapping[str, Any], kind: type[T], file: Path) -> T:
         raise public_misfit(file, describe_misfit(error, content)) from None
 
 
+def short_json(value: Any) -> str:
+    """The value as JSON, at most 60 characters of it."""
+    text = msgspec.json.encode(value).decode(errors="replace")
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def describe_misfit(
-    error: msgspec.ValidationError, content: Mapping[str, Any], show: Callable[[Any], str] | None = None
+    error: msgspec.ValidationError, content: Mapping[str, Any], show: Callable[[Any], str] = short_json
 ) -> str:
     """What does not fit, with its name and the beginning of its value: steps is "many" (expected `int`, got `str`)."""
-    show = show or short_json
     reason, _, place = str(error).partition(" - at `$")
     reason, name = reason[:1].lower() + reason[1:], re.split(r"[.\[`]", place.removeprefix("."))[0]
     reason = "not a value that caudex knows" if reason.startswith("invalid enum value") else reason
     named = f"{name} is {show(content[name])} " if name in content else f"{name} " if name else ""
     return f"{named}({reason})"
-
-
-def short_json(value: Any) -> str:
-    """The value as JSON, at most 60 characters of it."""
-    text = msgspec.json.encode(value).decode(errors="replace")
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def misfit(file: Path | str, reason: Exception | str) -> CaudexError:
