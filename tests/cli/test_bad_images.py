@@ -63,13 +63,13 @@ def test_a_bomb_among_many_is_skipped(trained_run, photo_album):
 @pytest.mark.parametrize(
     "table, because",
     [
-        (b"name,class\na.png,cat\n", "it needs `path` and at least one column of labels"),
+        (b"name,class\na.png,cat\n", "needs `path` and at least one column of labels"),
         (b"path,label\nlabelled/cat/000.png,cat\nlabelled/dog/000.png,h\xfcnd\n", "is not UTF-8"),
         (b"path,label\nlabelled/cat/000.png,cat\ngone.png,dog\nlost.png,dog\n", "names files that are not there (2)"),
         (b"path,label\nlabelled/cat/000.png,cat\n", "one class, 'cat'"),
         (b"path,label\nlabelled/cat/000.png,cat\nlabelled/cat/000.png,dog\n", "both 'cat' and 'dog'"),
         (b"path,label\nlabelled/cat/000.png\n", "line 2"),
-        (b"", "(none)"),
+        (b"", "It has: none"),
     ],
 )
 def test_tables_that_are_wrong(photo_album, table, because):

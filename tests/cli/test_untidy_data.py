@@ -26,7 +26,7 @@ def test_a_split_of_16_bit_images_with_a_class_of_invalid_utf8(tmp_path, monkeyp
         "2 classes; 12 labelled, 0 unlabelled, 6 test images of 16 x 16",
         r"images of each class, labelled + to test on: \xff: 6 + 3, ok: 6 + 3",
         "images of more than 8 bits are scaled from 0 to 4,095, by a sample of the set",
-        "left out of the data: 1; 1 such as set/Train/ok/phone.heic (.heic is not read; convert it to .png or .jpg)",
+        "left out of the data: 1 file: set/Train/ok/phone.heic (.heic is not read; convert it to .png or .jpg)",
     ]
     assert json.loads((output.run / "spec.json").read_text())["pixel_range"] == [0, 4095]
     assert load(output.run).pixel_range == (0, 4095)
@@ -46,9 +46,9 @@ def test_texts_that_cannot_be_read_are_skipped_and_listed(tmp_path, monkeypatch)
     )
     output = run_cli("train", "text-labels", "--data", "set.csv", "--scale", "tiny", "--steps", "3", "--threads", "1")
     for words in (
-        "rows without a label, left out: 1 (-1: 1); if -1 is a class, give it a name",
+        "rows without a label, left out: 1 (-1: 1); if -1 is a class, give it another name",
         "rows without a text, left out: 1",
-        "1 bytes that are not UTF-8 were replaced by \ufffd, the first in set.csv at byte",
+        "1 byte that is not UTF-8 was replaced by \ufffd, the first in set.csv at byte",
         "texts with more than one label: 1, such as 'same', 'neg' and 'pos'; keep one of each",
         "texts of each class, to learn from + to test on: neg: ",
     ):

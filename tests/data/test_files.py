@@ -121,7 +121,7 @@ def test_skipped_files_in_one_sentence():
     ]
     skipped += [("g.png", "empty"), ("h.png", "not an image")]
     assert describe_skipped(skipped) == (
-        "left out of the data: 6; 2 such as a.heic (not read); 2 such as c.png (also in the test); 1 such as g.png (empty); 1 more reasons"
+        "left out of the data: 6 files: 2 such as a.heic (not read); 2 such as c.png (also in the test); g.png (empty); 1 more reason"
     )
     assert describe_skipped([]) == ""
 

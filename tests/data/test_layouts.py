@@ -96,8 +96,30 @@ def test_what_is_ambiguous_is_refused_with_the_way_out(tmp_path, rng):
 def test_folders_that_are_not_read_are_listed(tmp_path, rng):
     write_images(tmp_path, rng, "train/a", "train/b", "val/a", "test/b", "more/a")
     skipped = dict(data.load_images(str(tmp_path)).skipped)
-    assert skipped[str(tmp_path / "val")] == "not used: test is the test"
-    assert skipped[str(tmp_path / "more")] == "not used: it stands beside train, which has the classes"
+    assert skipped[f"{tmp_path / 'val'}/"] == "not used: test is the test"
+    assert skipped[f"{tmp_path / 'more'}/"] == "not used: it stands beside train, which has the classes"
+
+
+def test_a_set_in_a_folder_of_its_own_is_shown_and_what_macos_packs_is_passed_over(tmp_path, rng):
+    write_images(tmp_path, rng, "set/photos/cat", "set/photos/dog", "set/__MACOSX/photos/cat", "set/photos/__MACOSX")
+    sentence = f"{tmp_path}/set/photos looks like the set: --data {tmp_path}/set/photos."
+    assert assert_loading_refused("one class, 'photos'", tmp_path / "set").endswith(sentence)
+    assert assert_loading_refused("one class, 'set'", tmp_path).endswith(sentence)
+    assert sentence in data.load_images(str(tmp_path), need_labels=False).notes
+    split = data.load_images(str(tmp_path / "set/photos"))
+    assert split.labelled.classes == ("cat", "dog") and split.notes == []
+    for label in ("pos", "neg"):
+        (tmp_path / "texts/reviews" / label).mkdir(parents=True)
+        (tmp_path / "texts/reviews" / label / "0.txt").write_text(label)
+    with pytest.raises(CaudexError, match=r"texts/reviews looks like the set: --data .*texts/reviews\.$"):
+        load_labelled_texts(str(tmp_path / "texts"))
+
+
+@pytest.mark.parametrize("name", ["unlabeled_images", "Unlabelled-photos", "unsorted", "no_label", "uncategorised"])
+def test_a_class_that_is_called_as_what_has_none_gets_a_hint(tmp_path, rng, name):
+    write_images(tmp_path, rng, "cat", "dog", name)
+    split = data.load_images(str(tmp_path))
+    assert split.notes == [f"{name!r} is read as a class; if nothing in it has a label, call the folder unlabelled"]
 
 
 def test_texts_come_in_the_same_layouts(tmp_path):

@@ -26,6 +26,12 @@ def check_encoding(start: bytes, path: Path) -> None:
         raise CaudexError(f"{path} is {encoding}; save it as UTF-8: iconv -f {encoding} -t UTF-8.")
 
 
+def check_no_nul(raw: bytes, path: Path, line: int) -> None:
+    """Raises CaudexError for a line of a table that has NUL bytes, as UTF-16 without its mark has."""
+    if b"\0" in raw:
+        raise CaudexError(f"{path}, line {line:,} has a NUL byte: it is no text, or not UTF-8; save it as UTF-8.")
+
+
 def suggest_encoding(raw: bytes, position: int) -> str:
     """What the bytes around `position`, which are not UTF-8, read in the encoding of Windows or in Latin-1; and the way out."""
     start = max(raw.rfind(b"\n", 0, position) + 1, position - 12)

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 from caudex.core.registry import did_you_mean
 
+ARCHIVE_REMAINS = b"__MACOSX"
+"""a folder of hidden copies in what macOS has packed; it does not count"""
 Inode = tuple[int, int]  # device and number: the same for all paths that lead to a file
 
 
@@ -99,7 +101,7 @@ def scan_folder(folder: bytes) -> list[os.DirEntry]:
     """What lies in a folder and is not hidden. CaudexError if it cannot be looked into."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(b".")]
+            return [entry for entry in entries if not entry.name.startswith(b".") and entry.name != ARCHIVE_REMAINS]
     except OSError as error:
         raise CaudexError(f"{printable(folder)} cannot be looked into: {error.strerror}.") from None
 
@@ -135,16 +137,26 @@ def not_found_message(spec: str, expected: str, packaged: Iterable[str], kind: s
 
 
 def describe_skipped(skipped: list[tuple[str, str]], max_reasons: int = 3) -> str:
-    """How many files were not read, and why: the commonest reasons, each with an example; "" where there are none."""
+    """How many files and folders were not read, and why: the commonest reasons, each with an example; "" where there are none."""
     if not skipped:
         return ""
     examples: dict[str, list[str]] = {}
     for path, reason in skipped:
         examples.setdefault(reason.split(", as ")[0], []).append(path)
     commonest = sorted(examples.items(), key=lambda item: -len(item[1]))
-    parts = [f"{len(paths):,} such as {paths[0]} ({reason})" for reason, paths in commonest[:max_reasons]]
-    others = f"; {len(commonest) - max_reasons} more reasons" if len(commonest) > max_reasons else ""
-    return f"left out of the data: {len(skipped):,}; {'; '.join(parts)}{others}"
+    parts = [
+        f"{f'{len(paths):,} such as ' if len(paths) > 1 else ''}{paths[0]} ({reason})"
+        for reason, paths in commonest[:max_reasons]
+    ]
+    others = f"; {counted(len(commonest) - max_reasons, 'more reason')}" if len(commonest) > max_reasons else ""
+    return f"left out of the data: {count_skipped([path for path, _ in skipped])}: {'; '.join(parts)}{others}"
+
+
+def count_skipped(paths: Sequence[str]) -> str:
+    """How many files and folders these are; the name of a folder ends in /."""
+    folders = sum(path.endswith("/") for path in paths)
+    parts = [counted(count, noun) for count, noun in ((len(paths) - folders, "file"), (folders, "folder")) if count]
+    return " and ".join(parts)
 
 
 def _is_a(entry: os.DirEntry, kind: str) -> bool:

@@ -12,31 +12,50 @@ from collections.abc import Iterable, Sequence
 
 from caudex.data.files import printable
 
-NO_LABEL = frozenset({"", "-1", "-1.0", "nan", "NaN", "None", "null", "NULL"})
-"""what scikit-learn, NumPy, pandas, Python and databases write where there is no label"""
+NO_LABEL = frozenset({"", "-1", "-1.0", "nan", "n/a", "na", "null", "none"})
+"""what scikit-learn, NumPy, pandas, R, Python and databases write where there is no label, in any letter case"""
+MIN_DISTINCT_ROWS, DISTINCT_SHARE = 10, 0.9
+"""rows from which on, and values a row above which, a column looks like one of identifiers"""
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff]")  # joiners stay: some scripts write with them
 MAX_LISTED = 12  # classes whose counts are printed one by one
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def parse_label(cell: str) -> str:
-    """The class that a cell names, in Unicode's composed form (NFC); "" where it says that there is none."""
-    name = unicodedata.normalize("NFC", cell).strip()
-    return "" if name in NO_LABEL else name
+    """The class that a cell names, in Unicode's composed form (NFC) and without spaces of no width; "" where it says that
+    there is none."""
+    name = _visible(cell).strip()
+    return "" if name.lower() in NO_LABEL else name
 
 
 def folder_class(folder: str) -> str:
-    """The class that a folder's name stands for, in Unicode's composed form (NFC)."""
-    return unicodedata.normalize("NFC", printable(folder))
+    """The class that a folder's name stands for, in Unicode's composed form (NFC) and without spaces of no width."""
+    return _visible(printable(folder)) or ascii(folder)
+
+
+def _visible(name: str) -> str:
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", name))
 
 
 def describe_missing(cells: Iterable[str], consequence: str) -> str:
     """A sentence on the cells that name no class, and what becomes of their rows; "" where there are none."""
-    counts = Counter(cell.strip() for cell in cells if not parse_label(cell))
+    counts = Counter(_visible(cell).strip() for cell in cells if not parse_label(cell))
     if not counts:
         return ""
     kinds = ", ".join(f"{name or 'empty'}: {count:,}" for name, count in counts.most_common())
-    numbers = "; if -1 is a class, give it a name" if counts.keys() & {"-1", "-1.0"} else ""
-    return f"rows without a label, {consequence}: {sum(counts.values()):,} ({kinds}){numbers}"
+    written = [name for name, _ in counts.most_common() if name]
+    advice = f"; if {written[0]} is a class, give it another name" if written else ""
+    return f"rows without a label, {consequence}: {sum(counts.values()):,} ({kinds}){advice}"
+
+
+def describe_distinct(column: str, num_rows: int, num_classes: int) -> str:
+    """A sentence on a column of labels that looks like one of identifiers; "" where it does not."""
+    if num_rows < MIN_DISTINCT_ROWS or num_classes < DISTINCT_SHARE * num_rows:
+        return ""
+    each = "each" if num_classes == num_rows else "nearly each"
+    return (
+        f"column {column!r} has another value in {each} of {num_rows:,} rows, as identifiers have and classes have not"
+    )
 
 
 def similar_classes(classes: Iterable[str]) -> list[str]:
@@ -68,4 +87,5 @@ def describe_classes(classes: Sequence[str], counts: Sequence[int], test_counts:
 def _comparison_key(name: str) -> object:
     if _NUMBER.fullmatch(name):
         return float(name)
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+    visible = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+    return re.sub(r"[\s_-]+", " ", visible).strip().casefold()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from caudex.data.labels import folder_class
 LABELLED, UNLABELLED = ("labelled", "labeled"), ("unlabelled", "unlabeled")
 TRAIN, TEST, VALIDATION = ("train", "training"), ("test", "testing"), ("val", "valid", "validation")
 
+_NO_CLASS = re.compile(r"unlabel|unsorted|unclassified|uncategori[sz]ed|no[ _-]?label", re.IGNORECASE)
+
 
 class Layout(NamedTuple):
     """Folders are named relative to the root; "" is the root itself, or none for the test."""
@@ -21,7 +24,7 @@ class Layout(NamedTuple):
     classes: list[str]
     unlabelled: list[str]
     test: str
-    skipped: list[tuple[str, str]]  # (folder, reason) of those that are not read
+    skipped: list[tuple[str, str]]  # (folder/, reason) of those that are not read
     ambiguity: str = ""  # a sentence, where classes and parts of the set cannot be told apart
 
 
@@ -46,11 +49,11 @@ def find_layout(root: Path, list_examples: Callable[[Path], Collection]) -> Layo
     ):
         validation = ""
     parts = [name for name in (test, validation) if name]
-    skipped = [(str(root / name), f"not used: {parts[0]} is the test") for name in parts[1:]]
+    skipped = [(f"{root / name}/", f"not used: {parts[0]} is the test") for name in parts[1:]]
     if class_root:
         beside = set(folders) - {class_root, *unlabelled, *parts}
         skipped += [
-            (str(root / name), f"not used: it stands beside {class_root}, which has the classes")
+            (f"{root / name}/", f"not used: it stands beside {class_root}, which has the classes")
             for name in sorted(beside)
         ]
         classes = list_folders(root / class_root)
@@ -60,6 +63,26 @@ def find_layout(root: Path, list_examples: Callable[[Path], Collection]) -> Layo
         classes = [name for name in classes if name not in parts]
     ambiguity = "" if class_root else _describe_repetition(root, classes, list_examples)
     return Layout(class_root, classes, unlabelled, parts[0] if parts else "", skipped, ambiguity)
+
+
+def describe_no_classes(classes: Iterable[str]) -> list[str]:
+    """A sentence for each class whose name says that it holds what has no class."""
+    return [
+        f"{name!r} is read as a class; if nothing in it has a label, call the folder unlabelled"
+        for name in classes
+        if _NO_CLASS.search(name)
+    ]
+
+
+def describe_wrapper(root: Path, list_examples: Callable[[Path], Collection]) -> str:
+    """A sentence where the set lies in the only folder below `root`, as in what was unpacked from a .zip; "" elsewhere."""
+    inside = root
+    while len(folders := list_folders(inside)) == 1 and not list_examples(inside):
+        inside = inside / folders[0]
+        layout = find_layout(inside, list_examples)
+        if len(layout.classes) > 1 or layout.ambiguity:
+            return f"{inside} looks like the set: --data {inside}."
+    return ""
 
 
 def list_class_folders(folders: list[str]) -> dict[str, list[str]]:

@@ -66,9 +66,17 @@ def test_a_test_folder_beside_a_table(unlabelled_folder, tmp_path, rng):
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("file,class\n000.png,a\n", "has the columns file, class; it needs `path`"),
-        ("path\n000.png\n", "has the columns path;"),
-        ("", "has the columns (none)"),
+        (
+            "file,class\n000.png,a\n",
+            "has no column 'path'. It has: file, class. The table needs `path` and at least one",
+        ),
+        ("path\n000.png\n", "has the column `path` alone. The table needs"),
+        ("", "has no column 'path'. It has: none."),
+        ("path,label,label\n000.png,a,b\n", "has 2 columns 'label'; rename or remove all but one"),
+        ("Path,PATH,label\n000.png,a,b\n", "has 2 columns 'Path' and 'PATH'; rename"),
+        ("path,label,\n000.png,a,b\n", "column 3 has no name; give it one, or remove it"),
+        (",path,label\nx,000.png,a\n", "line 2: the first column has no name, and 'x' is no number of a row"),
+        ("path,label\n000.png,a\n001.png,\0b\n", "line 3 has a NUL byte"),
         ("path,label\n000.png,a\n001.png,b\nx.png,b\ny.png,a\n", "files that are not there (2), the first is 'x.png'"),
         ("path,label\n000.png,a\n001.png,b\n./000.png,b\n", "both 'a' and 'b' (line 4)"),
         ("path,label\n000.png,a\n001.png,b,c\n", "line 3: '001.png,b,c' does not fit"),
@@ -79,6 +87,34 @@ def test_a_test_folder_beside_a_table(unlabelled_folder, tmp_path, rng):
 )
 def test_tables_that_are_refused(unlabelled_folder, tmp_path, text, words):
     assert_loading_refused(words, unlabelled_folder, labels=write_text(tmp_path / "few.csv", text))
+
+
+@pytest.mark.parametrize(
+    "header, start",
+    [
+        ("path,label", "{name}"),
+        ("Path,LABEL", "{name}"),
+        (",path,label", "{row},{name}"),
+        ("Unnamed: 0,path,label", "{row},{name}"),
+    ],
+)
+def test_headers_as_pandas_and_people_write_them(unlabelled_folder, tmp_path, header, start):
+    rows = "".join(f"{start},{label}\n".format(row=i, name=f"00{i}.png") for i, label in enumerate("abab"))
+    split = data.load_images(str(unlabelled_folder), labels=write_text(tmp_path / "few.csv", f"{header}\n{rows}"))
+    assert (split.labelled.classes, split.labelled.labels.tolist(), split.notes) == (("a", "b"), [0, 1, 0, 1], [])
+
+
+def test_a_column_of_identifiers_is_not_taken_for_the_labels(tmp_path, rng):
+    root = str(write_noise_images(tmp_path / "pile", rng, unlabelled=10) / "unlabelled")
+
+    def write(header):
+        rows = "".join(f"00{i}.png,{i},{'ab'[i % 2]}\n" for i in range(10))
+        return write_text(tmp_path / "few.csv", f"{header}\n{rows}")
+
+    assert_loading_refused("column 'id' has another value in each of 10 rows", root, labels=write("path,id,species"))
+    assert data.load_images(root, labels=write("path,id,label")).labelled.classes == ("a", "b")
+    split = data.load_images(root, labels=write("path,label,species"))  # one label of each of ten classes
+    assert len(split.labelled.classes) == 10 and "column 'label' has another value" in split.notes[0]
 
 
 def test_a_table_in_another_encoding_or_not_there(unlabelled_folder, tmp_path):
@@ -98,7 +134,7 @@ def test_cells_that_say_that_there_is_no_label(unlabelled_folder, tmp_path):
     split = data.load_images(str(unlabelled_folder), labels=write_text(tmp_path / "few.csv", text))
     assert split.labelled.classes == ("cat", "dog") and len(split.unlabelled) == 4
     assert split.notes == [
-        "rows without a label, whose images are unlabelled: 4 (-1: 1, nan: 1, None: 1, empty: 1); if -1 is a class, give it a name"
+        "rows without a label, whose images are unlabelled: 4 (-1: 1, nan: 1, None: 1, empty: 1); if -1 is a class, give it another name"
     ]
 
 

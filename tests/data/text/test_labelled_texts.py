@@ -54,7 +54,9 @@ def test_one_class_is_none(tmp_path):
         (
             "one,a\ntwo,b\nthree,-1\nfour,nan\nfive,None\nsix,\n",
             2,
-            ["rows without a label, left out: 4 (-1: 1, nan: 1, None: 1, empty: 1); if -1 is a class, give it a name"],
+            [
+                "rows without a label, left out: 4 (-1: 1, nan: 1, None: 1, empty: 1); if -1 is a class, give it another name"
+            ],
         ),
         ("one,a\n ,b\ntwo,b\n", 2, ["rows without a text, left out: 1"]),
         ("one,1\ntwo,1.0\n", 2, ["the classes '1' and '1.0' may be one; if they are, write them alike"]),
@@ -76,8 +78,33 @@ def test_one_class_is_refused_with_what_was_missing(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\none,1\ntwo,-1\n")
     with pytest.raises(
         CaudexError,
-        match=r"one class, '1'; a classifier needs two. rows without a label, left out: 1 .-1: 1.; if -1 is a class",
+        match=r"one class, '1'; a classifier needs two. Rows without a label, left out: 1 .-1: 1.; if -1 is a class",
     ):
+        load_labelled_texts(str(tmp_path / "a.csv"))
+
+
+def test_a_label_of_another_encoding_is_refused_and_the_name_of_a_folder_is_a_class(tmp_path):
+    (tmp_path / "a.csv").write_bytes("text,label\none,a\ntwo,tr\u00e8s\n".encode("latin-1"))
+    with pytest.raises(
+        CaudexError, match=r"line 3: the label 'tr\ufffds' is not UTF-8. The first .*reads 'two,tr\u00e8s'; save"
+    ):
+        load_labelled_texts(str(tmp_path / "a.csv"))
+    (tmp_path / "a.csv").write_text("text,label\none,a\ntwo,\0b\n")
+    with pytest.raises(CaudexError, match=r"a.csv, line 3 has a NUL byte"):
+        load_labelled_texts(str(tmp_path / "a.csv"))
+    for name in ("none", "some"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "0.txt").write_text(name)
+    assert load_labelled_texts(str(tmp_path / "set")).classes == ("none", "some")
+
+
+def test_columns_are_found_in_any_letter_case_and_named_once(tmp_path):
+    (tmp_path / "a.csv").write_text(",Text,LABEL\n0,one,a\n1,two,b\n")
+    assert load_labelled_texts(str(tmp_path / "a.csv")).texts == ["one", "two"]
+    (tmp_path / "a.jsonl").write_text('{"Text": "one", "Label": "a"}\n{"Text": "two", "Label": "b"}\n')
+    assert load_labelled_texts(str(tmp_path / "a.jsonl")).classes == ("a", "b")
+    (tmp_path / "a.csv").write_text("text,label,label\none,a,b\n")
+    with pytest.raises(CaudexError, match="has 2 columns 'label'; rename or remove all but one"):
         load_labelled_texts(str(tmp_path / "a.csv"))
 
 
@@ -86,7 +113,7 @@ def test_other_encodings_are_said_or_refused_by_name(tmp_path):
     texts = load_labelled_texts(str(tmp_path / "a.csv"))
     assert texts.texts[0] == "\ufffdber" and texts.replaced_bytes == 1
     assert texts.notes == [
-        f"1 bytes that are not UTF-8 were replaced by \ufffd, the first in {tmp_path / 'a.csv'} at byte 11; "
+        f"1 byte that is not UTF-8 was replaced by \ufffd, the first in {tmp_path / 'a.csv'} at byte 11; "
         "in cp1252 it reads '\u00fcber,a'; save it as UTF-8, as by iconv -f cp1252 -t UTF-8"
     ]
     for encoding in ("utf-16", "utf-32"):

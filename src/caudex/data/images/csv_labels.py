@@ -14,12 +14,15 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.encodings import check_encoding, suggest_encoding
+from caudex.data.encodings import check_encoding, check_no_nul, suggest_encoding
 from caudex.data.files import list_folders
+from caudex.data.headers import check_names, find_column, numbers_rows
 from caudex.data.images.folders import check_test_classes, decode_paths, find_test_images
 from caudex.data.images.paths import ImagePaths, image_finder
 from caudex.data.images.splits import UnsplitImages
-from caudex.data.labels import describe_missing, parse_label
+from caudex.data.labels import describe_distinct, describe_missing, parse_label
+
+NEEDED = " The table needs `path` and at least one column of labels, as in path,label."
 
 
 def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:
@@ -38,12 +41,13 @@ def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:
     paths.add(finder.below(leave_out=[test]))
     rows = _match_rows(lines, path, root, paths)
     label_columns = {name: _encode_column(lines, rows, column, len(paths), path) for column, name in enumerate(columns)}
-    main = "label" if "label" in columns else columns[0]
+    main = min(columns, key=lambda name: (name != "label", name.casefold() != "label"))  # else the first
     labels, classes = label_columns[main]
+    distinct = _check_main_column(path, main, label_columns)
     missing = describe_missing((cells[columns.index(main)] for _, _, cells in lines), "whose images are unlabelled")
     if len(classes) < 2:
         problem = f"one class, {classes[0]!r}" if classes else "no label"
-        missing = f" {missing}." if missing else ""
+        missing = f" {missing[0].upper()}{missing[1:]}." if missing else ""
         raise CaudexError(f"{path} has {problem} in column {main!r}; a classifier needs two.{missing}")
     train_count = len(paths)
     check_test_classes(test_images, classes, root / test, path)
@@ -56,7 +60,7 @@ def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:
         labels = torch.cat([labels, torch.tensor(test_labels, dtype=torch.int64)])
         label_columns[main] = (labels, classes)
     extra_columns = label_columns if len(label_columns) > 1 else None
-    skipped, notes = finder.skipped + test_finder.skipped, [missing] if missing else []
+    skipped, notes = finder.skipped + test_finder.skipped, [note for note in (missing, distinct) if note]
     return decode_paths(paths, labels, classes, train_count, size, skipped, extra_columns, notes)
 
 
@@ -65,6 +69,8 @@ def parse_csv(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
     try:
         raw = path.read_bytes()
         check_encoding(raw, path)
+        if nul := raw.find(b"\0") + 1:
+            check_no_nul(raw, path, raw.count(b"\n", 0, nul) + 1)
         text = raw.decode("utf-8-sig")
     except FileNotFoundError:
         raise CaudexError(f"The table of labels {path} is not there.") from None
@@ -79,25 +85,44 @@ def parse_csv(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
     lines = []
     try:
         columns = [name.strip() for name in next(reader, [])]
-        if "path" not in columns or len(columns) < 2 or len(set(columns)) < len(columns) or "" in columns:
-            raise CaudexError(
-                f"{path} has the columns {', '.join(columns) or '(none)'}; "
-                "it needs `path` and at least one column of labels, as in path,label."
-            )
-        path_column = columns.index("path")
+        num_cells, is_numbered = len(columns), bool(columns) and numbers_rows(columns[0])
+        columns = columns[is_numbered:]
+        check_names(columns, path)
+        path_column = find_column("path", columns, path, NEEDED)
+        if len(columns) < 2:
+            raise CaudexError(f"{path} has the column `path` alone.{NEEDED}")
         for cells in reader:
             cells = [cell.strip() for cell in cells]
             if not any(cells):
                 continue
-            if len(cells) != len(columns) or not cells[path_column]:
+            number, cells = "".join(cells[:is_numbered]), cells[is_numbered:]
+            if len(cells) + is_numbered != num_cells or not cells[path_column]:
                 raise CaudexError(
                     f"{path}, line {reader.line_num}: {','.join(cells)!r} does not fit the columns {','.join(columns)}."
+                )
+            if number and not number.isdecimal():
+                raise CaudexError(
+                    f"{path}, line {reader.line_num}: the first column has no name, and {number!r} is no number of a row; "
+                    "name the column, or remove it."
                 )
             lines.append((reader.line_num, cells.pop(path_column), cells))
     except csv.Error as error:
         raise CaudexError(f"{path}, line {reader.line_num}: {error}.") from None
     columns.pop(path_column)
     return columns, lines
+
+
+def _check_main_column(path: Path, main: str, columns: dict[str, tuple[Tensor, tuple[str, ...]]]) -> str:
+    """A sentence where the column that is to be predicted has another value in each row; CaudexError where it was taken only
+    because it stands first, and another repeats its values."""
+    sentence = describe_distinct(main, (columns[main][0] >= 0).sum().item(), len(columns[main][1]))
+    others = (name for name, (labels, classes) in columns.items() if 1 < len(classes) < (labels >= 0).sum() / 2)
+    if sentence and main.casefold() != "label" and (other := next(others, "")):
+        raise CaudexError(
+            f"{path}: {sentence}. The first column of labels is the one that is predicted; call the one you mean `label`, or "
+            f"put it first, as {other!r}."
+        )
+    return sentence
 
 
 def _candidate_paths(name: str, csv_path: Path, root: Path) -> list[bytes]:

@@ -14,7 +14,7 @@ from caudex.data.images.image_set import ImageSet
 from caudex.data.images.paths import ImagePaths, image_finder, list_images
 from caudex.data.images.splits import UnsplitImages
 from caudex.data.images.stores import make_store
-from caudex.data.layouts import find_layout, list_class_folders
+from caudex.data.layouts import describe_no_classes, describe_wrapper, find_layout, list_class_folders
 
 
 def read_image_folder(root: Path, size: int, need_labels: bool = True) -> UnsplitImages:
@@ -54,7 +54,10 @@ def read_image_folder(root: Path, size: int, need_labels: bool = True) -> Unspli
         labels.append(classes.index(name))
         counts.append(paths.add(images))
     labels = torch.tensor(labels).repeat_interleave(torch.tensor(counts))
-    return decode_paths(paths, labels, classes, train_count, size, skipped)
+    notes = describe_no_classes(classes)
+    if len(classes) == 1 and (wrapper := describe_wrapper(root, list_images)):  # `need_labels` would have refused it
+        notes.append(wrapper)
+    return decode_paths(paths, labels, classes, train_count, size, skipped, notes=notes)
 
 
 def decode_paths(
@@ -119,10 +122,13 @@ def _check_classes(
             f"or name them in a table: --labels few.csv (path,label)."
         )
     if len(class_folders) == 1:
+        way_out = describe_wrapper(root, list_images) or f"Add a folder {class_root}/<other class>."
         raise CaudexError(
-            f"{class_root} has one class, {next(iter(class_folders))!r}; a classifier needs two. "
-            f"Add a folder {class_root}/<other class>."
+            f"{class_root} has one class, {next(iter(class_folders))!r}; a classifier needs two. {way_out}"
         )
     for folders, count in zip(class_folders.values(), counts):
         if not count:
-            raise CaudexError(f"{class_root / folders[0]} has no image. Add some, or remove the folder{left_out}.")
+            folder = class_root / folders[0]
+            if reason := next((reason for path, reason in skipped if path.startswith(f"{folder}/")), ""):
+                raise CaudexError(f"{folder} has no image that can be read: {reason}.")
+            raise CaudexError(f"{folder} has no image. Add some, or remove the folder.")

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.data.files import describe_skipped, list_files, list_folders, not_found_message
-from caudex.data.labels import describe_missing, parse_label, similar_classes
-from caudex.data.layouts import find_layout, list_class_folders
+from caudex.data.labels import describe_distinct, describe_missing, parse_label, similar_classes
+from caudex.data.layouts import describe_no_classes, describe_wrapper, find_layout, list_class_folders
 from caudex.data.text import corpora
 from caudex.data.text.documents import TEXT_SUFFIXES, open_documents
 from caudex.data.text.rows import TABLE_SUFFIXES, read_rows
@@ -79,23 +79,31 @@ def load_labelled_texts(
     elif path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
         columns = [text_column, label_column] + ([pair_column] if pair_column else [])
         try:
-            rows = [values for _, values in read_rows(path, columns, decoder)]
+            rows = [_check_label(path, line, values, decoder) for line, values in read_rows(path, columns, decoder)]
         except OSError as error:
             raise CaudexError(f"{path} cannot be read: {error.strerror}.") from None
     else:
         expected = f"a {' or '.join(TABLE_SUFFIXES)}, or a folder with one folder a class"
         raise CaudexError(not_found_message(spec, expected, corpora.CORPORA, "text"))
-    notes = [describe_missing((row[1] for row in rows), "left out"), decoder.describe()]
+    notes = [decoder.describe()]
+    if not path.is_dir():  # the name of a folder is a class, whatever it is
+        notes.insert(0, describe_missing((row[1] for row in rows), "left out"))
+        rows = [[row[0], parse_label(row[1]), *row[2:]] for row in rows]
+        labelled = [row[1] for row in rows if row[1]]
+        notes.append(describe_distinct(label_column, len(labelled), len(set(labelled))))
     if no_text := sum(not all(cell.strip() for i, cell in enumerate(row) if i != 1) for row in rows):
         notes.append(f"rows without a text, left out: {no_text:,}")
     texts = _encode_rows(rows, (), bool(pair_column))
     if len(texts.classes) < 2:
         only = f"one class, {texts.classes[0]!r}" if texts.classes else "no labelled text"
-        left_out = "".join(f" {note}." for note in notes if note)
+        if path.is_dir():
+            notes.append(describe_wrapper(path, lambda folder: list_files(folder, TEXT_SUFFIXES)).rstrip("."))
+        left_out = "".join(f" {note[0].upper()}{note[1:]}." for note in notes if note)
         raise CaudexError(f"{spec} has {only}; a classifier needs two.{left_out}")
     test = _encode_rows(test_rows, texts.classes, False) if test_rows else None
     if test and len(test.classes) > len(texts.classes):
         raise CaudexError(f"{spec} has a class {test.classes[-1]!r} in its test that is not among those to learn from.")
+    notes += describe_no_classes(texts.classes) if path.is_dir() else []
     notes += [*similar_classes(texts.classes), _describe_contradictions(texts), describe_skipped(skipped)]
     return replace(
         texts,
@@ -108,8 +116,8 @@ def load_labelled_texts(
 
 def _encode_rows(rows: list[list[str]], classes: tuple[str, ...], has_pairs: bool) -> LabelledTexts:
     """Rows of [text, label, perhaps second text], without those that lack one; further classes come after the given."""
-    complete = [row for row in rows if all(cell.strip() for cell in row) and parse_label(row[1])]
-    labels = [parse_label(row[1]) for row in complete]
+    complete = [row for row in rows if all(cell.strip() for cell in row)]
+    labels = [row[1] for row in complete]
     classes = (*classes, *sorted(set(labels) - set(classes)))
     numbers = {name: number for number, name in enumerate(classes)}
     return LabelledTexts(
@@ -119,6 +127,14 @@ def _encode_rows(rows: list[list[str]], classes: tuple[str, ...], has_pairs: boo
         [row[2] for row in complete] if has_pairs else None,
         len(rows) - len(complete),
     )
+
+
+def _check_label(path: Path, line: int, row: list[str], decoder: UTF8Decoder) -> list[str]:
+    """The row; raises CaudexError where its label is not UTF-8: texts are read with what was replaced, names of classes not."""
+    if "\ufffd" in row[1]:
+        advice = f" {decoder.advice[0].upper()}{decoder.advice[1:]}." if decoder.advice else " Save it as UTF-8."
+        raise CaudexError(f"{path}, line {line:,}: the label {row[1]!r} is not UTF-8.{advice}")
+    return row
 
 
 def _describe_contradictions(texts: LabelledTexts) -> str:
@@ -143,7 +159,7 @@ def _read_class_folders(root: Path, decoder: UTF8Decoder, skipped: list) -> tupl
         raise CaudexError(layout.ambiguity)
     skipped += layout.skipped
     skipped += [
-        (str(root / name), "a classifier of texts learns from labelled ones alone") for name in layout.unlabelled
+        (f"{root / name}/", "a classifier of texts learns from labelled ones alone") for name in layout.unlabelled
     ]
     parts = [(root / layout.class_root, layout.classes)]
     if layout.test:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from caudex.core.errors import CaudexError
-from caudex.core.registry import did_you_mean
-from caudex.data.encodings import check_encoding
+from caudex.core.errors import CaudexError, counted
+from caudex.data.encodings import check_encoding, check_no_nul
+from caudex.data.headers import find_column
 from caudex.data.text.utf8 import UTF8Decoder
 
 TABLE_SUFFIXES = (".jsonl", ".csv")
@@ -33,7 +33,7 @@ def read_rows(path: Path, columns: list[str], decoder: UTF8Decoder) -> Iterator[
 def _read_jsonl(
     path: Path, file: BinaryIO, columns: list[str], decoder: UTF8Decoder
 ) -> Iterator[tuple[int, list[str]]]:
-    checked = False
+    keys: list[str] = []
     for line, text in _read_lines(path, file, decoder):
         if not text.strip():
             continue
@@ -43,10 +43,9 @@ def _read_jsonl(
             raise CaudexError(f"{path}, line {line:,}: {text[:40]!r} is not JSON; each line must be one row.") from None
         if not isinstance(row, dict):
             raise CaudexError(f'{path}, line {line:,}: {text[:40]!r} is no row; give {{"text": "..."}} on each line.')
-        if not checked:  # a later row may lack what the first one has
-            checked = True
-            _check_columns(path, columns, list(row))
-        yield line, [_cell_text(path, line, column, row.get(column), decoder) for column in columns]
+        if not keys:  # a later row may lack what the first one has
+            keys = [list(row)[find_column(column, list(row), path)] for column in columns]
+        yield line, [_cell_text(path, line, key, row.get(key), decoder) for key in keys]
 
 
 def _cell_text(path: Path, line: int, column: str, value: object, decoder: UTF8Decoder) -> str:
@@ -66,8 +65,7 @@ def _read_csv(path: Path, file: BinaryIO, columns: list[str], decoder: UTF8Decod
     first = next(lines, "")
     delimiter = max(",;\t", key=first.count)
     header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
-    _check_columns(path, columns, header)
-    indices = [header.index(column) for column in columns]
+    indices = [find_column(column, header, path) for column in columns]
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         for cells in reader:
@@ -75,7 +73,7 @@ def _read_csv(path: Path, file: BinaryIO, columns: list[str], decoder: UTF8Decod
                 continue
             if len(cells) != len(header):
                 raise CaudexError(
-                    f"{path}, line {reader.line_num + 1:,} has {len(cells)} values, but the header has "
+                    f"{path}, line {reader.line_num + 1:,} has {counted(len(cells), 'value')}, but the header has "
                     f"{len(header)}; put texts with a {delimiter!r} in them in quotation marks."
                 )
             yield reader.line_num + 1, [cells[i] for i in indices]
@@ -93,14 +91,7 @@ def _read_lines(path: Path, file: BinaryIO, decoder: UTF8Decoder) -> Iterator[tu
                 f"{path}, line {number:,} is longer than {MAX_ROW_BYTES // 1_000_000} MB; "
                 "put a document of that length into a .txt file of its own."
             )
+        check_no_nul(raw, path, number)
         text = decoder.decode(raw, path, offset)
         offset += len(raw)
         yield number, text.removeprefix("\ufeff") if number == 1 else text
-
-
-def _check_columns(path: Path, columns: list[str], header: list[str]) -> None:
-    for column in columns:
-        if column not in header:
-            raise CaudexError(
-                f"{path} has no column {column!r}.{did_you_mean(column, header)} It has: {', '.join(header) or 'none'}."
-            )

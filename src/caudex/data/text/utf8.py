@@ -46,7 +46,10 @@ class UTF8Decoder:
         if not self.replaced_bytes:
             return ""
         where = f", {self.advice}" if self.advice else ""
-        return f"{self.replaced_bytes:,} bytes that are not UTF-8 were replaced by \ufffd{where}"
+        what = "1 byte that is not UTF-8 was"
+        if self.replaced_bytes > 1:
+            what = f"{self.replaced_bytes:,} bytes that are not UTF-8 were"
+        return f"{what} replaced by \ufffd{where}"
 
     def replace_surrogates(self, text: str, location: str) -> str:
         """JSON can spell out half a character (a lone surrogate), which cannot be encoded."""
