@@ -24,6 +24,15 @@ def test_lines_come_every_half_minute_and_tell_the_time_left(clock, capsys):
     assert capsys.readouterr().err == "tokenising: so far, 19%, 134 s left\n"  # 75 of 400 in 31 s: 325 / 75 * 31
 
 
+def test_a_line_has_eighty_columns_and_leaves_the_last_parts_out(clock, capsys):
+    note = "return 187.3, length 187, 63,488 env steps, 12,345/s, loss policy 0.123, contrast 4.158"
+    with ProgressBar("training") as shown:
+        clock[0] = 31
+        shown.update(0.5, lambda: note)
+    line = "training: return 187.3, length 187, 63,488 env steps, 12,345/s, 50%, 31 s left\n"
+    assert (capsys.readouterr().err, len(line) <= 81) == (line, True)
+
+
 def test_what_was_done_at_another_time_tells_nothing_of_the_time_left(clock, capsys):
     with ProgressBar("training") as shown:
         shown.resume_from(0.75)

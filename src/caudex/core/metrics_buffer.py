@@ -27,6 +27,7 @@ class MetricsBuffer:
         self.learner, self.state, self.run = learner, state, run
         self.pending: dict[str, list[tuple[int, Tensor | float]]] = {}
         self.latest: dict[str, float] = {}
+        self.highlights: dict[str, float] = {}  # for `note`; a row without a figure leaves the one before
         self._tensorboard = None
 
     def add(self, outputs: Mapping[str, SignalOutput]) -> None:
@@ -64,8 +65,9 @@ class MetricsBuffer:
             return
         self.latest = {name: sum(figure for _, figure in rows) / len(rows) for name, rows in self.pending.items()}
         self.pending = {}
-        for source in self.state.sources:
-            self.latest |= source.metrics()
+        source_metrics = {k: v for source in self.state.sources for k, v in source.metrics().items()}
+        self.highlights |= {name.rpartition("/")[2]: figure for name, figure in source_metrics.items()}
+        self.latest |= source_metrics
         counts = {"samples": self.state.samples_seen, "flops": self.state.flops}
         self._write(self.latest | {"progress": self.learner.progress} | counts)
         if self.run:
@@ -79,13 +81,24 @@ class MetricsBuffer:
             figures = evaluate(self.learner)
         self.learner.train()
         if figures:
+            name, figure = next(iter(figures.items()))
+            self.highlights[f"evaluated {name}"] = figure
             self._write({f"evaluation/{name}": figure for name, figure in figures.items()})
 
     def note(self) -> str:
-        """The step and the latest losses, for a person."""
-        losses = {name.removesuffix("/loss"): loss for name, loss in self.latest.items() if name.endswith("/loss")}
-        text = f", loss {', '.join(f'{name} {loss:.3f}' for name, loss in losses.items())}" if losses else ""
-        return f"step {self.state.step:,}{text}"
+        """What matters, for a person, the most important first: figures of the sources and evaluations, how much was seen and how
+        fast, accuracies, losses."""
+        parts = [f"{name} {format_figure(figure)}" for name, figure in self.highlights.items()]
+        units = {source.sample_unit for source in self.state.sources if source.sample_unit}
+        if len(units) == 1:
+            parts += [f"{self.state.samples_seen:,} {units.pop()}", f"{self.state.samples_per_second:,.0f}/s"]
+        else:
+            parts.append(f"step {self.state.step:,}")
+        for metric in ("accuracy", "loss"):
+            figures = {name: value for name, value in self.latest.items() if name.endswith(f"/{metric}")}
+            figures = [f"{name.removesuffix('/' + metric)} {value:.3f}" for name, value in figures.items()]
+            parts += [f"{metric} {', '.join(figures)}"] if figures else []
+        return ", ".join(parts)
 
     def _write(self, row: dict) -> None:
         if not self.run:
@@ -101,6 +114,10 @@ class MetricsBuffer:
     def close(self) -> None:
         if self._tensorboard:
             self._tensorboard.close()
+
+
+def format_figure(figure: float) -> str:
+    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"
 
 
 def gather_metrics(rows: dict[str, list]) -> dict[str, list]:

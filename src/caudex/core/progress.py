@@ -6,9 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+LINE_WIDTH = 80
+"""columns of a line where there is no terminal"""
+
 
 class ProgressBar:
-    """A bar with the time left on a terminal, else a line every 30 s; on standard error, from two seconds on.
+    """A bar with the time left on a terminal, a note below it, else a line every 30 s; on standard error, from two seconds on.
+    Of a note that is too long the last parts are left out.
 
     With `slow`, for few parts that take long each, the bar starts at once, and without a terminal each part has a line.
     """
@@ -45,21 +49,36 @@ class ProgressBar:
         if not terminal:
             new_share = share - self.resumed_share
             left = f"{(now - self.started_at) * (1 - share) / new_share:,.0f} s left" if new_share > 0 else ""
-            print(f"{self.description}: {', '.join(filter(None, (words, f'{share:.0%}', left)))}", file=sys.stderr)
+            end = ", ".join(filter(None, (f"{share:.0%}", left)))
+            words = fit_parts(words, LINE_WIDTH - len(f"{self.description}: , {end}"))
+            print(f"{self.description}: {', '.join(filter(None, (words, end)))}", file=sys.stderr)
             return
         if not self.bar:
             self._start()
-        self.bar.update(self.task, completed=share, note=words)
+        self.bar.update(self.task, completed=share, note=fit_parts(words, self.bar.console.width - 1))
 
     def _start(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+        from rich.text import Text
 
-        columns = ["[bold]{task.description}", BarColumn(), "{task.percentage:>3.0f}%"]
-        columns += [TimeElapsedColumn(), "left", TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False)]
-        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        class BarWithNote(Progress):
+            def get_renderables(self):
+                yield self.make_tasks_table(self.tasks)
+                yield from (Text(task.fields["note"], no_wrap=True, overflow="ellipsis") for task in self.tasks)
+
+        columns = ["[bold]{task.description}", BarColumn(30), "{task.percentage:>3.0f}%"]
+        columns += [TimeElapsedColumn(), "left", TimeRemainingColumn()]
+        self.bar = BarWithNote(*columns, console=Console(stderr=True), transient=True)
         self.task = self.bar.add_task(self.description, total=1.0, completed=self.resumed_share, note="")
         self.bar.start()
+
+
+def fit_parts(text: str, width: int) -> str:
+    """As many of the comma-separated parts, from the first on, as `width` columns hold, and the first in any case."""
+    while len(text) > width and ", " in text:
+        text = text.rpartition(", ")[0]
+    return text
 
 
 def track(sequence: Iterable, description: str, total: int, slow: bool = False, silent: bool = False) -> Iterator:

@@ -19,13 +19,15 @@ class SamplesSeen(TypedDict):
 class Source:
     """An iterator of NamedTuples whose first field is the observation; what it does not override, it does not need.
 
-    `samples_seen` counts what was drawn: images, tokens or steps of an environment. `flops` counts the operations that the
+    `samples_seen` counts what was drawn: images, tokens or steps of an environment; where a person wants to read how many, and how
+    many a second, `sample_unit` is their name. `flops` counts the operations that the
     source spent itself, to act. `fit` saves a checkpoint only where `can_checkpoint` holds. `inexact_reason` says why a
     resumed training differs from one that was not stopped; None: it does not.
     """
 
     can_checkpoint: bool = True
     samples_seen: int = 0
+    sample_unit: str = ""
     flops: float = 0.0
     inexact_reason: str | None = None
 
@@ -62,6 +64,10 @@ class SourceWrapper(Source):
     @property
     def samples_seen(self) -> int:
         return self.source.samples_seen
+
+    @property
+    def sample_unit(self) -> str:
+        return self.source.sample_unit
 
     @property
     def flops(self) -> float:

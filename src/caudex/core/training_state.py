@@ -13,6 +13,7 @@ class TrainingState:
     def __init__(self, sources: Sequence[Source]):
         self.sources = sources
         self.step, self.seconds, self.step_flops, self.flops_per_step = 0, 0.0, 0.0, 0.0
+        self.resumed_at = (0, 0.0)  # samples and seconds of earlier processes
 
     def count_step(self, flops: float | None) -> None:
         """One more step of so many FLOPs; None: of as many as the one that was measured last."""
@@ -27,6 +28,12 @@ class TrainingState:
     @property
     def samples_seen(self) -> int:
         return sum(source.samples_seen for source in self.sources)
+
+    @property
+    def samples_per_second(self) -> float:
+        """In this process."""
+        samples, seconds = self.resumed_at
+        return (self.samples_seen - samples) / max(self.seconds - seconds, 1e-9)
 
     @property
     def used(self) -> tuple[int, float, float, int]:
@@ -50,3 +57,4 @@ class TrainingState:
         self.seconds = state["seconds"]
         for source, saved in zip(self.sources, state["sources"], strict=True):
             source.load_state_dict(saved)
+        self.resumed_at = self.samples_seen, self.seconds

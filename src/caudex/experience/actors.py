@@ -69,6 +69,8 @@ class Actors(Source):
     their episodes begin anew. Raises the CaudexError of an actor, and one where an actor was killed.
     """
 
+    sample_unit = "env steps"
+
     def __init__(
         self,
         learner: Learner,

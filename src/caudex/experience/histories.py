@@ -99,6 +99,8 @@ class Histories(Source):
     has one, are computed in one call and not step by step.
     """
 
+    sample_unit = "env steps"
+
     def __init__(
         self,
         trials: Trials,

@@ -73,6 +73,8 @@ class ReplaySource(Source):
     CaudexError before acting if the machine's memory does not hold `buffer_size`.
     """
 
+    sample_unit = "env steps"
+
     def __init__(
         self, runner: EnvRunner, learner: Learner, name: str, buffer_size: int, batch: int, learning_starts: int,
         train_freq: int = 1, gamma: float = 0.99, n_step: int = 1, priority: float = 0.0, seed: int = 0,

@@ -57,6 +57,8 @@ class Rollouts(Source):
     used, unless `update_statistics` is False.
     """
 
+    sample_unit = "env steps"
+
     def __init__(
         self,
         runner: EnvRunner,

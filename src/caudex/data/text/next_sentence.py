@@ -37,6 +37,8 @@ class NextSentenceBatches(Source):
     Source: Devlin et al. 2019, section 3.1, task 2, and appendix A.2.
     """
 
+    sample_unit = "tokens"
+
     def __init__(self, stream: TokenStream, size: int, length: int, seed: int = 0):
         tokenizer = stream.tokenizer
         self.cls, self.sep, self.pad = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id

@@ -30,6 +30,8 @@ class TokenBatches(Source):
     no longer than a window.
     """
 
+    sample_unit = "tokens"
+
     def __init__(self, stream: TokenStream, size: int, length: int, seed: int = 0):
         _check_length(stream, length, "give more text")
         self.stream, self.length, self.seed = stream, length, seed
