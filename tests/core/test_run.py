@@ -196,6 +196,19 @@ def test_a_checkpoint_comes_back_and_replaces_older_ones(tmp_path):
     assert states_equal(run.load_checkpoint(), (10, WEIGHTS, state))
 
 
+def test_as_many_checkpoints_stay_as_are_asked_for(tmp_path):
+    run = Run(tmp_path, hardware=Hardware(keep=3))
+    for step in (8, 9, 10, 100, 100, 101):
+        run.save_checkpoint(step, WEIGHTS, {"drawn": step})
+    assert [path.name for path in run.checkpoints] == ["10", "100", "101"]
+    shutil.copytree(tmp_path / "checkpoints" / "101", tmp_path / "checkpoints" / ".102")  # killed as it was saved
+    assert Run(tmp_path).load_checkpoint()[0] == 101
+    shutil.rmtree(tmp_path / "checkpoints" / "101")
+    assert Run(tmp_path).load_checkpoint()[2] == {"drawn": 100}
+    Run(tmp_path).save_checkpoint(103, WEIGHTS, {})  # as before, one
+    assert file_names(tmp_path / "checkpoints") == ["103"]
+
+
 def test_weights_that_are_views_are_stored_by_themselves(tmp_path):
     base = torch.arange(12.0).view(3, 4)
     Run(tmp_path).save_checkpoint(1, {"turned": base.t(), "row": base[1]}, {})

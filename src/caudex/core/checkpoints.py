@@ -19,7 +19,7 @@ TENSOR_FILES = ("weights", "optimizer")
 
 
 class Checkpoints:
-    """The newest complete checkpoint of a run folder; older ones are deleted once a new one is on disk."""
+    """The newest complete checkpoints of a run folder, `Hardware.keep` of them; older ones are deleted once a new one is on disk."""
 
     def __init__(self, files: RunFiles):
         self.files, self.folder = files, files.folder
@@ -46,9 +46,8 @@ class Checkpoints:
             except OSError:
                 self.folder.remove(partial)
                 raise
-        for name in (replaced, *complete_checkpoints(self.folder)):
-            if name != final:
-                self.folder.remove(name)
+        for name in (replaced, *complete_checkpoints(self.folder)[: -self.files.hardware.keep]):
+            self.folder.remove(name)
 
     def _write(self, name: str, step: int, weights: dict[str, Tensor], state: dict) -> None:
         tensors: dict[str, Tensor] = {}

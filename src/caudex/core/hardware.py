@@ -12,7 +12,8 @@ from caudex.core.ranges import check_range
 
 PRECISIONS = ("32-true", "64-true", "bf16-mixed")
 RANGES = {
-    "devices": (1, 65536), "nodes": (1, 65536), "threads": (0, 1024), "save_seconds": (0, 1e9), "price": (0, 1e9),
+    "devices": (1, 65536), "nodes": (1, 65536), "threads": (0, 1024), "save_seconds": (0, 1e9), "keep": (1, 1000),
+    "price": (0, 1e9),
 }  # fmt: skip
 """the lowest and the highest; torch stops for minutes where threads are far more than the machine's"""
 
@@ -35,6 +36,8 @@ class Hardware:
     """processor threads of each process; 0 leaves it to torch"""
     save_seconds: float = 30.0
     """a checkpoint is due after so many seconds"""
+    keep: int = 1
+    """how many checkpoints stay, the newest; `resume` goes on from the last, or from the one before if you delete it"""
     price: float = 0.0
     """money an hour of this machine costs, for the account of each run"""
 

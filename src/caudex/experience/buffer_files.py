@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from collections import deque
+from typing import Annotated, NotRequired, TypedDict
 
 import numpy as np
 from msgspec import Meta
@@ -15,21 +16,25 @@ from caudex.core.root_folder import RootFolder
 from caudex.core.typed_json import Count, check_kind
 from caudex.experience.frame_buffer import FrameBuffer
 
+BufferFileName = Annotated[str, Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,18}\.safetensors$")]
+
 
 class BufferState(TypedDict):
     num_added: Count
-    files: list[Annotated[str, Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,18}\.safetensors$")]]
+    files: list[BufferFileName]
+    earlier_files: NotRequired[list[list[BufferFileName]]]
 
 
 class BufferFiles:
     """The rows of a buffer as files of `rows_per_file` rows, and one of those that do not fill a file yet.
 
-    A file is deleted once neither the last saved state nor the one before it, which a kill may leave, needs it.
+    A file is deleted once neither the last saved state needs it nor the `keep` before, which a kill while it is saved leaves.
     """
 
-    def __init__(self, folder: RootFolder, buffer: FrameBuffer, steps_per_file: int = 1 << 16):
+    def __init__(self, folder: RootFolder, buffer: FrameBuffer, keep: int = 1, steps_per_file: int = 1 << 16):
         self.folder, self.buffer = folder, buffer
-        self.rows_per_file, self.saved_files = max(1, steps_per_file // buffer.num_envs), set[str]()
+        self.rows_per_file = max(1, steps_per_file // buffer.num_envs)
+        self.saved_files: deque[list[str]] = deque(maxlen=keep)  # of the last saved states
 
     def save(self) -> dict:
         num_added, files = self.buffer.num_added, []
@@ -41,15 +46,16 @@ class BufferFiles:
                 block = self.buffer.read_rows(max(first, oldest), last)
                 self.folder.write(files[-1], save(block))
         for name in self.folder.names():
-            if name.endswith(".safetensors") and name not in self.saved_files | set(files):
+            if name.endswith(".safetensors") and name not in set(files).union(*self.saved_files):
                 self.folder.remove(name)
-        self.saved_files = set(files)
-        return {"num_added": num_added, "files": files}
+        self.saved_files.append(files)
+        return {"num_added": num_added, "files": files, "earlier_files": list(self.saved_files)[:-1]}
 
     def load(self, state: dict) -> None:
         """Raises CaudexError for a file that is gone, damaged, or of another buffer."""
         check_kind(state, BufferState)
-        self.buffer.num_added, self.saved_files = state["num_added"], set(state["files"])
+        self.buffer.num_added = state["num_added"]
+        self.saved_files.extend([*state.get("earlier_files", []), state["files"]])
         for name in state["files"]:
             content = self.folder.read(name, available_memory())
             last = int(name.partition(".")[0].partition("-")[2])

@@ -69,8 +69,8 @@ class ReplaySource(Source):
 
     The signal has `random_actions(n)` and `explore(trunk, observations, progress)`. `n_step` rewards are added up before
     the value of `next_observations` counts. `priority` > 0 samples by the error to that power (Schaul et al. 2016, section
-    3.3). With a `folder` the buffer is saved there at each checkpoint; what was written once is not written again. Raises
-    CaudexError before acting if the machine's memory does not hold `buffer_size`.
+    3.3). With a `folder` the buffer is saved there at each checkpoint, of which `keep` stay; what was written once is not
+    written again. Raises CaudexError before acting if the machine's memory does not hold `buffer_size`.
     """
 
     sample_unit = "env steps"
@@ -78,7 +78,7 @@ class ReplaySource(Source):
     def __init__(
         self, runner: EnvRunner, learner: Learner, name: str, buffer_size: int, batch: int, learning_starts: int,
         train_freq: int = 1, gamma: float = 0.99, n_step: int = 1, priority: float = 0.0, seed: int = 0,
-        folder: RootFolder | None = None,
+        folder: RootFolder | None = None, keep: int = 1,
     ):  # fmt: skip
         num_envs = runner.env.num_envs
         rows = max(buffer_size // num_envs, n_step + runner.frame_stack + 2)
@@ -89,7 +89,7 @@ class ReplaySource(Source):
         self.learning_starts, self.train_freq = max(learning_starts, 1), train_freq
         self.gamma, self.n_step = gamma, n_step
         self.priorities = SumTree(rows * num_envs, priority) if priority else None
-        self.rng, self.files = np.random.default_rng(seed), folder and BufferFiles(folder, self.buffer)
+        self.rng, self.files = np.random.default_rng(seed), folder and BufferFiles(folder, self.buffer, keep)
         self.samples_seen, self.pending_batches, self.sampled_slots = 0, 0.0, None
         self.pass_counter = PassCounter()
 

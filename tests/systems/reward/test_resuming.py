@@ -1,5 +1,7 @@
 """Killed runs that learn from reward end with the same weights and metrics."""
 
+import shutil
+
 import pytest
 import torch
 from helpers.interruption import Killed, kill_after
@@ -11,7 +13,7 @@ from caudex.systems.reward.dqn import DQN
 from caudex.systems.reward.ppo import PPO
 
 
-def killable_training(kind, folder):
+def killable_training(kind, folder, keep=1):
     system = {
         "ppo": PPO(num_envs=2, horizon=32, batch=16, epochs=2, total_steps=512),
         "dqn": DQN(
@@ -26,7 +28,7 @@ def killable_training(kind, folder):
             num_atoms=11,
         ),
     }[kind]
-    run = Run(folder, 1, Hardware(device="cpu", save_seconds=0))
+    run = Run(folder, 1, Hardware(device="cpu", save_seconds=0, keep=keep))
     run.quiet = True
     runner, spec = system.make_envs(run)
     with run.seeded("weights"):
@@ -48,6 +50,26 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
     assert all(torch.equal(uninterrupted[name], resumed[name]) for name in uninterrupted)
     rows = [Run(tmp_path / name / "stages" / "training").metrics() for name in ("whole", "killed")]
     assert rows[0] == rows[1] and "episodes/return" in rows[0][-1]
+
+
+@pytest.mark.parametrize("kind", ["ppo", "dqn"])
+def test_a_run_goes_on_from_any_of_the_checkpoints_that_stay(kind, tmp_path):
+    def train(name, step=None, keep=3):
+        learner, sources, fit_settings = killable_training(kind, tmp_path / name, keep)
+        return fit(learner, sources, **fit_settings, **({"step": step} if step else {})).state_dict()
+
+    uninterrupted = train("whole", keep=1)
+    stage = Run(tmp_path / "killed").stage("training")
+    for last in (18, 10, 9):  # each goes on from the oldest that stays
+        with pytest.raises(Killed):
+            train("killed", kill_after(last))
+        assert 2 <= len(stage.checkpoints) <= 3
+        for newer in stage.checkpoints[1:]:
+            shutil.rmtree(newer)
+    resumed = train("killed")
+    assert all(torch.equal(uninterrupted[name], resumed[name]) for name in uninterrupted)
+    assert stage.metrics() == Run(tmp_path / "whole").stage("training").metrics()
+    assert len(stage.checkpoints) == 3
 
 
 def test_a_budget_of_experience_leaves_no_rollout_unused(tmp_path):

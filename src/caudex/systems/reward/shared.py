@@ -210,7 +210,7 @@ class OffPolicySystem(RewardSystem):
         """Act by the signal `policy` into a replay buffer; one batch of it for each `train_freq` steps. `options` go to `ReplaySource`."""
         return ReplaySource(
             runner, learner, "policy", self.buffer_size, self.batch, self.learning_starts, self.train_freq, self.gamma,
-            seed=run.seed, folder=run.stage("training").folder.below("replay"), **options,
+            seed=run.seed, folder=run.stage("training").folder.below("replay"), keep=run.hardware.keep, **options,
         )  # fmt: skip
 
     def check(self) -> None:
