@@ -128,7 +128,11 @@ DAMAGED = {
         "report",
         lambda run: next(run.glob("stages/*/metrics.jsonl")).write_text("{}\n"),
     ),
-    "50,000 brackets": ("is not readable JSON", "report", lambda run: (run / "results.json").write_text("[" * 50_000)),
+    "50,000 brackets": (
+        "is not readable JSON",
+        "report",
+        lambda run: (run / "results.json").write_text('{"a":' * 50_000),
+    ),
     "tensors that lie": ("weights.safetensors holds no tensors as caudex wrote them", "resume", lying_state),
 }
 
@@ -143,6 +147,24 @@ def test_a_damaged_run_ends_in_one_sentence(real_runs, tmp_path, what):
     process = subprocess.run([*CAUDEX, command, run], capture_output=True, text=True, timeout=120)
     assert process.returncode == 2 and because in process.stderr
     assert process.stderr.startswith("caudex: ") and process.stderr.count("\n") == 1
+
+
+@given(some.data())
+@settings(max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_a_file_that_holds_something_else_is_not_as_if_it_were_absent(real_runs, tmp_path, data):
+    """The command shows what it would have shown, so that it does not read the file, or its sentence names it."""
+    original, run = real_runs[data.draw(some.sampled_from(list(real_runs)))], tmp_path / "run"
+    files = [file for file in files_of(original) if file.endswith((".json", "metrics.jsonl"))]
+    file = data.draw(some.sampled_from(files))
+    words = data.draw(some.sampled_from([("report", run), ("compare", run, original)]))
+    outputs = []
+    for content in (None, data.draw(some.sampled_from(["null", "0", "[]", '""', "true"]))):
+        copy_run(original, run)
+        if content:
+            (run / file).write_text(content)
+        output, _ = read_run(words, draws=False)
+        outputs.append((output, (run / "report.html").read_text()))
+    assert outputs[0] == outputs[1] or outputs[1][0].err.startswith(f"caudex: {run / file}"), outputs[1][0]
 
 
 def test_odd_names_of_checkpoints_are_none(real_runs, tmp_path):

@@ -57,6 +57,10 @@ def test_what_is_written_is_read_back(tmp_path):
     assert run.read_json("spec") == {"classes": ["Käfer", "ant"], "shape": [1, 8, 8], "nothing": None}
     assert "Käfer" in (tmp_path / "spec.json").read_text()
     assert run.read_json("results") is None
+    for other in ("null", "0", "[]", '""', "true"):  # neither what was written nor nothing
+        (tmp_path / "spec.json").write_text(other)
+        with pytest.raises(CaudexError, match=r"spec\.json is not as caudex wrote it"):
+            run.read_json("spec")
     (tmp_path / "spec.json").write_text('{"classes": [')
     with pytest.raises(CaudexError, match=r"spec\.json is not readable JSON"):
         run.read_json("spec")

@@ -80,6 +80,10 @@ def test_pieces_that_do_not_belong_together_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     assert_refused("claim", "--gather", first, "empty", because="--gather empty holds no measured seed")
     assert_refused("claim", "--gather", first, "nothing.json", because="nothing.json: there is no such file of a seed")
+    write_settings(system_at_scale("supervised", "tiny"), Run("begun"))
+    assert_refused("claim", "--gather", first, "begun", because="--gather begun is a run and no claim")
+    Run("begun").write_json("plan", {})
+    assert_refused("claim", "--gather", first, "begun", because="no seed is finished; `caudex resume begun` goes on")
     (tmp_path / "broken.json").write_text("[]")
     assert_refused("claim", "--gather", first, "broken.json", because="broken.json is not as caudex wrote it")
 

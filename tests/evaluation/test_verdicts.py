@@ -7,7 +7,16 @@ import pytest
 from pytest import approx
 from scipy import stats
 
-from caudex.evaluation.verdicts import format_gain, format_verdict, holm, paired_gain, table_notes, with_verdicts
+from caudex.evaluation.verdicts import (
+    format_difference,
+    format_gain,
+    format_interval,
+    format_verdict,
+    holm,
+    paired_gain,
+    table_notes,
+    with_verdicts,
+)
 
 SPREAD = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
 
@@ -31,6 +40,15 @@ def test_there_are_three_verdicts(mean, half, verdict):
 
 def test_a_loss_reads_as_worse():
     assert format_gain(gain_with_interval(-6.4, 4.3).to_json(), ".1f") == "-6.4 (-10.7 to -2.1), worse"
+
+
+def test_a_difference_of_percentages_is_of_points():
+    gain = gain_with_interval(-0.064, 0.043).to_json()
+    assert format_gain(gain, ".1%") == "-6.4 points (-10.7 to -2.1 points), worse"
+    assert format_difference(0.064, (0.021, 0.107), ".1%") == "+6.4 ± 4.3 points"
+    assert format_difference(1234.5, (1200, 1300), ",.1f") == "+1,234.5 ± 50.0"
+    assert format_verdict(gain_with_interval(0.0, 0.01).to_json(), ".1%") == "not shown (detectable: 1.3 points)"
+    assert format_interval(None, None, ".1%") == ""
 
 
 def test_not_shown_says_the_smallest_effect_that_would_have_been():

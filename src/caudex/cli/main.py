@@ -34,6 +34,8 @@ FUNCTIONS = {
     "export": "runs:export_command",
 }
 """the function of each command, MODULE:NAME in this folder; it gets the words behind the command"""
+TRAINING = ("train", "labels-saved", "probe", "claim")
+"""commands whose flags say how large networks and batches are"""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -66,7 +68,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not re.search("out of memory|can't allocate memory", str(error)):
             raise
-        exit_with_message(2, "there is not enough memory; try a smaller --batch, --width, --hidden or --size.")
+        exit_with_message(2, memory_advice(words))
+
+
+def memory_advice(words: Sequence[str]) -> str:
+    """What to say where memory was not enough for the command."""
+    run = next((word for word in words[1:] if not word.startswith("-") and os.path.isdir(word)), "")  # noqa: PTH112
+    if run and words[0] not in TRAINING:
+        return f"the model in {run} asks for more memory than there is; restore the run, or take a larger machine."
+    return "there is not enough memory; try a smaller --batch, --width, --hidden or --size, where the system has them."
 
 
 def run_command(words: Sequence[str]) -> None:

@@ -110,7 +110,7 @@ def resume_command(words: Sequence[str]) -> None:
     from caudex.evaluation.measure_claim import ClaimPlan
 
     system, run = open_run(flags.run)
-    plan = read_dataclass(ClaimPlan, run, "plan") if run.read_json("plan") else None
+    plan = read_dataclass(ClaimPlan, run, "plan") if run.read_json("plan") is not None else None
     if plan:
         plan.check(system)
     if flags.env and flags.env != getattr(system, "env", None):
@@ -178,7 +178,7 @@ def report(system, run, cost: str = "") -> None:
     from caudex.reports import write_report
 
     write_report(run.path)
-    results = run.read_json("results", {})
+    results = run.read_json("results") or {}
     print_table(system.result_rows(results))
     for line in filter(None, (system.legend, cost)):
         print_wrapped(line)

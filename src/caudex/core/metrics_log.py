@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 
 from caudex.core.run_files import RunFiles
-from caudex.core.typed_json import decode_json, misfit
+from caudex.core.typed_json import decode_json, misfit, unreadable
 
 NAMES = ("metrics.jsonl", "timing.jsonl")
 MAX_LOG_BYTES = 1 << 30
+ROW_START = b'{"step": '
 
 
 class MetricsLog:
@@ -25,7 +26,7 @@ class MetricsLog:
 
     def rows(self, name: str) -> list[dict]:
         """Without the line that a kill cut short; raises CaudexError where any other is no row."""
-        *lines, _ = (self.files.folder.read(name, MAX_LOG_BYTES) or b"").split(b"\n")
+        *lines, rest = (self.files.folder.read(name, MAX_LOG_BYTES) or b"").split(b"\n")
         rows = []
         for number, line in enumerate(lines, 1):
             where = f"{self.files.path / name}, line {number:,}"
@@ -33,6 +34,8 @@ class MetricsLog:
             if not isinstance(row.get("step"), int) or row["step"] < 0:
                 raise misfit(where, "it has no step")
             rows.append(row)
+        if not rest.startswith(ROW_START[: len(rest)]):
+            raise unreadable(f"{self.files.path / name}, line {len(lines) + 1:,}")
         return rows
 
     def sizes(self) -> dict[str, int]:

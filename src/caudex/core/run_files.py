@@ -116,10 +116,9 @@ class RunFiles:
 
     # -- reading -----------------------------------------------------------------------------------------------
 
-    def read_json(self, name: str, default: Any = None) -> Any:
-        """The content of NAME.json, or `default` where there is no such file; raises CaudexError where it is no JSON."""
-        content = self.folder.read(name + ".json")
-        return default if content is None else decode_json(content, Any, self.path / (name + ".json"))
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """What NAME.json has, by its names, or None where there is no such file; raises CaudexError where it is anything else."""
+        return self.read_struct(name, dict[str, Any])
 
     def read_struct(self, name: str, kind: type[T]) -> T | None:
         """NAME.json as a struct or dataclass, None where there is no such file; CaudexError where it is of another kind."""

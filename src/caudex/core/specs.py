@@ -18,15 +18,23 @@ class NoSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing: the network is the same for all data."""
 
 
+MAX_IMAGE_SIDE = 4096
+ImageSide = Annotated[int, Meta(ge=1, le=MAX_IMAGE_SIDE)]
+
+
 class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Images of one shape [C, H, W], the classes they are sorted into, further columns of labels, and how many there are.
     `pixel_range` are the values that become 0 and 255 in images of more than 8 bits; None where there were none such."""
 
-    shape: tuple[Side, Side, Side]
+    shape: tuple[ImageSide, ImageSide, ImageSide]
     classes: tuple[str, ...] = ()
     columns: dict[str, tuple[str, ...]] = {}
     counts: dict[str, Count] = {}
     pixel_range: tuple[Finite, Finite] | None = None
+
+    def __post_init__(self):
+        if self.classes and len(set(self.classes)) < 2:
+            raise ValueError(f"of the {len(self.classes)} classes no two differ")
 
 
 class ActionSpec(Struct, frozen=True, forbid_unknown_fields=True):

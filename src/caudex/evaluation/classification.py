@@ -14,7 +14,7 @@ from caudex.data import ImageSet, Split
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.plots.confusion import plot_confusion
 from caudex.evaluation.plots.image_tiles import plot_image_tiles
-from caudex.evaluation.verdicts import format_verdict, paired_gain, with_verdicts
+from caudex.evaluation.verdicts import format_difference, format_interval, format_verdict, paired_gain, with_verdicts
 from caudex.models.image_classifier import ImageClassifier
 
 MAX_RECALL_ROWS = 10
@@ -102,8 +102,9 @@ def classification_rows(results: dict) -> list[tuple]:
         rows.append((f"{MAJORITY}: {majority['class']}", f"{majority['accuracy']:.1%}", "", "", ""))
     for name, gain in results.items():
         if isinstance(gain, dict) and "gain" in gain:
-            interval = "" if gain["low"] is None else f"{gain['low']:+.1%} to {gain['high']:+.1%}"
-            rows.append((f"{name}: {format_verdict(gain, '.1%')}", f"{gain['gain']:+.1%}", interval, "", ""))
+            interval = format_interval(gain["low"], gain["high"], ".1%")
+            cell = format_difference(gain["gain"], None, ".1%")
+            rows.append((f"{name}: {format_verdict(gain, '.1%')}", cell, interval, "", ""))
     if tested:
         rows += [(*row, "", "") for row in recall_rows(tested["recall"])]
     filled = [any(row[i] for row in rows[1:]) or i == 0 for i in range(5)]

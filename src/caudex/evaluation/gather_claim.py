@@ -18,14 +18,25 @@ def read_pieces(paths: Sequence[Path]) -> list[Piece]:
     """The record of each seed: `paths` are claim.json files of seeds, folders of such files, and folders of claims."""
     files: list[Path] = []
     for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
         run = Run(path)
         inside = [
             path / folder / "claim.json" for folder in seed_folders(run) if run.folder.stat(f"{folder}/claim.json")
         ]
+        if not inside and run.folder.stat("settings.json"):
+            if run.folder.stat("plan.json"):
+                raise CaudexError(
+                    f"--gather {path} is a claim of which no seed is finished; `caudex resume {path}` goes on with it."
+                )
+            raise CaudexError(
+                f"--gather {path} is a run and no claim; give the folder of a claim, or files of its seeds."
+            )
         inside = inside or sorted(path.glob("*.json"))
-        if path.is_dir() and not inside:
+        if not inside:
             raise CaudexError(f"--gather {path} holds no measured seed; give a claim's folder, or files of its seeds.")
-        files += inside if path.is_dir() else [path]
+        files += inside
     pieces = [(file, read_record(file.parent, file.stem) if file.suffix == ".json" else None) for file in files]
     for file, record in pieces:
         if record is None:

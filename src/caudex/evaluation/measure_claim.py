@@ -93,7 +93,7 @@ class SeedRecord(Struct):
 
 def measure_claim(system: System, run: Run, plan: ClaimPlan) -> dict:
     """Every seed and value, those already measured read back; writes claim.json and returns it."""
-    if run.read_json("plan") and open_run(run.path)[0] != system:
+    if run.read_json("plan") is not None and open_run(run.path)[0] != system:
         raise CaudexError(
             f"{run.path} is a claim with other settings; choose another --run, or `caudex resume {run.path}`."
         )

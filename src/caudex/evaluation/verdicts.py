@@ -94,20 +94,35 @@ def format_mean(mean: float, interval: Sequence[float] | None, number_format: st
     return f"{mean:{number_format}} ± {(interval[1] - interval[0]) / 2:{number_format.lstrip('+')}}"
 
 
+def format_difference(mean: float, interval: Sequence[float] | None, number_format: str, sign: str = "+") -> str:
+    """A difference of two figures with half its 95% interval, where there is one; of percentages in points."""
+    if not number_format.endswith("%"):
+        return format_mean(mean, interval, sign + number_format)
+    interval = interval and [100 * bound for bound in interval]
+    return f"{format_mean(100 * mean, interval, sign + number_format[:-1] + 'f')} points"
+
+
+def format_interval(low: float | None, high: float | None, number_format: str) -> str:
+    """`-1.2 to +0.4 points`: an interval of a difference; "" where it is infinite."""
+    if low is None or high is None:
+        return ""
+    start = format_difference(low, None, number_format).removesuffix(" points")
+    return f"{start} to {format_difference(high, None, number_format)}"
+
+
 def format_verdict(gain: Mapping, number_format: str) -> str:
     """`better`, `worse`, or `not shown` with the smallest effect that could have been."""
     detectable = gain.get("detectable")
     if gain["verdict"] != "not shown" or detectable is None or detectable <= RESOLUTION:
         return gain["verdict"]
-    return f"not shown (detectable: {detectable:{number_format.lstrip('+')}})"
+    return f"not shown (detectable: {format_difference(detectable, None, number_format, sign='')})"
 
 
 def format_gain(gain: Mapping, number_format: str) -> str:
-    """`+1.2% (+0.4% to +2.0%), better`"""
-    signed = "+" + number_format.lstrip("+")
-    low, high = gain.get("low"), gain.get("high")
-    interval = "" if low is None or high is None else f" ({low:{signed}} to {high:{signed}})"
-    return f"{gain['gain']:{signed}}{interval}, {format_verdict(gain, number_format)}"
+    """`+1.2 points (+0.4 to +2.0 points), better`"""
+    interval = format_interval(gain.get("low"), gain.get("high"), number_format)
+    interval = f" ({interval})" if interval else ""
+    return f"{format_difference(gain['gain'], None, number_format)}{interval}, {format_verdict(gain, number_format)}"
 
 
 def table_notes(gains: Sequence[Mapping]) -> list[str]:

@@ -80,7 +80,7 @@ def return_columns(runs: Sequence[tuple[System, Run]]) -> list[ComparisonColumn]
 
 def seed_runs(system: System, run: Run) -> Iterator[tuple[System, Run]]:
     """The measured seeds of a claim, or the run itself."""
-    if not run.read_json("plan"):
+    if run.read_json("plan") is None:
         yield system, run
     for folder in seed_folders(run):
         if run.folder.stat(f"{folder}/claim.json"):

@@ -91,8 +91,7 @@ class SeedScores(TypedDict):
 
 def read_claim(run: Run) -> dict | None:
     """claim.json, or None; raises CaudexError where it is not as `measure_claim` writes it."""
-    content = run.read_json("claim")
-    is_sweep = isinstance(content, dict) and "setting" in content
+    is_sweep = "setting" in (run.read_json("claim") or {})
     claim = run.read_checked("claim", Sweep if is_sweep else OneClaim)
     if is_sweep and any(part["baselines"].keys() != claim["values"][0]["baselines"].keys() for part in claim["values"]):
         raise misfit(run.path / "claim.json", "its parts have other baselines")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from caudex.core.run import Run
-from caudex.evaluation.verdicts import format_mean, format_verdict, table_notes
+from caudex.evaluation.verdicts import format_difference, format_mean, format_verdict, table_notes
 
 INTERVAL_NOTE = "± is half the 95% interval over the seeds; gains are paired by seed."
 
@@ -25,7 +25,7 @@ def claim_table(claim: dict) -> list[tuple]:
             first_cells = ("",) * len(first_cells)
 
         for name, baseline in part["baselines"].items():
-            gain = format_mean(baseline["gain"], baseline["gain_interval"], "+" + number_format)
+            gain = format_difference(baseline["gain"], baseline["gain_interval"], number_format)
             gain += "" if baseline["gain_interval"] or len(claim["seeds"]) > 1 else " (one seed)"
             add_row(name, baseline, gain, format_verdict(baseline, number_format))
         for name, control in part.get("controls", {}).items():
@@ -60,4 +60,4 @@ def claim_notes(claim: dict) -> list[str]:
 
 def is_finished(run: Run) -> bool:
     """Whether a training, or a claim, has ended."""
-    return bool(run.read_json("finished") or run.read_json("claim"))
+    return any(run.read_json(name) is not None for name in ("finished", "claim"))

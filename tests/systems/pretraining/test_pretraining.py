@@ -48,7 +48,7 @@ def test_a_random_trunk_that_is_better_is_named():
     ]
     for verdict, words in {
         "worse": "a random trunk's features are better",
-        "not shown": "no gain over a random trunk is shown (+20.0%",
+        "not shown": "no gain over a random trunk is shown (+20.0 points",
     }.items():
         results["gain over the random trunk"] = loss | {"gain": 0.2, "verdict": verdict}
         assert words in system.warn(results)[0]

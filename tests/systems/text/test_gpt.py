@@ -11,6 +11,7 @@ from helpers.command_line import assert_refused, invoke, run_cli
 from helpers.stories import ANIMALS, QUICK, story
 
 from caudex.core.system import load
+from caudex.systems.text.gpt import GPT
 
 # -- the next token ------------------------------------------------------------------------------------------------
 
@@ -125,3 +126,20 @@ def test_what_is_no_utf8_is_replaced_and_counted_or_refused(tmp_path):
     words = ("--data", tmp_path / "a.txt", "--vocab-size", "300", "--steps", "3", *QUICK)
     assert "2 bytes that were not UTF-8 replaced" in run_cli("train", "gpt", *words).out
     assert_refused("train", "gpt", *words, "--strict", because="a.txt")
+
+
+@pytest.mark.parametrize(
+    "loss, words",
+    [
+        (6.31, "it is worse than a predictor that knows how often each token comes (6.31 against 6.20 nats a token, 3.0% against 5.0%"),
+        (6.21, "it is worse than"),
+        (6.19, "it has hardly learned more than how often each token comes (6.19 against 6.20"),
+        (6.10, ""),
+    ],
+)  # fmt: skip
+def test_a_model_that_is_worse_than_the_frequencies_is_called_worse(loss, words):
+    results = {
+        "model": {"nats a token": loss, "accuracy": 0.03},
+        "frequencies": {"nats a token": 6.2, "accuracy": 0.05},
+    }
+    assert "".join(GPT().warn(results)).startswith(words) and bool(GPT().warn(results)) == bool(words)

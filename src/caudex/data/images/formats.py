@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.core.specs import MAX_IMAGE_SIDE
 from caudex.data.files import describe_skipped, not_found_message
 from caudex.data.images import arrays
 from caudex.data.images.csv_labels import read_csv_labels
@@ -71,8 +72,10 @@ def load_images(
 
 def check_size_and_test_share(size: int, test_share: float) -> None:
     """Raises CaudexError where one of these settings of `load_images` and `load_videos` is out of range."""
-    if size and not MIN_SIDE <= size <= 4096:
-        raise CaudexError(f"A size of {size} makes no sense; give one from {MIN_SIDE} to 4096, or 0 to choose.")
+    if size and not MIN_SIDE <= size <= MAX_IMAGE_SIDE:
+        raise CaudexError(
+            f"A size of {size} makes no sense; give one from {MIN_SIDE} to {MAX_IMAGE_SIDE}, or 0 to choose."
+        )
     if not 0 <= test_share < 1:
         raise CaudexError(f"A test share of {test_share} makes no sense; give one from 0 up to, not including, 1.")
 
@@ -149,6 +152,9 @@ def _resize(unsplit: UnsplitImages, size: int) -> UnsplitImages:
     store = unsplit.images.store
     factor = max(1, MIN_DEFAULT_SIDE / min(store.shape[1:]))
     sides = (size, size) if size else tuple(round(side * factor) for side in store.shape[1:])
+    if max(sides) > MAX_IMAGE_SIDE:
+        height, width = store.shape[1:]
+        raise CaudexError(f"Images of {height:,} x {width:,} are too long; give a --size, up to {MAX_IMAGE_SIDE}.")
     if store.shape[1:] == sides:
         return unsplit
     cropped_shares = torch.full((len(store),), cropped_share(store.shape[:0:-1], sides[::-1]))

@@ -22,7 +22,7 @@ from caudex.evaluation.claim import Claim
 from caudex.evaluation.play_time import play_time, play_time_rows
 from caudex.evaluation.plots.contact_sheet import plot_episode
 from caudex.evaluation.returns import format_return_summary, summarize_returns
-from caudex.evaluation.verdicts import format_verdict, paired_gain
+from caudex.evaluation.verdicts import format_difference, format_interval, format_verdict, paired_gain
 from caudex.experience import AugmentedSource, EnvRunner, ReplaySource, Rollouts, episode_returns, random_returns
 from caudex.models.agent import Agent
 from caudex.trunks import Identity, NatureCNN, ObservationNormaliser
@@ -163,9 +163,9 @@ class RewardSystem(System):
         rows = [(f"{results['episodes']} episodes", "mean return", "95% interval", "worst", "best")]
         rows += [(name, *format_return_summary(results[name])) for name in ("policy", "random")]
         if gain := results.get("gain"):
-            interval = "" if gain["low"] is None else f"{gain['low']:+,.1f} to {gain['high']:+,.1f}"
-            verdict = format_verdict(gain, self.number_format)
-            rows.append((f"gain over random: {verdict}", f"{gain['gain']:+,.1f}", interval, "", ""))
+            interval = format_interval(gain["low"], gain["high"], ",.1f")
+            cell, verdict = format_difference(gain["gain"], None, ",.1f"), format_verdict(gain, self.number_format)
+            rows.append((f"gain over random: {verdict}", cell, interval, "", ""))
         return rows + (play_time_rows(results["play_time"]) if results.get("play_time") else [])
 
     def claim(self, run: Run) -> Claim:

@@ -24,7 +24,7 @@ from caudex.evaluation.classification import (
 )
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.probing import probe_beside_random_trunk
-from caudex.evaluation.verdicts import format_mean, format_verdict
+from caudex.evaluation.verdicts import format_difference, format_verdict
 from caudex.models.encoder import update_bn
 from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
@@ -102,7 +102,7 @@ class Probe(FewLabels):
         def add_row(name: str, accuracy: float, baseline: float, gain: dict) -> None:
             rows.append((name, cell(accuracy), cell(baseline)))
             interval = None if gain["low"] is None else (gain["low"], gain["high"])
-            rows.append(("  gain", format_mean(gain["gain"], interval, "+.1%"), format_verdict(gain, ".1%")))
+            rows.append(("  gain", format_difference(gain["gain"], interval, ".1%"), format_verdict(gain, ".1%")))
 
         for row in results["layers"]:
             add_row(f"linear probe, {row['layer']}", row["linear"], row["random trunk"], row["gain"])

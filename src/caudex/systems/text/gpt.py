@@ -116,11 +116,16 @@ class GPT(TextSystem):
         ]
 
     def warn(self, results: dict) -> list[str]:
-        lead = results["frequencies"]["nats a token"] - results["model"]["nats a token"]
-        if lead < 0.05:
-            what = "not even learned" if lead < -0.05 else "hardly learned more than"
-            return [f"it has {what} how often each token comes; try more --steps, or a higher --lr."]
-        return []
+        model, frequencies = results["model"], results["frequencies"]
+        lead = frequencies["nats a token"] - model["nats a token"]
+        if lead >= 0.05:
+            return []
+        verdict = "is worse than a predictor that knows" if lead < 0 else "has hardly learned more than"
+        return [
+            f"it {verdict} how often each token comes ({model['nats a token']:.2f} against {frequencies['nats a token']:.2f} nats "
+            f"a token, {model['accuracy']:.1%} against {frequencies['accuracy']:.1%} of the next tokens right); try more --steps, "
+            "or a higher --lr."
+        ]
 
     def claim(self, run: Run) -> Claim:
         texts = self.read_texts(run)
