@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from caudex.core.compute import Compute
 from caudex.core.run import Run
@@ -13,6 +14,7 @@ from caudex.core.run_files import Skipped
 from caudex.core.run_records import ComputeReport
 from caudex.core.specs import ImageSpec
 from caudex.core.system import open_run
+from caudex.data.files import count_skipped
 from caudex.evaluation.plots.corruptions import plot_corruptions
 from caudex.evaluation.plots.learning_curves import plot_learning_curves
 from caudex.evaluation.plots.sweep import plot_sweep
@@ -22,7 +24,7 @@ from caudex.systems.shared import describe_images
 
 CAPTIONS = {
     "labels-saved": "Accuracy against labels, a line for each method, with 95% intervals over draws of labels (of two draws: the draws). "
-    "Black: labels alone. Dotted: a signal beside the labels.",
+    "Black: labels alone. Dotted, where there is one: a signal beside the labels.",
     "linear-probes": "Linear probes of the frozen features of each signal, compared with a random trunk; the line: "
     "a network that learned from all labels. Intervals are those of the test images; one seed.",
     "signal-outputs": "What the signal predicts from images: from held-out ones, where some are held out.",
@@ -30,7 +32,11 @@ CAPTIONS = {
     "next-frames": "What was seen, what was predicted, what came, and where they differ; videos that it did not learn from.",
     "nearest": "Each row: an image, and those whose features are nearest to its own.",
     "tsne": "The features of the test images in two dimensions by t-SNE; the classes only colour it.",
-    "learning-curves": "Learning curves. Nothing is chosen by the test accuracy. Dotted: the loss of a predictor that has learned nothing.",
+    "episode": "An episode of the trained policy: images spread evenly in time, from the upper left to the lower right.",
+    "boundaries": "What each classifier says of each point of the plane; the large points are those whose label it knew.",
+    "mazes": "The paths of the first two episodes in some new mazes, and the lengths of all episodes.",
+    "regret": "What the best arm would have earned more, for each pull.",
+    "learning-curves": "Learning curves.",
     "corruptions": "Accuracy on corrupted test images, from light (1) to severe (5).",
     "confusion": "Confusion matrix: how many images of each label (row) were predicted to be of which class (column).",
     "most-confident": "Test images with the highest confidence.",
@@ -46,6 +52,9 @@ WIDE_FIGURES = (
     "linear-probes",
     "signal-outputs",
     "stages",
+    "episode",
+    "boundaries",
+    "mazes",
     "next-frames",
     "nearest",
     "learning-curves",
@@ -53,6 +62,8 @@ WIDE_FIGURES = (
     "word-by-word",
     "",
 )
+READABLE_SCALE = 0.6
+"""of a figure: its smallest letters, of 7 points at 120 to the inch, are 7 pixels high then"""
 ROUND_COLUMNS = {
     "pseudo_labels": "pseudo-labels",
     "images": "of images",
@@ -65,7 +76,7 @@ CSS = """
 h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem;border-bottom:1px solid #d8dee6;padding-bottom:.2rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
 th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #e7ebf0;vertical-align:top}
-figure{margin:1rem 0}img{max-width:100%;height:auto;display:block}figcaption{color:#56636f;font-size:.88rem;max-width:46rem}
+figure{margin:1rem 0}img{width:100%;height:auto;display:block}figcaption{color:#56636f;font-size:.88rem;max-width:46rem}
 pre{white-space:pre-wrap;background:#f6f8fa;padding:.8rem;font-size:.85rem}
 .note{background:#fff4d6;border-left:4px solid #e0a100;padding:.5rem .8rem;margin:.6rem 0}.shown{color:#0a6b35}.not{color:#8a1f11}
 .sheet{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:0 1.5rem}footer{color:#56636f;font-size:.85rem;margin-top:2rem}
@@ -77,7 +88,7 @@ def write_report(path: str | Path) -> Path:
     """Plot a run folder and write its report.html; returns that file."""
     system, run = open_run(path)
     claim, results, spec = read_claim(run), system.read_results(run), run.read_spec(system.spec_type)
-    plot_learning_curves(run)
+    captions = {"learning-curves": plot_learning_curves(run)}
     plot_corruptions(run)
     name, docstring = run.settings()["system"], type(system).__doc__
     parts = [f"<h1>{escape(name)}</h1><p>{escape((docstring or '').strip().splitlines()[0])}</p>"]
@@ -103,7 +114,7 @@ def write_report(path: str | Path) -> Path:
     if not is_finished(run):
         advice = f"<code>caudex resume {escape(str(path))}</code> goes on with it."
         parts.append(f"<div class='note'>This training is not finished; {advice}</div>")
-    parts.append(html_figures(run))
+    parts.append(html_figures(run, captions))
     if samples := run.read_text("samples.txt"):
         parts.append(f"<h2>Samples, as they came</h2><pre>{escape(samples)}</pre>")
     if rounds := run.read_table("rounds", Round):
@@ -117,7 +128,7 @@ def write_report(path: str | Path) -> Path:
         parts.append("<h2>Probes of each layer</h2>" + html_table([("layer", *LAYER_COLUMNS.values()), *cells]))
     if skipped := run.read_table("skipped", Skipped):
         parts.append(
-            f"<h2>Left out: {len(skipped)}</h2>"
+            f"<h2>Left out: {count_skipped([row['file'] for row in skipped])}</h2>"
             + html_table([("file", "reason"), *((r["file"], r["reason"]) for r in skipped[:50])])
         )
     parts.append(html_compute(run))
@@ -141,8 +152,8 @@ def html_table(rows: Sequence[Sequence]) -> str:
     return f"<div class='scroll'><table><tr>{head}</tr>{body}</table></div>"
 
 
-def html_figures(run: Run) -> str:
-    """Every figure with its caption, in the captions' order; the small ones side by side."""
+def html_figures(run: Run, captions: Mapping[str, str]) -> str:
+    """Every figure with its caption, that of `captions` where there is one, in the order of CAPTIONS; the small ones side by side."""
     order = list(CAPTIONS)
 
     def caption_key(stem: str) -> str:
@@ -152,19 +163,26 @@ def html_figures(run: Run) -> str:
     stems.sort(key=lambda stem: (order.index(caption_key(stem)) if caption_key(stem) else -1, stem))
     figures = []
     for stem in stems:
-        content = base64.b64encode(run.folder.read(f"figures/{stem}.png") or b"").decode()
-        caption = CAPTIONS.get(caption_key(stem), stem.replace("-", " "))
+        content = run.folder.read(f"figures/{stem}.png") or b""
+        caption = captions.get(stem) or CAPTIONS.get(caption_key(stem), stem.replace("-", " "))
         if caption_key(stem) == "wrong-pseudo-labels":
             caption = f"Round {stem.rpartition('-')[2]}. {caption}"
-        figures.append(
-            (
-                caption_key(stem),
-                f"<figure><img alt='{escape(stem)}' src='data:image/png;base64,{content}'><figcaption>{escape(caption)}</figcaption></figure>",
-            )
-        )
+        figures.append((caption_key(stem), html_figure(stem, content, caption)))
     wide = "".join(html for name, html in figures if name in WIDE_FIGURES)
     small = "".join(html for name, html in figures if name not in WIDE_FIGURES)
     return (f"<h2>Figures</h2>{wide}<div class='sheet'>{small}</div>") if figures else ""
+
+
+def html_figure(stem: str, content: bytes, caption: str) -> str:
+    """A figure, never wider than drawn nor so narrow that its letters cannot be read: it scrolls instead. It leads to its file."""
+    width = int.from_bytes(content[16:20], "big")  # of a PNG
+    style = f"max-width:{width}px;min-width:{round(READABLE_SCALE * width)}px"
+    source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    image = f"<img alt='{escape(stem)}' style='{style}' src='{source}'>"
+    return (
+        f"<figure><div class='scroll'><a href='figures/{escape(quote(stem))}.png'>{image}</a></div>"
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
 
 
 def html_compute(run: Run) -> str:

@@ -9,6 +9,8 @@ from PIL import Image
 
 from caudex.core.run import Run
 
+TITLE_HEIGHT = 0.35  # inches
+
 
 def contact_sheet(images: Sequence[np.ndarray], columns: int = 6, rows: int = 2, width: int = 160) -> np.ndarray:
     """Some of the images, evenly spread in time, the first at the upper left: uint8 [H, W, 3]."""
@@ -25,7 +27,8 @@ def contact_sheet(images: Sequence[np.ndarray], columns: int = 6, rows: int = 2,
 
 def plot_episode(run: Run, images: Sequence[np.ndarray], episode_return: float) -> None:
     """figures/episode.png."""
-    with run.figure("episode", width=9.0, height=3.4) as axis:
-        axis.imshow(contact_sheet(images))
+    sheet, width = contact_sheet(images), 9.0
+    with run.figure("episode", width=width, height=width * sheet.shape[0] / sheet.shape[1] + TITLE_HEIGHT) as axis:
+        axis.imshow(sheet)
         axis.set_title(f"an episode that earned {episode_return:,.1f}, from the upper left", size=9, loc="left")
         axis.axis("off")

@@ -11,8 +11,9 @@ from caudex.core.run_records import TrainingDescription
 from caudex.evaluation.plots.panels import MAX_PANELS, panel_columns
 
 
-def plot_learning_curves(run: Run) -> None:
-    """figures/learning-curves.png: evaluations and each signal's loss, a line for each fit; dotted: the chance loss.
+def plot_learning_curves(run: Run) -> str:
+    """figures/learning-curves.png: evaluations and each signal's loss, a line for each fit; dotted: the chance loss. Returns its
+    caption, "" where there is nothing to plot.
 
     The x axis is the share of each fit's own training: a baseline takes several times the steps of one student.
     """
@@ -36,7 +37,7 @@ def plot_learning_curves(run: Run) -> None:
         panels.append(("cosine of the signals' gradients", lines))
     panels = [(title, lines) for title, lines in panels if any(lines.values())][:MAX_PANELS]
     if not panels:
-        return
+        return ""
     chance = {
         name: level
         for fit in fits.values()
@@ -44,7 +45,7 @@ def plot_learning_curves(run: Run) -> None:
     }
     from matplotlib.ticker import PercentFormatter
 
-    columns = panel_columns(len(panels))
+    columns, colours, has_level = panel_columns(len(panels)), fit_colours(run), False
     with run.figure("learning-curves", columns, -(-len(panels) // columns)) as axes:
         for axis in np.ravel(axes)[len(panels) :]:
             axis.axis("off")
@@ -53,15 +54,25 @@ def plot_learning_curves(run: Run) -> None:
                 if points:
                     line_style = "--" if name.startswith("supervised") else "-"
                     marker = "." if len(points) < 3 else ""
-                    axis.plot(*zip(*points), label=name, ls=line_style, lw=1.4, marker=marker)
+                    axis.plot(*zip(*points), label=name, color=colours.get(name), ls=line_style, lw=1.4, marker=marker)
             level = chance.get(title.removesuffix(" loss"))
             if level:
+                has_level = True
                 axis.axhline(level, color="gray", ls=":", label="chance")
             axis.set(title=title, xlabel="share of its training", xlim=(0, 1.02))
             axis.xaxis.set_major_formatter(PercentFormatter(1))
             if title in ("test accuracy", "test 20 neighbours"):
                 axis.yaxis.set_major_formatter(PercentFormatter(1))
             axis.legend(fontsize=7)
+    caption = "Learning curves, a line for each training."
+    if any(title.startswith("test ") for title, _ in panels):
+        caption += " Nothing is chosen by the figures of the test."
+    return caption + " Dotted: the loss of a predictor that has learned nothing." * has_level
+
+
+def fit_colours(run: Run) -> dict[str, str]:
+    """A colour for each fit of the run, the same in all figures."""
+    return {name: f"C{number % 10}" for number, name in enumerate(runs_by_fit(run))}
 
 
 def runs_by_fit(run: Run) -> dict[str, Run]:
