@@ -48,7 +48,7 @@ def test_images_that_are_none(tmp_path, trained_run):
         write(file)
         line = assert_data_refused("--data", root, because="cannot be read, more than 5%")
         assert name in line
-        assert_refused("predict", trained_run, file, because="none of the 1 files can be read")
+        assert_refused("predict", trained_run, file, because="nothing can be read of 1 file")
         file.unlink()
 
 

@@ -130,7 +130,7 @@ def test_skipped_images_are_counted_and_listed(photo_album, tmp_path):
     (root / "unlabelled" / "text.png").write_text("this is no image")
     output = run_cli("train", "supervised", "--data", root, *QUICK)
     (line,) = [line for line in output.err.splitlines() if "left out" in line]
-    assert "left out of the data: 3, the first is" in line and "left out of the data: 3 files: " in output.out
+    assert "left out of the data: 3 files, the first is" in line and "left out of the data: 3 files: " in output.out
     report = (output.run / "report.html").read_text()
     for name in ("cut.jpg", "empty.png", "text.png"):
         assert name in report

@@ -67,4 +67,4 @@ def test_texts_that_cannot_be_read_are_skipped_and_listed(tmp_path, monkeypatch)
     missing = invoke("predict", output.run, "good.txt", "missing.txt")
     assert missing.code == 2 and "missing.txt is not there" in missing.err
     unreadable = invoke("predict", output.run, "binary.txt")
-    assert unreadable.code == 2 and "none of the 1 files can be read; binary.txt: binary" in unreadable.err
+    assert unreadable.code == 2 and "nothing can be read of 1 file; binary.txt: binary" in unreadable.err

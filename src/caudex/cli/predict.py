@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from caudex.cli.commands import PredictFlags
 from caudex.cli.flags import parse_flags
 from caudex.cli.terminal import check_new_file, print_table
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 
 
 def predict_command(words: Sequence[str]) -> None:
@@ -24,7 +24,7 @@ def predict_command(words: Sequence[str]) -> None:
         raise CaudexError(f"{flags.run} holds nothing that predicts classes.")
     names, inputs, skipped = (_read_texts if hasattr(model, "tokenizer") else _read_images)(flags, model)
     if not names:
-        raise CaudexError(f"none of the {len(skipped):,} files can be read; {skipped[0][0]}: {skipped[0][1]}.")
+        raise CaudexError(f"nothing can be read of {counted(len(skipped), 'file')}; {skipped[0][0]}: {skipped[0][1]}.")
     for path, reason in skipped:
         print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
     rows = [(name, *prediction) for name, prediction in zip(names, model.predict(inputs))]

@@ -105,11 +105,13 @@ def hold_run(run, fresh: bool) -> Iterator[None]:
 def skipped_files_note(run) -> list[str]:
     """A sentence on the files that were not read, if there are any."""
     from caudex.core.run_files import Skipped
+    from caudex.data.files import count_skipped
 
     if not (skipped := run.read_table("skipped", Skipped)):
         return []
     first = f"{skipped[0]['file']} ({skipped[0]['reason']})"
-    return [f"left out of the data: {len(skipped):,}, the first is {first}; {run.path / 'report.html'} lists them."]
+    count = count_skipped([row["file"] for row in skipped])
+    return [f"left out of the data: {count}, the first is {first}; {run.path / 'report.html'} lists them."]
 
 
 def print_table(rows: Sequence[tuple]) -> None:

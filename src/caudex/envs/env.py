@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 from caudex.core.specs import ActionSpec, EnvSpec
 
 Policy = Callable[[np.ndarray], np.ndarray]
@@ -85,5 +85,5 @@ def describe_spaces(spec: EnvSpec) -> str:
     """In words, observations of this `shape` and these `actions`."""
     shape, actions = spec.shape, spec.actions
     observations = f"images {tuple(shape)}" if len(shape) == 3 else f"{math.prod(shape)} numbers"
-    choices = f"{actions.count} actions" if actions.count else f"{len(actions.low)} numbers to act with"
+    choices = f"{actions.count} actions" if actions.count else f"{counted(len(actions.low), 'number')} to act with"
     return f"{observations} to see, {choices}"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.system import System, open_run, system_name
@@ -205,7 +205,7 @@ def scores_of(
 def format_iqm_interval(normalised: Scores) -> str:
     bounds, seeds = bootstrap_interval(iqm, normalised), min(map(len, normalised))
     if bounds is None:
-        return f"{seeds} seed{'s are' if seeds > 1 else ' is'} too few"
+        return f"{counted(seeds, 'seed')} {'are' if seeds > 1 else 'is'} too few"
     return f"{bounds[0]:.2f} to {bounds[1]:.2f}"
 
 
@@ -218,7 +218,7 @@ def explain_statistics(
     if scales:
         good = " or ".join(dict.fromkeys(reference_scores(env).target_name for env in scales))
         sentences.append(
-            f"IQM: the mean of the middle half of all runs in {len(scales)} environment{'s' * (len(scales) > 1)}, which count alike, returns "
+            f"IQM: the mean of the middle half of all runs in {counted(len(scales), 'environment')}, which count alike, returns "
             f"normalised so that 0 is acting at random and 1 is {good}; the interval resamples the seeds of each environment, and "
             f"needs {MIN_SEEDS} of them (Agarwal et al. 2021)."
         )

@@ -77,7 +77,7 @@ def test_folders_from_which_nothing_can_be_learned(tmp_path, rng):
     assert_loading_refused("labelled/emu has no image", root)
     (root / "labelled/emu").rmdir()
     save_image(root / "labelled/stray.png", rng.integers(0, 256, (8, 8), dtype=np.uint8))
-    assert_loading_refused("1 images outside a class folder, the first is stray.png", root)
+    assert_loading_refused("1 image outside a class folder, the first is stray.png", root)
     (root / "labelled/stray.png").unlink()
     write_noise_images(root, rng, test={"emu": 1})
     assert_loading_refused("a class 'emu' that", root)

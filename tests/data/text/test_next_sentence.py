@@ -81,7 +81,7 @@ def test_text_without_sentences_is_cut_anywhere():
 def test_pairs_need_two_documents_room_and_special_tokens():
     with pytest.raises(
         CaudexError,
-        match=r"need two documents with text, but of 1 in this part of the texts 1 has any; .* \(--no-next-sentence\)",
+        match=r"need two documents with text; this part of the texts has one\. .* \(--no-next-sentence\)",
     ):
         NextSentenceBatches(sentence_stream(1), 4, 32)
     with pytest.raises(CaudexError, match="4 tokens are too few for a pair"):

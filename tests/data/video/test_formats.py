@@ -194,9 +194,7 @@ def test_folders_without_videos(tmp_path):
     assert_videos_refused("emu has no video. Add some, or remove the folder.", tmp_path)
     (tmp_path / "emu").rmdir()
     write_animation(tmp_path / "stray.gif", [grey_frame(1), grey_frame(2)])
-    assert_videos_refused(
-        "has 1 videos (or folders of frames) outside a class folder, the first is stray.gif", tmp_path
-    )
+    assert_videos_refused("has 1 video (or folders of frames) outside a class folder, the first is stray.gif", tmp_path)
 
 
 def test_what_is_not_there_or_no_set_of_videos(tmp_path):

@@ -124,7 +124,7 @@ def test_settings_out_of_range_are_refused(gpt_run):
 def test_what_is_no_utf8_is_replaced_and_counted_or_refused(tmp_path):
     (tmp_path / "a.txt").write_bytes(story(1).encode() * 20 + b"\xff\xfe tail")
     words = ("--data", tmp_path / "a.txt", "--vocab-size", "300", "--steps", "3", *QUICK)
-    assert "2 bytes that were not UTF-8 replaced" in run_cli("train", "gpt", *words).out
+    assert "2 bytes replaced, not UTF-8" in run_cli("train", "gpt", *words).out
     assert_refused("train", "gpt", *words, "--strict", because="a.txt")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 from caudex.data.files import FileFinder, describe_skipped, list_folders
 from caudex.data.images.decode import SUFFIXES
 from caudex.data.images.image_set import ImageSet
@@ -100,7 +100,7 @@ def check_test_classes(images: Collection[str], classes: Collection[str], test: 
 def _check_no_strays(class_root: Path) -> None:
     if strays := list_images(class_root):
         raise CaudexError(
-            f"{class_root} has {len(strays):,} images outside a class folder, the first is {strays[0]}. "
+            f"{class_root} has {counted(len(strays), 'image')} outside a class folder, the first is {strays[0]}. "
             f"Move them to {class_root}/<class>/."
         )
 

@@ -54,9 +54,9 @@ class NextSentenceBatches(Source):
         self.document_starts, self.document_lengths = stream.offsets[:-1][lengths > 0], lengths[lengths > 0]  # [D]
         if len(self.document_lengths) < 2:
             raise CaudexError(
-                f"next-sentence pairs need two documents with text, but of {len(lengths):,} in this part of the texts "
-                f"{len(self.document_lengths)} has any; give more, a larger --held-out if it is the part that is tested on, "
-                "or learn without them (--no-next-sentence)."
+                f"next-sentence pairs need two documents with text; this part of the texts has "
+                f"{'one' if len(self.document_lengths) else 'none'}. Give more texts, a larger --held-out if it is the part that is "
+                "tested on, or learn without pairs (--no-next-sentence)."
             )
         passages = -(-self.document_lengths // self.max_tokens)  # [D] of each document
         self.first_passages = np.concatenate([[0], np.cumsum(passages)])  # [D + 1] of each document

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageSequence
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 from caudex.core.progress import track
 from caudex.data.files import printable
 from caudex.data.images import stores
@@ -92,7 +92,7 @@ def _list_videos(root: Path) -> tuple[list[Path], list[int], list[str]]:
         return top_level, [-1] * len(top_level), []
     if top_level:
         raise CaudexError(
-            f"{root} has {len(top_level):,} videos (or folders of frames) outside a class folder, the first is {printable(top_level[0].name)}. "
+            f"{root} has {counted(len(top_level), 'video')} (or folders of frames) outside a class folder, the first is {printable(top_level[0].name)}. "
             f"Move them to {root}/<class>/."
         )
     for folder, videos in zip(folders, by_class):

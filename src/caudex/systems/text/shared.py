@@ -16,7 +16,7 @@ from torch.optim import AdamW
 
 from caudex import data
 from caudex.core.console import print_once
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 from caudex.core.fetch import cache_folder
 from caudex.core.fit import fit
 from caudex.core.learner import Learner, cosine_schedule
@@ -158,10 +158,10 @@ class TextSystem(System):
         train, held_out = stream.split(self.held_out, self.context)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in stream.meta["skipped"]])
         bad_bytes = stream.meta["replaced_bytes"]
-        replaced = f", {bad_bytes:,} bytes that were not UTF-8 replaced" if bad_bytes else ""
+        replaced = f", {counted(bad_bytes, 'byte')} replaced, not UTF-8" if bad_bytes else ""
         print_once(
             run,
-            f"{len(train):,} tokens to learn from, {len(held_out):,} held out, {len(stream.starts):,} documents, "
+            f"{len(train):,} tokens to learn from, {len(held_out):,} held out, {counted(len(stream.starts), 'document')}, "
             f"{tokenizer.vocab_size:,} kinds of token{replaced}",
         )
         return Texts(tokenizer, train, held_out, token_frequencies(train))
