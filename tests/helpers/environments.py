@@ -55,8 +55,8 @@ class StillLearner:
     def children(self):
         return ()
 
-    def random_actions(self, count):
-        return torch.zeros(count, dtype=torch.int64)
+    def random_actions(self, observations):
+        return torch.zeros(len(observations), dtype=torch.int64)
 
     def explore(self, trunk, observations, progress):
         return torch.zeros(len(observations), dtype=torch.int64)

@@ -1,6 +1,7 @@
 """Q-learning: distributions projected by hand, double, dueling and noisy networks."""
 
 import numpy as np
+import pytest
 import torch
 from helpers.environments import clock_replay
 from hypothesis import given
@@ -8,8 +9,10 @@ from hypothesis import strategies as st
 from pytest import approx
 
 from caudex.core.learner import Learner
+from caudex.core.specs import ObservationPart
+from caudex.experience import Transition
 from caudex.signals.q_learning import NoisyLinear, QLearning, project_distribution, without_noise
-from caudex.trunks import Identity
+from caudex.trunks import Identity, MultiInput
 
 
 def test_a_distribution_is_projected_by_hand():
@@ -61,3 +64,26 @@ def test_noise_is_sampled_at_every_pass_and_left_out_without_noise():
     outputs = torch.stack([layer(x) for _ in range(4000)])
     mean_output = torch.nn.functional.linear(x, layer.weight, layer.bias)
     torch.testing.assert_close(outputs.mean(0), mean_output, atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("parts", [{}, {"double": True}, {"dueling": True, "num_atoms": 11}, {"noisy": True}])
+def test_forbidden_actions_are_never_taken_nor_expected(parts):
+    layout = (ObservationPart("vector", (1,)), ObservationPart("mask", (3,)))
+    signal = QLearning(3, **parts)
+    learner = Learner(MultiInput(layout, normalise=False), {"policy": signal})
+    masks = torch.eye(3, dtype=torch.uint8)[torch.arange(60) % 3]
+    masks[::2] = 1 - masks[::2]  # one or two of three are allowed
+    rows = torch.cat([torch.zeros(60, 4, dtype=torch.uint8), masks], 1)
+    for actions in (
+        signal.act(learner.trunk, rows), signal.act(learner.trunk, rows, greedy=False), signal.random_actions(rows),
+        signal.explore(learner.trunk, rows, 0.0), signal.explore(learner.trunk, rows, 1.0),
+    ):  # fmt: skip
+        assert masks.gather(1, actions[:, None]).all() and len(actions.unique()) == 3
+    if not parts or "double" in parts:
+        for network in (signal.advantage_head[-1], signal.target.copy[1][-1]):
+            torch.nn.init.zeros_(network.weight)
+            network.bias.data = torch.tensor([5.0, 3.0, 1.0])
+        ones, zeros = torch.ones(60), torch.zeros(60)
+        batch = Transition(rows, torch.full((60,), 2), zeros, rows, ones, None, torch.arange(60))
+        best = torch.where(masks.bool(), torch.tensor([5.0, 3.0, 1.0]), -torch.inf).amax(1)
+        assert signal.loss(learner.trunk, batch).examples.tolist() == (best - 1.0).abs().tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import msgspec
@@ -38,20 +39,56 @@ class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ActionSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """One of `count` actions, or a vector within `low` and `high`, each [A]."""
+    """One of `count` actions; or several choices at once, the i-th among `counts[i]`; or a vector within `low` and `high`, each
+    [A], None where there is no bound."""
 
     count: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
-    low: tuple[Finite, ...] = ()
-    high: tuple[Finite, ...] = ()
+    low: tuple[Finite | None, ...] = ()
+    high: tuple[Finite | None, ...] = ()
+    counts: Annotated[tuple[Annotated[int, Meta(ge=1, le=1 << 20)], ...], Meta(max_length=1 << 12)] = ()
 
     def __post_init__(self):
-        if len(self.low) != len(self.high) or bool(self.count) == bool(self.low):
-            raise ValueError(f"{self.count} actions, and {len(self.low)} and {len(self.high)} bounds")
+        if len(self.low) != len(self.high) or [bool(self.count), bool(self.low), bool(self.counts)].count(True) != 1:
+            raise ValueError(f"{self.count or self.counts} actions, and {len(self.low)} and {len(self.high)} bounds")
 
     @property
     def size(self) -> int:
         """Numbers that a policy outputs."""
-        return self.count or len(self.low)
+        return self.count or sum(self.counts) or len(self.low)
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """The number of options of each choice; () for vectors."""
+        return self.counts or ((self.count,) if self.count else ())
+
+    @property
+    def is_bounded(self) -> bool:
+        return None not in (*self.low, *self.high)
+
+    @property
+    def bounds(self) -> tuple[list[float], list[float]]:
+        """`low` and `high` as numbers, infinite where there is no bound."""
+        inf = float("inf")
+        return [-inf if x is None else x for x in self.low], [inf if x is None else x for x in self.high]
+
+
+class ObservationPart(Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of an observation that is one row of bytes: a float32 vector, a uint8 image [C, H, W], or a mask of actions."""
+
+    kind: Literal["image", "vector", "mask"]
+    shape: Annotated[tuple[Side, ...], Meta(min_length=1, max_length=3)]
+
+    def __post_init__(self):
+        if len(self.shape) != (3 if self.kind == "image" else 1):
+            raise ValueError(f"a {self.kind} of shape {self.shape}")
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * (4 if self.kind == "vector" else 1)
+
+
+Layout = tuple[ObservationPart, ...]
+"""the parts of a row of bytes, in their order: vectors first, the mask last; () where an observation is one array"""
 
 
 MAX_TASK_SIZE = 1 << 20
@@ -64,7 +101,8 @@ TaskSize = (
 
 
 class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """An environment: the observation's shape once `frame_stack` frames are stacked, the actions, and the sizes of its tasks."""
+    """An environment: the observation's shape once `frame_stack` frames are stacked, the actions, the sizes of its tasks, the
+    parts of observations that are rows of bytes, and the texts that are left out of observations."""
 
     env: str
     shape: Annotated[tuple[ObservationSize, ...], Meta(min_length=1, max_length=3)]
@@ -72,6 +110,33 @@ class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
     frame_stack: Annotated[int, Meta(ge=1, le=64)] = 1
     sizes: Annotated[dict[TaskSizeName, TaskSize], Meta(max_length=100)] = {}
     """of any names, for families of tasks may come from other packages"""
+    layout: Annotated[Layout, Meta(max_length=64)] = ()
+    ignored_texts: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if self.layout and self.shape != (sum(part.nbytes for part in self.layout),):
+            raise ValueError(f"parts {self.layout} do not fill {self.shape} bytes")
+        kinds = [part.kind for part in self.layout]
+        if (
+            sorted(kinds, key=("vector", "image", "mask").index) != kinds
+            or max(map(kinds.count, ("vector", "mask"))) > 1
+        ):
+            raise ValueError(f"parts {kinds} in this order")
+        if self.mask_size not in (0, sum(self.actions.choices)):
+            raise ValueError(f"a mask of {self.mask_size} for {self.actions.size} actions")
+
+    @property
+    def has_images(self) -> bool:
+        return len(self.shape) == 3 or any(part.kind == "image" for part in self.layout)
+
+    @property
+    def mask_size(self) -> int:
+        return mask_size(self.layout)
+
+
+def mask_size(layout: Layout) -> int:
+    """Bytes of the mask of actions, which stand last; 0 where there is none."""
+    return layout[-1].nbytes if layout and layout[-1].kind == "mask" else 0
 
 
 class TransformerArguments(Struct, forbid_unknown_fields=True):

@@ -20,12 +20,14 @@ class Features(NamedTuple):
 class Trunk(nn.Module):
     """`trunk(x, state=None)` returns `Features`; `width` is the length of `pooled`.
 
+    Of them the last `mask_size` say which actions are allowed, where observations have a mask.
     `widths` are the channels of the maps among `layers`, the finest first.
     `flops(shape)` is the analytic cost of one forward pass of one example of that shape,
     two for each multiply-add of convolutions and linear maps (`compute` counts the same by hooks).
     """
 
     width: int
+    mask_size: int = 0
     widths: dict[str, int] = {}  # noqa: RUF012 - never mutated
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
@@ -58,3 +60,8 @@ def width_of(trunk: nn.Module) -> int:
     if width is None:
         raise CaudexError(f"{type(trunk).__name__} has no feature size; use trunks.Wrapped(module, width=...).")
     return width
+
+
+def mask_size_of(trunk: nn.Module) -> int:
+    """How many of a trunk's pooled features, the last, say which actions are allowed."""
+    return getattr(trunk, "mask_size", 0)

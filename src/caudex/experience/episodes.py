@@ -97,4 +97,4 @@ def make_random_policy(env_name: str, seed: int) -> Policy:
     """The random policy of an environment."""
     env = envs.make(env_name, 1)
     env.close()
-    return envs.random_policy(env.action_space, derive_seed(seed, "random"))
+    return envs.random_policy(env.action_space, derive_seed(seed, "random"), env.layout)

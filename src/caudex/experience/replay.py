@@ -67,7 +67,7 @@ class ReplaySource(Source):
     """Act by the learner's signal `name`, store the last `buffer_size` steps, and sample one batch for every `train_freq` steps
     of the environment once there are `learning_starts`.
 
-    The signal has `random_actions(n)` and `explore(trunk, observations, progress)`. `n_step` rewards are added up before
+    The signal has `random_actions(observations)` and `explore(trunk, observations, progress)`. `n_step` rewards are added up before
     the value of `next_observations` counts. `priority` > 0 samples by the error to that power (Schaul et al. 2016, section
     3.3). With a `folder` the buffer is saved there at each checkpoint, of which `keep` stay; what was written once is not
     written again. Raises CaudexError before acting if the machine's memory does not hold `buffer_size`.
@@ -110,7 +110,7 @@ class ReplaySource(Source):
         observations, episode_steps = runner.observations, runner.episode_lengths.copy()
         signal = learner.signals[self.name]
         if self.samples_seen < self.learning_starts:
-            actions = signal.random_actions(len(observations)).numpy()
+            actions = signal.random_actions(torch.from_numpy(observations)).cpu().numpy()
         else:
             on_device = torch.from_numpy(observations).to(learner.device)
             with self.pass_counter.count_pass("explore", learner, len(observations)):

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.core.seeds import derive_seed
+from caudex.core.specs import mask_size
 from caudex.core.typed_json import check_kind
 from caudex.core.weights import check_tensor
-from caudex.envs import Env
+from caudex.envs import Env, best_choices
 from caudex.envs.watchdog import check_finite
 
 
@@ -49,6 +50,7 @@ class EnvRunner:
     def __init__(self, env: Env, seed: int, frame_stack: int = 1, reward_clip: float = 0.0, max_episode_steps: int = 0):
         self.env, self.seed, self.reward_clip, self.max_episode_steps = env, seed, reward_clip, max_episode_steps
         self.frame_stack = frame_stack if len(env.observation_space.shape) == 3 else 1
+        self.mask_size = mask_size(env.layout)
         num_envs = env.num_envs
         self.episode_counts = np.zeros(num_envs, np.int64)  # of finished episodes, of each environment
         self.episode_returns, self.episode_lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)  # so far
@@ -63,7 +65,7 @@ class EnvRunner:
         return (channels * self.frame_stack, *rest)
 
     def step(self, actions: np.ndarray) -> StepResult:
-        """int64 [N], or float32 [N, A] within the bounds of the action space."""
+        """Actions as a `Policy` gives them, within the bounds of the action space."""
         for episode, action in zip(self.episode_actions, actions):
             episode.append(action)
         step = self.env.step(actions)
@@ -130,7 +132,9 @@ class EnvRunner:
 
     def _check_state(self, state: dict) -> None:
         """Raises ValueError for arrays of another kind, and for actions that are none."""
-        num_envs, idle = self.env.num_envs, torch.from_numpy(np.array(self._idle_action()))
+        num_envs, space = self.env.num_envs, self.env.action_space
+        idle = torch.from_numpy(self._idle_actions())[0]
+        options = getattr(space, "nvec", getattr(space, "n", None))  # None: vectors
         check_tensor("episode_counts", state["episode_counts"], torch.int64, (num_envs,))
         observations = torch.from_numpy(self.observations)
         check_tensor("observations", state["observations"], observations.dtype, observations.shape)
@@ -139,7 +143,7 @@ class EnvRunner:
         for actions in state["episode_actions"]:
             if len(actions):  # a list without any is of another dtype
                 check_tensor("actions", actions, idle.dtype, (len(actions), *idle.shape))
-                if not idle.shape and not 0 <= int(actions.min()) <= int(actions.max()) < self.env.action_space.n:
+                if options is not None and not ((actions >= 0) & (actions < torch.as_tensor(options))).all():
                     raise ValueError("its actions are not those of the environment")
 
     def _replay_episodes(self) -> None:
@@ -153,8 +157,8 @@ class EnvRunner:
             if t < longest:
                 live = self.episode_lengths >= longest - t
                 actions = [
-                    episode[len(episode) - longest + t] if is_live else self._idle_action()
-                    for episode, is_live in zip(self.episode_actions, live)
+                    episode[len(episode) - longest + t] if is_live else idle
+                    for episode, is_live, idle in zip(self.episode_actions, live, self._idle_actions())
                 ]
                 step = self.env.step(np.stack(actions))
                 self.episode_returns += np.where(live, step.rewards, 0)
@@ -180,9 +184,12 @@ class EnvRunner:
             return frames
         return np.concatenate([self.observations[:, frames.shape[1] :], frames], 1)
 
-    def _idle_action(self) -> np.ndarray:
-        space = self.env.action_space
-        return np.zeros(space.shape, space.dtype) if space.shape else np.int64(0)
+    def _idle_actions(self) -> np.ndarray:
+        """Zeros, or the first actions that are allowed."""
+        space, num_envs = self.env.action_space, self.env.num_envs
+        if self.mask_size:
+            return best_choices(self.observations[:, -self.mask_size :], space)
+        return np.zeros((num_envs, *space.shape), space.dtype if space.shape else np.int64)
 
 
 def episode_metrics(finished_episodes: list[tuple[int, float, int]]) -> dict[str, float]:

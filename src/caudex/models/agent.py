@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from caudex import envs
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
-from caudex.core.specs import EnvSpec
+from caudex.core.specs import EnvSpec, mask_size
 from caudex.experience import EnvRunner, Episode, Frame, play_episodes, record_episode
 
 
@@ -20,17 +20,25 @@ class Agent(nn.Module):
         super().__init__()
         self.trunk, self.signals = learner.averaged
         self.env, self.frame_stack = spec.env, spec.frame_stack
-        self.shape, self.actions = spec.shape, spec.actions
+        self.shape, self.actions, self.layout = spec.shape, spec.actions, spec.layout
 
     @torch.inference_mode()
     def act(self, observations: np.ndarray | Tensor, greedy: bool = True) -> np.ndarray:
         """Actions for the environment from observations [N, ...]; `greedy` takes the likeliest, else they are sampled."""
+        if observations.shape[1:] != self.shape:
+            raise CaudexError(
+                f"observations of shape {tuple(observations.shape[1:])} are not those of {self.env}, where this was learned from "
+                f"{self.shape}; if the environment has changed, train anew."
+            )
         on_device = torch.as_tensor(observations, device=next(self.parameters()).device)
         return self.signals["policy"].act(self.trunk, on_device, greedy).cpu().numpy()
 
     def act_blindly(self, observations: np.ndarray) -> np.ndarray:
-        """The likeliest actions where every observation is zeros: a baseline."""
-        return self.act(np.zeros_like(observations))
+        """The likeliest actions where every observation is zeros but for its mask: a baseline."""
+        blind, size = np.zeros_like(observations), mask_size(self.layout)
+        if size:
+            blind[:, -size:] = observations[:, -size:]
+        return self.act(blind)
 
     def play(
         self, count: int = 20, seed: int = 0, greedy: bool = True, env: str | None = None, silent: bool = False
@@ -52,10 +60,10 @@ class Agent(nn.Module):
     def check_env(self, env_name: str) -> None:
         """Raises CaudexError for an environment with other observations or actions than were learned with."""
         env = envs.make(env_name, 1)
-        shape, space = EnvRunner(env, 0, self.frame_stack).observation_shape, env.action_space
+        shape, actions, layout = EnvRunner(env, 0, self.frame_stack).observation_shape, env.actions, env.layout
         env.close()
-        actions = self.actions.count or (len(self.actions.low),)
-        if shape != self.shape or (space.shape or int(space.n)) != actions:
+        kinds = [(spec.choices, len(spec.low)) for spec in (actions, self.actions)]
+        if shape != self.shape or layout != self.layout or kinds[0] != kinds[1]:
             there = f"{self.env}, where this was learned" if env_name != self.env else "when this was learned"
             raise CaudexError(f"{env_name} has other observations or actions than {there}.")
 

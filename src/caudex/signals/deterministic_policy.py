@@ -82,9 +82,9 @@ class DeterministicPolicy(Signal):
         """Actions [B, A] to collect experience."""
         return self.act(trunk, observations, greedy=False)
 
-    def random_actions(self, count: int) -> Tensor:
-        """Uniform actions [count, A], before learning starts."""
-        return self.scaler.sample(count)
+    def random_actions(self, observations: Tensor) -> Tensor:
+        """Uniform actions [B, A], before learning starts."""
+        return self.scaler.sample(len(observations))
 
 
 class Critic(nn.Module):

@@ -16,11 +16,14 @@ class OutcomeHead(nn.Module):
 
     def __init__(self, width: int, actions: ActionSpec, outputs: int):
         super().__init__()
-        self.num_actions = actions.count  # 0 for vectors
+        self.choices = actions.choices  # () for vectors
         self.body = relu_mlp(width + actions.size, outputs, (64,))
 
     def forward(self, features: Tensor, actions: Tensor) -> Tensor:
-        vectors = F.one_hot(actions, self.num_actions).to(features.dtype) if self.num_actions else actions
+        vectors = actions
+        if self.choices:
+            choices = zip(actions.view(*features.shape[:-1], -1).unbind(-1), self.choices)
+            vectors = torch.cat([F.one_hot(action, count) for action, count in choices], -1).to(features.dtype)
         return self.body(torch.cat([features, vectors], -1))
 
 

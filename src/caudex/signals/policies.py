@@ -61,29 +61,65 @@ class Gaussian(NamedTuple):
         return (log_ratio + squares - 0.5).sum(-1)
 
 
+class MultiCategorical(NamedTuple):
+    """Several choices at once, independent of each other: actions [B, A]."""
+
+    choices: tuple[Categorical, ...]  # A of them
+
+    def sample(self) -> Tensor:
+        return torch.stack([choice.sample() for choice in self.choices], -1)
+
+    def mode(self) -> Tensor:
+        return torch.stack([choice.mode() for choice in self.choices], -1)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        return sum(choice.log_prob(action) for choice, action in zip(self.choices, actions.unbind(-1)))
+
+    def entropy(self) -> Tensor:
+        return sum(choice.entropy() for choice in self.choices)
+
+    def kl(self, other: MultiCategorical) -> Tensor:
+        """[B], from this to the other."""
+        return sum(choice.kl(other_choice) for choice, other_choice in zip(self.choices, other.choices))
+
+
 class PolicyNetwork(nn.Module):
-    """Features [B, W] to a distribution over actions: `Categorical`, or `Gaussian` for vectors.
+    """Features [B, W] to a distribution over actions: `Categorical`, `MultiCategorical`, or `Gaussian` for vectors.
 
     `hidden` layers of tanh come first, where policy and value share no trunk. Weights are orthogonal, those of the last layer
-    a hundredth (Engstrom et al. 2020); the standard deviation does not depend on the features.
+    a hundredth (Engstrom et al. 2020); the standard deviation does not depend on the features. With `mask_size` the last of the
+    features say which actions are allowed; others have probability 0 (Huang and Ontanon 2022, section 3).
     """
 
-    def __init__(self, width: int, actions: ActionSpec, hidden: Sequence[int] = ()):
+    def __init__(self, width: int, actions: ActionSpec, hidden: Sequence[int] = (), mask_size: int = 0):
         super().__init__()
-        self.num_actions = actions.count  # 0 for vectors
+        self.choices, self.mask_size = actions.choices, mask_size  # () for vectors
         self.body = tanh_mlp(width, actions.size, hidden, 0.01)
-        if not self.num_actions:
+        if not self.choices:
+            low, high = actions.bounds
             self.log_std = nn.Parameter(torch.zeros(actions.size))
-            self.register_buffer("low", torch.tensor(actions.low), persistent=False)
-            self.register_buffer("high", torch.tensor(actions.high), persistent=False)
+            self.register_buffer("low", torch.tensor(low), persistent=False)
+            self.register_buffer("high", torch.tensor(high), persistent=False)
 
-    def forward(self, features: Tensor) -> Categorical | Gaussian:
+    def forward(self, features: Tensor) -> Categorical | MultiCategorical | Gaussian:
         outputs = self.body(features)
-        return Categorical(F.log_softmax(outputs, -1)) if self.num_actions else Gaussian(outputs, self.log_std)
+        if not self.choices:
+            return Gaussian(outputs, self.log_std)
+        outputs = mask_logits(outputs, features, self.mask_size)
+        if len(self.choices) == 1:
+            return Categorical(F.log_softmax(outputs, -1))
+        return MultiCategorical(tuple(Categorical(F.log_softmax(part, -1)) for part in outputs.split(self.choices, -1)))
 
     def clip_actions(self, actions: Tensor) -> Tensor:
         """Sampled actions within the bounds of the environment."""
-        return actions if self.num_actions else actions.clamp(self.low, self.high)
+        return actions if self.choices else actions.clamp(self.low, self.high)
+
+
+def mask_logits(logits: Tensor, features: Tensor, mask_size: int) -> Tensor:
+    """Logits or Q-values [B, K], very low where the last `mask_size` features are 0: finite, so that 0 times them is 0."""
+    if not mask_size:
+        return logits
+    return logits.masked_fill(features[..., -mask_size:] == 0, torch.finfo(logits.dtype).min / 2)
 
 
 class ActionScaler(nn.Module):

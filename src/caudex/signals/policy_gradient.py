@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from caudex.core.signal import Signal, SignalOutput
 from caudex.core.specs import ActionSpec
-from caudex.core.trunk import width_of
+from caudex.core.trunk import mask_size_of, width_of
 from caudex.signals.policies import PolicyNetwork, tanh_mlp
 
 
@@ -37,7 +37,7 @@ class ActorCritic(Signal):
         self.baseline = baseline
 
     def build(self, trunk):
-        self.policy = PolicyNetwork(width_of(trunk), self.actions, self.hidden)
+        self.policy = PolicyNetwork(width_of(trunk), self.actions, self.hidden, mask_size_of(trunk))
         self.value_head = tanh_mlp(width_of(self.baseline or trunk), 1, self.hidden, 1.0)
 
     def loss(self, trunk, batch):

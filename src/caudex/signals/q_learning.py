@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from caudex.core.shadow import Shadow
 from caudex.core.signal import Signal, SignalOutput
-from caudex.core.trunk import width_of
-from caudex.signals.policies import relu_mlp
+from caudex.core.trunk import mask_size_of, width_of
+from caudex.signals.policies import mask_logits, relu_mlp
 
 
 class QLearning(Signal):
@@ -23,7 +23,8 @@ class QLearning(Signal):
     advantages in heads of their own (Wang et al. 2016, equation 9). `noisy`: weights with learned noise, at first of
     `noise_std`, explore (Fortunato et al. 2018). `num_atoms`: a distribution over so many returns within [-v_max, v_max]
     (Bellemare et al. 2017, algorithm 1). The target network is updated every `target_interval` steps. Without `noisy`,
-    epsilon falls from 1 to `final_epsilon` over the first `exploration_fraction` of training.
+    epsilon falls from 1 to `final_epsilon` over the first `exploration_fraction` of training. Actions that the mask of an
+    observation forbids are never taken, and never the best.
     Sources: Mnih et al. 2015, algorithm 1; Hessel et al. 2018.
     """
 
@@ -47,7 +48,7 @@ class QLearning(Signal):
         self.register_buffer("support", torch.linspace(-v_max, v_max, num_atoms) if num_atoms > 1 else torch.ones(1))
 
     def build(self, trunk):
-        num_atoms = len(self.support)
+        num_atoms, self.mask_size = len(self.support), mask_size_of(trunk)
         linear = partial(NoisyLinear, noise_std=self.noise_std) if self.noisy else nn.Linear
         self.advantage_head = relu_mlp(width_of(trunk), self.num_actions * num_atoms, self.hidden, linear)
         self.value_head = relu_mlp(width_of(trunk), num_atoms, self.hidden, linear) if self.dueling else None
@@ -55,13 +56,18 @@ class QLearning(Signal):
         self.target = Shadow(nn.ModuleList([trunk, *heads]), 0.0, self.target_interval)
 
     def loss(self, trunk, batch):
-        q_logits = self.online_q_logits(trunk, batch.observations)  # [B, K, atoms]
+        features = trunk(batch.observations).pooled
+        q_logits = self.online_q_logits(features)  # [B, K, atoms]
         predictions = gather_actions(q_logits, batch.actions)  # [B, atoms]
         with torch.no_grad():
             target_trunk, *target_heads = self.target.copy
-            next_q_logits = self.q_logits(target_trunk(batch.next_observations).pooled, *target_heads)
-            selecting = self.online_q_logits(trunk, batch.next_observations) if self.double else next_q_logits
-            next_predictions = gather_actions(next_q_logits, self.q_values(selecting).argmax(1))  # [B, atoms]
+            next_features = target_trunk(batch.next_observations).pooled
+            next_q_logits = self.q_logits(next_features, *target_heads)
+            if self.double:
+                next_features = trunk(batch.next_observations).pooled
+            selecting = self.online_q_logits(next_features) if self.double else next_q_logits
+            # [B, atoms]
+            next_predictions = gather_actions(next_q_logits, self.q_values(selecting, next_features).argmax(1))
         if len(self.support) == 1:
             targets = batch.rewards + batch.discounts * next_predictions.squeeze(1)
             errors = F.smooth_l1_loss(predictions.squeeze(1), targets, reduction="none")
@@ -71,7 +77,7 @@ class QLearning(Signal):
             errors = F.cross_entropy(predictions, targets, reduction="none")
             td_errors = errors.detach()
         loss = errors.mean() if batch.weights is None else (errors * batch.weights).mean()
-        return SignalOutput(loss, {"q_value": lambda: self.q_values(q_logits).amax(1).mean()}, td_errors)
+        return SignalOutput(loss, {"q_value": lambda: self.q_values(q_logits, features).amax(1).mean()}, td_errors)
 
     def q_logits(self, features: Tensor, advantage_head: nn.Module, value_head: nn.Module | None = None) -> Tensor:
         """[B, K, atoms]: Q-values, or the logits of a distribution over returns."""
@@ -80,32 +86,40 @@ class QLearning(Signal):
             return advantages
         return value_head(features).unsqueeze(1) + advantages - advantages.mean(1, keepdim=True)
 
-    def online_q_logits(self, trunk: nn.Module, observations: Tensor) -> Tensor:
-        return self.q_logits(trunk(observations).pooled, self.advantage_head, self.value_head)
+    def online_q_logits(self, features: Tensor) -> Tensor:
+        return self.q_logits(features, self.advantage_head, self.value_head)
 
-    def q_values(self, q_logits: Tensor) -> Tensor:
-        """[B, K]"""
-        return q_logits.squeeze(2) if len(self.support) == 1 else q_logits.softmax(2) @ self.support
+    def q_values(self, q_logits: Tensor, features: Tensor) -> Tensor:
+        """[B, K]; those of forbidden actions are very low."""
+        q_values = q_logits.squeeze(2) if len(self.support) == 1 else q_logits.softmax(2) @ self.support
+        return mask_logits(q_values, features, self.mask_size)
+
+    def best_actions(self, trunk: nn.Module, observations: Tensor) -> Tensor:
+        """int64 [B]"""
+        features = trunk(observations).pooled
+        return self.q_values(self.online_q_logits(features), features).argmax(1)
 
     def act(self, trunk: nn.Module, observations: Tensor, greedy: bool = True) -> Tensor:
         """The best actions int64 [B], without noise; or epsilon-greedy ones, with an epsilon of 0.05."""
         with without_noise(self):
-            best = self.q_values(self.online_q_logits(trunk, observations)).argmax(1)
-        return best if greedy else self.epsilon_greedy(best, 0.05)
+            best = self.best_actions(trunk, observations)
+        return best if greedy else self.epsilon_greedy(best, observations, 0.05)
 
     def explore(self, trunk: nn.Module, observations: Tensor, progress: float) -> Tensor:
         """Actions int64 [B] to collect experience."""
-        best = self.q_values(self.online_q_logits(trunk, observations)).argmax(1)
+        best = self.best_actions(trunk, observations)
         epsilon = 1 + (self.final_epsilon - 1) * min(1.0, progress / self.exploration_fraction)
-        return best if self.noisy else self.epsilon_greedy(best, epsilon)
+        return best if self.noisy else self.epsilon_greedy(best, observations, epsilon)
 
-    def random_actions(self, count: int) -> Tensor:
-        """Uniform actions int64 [count], before learning starts."""
-        return torch.randint(self.num_actions, (count,))
+    def random_actions(self, observations: Tensor) -> Tensor:
+        """Uniform actions int64 [B], of those allowed."""
+        if not self.mask_size:
+            return torch.randint(self.num_actions, (len(observations),), device=observations.device)
+        return torch.multinomial(observations[:, -self.mask_size :].float(), 1).squeeze(1)  # the mask is the row's end
 
-    def epsilon_greedy(self, actions: Tensor, epsilon: float) -> Tensor:
+    def epsilon_greedy(self, actions: Tensor, observations: Tensor, epsilon: float) -> Tensor:
         random = torch.rand(len(actions), device=actions.device) < epsilon
-        return torch.where(random, torch.randint_like(actions, self.num_actions), actions)
+        return torch.where(random, self.random_actions(observations), actions)
 
 
 def gather_actions(q_logits: Tensor, actions: Tensor) -> Tensor:

@@ -98,9 +98,9 @@ class SoftActorCritic(Signal):
         """Actions [B, A] to collect experience."""
         return self.act(trunk, observations, greedy=False)
 
-    def random_actions(self, count: int) -> Tensor:
-        """Uniform actions [count, A], before learning starts."""
-        return self.scaler.sample(count)
+    def random_actions(self, observations: Tensor) -> Tensor:
+        """Uniform actions [B, A], before learning starts."""
+        return self.scaler.sample(len(observations))
 
 
 def q_values(critics: nn.ModuleList, features: Tensor, actions: Tensor) -> Tensor:

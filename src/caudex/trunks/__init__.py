@@ -13,6 +13,7 @@ from caudex.trunks.layers import (
     vocabulary_of,
 )
 from caudex.trunks.mlp import MLP, Identity
+from caudex.trunks.multi_input import MultiInput
 from caudex.trunks.nature import NatureCNN
 from caudex.trunks.normalised import ObservationNormaliser
 from caudex.trunks.recurrent import CausalTransformer, PaddedSequences, Recurrent, select_rows
@@ -22,7 +23,7 @@ from caudex.trunks.transformer import BERT_LAYOUT, GPT2_LAYOUT, KVCache, PaddedT
 
 __all__ = [
     "BERT_LAYOUT", "GPT2_LAYOUT", "GRU", "MLP", "CausalTransformer", "Conv", "Decoder", "Features", "Identity", "KVCache",
-    "NatureCNN", "ObservationNormaliser", "PaddedSequences", "PaddedTokens", "Recurrent", "ResNet", "ResNet50", "Standardise",
+    "MultiInput", "NatureCNN", "ObservationNormaliser", "PaddedSequences", "PaddedTokens", "Recurrent", "ResNet", "ResNet50", "Standardise",
     "StochasticDepth", "TiedHead", "Transformer", "Trunk", "Wrapped", "channels_of", "mean_pooling", "select_rows",
     "twice_differentiable", "vocabulary_of", "width_of",
 ]  # fmt: skip

@@ -17,6 +17,8 @@ EFFICIENT_LAYERS = ((32, 5, 5), (64, 5, 5))
 """for the same, from few steps (van Hasselt et al. 2019)"""
 MINATAR_LAYERS = ((16, 3, 1),)
 """for frames of ten pixels, as of MinAtar (Young and Tian 2019, section 4)"""
+LARGE_FRAME = 36
+"""pixels of the shorter side from which frames are seen by the published convolutions"""
 
 
 class NatureCNN(Trunk):
@@ -34,7 +36,7 @@ class NatureCNN(Trunk):
     ):
         super().__init__()
         channels, *size = shape
-        layers = layers or (NATURE_LAYERS if min(size) >= 36 else MINATAR_LAYERS)
+        layers = layers or (NATURE_LAYERS if min(size) >= LARGE_FRAME else MINATAR_LAYERS)
         self.convs, self._flops = nn.ModuleList(), 0.0
         for out, kernel, stride in layers:
             self.convs.append(nn.Conv2d(channels, out, kernel, stride))

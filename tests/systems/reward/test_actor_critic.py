@@ -48,7 +48,7 @@ def test_a_point_learns_to_stay_in_the_middle(kind):
         learned_return = mean_return(
             lambda observations: signal.act(learner.trunk, torch.from_numpy(observations)).numpy()
         )
-    chance = mean_return(lambda observations: signal.random_actions(len(observations)).numpy())
+    chance = mean_return(lambda observations: signal.random_actions(torch.from_numpy(observations)).numpy())
     assert learned_return > -6  # from 1 away on average, in steps of a half
     assert chance < -20
 

@@ -87,7 +87,6 @@ def test_environments_that_cannot_be_are_refused_in_a_sentence(tmp_path):
     where = ("--run", tmp_path / "run")
     assert_refused("train", "ppo", "--env", "HalfCheeta-v5", *where, because="Did you mean HalfCheetah-v5?")
     assert_refused("train", "ppo", "--env", "control/cartpole", *where, because="Did you mean cartpole-")
-    assert_refused("train", "ppo", "--env", "Blackjack-v1", *where, because="known are vectors (Box), images")
     assert_refused("train", "ppo", "--also", "rotation", *where, because="it needs unlabelled images")
     assert_refused("train", "ppo", "--also", "contrast", *where, because="shows no images to compare")
     assert_refused("train", "ppo", "--num-envs", "0", *where, because="--num-envs 0 is out of range")

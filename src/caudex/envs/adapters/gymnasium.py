@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from caudex.core.errors import CaudexError
+from caudex.envs.adapters.actions import convert_actions, reward_number
 from caudex.envs.adapters.gymnasium_factory import episode_limit, make_gymnasium
 from caudex.envs.adapters.mujoco_visuals import improve_visuals
+from caudex.envs.adapters.spaces import convert_observations
 from caudex.envs.env import Env, NoImagesError, TimeStep
 from caudex.envs.objects import is_single
 from caudex.envs.watchdog import GuardedCall, start_watchdog
@@ -18,8 +20,9 @@ MAX_EPISODE_STEPS = 10_000
 class GymnasiumEnv(Env):
     """`num_envs` environments that `gymnasium.make` or an entry point knows by `name`; with `renderable`, the first can be rendered.
 
-    Observations: vectors as float32, images [H, W, C] as uint8 [C, H, W] (booleans as 0 and 255), numbers of a
-    `Discrete` space one-hot. Raises CaudexError for an unknown name, a missing package, and spaces of other kinds.
+    `convert_observations` and `convert_actions` say how spaces are converted. Where the actions are choices, the first is reset
+    once to learn whether it gives masks of actions. Raises CaudexError for an unknown name, a missing package, and spaces of
+    other kinds.
     """
 
     def __init__(self, name: str, num_envs: int, renderable: bool = False):
@@ -36,29 +39,41 @@ class GymnasiumEnv(Env):
             quality.shadowsize, quality.offsamples = 0, 0
         if renderable:
             improve_visuals(self.envs[0].unwrapped)
-        native_space, self.action_space = self.envs[0].observation_space, self.envs[0].action_space
-        self.observation_space, self.convert = observation_converter(name, native_space)
-        check_actions(name, self.action_space)
-        self.is_continuous = hasattr(self.action_space, "low")
+        actions = convert_actions(name, self.envs[0].action_space)
+        self.action_space, self.native_actions = actions.space, actions.native
+        self.observation_space, self.layout, self.ignored_texts, self.convert = convert_observations(
+            name, self.envs[0].observation_space, actions.choices, bool(actions.choices) and self.gives_masks()
+        )
         self.max_episode_steps = 0 if episode_limit(self.envs[0]) else MAX_EPISODE_STEPS
         self.render_fps = self.envs[0].metadata.get("render_fps") or self.render_fps
         self.observations = np.zeros((num_envs, *self.observation_space.shape), self.observation_space.dtype)
 
+    def gives_masks(self) -> bool:
+        """Whether the first environment gives an info["action_mask"] when it is reset."""
+        with GuardedCall(self.name, "begins an episode"):
+            _, *info = self.envs[0].reset(seed=0)
+        return bool(info) and "action_mask" in info[-1]
+
     def reset(self, seeds: np.ndarray, mask: np.ndarray) -> np.ndarray:
         for i in np.flatnonzero(mask):
             with GuardedCall(self.name, "begins an episode"):
-                observation = self.envs[i].reset(seed=int(seeds[i]) % (1 << 31))[0]
-                self.observations[i] = self.convert(observation)
+                observation, *info = self.envs[i].reset(seed=int(seeds[i]) % (1 << 31))
+                self.observations[i] = self.convert(observation, info[-1] if info else {})
         return self.observations.copy()
 
     def step(self, actions: np.ndarray) -> TimeStep:
         rewards, (terminated, truncated) = np.zeros(self.num_envs), np.zeros((2, self.num_envs), bool)
         x_position = np.full(self.num_envs, np.nan)
         with GuardedCall(self.name, "steps") as call:
-            for i, (env, action) in enumerate(zip(self.envs, actions if self.is_continuous else actions.tolist())):
+            for i, (env, action) in enumerate(zip(self.envs, self.native_actions(actions))):
                 call.env_index = i
-                observation, rewards[i], terminated[i], truncated[i], info = env.step(action)
-                self.observations[i] = self.convert(observation)
+                observation, reward, is_terminated, is_truncated, info = env.step(action)
+                try:
+                    rewards[i] = reward
+                except (TypeError, ValueError):  # of an array
+                    rewards[i] = reward_number(self.name, reward)
+                terminated[i], truncated[i] = is_terminated, is_truncated
+                self.observations[i] = self.convert(observation, info, is_terminated or is_truncated)
                 x_position[i] = info.get("x_position", np.nan)  # of Gymnasium's bodies that run, hop and swim
         return TimeStep(self.observations.copy(), rewards, terminated, truncated & ~terminated, x_position=x_position)
 
@@ -79,57 +94,9 @@ class GymnasiumEnv(Env):
             env.close()
 
 
-def observation_converter(name: str, space):
-    """(the converted space, a function that converts an observation). That raises CaudexError for an observation of
-    another shape than its space: numpy would broadcast it, and say nothing."""
-    converted_space, convert = convert_space(name, space)
-
-    def checked(observation):
-        array = convert(observation)
-        if array.shape != converted_space.shape:
-            raise CaudexError(
-                f"the environment {name} showed an observation of shape {array.shape}, but its observation_space says {converted_space.shape}; "
-                "mend it (reset gives an observation and a dict); `caudex resume` goes on from a checkpoint, where there is one."
-            )
-        return array
-
-    return converted_space, checked
-
-
-def convert_space(name: str, space):
-    """(the converted space, a function that converts an observation of the right shape)."""
-    from gymnasium.spaces import Box, Discrete
-
-    if isinstance(space, Discrete):
-        rows = np.eye(int(space.n), dtype=np.float32)
-        return Box(0, 1, (int(space.n),), np.float32), lambda number: rows[number - int(space.start)]
-    if isinstance(space, Box) and len(space.shape) == 1:
-        return Box(-np.inf, np.inf, space.shape, np.float32), np.asarray
-    if isinstance(space, Box) and len(space.shape) in (2, 3) and space.dtype in (np.uint8, bool):
-        shape = (1, *space.shape) if len(space.shape) == 2 else (space.shape[2], *space.shape[:2])
-        scale = 255 if space.dtype == bool else 1
-        return Box(0, 255, shape, np.uint8), lambda image: channels_first(image, scale)
-    raise CaudexError(
-        f"the environment {name} has observations {space}; known are vectors (Box), images (Box of uint8 or bool) and Discrete."
-    )
 
 
 def to_uint8_image(image) -> np.ndarray:
     """What an environment renders, as uint8 [H, W, 3]; floats are shares of 255, as MinAtar has them."""
     image = np.asarray(image)
     return (255 * image if image.dtype.kind == "f" and image.max() <= 1 else image).astype(np.uint8)
-
-
-def channels_first(image: np.ndarray, scale: int) -> np.ndarray:
-    image = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
-    return image if scale == 1 else image.astype(np.uint8) * scale
-
-
-def check_actions(name: str, space) -> None:
-    from gymnasium.spaces import Box, Discrete
-
-    bounded = isinstance(space, Box) and len(space.shape) == 1 and space.is_bounded()
-    if not (bounded or isinstance(space, Discrete)) or getattr(space, "start", 0):
-        raise CaudexError(
-            f"the environment {name} has actions {space}; known are Discrete from 0 and bounded vectors (Box), as in Pendulum-v1."
-        )

@@ -9,8 +9,10 @@ import numpy as np
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import import_attribute, plugin_paths
-from caudex.envs.adapters.gymnasium import check_actions, observation_converter, to_uint8_image
+from caudex.envs.adapters.actions import Actions, convert_actions
+from caudex.envs.adapters.gymnasium import to_uint8_image
 from caudex.envs.adapters.gymnasium_factory import check_import, episode_limit, import_user_module
+from caudex.envs.adapters.spaces import Observations, convert_observations
 from caudex.envs.meta.task_family import TaskFamily
 from caudex.envs.random_streams import RandomStreams
 from caudex.envs.watchdog import GuardedCall, check_finite, start_watchdog
@@ -37,9 +39,13 @@ class FactoryTasks(TaskFamily):
         self.spaces = first.observation_space, first.action_space
         for seed, other in enumerate(others, start=1):
             self.check_spaces(other, seed)
-        self.observation_space, self.convert = observation_converter(name, first.observation_space)
-        check_actions(name, first.action_space)
-        self.action_space, self.max_episode_steps = first.action_space, limit or episode_limit(first)
+        observations, actions = (
+            convert_observations(name, first.observation_space), convert_actions(name, first.action_space),
+        )  # fmt: skip
+        self.check_converted(observations, actions)
+        self.observation_space, self.convert = observations.space, observations.convert
+        self.action_space, self.native_actions = actions.space, actions.native
+        self.max_episode_steps = limit or episode_limit(first)
         if not self.max_episode_steps:
             raise CaudexError(
                 f"{name} makes environments whose episodes have no limit; let it wrap them in "
@@ -71,6 +77,14 @@ class FactoryTasks(TaskFamily):
                     "pad them to a common space."
                 )
 
+    def check_converted(self, observations: Observations, actions: Actions) -> None:
+        """Raises CaudexError for observations of several kinds and for several choices at once."""
+        if observations.layout or len(actions.choices) > 1:
+            raise CaudexError(
+                f"{self.name} makes environments with observations {self.spaces[0]} and actions {self.spaces[1]}; tasks show one "
+                "vector or one image and take one action: leave the rest out by gymnasium.wrappers.FilterObservation or TransformAction."
+            )
+
     def sample_tasks(self, seeds: np.ndarray, mask: np.ndarray) -> None:
         self.streams.seed(seeds, mask)
         for i in np.flatnonzero(mask):
@@ -83,19 +97,17 @@ class FactoryTasks(TaskFamily):
         episodes = (self.streams.uniform(1, mask) * (1 << 31)).astype(int)[0]
         with GuardedCall(self.name, "begins an episode"):
             for i, seed in zip(np.flatnonzero(mask), episodes.tolist()):
-                self.observations[i] = self.convert(self.tasks[i].reset(seed=seed)[0])
+                self.observations[i] = self.convert(self.tasks[i].reset(seed=seed)[0], {})
         check_finite(self.name, [self.observations], " as an episode began")
         return self.observations.copy()
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rewards, dones = np.zeros(self.num_tasks), np.zeros(self.num_tasks, bool)
         with GuardedCall(self.name, "steps") as call:
-            for i, (task, action) in enumerate(
-                zip(self.tasks, actions if self.action_space.shape else actions.tolist())
-            ):
+            for i, (task, action) in enumerate(zip(self.tasks, self.native_actions(actions))):
                 call.env_index = i
                 observation, rewards[i], terminated, truncated, _ = task.step(action)
-                self.observations[i], dones[i] = self.convert(observation), terminated or truncated
+                self.observations[i], dones[i] = self.convert(observation, {}), terminated or truncated
         check_finite(self.name, (rewards, self.observations))
         return self.observations.copy(), rewards, dones
 

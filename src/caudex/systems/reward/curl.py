@@ -21,7 +21,7 @@ from caudex.signals import BilinearContrast
 from caudex.signals.q_learning import QLearning
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.systems.reward.sac import SAC
-from caudex.systems.reward.shared import OffPolicySystem, has_large_frames
+from caudex.systems.reward.shared import OffPolicySystem, check_continuous, has_large_frames
 from caudex.trunks import NatureCNN
 from caudex.trunks.nature import EFFICIENT_LAYERS
 from caudex.views import Cutout, GaussianBlur, GaussianNoise, RandomShift
@@ -132,10 +132,17 @@ class CURL(OffPolicySystem):
         return envs.camera_env_name(self.env, self.size)
 
     def check_env(self, spec: EnvSpec) -> None:
+        if spec.layout:
+            raise CaudexError(
+                f"{self.env} shows {envs.describe_spaces(spec)}; curl learns from images alone: leave the rest out by "
+                "gymnasium.wrappers.FilterObservation, or take ppo."
+            )
         if len(spec.shape) < 3:
             raise CaudexError(
                 f"{self.env} shows numbers, curl learns from images; take sac, or an environment of pixels/."
             )
+        if not spec.actions.count:
+            check_continuous(spec, "curl")
 
     def claim(self, run: Run) -> Claim:
         """Against SAC or Rainbow from the same images, with the same network and steps; also reported, SAC from the state."""

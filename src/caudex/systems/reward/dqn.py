@@ -15,8 +15,7 @@ from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.experience import EnvRunner, ReplaySource
 from caudex.signals.q_learning import QLearning
-from caudex.systems.reward.shared import OffPolicySystem, has_large_frames
-from caudex.trunks import Identity, NatureCNN
+from caudex.systems.reward.shared import OffPolicySystem, observation_trunk, shows_large_frames
 from caudex.trunks.nature import EFFICIENT_LAYERS
 
 OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, alpha=0.95, eps=0.01, centered=True)}
@@ -76,11 +75,7 @@ class DQN(OffPolicySystem):
 
     def learner(self, spec: EnvSpec) -> Learner:
         """Q-values on one trunk, with the parts of Rainbow that the settings switch on."""
-        if len(spec.shape) == 3:
-            layers = ENCODERS[self.encoder] if has_large_frames(spec.shape) else None
-            trunk = NatureCNN(spec.shape, 0, layers)
-        else:
-            trunk = Identity(spec.shape[0])
+        trunk = observation_trunk(spec, 0, ENCODERS[self.encoder], normalise=False)
         policy = QLearning(
             spec.actions.count, self.hidden_layers(spec), self.double, self.dueling, self.noisy, self.num_atoms, self.v_max,
             self.target_interval, self.final_epsilon, self.exploration_fraction, self.noise_std,
@@ -90,8 +85,8 @@ class DQN(OffPolicySystem):
         return Learner(trunk, signals, optimizer, max_grad_norm=self.max_grad_norm or None)
 
     def hidden_layers(self, spec: EnvSpec) -> tuple[int, ...]:
-        if len(spec.shape) == 3:
-            return self.hidden or ((512,) if has_large_frames(spec.shape) else (128,))
+        if spec.has_images:
+            return self.hidden or ((512,) if shows_large_frames(spec) else (128,))
         return self.hidden or (128, 128)
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run) -> ReplaySource:
@@ -100,9 +95,10 @@ class DQN(OffPolicySystem):
     def check_env(self, spec: EnvSpec) -> None:
         super().check_env(spec)
         if not spec.actions.count:
-            raise CaudexError(
-                f"{self.env} is acted in with numbers, this method chooses among actions; take ppo or sac."
+            how, other = (
+                ("by several choices at once", "ppo") if spec.actions.counts else ("with numbers", "ppo or sac")
             )
+            raise CaudexError(f"{self.env} is acted in {how}, this method chooses one of some actions; take {other}.")
 
     def check(self) -> None:
         super().check()

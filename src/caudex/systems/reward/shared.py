@@ -25,13 +25,12 @@ from caudex.evaluation.returns import format_return_summary, summarize_returns
 from caudex.evaluation.verdicts import format_difference, format_interval, format_verdict, paired_gain
 from caudex.experience import AugmentedSource, EnvRunner, ReplaySource, Rollouts, episode_returns, random_returns
 from caudex.models.agent import Agent
-from caudex.trunks import Identity, NatureCNN, ObservationNormaliser
+from caudex.trunks import Identity, MultiInput, NatureCNN, ObservationNormaliser
+from caudex.trunks.nature import LARGE_FRAME
 from caudex.views import RandomShift
 
 EVAL_EPISODES = 20
 """played at the end"""
-LARGE_FRAME = 36
-"""pixels of the shorter side from which frames are stacked and seen by the published convolutions"""
 
 
 @dataclass
@@ -99,7 +98,9 @@ class RewardSystem(System):
         env = envs.make(self.env_name(), self.num_envs)
         frame_stack = self.frame_stack if has_large_frames(env.observation_space.shape) else 1
         runner = EnvRunner(env, run.seed, frame_stack, reward_clip=env.reward_clip)
-        spec = EnvSpec(self.env_name(), runner.observation_shape, env.actions, frame_stack)
+        spec = EnvSpec(
+            self.env_name(), runner.observation_shape, env.actions, frame_stack, {}, env.layout, env.ignored_texts
+        )
         self.check_env(spec)
         return runner, spec
 
@@ -109,7 +110,8 @@ class RewardSystem(System):
     def check_env(self, spec: EnvSpec) -> None:
         """Raises CaudexError for an environment that the system cannot learn in."""
         if self.also and len(spec.shape) < 3:
-            raise CaudexError(f"--also {self.also[0]}: {self.env} shows no images to compare; leave it out.")
+            kind = "images among other things" if spec.has_images else "no images to compare"
+            raise CaudexError(f"--also {self.also[0]}: {self.env} shows {kind}; leave it out.")
 
     def add_views(
         self, source: Rollouts | ReplaySource, learner: Learner, spec: EnvSpec, run: Run
@@ -190,7 +192,7 @@ class RewardSystem(System):
 
     def hidden_layers(self, spec: EnvSpec) -> tuple[int, ...]:
         """`hidden`, or where none is given those of the method: none where the trunk is a network."""
-        return self.hidden or (() if len(spec.shape) == 3 else (64, 64))
+        return self.hidden or (() if spec.has_images else (64, 64))
 
 
 @dataclass
@@ -229,18 +231,32 @@ def has_large_frames(shape: Sequence[int]) -> bool:
     return len(shape) == 3 and min(shape[1:]) >= LARGE_FRAME
 
 
+def shows_large_frames(spec: EnvSpec) -> bool:
+    """Whether one of the images that an environment shows has so many."""
+    return any(has_large_frames(shape) for shape in (spec.shape, *(part.shape for part in spec.layout)))
+
+
 def observation_trunk(spec: EnvSpec, width: int = 512, layers: Sequence | None = None, normalise: bool = True) -> Trunk:
-    """Convolutions for images, those of DQN or `layers` where frames are large. Vectors pass through, normalised if `normalise`: the
-    heads are whole networks."""
+    """Convolutions for images, those of DQN or `layers` where frames are large, and a layer of `width` behind them, of 128 at most
+    where frames are small; 0: none. Vectors pass through, normalised if `normalise`: the heads are whole networks."""
+    if not shows_large_frames(spec):
+        width, layers = min(width, 128), None
+    if spec.layout:
+        return MultiInput(spec.layout, width, layers, normalise)
     if len(spec.shape) == 3:
-        return NatureCNN(spec.shape, width, layers) if has_large_frames(spec.shape) else NatureCNN(spec.shape, 128)
+        return NatureCNN(spec.shape, width, layers)
     identity = Identity(spec.shape[0])
     return ObservationNormaliser(identity, spec.shape[0]) if normalise else identity
 
 
 def check_continuous(spec: EnvSpec, system: str) -> None:
-    """Raises CaudexError for an environment with discrete actions."""
-    if count := spec.actions.count:
+    """Raises CaudexError for an environment with discrete actions, or with actions that have no bounds."""
+    if choices := spec.actions.choices:
+        which = f"among {choices[0]} actions" if len(choices) == 1 else f"{len(choices)} actions at once"
+        other = "dqn or ppo" if len(choices) == 1 else "ppo"
+        raise CaudexError(f"{spec.env} is acted in by choosing {which}, {system} acts with numbers; take {other}.")
+    if not spec.actions.is_bounded:
         raise CaudexError(
-            f"{spec.env} is acted in by choosing among {count} actions, {system} acts with numbers; take dqn or ppo."
+            f"{spec.env} has actions without bounds, {system} needs them; take ppo, or give bounds by "
+            "gymnasium.wrappers.TransformAction(env, lambda action: action, Box(-1, 1, ...))."
         )
