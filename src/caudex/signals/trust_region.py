@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch.nn.utils import vector_to_parameters
 
 from caudex.core.learner import Learner
 from caudex.core.signal import SignalOutput
@@ -56,19 +56,19 @@ class TrustRegion(ActorCritic):
         with torch.no_grad():
             old, old_subsample = (self.policy(trunk(x).pooled) for x in (batch.observations, subsample))
         old_surrogate = surrogate()
-        gradient = parameters_to_vector(torch.autograd.grad(old_surrogate, parameters)).double()
+        gradient = flatten(torch.autograd.grad(old_surrogate, parameters)).double()
         with twice_differentiable():
             kl = old_subsample.kl(self.policy(trunk(subsample).pooled)).mean()
             kl_grads = torch.autograd.grad(kl, parameters, create_graph=True)
-        kl_gradient = torch.cat([part.flatten() for part in kl_grads])
+        kl_gradient = flatten(kl_grads)
 
         def fisher_product(vector: Tensor) -> Tensor:  # the gradient of (gradient of KL, vector)
             parts = torch.autograd.grad(kl_gradient @ vector.to(kl_gradient.dtype), parameters, retain_graph=True)
-            return torch.cat([part.flatten() for part in parts]).double() + self.cg_damping * vector
+            return flatten(parts).double() + self.cg_damping * vector
 
         direction = conjugate_gradient(fisher_product, gradient, self.cg_steps)
         full_step = (2 * self.target_kl / (direction @ fisher_product(direction)).clamp_min(1e-12)).sqrt() * direction
-        start, kl, new_surrogate = parameters_to_vector(parameters).detach(), torch.zeros(()), old_surrogate.detach()
+        start, kl, new_surrogate = flatten(parameters).detach(), torch.zeros(()), old_surrogate.detach()
         with torch.no_grad():
             for shrinkage in (0.8**j for j in range(10)):  # backtracking line search
                 vector_to_parameters(start + (shrinkage * full_step).to(start.dtype), parameters)
@@ -79,6 +79,11 @@ class TrustRegion(ActorCritic):
                 vector_to_parameters(start, parameters)
                 kl, new_surrogate = torch.zeros(()), old_surrogate.detach()
         return {"kl": kl, "surrogate_gain": new_surrogate - old_surrogate.detach(), "entropy": old.entropy().mean()}
+
+
+def flatten(tensors: Sequence[Tensor]) -> Tensor:
+    """One vector of all; torch's `parameters_to_vector` does not take weights of convolutions whose channels lie last."""
+    return torch.cat([tensor.flatten() for tensor in tensors])
 
 
 def conjugate_gradient(
