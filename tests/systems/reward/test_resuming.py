@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 from helpers.interruption import Killed, kill_after
+from helpers.space_envs import env_name
 
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
@@ -13,10 +14,11 @@ from caudex.systems.reward.dqn import DQN
 from caudex.systems.reward.ppo import PPO
 
 
-def killable_training(kind, folder, keep=1):
+def killable_training(kind, folder, keep=1, env="CartPole-v1"):
     system = {
-        "ppo": PPO(num_envs=2, horizon=32, batch=16, epochs=2, total_steps=512),
+        "ppo": PPO(env=env, num_envs=2, horizon=32, batch=16, epochs=2, total_steps=512),
         "dqn": DQN(
+            env=env,
             num_envs=3,
             buffer_size=120,
             learning_starts=60,
@@ -37,15 +39,16 @@ def killable_training(kind, folder, keep=1):
     return learner, {"policy": source}, {"run": run.stage("training"), "samples": system.total_steps}
 
 
+@pytest.mark.parametrize("env", ["CartPole-v1", env_name("Nested"), env_name("Forbidding")])
 @pytest.mark.parametrize("kind", ["ppo", "dqn"])
-def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, tmp_path):
-    learner, sources, fit_settings = killable_training(kind, tmp_path / "whole")
+def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(kind, env, tmp_path):
+    learner, sources, fit_settings = killable_training(kind, tmp_path / "whole", env=env)
     uninterrupted = fit(learner, sources, **fit_settings).state_dict()
     for last in (21, 17):
-        learner, sources, fit_settings = killable_training(kind, tmp_path / "killed")
+        learner, sources, fit_settings = killable_training(kind, tmp_path / "killed", env=env)
         with pytest.raises(Killed):
             fit(learner, sources, **fit_settings, step=kill_after(last))
-    learner, sources, fit_settings = killable_training(kind, tmp_path / "killed")
+    learner, sources, fit_settings = killable_training(kind, tmp_path / "killed", env=env)
     resumed = fit(learner, sources, **fit_settings).state_dict()
     assert all(torch.equal(uninterrupted[name], resumed[name]) for name in uninterrupted)
     rows = [Run(tmp_path / name / "stages" / "training").metrics() for name in ("whole", "killed")]
