@@ -87,7 +87,7 @@ class ObservationPart(Struct, frozen=True, forbid_unknown_fields=True):
         return math.prod(self.shape) * (4 if self.kind == "vector" else 1)
 
 
-Layout = tuple[ObservationPart, ...]
+ObservationLayout = tuple[ObservationPart, ...]
 """the parts of a row of bytes, in their order: vectors first, the mask last; () where an observation is one array"""
 
 
@@ -110,7 +110,7 @@ class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
     frame_stack: Annotated[int, Meta(ge=1, le=64)] = 1
     sizes: Annotated[dict[TaskSizeName, TaskSize], Meta(max_length=100)] = {}
     """of any names, for families of tasks may come from other packages"""
-    layout: Annotated[Layout, Meta(max_length=64)] = ()
+    layout: Annotated[ObservationLayout, Meta(max_length=64)] = ()
     ignored_texts: tuple[str, ...] = ()
 
     def __post_init__(self):
@@ -134,7 +134,7 @@ class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
         return mask_size(self.layout)
 
 
-def mask_size(layout: Layout) -> int:
+def mask_size(layout: ObservationLayout) -> int:
     """Bytes of the mask of actions, which stand last; 0 where there is none."""
     return layout[-1].nbytes if layout and layout[-1].kind == "mask" else 0
 

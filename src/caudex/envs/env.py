@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caudex.core.errors import CaudexError, counted
-from caudex.core.specs import ActionSpec, EnvSpec, Layout, mask_size
+from caudex.core.specs import ActionSpec, EnvSpec, ObservationLayout, mask_size
 
 Policy = Callable[[np.ndarray], np.ndarray]
 """observations [N, ...] to actions: int64 [N], int64 [N, A] of several choices at once, or float32 [N, A]"""
@@ -50,7 +50,7 @@ class Env:
     """steps after which an episode is truncated where policies are compared; 0: it is played to its end"""
     render_fps: float = 30
     """images a second at which it is to be watched"""
-    layout: Layout = ()
+    layout: ObservationLayout = ()
     """the parts of observations that are rows of bytes"""
     ignored_texts: tuple[str, ...] = ()
     """parts of the environment's own observations that are left out"""
@@ -82,7 +82,7 @@ class Env:
         """Release what the environments hold."""
 
 
-def random_policy(action_space: Any, seed: int, layout: Layout = ()) -> Policy:
+def random_policy(action_space: Any, seed: int, layout: ObservationLayout = ()) -> Policy:
     """A policy that draws actions uniformly from `action_space`, of those that a mask in the observation allows; normally
     where a vector has no bounds."""
     rng = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caudex.core.specs import Layout, mask_size
+from caudex.core.specs import ObservationLayout, mask_size
 from caudex.core.trunk import Features, Trunk
 from caudex.trunks.layers import linear_flops
 from caudex.trunks.mlp import Identity
@@ -24,7 +24,7 @@ class MultiInput(Trunk):
 
     def __init__(
         self,
-        layout: Layout,
+        layout: ObservationLayout,
         width: int = 512,
         layers: Sequence[tuple[int, int, int]] | None = None,
         normalise: bool = True,

@@ -23,9 +23,9 @@ METHODS = {
     "trpo": (TRPO, {"num_envs": 2, "total_steps": 64, "horizon": 16}),
     "dqn": (DQN, REPLAY),
     "rainbow": (Rainbow, REPLAY),
-    "sac": (SAC, REPLAY | {"width": 8}),
-    "ddpg": (DDPG, REPLAY | {"width": (8, 8)}),
-    "curl": (CURL, REPLAY | {"width": 8}),
+    "sac": (SAC, REPLAY | {"hidden": (8, 8)}),
+    "ddpg": (DDPG, REPLAY | {"hidden": (8, 8)}),
+    "curl": (CURL, REPLAY | {"hidden": (8, 8)}),
 }
 ACTION_METHODS = {
     "StartsAtOne": ("ppo", "a3c", "trpo", "dqn", "rainbow"),

@@ -94,8 +94,6 @@ class GymnasiumEnv(Env):
             env.close()
 
 
-
-
 def to_uint8_image(image) -> np.ndarray:
     """What an environment renders, as uint8 [H, W, 3]; floats are shares of 255, as MinAtar has them."""
     image = np.asarray(image)

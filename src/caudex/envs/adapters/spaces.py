@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.core.specs import Layout, ObservationPart
+from caudex.core.specs import ObservationLayout, ObservationPart
 from caudex.envs.adapters.actions import MAX_BOUND, MAX_NUMBERS, REPAIR, action_mask, late_mask
 from caudex.envs.watchdog import check_finite
 
@@ -32,7 +32,7 @@ class Observations(NamedTuple):
     """The observations of an environment as one array each."""
 
     space: Any  # Box: float32 [W], uint8 [C, H, W], or rows of bytes uint8 [D]
-    layout: Layout  # of rows of bytes
+    layout: ObservationLayout  # of rows of bytes
     ignored_texts: tuple[str, ...]
     convert: Callable[[Any, Mapping, bool], np.ndarray]  # of an observation, its info, and whether the episode is over
 
@@ -109,11 +109,11 @@ def observation_parts(name: str, space: Any, place: str = "") -> Iterator[Part]:
     elif getattr(space.dtype, "kind", "") == "U":  # Text, and spaces of others' packages, as MiniGrid's missions
         yield Part(place, "text", (), str)
     elif isinstance(space, Discrete) and space.n <= MAX_NUMBERS:
-        yield Part(place, "vector", (int(space.n),), lambda number: one_hot(name, place, space, number))
+        yield Part(place, "vector", (int(space.n),), lambda number: one_hot_number(name, place, space, number))
     elif isinstance(space, MultiDiscrete) and space.nvec.sum() <= MAX_NUMBERS:
         array_of = array_checker(name, place, space)
         yield Part(
-            place, "vector", (flatdim(space),), lambda numbers: several_hot(name, place, space, array_of(numbers))
+            place, "vector", (flatdim(space),), lambda numbers: one_hot_numbers(name, place, space, array_of(numbers))
         )
     elif isinstance(space, (Box, MultiBinary)):
         yield array_part(name, place, space)
@@ -191,7 +191,7 @@ def array_checker(name: str, place: str, space: Any) -> Callable[[Any], np.ndarr
     return checked
 
 
-def one_hot(name: str, place: str, space: Any, number: Any) -> np.ndarray:
+def one_hot_number(name: str, place: str, space: Any, number: Any) -> np.ndarray:
     """float32 [n] of an observation of a `Discrete` space."""
     if not 0 <= (index := number - int(space.start)) < space.n:
         raise outside(name, place, space, number)
@@ -200,7 +200,7 @@ def one_hot(name: str, place: str, space: Any, number: Any) -> np.ndarray:
     return row
 
 
-def several_hot(name: str, place: str, space: Any, numbers: np.ndarray) -> np.ndarray:
+def one_hot_numbers(name: str, place: str, space: Any, numbers: np.ndarray) -> np.ndarray:
     """[sum of n] of an observation of a `MultiDiscrete` space."""
     from gymnasium.spaces.utils import flatten
 

@@ -22,7 +22,8 @@ from caudex.experience import Actors, AugmentedSource, EnvRunner, Rollouts
 from caudex.experience.actors import trainable_parameters
 from caudex.models.agent import Agent
 from caudex.signals.policy_gradient import ActorCritic
-from caudex.systems.reward.shared import RewardSystem, observation_trunk
+from caudex.systems.reward.observation_trunk import observation_trunk
+from caudex.systems.reward.shared import RewardSystem
 
 LAYERS = ((16, 8, 4), (32, 4, 2))
 """(channels, kernel, stride) for frames of 36 pixels or more, and 256 units behind them (Mnih et al. 2013, section 4.1)"""

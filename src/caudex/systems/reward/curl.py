@@ -20,9 +20,9 @@ from caudex.experience import AugmentedSource, EnvRunner, ReplaySource
 from caudex.signals import BilinearContrast
 from caudex.signals.q_learning import QLearning
 from caudex.signals.soft_actor_critic import SoftActorCritic
+from caudex.systems.reward.observation_trunk import observation_trunk
 from caudex.systems.reward.sac import SAC
-from caudex.systems.reward.shared import OffPolicySystem, check_continuous, has_large_frames
-from caudex.trunks import NatureCNN
+from caudex.systems.reward.shared import OffPolicySystem, check_continuous
 from caudex.trunks.nature import EFFICIENT_LAYERS
 from caudex.views import Cutout, GaussianBlur, GaussianNoise, RandomShift
 
@@ -117,7 +117,7 @@ class CURL(OffPolicySystem):
     def trunk(self, spec: EnvSpec) -> Trunk:
         robot_layers = PUBLISHED_LAYERS if min(spec.shape[1:]) >= 84 else LAYERS
         layers = EFFICIENT_LAYERS if spec.actions.count else robot_layers
-        return NatureCNN(spec.shape, 0, layers if has_large_frames(spec.shape) else None)
+        return observation_trunk(spec, 0, layers, normalise=False)
 
     def source(self, runner: EnvRunner, learner: Learner, run: Run) -> ReplaySource:
         priority = 0.5 if runner.env.actions.count else 0.0

@@ -11,7 +11,8 @@ from caudex.core.optim.adam import Adam
 from caudex.core.ranges import check_range
 from caudex.core.specs import EnvSpec
 from caudex.signals.deterministic_policy import DeterministicPolicy
-from caudex.systems.reward.shared import OffPolicySystem, check_continuous, observation_trunk
+from caudex.systems.reward.observation_trunk import observation_trunk
+from caudex.systems.reward.shared import OffPolicySystem, check_continuous
 
 
 @dataclass

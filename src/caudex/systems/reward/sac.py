@@ -13,7 +13,8 @@ from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.experience import EnvRunner, ReplaySource
 from caudex.signals.soft_actor_critic import SoftActorCritic
-from caudex.systems.reward.shared import OffPolicySystem, check_continuous, observation_trunk
+from caudex.systems.reward.observation_trunk import observation_trunk
+from caudex.systems.reward.shared import OffPolicySystem, check_continuous
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +15,6 @@ from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.core.system import System
-from caudex.core.trunk import Trunk
 from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.play_time import play_time, play_time_rows
@@ -25,8 +23,7 @@ from caudex.evaluation.returns import format_return_summary, summarize_returns
 from caudex.evaluation.verdicts import format_difference, format_interval, format_verdict, paired_gain
 from caudex.experience import AugmentedSource, EnvRunner, ReplaySource, Rollouts, episode_returns, random_returns
 from caudex.models.agent import Agent
-from caudex.trunks import Identity, MultiInput, NatureCNN, ObservationNormaliser
-from caudex.trunks.nature import LARGE_FRAME
+from caudex.systems.reward.observation_trunk import has_large_frames
 from caudex.views import RandomShift
 
 EVAL_EPISODES = 20
@@ -224,29 +221,6 @@ class OffPolicySystem(RewardSystem):
                 f"--learning-starts {self.learning_starts:,} steps at random leave nothing of --total-steps "
                 f"{self.total_steps:,}; give a lower --learning-starts."
             )
-
-
-def has_large_frames(shape: Sequence[int]) -> bool:
-    """Whether observations of this shape are images of 36 pixels or more."""
-    return len(shape) == 3 and min(shape[1:]) >= LARGE_FRAME
-
-
-def shows_large_frames(spec: EnvSpec) -> bool:
-    """Whether one of the images that an environment shows has so many."""
-    return any(has_large_frames(shape) for shape in (spec.shape, *(part.shape for part in spec.layout)))
-
-
-def observation_trunk(spec: EnvSpec, width: int = 512, layers: Sequence | None = None, normalise: bool = True) -> Trunk:
-    """Convolutions for images, those of DQN or `layers` where frames are large, and a layer of `width` behind them, of 128 at most
-    where frames are small; 0: none. Vectors pass through, normalised if `normalise`: the heads are whole networks."""
-    if not shows_large_frames(spec):
-        width, layers = min(width, 128), None
-    if spec.layout:
-        return MultiInput(spec.layout, width, layers, normalise)
-    if len(spec.shape) == 3:
-        return NatureCNN(spec.shape, width, layers)
-    identity = Identity(spec.shape[0])
-    return ObservationNormaliser(identity, spec.shape[0]) if normalise else identity
 
 
 def check_continuous(spec: EnvSpec, system: str) -> None:

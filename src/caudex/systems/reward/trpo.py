@@ -13,7 +13,8 @@ from caudex.core.run import Run
 from caudex.core.specs import EnvSpec
 from caudex.experience import EnvRunner, Rollouts
 from caudex.signals.trust_region import TrustRegion, trpo_step
-from caudex.systems.reward.shared import RewardSystem, observation_trunk
+from caudex.systems.reward.observation_trunk import observation_trunk
+from caudex.systems.reward.shared import RewardSystem
 
 
 @dataclass
