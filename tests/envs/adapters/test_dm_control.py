@@ -128,7 +128,12 @@ def test_acting_goes_on_exactly(kind):
 def test_a_killed_run_goes_on_to_the_same_weights_and_metrics(tmp_path):
     def parts(folder):
         system = SAC(
-            env="dm_control/cartpole-swingup-v0", num_envs=2, total_steps=300, learning_starts=240, batch=8, hidden=(16, 16)
+            env="dm_control/cartpole-swingup-v0",
+            num_envs=2,
+            total_steps=300,
+            learning_starts=240,
+            batch=8,
+            hidden=(16, 16),
         )
         run = Run(tmp_path / folder, 1, Hardware(device="cpu", save_seconds=0))
         run.quiet = True
