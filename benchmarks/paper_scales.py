@@ -26,7 +26,7 @@ from caudex.data import Batch, MaskedTokenBatch, TokenBatch
 from caudex.experience import Rollout, Transition
 from caudex.experience.augmented import augmented_batch_type
 from caudex.signals.trust_region import trpo_step
-from caudex.systems.reward.shared import OffPolicySystem
+from caudex.systems.reward.off_policy import OffPolicySystem
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, PaddedTokens, Transformer
 
 IMAGES = ("simclr", "moco", "rotation", "jigsaw", "inpainting", "colorization")

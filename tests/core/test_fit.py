@@ -20,6 +20,7 @@ from torch import nn
 from torch.optim import SGD, AdamW
 
 from caudex.core.errors import CaudexError
+from caudex.core.evaluation import Evaluation
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.learner import Learner
@@ -226,16 +227,19 @@ def test_the_learner_is_evaluated_ten_times_in_eval_mode(tmp_path):
 
 
 def test_the_learner_is_evaluated_once_each_share_is_used(tmp_path):
-    progress = []
+    progress, steps, source = [], [], RandomPoints()
     fit(
         make_classifier(),
-        {"labels": RandomPoints()},
+        {"labels": source},
         steps=20,
         run=saving_run(tmp_path),
-        evaluate=lambda learner: progress.append(learner.progress),
-        evaluate_at=(0.12, 0.13, 0.5, 1),
+        evaluate=[
+            Evaluation(lambda learner: progress.append(learner.progress), at=(0.12, 0.13, 0.5, 1)),
+            Evaluation(lambda learner: steps.append(source.samples_seen // 8), every=7 * 8),
+        ],
     )
-    assert progress == [0.15, 0.5, 1.0]  # two shares that one step passes are one look
+    assert progress == [0.15, 0.5, 1.0]  # two shares that one step passes are one evaluation
+    assert steps == [7, 14, 20]  # by samples, and at the end
 
 
 def test_a_run_says_what_it_is(tmp_path):

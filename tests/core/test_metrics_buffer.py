@@ -40,7 +40,7 @@ def test_the_note_of_an_environment_has_return_length_steps_and_their_speed_befo
     add_row(buffer, 1, policy=(0.125, {}))  # no episode ended since: its return stays
     assert buffer.note() == note.replace("0.250", "0.125")
     buffer.evaluate(lambda learner: {"return": 195.25, "length": 9.0})
-    assert buffer.note().startswith("return 1,234, length 57.25, evaluated return 195.2, 63,488 env steps")
+    assert buffer.note().startswith("return 1,234, length 57.25, 63,488 env steps, 6,000/s, evaluated return 195.2")
 
 
 def test_the_note_of_other_sources_has_step_accuracy_and_loss():

@@ -100,6 +100,8 @@ class PlayFlags:
     """key=value: further arguments that the environment is made with"""
     wrap: tuple[str, ...] = ()
     """module:function: further wrappers around the environment"""
+    best: bool = False
+    """the policy that earned most when it was evaluated, where it was trained with --evaluate-every, instead of the last"""
     video: Path | None = None
     """film one episode there, as .mp4, and as a sheet of images beside it, as .png"""
 

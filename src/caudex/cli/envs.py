@@ -31,7 +31,7 @@ def play_command(words: Sequence[str]) -> None:
     from caudex.evaluation.returns import format_return_summary, summarize_returns
     from caudex.models.agent import Agent
 
-    agent = load(flags.run)
+    agent = load(flags.run, flags.best)
     if not isinstance(agent, Agent):
         raise CaudexError(
             f"{flags.run} holds nothing that acts in an environment; give a run of ppo or dqn, for example; one of rl2 is for "

@@ -13,6 +13,7 @@ from caudex.core.checkpointer import Checkpointer
 from caudex.core.compute import count_flops
 from caudex.core.console import defer_interrupts
 from caudex.core.errors import CaudexError
+from caudex.core.evaluation import Evaluation
 from caudex.core.hardware import Hardware, launch_fabric
 from caudex.core.learner import Learner
 from caudex.core.metrics_buffer import LOG_EVERY, MetricsBuffer
@@ -33,7 +34,6 @@ from caudex.core.source import Source, as_source
 from caudex.core.training_state import TrainingState
 
 AGREE_EVERY = 10  # steps from one look at the main process's clock to the next, where there are several processes
-EVALUATIONS = 10  # in one training; of a short one also rows of metrics, or its curve would be one dot
 
 
 def fit(
@@ -45,8 +45,7 @@ def fit(
     flops: float | None = None,
     samples: int | None = None,
     run: Run | None = None,
-    evaluate: Callable[[Learner], dict[str, float]] | None = None,
-    evaluate_at: Sequence[float] = (),
+    evaluate: Callable[[Learner], dict[str, float]] | Sequence[Evaluation] = (),
     step: Callable[[Learner, Mapping], dict] = Learner.step,
 ) -> Learner:
     """Train `learner` on `sources` (signal name to source) until the budget is used or a source ends.
@@ -55,12 +54,13 @@ def fit(
     finished one loads. Everything random within a step follows from the run's seed and the step's number.
     The `metrics()` of a source are written with those of the signals; operations that it took to act (`flops`) count with
     those of the steps; a source that cannot resume exactly says why (`inexact_reason`).
-    `evaluate` sees the learner in eval mode, without gradients, ten times, or once these shares of the budget are used
-    (`evaluate_at`); `step` replaces the gradient step (TRPO).
+    `evaluate` sees the learner in eval mode, without gradients, ten times; as a list of `Evaluation`, whenever each of them says.
+    `step` replaces the gradient step (TRPO).
     Raises CaudexError for a signal without a source, and when a loss stops being a finite number.
     """
     budget = Budget(steps, minutes, flops, samples)
-    evaluate_at = evaluate_at or [number / EVALUATIONS for number in range(1, EVALUATIONS + 1)]
+    evaluations = [Evaluation(evaluate)] if callable(evaluate) else list(evaluate)
+    by_share = next((part for part in evaluations if not part.every), Evaluation(lambda learner: {}))
     sources = check_sources(learner, sources)
     hardware = run.hardware if run else Hardware()
     fabric = launch_fabric(hardware)
@@ -87,6 +87,7 @@ def fit(
         learner.train()
         started = time.perf_counter() - state.seconds
         while (used := budget.used(*state.used)) < 1:
+            before = used, state.samples_seen
             learner.progress = used
             seed_device(derive_seed(run.seed if run else 0, "step", state.step, fabric.global_rank), fabric.device)
             try:
@@ -108,12 +109,14 @@ def fit(
             if fabric.world_size == 1 or state.step % AGREE_EVERY == 0 or state.step < LOG_EVERY:
                 state.seconds, interrupted = broadcast_first(fabric, time.perf_counter() - started, len(interrupts))
             reached = budget.used(*state.used)
-            evaluates = any(used < share <= reached for share in evaluate_at)
-            if state.step % LOG_EVERY == 0 or (evaluates and state.step < LOG_EVERY):
+            now = reached, state.samples_seen
+            # of a short training also rows of metrics, or its curve would be one dot
+            if state.step % LOG_EVERY == 0 or (state.step < LOG_EVERY and by_share.is_due(before, now)):
                 metrics.flush()
-            if evaluates and evaluate:
-                learner.progress = reached
-                metrics.evaluate(evaluate)
+            for part in evaluations:
+                if part.is_due(before, now):
+                    learner.progress = learner.progress if part.every else reached  # rows have it, too
+                    metrics.evaluate(part.function)
             if (checkpointer.is_due or interrupted) and state.can_checkpoint:
                 checkpointer.save()
                 if interrupted:

@@ -27,7 +27,8 @@ class MetricsBuffer:
         self.learner, self.state, self.run = learner, state, run
         self.pending: dict[str, list[tuple[int, Tensor | float]]] = {}
         self.latest: dict[str, float] = {}
-        self.highlights: dict[str, float] = {}  # for `note`; a row without a figure leaves the one before
+        self.source_figures: dict[str, float] = {}  # for `note`; a row without a figure leaves the one before
+        self.evaluation = ""  # for `note`
         self._tensorboard = None
 
     def add(self, outputs: Mapping[str, SignalOutput]) -> None:
@@ -66,7 +67,7 @@ class MetricsBuffer:
         self.latest = {name: sum(figure for _, figure in rows) / len(rows) for name, rows in self.pending.items()}
         self.pending = {}
         source_metrics = {k: v for source in self.state.sources for k, v in source.metrics().items()}
-        self.highlights |= {name.rpartition("/")[2]: figure for name, figure in source_metrics.items()}
+        self.source_figures |= {name.rpartition("/")[2]: figure for name, figure in source_metrics.items()}
         self.latest |= source_metrics
         counts = {"samples": self.state.samples_seen, "flops": self.state.flops}
         self._write(self.latest | {"progress": self.learner.progress} | counts)
@@ -82,18 +83,19 @@ class MetricsBuffer:
         self.learner.train()
         if figures:
             name, figure = next(iter(figures.items()))
-            self.highlights[f"evaluated {name}"] = figure
+            self.evaluation = f"evaluated {name} {format_figure(figure)}"
             self._write({f"evaluation/{name}": figure for name, figure in figures.items()})
 
     def note(self) -> str:
-        """What matters, for a person, the most important first: figures of the sources and evaluations, how much was seen and how
-        fast, accuracies, losses."""
-        parts = [f"{name} {format_figure(figure)}" for name, figure in self.highlights.items()]
+        """What matters, for a person, the most important first: figures of the sources, how much was seen and how fast, the last
+        evaluation, accuracies, losses."""
+        parts = [f"{name} {format_figure(figure)}" for name, figure in self.source_figures.items()]
         units = {source.sample_unit for source in self.state.sources if source.sample_unit}
         if len(units) == 1:
             parts += [f"{self.state.samples_seen:,} {units.pop()}", f"{self.state.samples_per_second:,.0f}/s"]
         else:
             parts.append(f"step {self.state.step:,}")
+        parts += [self.evaluation] if self.evaluation else []
         for metric in ("accuracy", "loss"):
             figures = {name: value for name, value in self.latest.items() if name.endswith(f"/{metric}")}
             figures = [f"{name.removesuffix('/' + metric)} {value:.3f}" for name, value in figures.items()]

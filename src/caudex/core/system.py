@@ -27,6 +27,7 @@ from caudex.core.typed_json import describe_misfit, misfit
 from caudex.core.weights import distinct_tensors, load_weights, parameter_limit
 
 MODEL_FILE = "model.safetensors"
+BEST_FILE = "best.safetensors"
 NEEDS = {
     "labelled": "labelled images",
     "unlabelled": "unlabelled images",
@@ -239,20 +240,25 @@ def is_complete(run: Run) -> bool:
     return read_model(run) is not None
 
 
-def load(path: str | Path) -> Any:
-    """What `train` returned, from a run folder: an object with `.trunk`, `.signals`, its verbs, and `run`, the folder."""
+def load(path: str | Path, best: bool = False) -> Any:
+    """What `train` returned, from a run folder: an object with `.trunk`, `.signals`, its verbs, and `run`, the folder. `best` takes the
+    policy that earned most when it was evaluated, also of a run that is not finished."""
     system, run = open_run(path)
-    spec, file = run.read_spec(system.spec_type), run.path / MODEL_FILE
+    spec, file = run.read_spec(system.spec_type), run.path / (BEST_FILE if best else MODEL_FILE)
     if run.read_json("plan") is not None:
         raise CaudexError(f"{path} is a claim, not a model; its runs are below {path}/stages.")
-    if run.read_struct("finished", Finished) is None:
+    if best and not run.folder.stat(BEST_FILE):
+        raise CaudexError(
+            f"{path} has no {BEST_FILE}; a training with --evaluate-every keeps one, of what acts in an environment."
+        )
+    if not best and run.read_struct("finished", Finished) is None:
         raise CaudexError(f"{path} holds no finished training; `caudex resume {path}` goes on with it.")
     if spec is None:
         raise CaudexError(
             f"{path}/spec.json is gone; put it back, or `caudex resume {path}` writes it again from the data "
             "(an imported model is imported again)."
         )
-    content = read_model(run)
+    content = run.folder.read(BEST_FILE, available_memory()) if best else read_model(run)
     if content is None:
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
     weights = parse_tensors(content, file)

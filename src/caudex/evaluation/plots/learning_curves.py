@@ -27,9 +27,12 @@ def plot_learning_curves(run: Run) -> str:
         }
 
     keys = {key for rows in rows_by_fit.values() for row in rows for key in row}
-    evaluations = sorted(key for key in keys if key.startswith("evaluation/") or key == "episodes/return")
+    evaluations = sorted(key for key in keys if key.startswith("evaluation/") and key != "evaluation/return")
     losses = sorted(key for key in keys if key.endswith("/loss") and key not in evaluations)
-    panels = [(panel_title(key), curves(key)) for key in evaluations]
+    returns = curves("episodes/return") | {
+        f"{name}, evaluated": row for name, row in curves("evaluation/return").items()
+    }
+    panels = [("return", returns), *((panel_title(key), curves(key)) for key in evaluations)]
     panels += [(key.removesuffix("/loss") + " loss", curves(key)) for key in losses]
     cosines = {key.replace("/cosine with", " and"): curves(key) for key in sorted(keys) if "/cosine with " in key}
     if cosines:
@@ -90,6 +93,4 @@ def is_plottable(figure: float | None) -> bool:
 
 def panel_title(key: str) -> str:
     name = key.removeprefix("evaluation/")
-    if name == "episodes/return":
-        return "return of the episodes that ended"
     return name if name in ("effective rank", "std") else f"test {name}"  # those are of training images

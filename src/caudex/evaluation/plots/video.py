@@ -14,11 +14,15 @@ from caudex.core.errors import CaudexError
 
 
 def write_video(images: Sequence[np.ndarray], file: Path, fps: float = 30) -> None:
-    """Images uint8 [H, W, 3] as H.264 in an .mp4. Raises CaudexError where PyAV is missing."""
+    write_atomically(file, encode_video(images, fps))
+
+
+def encode_video(images: Sequence[np.ndarray], fps: float = 30) -> bytes:
+    """Images uint8 [H, W, 3] as H.264, the content of an .mp4. Raises CaudexError where PyAV is missing."""
     try:
         import av
     except ImportError:
-        raise CaudexError("--video needs the package av: pip install 'caudex[video]'.") from None
+        raise CaudexError("films need the package av: pip install 'caudex[video]'.") from None
     height, width = (length - length % 2 for length in enlarge(images[0]).shape[:2])  # the codec needs even lengths
     content = io.BytesIO()
     with av.open(content, "w", format="mp4") as container:
@@ -28,7 +32,7 @@ def write_video(images: Sequence[np.ndarray], file: Path, fps: float = 30) -> No
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(enlarge(image)[:height, :width]), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    write_atomically(file, content.getvalue())
+    return content.getvalue()
 
 
 def enlarge(image: np.ndarray, min_side: int = 160) -> np.ndarray:

@@ -80,7 +80,10 @@ class A3C(RewardSystem):
         )
         with Actors(learner, partial(build_actor, self), self.actors, run.seed, run.hardware.precision) as actors:
             gradients = dict.fromkeys(learner.signals, actors)
-            fit(learner, gradients, **self.budget(1.0), run=run.stage("training"), step=apply_actor_gradient)
+            evaluate = self.evaluations(spec, run, actors)
+            fit(
+                learner, gradients, **self.budget(1.0), run=run.stage("training"), evaluate=evaluate, step=apply_actor_gradient
+            )  # fmt: skip
         return self.evaluate(Agent(learner, spec), run)
 
     def build(self, run: Run) -> tuple[Learner, Rollouts | AugmentedSource, EnvSpec]:

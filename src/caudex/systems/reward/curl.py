@@ -21,8 +21,9 @@ from caudex.signals import BilinearContrast
 from caudex.signals.q_learning import QLearning
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.systems.reward.observation_trunk import observation_trunk
+from caudex.systems.reward.off_policy import OffPolicySystem
 from caudex.systems.reward.sac import SAC
-from caudex.systems.reward.shared import OffPolicySystem, check_continuous
+from caudex.systems.reward.shared import check_continuous
 from caudex.trunks.nature import EFFICIENT_LAYERS
 from caudex.views import Cutout, GaussianBlur, GaussianNoise, RandomShift
 

@@ -12,7 +12,8 @@ from caudex.core.ranges import check_range
 from caudex.core.specs import EnvSpec
 from caudex.signals.deterministic_policy import DeterministicPolicy
 from caudex.systems.reward.observation_trunk import observation_trunk
-from caudex.systems.reward.shared import OffPolicySystem, check_continuous
+from caudex.systems.reward.off_policy import OffPolicySystem
+from caudex.systems.reward.shared import check_continuous
 
 
 @dataclass

@@ -16,7 +16,7 @@ from caudex.core.specs import EnvSpec
 from caudex.experience import EnvRunner, ReplaySource
 from caudex.signals.q_learning import QLearning
 from caudex.systems.reward.observation_trunk import observation_trunk, shows_large_frames
-from caudex.systems.reward.shared import OffPolicySystem
+from caudex.systems.reward.off_policy import OffPolicySystem
 from caudex.trunks.nature import EFFICIENT_LAYERS
 
 OPTIMIZERS = {"adam": partial(Adam, eps=1.5e-4), "rmsprop": partial(RMSprop, alpha=0.95, eps=0.01, centered=True)}

@@ -11,6 +11,7 @@ import numpy as np
 from caudex.core.console import print_once
 from caudex.core.disk import parse_tensors, serialize_tensors
 from caudex.core.errors import CaudexError
+from caudex.core.evaluation import Evaluation
 from caudex.core.fit import fit
 from caudex.core.hardware import available_memory
 from caudex.core.learner import Learner
@@ -85,8 +86,7 @@ class Locomotion(PPO):
             {"policy": source},
             **self.budget(1.0),
             run=run.stage("training"),
-            evaluate=save_policy,
-            evaluate_at=STAGES,
+            evaluate=[Evaluation(save_policy, at=STAGES), *self.evaluations(spec, run, source)],
         )
         return self.evaluate_stages(run, spec, random_summary)
 

@@ -14,7 +14,8 @@ from caudex.core.specs import EnvSpec
 from caudex.experience import EnvRunner, ReplaySource
 from caudex.signals.soft_actor_critic import SoftActorCritic
 from caudex.systems.reward.observation_trunk import observation_trunk
-from caudex.systems.reward.shared import OffPolicySystem, check_continuous
+from caudex.systems.reward.off_policy import OffPolicySystem
+from caudex.systems.reward.shared import check_continuous
 
 
 @dataclass

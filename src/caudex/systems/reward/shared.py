@@ -9,10 +9,12 @@ from caudex import envs
 from caudex.core.console import print_once
 from caudex.core.env_names import parse_env_name
 from caudex.core.errors import CaudexError
+from caudex.core.evaluation import Evaluation
 from caudex.core.fit import fit
 from caudex.core.learner import Learner
 from caudex.core.ranges import check_range
 from caudex.core.run import Run
+from caudex.core.source import Source
 from caudex.core.specs import EnvSpec
 from caudex.core.system import System
 from caudex.evaluation import result_kinds
@@ -24,6 +26,7 @@ from caudex.evaluation.verdicts import format_difference, format_interval, forma
 from caudex.experience import AugmentedSource, EnvRunner, ReplaySource, Rollouts, episode_returns, random_returns
 from caudex.models.agent import Agent
 from caudex.systems.reward.observation_trunk import has_large_frames
+from caudex.systems.reward.while_training import evaluation_of_returns, films
 from caudex.views import RandomShift
 
 EVAL_EPISODES = 20
@@ -58,6 +61,12 @@ class RewardSystem(System):
     """discount of a reward for each step that it comes later"""
     lr: float = 3e-4
     """learning rate"""
+    evaluate_every: int = 0
+    """play episodes of the same seeds after so many steps, and keep the best policy, for `play RUN --best`; 0: never"""
+    evaluate_episodes: int = 10
+    """episodes of each of these evaluations"""
+    video_every: int = 0
+    """film an episode after so many steps, as video/STEP.mp4 in the run's folder; 0: never"""
 
     spec_type: ClassVar = EnvSpec
     accepts: ClassVar = ("pairs",)
@@ -86,8 +95,16 @@ class RewardSystem(System):
         source = self.add_views(self.source(runner, learner, run), learner, spec, run)
         self.record_spec(run, spec)
         sources = dict.fromkeys(learner.signals, source)
-        fit(learner, sources, **self.budget(1.0), run=run.stage("training"), step=self.training_step)
+        evaluate = self.evaluations(spec, run, source)
+        fit(learner, sources, **self.budget(1.0), run=run.stage("training"), evaluate=evaluate, step=self.training_step)
         return self.evaluate(Agent(learner, spec), run)
+
+    def evaluations(self, spec: EnvSpec, run: Run, source: Source) -> list[Evaluation]:
+        """What `fit` does every so many steps; the training is the same without it."""
+        returns = [evaluation_of_returns(spec, run, self.evaluate_every, self.evaluate_episodes)]
+        return returns * bool(self.evaluate_every) + (
+            films(spec, run, self.video_every, source) if self.video_every else []
+        )
 
     def make_envs(self, run: Run) -> tuple[EnvRunner, EnvSpec]:
         """The environments at the start of their first episodes, and the spec of the model. Raises CaudexError for an environment that
@@ -184,43 +201,15 @@ class RewardSystem(System):
         check_range(
             self, total_steps=(1, float("inf")), num_envs=(1, 4096), frame_stack=(1, 64), gamma=(0, 1), lr=(1e-8, 10)
         )
+        check_range(
+            self, evaluate_every=(0, float("inf")), evaluate_episodes=(1, 10_000), video_every=(0, float("inf"))
+        )
         if not all(1 <= units <= 1 << 16 for units in self.hidden):
             raise CaudexError(f"--hidden {' '.join(map(str, self.hidden))}: each layer has 1 to {1 << 16:,} units.")
 
     def hidden_layers(self, spec: EnvSpec) -> tuple[int, ...]:
         """`hidden`, or where none is given those of the method: none where the trunk is a network."""
         return self.hidden or (() if spec.has_images else (64, 64))
-
-
-@dataclass
-class OffPolicySystem(RewardSystem):
-    """A system that learns from a replay buffer."""
-
-    buffer_size: int = 100_000
-    """transitions that the replay buffer holds"""
-    learning_starts: int = 1000
-    """random steps before learning begins"""
-    batch: int = 64
-    """transitions of one optimiser step"""
-    train_freq: int = 4
-    """steps of the environment for each optimiser step"""
-
-    def source(self, runner: EnvRunner, learner: Learner, run: Run, **options) -> ReplaySource:
-        """Act by the signal `policy` into a replay buffer; one batch of it for each `train_freq` steps. `options` go to `ReplaySource`."""
-        return ReplaySource(
-            runner, learner, "policy", self.buffer_size, self.batch, self.learning_starts, self.train_freq, self.gamma,
-            seed=run.seed, folder=run.stage("training").folder.below("replay"), keep=run.hardware.keep, **options,
-        )  # fmt: skip
-
-    def check(self) -> None:
-        super().check()
-        inf = float("inf")
-        check_range(self, buffer_size=(100, inf), learning_starts=(0, inf), batch=(1, 1 << 20), train_freq=(1, 1000))
-        if self.learning_starts >= self.total_steps:
-            raise CaudexError(
-                f"--learning-starts {self.learning_starts:,} steps at random leave nothing of --total-steps "
-                f"{self.total_steps:,}; give a lower --learning-starts."
-            )
 
 
 def check_continuous(spec: EnvSpec, system: str) -> None:
