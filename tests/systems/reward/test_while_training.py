@@ -59,7 +59,7 @@ def test_training_is_the_same_with_evaluations_and_films(kind, tmp_path):
 
 
 def test_evaluations_repeat_the_same_episodes_and_the_best_policy_stays(tmp_path):
-    _, rows, run = train(tmp_path, evaluate_every=64, evaluate_episodes=3)
+    _, rows, _ = train(tmp_path, evaluate_every=64, evaluate_episodes=3)
     returns = evaluations(rows)
     assert len(returns) == 512 // 64
     best, last = load(tmp_path, best=True), load(tmp_path)
