@@ -1,5 +1,6 @@
 """Tables and sentences fit the screen, or 80 columns where nobody watches."""
 
+from caudex.cli.main import memory_advice
 from caudex.cli.terminal import column_widths, print_table, print_wrapped
 from caudex.reports import claim_table
 
@@ -21,7 +22,7 @@ def test_the_table_of_a_claim_fits_80_columns_with_its_intervals_whole(capsys, m
     print_table(claim_table({"system": "noisy-student", "baselines": baselines, **SCORE}))
     lines = capsys.readouterr().out.splitlines()
     assert {len(line) for line in lines} == {80}
-    assert sum("85.12% ± 1.00%" in line and "+12.34% ± 2.50%" in line for line in lines) == 2
+    assert sum("85.12% ± 1.00%" in line and "+12.34 ± 2.50 " in line for line in lines) == 2
     assert lines[-1].endswith("┘")  # no column is cut
 
 
@@ -37,3 +38,11 @@ def test_sentences_are_broken_between_words(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     print_wrapped("not shown: a/long/path/that-is-kept-whole.png is")
     assert capsys.readouterr().out == "not shown:\na/long/path/that-is-kept-whole.png\nis\n"
+
+
+def test_what_memory_cannot_hold_is_named(tmp_path):
+    assert memory_advice(["predict", str(tmp_path), "x.png"]).startswith(
+        f"the model in {tmp_path} asks for more memory"
+    )
+    assert "smaller --batch" in memory_advice(["train", "supervised", "--data", str(tmp_path)])
+    assert "smaller --batch" in memory_advice(["list"])

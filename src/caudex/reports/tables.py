@@ -12,7 +12,8 @@ def claim_table(claim: dict) -> list[tuple]:
     """Scores and baselines with intervals and verdicts, a row for each value of the varied setting and each baseline; then
     the controls, held against the first baseline, and the extra metrics."""
     setting, number_format = claim.get("setting", "").replace("_", " "), claim.get("number_format", ".2%")
-    rows = [((setting,) if setting else ()) + (claim["system"], "baseline", "baseline score", "gain", "verdict")]
+    unit = ", points" if number_format.endswith("%") else ""
+    rows = [((setting,) if setting else ()) + (claim["system"], "baseline", "baseline score", f"gain{unit}", "verdict")]
     for part in claim.get("values", [claim]):
         score = format_mean(part["mean"], part["interval"], number_format)
         first_cells = ((f"{part['value']:g}",) if setting else ()) + (score,)
@@ -25,7 +26,7 @@ def claim_table(claim: dict) -> list[tuple]:
             first_cells = ("",) * len(first_cells)
 
         for name, baseline in part["baselines"].items():
-            gain = format_difference(baseline["gain"], baseline["gain_interval"], number_format)
+            gain = format_difference(baseline["gain"], baseline["gain_interval"], number_format).removesuffix(" points")
             gain += "" if baseline["gain_interval"] or len(claim["seeds"]) > 1 else " (one seed)"
             add_row(name, baseline, gain, format_verdict(baseline, number_format))
         for name, control in part.get("controls", {}).items():

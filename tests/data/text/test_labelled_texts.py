@@ -1,8 +1,13 @@
 """Labelled texts."""
 
+import contextlib
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 
 from caudex.core.errors import CaudexError
+from caudex.data.images.csv_labels import parse_csv
 from caudex.data.text.labelled_texts import load_labelled_texts
 
 
@@ -96,6 +101,37 @@ def test_a_label_of_another_encoding_is_refused_and_the_name_of_a_folder_is_a_cl
         (tmp_path / "set" / name).mkdir(parents=True)
         (tmp_path / "set" / name / "0.txt").write_text(name)
     assert load_labelled_texts(str(tmp_path / "set")).classes == ("none", "some")
+
+
+PARTS = [
+    *["path", "label", "text", "Path", ",", ";", "\t", "\n", "\r", "\r\n", '"', '""', "a", "-1", "0.png"],
+    "",
+    "\0",
+    "\ufeff",
+    "Unnamed: 0",
+    "\u2028",
+    "\xff",
+]
+
+
+@given(
+    some.sampled_from(["", "text,label\n", ",path,label\n"]),
+    some.lists(some.sampled_from(PARTS), max_size=25),
+    some.booleans(),
+)
+@settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_whatever_a_table_holds_it_is_read_or_refused(tmp_path, header, parts, is_utf8):
+    table = tmp_path / "a.csv"
+    table.write_bytes((header + "".join(parts)).encode("utf-8" if is_utf8 else "utf-16-le"))
+    for read in (parse_csv, load_labelled_texts):
+        with contextlib.suppress(CaudexError):
+            read(table if read is parse_csv else str(table))
+
+
+def test_lines_that_end_as_on_old_macs_are_refused_in_texts(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"text,label\rone,a\rtwo,b\r")
+    with pytest.raises(CaudexError, match=r"lines that end in \\r, as old Macs wrote them; save it"):
+        load_labelled_texts(str(tmp_path / "a.csv"))
 
 
 def test_columns_are_found_in_any_letter_case_and_named_once(tmp_path):

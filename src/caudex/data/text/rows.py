@@ -63,6 +63,10 @@ def _read_csv(path: Path, file: BinaryIO, columns: list[str], decoder: UTF8Decod
     )  # Python's own is 131,072, less than many a document
     lines = (text for _, text in _read_lines(path, file, decoder))
     first = next(lines, "")
+    if "\r" in first.rstrip("\r\n"):
+        raise CaudexError(
+            f"{path} has lines that end in \\r, as old Macs wrote them; save it with lines that end in \\n."
+        )
     delimiter = max(",;\t", key=first.count)
     header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
     indices = [find_column(column, header, path) for column in columns]
