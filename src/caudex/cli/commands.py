@@ -17,7 +17,7 @@ COMMANDS = {
     "resume": "RUN [--trust]: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
-    "play": "RUN [--episodes 20] [--video out.mp4]: act in its environment",
+    "play": "RUN [--episodes 20] [--video out.mp4] [--record out.npz]: act",
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
     "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
@@ -102,6 +102,8 @@ class PlayFlags:
     """module:function: further wrappers around the environment"""
     best: bool = False
     """the policy that earned most when it was evaluated, where it was trained with --evaluate-every, instead of the last"""
+    record: Path | None = None
+    """write what was seen, done and earned in all episodes there, as .npz: observations as the environment gives them, actions, rewards"""
     video: Path | None = None
     """film one episode there, as .mp4, and as a sheet of images beside it, as .png"""
 

@@ -19,8 +19,10 @@ def play_command(words: Sequence[str]) -> None:
 
     check_range(flags, episodes=(1, 100_000))
     check_seed(flags.seed)
+    check_new_file("--record", flags.record, ".npz")
     check_new_file("--video", flags.video, ".mp4")
     check_new_file("--video", flags.video and flags.video.with_suffix(".png"))
+    import numpy as np
     from PIL import Image
 
     from caudex.core.disk import write_atomically
@@ -29,6 +31,7 @@ def play_command(words: Sequence[str]) -> None:
     from caudex.evaluation.plots.contact_sheet import contact_sheet
     from caudex.evaluation.plots.video import write_video
     from caudex.evaluation.returns import format_return_summary, summarize_returns
+    from caudex.experience import Recording
     from caudex.models.agent import Agent
 
     agent = load(flags.run, flags.best)
@@ -39,7 +42,11 @@ def play_command(words: Sequence[str]) -> None:
         )
     env = join_env_name(flags.env or agent.env, flags.env_args, flags.wrap)
     agent.check_env(env)
-    summary = summarize_returns(agent.play(flags.episodes, flags.seed, not flags.drawn, env))
+    recording = Recording() if flags.record else None
+    episodes = agent.play_episodes(flags.episodes, flags.seed, not flags.drawn, env, recording=recording)
+    summary = summarize_returns(np.array([episode.total_reward for episode in episodes]))
+    if recording:
+        recording.write(flags.record, flags.episodes)
     header = ("episodes", "mean return", "95% interval", "worst", "best")
     print_table([header, (f"{flags.episodes:,}", *format_return_summary(summary))])
     if flags.video:

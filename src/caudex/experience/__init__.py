@@ -14,6 +14,7 @@ from caudex.experience.episodes import (
 from caudex.experience.frame_buffer import FrameBuffer
 from caudex.experience.gae import gae
 from caudex.experience.histories import Histories, History, StatefulTrunk
+from caudex.experience.recording import Recording
 from caudex.experience.replay import ReplaySource, Transition
 from caudex.experience.reward_normalizer import RewardNormalizer
 from caudex.experience.rollouts import Rollout, Rollouts
@@ -29,6 +30,7 @@ __all__ = [
     "FrameBuffer",
     "Histories",
     "History",
+    "Recording",
     "ReplaySource",
     "RewardNormalizer",
     "Rollout",

@@ -10,6 +10,7 @@ from caudex import envs
 from caudex.core.progress import ProgressBar
 from caudex.core.seeds import derive_seed
 from caudex.envs import Policy
+from caudex.experience.recording import Recording
 from caudex.experience.runner import EnvRunner, StepResult
 
 
@@ -31,12 +32,14 @@ class Frame(NamedTuple):
 
 
 def play_episodes(
-    env_name: str, policy: Policy, count: int, seed: int, frame_stack: int = 1, silent: bool = False, num_envs: int = 10
-) -> list[Episode]:
+    env_name: str, policy: Policy, count: int, seed: int, frame_stack: int = 1, silent: bool = False, num_envs: int = 10,
+    recording: Recording | None = None,
+) -> list[Episode]:  # fmt: skip
     """`count` episodes of `policy`; each environment plays the same number, lest the short episodes count more. None is
     longer than `Env.max_episode_steps`."""
     num_envs = 1 if envs.is_single(env_name) else min(count, num_envs)
     env = envs.make(env_name, num_envs)
+    env = recording.attach(env) if recording else env
     runner = EnvRunner(env, derive_seed(seed, "play"), frame_stack, max_episode_steps=env.max_episode_steps)
     episodes_per_env = -(-count // num_envs)
     episodes: list[list[Episode]] = [[] for _ in range(num_envs)]

@@ -10,7 +10,7 @@ from caudex import envs
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.specs import EnvSpec, mask_size
-from caudex.experience import EnvRunner, Episode, Frame, play_episodes, record_episode
+from caudex.experience import EnvRunner, Episode, Frame, Recording, play_episodes, record_episode
 
 
 class Agent(nn.Module):
@@ -47,15 +47,17 @@ class Agent(nn.Module):
         return np.array([episode.total_reward for episode in self.play_episodes(count, seed, greedy, env, silent)])
 
     def play_episodes(
-        self, count: int = 20, seed: int = 0, greedy: bool = True, env: str | None = None, silent: bool = False
-    ) -> list[Episode]:
-        """The statistics of `count` episodes; the same seed begins the same episodes."""
+        self, count: int = 20, seed: int = 0, greedy: bool = True, env: str | None = None, silent: bool = False,
+        recording: Recording | None = None,
+    ) -> list[Episode]:  # fmt: skip
+        """The statistics of `count` episodes, which `recording` keeps whole; the same seed begins the same episodes."""
         self.eval()
         if env:
             self.check_env(env)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return play_episodes(env or self.env, lambda x: self.act(x, greedy), count, seed, self.frame_stack, silent)
+            policy = lambda x: self.act(x, greedy)  # noqa: E731
+            return play_episodes(env or self.env, policy, count, seed, self.frame_stack, silent, recording=recording)
 
     def check_env(self, env_name: str) -> None:
         """Raises CaudexError for an environment with other observations or actions than were learned with."""
