@@ -100,6 +100,47 @@ TaskSize = (
 )
 
 
+MAX_SPACE = 1 << 24
+"""numbers of an observation or action as an environment has them"""
+Bound = int | Finite
+
+
+class SpaceSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """A space as the environment has it. `low` and `high`: the bounds of each number, or one for all; None where there is none; of
+    choices the first option and the last."""
+
+    kind: Literal["box", "discrete", "multi-discrete", "multi-binary", "dict", "tuple", "text"]
+    dtype: Literal[
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "",
+    ] = ""
+    shape: Annotated[tuple[ObservationSize, ...], Meta(max_length=32)] = ()
+    low: Annotated[tuple[Bound | None, ...], Meta(max_length=MAX_SPACE)] = ()
+    high: Annotated[tuple[Bound | None, ...], Meta(max_length=MAX_SPACE)] = ()
+    parts: Annotated[dict[str, SpaceSpec], Meta(max_length=64)] = {}
+
+    @property
+    def size(self) -> int:
+        """Numbers of an observation or action."""
+        return math.prod(self.shape) + sum(part.size for part in self.parts.values())
+
+    def __post_init__(self):
+        size = math.prod(self.shape)
+        if self.size > MAX_SPACE or not len(self.low) == len(self.high) in (0, 1, size):
+            raise ValueError(f"{len(self.low)} and {len(self.high)} bounds of a space of shape {self.shape}")
+
+
 class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """An environment: the observation's shape once `frame_stack` frames are stacked, the actions, the sizes of its tasks, the
     parts of observations that are rows of bytes, and the texts that are left out of observations."""
@@ -112,6 +153,9 @@ class EnvSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """of any names, for families of tasks may come from other packages"""
     layout: Annotated[ObservationLayout, Meta(max_length=64)] = ()
     ignored_texts: tuple[str, ...] = ()
+    native_observations: SpaceSpec | None = None
+    native_actions: SpaceSpec | None = None
+    """spaces as the environment has them; None where they are those above"""
 
     def __post_init__(self):
         if self.layout and self.shape != (sum(part.nbytes for part in self.layout),):

@@ -54,6 +54,8 @@ class Env:
     """the parts of observations that are rows of bytes"""
     ignored_texts: tuple[str, ...] = ()
     """parts of the environment's own observations that are left out"""
+    native_spaces: tuple[Any, Any] | None = None
+    """of observations and actions, where the environment has others"""
 
     @property
     def actions(self) -> ActionSpec:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from caudex.core.env_names import parse_env_name
@@ -51,6 +52,18 @@ def name_env(env: Any, earlier_name: str = "") -> str:
     name = earlier_name if earlier_name in names else next(name for name in names if name not in named_objects)
     named_objects[name] = entry
     return name
+
+
+@contextmanager
+def temporary_name(env: Any) -> Iterator[str]:
+    """`name_env` for a while: the object is forgotten afterwards, unless it had a name before."""
+    earlier = set(named_objects)
+    name = name_env(env)
+    try:
+        yield name
+    finally:
+        if name not in earlier:
+            named_objects.pop(name, None)
 
 
 def is_object(name: str) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,6 +13,7 @@ from caudex import envs
 from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.specs import EnvSpec, mask_size
+from caudex.envs.adapters.native_spaces import NativeSpaces
 from caudex.experience import EnvRunner, Episode, Frame, Recording, play_episodes, record_episode
 
 
@@ -19,7 +23,7 @@ class Agent(nn.Module):
     def __init__(self, learner: Learner, spec: EnvSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.env, self.frame_stack = spec.env, spec.frame_stack
+        self.spec, self.env, self.frame_stack = spec, spec.env, spec.frame_stack
         self.shape, self.actions, self.layout = spec.shape, spec.actions, spec.layout
 
     @torch.inference_mode()
@@ -33,12 +37,59 @@ class Agent(nn.Module):
         on_device = torch.as_tensor(observations, device=next(self.parameters()).device)
         return self.signals["policy"].act(self.trunk, on_device, greedy).cpu().numpy()
 
+    def predict(
+        self,
+        observation: Any,
+        state: np.ndarray | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = True,
+        action_masks: Any = None,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """(actions, state) from what the environment returns, one observation or several along a first axis, as in Stable-Baselines3.
+
+        Actions are of the environment's own dtype and shape. `state` is that of the last call, the frames that are stacked; None begins
+        an episode, and so does True in `episode_start` for each of several. `action_masks`: info["action_mask"], where there are any.
+        """
+        frames, is_batch = self.native_spaces.to_rows(observation, action_masks)
+        stacked = self.stack_frames(frames, state, episode_start) if self.frame_stack > 1 else frames
+        actions = self.native_spaces.to_native(self.act(stacked, deterministic))
+        return actions if is_batch else actions[0], stacked if self.frame_stack > 1 else None
+
+    def stack_frames(
+        self, frames: np.ndarray, state: np.ndarray | None, episode_start: np.ndarray | None
+    ) -> np.ndarray:
+        """The last frames of each episode, [N, C * frame_stack, H, W]; the first one repeated where it begins."""
+        first = np.tile(frames, (1, self.frame_stack, 1, 1))
+        if state is None:
+            return first
+        if state.shape != first.shape:
+            raise CaudexError(
+                f"the state has the shape {state.shape}, these observations need {first.shape}; give the one that predict returned "
+                "for the observations before them, or None."
+            )
+        begins = (
+            np.zeros(len(frames), bool)
+            if episode_start is None
+            else np.reshape(episode_start, len(frames)).astype(bool)
+        )
+        return np.where(begins[:, None, None, None], first, np.concatenate([state[:, frames.shape[1] :], frames], 1))
+
+    @cached_property
+    def native_spaces(self) -> NativeSpaces:
+        return NativeSpaces(self.spec)
+
     def act_blindly(self, observations: np.ndarray) -> np.ndarray:
         """The likeliest actions where every observation is zeros but for its mask: a baseline."""
         blind, size = np.zeros_like(observations), mask_size(self.layout)
         if size:
             blind[:, -size:] = observations[:, -size:]
         return self.act(blind)
+
+    def evaluate(self, env: Any = None, episodes: int = 20, seed: int = 0, deterministic: bool = True) -> np.ndarray:
+        """The returns of so many episodes, in its own environment or in `env`: an id, an environment, its class, or a function that
+        makes one."""
+        with envs.temporary_name(self.env if env is None else env) as name:
+            return self.play(episodes, seed, deterministic, name)
 
     def play(
         self, count: int = 20, seed: int = 0, greedy: bool = True, env: str | None = None, silent: bool = False

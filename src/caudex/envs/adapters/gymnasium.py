@@ -39,6 +39,7 @@ class GymnasiumEnv(Env):
             quality.shadowsize, quality.offsamples = 0, 0
         if renderable:
             improve_visuals(self.envs[0].unwrapped)
+        self.native_spaces = self.envs[0].observation_space, self.envs[0].action_space
         actions = convert_actions(name, self.envs[0].action_space)
         self.action_space, self.native_actions = actions.space, actions.native
         self.observation_space, self.layout, self.ignored_texts, self.convert = convert_observations(

@@ -17,6 +17,7 @@ from caudex.core.run import Run
 from caudex.core.source import Source
 from caudex.core.specs import EnvSpec
 from caudex.core.system import System
+from caudex.envs.adapters.space_specs import space_spec
 from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.play_time import play_time, play_time_rows
@@ -113,8 +114,9 @@ class RewardSystem(System):
         frame_stack = self.frame_stack if has_large_frames(env.observation_space.shape) else 1
         runner = EnvRunner(env, run.seed, frame_stack, reward_clip=env.reward_clip)
         spec = EnvSpec(
-            self.env_name(), runner.observation_shape, env.actions, frame_stack, {}, env.layout, env.ignored_texts
-        )
+            self.env_name(), runner.observation_shape, env.actions, frame_stack, {}, env.layout, env.ignored_texts,
+            *map(space_spec, env.native_spaces or (None, None)),
+        )  # fmt: skip
         self.check_env(spec)
         return runner, spec
 
