@@ -86,6 +86,8 @@ def test_a_run_with_an_object_goes_on_with_the_object_alone(capsys):
         ({"gamma": 2.0}, "--gamma 2 is out of range"),
         ({"env": 3}, "env is a int; give the id"),
         ({"env": Pole(), "num_envs": 3}, "--num-envs 3: <Pole.*> is one environment object"),
+        ({"env": Pole(), "evaluate_every": 100}, "act beside the training, but <Pole.*> is one object; give its class"),
+        ({"system": "locomotion", "env": Pole()}, "locomotion acts beside the training, but <Pole.*> is one object"),
         ({"system": "a3c", "env": Pole()}, "<Pole.*> is an object of this process, which actors do not share"),
         ({"system": "supervised", "env": Pole}, "train supervised has no setting --env"),
         ({"system": "rl2", "env": Pole()}, "'<Pole.*>' is no kind of tasks"),

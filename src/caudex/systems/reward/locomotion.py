@@ -25,6 +25,7 @@ from caudex.evaluation.plots.image_strips import GREEN, GREY, RED, ImageStrip, T
 from caudex.experience import Episode, make_random_policy, play_episodes
 from caudex.models.agent import Agent
 from caudex.systems.reward.ppo import PPO
+from caudex.systems.reward.shared import check_copies
 
 STAGES = (0.0, 0.05, 0.2, 0.5, 1.0)
 """shares of the training at which the policy is saved"""
@@ -62,6 +63,7 @@ class Locomotion(PPO):
     scales: ClassVar = {"tiny": {"total_steps": 5120, "horizon": 32, "batch": 128, "epochs": 2}}
 
     def train(self, run: Run) -> Agent:
+        check_copies(self.env, "locomotion acts")
         runner, spec = self.make_envs(run)
         random_summary = summarize_episodes(
             play_episodes(self.env, make_random_policy(self.env, run.seed), STAGE_EPISODES, run.seed)

@@ -102,6 +102,8 @@ class RewardSystem(System):
 
     def evaluations(self, spec: EnvSpec, run: Run, source: Source) -> list[Evaluation]:
         """What `fit` does every so many steps; the training is the same without it."""
+        if self.evaluate_every or self.video_every:
+            check_copies(self.env, "--evaluate-every and --video-every act")
         returns = [evaluation_of_returns(spec, run, self.evaluate_every, self.evaluate_episodes)]
         return returns * bool(self.evaluate_every) + (
             films(spec, run, self.video_every, source) if self.video_every else []
@@ -141,7 +143,7 @@ class RewardSystem(System):
         """Write spec.json, once everything that can be refused was checked, and print what the environment shows and takes. Raises
         CaudexError where that is not what it was when the run began."""
         saved = run.read_spec(EnvSpec)
-        if saved and (saved.shape, saved.actions) != (spec.shape, spec.actions):
+        if saved and (saved.shape, saved.actions, saved.layout) != (spec.shape, spec.actions, spec.layout):
             raise CaudexError(
                 f"{spec.env}: {envs.describe_spaces(spec)}; when {run.path} began: {envs.describe_spaces(saved)}. The environment or "
                 "its wrapper has changed; put it back, or begin a new run."
@@ -224,4 +226,12 @@ def check_continuous(spec: EnvSpec, system: str) -> None:
         raise CaudexError(
             f"{spec.env} has actions without bounds, {system} needs them; take ppo, or give bounds by "
             "gymnasium.wrappers.TransformAction(env, lambda action: action, Box(-1, 1, ...))."
+        )
+
+
+def check_copies(env: str, what: str) -> None:
+    """Raises CaudexError for an environment object, of which there is no second one to act in beside the training."""
+    if envs.is_single(env):
+        raise CaudexError(
+            f"{what} beside the training, but {env} is one object; give its class, or a function that makes it."
         )
