@@ -42,6 +42,9 @@ def test_the_mask_stands_last_and_vectors_are_standardised():
         assert trunk(packed).pooled.shape == (50, trunk.width) == (50, 10)
     assert counter.flops == 50 * trunk.flops(packed.shape[1:])
     assert trunk(packed).pooled[:, -3:].tolist() == masks.tolist() and trunk.mask_size == 3
+    trunk.update_statistics(packed)
+    assert trunk.encoders[0].shift.tolist() == approx(packed[:, 20:-3].view(50, 3, 64).float().mean((0, 2)).tolist())
+    assert MultiInput(LAYOUT, normalise=False).encoders[0].width == trunk.encoders[0].width
     vector_trunk = MultiInput((LAYOUT[0], LAYOUT[2]))
     rows = torch.cat([packed[:, :20], packed[:, -3:]], 1)
     vector_trunk.update_statistics(rows)

@@ -15,15 +15,42 @@ from caudex.trunks.layers import (
 from caudex.trunks.mlp import MLP, Identity
 from caudex.trunks.multi_input import MultiInput
 from caudex.trunks.nature import NatureCNN
-from caudex.trunks.normalised import ObservationNormaliser
+from caudex.trunks.normalised import ImageNormaliser, ObservationNormaliser
 from caudex.trunks.recurrent import CausalTransformer, PaddedSequences, Recurrent, select_rows
 from caudex.trunks.resnet import ResNet
 from caudex.trunks.resnet50 import ResNet50
 from caudex.trunks.transformer import BERT_LAYOUT, GPT2_LAYOUT, KVCache, PaddedTokens, Transformer, mean_pooling
 
 __all__ = [
-    "BERT_LAYOUT", "GPT2_LAYOUT", "GRU", "MLP", "CausalTransformer", "Conv", "Decoder", "Features", "Identity", "KVCache",
-    "MultiInput", "NatureCNN", "ObservationNormaliser", "PaddedSequences", "PaddedTokens", "Recurrent", "ResNet", "ResNet50", "Standardise",
-    "StochasticDepth", "TiedHead", "Transformer", "Trunk", "Wrapped", "channels_of", "mean_pooling", "select_rows",
-    "twice_differentiable", "vocabulary_of", "width_of",
+    "BERT_LAYOUT",
+    "GPT2_LAYOUT",
+    "GRU",
+    "MLP",
+    "CausalTransformer",
+    "Conv",
+    "Decoder",
+    "Features",
+    "Identity",
+    "ImageNormaliser",
+    "KVCache",
+    "MultiInput",
+    "NatureCNN",
+    "ObservationNormaliser",
+    "PaddedSequences",
+    "PaddedTokens",
+    "Recurrent",
+    "ResNet",
+    "ResNet50",
+    "Standardise",
+    "StochasticDepth",
+    "TiedHead",
+    "Transformer",
+    "Trunk",
+    "Wrapped",
+    "channels_of",
+    "mean_pooling",
+    "select_rows",
+    "twice_differentiable",
+    "vocabulary_of",
+    "width_of",
 ]  # fmt: skip

@@ -13,13 +13,14 @@ from caudex.core.trunk import Features, Trunk
 from caudex.trunks.layers import linear_flops
 from caudex.trunks.mlp import Identity
 from caudex.trunks.nature import LARGE_FRAME, NatureCNN
-from caudex.trunks.normalised import ObservationNormaliser
+from caudex.trunks.normalised import ImageNormaliser, ObservationNormaliser
 
 
 class MultiInput(Trunk):
     """Rows of bytes uint8 [B, D] that hold the parts of `layout`, to `pooled` [B, width + K]: convolutions for each image, `layers`
-    where it is large (see `NatureCNN`), beside the vector, which is standardised if `normalise`; then a linear map of all with
-    ReLU where there are images, with `width` 0 none. The K numbers of a mask stand last, as they are: `mask_size` of them.
+    where it is large (see `NatureCNN`), beside the vector; then a linear map of all with ReLU where there are images, with
+    `width` 0 none. With `normalise` the vector and small images are standardised. The K numbers of a mask stand last, as they
+    are: `mask_size` of them.
     """
 
     def __init__(
@@ -35,9 +36,11 @@ class MultiInput(Trunk):
         identity = Identity(vector_size)
         self.vector = ObservationNormaliser(identity, vector_size) if normalise and vector_size else identity
         images = [part.shape for part in layout if part.kind == "image"]
-        self.encoders = nn.ModuleList(
-            NatureCNN(shape, 0, layers if min(shape[1:]) >= LARGE_FRAME else None) for shape in images
-        )
+        self.encoders = nn.ModuleList()
+        for shape in images:
+            is_large = min(shape[1:]) >= LARGE_FRAME
+            encoder = NatureCNN(shape, 0, layers if is_large else None)
+            self.encoders.append(ImageNormaliser(encoder, shape[0]) if normalise and not is_large else encoder)
         joined = vector_size + sum(encoder.width for encoder in self.encoders)
         self.linear = nn.Linear(joined, width) if width and images else None
         if self.linear:
@@ -76,9 +79,11 @@ class MultiInput(Trunk):
         return Features(torch.cat([joined, parts[-1].to(joined.dtype)], 1) if self.mask_size else joined, layers)
 
     def update_statistics(self, observations: Tensor) -> None:
-        """Of the vector, by rows of bytes."""
-        if isinstance(self.vector, ObservationNormaliser):
-            self.vector.update_statistics(self.split(observations)[0])
+        """Of the vector and of small images, by rows of bytes."""
+        parts = self.split(observations)
+        for module, part in zip([self.vector] * (self.layout[0].kind == "vector") + [*self.encoders], parts):
+            if isinstance(module, ObservationNormaliser):
+                module.update_statistics(part)
 
     def flops(self, shape: tuple[int, ...]) -> float:
         images = [part.shape for part in self.layout if part.kind == "image"]

@@ -1,4 +1,4 @@
-"""Vectors standardised by the running mean and variance of the observations so far."""
+"""Vectors and small images standardised by the running mean and variance of the observations so far."""
 
 from __future__ import annotations
 
@@ -41,3 +41,16 @@ class ObservationNormaliser(Trunk):
 
     def flops(self, shape: tuple[int, ...]) -> float:
         return self.trunk.flops(shape)
+
+
+class ImageNormaliser(ObservationNormaliser):
+    """The same for images [B, C, H, W], by channel: small ones may hold kinds of things, as 0 to 10, which divided by 255 are
+    nothing to a network."""
+
+    def update_statistics(self, observations: Tensor) -> None:
+        """[N, C, H, W]"""
+        super().update_statistics(observations.permute(0, 2, 3, 1).flatten(0, 2))
+
+    def forward(self, x: Tensor, state: Any = None) -> Features:
+        pixels = ((x.permute(0, 2, 3, 1) - self.shift) * self.factor).clamp(-self.max_abs, self.max_abs)
+        return self.trunk(pixels.permute(0, 3, 1, 2), state)
