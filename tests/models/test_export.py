@@ -24,7 +24,7 @@ from caudex.models.encoder import Encoder
 from caudex.models.image_classifier import ImageClassifier
 
 PAGE = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
-ONNX_EXAMPLE, TRANSFORMERS_EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+ONNX_EXAMPLE, TRANSFORMERS_EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[::2]
 
 
 def test_the_example_of_the_page_gives_the_classes_of_predict(tmp_path):

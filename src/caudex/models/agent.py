@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from caudex.core.learner import Learner
 from caudex.core.specs import EnvSpec, mask_size
 from caudex.envs.adapters.native_spaces import NativeSpaces
 from caudex.experience import EnvRunner, Episode, Frame, Recording, play_episodes, record_episode
+from caudex.models.policy_export import export_policy
 
 
 class Agent(nn.Module):
@@ -73,6 +75,10 @@ class Agent(nn.Module):
             else np.reshape(episode_start, len(frames)).astype(bool)
         )
         return np.where(begins[:, None, None, None], first, np.concatenate([state[:, frames.shape[1] :], frames], 1))
+
+    def export(self, folder: Path) -> list[Path]:
+        """model.onnx, what the environment returns to the likeliest action (`ExportedPolicy`)."""
+        return export_policy(self.trunk, self.signals["policy"], self.spec, self.native_spaces, folder)
 
     @cached_property
     def native_spaces(self) -> NativeSpaces:

@@ -14,7 +14,7 @@ from caudex.core.learner import Learner
 from caudex.core.specs import ImageSpec
 from caudex.data import ImageSet
 from caudex.data.sampling import evenly_spaced
-from caudex.models.export import export_onnx
+from caudex.models.export import export_images
 
 
 class Encoder(nn.Module):
@@ -37,7 +37,7 @@ class Encoder(nn.Module):
 
     def export(self, folder: Path) -> list[Path]:
         """model.onnx (images uint8 [N, C, H, W] to features [N, width]) and model.safetensors."""
-        return export_onnx(self, self.spec, folder, "features")
+        return export_images(self, self.spec, folder, "features")
 
 
 @torch.no_grad()

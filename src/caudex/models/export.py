@@ -1,41 +1,65 @@
-"""A trained network of images as an ONNX file that says what it needs: preprocessing and classes are in it."""
+"""Trained networks as ONNX files that say what they need; those of images have preprocessing and classes in them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from caudex.core.disk import serialize_tensors, write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.specs import ImageSpec
 
 
-def export_onnx(module: nn.Module, spec: ImageSpec, folder: Path, output_name: str) -> list[Path]:
+def export_images(module: nn.Module, spec: ImageSpec, folder: Path, output_name: str) -> list[Path]:
     """model.onnx (images uint8 [N, C, H, W] to `output_name` [N, ...]), model.safetensors and, where there are classes,
     classes.json. The metadata of model.onnx has the same, each entry as JSON."""
+    metadata = {"preprocessing": preprocessing(spec)}
+    if output_name == "probabilities":
+        metadata = {"classes": spec.classes, **metadata}
+    images = {"images": torch.zeros(2, *spec.shape, dtype=torch.uint8)}
+    files = [export_onnx(TakesList(module), images, (output_name,), folder, metadata), folder / "model.safetensors"]
+    write_atomically(files[-1], serialize_tensors(module.state_dict()))
+    if "classes" in metadata:
+        files.append(folder / "classes.json")
+        write_atomically(files[-1], json.dumps(metadata, indent=1, ensure_ascii=False) + "\n")
+    return files
+
+
+class TakesList(nn.Module):
+    """A module of one input, which comes in a list."""
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs: list[Tensor]) -> Tensor:
+        return self.module(*inputs)
+
+
+def export_onnx(
+    module: nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str], folder: Path, metadata: dict[str, Any]
+) -> Path:
+    """model.onnx of a module whose `forward` takes a list; `inputs` by name are examples [2, ...] of any number of rows, and each entry
+    of the metadata becomes JSON."""
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError:
         raise CaudexError("export needs the packages onnx and onnxscript: pip install 'caudex[export]'.") from None
     module.eval()
+    rows = torch.export.Dim("n")
     program = torch.onnx.export(
-        module, (torch.zeros(2, *spec.shape, dtype=torch.uint8),), input_names=["images"], output_names=[output_name],
-        dynamic_shapes={"images": {0: torch.export.Dim("n")}}, dynamo=True, verbose=False,
+        module, (list(inputs.values()),), input_names=list(inputs), output_names=outputs,
+        dynamic_shapes=([{0: rows}] * len(inputs),), dynamo=True, verbose=False,
     )  # fmt: skip
-    metadata = {"preprocessing": preprocessing(spec)}
-    if output_name == "probabilities":
-        metadata = {"classes": spec.classes, **metadata}
-        write_atomically(folder / "classes.json", json.dumps(metadata, indent=1, ensure_ascii=False) + "\n")
     program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
     write_atomically(folder / "model.onnx", program.model_proto.SerializeToString())
-    write_atomically(folder / "model.safetensors", serialize_tensors(module.state_dict()))
-    names = ("model.onnx", "model.safetensors", "classes.json")
-    return [folder / name for name in names if name != "classes.json" or "classes" in metadata]
+    return folder / "model.onnx"
 
 
 def preprocessing(spec: ImageSpec) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from caudex.core.specs import ImageSpec
 from caudex.data import ImageSet
 from caudex.models.classifier import Classifier
 from caudex.models.encoder import fetch_images
-from caudex.models.export import export_onnx
+from caudex.models.export import export_images
 from caudex.views import CORRUPTIONS, Draw, corrupt
 
 
@@ -65,4 +65,4 @@ class ImageClassifier(Classifier):
 
     def export(self, folder: Path) -> list[Path]:
         """model.onnx (images uint8 [N, C, H, W] to probabilities [N, K]), model.safetensors and classes.json."""
-        return export_onnx(self, self.spec, folder, "probabilities")
+        return export_images(self, self.spec, folder, "probabilities")

@@ -81,7 +81,7 @@ class QLearning(Signal):
 
     def q_logits(self, features: Tensor, advantage_head: nn.Module, value_head: nn.Module | None = None) -> Tensor:
         """[B, K, atoms]: Q-values, or the logits of a distribution over returns."""
-        advantages = advantage_head(features).view(len(features), self.num_actions, -1)
+        advantages = advantage_head(features).view(-1, self.num_actions, len(self.support))
         if value_head is None:
             return advantages
         return value_head(features).unsqueeze(1) + advantages - advantages.mean(1, keepdim=True)

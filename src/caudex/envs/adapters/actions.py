@@ -57,10 +57,7 @@ def box_actions(space: Any) -> Actions:
     """Vectors of float32, within the bounds where there are any; those of whole numbers are rounded."""
     from gymnasium.spaces import Box
 
-    low, high = (
-        np.where(np.abs(bound := bounds.ravel().astype(float)) > MAX_BOUND, np.copysign(np.inf, bound), bound)
-        for bounds in (space.low, space.high)
-    )
+    low, high = box_bounds(space)
     converted = Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
     if space.dtype == np.float32 and len(space.shape) == 1:
         return Actions(converted, lambda actions: actions)
@@ -71,6 +68,15 @@ def box_actions(space: Any) -> Actions:
         return [row.reshape(space.shape) for row in numbers.astype(space.dtype)]
 
     return Actions(converted, native)
+
+
+def box_bounds(space: Any) -> tuple[np.ndarray, np.ndarray]:
+    """float64 [A] each; infinite where there is none."""
+    low, high = (
+        np.where(np.abs(bound := bounds.ravel().astype(float)) > MAX_BOUND, np.copysign(np.inf, bound), bound)
+        for bounds in (space.low, space.high)
+    )
+    return low, high
 
 
 def action_mask(name: str, info: Mapping, choices: tuple[int, ...], is_over: bool) -> np.ndarray:
