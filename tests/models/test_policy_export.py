@@ -28,7 +28,7 @@ def untrained_agent(system: str, env: str, folder: Path) -> Agent:
     torch.manual_seed(5)
     agent = method.model(spec).eval()
     for weight in agent.parameters():  # heads begin so small that all actions are alike
-        weight.data += 0.3 * torch.randn_like(weight)
+        weight.data += (weight.ndim > 1) * torch.randn_like(weight)
     return agent
 
 
@@ -56,6 +56,8 @@ def test_actions_are_those_of_predict(system, space, tmp_path):
     names, seen = [part.name for part in session.get_inputs()], []
     for seed in range(12):
         observation, info = env.reset(seed=seed)
+        if seed % 3 == 0 and space in ("Grey", "TwoCameras"):  # images of noise alone are all alike
+            observation = np.zeros_like(observation) if space == "Grey" else tuple(map(np.zeros_like, observation))
         expected, _ = agent.predict(observation, action_masks=info.get("action_mask"))
         inputs = [np.asarray(leaf)[None] for leaf in leaves(observation)]
         if "action_mask" in info:
