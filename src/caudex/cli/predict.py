@@ -15,12 +15,13 @@ from caudex.core.errors import CaudexError, counted
 def predict_command(words: Sequence[str]) -> None:
     flags = parse_flags(PredictFlags, words, "predict")
     from caudex.core.system import load
+    from caudex.models.classifier import Classifier
 
     if not flags.files:
         raise CaudexError(f"say which images or texts: caudex predict {flags.run} FILES..., files or folders.")
     check_new_file("--csv", flags.csv)
     model = load(flags.run)
-    if not hasattr(model, "predict"):
+    if not isinstance(model, Classifier):
         raise CaudexError(f"{flags.run} holds nothing that predicts classes.")
     names, inputs, skipped = (_read_texts if hasattr(model, "tokenizer") else _read_images)(flags, model)
     if not names:
