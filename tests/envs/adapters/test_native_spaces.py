@@ -63,8 +63,8 @@ def test_masks_come_as_an_argument_or_in_the_observation():
 @pytest.mark.parametrize(
     ("name", "observation", "message"),
     [
-        ("Vector", np.zeros(4), r"of shape \(4,\) is not one of e, which shows Box"),
-        ("Vector", (np.zeros(3), {}), r"of shape \('tuple',\) is not one of e"),
+        ("Vector", np.zeros(4), r"an observation, shape \(4,\), is not one of e, which shows Box"),
+        ("Vector", (np.zeros(3), {}), "tuple of arrays that differ in shape, is not one of e"),
         ("Vector", np.zeros((2, 2, 3)), "give one as the environment returns it, or several"),
         ("Vector", np.full(3, np.nan), "no finite number"), ("Number", 1, "showed an observation 1"),
         ("Nested", {"camera": 3}, "with the parts"), ("Vectors", {"a": np.zeros((3, 2)), "b": 1}, "give as many of each"),

@@ -70,12 +70,13 @@ class NativeSpaces:
             try:
                 shape = np.shape(value)
             except ValueError:  # arrays of several shapes, as (observation, info)
-                shape = (type(value).__name__,)
+                shape = None
             rank = len(space.shape)
-            if shape[len(shape) - rank :] != space.shape or len(shape) - rank not in (0, 1):
+            if shape is None or shape[len(shape) - rank :] != space.shape or len(shape) - rank not in (0, 1):
+                kind = f"{type(value).__name__} of arrays that differ in shape" if shape is None else f"shape {shape}"
                 raise CaudexError(
-                    f"an observation of shape {shape} is not one of {self.name}, which shows {space}; give one as the environment "
-                    "returns it, or several along a first axis."
+                    f"an observation, {kind}, is not one of {self.name}, which shows {space}; give one as the environment returns it, "
+                    "or several along a first axis."
                 )
             counts.add(shape[0] if len(shape) > rank else None)
         if len(counts) > 1:
