@@ -137,6 +137,21 @@ def test_code_is_run_where_the_user_says_its_name(canary):
     assert caudex.load("runs/ppo").play(1, env="evil:CartPole-v1").shape == (1,)
 
 
+def test_a_strangers_run_switches_no_logger_on(canary, monkeypatch):
+    def refuse(*args):
+        raise AssertionError("metrics were sent")
+
+    monkeypatch.setattr("caudex.core.loggers.open_logger", refuse)
+    file = Path("runs/ppo/hardware.json")
+    file.write_text(file.read_text().replace('"tensorboard"', '"wandb"'))
+    Path("runs/ppo/finished.json").unlink()
+    output = invoke("resume", "runs/ppo")
+    assert output.code == 1
+    assert "  --log wandb, which would send the metrics to where that package is set up to\n" in output.out
+    for words in (("play", "runs/ppo", "--episodes", "1"), ("report", "runs/ppo")):
+        invoke(*words)
+
+
 def test_a_strangers_run_is_gone_on_with_when_asked_for(canary):
     Path("runs/ppo/finished.json").unlink()
     output = invoke("resume", "runs/ppo")

@@ -6,6 +6,7 @@ import pytest
 from helpers.folders import file_names
 
 from caudex.core.errors import CaudexError
+from caudex.core.loggers import open_logger
 from caudex.core.root_folder import RootFolder
 from caudex.core.run import Run
 
@@ -117,5 +118,5 @@ def test_what_tensorboard_reads_is_written_through_no_link(outside, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "tensorboard").symlink_to(outside)
     with pytest.raises(CaudexError, match=f"run/tensorboard {LINK}"):
-        Run(tmp_path / "run").tensorboard(1)
+        open_logger(Run(tmp_path / "run"), 1)
     assert sorted(file_names(outside)) == ["file", "inner"]

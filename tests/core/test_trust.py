@@ -149,6 +149,9 @@ def test_what_other_settings_would_open():
     ppo = replace(system_at_scale("ppo"), env="runs.a.evil:CartPole-v1")
     assert list(describe_openings(ppo)) == ["--env runs.a.evil:CartPole-v1, which would import the module runs.a.evil"]
     assert list(describe_openings(Hardware(threads=64, devices=8))) == ["--devices 8", "--threads 64"]
+    sends = "--log wandb, which would send the metrics to where that package is set up to"
+    assert list(describe_openings(Hardware(log="wandb"))) == [sends]
+    assert list(describe_openings(Hardware(log="none"))) == ["--log none"]
 
 
 def test_a_strangers_run_leads_to_no_other(monkeypatch):

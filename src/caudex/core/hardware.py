@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from caudex.core.errors import CaudexError
 from caudex.core.ranges import check_range
 
 PRECISIONS = ("32-true", "64-true", "bf16-mixed")
+NETWORK_LOGS = ("wandb", "mlflow")
+"""packages that may send metrics to a server"""
+LOGS = ("tensorboard", *NETWORK_LOGS, "none")
 RANGES = {
     "devices": (1, 65536), "nodes": (1, 65536), "threads": (0, 1024), "save_seconds": (0, 1e9), "keep": (1, 1000),
     "price": (0, 1e9),
@@ -38,6 +42,8 @@ class Hardware:
     """a checkpoint is due after so many seconds"""
     keep: int = 1
     """how many checkpoints stay, the newest; `resume` goes on from the last, or from the one before if you delete it"""
+    log: str = "tensorboard"
+    """where metrics go besides metrics.jsonl: tensorboard (in the run's folder), wandb or mlflow (set up by their own variables), or none"""
     price: float = 0.0
     """money an hour of this machine costs, for the account of each run"""
 
@@ -48,8 +54,17 @@ class Hardware:
             raise CaudexError(
                 f"--precision {self.precision} is unknown{_why_not(self.precision)}; choose {', '.join(PRECISIONS)}."
             )
+        check_log(self.log)
         if self.strategy.endswith(("spawn", "fork", "notebook")):
             raise CaudexError(f"--strategy {self.strategy} needs a function to start from; use ddp.")
+
+
+def check_log(log: str) -> None:
+    """Raises CaudexError for a logger that is unknown or whose package is missing."""
+    if log not in LOGS:
+        raise CaudexError(f"--log {log} is unknown; choose {', '.join(LOGS)}.")
+    if log in NETWORK_LOGS and find_spec(log) is None:
+        raise CaudexError(f"--log {log} needs the package {log}: pip install 'caudex[{log}]'.")
 
 
 def _why_not(precision: str) -> str:

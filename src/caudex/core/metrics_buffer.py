@@ -29,7 +29,7 @@ class MetricsBuffer:
         self.latest: dict[str, float] = {}
         self.source_figures: dict[str, float] = {}  # for `note`; a row without a figure leaves the one before
         self.evaluation = ""  # for `note`
-        self._tensorboard = None
+        self._logger = None
 
     def add(self, outputs: Mapping[str, SignalOutput]) -> None:
         step = self.state.step
@@ -106,16 +106,17 @@ class MetricsBuffer:
         if not self.run:
             return
         self.run.log(self.state.step, row)
-        if self.run.is_main_process:
-            if self._tensorboard is None:
-                self._tensorboard = self.run.tensorboard(self.state.step)
-            with suppress(OSError):  # a full disk stops checkpoints, not their plots
-                for name, figure in row.items():
-                    self._tensorboard.add_scalar(name, figure, self.state.step)
+        if self.run.is_main_process and self.run.hardware.log != "none":
+            if self._logger is None:
+                from caudex.core.loggers import open_logger  # slow to import
+
+                self._logger = open_logger(self.run, self.state.step)
+            with suppress(Exception):  # a full disk or a server that is away stops checkpoints, not their plots
+                self._logger.log_metrics(row, self.state.step)
 
     def close(self) -> None:
-        if self._tensorboard:
-            self._tensorboard.close()
+        if self._logger:
+            self._logger.finalize("success")
 
 
 def format_figure(figure: float) -> str:

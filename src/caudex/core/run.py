@@ -155,9 +155,3 @@ class Run(RunFiles):
 
     def truncate_metrics(self, sizes: Mapping[str, int]) -> None:
         self._log.truncate(sizes)
-
-    def tensorboard(self, step: int):
-        """Where TensorBoard reads; what an earlier try wrote from `step` on does not count."""
-        from torch.utils.tensorboard import SummaryWriter  # slow to import
-
-        return SummaryWriter(str(self.folder.make_folder("tensorboard")), purge_step=step)

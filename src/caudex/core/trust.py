@@ -131,8 +131,9 @@ def describe_openings(settings: Any) -> Iterator[str]:
         if value == field.default or not opens or name == "command":  # a claim's, which is only shown
             continue
         flag = f"--{name.replace('_', '-')} {shlex.join(map(str, words))}"
-        code = env_code(value) if name == "env" else ""
-        yield escape_controls(flag + (f", which would {code}" if code else ""))
+        effect = env_code(value) if name == "env" else ""
+        effect = "send the metrics to where that package is set up to" if name == "log" and value != "none" else effect
+        yield escape_controls(flag + (f", which would {effect}" if effect else ""))
 
 
 def escape_controls(text: str) -> str:
