@@ -135,7 +135,7 @@ class CURL(OffPolicySystem):
     def check_env(self, spec: EnvSpec) -> None:
         if spec.layout:
             raise CaudexError(
-                f"{self.env} shows {envs.describe_spaces(spec)}; curl learns from images alone: leave the rest out by "
+                f"{self.env} shows more than one image, curl learns from one image alone: leave the rest out by "
                 "gymnasium.wrappers.FilterObservation, or take ppo."
             )
         if len(spec.shape) < 3:
