@@ -5,6 +5,7 @@ signature.json  shows that this user made the run on this machine; see `trust`
 spec.json       what the network must know of its data (classes, image shape), enough to rebuild it
 metrics.jsonl   one row every so many steps; timing.jsonl has all clock figures apart, so that metrics compare bit for bit
 checkpoints/    STEP/weights.safetensors, optimizer.safetensors, state.json with their hashes
+best.safetensors, video/*.mp4 of what acts, where they were asked for
 tables/*.csv, figures/*.png, claim.json, compute.json, finished.json, report.html
 stages/NAME/    the same again for each further fit of the system
 """
