@@ -57,7 +57,10 @@ from helpers.command_line import assert_refused
         ("train supervised --run \udcff", r"'\udcff' is not UTF-8"),
         ("generate run \udcff", r"'\udcff' is not UTF-8"),
         (f"train gpt --vocab-size 1{'0' * 30}", "--vocab-size 1e+30 is out of range"),
-        (f"train rl2 --scale tiny --arms 1{'0' * 30}", "arms at most 65,536"),
+        (
+            f"train rl2 --scale tiny --arms 1{'0' * 30}",
+            "--arms 1e+30 is out of range; it must be between 1 and 1048576",
+        ),
         (f"train supervised --nodes 1{'0' * 30}", "--nodes 1e+30 is out of range"),
         ("train dqn --scale tiny --v-max inf", "--v-max inf cannot be kept as JSON"),
         ("train supervised --price inf", "--price inf is out of range"),

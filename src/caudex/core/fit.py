@@ -45,7 +45,7 @@ def fit(
     flops: float | None = None,
     samples: int | None = None,
     run: Run | None = None,
-    evaluate: Callable[[Learner], dict[str, float]] | Sequence[Evaluation] = (),
+    evaluate: Callable[[Learner], dict[str, float]] | Sequence[Evaluation] | None = None,
     step: Callable[[Learner, Mapping], dict] = Learner.step,
 ) -> Learner:
     """Train `learner` on `sources` (signal name to source) until the budget is used or a source ends.
@@ -59,7 +59,7 @@ def fit(
     Raises CaudexError for a signal without a source, and when a loss stops being a finite number.
     """
     budget = Budget(steps, minutes, flops, samples)
-    evaluations = [Evaluation(evaluate)] if callable(evaluate) else list(evaluate)
+    evaluations = [Evaluation(evaluate)] if callable(evaluate) else list(evaluate or ())
     by_share = next((part for part in evaluations if not part.every), Evaluation(lambda learner: {}))
     sources = check_sources(learner, sources)
     hardware = run.hardware if run else Hardware()

@@ -10,6 +10,7 @@ from helpers.trainings import quiet_run, train
 
 from caudex import data
 from caudex.core.errors import CaudexError
+from caudex.core.evaluation import Evaluation
 from caudex.core.specs import ImageSpec
 from caudex.core.system import load, system_at_scale
 from caudex.data import Batch
@@ -78,7 +79,7 @@ def test_contrast_learns_digits_without_their_labels(tmp_path):
 def test_looking_at_a_training_does_not_move_it(coloured_shapes, tmp_path, monkeypatch):
     system = replace(system_at_scale("rotation", "tiny"), data=coloured_shapes, steps=12, batch=8, width=4)
     watched, _ = train(system, tmp_path / "watched")
-    monkeypatch.setattr("caudex.core.fit.EVALUATIONS", 1)
+    monkeypatch.setattr(Evaluation.__new__, "__defaults__", (0, (1.0,)))
     left_alone, _ = train(system, tmp_path / "alone")
     weights = zip(watched.trunk.parameters(), left_alone.trunk.parameters())
     assert all(torch.equal(one, other) for one, other in weights)
