@@ -5,7 +5,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 from gymnasium.envs.classic_control import CartPoleEnv
-from helpers.command_line import assert_refused, model_bytes, run_cli
+from helpers.command_line import assert_refused, invoke, model_bytes, run_cli
 
 import caudex
 from caudex import envs
@@ -110,3 +110,21 @@ def test_a_run_of_another_training_does_not_go_on():
     Path("run/signature.json").unlink()
     with pytest.raises(CaudexError, match="run was not made by you on this machine"):
         caudex.train("ppo", **SMALL, run="run")
+
+
+class Brittle(Pole):
+    def step(self, action):
+        raise ArithmeticError("a cog is loose")
+
+
+def test_a_failing_environment_is_told_with_how_its_training_goes_on():
+    with pytest.raises(
+        CaudexError, match=r"a cog is loose .*; mend it; caudex.train.*env=the same, run=run. goes on from"
+    ):
+        caudex.train("ppo", env=Brittle, **SMALL, run="run")
+    Path("loose_cog.py").write_text(
+        "from gymnasium.envs.classic_control import CartPoleEnv\n\n\n"
+        "class Brittle(CartPoleEnv):\n    def step(self, action):\n        raise ArithmeticError('a cog is loose')\n"
+    )
+    words = ("--env", "loose_cog:Brittle", "--scale", "tiny", "--threads", "1", "--run", "broken")
+    assert "line 6); mend it; `caudex resume broken` goes on from" in invoke("train", "ppo", *words).err

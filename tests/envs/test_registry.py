@@ -50,7 +50,7 @@ def test_the_environment_of_an_entry_point(plugin):
     assert env.reset(np.arange(2), np.ones(2, bool)).shape == (2, 4)
     assert env.render().shape == (400, 600, 3)
     assert env.envs[0]._max_episode_steps == 9
-    with pytest.raises(CaudexError, match=r"no-env gave a NoEnv; it must give a gymnasium.Env\."):
+    with pytest.raises(CaudexError, match=r"no-env gave NoEnv; it must give a gymnasium.Env\."):
         envs.make("no-env", 1)
     with pytest.raises(CaudexError, match=r"'my-pol' is not a registered environment\. Did you mean my-pole\?"):
         envs.make("my-pol", 1)

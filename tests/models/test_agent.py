@@ -104,3 +104,19 @@ def test_predicting_needs_nothing_of_the_environment(tmp_path):
     older = msgspec.structs.replace(agent.spec, native_observations=None, native_actions=None)
     action, _ = PPO().model(older).predict(np.ones(3))
     assert action.shape == (1,) and action.dtype == np.float32
+
+
+def test_what_predict_cannot_take_is_said_of_what_was_given(tmp_path):
+    system = PPO(env=env_name("Forbidding"), num_envs=1, total_steps=32, horizon=32, batch=32)
+    agent = system.train(quiet_run(tmp_path))
+    for observation, masks, because in (
+        (
+            np.full(3, np.nan, np.float32),
+            None,
+            "^predict was given a reward or an observation that is no finite number",
+        ),
+        (np.zeros(3, np.float32), np.zeros(4), "^predict was given an info.* that forbids every action"),
+    ):
+        with pytest.raises(CaudexError, match=because) as refused:
+            agent.predict(observation, action_masks=masks)
+        assert "resume" not in str(refused.value)

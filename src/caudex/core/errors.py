@@ -7,6 +7,10 @@ class CaudexError(Exception):
     """Something the user can mend. The command line prints it as one line and exits with 2."""
 
 
+class EnvError(CaudexError):
+    """An environment failed, or broke its contract; a training adds how it goes on."""
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """1 file, 2,000 files; `plural` where it does not end in s."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

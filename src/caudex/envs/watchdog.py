@@ -13,7 +13,7 @@ from types import TracebackType
 
 import numpy as np
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, EnvError
 
 POLLS = 12  # of a call, with equal pauses between them, until it is taken to hang
 PASSED_THROUGH = ("caudex", "gymnasium", "numpy")
@@ -36,19 +36,16 @@ class GuardedCall:
     def __exit__(self, kind, error, trace):
         running_calls.pop(threading.get_ident(), None)
         if kind and issubclass(kind, (Exception, SystemExit)) and not issubclass(kind, CaudexError):
-            raise CaudexError(
+            raise EnvError(
                 f"the environment {self.name} failed while it {self.activity}: {kind.__name__}: {str(error).rstrip('.')}"
-                f"{error_location(trace)}; mend it; `caudex resume` goes on from a checkpoint, where there is one."
+                f"{error_location(trace)}."
             ) from error
 
 
 def check_finite(name: str, arrays: Iterable[np.ndarray], when: str = "") -> None:
-    """Raises CaudexError where a reward or an observation is not finite."""
+    """Raises EnvError where a reward or an observation is not finite."""
     if not all(np.isfinite(array).all() for array in arrays):
-        raise CaudexError(
-            f"the environment {name} gave a reward or an observation that is no finite number{when}; mend it; `caudex resume` goes "
-            "on from a checkpoint, where there is one."
-        )
+        raise EnvError(f"the environment {name} gave a reward or an observation that is no finite number{when}.")
 
 
 def start_watchdog() -> None:

@@ -35,10 +35,10 @@ def play_time(env: str, rows: Sequence[Mapping[str, float]]) -> dict[str, float 
 def play_time_rows(times: Mapping[str, float | None]) -> list[tuple]:
     """Rows below a table of returns: the human's, and hours of play."""
     reached = times["hours_to_human"]
-    human = "not reached" if reached is None else f"{reached:,.1f}"
+    human = "not reached" if reached is None else format_hours(reached)
     return [
         ("a human, as published", f"{times['human_return']:,.1f}", "", "", ""),
-        ("hours of play", f"{times['hours']:,.1f}", "", "", ""),
+        ("hours of play", format_hours(times["hours"]), "", "", ""),
         ("hours to a human's level", human, "", "", ""),
     ]
 
@@ -48,8 +48,12 @@ def play_time_cells(env: str, times: Sequence[Mapping[str, float | None]]) -> di
     if not times:
         return {}
     reached = [hours for each in times if (hours := each["hours_to_human"]) is not None]
-    human = f"{np.mean(reached):,.1f}" if reached else "not reached"
+    human = format_hours(np.mean(reached)) if reached else "not reached"
     return {
-        f"{env}, hours of play": f"{np.mean([each['hours'] for each in times]):,.1f}",
+        f"{env}, hours of play": format_hours(np.mean([each["hours"] for each in times])),
         f"{env}, hours to a human's level": f"{human} ({len(reached)} of {len(times)})",
     }
+
+
+def format_hours(hours: float) -> str:
+    return f"{hours:,.1f}" if hours >= 1 else f"{hours:.2f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex import envs
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, EnvError
 from caudex.core.learner import Learner
 from caudex.core.specs import EnvSpec, mask_size
 from caudex.envs.adapters.native_spaces import NativeSpaces
@@ -52,7 +53,10 @@ class Agent(nn.Module):
         Actions are of the environment's own dtype and shape. `state` is that of the last call, the frames that are stacked; None begins
         an episode, and so does True in `episode_start` for each of several. `action_masks`: info["action_mask"], where there are any.
         """
-        frames, is_batch = self.native_spaces.to_rows(observation, action_masks)
+        try:
+            frames, is_batch = self.native_spaces.to_rows(observation, action_masks)
+        except EnvError as error:  # of the converters, which speak of the environment
+            raise CaudexError(re.sub("^the environment .*? (showed|gave) ", "predict was given ", str(error))) from None
         stacked = self.stack_frames(frames, state, episode_start) if self.frame_stack > 1 else frames
         actions = self.native_spaces.to_native(self.act(stacked, deterministic))
         return actions if is_batch else actions[0], stacked if self.frame_stack > 1 else None

@@ -45,7 +45,7 @@ def test_wrappers_stand_around_the_environment():
         ("nosuch:Foo-v0", "there is no module nosuch; install it"),
         ("robots_for_test:number", "'robots_for_test:number' is not a registered environment"),
         ("robots_for_test:half", "cannot be made: TypeError: .*'env'"),
-        ("CartPole-v1|robots_for_test:no_env", r"robots_for_test:no_env gave a int; it must give a gymnasium\.Env"),
+        ("CartPole-v1|robots_for_test:no_env", r"robots_for_test:no_env gave int; it must give a gymnasium\.Env"),
         ("CartPole-v1|robots_for_test:halv", r"no function 'halv'\. Did you mean half\? It has .*make, Bare, half"),
         ("CartPole-v1|nosuch:half", "there is no module nosuch"),
         ("CartPole-v1?gravty=1", r"gravty: CartPole-v1 has no such argument\. It takes sutton_barto_reward, max_episode"),
@@ -66,9 +66,7 @@ def test_an_exception_of_an_environment_has_its_file_and_line():
     env = make("Bare?fails_at=2")
     env.reset(np.arange(2), np.ones(2, bool))
     env.step(np.zeros(2, np.int64))
-    with pytest.raises(
-        CaudexError, match=r"while it steps: LinAlgError: .*square \(robots_for_test.py, line 29\); mend"
-    ):
+    with pytest.raises(CaudexError, match=r"while it steps: LinAlgError: .*square \(robots_for_test.py, line 29\)"):
         env.step(np.zeros(2, np.int64))
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, EnvError
 
 MAX_NUMBERS = 1 << 20
 """bytes or numbers of an observation, and options of a choice; more are refused"""
@@ -15,7 +15,6 @@ MAX_CHOICES = 1 << 12
 """made at once"""
 MAX_BOUND = 1e30
 """larger bounds are none"""
-REPAIR = "mend it; `caudex resume` goes on from a checkpoint, where there is one."
 
 
 class Actions(NamedTuple):
@@ -81,22 +80,22 @@ def box_bounds(space: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def action_mask(name: str, info: Mapping, choices: tuple[int, ...], is_over: bool) -> np.ndarray:
     """bool [K]: which options of all choices are allowed, of `info["action_mask"]`. Where an episode is over, it may be missing or
-    forbid everything: all are allowed then, as none is taken. Raises CaudexError for a mask that is none."""
+    forbid everything: all are allowed then, as none is taken. Raises EnvError for a mask that is none."""
     size, mask = sum(choices), info.get("action_mask")
     if mask is None and not is_over:
-        raise CaudexError(
+        raise EnvError(
             f'the environment {name} gave no info["action_mask"], but one when it was first reset; give one always, or never.'
         )
     mask = np.ones(size) if mask is None else np.concatenate(mask) if isinstance(mask, tuple) else np.asarray(mask)
     if mask.shape != (size,) or not ((mask == 0) | (mask == 1)).all():
-        raise CaudexError(
+        raise EnvError(
             f'the environment {name} gave an info["action_mask"] {str(mask)[:60]} of shape {mask.shape}; it must have a 1 for each of {size} '
             "actions that is allowed, and a 0 for each that is not."
         )
     allowed = mask == 1
     if not np.logical_or.reduceat(allowed, np.cumsum((0, *choices[:-1]))).all():
         if not is_over:
-            raise CaudexError(
+            raise EnvError(
                 f'the environment {name} gave an info["action_mask"] that forbids every action, in an episode that goes on; allow one, or '
                 "end the episode."
             )
@@ -104,15 +103,15 @@ def action_mask(name: str, info: Mapping, choices: tuple[int, ...], is_over: boo
     return allowed
 
 
-def late_mask(name: str) -> CaudexError:
-    return CaudexError(
+def late_mask(name: str) -> EnvError:
+    return EnvError(
         f'the environment {name} gave an info["action_mask"], but none when it was first reset; give one always, or never.'
     )
 
 
 def reward_number(name: str, reward: Any) -> float:
-    """A reward, also one in an array of one number. Raises CaudexError for what is none."""
+    """A reward, also one in an array of one number. Raises EnvError for what is none."""
     array = np.asarray(reward)
     if array.size != 1 or array.dtype.kind not in "fiub":
-        raise CaudexError(f"the environment {name} gave the reward {str(reward)[:60]}; it must be one number: {REPAIR}")
+        raise EnvError(f"the environment {name} gave the reward {str(reward)[:60]}; it must be one number.")
     return float(array.reshape(()))

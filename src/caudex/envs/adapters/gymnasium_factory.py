@@ -45,8 +45,8 @@ def make_gymnasium(name: str, renderable: bool) -> Any:
     except gymnasium.error.UnregisteredEnv:
         names = [*plugin_paths("envs"), *gymnasium.registry]
         raise CaudexError(
-            f"{parts.id!r} is not a registered environment.{did_you_mean(parts.id, names)} `caudex list envs` shows all; one of your "
-            "own is module:NAME, where NAME is registered, or a class or function of the module."
+            f"{parts.id!r} is not a registered environment.{did_you_mean(parts.id, names)} `caudex list envs` shows all; one of a "
+            "package is PACKAGE:ID, as minigrid:MiniGrid-Empty-5x5-v0; one of your own is module:NAME, where NAME is an id, class or function."
         ) from None
     except gymnasium.error.Error as error:
         raise CaudexError(f"{name} cannot be made: {str(error).rstrip('.')}.") from None
@@ -65,7 +65,7 @@ def check_is_env(name: str, env: Any) -> None:
     import gymnasium
 
     if not isinstance(env, gymnasium.Env):
-        raise CaudexError(f"{name} gave a {type(env).__name__}; it must give a gymnasium.Env.")
+        raise CaudexError(f"{name} gave {type(env).__name__}; it must give a gymnasium.Env.")
 
 
 def make_renderable(factory: Callable, arguments: dict[str, Any]) -> Any:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, EnvError
 from caudex.core.specs import ObservationLayout, ObservationPart
-from caudex.envs.adapters.actions import MAX_BOUND, MAX_NUMBERS, REPAIR, action_mask, late_mask
+from caudex.envs.adapters.actions import MAX_BOUND, MAX_NUMBERS, action_mask, late_mask
 from caudex.envs.watchdog import check_finite
 
 MIN_SIDE = 3
@@ -168,22 +168,22 @@ def has_channels_first(shape: tuple[int, ...]) -> bool:
 
 
 def array_checker(name: str, place: str, space: Any) -> Callable[[Any], np.ndarray]:
-    """A function that gives an observation as an array, and raises CaudexError for one of another shape, and for numbers that
+    """A function that gives an observation as an array, and raises EnvError for one of another shape, and for numbers that
     the dtype of a space of whole numbers does not hold."""
     shape, dtype, is_whole = space.shape, space.dtype, space.dtype.kind in "iub"
 
     def checked(observation: Any) -> np.ndarray:
         array = np.asarray(observation)
         if array.shape != shape:
-            raise CaudexError(
-                f"the environment {name} showed an observation{place} of shape {array.shape}, but its observation_space says {shape}; "
-                f"reset gives an observation and a dict; {REPAIR}"
+            raise EnvError(
+                f"the environment {name} showed an observation{place} of shape {array.shape}, but its observation_space says {shape}"
+                f"{'; reset gives an observation and a dict' * isinstance(observation, tuple)}."
             )
         if is_whole and array.dtype != dtype:
             if not np.array_equal(cast := array.astype(dtype), array):
-                raise CaudexError(
+                raise EnvError(
                     f"the environment {name} showed an observation{place} of {array.dtype} that {dtype} does not hold, but its "
-                    f"observation_space says {dtype}; {REPAIR}"
+                    f"observation_space says {dtype}."
                 )
             return cast
         return array
@@ -209,14 +209,14 @@ def one_hot_numbers(name: str, place: str, space: Any, numbers: np.ndarray) -> n
     return flatten(space, numbers)
 
 
-def outside(name: str, place: str, space: Any, observation: Any) -> CaudexError:
-    return CaudexError(
-        f"the environment {name} showed an observation{place} {observation}, but its observation_space says {space}; {REPAIR}"
+def outside(name: str, place: str, space: Any, observation: Any) -> EnvError:
+    return EnvError(
+        f"the environment {name} showed an observation{place} {observation}, but its observation_space says {space}."
     )
 
 
 def leaf_values(name: str, space: Any, observation: Any, place: str = "") -> Iterator[Any]:
-    """The values of the parts of a nested observation. Raises CaudexError for one that is nested in another way."""
+    """The values of the parts of a nested observation. Raises EnvError for one that is nested in another way."""
     from gymnasium.spaces import Dict, Tuple
 
     if isinstance(space, Dict):
@@ -235,7 +235,7 @@ def leaf_values(name: str, space: Any, observation: Any, place: str = "") -> Ite
         yield observation
 
 
-def nested_otherwise(name: str, place: str, parts: Any, expected: Any) -> CaudexError:
-    return CaudexError(
-        f"the environment {name} showed an observation{place} with the parts {parts}, but its observation_space says {expected}; {REPAIR}"
+def nested_otherwise(name: str, place: str, parts: Any, expected: Any) -> EnvError:
+    return EnvError(
+        f"the environment {name} showed an observation{place} with the parts {parts}, but its observation_space says {expected}."
     )
