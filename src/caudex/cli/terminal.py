@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, EnvError
 
 PARENT_SECONDS = 20
 """in which the first of several processes ends, where all fail alike"""
@@ -91,15 +91,29 @@ def hold_run(run, fresh: bool) -> Iterator[None]:
     with lossy_output(), lock_folder(run.path):
         try:
             yield
-        except Exception:  # of whatever kind: it is raised again, only the folder must not stay
+        except Exception as error:  # of whatever kind: it is raised again, only the folder must not stay
+            way_on = how_to_go_on(run)
             if fresh and not has_checkpoints(run.path):
                 shutil.rmtree(run.path, ignore_errors=True)
                 if run.path.parent == Path("runs"):
                     with contextlib.suppress(OSError):  # it holds other runs
                         run.path.parent.rmdir()
+            if isinstance(error, EnvError):
+                sentence = f"{str(error).rstrip('.')}; mend it; {way_on} goes on from a checkpoint, where there is one."
+                raise CaudexError(sentence) from error
             raise
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"stopped; `caudex resume {run.path}` goes on.") from None
+            raise KeyboardInterrupt(f"stopped; {how_to_go_on(run)} goes on.") from None
+
+
+def how_to_go_on(run) -> str:
+    """The command, or in Python the call where the environment is an object."""
+    from caudex.envs import is_object
+
+    settings = run.settings()["settings"] if run.folder.stat("settings.json") else {}
+    if is_object(str(settings.get("env", ""))):
+        return f"caudex.train(..., env=the same, run={run.path})"
+    return f"`caudex resume {run.path}`"
 
 
 def skipped_files_note(run) -> list[str]:

@@ -17,7 +17,7 @@ from caudex.cli.terminal import (
     print_wrapped,
     skipped_files_note,
 )
-from caudex.core.errors import CaudexError, EnvError
+from caudex.core.errors import CaudexError
 
 
 def train_command(words: Sequence[str]) -> None:
@@ -165,13 +165,7 @@ def train_and_report(system, run, fresh: bool = False):
 
             torch.set_num_threads(run.hardware.threads)
         write_settings(system, run)
-        try:
-            model = system.train(run)
-        except EnvError as error:
-            way_on = "caudex.train(..., env=the same, run={})" if system.env.startswith("<") else "`caudex resume {}`"
-            way_on = way_on.format(run.path)
-            sentence = f"{str(error).rstrip('.')}; mend it; {way_on} goes on from a checkpoint, where there is one."
-            raise CaudexError(sentence) from error
+        model = system.train(run)
         save_model(model, run)
         if run.is_main_process:
             report(system, run, str(run.compute))

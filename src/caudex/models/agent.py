@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -112,13 +114,18 @@ class Agent(nn.Module):
         recording: Recording | None = None,
     ) -> list[Episode]:  # fmt: skip
         """The statistics of `count` episodes, which `recording` keeps whole; the same seed begins the same episodes."""
+        with self.seeded_policy(seed, greedy, env) as policy:
+            return play_episodes(env or self.env, policy, count, seed, self.frame_stack, silent, recording=recording)
+
+    @contextmanager
+    def seeded_policy(self, seed: int, greedy: bool, env: str | None) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+        """`act`, whose draws follow from the seed; raises CaudexError for another environment than it can act in."""
         self.eval()
         if env:
             self.check_env(env)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            policy = lambda x: self.act(x, greedy)  # noqa: E731
-            return play_episodes(env or self.env, policy, count, seed, self.frame_stack, silent, recording=recording)
+            yield lambda observations: self.act(observations, greedy)
 
     def check_env(self, env_name: str) -> None:
         """Raises CaudexError for an environment with other observations or actions than were learned with."""
@@ -142,10 +149,5 @@ class Agent(nn.Module):
     ) -> tuple[list[Frame], Episode, float]:
         """Frames of one episode, or of its first `max_steps`; its statistics; frames a second. With `max_frames`, no more than
         twice as many frames, evenly spread in time."""
-        self.eval()
-        if env:
-            self.check_env(env)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            policy = lambda x: self.act(x, greedy)  # noqa: E731
+        with self.seeded_policy(seed, greedy, env) as policy:
             return record_episode(env or self.env, policy, seed, self.frame_stack, max_frames, max_steps)

@@ -1,5 +1,6 @@
 import io
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -47,7 +48,6 @@ def evaluations(rows):
 
 @pytest.mark.parametrize("kind", SYSTEMS)
 def test_training_is_the_same_with_evaluations_and_films(kind, tmp_path):
-    pytest.importorskip("av")
     plain, plain_rows, plain_run = train(tmp_path / "plain", kind)
     settings = {"evaluate_every": 150, "evaluate_episodes": 2, "video_every": 300}
     watched, rows, run = train(tmp_path / "watched", kind, **settings)
@@ -99,7 +99,6 @@ def test_without_evaluations_there_is_no_best_policy(tmp_path):
 
 
 def test_films_show_an_episode(tmp_path):
-    av = pytest.importorskip("av")
     _, _, run = train(tmp_path, video_every=256)
     assert file_names(run.path / "video") == ["256.mp4", "512.mp4"]
     with av.open(io.BytesIO((run.path / "video" / "256.mp4").read_bytes())) as container:
