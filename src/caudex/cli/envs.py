@@ -41,7 +41,6 @@ def play_command(words: Sequence[str]) -> None:
             "`caudex meta-test`."
         )
     env = join_env_name(flags.env or agent.env, flags.env_args, flags.wrap)
-    agent.check_env(env)
     recording = Recording() if flags.record else None
     episodes = agent.play_episodes(flags.episodes, flags.seed, not flags.drawn, env, recording=recording)
     summary = summarize_returns(np.array([episode.total_reward for episode in episodes]))

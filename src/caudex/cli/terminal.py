@@ -92,13 +92,13 @@ def hold_run(run, fresh: bool) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # of whatever kind: it is raised again, only the folder must not stay
-            way_on = how_to_go_on(run)
+            way_on = how_to_go_on(run) if isinstance(error, EnvError) else ""
             if fresh and not has_checkpoints(run.path):
                 shutil.rmtree(run.path, ignore_errors=True)
                 if run.path.parent == Path("runs"):
                     with contextlib.suppress(OSError):  # it holds other runs
                         run.path.parent.rmdir()
-            if isinstance(error, EnvError):
+            if way_on:
                 sentence = f"{str(error).rstrip('.')}; mend it; {way_on} goes on from a checkpoint, where there is one."
                 raise CaudexError(sentence) from error
             raise

@@ -104,10 +104,10 @@ class RewardSystem(System):
         """What `fit` does every so many steps; the training is the same without it."""
         if self.evaluate_every or self.video_every:
             check_copies(self.env, "--evaluate-every and --video-every act")
-        returns = [evaluation_of_returns(spec, run, self.evaluate_every, self.evaluate_episodes)]
-        return returns * bool(self.evaluate_every) + (
-            films(spec, run, self.video_every, source) if self.video_every else []
-        )
+        evaluations = films(spec, run, self.video_every, source) if self.video_every else []
+        if self.evaluate_every:
+            evaluations.insert(0, evaluation_of_returns(spec, run, self.evaluate_every, self.evaluate_episodes))
+        return evaluations
 
     def make_envs(self, run: Run) -> tuple[EnvRunner, EnvSpec]:
         """The environments at the start of their first episodes, and the spec of the model. Raises CaudexError for an environment that
