@@ -27,6 +27,7 @@ Amount = Annotated[float, Meta(ge=0, le=1e30)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Finite = Annotated[float, Meta(ge=-1e30, le=1e30)]
 """these bounds refuse NaN and infinity; a plain `float` may be either, as Python's json writes them"""
+FileName = Annotated[str, Meta(max_length=200)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 

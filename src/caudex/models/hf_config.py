@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from caudex.core.errors import CaudexError
-from caudex.core.typed_json import convert_public, read_public_json, short_json
+from caudex.core.typed_json import FileName, convert_public, read_public_json, short_json
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT
 
 GELU_APPROXIMATIONS = {
@@ -27,7 +27,6 @@ Width = Annotated[int, Meta(ge=8, le=100_000)]
 NumLayers = Annotated[int, Meta(ge=1, le=1000)]
 Hidden = Annotated[int, Meta(ge=1, le=1 << 24)]
 Epsilon = Annotated[float, Meta(ge=0, le=1)]
-FileName = Annotated[str, Meta(max_length=200)]
 TokenIds = int | tuple[int, ...] | None
 
 
