@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.cli_runs import QUICK, SMALL
 from helpers.command_line import CAUDEX, assert_refused, run_cli
-from helpers.photos import ENDINGS, write_photo
+from helpers.photos import ENDINGS, write_photo, write_photos
 from PIL import Image
 
 from caudex.cli import terminal
@@ -55,16 +55,29 @@ def test_predict_takes_folders_and_the_csv_may_come_last(trained_run, photo_albu
     assert "cat" in table or "dog" in table
 
 
-def test_labels_in_a_table_and_a_second_column_of_labels(photo_album):
+def test_labels_in_a_table_and_a_second_column_of_labels(tmp_path):
+    photo_album = write_photos(tmp_path / "photos")
     rows = ["path,label,colour"]
     rows += [f"labelled/{name}/{n:03}.{ENDINGS[n % 4]},{name},{'yellow' if name == 'cat' else 'blue'}"
              for name in ("cat", "dog") for n in range(6)]  # fmt: skip
     Path("few.csv").write_text("\n".join(rows))
     settings = ("--data", photo_album, "--labels", "few.csv", *QUICK)
-    run = run_cli("train", "two-heads", *settings, "--also", "labels:colour:0.5", "--also", "rotation:0.1").run
+    output = run_cli("train", "two-heads", *settings, "--also", "labels:colour:0.5", "--also", "rotation:0.1")
+    run = output.run
     assert json.loads((run / "spec.json").read_text())["columns"]["colour"] == ["blue", "yellow"]
     description = json.loads((run / "stages" / "two-heads" / "about.json").read_text())
     assert description["weights"] == {"labels": 1.0, "labels-colour": 0.5, "rotation": 0.1}
+    results = json.loads((run / "results.json").read_text())
+    assert {"column", "accuracy", "low", "high", "majority", "recall"} <= set(results["two-heads, colour"])
+    assert results["two-heads, colour"]["test_size"] == results["two-heads"]["test_size"] == 2
+    assert "colour" in output.out  # in a cell that may be wrapped
+    output = run_cli("predict", run, "--csv", "told.csv", photo_album / "unlabelled")
+    rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
+    assert rows[0] == ["file", "class", "confidence", "colour", "confidence in colour"]
+    model, files = load(run), [row[0] for row in rows[1:]]
+    colours = model.predict_columns(read_images(files, model.shape)[0])["colour"]
+    assert [(row[3], pytest.approx(float(row[4]), abs=1e-6)) for row in rows[1:]] == colours
+    assert "yellow" in (table := run_cli("predict", run, photo_album / "unlabelled").out) or "blue" in table
 
 
 def test_no_settings_of_training_are_needed_to_run_the_others(trained_run, photo_album, trained_copy):

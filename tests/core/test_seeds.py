@@ -21,6 +21,8 @@ STAGES = {
     "labels-alone": 881345930037088766,
     "tuned-0.1": 177573022358063130,
     "scratch-0.1": 2764815259636012654,
+    "calibration-1": 3255794144036145329,
+    "calibration-2": 3346003101746146033,
     "pretraining": 2051993549745898789,
     "all-labels": 1756582908871965423,
     "both": 1952513711011186463,
@@ -62,7 +64,13 @@ CALLS = {
     (0, "source", "pairs"): 2135053500184326263,
     (0, "source", "pseudo-labelled"): 2688619789658221011,
 }
-TEMPLATES = {"student-{}": "student-1", "tuned-{}": "tuned-0.1", "scratch-{}": "scratch-0.1", "{}-alone": "depth-alone"}
+TEMPLATES = {
+    "student-{}": "student-1",
+    "calibration-{}": "calibration-1",
+    "tuned-{}": "tuned-0.1",
+    "scratch-{}": "scratch-0.1",
+    "{}-alone": "depth-alone",
+}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -89,7 +97,7 @@ def test_no_string_that_is_a_seed_is_new_or_renamed():
                     parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in argument.values)
                     used[name].add(TEMPLATES["".join(parts)])
     computed = {f"without-{part}".replace(" ", "-") for part in PARTS} | {"none-of-them"}  # rainbow's claim
-    computed |= {f"{task}-alone" for task in TASKS} | {"student-2"}
+    computed |= {f"{task}-alone" for task in TASKS} | {"student-2", "calibration-2"}
     assert used["stage"] | computed == set(STAGES)
     assert used["seeded"] | used["derive_seed"] | {"train", "test"} == {call[1] for call in CALLS} - {1}
     assert used["source_seed"] == {call[2] for call in CALLS if call[1] == "source"}

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from caudex.data.stratified import apportion, class_counts, split_stratified, stratified_sample
+from caudex.data.stratified import apportion, class_counts, split_stratified, stratified_folds, stratified_sample
 
 
 @given(
@@ -35,3 +35,15 @@ def test_a_hold_out_has_some_of_each_class_and_never_all(labels, share, seed):
         count, held = (labels == k).sum().item(), (labels[held_out] == k).sum().item()
         assert held == 0 if count == 1 else abs(held - max(1, count * share)) <= 0.5 and held < count
     assert torch.equal(held_out, split_stratified(labels, share, seed, "test")[1])
+
+
+@given(some.lists(some.integers(0, 4), min_size=1, max_size=60), some.integers(2, 4), some.integers(0, 99))
+def test_folds_share_each_class_out_and_leave_single_examples_in_none(labels, num_folds, seed):
+    labels = torch.tensor(labels)
+    folds = stratified_folds(labels, num_folds, seed, "test")
+    rows = torch.cat(folds)
+    assert len(folds) == num_folds and len(rows) == len(rows.unique())
+    for k in labels.unique():
+        count, parts = (labels == k).sum().item(), [(labels[fold] == k).sum().item() for fold in folds]
+        assert sum(parts) == (count if count > 1 else 0)
+        assert max(parts) - min(parts) <= 1 and max(parts) < max(2, count)

@@ -2,12 +2,15 @@
 
 import pytest
 import torch
+from helpers.trainings import quiet_run
+from torch import nn
 
 from caudex.data import ImageSet, InMemoryImages
 from caudex.evaluation.classification import (
     accuracy_gain,
     classification_rows,
     confusion_matrix,
+    evaluate_columns,
     evaluate_predictions,
     majority_warning,
 )
@@ -48,6 +51,26 @@ def test_a_constant_prediction_cannot_look_good():
     (warning,) = majority_warning("the network", row)
     assert "not shown to be better than predicting 'ham' for all (82.0% against 83.0%)" in warning
     assert majority_warning("the network", evaluate_predictions(labels, labels, ("ham", "spam"))) == []
+
+
+def test_further_columns_are_measured_where_their_labels_are_known(tmp_path):
+    class Colours(nn.Module):
+        columns = {"colour": ("blue", "red")}  # noqa: RUF012
+
+        def column_probabilities(self, test):
+            return {"colour": one_hot(torch.tensor([0, 1, 1, 1]), 2)}
+
+    columns = {"colour": (torch.tensor([0, 0, 1, -1]), ("blue", "red"))}
+    store = InMemoryImages(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), "abcd")
+    test = ImageSet(store, torch.tensor([0, 0, 1, 1]), ("n", "y"), columns)
+    (row,) = evaluate_columns(quiet_run(tmp_path), Colours(), test, "network").values()
+    assert (row["column"], row["accuracy"], row["test_size"]) == ("colour", pytest.approx(2 / 3), 3)
+    assert row["majority"] == {"class": "blue", "accuracy": pytest.approx(2 / 3)}
+    table = dict(row[:2] for row in classification_rows({"network, colour": row}))
+    assert table["one class for all of colour: blue"] == "66.7%"
+    columns["colour"] = (torch.full((4,), -1), ("blue", "red"))
+    unknown = evaluate_columns(quiet_run(tmp_path), Colours(), test, "network")
+    assert unknown == {"network, colour": {"column": "colour"}} and classification_rows(unknown) == []
 
 
 def test_of_many_classes_the_worst_are_listed():

@@ -50,6 +50,7 @@ def test_classes_and_preprocessing_are_in_the_file_and_beside_it(channels, tmp_p
     spec = ImageSpec((channels, 12, 16), ("Apfel", "Birne ü"), pixel_range=(0.0, 4095.0))
     learner = Learner(trunks.Conv(channels=channels), {"labels": signals.Labels(2)})
     model = ImageClassifier(learner, spec).eval()
+    model.temperature.fill_(0.1)
     files = model.export(tmp_path)
     assert [file.name for file in files] == ["model.onnx", "model.safetensors", "classes.json"]
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from caudex.cli.commands import PredictFlags
 from caudex.cli.flags import parse_flags
@@ -28,14 +28,25 @@ def predict_command(words: Sequence[str]) -> None:
         raise CaudexError(f"nothing can be read of {counted(len(skipped), 'file')}; {skipped[0][0]}: {skipped[0][1]}.")
     for path, reason in skipped:
         print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
-    rows = [(name, *prediction) for name, prediction in zip(names, model.predict(inputs))]
-    header = ("file", "class", "confidence")
+    columns = {"class": model.predict(inputs)}
+    if getattr(model, "columns", {}):  # of labels that were learned by --also
+        columns |= model.predict_columns(inputs)
+    header = ["file"]
+    for column in columns:
+        header += [column, "confidence" if column == "class" else f"confidence in {column}"]
+    rows = [(name, *predictions) for name, *predictions in zip(names, *columns.values())]
     if flags.csv:
         with flags.csv.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            csv.writer(file).writerows([header, *((name, label, f"{share:.6f}") for name, label, share in rows)])
+            csv.writer(file).writerows([header, *format_rows(rows, ".6f")])
         print(flags.csv)
     else:
-        print_table([header, *((name, label, f"{share:.1%}") for name, label, share in rows)])
+        print_table([header, *format_rows(rows, ".1%")])
+
+
+def format_rows(rows: Sequence[tuple], number_format: str) -> Iterator[tuple]:
+    """The cells of rows of a name and pairs (class, confidence)."""
+    for name, *predictions in rows:
+        yield name, *(cell for label, share in predictions for cell in (label, f"{share:{number_format}}"))
 
 
 def _read_texts(flags: PredictFlags, model) -> tuple:

@@ -29,8 +29,11 @@ def distinct_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put `distinct_tensors` back in place; raises CaudexError where they belong to another network."""
+    """Put `distinct_tensors` back in place; raises CaudexError where they belong to another network. Runs of older versions
+    lack the module's `added_tensors`, which stay as they were built."""
     for name, tensor in distinct_tensors(module.state_dict()).items():
+        if name not in weights and name in getattr(module, "added_tensors", ()):
+            continue
         if name not in weights or weights[name].shape != tensor.shape:
             has = f"shape {tuple(weights[name].shape)}" if name in weights else "nothing"
             raise CaudexError(

@@ -34,6 +34,17 @@ def split_stratified(labels: Tensor, share: float, seed: int, purpose: str) -> t
     return is_train.nonzero().flatten(), held_out
 
 
+def stratified_folds(labels: Tensor, num_folds: int, seed: int, purpose: str) -> list[Tensor]:
+    """Rows of each fold, int64 in ascending order: disjoint, with as many of each class as can be; a class with one example
+    is in none."""
+    shuffled = seeded_permutation(len(labels), seed, purpose)
+    by_class = [shuffled[labels[shuffled] == label] for label in labels.unique()]
+    return [
+        torch.cat([rows[fold::num_folds] for rows in by_class if len(rows) > 1] or [shuffled[:0]]).sort().values
+        for fold in range(num_folds)
+    ]
+
+
 def held_out_counts(counts: Sequence[int], share: float) -> list[int]:
     return [max(0, min(count - 1, max(1, round(count * share)))) for count in counts]
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from caudex.core.run import Run
 from caudex.data import ImageSet, Split
+from caudex.evaluation.calibration import evaluate_calibration
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.plots.confusion import plot_confusion
 from caudex.evaluation.plots.image_tiles import plot_image_tiles
@@ -37,15 +38,16 @@ def accuracy_with_interval(accuracy: float, test_size: int) -> dict[str, float]:
 
 
 def evaluate_classifier(run: Run, classifier: ImageClassifier, split: Split, name: str) -> dict[str, float]:
-    """`evaluate_predictions`, and accuracy on corrupted images; tables and figures of errors. Empty where nothing was held
-    out."""
+    """`evaluate_predictions`, calibration, and accuracy on corrupted images; tables and figures of errors. Empty where nothing
+    was held out."""
     test = split.test
     if len(test) == 0:
         return {}
     with run.counting(classifier):
-        probabilities = classifier.probabilities(test)
+        logits = classifier.logits(test)
         corruptions = classifier.corruption_accuracies(test)
-    confidence, predictions = probabilities.max(1)
+    temperature = classifier.temperature.item()
+    confidence, predictions = (logits / temperature).softmax(1).max(1)
     run.table(f"corruption-{name}", corruptions)
     plot_confusion(run, confusion_matrix(test.labels, predictions, len(test.classes)), test.classes)
     order = confidence.argsort(descending=True)
@@ -62,7 +64,24 @@ def evaluate_classifier(run: Run, classifier: ImageClassifier, split: Split, nam
         if len(rows):
             plot_image_tiles(run, figure, test.fetch(rows), 4, captions)
     corrupted = float(np.mean([row["accuracy"] for row in corruptions]))
-    return evaluate_predictions(test.labels, predictions, test.classes) | {"corrupted": corrupted}
+    calibration = evaluate_calibration(run, logits, temperature, test.labels)
+    return evaluate_predictions(test.labels, predictions, test.classes) | {"corrupted": corrupted} | calibration
+
+
+def evaluate_columns(run: Run, classifier: ImageClassifier, test: ImageSet, name: str) -> dict[str, dict]:
+    """`evaluate_predictions` for each further column of labels that the classifier learned, on the test images that have one;
+    without figures where none has."""
+    if not classifier.columns or len(test) == 0:
+        return {}
+    with run.counting(classifier):
+        predictions = {column: x.argmax(1) for column, x in classifier.column_probabilities(test).items()}
+    rows = {}
+    for column, predicted in predictions.items():
+        labels, classes = test.columns[column]
+        is_known = labels >= 0
+        row = evaluate_predictions(labels[is_known], predicted[is_known], classes) if is_known.any() else {}
+        rows[f"{name}, {column}"] = {"column": column, **row}
+    return rows
 
 
 def evaluate_predictions(labels: Tensor, predictions: Tensor, classes: Sequence[str]) -> dict:
@@ -88,8 +107,8 @@ def majority_share(labels: Tensor) -> float:
 
 def classification_rows(results: dict) -> list[tuple]:
     """The table of everything in `results` that has an accuracy: accuracies with intervals, macro-F1, accuracy on corrupted
-    images; what predicting one class for all has; the gains; and the recall by class of the first that has one. A column
-    that is empty is left out."""
+    images; what predicting one class for all has, of further columns of labels too; the gains; calibration and the recall by
+    class of the first that has them. A column that is empty is left out."""
     rows = [("", "accuracy", "95% interval", "macro-F1", "corrupted images")]
     measured = {name: row for name, row in results.items() if isinstance(row, dict) and "accuracy" in row}
     for name, row in measured.items():
@@ -97,18 +116,28 @@ def classification_rows(results: dict) -> list[tuple]:
         f1, corrupted = (f"{row[key]:.1%}" if key in row else "" for key in ("macro_f1", "corrupted"))
         rows.append((name, f"{row['accuracy']:.1%}", interval, f1, corrupted))
     tested = next((row for row in measured.values() if "majority" in row), None)
-    if tested:
-        majority = tested["majority"]
-        rows.append((f"{MAJORITY}: {majority['class']}", f"{majority['accuracy']:.1%}", "", "", ""))
+    baselines = {row.get("column", ""): row["majority"] for row in measured.values() if "majority" in row}
+    for column, majority in baselines.items():
+        name = f"{MAJORITY}{column and f' of {column}'}: {majority['class']}"
+        rows.append((name, f"{majority['accuracy']:.1%}", "", "", ""))
     for name, gain in results.items():
         if isinstance(gain, dict) and "gain" in gain:
             interval = format_interval(gain["low"], gain["high"], ".1%")
             cell = format_difference(gain["gain"], None, ".1%")
             rows.append((f"{name}: {format_verdict(gain, '.1%')}", cell, interval, "", ""))
     if tested:
-        rows += [(*row, "", "") for row in recall_rows(tested["recall"])]
+        rows += [(*row, "", "") for row in calibration_rows(tested) + recall_rows(tested["recall"])]
     filled = [any(row[i] for row in rows[1:]) or i == 0 for i in range(5)]
     return [tuple(cell for cell, keep in zip(row, filled) if keep) for row in rows] if len(rows) > 1 else []
+
+
+def calibration_rows(row: dict) -> list[tuple]:
+    """(name, error, the error before) of the confidences; none where they were not measured."""
+    if "calibration_error" not in row:
+        return []
+    before = f"uncalibrated {row['uncalibrated_error']:.1%}, temperature {row['temperature']:.2f}"
+    before = before if row["temperature"] != 1 else ""
+    return [("expected calibration error of confidences", f"{row['calibration_error']:.1%}", before)]
 
 
 def recall_rows(recall: dict[str, dict]) -> list[tuple]:

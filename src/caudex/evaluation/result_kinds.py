@@ -14,6 +14,7 @@ from caudex.core.typed_json import Amount, Count, Finite, Share
 
 TestSize = Annotated[int, Meta(ge=1, le=1 << 62)]
 Verdict = Literal["better", "worse", "not shown"]
+Temperature = Annotated[float, Meta(gt=0, le=1e6)]
 
 
 class Accuracy(Struct):
@@ -65,6 +66,10 @@ class ResultRow(Struct):
     recall: dict[str, ClassRecall] | UnsetType = UNSET
     majority: Majority | UnsetType = UNSET
     gain_over_majority: GainRow | UnsetType = UNSET
+    calibration_error: Share | UnsetType = UNSET
+    uncalibrated_error: Share | UnsetType = UNSET
+    temperature: Temperature | UnsetType = UNSET
+    column: str | UnsetType = UNSET
     verdict: Verdict | UnsetType = UNSET
     detectable: Finite | None = None
 
@@ -77,6 +82,8 @@ class ResultRow(Struct):
             UNSET in (self.low, self.high, self.verdict) or (self.low is None) != (self.high is None)
         ):
             raise ValueError("a gain has low, high and verdict")
+        if self.calibration_error is not UNSET and UNSET in (self.uncalibrated_error, self.temperature):
+            raise ValueError("a calibration error has the uncalibrated one and a temperature beside it")
         if self.majority is not UNSET and UNSET in (self.accuracy, self.recall):
             raise ValueError("a majority has an accuracy and recall beside it")
         if self.gain_over_majority is not UNSET and self.majority is UNSET:

@@ -18,5 +18,10 @@ class Classifier(nn.Module):
 
     def predict(self, inputs: Sequence) -> list[tuple[str, float]]:
         """(class, confidence) for each input."""
-        confidences, indices = self.probabilities(inputs).max(1)
-        return [(self.classes[k], confidence) for k, confidence in zip(indices.tolist(), confidences.tolist())]
+        return name_likeliest(self.probabilities(inputs), self.classes)
+
+
+def name_likeliest(probabilities: Tensor, classes: Sequence[str]) -> list[tuple[str, float]]:
+    """(class, confidence) for each row of probabilities [N, K]."""
+    confidences, indices = probabilities.max(1)
+    return [(classes[k], confidence) for k, confidence in zip(indices.tolist(), confidences.tolist())]

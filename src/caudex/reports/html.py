@@ -38,6 +38,8 @@ CAPTIONS = {
     "regret": "What the best arm would have earned more, for each pull.",
     "learning-curves": "Learning curves.",
     "corruptions": "Accuracy on corrupted test images, from light (1) to severe (5).",
+    "reliability": "Reliability (Guo et al. 2017): the share of predictions that is right, by their confidence, and above each bar how "
+    "many they are. Bars below the dotted line: too sure. Red: the mean confidence. Left as the network says it, right after calibration.",
     "confusion": "Confusion matrix: how many images of each label (row) were predicted to be of which class (column).",
     "most-confident": "Test images with the highest confidence.",
     "least-confident": "Test images with the lowest confidence.",
@@ -60,6 +62,7 @@ WIDE_FIGURES = (
     "learning-curves",
     "corruptions",
     "word-by-word",
+    "reliability",
     "",
 )
 READABLE_SCALE = 0.6

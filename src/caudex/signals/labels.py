@@ -37,6 +37,9 @@ class Labels(Signal):
             raise CaudexError(
                 f"--also labels:{argument or 'COLUMN'} names no further column of labels; known: {available}."
             )
+        if len(columns[argument]) < 2:
+            problem = f"one class, {columns[argument][0]!r}" if columns[argument] else "no label"
+            raise CaudexError(f"--also labels:{argument}: column {argument!r} has {problem}; a head needs two classes.")
         return cls(len(columns[argument]), column=argument)
 
     def build(self, trunk):

@@ -72,7 +72,11 @@ class ImageSystem(System):
         return spec
 
     def print_data(self, run: Run, split: Split) -> None:
-        """Print how many images there are, of which classes, how they were read, and what was left out or cut away."""
+        """Print how many images there are, of which classes, how they were read, and what was left out or cut away: once in a
+        run, where it fits parts of them too."""
+        if "data" in run.main.printed:
+            return
+        run.main.printed.add("data")
         parts = (split.labelled, split.unlabelled, split.test)
         names = (part.name(i) for part in parts for i in range(len(part)))
         cropping = describe_cropping(names, torch.cat([part.cropped_shares for part in parts]), split.labelled.shape)
@@ -99,10 +103,17 @@ class ImageSystem(System):
         return classification_rows(results)
 
     def warn(self, results: dict) -> list[str]:
-        name, row = next(
-            ((name, row) for name, row in results.items() if isinstance(row, dict) and "majority" in row), ("", {})
-        )
-        return majority_warning(name, row)
+        rows = {name: row for name, row in results.items() if isinstance(row, dict)}
+        predicting = next((name for name, row in rows.items() if "majority" in row), None)
+        warnings = []
+        for name, row in rows.items():
+            if name == predicting or "column" in row:
+                warnings += majority_warning(name, row)
+            if "column" in row and "accuracy" not in row:
+                warnings.append(
+                    f"no test image has a label in column {row['column']!r}, so it is learned and not measured."
+                )
+        return warnings
 
     def check(self) -> None:
         super().check()

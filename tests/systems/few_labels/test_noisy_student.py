@@ -16,7 +16,8 @@ from caudex.core.system import load, system_at_scale
 from caudex.data import ImageSet, InMemoryImages, Split
 from caudex.evaluation import classification as examination
 from caudex.systems.few_labels import noisy_student
-from caudex.systems.few_labels.noisy_student import NoisyStudent, align_distribution, select_confident
+from caudex.systems.few_labels.noisy_student import NoisyStudent
+from caudex.systems.few_labels.pseudo_labels import align_distribution, select_confident
 from caudex.systems.shared import image_spec
 
 # -- pseudo-labels -------------------------------------------------------------------------------------------------
@@ -149,9 +150,12 @@ def test_noisy_student_trains_predicts_and_loads_again(tmp_path):
     assert {"teacher", "noisy-student", "supervised, same compute"} <= set(results)
     stages = {stage.name: Run(stage) for stage in (run.path / "stages").iterdir()}
     spent = {name: stage.read_json("finished")["flops"] for name, stage in stages.items()}
-    method = sum(flops for name, flops in spent.items() if name != "supervised")
+    method = sum(flops for name, flops in spent.items() if name.startswith(("teacher", "student")))
     assert spent["supervised"] == pytest.approx(method, rel=0.6)  # and the labelling, which is no stage
     assert spent["supervised"] >= method
+    assert spent["calibration-1"] == pytest.approx(spent["student-2"] / 2, rel=0.2)
+    assert results["calibration"] == {"labels": 100, "temperature": pytest.approx(model.temperature.item())}
+    assert results["supervised, same compute"]["temperature"] == 1
     images = system.load_split().test.fetch(slice(0, 20))
     assert load(run.path).predict(images) == model.predict(images)
     assert {"confusion.png", "most-confident.png", "wrong-pseudo-labels-2.png"} <= {

@@ -79,8 +79,9 @@ def fit_colours(run: Run) -> dict[str, str]:
 
 
 def runs_by_fit(run: Run) -> dict[str, Run]:
-    """The fits of a run by name, in the order in which they began; the run itself first where it has metrics."""
-    stages = {name: run.stage(name) for name in run.stage_names()}
+    """The fits of a run by name, in the order in which they began, without those that calibrate; the run itself first where it
+    has metrics."""
+    stages = {name: run.stage(name) for name in run.stage_names() if not name.startswith("calibration-")}
     began = {name: stat.st_mtime for name, stage in stages.items() if (stat := stage.folder.stat("about.json"))}
     root = {"training": run} if run.metrics() else {}
     return root | {name: stages[name] for name in sorted(began, key=began.__getitem__)}

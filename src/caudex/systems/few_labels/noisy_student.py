@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,11 +18,19 @@ from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
 from caudex.evaluation import result_kinds
 from caudex.evaluation.baselines.sklearn import label_spreading_accuracy, self_training_accuracy
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import MAJORITY, accuracy_gain, evaluate_accuracy, evaluate_classifier
+from caudex.evaluation.classification import (
+    MAJORITY,
+    accuracy_gain,
+    evaluate_accuracy,
+    evaluate_classifier,
+    evaluate_columns,
+)
 from caudex.evaluation.pseudo_labels import evaluate_pseudo_labels
 from caudex.evaluation.verdicts import format_gain
 from caudex.models.image_classifier import ImageClassifier
 from caudex.signals.labels import one_hot
+from caudex.systems.few_labels.cross_validation import calibrate
+from caudex.systems.few_labels.pseudo_labels import align_distribution, compare_shares, select_confident
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 from caudex.systems.shared import image_spec
 
@@ -79,12 +86,16 @@ class NoisyStudent(FewLabels):
             "classes": len(split.labelled.classes),
         }
         flops_before = run.compute.flops
-        teacher, student, rounds = self.train_students(run, split)
+        teacher, student, rounds, refit = self.train_students(run, split)
         results["teacher"] = evaluate_accuracy(teacher, split.test)
         run.table("rounds", rounds)
         results["class_shares"] = run.read_checked("class_shares", result_kinds.ClassShares)
         flops = run.compute.flops - flops_before
+        if self.calibrate:
+            stage = f"student-{self.rounds}"
+            results["calibration"] = calibrate(run, student, split, stage, refit)
         results["noisy-student"] = evaluate_classifier(run, student, split, "noisy-student")
+        results |= evaluate_columns(run, student, split.test, "noisy-student")
         results["parameters"] = sum(p.numel() for p in student.trunk.parameters())
         if self.baseline:
             stage = run.stage("supervised")
@@ -97,24 +108,35 @@ class NoisyStudent(FewLabels):
     def train_classifier(self, run: Run, split: Split) -> ImageClassifier:
         return self.train_students(run, split)[1]
 
-    def train_students(self, run: Run, split: Split) -> tuple[ImageClassifier, ImageClassifier, list[dict]]:
-        """The first teacher, the last student, and a row of figures for each round."""
+    def train_students(
+        self, run: Run, split: Split
+    ) -> tuple[ImageClassifier, ImageClassifier, list[dict], Callable[..., ImageClassifier]]:
+        """The first teacher, the last student, a row of figures for each round, and what fits that student again."""
         teacher = student = self.fit_network(
             run.stage("teacher"), split, 0, self.labelled_batches(run, split, self.batch)
         )
-        augmentation, rounds = self.augmentation(image_spec(split)), []
+        rounds = []
         for number in range(1, self.rounds + 1):
             rows, probabilities, accuracy = self.pseudo_labels(run, number, student, split)
             figures = {"pseudo_labels": len(rows), "images": len(rows.unique()), "pseudo_label_accuracy": accuracy}
-            labelled_size = self.labelled_batch_size(len(split.labelled), len(rows))
-            pseudo_labelled, pseudo_seed = split.unlabelled.take(rows), run.source_seed("pseudo-labelled")
-            source = Join(
-                self.labelled_batches(run, split, labelled_size),
-                Batches(pseudo_labelled, self.batch - labelled_size, pseudo_seed, augmentation, probabilities),
-            )
+            source = self.student_source(run, split, rows, probabilities)
             student = self.fit_network(run.stage(f"student-{number}"), split, number, source)
             rounds.append({"round": number, **figures, "student_accuracy": student.accuracy(split.test)})
-        return teacher, student, rounds
+
+        def refit(run: Run, split: Split, **budget) -> ImageClassifier:
+            return self.fit_network(run, split, number, self.student_source(run, split, rows, probabilities), **budget)
+
+        return teacher, student, rounds, refit
+
+    def student_source(self, run: Run, split: Split, rows: Tensor, probabilities: Tensor) -> Join:
+        """Labelled images, and those of the unlabelled at `rows` [M] with the teacher's labels [M, K], in one batch."""
+        labelled_size, spec = self.labelled_batch_size(len(split.labelled), len(rows)), image_spec(split)
+        pseudo_labelled, pseudo_seed = split.unlabelled.take(rows), run.source_seed("pseudo-labelled")
+        size = self.batch - labelled_size
+        return Join(
+            self.labelled_batches(run, split, labelled_size),
+            Batches(pseudo_labelled, size, pseudo_seed, self.augmentation(spec), probabilities),
+        )
 
     def labelled_batches(self, run: Run, split: Split, size: int) -> Batches:
         spec = image_spec(split)
@@ -223,12 +245,14 @@ class NoisyStudent(FewLabels):
     def claim(self, run: Run) -> Claim:
         split = self.load_split()
         require_test_images(split)
-        replace(self, baseline=True).train(run)
+        replace(self, baseline=True, calibrate=False).train(run)
         results = run.read_json("results")
         student, supervised = results["noisy-student"], results["supervised, same compute"]
         baselines = {"supervised": supervised["accuracy"]}
         if self.ablation:
-            without_noise = replace(self, magnitude=0.0, dropout=0.0, survival=1.0, mirror=False, baseline=False)
+            without_noise = replace(
+                self, magnitude=0.0, dropout=0.0, survival=1.0, mirror=False, baseline=False, calibrate=False
+            )
             baselines["students without noise"] = without_noise.train(run.stage("without-noise")).accuracy(split.test)
         if len(split.labelled) + len(split.unlabelled) <= 5000:
             baselines["scikit-learn self-training"] = self_training_accuracy(split)
@@ -247,54 +271,3 @@ class NoisyStudent(FewLabels):
         super().check()
         check_range(self, rounds=(1, 100), ratio=(0.1, 1000), first_share=(0.001, 1), last_share=(0.001, 1))
         check_range(self, threshold=(0, 0.999), growth=(1, 16), off_topic=(0, 1))
-
-
-SHARES_MARGIN = 0.1
-"""what class shares may differ by, on top of what the teacher's errors explain"""
-
-
-def compare_shares(probabilities: Tensor, class_shares: Tensor, classes: Sequence[str]) -> dict:
-    """Whether the predictions of probabilities [N, K] differ in their class shares from `class_shares` [K] by more than their own
-    errors explain; and the class that is farthest off, with both shares.
-
-    The share of errors, by the teacher's own confidence, bounds the total variation distance between the shares of the predictions
-    and those of the truth.
-    """
-    confidence, predictions = probabilities.max(1)
-    shares = predictions.bincount(minlength=len(classes)) / len(predictions)
-    distance, errors = (shares - class_shares).abs().sum().item() / 2, 1 - confidence.mean().item()
-    farthest = int((shares - class_shares).argmax())
-    return {
-        "differ": distance > errors + SHARES_MARGIN,
-        "distance": distance,
-        "errors": errors,
-        "class": classes[farthest],
-        "teacher": shares[farthest].item(),
-        "labels": class_shares[farthest].item(),
-    }
-
-
-def align_distribution(probabilities: Tensor, class_shares: Tensor, iterations: int = 10) -> Tensor:
-    """Probabilities [N, K] rescaled so that their mean is nearly `class_shares` [K] (after Berthelot et al. 2020,
-    section 3.1)."""
-    for _ in range(iterations):
-        probabilities = probabilities * (class_shares / probabilities.mean(0).clamp_min(1e-8))
-        probabilities = probabilities / probabilities.sum(1, keepdim=True)
-    return probabilities
-
-
-def select_confident(
-    confidence: Tensor, predictions: Tensor, class_counts: Tensor | None, share: float, threshold: float
-) -> Tensor:
-    """Rows above `threshold`, the most confident first: `class_counts[k]` of each class, repeated where there are too few;
-    or, without `class_counts`, that share of all (Xie et al. 2020, section 3.1, and the released filter)."""
-    order = confidence.argsort(descending=True, stable=True)
-    order = order[confidence[order] >= threshold]
-    if class_counts is None:
-        return order[: max(1, round(share * len(confidence)))]
-    rows = []
-    for k, count in enumerate(class_counts.round().long().clamp_min(1).tolist()):
-        class_rows = order[predictions[order] == k][:count]
-        if len(class_rows):
-            rows.append(class_rows.repeat(-(-count // len(class_rows)))[:count])
-    return torch.cat(rows) if rows else order[:0]

@@ -21,6 +21,7 @@ from caudex.data import Batches, Join, Split
 from caudex.models.encoder import update_bn
 from caudex.models.image_classifier import ImageClassifier
 from caudex.signals import Labels
+from caudex.systems.few_labels.cross_validation import calibration_warning
 from caudex.systems.shared import ImageSystem, image_spec, standardise_inputs
 
 
@@ -40,6 +41,8 @@ class FewLabels(ImageSystem):
     """chance that the last residual branch is kept (stochastic depth)"""
     start: str | None = None
     """begin with the trunk of this run, such as one of simclr, instead of a random one"""
+    calibrate: bool = True
+    """fit a temperature, so that confidences are shares that are right; takes about as long again as the network that predicts"""
 
     def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         """The trained classifier, and what results.json holds: its figures and those of its baselines."""
@@ -144,6 +147,9 @@ class FewLabels(ImageSystem):
             flags = " ".join(f"--{name} {getattr(system, name)}" for name in different)
             raise CaudexError(f"--start {self.start} has another network; add {flags}.")
         load_weights(trunk, weights)
+
+    def warn(self, results: dict) -> list[str]:
+        return super().warn(results) + calibration_warning(results)
 
     def check(self) -> None:
         super().check()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from caudex.core.run import Run
 from caudex.data import Batches, Split
 from caudex.evaluation.baselines.sklearn import svm_accuracy
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import MAJORITY, evaluate_classifier
+from caudex.evaluation.classification import MAJORITY, evaluate_classifier, evaluate_columns
 from caudex.models.image_classifier import ImageClassifier
+from caudex.systems.few_labels.cross_validation import calibrate
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 from caudex.systems.shared import image_spec
 
@@ -34,8 +35,11 @@ class Supervised(FewLabels):
     statement: ClassVar = "a well noised network makes more of few labelled images than a support vector machine"
 
     def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
-        classifier = self.train_classifier(run, split)
-        return classifier, {"supervised": evaluate_classifier(run, classifier, split, "supervised")}
+        classifier, results = self.train_classifier(run, split), {}
+        if self.calibrate:
+            results["calibration"] = calibrate(run, classifier, split, "supervised", self.fit_labels)
+        results["supervised"] = evaluate_classifier(run, classifier, split, "supervised")
+        return classifier, results | evaluate_columns(run, classifier, split.test, "supervised")
 
     def train_classifier(self, run: Run, split: Split) -> ImageClassifier:
         spec = image_spec(split)
@@ -47,7 +51,7 @@ class Supervised(FewLabels):
     def claim(self, run: Run) -> Claim:
         split = self.load_split()
         require_test_images(split)
-        self.train(run)
+        replace(self, calibrate=False).train(run)
         row = run.read_json("results")["supervised"]
         baselines, controls = {"support vector machine": svm_accuracy(split)}, {MAJORITY: row["majority"]["accuracy"]}
         return Claim(self.statement, row["accuracy"], baselines, controls=controls)

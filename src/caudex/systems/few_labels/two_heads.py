@@ -8,8 +8,9 @@ from typing import ClassVar
 from caudex.core.run import Run
 from caudex.data import Split
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import MAJORITY, accuracy_gain, evaluate_classifier
+from caudex.evaluation.classification import MAJORITY, accuracy_gain, evaluate_classifier, evaluate_columns
 from caudex.models.image_classifier import ImageClassifier
+from caudex.systems.few_labels.cross_validation import calibrate
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 
 
@@ -44,7 +45,11 @@ class TwoHeads(FewLabels):
         flops_before = run.compute.flops
         both = self.fit_labels(run.stage("two-heads"), split, **self.budget(1 / 2))
         flops = run.compute.flops - flops_before
-        results = {"two-heads": evaluate_classifier(run, both, split, "two-heads")}
+        results = {}
+        if self.calibrate:
+            results["calibration"] = calibrate(run, both, split, "two-heads", self.fit_labels)
+        results["two-heads"] = evaluate_classifier(run, both, split, "two-heads")
+        results |= evaluate_columns(run, both, split.test, "two-heads")
         stage = run.stage("labels-alone")
         labels_alone = replace(self, also=()).fit_labels(stage, split, flops=flops)
         results["labels alone, same compute"] = evaluate_classifier(stage, labels_alone, split, "labels-alone")
@@ -52,7 +57,7 @@ class TwoHeads(FewLabels):
 
     def claim(self, run: Run) -> Claim:
         require_test_images(self.load_split())
-        self.train(run)
+        replace(self, calibrate=False).train(run)
         results = run.read_json("results")
         both, alone = results["two-heads"], results["labels alone, same compute"]
         secondary = {"corrupted": both["corrupted"], "corrupted, labels alone": alone["corrupted"]}
