@@ -43,11 +43,12 @@ def check_batch_fits(size: int, bytes_per_example: int) -> None:
 class BatchSampler:
     """Endless shuffled indices below `count`, `size` at a time, each once an epoch.
 
-    The batch follows from (seed, samples_seen) alone. Of several processes each gets its shard of every batch.
+    The batch follows from (seed, samples_seen) alone. Of several processes each gets its shard of every batch. Samplers with
+    other numbers as their `stream` are independent.
     """
 
-    def __init__(self, count: int, size: int, seed: int):
-        self.count, self.size, self.seed = count, size, seed
+    def __init__(self, count: int, size: int, seed: int, *stream: int):
+        self.count, self.size, self._entropy = count, size, (seed, *stream)
         self.samples_seen = 0  # the whole state
         self._orders: dict[int, np.ndarray] = {}  # by epoch
 
@@ -65,12 +66,37 @@ class BatchSampler:
     def batch_at(self, start: int) -> tuple[np.ndarray, np.ndarray]:
         """What `next` returns once `start` samples have been seen."""
         epochs, positions = np.divmod(shard_of_process(np.arange(start, start + self.size)), self.count)
+        return self.rows_at(epochs, positions), epochs
+
+    def rows_at(self, epochs: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """int64 [B]: what stands at these positions of the orders of these epochs, which ascend."""
         indices = [self._order(epoch)[positions[epochs == epoch]] for epoch in np.unique(epochs)]
-        return np.concatenate(indices).astype(np.int64), epochs
+        return np.concatenate(indices).astype(np.int64)
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:
             self._orders = {e: order for e, order in self._orders.items() if e >= epoch - 1}
             indices = np.arange(self.count, dtype=np.int32 if self.count < 1 << 31 else np.int64)
-            self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(indices)
+            self._orders[epoch] = np.random.default_rng([*self._entropy, epoch]).permutation(indices)
         return self._orders[epoch]
+
+
+class BalancedSampler(BatchSampler):
+    """As `BatchSampler`, with as many examples of each class in every batch as can be; `labels` are class numbers [N].
+
+    Each class goes through its own examples, each once in its own epochs, so that those of a rare class come more often
+    (oversampling: Buda et al. 2018, section 2.2).
+    """
+
+    def __init__(self, labels: np.ndarray, size: int, seed: int):
+        super().__init__(len(labels), size, seed)
+        self._rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        self._samplers = [BatchSampler(len(rows), size, seed, k) for k, rows in enumerate(self._rows)]
+
+    def batch_at(self, start: int) -> tuple[np.ndarray, np.ndarray]:
+        turns, classes = np.divmod(shard_of_process(np.arange(start, start + self.size)), len(self._rows))
+        indices, epochs = np.empty_like(turns), np.empty_like(turns)
+        for k in np.unique(classes):
+            epochs[classes == k], positions = np.divmod(turns[classes == k], len(self._rows[k]))
+            indices[classes == k] = self._rows[k][self._samplers[k].rows_at(epochs[classes == k], positions)]
+        return indices, epochs

@@ -1,6 +1,7 @@
 """Batches are shuffled, viewed, shared out and resumed exactly; files are decoded ahead and bad ones left out."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,40 @@ def test_batches_are_full_and_no_image_is_seen_twice_more_than_another(count, si
     assert all(len(batch.index) == len(batch.images) == size for batch in batches)
     counts = torch.cat([batch.index for batch in batches]).bincount(minlength=count)
     assert counts.max() - counts.min() <= 1
+
+
+def uneven_images():
+    """Nineteen of the first class, one of the second, four of the third."""
+    return replace(numbered_images(24), labels=torch.tensor([0] * 19 + [1] + [2] * 4))
+
+
+def test_balanced_batches_have_as_many_of_each_class_and_rare_images_repeat():
+    source = Batches(uneven_images(), 6, balanced=True)
+    batches = [next(source) for _ in range(19)]
+    assert all(batch.labels.bincount().tolist() == [2, 2, 2] for batch in batches)
+    counts = torch.cat([batch.index for batch in batches]).bincount()
+    assert counts[:20].tolist() == [2] * 19 + [38]
+    assert sorted(counts[20:].tolist()) == [9, 9, 10, 10]
+
+
+def test_balanced_batches_of_other_sizes_take_turns():
+    source = Batches(uneven_images(), 4, balanced=True)
+    assert torch.cat([next(source).labels for _ in range(3)]).bincount().tolist() == [4, 4, 4]
+    small = Batches(uneven_images(), 2, balanced=True)
+    assert sorted(torch.cat([next(small).labels for _ in range(3)]).tolist()) == [0, 0, 1, 1, 2, 2]
+
+
+def test_balanced_batches_follow_from_the_seed_and_how_many_were_seen():
+    noise = Compose([GaussianNoise(0.2)])
+    source = Batches(uneven_images(), 6, seed=3, view=noise, balanced=True)
+    batches = [next(source) for _ in range(12)]
+    again = Batches(uneven_images(), 6, seed=3, view=noise, balanced=True)
+    again.load_state_dict({"samples_seen": 42})
+    assert all(images_equal(next(again), batch) for batch in batches[7:])
+    other = Batches(uneven_images(), 6, seed=4, view=noise, balanced=True)
+    assert not torch.equal(torch.cat([next(other).index for _ in range(12)]), torch.cat([b.index for b in batches]))
+    only = [image for batch in batches for image, label in zip(batch.images, batch.labels) if label == 1]
+    assert not torch.equal(only[0], only[1])  # the only one of its class is seen in another view each time
 
 
 def test_images_labels_and_weights_belong_together():

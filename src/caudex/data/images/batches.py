@@ -14,7 +14,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.source import SamplesSeen, Source, as_source
 from caudex.core.typed_json import check_kind
 from caudex.data.images.image_set import ImageSet
-from caudex.data.sampling import BatchSampler, check_batch_fits
+from caudex.data.sampling import BalancedSampler, BatchSampler, check_batch_fits
 from caudex.views import Draw, as_float
 
 PREFETCHED_BATCHES = 3  # batches of files that are decoded ahead
@@ -40,7 +40,8 @@ class Batches(Source):
     `labels` replaces the set's own: probabilities [N, K] (a teacher's) or class numbers [N].
     Of several processes each gets its shard of every batch. A set smaller than `size` repeats within a batch, so that
     batches are full. Files are decoded ahead; those that cannot be read are left out.
-    `two_views` makes a second view of each image, `batch.other_images`.
+    `two_views` makes a second view of each image, `batch.other_images`. `balanced` puts as many images of each class into
+    every batch, by the set's own labels.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Batches(Source):
         labels: Tensor | None = None,
         weights: Tensor | None = None,
         two_views: bool = False,
+        balanced: bool = False,
     ):
         if len(images) == 0:
             raise CaudexError("there are no images to make batches of; give a folder that has some.")
@@ -60,7 +62,9 @@ class Batches(Source):
         self.labels = images.labels if labels is None else labels
         self.weights, self.two_views = weights, two_views
         self.samples_seen = 0  # the whole state
-        self._sampler = BatchSampler(len(images), size, seed)
+        self._sampler = (
+            BalancedSampler(images.labels.numpy(), size, seed) if balanced else BatchSampler(len(images), size, seed)
+        )
         self._viewed: dict[int, tuple[Tensor, ...]] = {}  # by `samples_seen` before the batch
         self._pool: ThreadPoolExecutor | None = None
         self._prefetched: dict[int, tuple[Tensor, Tensor, Future]] = {}  # by the same

@@ -99,7 +99,7 @@ class NoisyStudent(FewLabels):
         results["parameters"] = sum(p.numel() for p in student.trunk.parameters())
         if self.baseline:
             stage = run.stage("supervised")
-            labelled = self.labelled_batches(run, split, self.batch)
+            labelled = self.labelled_batches(run, split)
             supervised = self.fit_network(stage, split, self.rounds, labelled, flops=flops)
             results["supervised, same compute"] = evaluate_classifier(stage, supervised, split, "supervised")
             results["gain"] = accuracy_gain(student, supervised, split.test)
@@ -112,9 +112,7 @@ class NoisyStudent(FewLabels):
         self, run: Run, split: Split
     ) -> tuple[ImageClassifier, ImageClassifier, list[dict], Callable[..., ImageClassifier]]:
         """The first teacher, the last student, a row of figures for each round, and what fits that student again."""
-        teacher = student = self.fit_network(
-            run.stage("teacher"), split, 0, self.labelled_batches(run, split, self.batch)
-        )
+        teacher = student = self.fit_network(run.stage("teacher"), split, 0, self.labelled_batches(run, split))
         rounds = []
         for number in range(1, self.rounds + 1):
             rows, probabilities, accuracy = self.pseudo_labels(run, number, student, split)
@@ -138,10 +136,9 @@ class NoisyStudent(FewLabels):
             Batches(pseudo_labelled, size, pseudo_seed, self.augmentation(spec), probabilities),
         )
 
-    def labelled_batches(self, run: Run, split: Split, size: int) -> Batches:
-        spec = image_spec(split)
-        labels = one_hot(split.labelled.labels, len(spec.classes))
-        return Batches(split.labelled, size, run.seed, self.augmentation(spec), labels)
+    def labelled_batches(self, run: Run, split: Split, size: int | None = None) -> Batches:
+        labels = one_hot(split.labelled.labels, len(split.labelled.classes))
+        return super().labelled_batches(run, split, size, labels)
 
     def load_split(self) -> Split:
         split = super().load_split()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from torch import Tensor
 from torch.optim import AdamW
 
 from caudex import data, views
@@ -41,6 +42,8 @@ class FewLabels(ImageSystem):
     """chance that the last residual branch is kept (stochastic depth)"""
     start: str | None = None
     """begin with the trunk of this run, such as one of simclr, instead of a random one"""
+    balanced: bool = False
+    """as many labelled images of each class in a batch, for sets where one class has most: the rare ones are repeated"""
     calibrate: bool = True
     """fit a temperature, so that confidences are shares that are right; takes about as long again as the network that predicts"""
 
@@ -96,8 +99,14 @@ class FewLabels(ImageSystem):
         spec = image_spec(split)
         with run.seeded("weights"):
             learner = self.learner(spec)
-        labelled = Batches(split.labelled, self.batch, run.seed, self.augmentation(spec))
-        return self.fit_learner(run, split, learner, labelled, **budget)
+        return self.fit_learner(run, split, learner, self.labelled_batches(run, split), **budget)
+
+    def labelled_batches(
+        self, run: Run, split: Split, size: int | None = None, labels: Tensor | None = None
+    ) -> Batches:
+        """The labelled images, `size` at a time (else as the settings say); `labels` as in `Batches`."""
+        view = self.augmentation(image_spec(split))
+        return Batches(split.labelled, size or self.batch, run.seed, view, labels, balanced=self.balanced)
 
     def fit_learner(
         self, run: Run, split: Split, learner: Learner, labelled: Batches | Join, **budget

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from caudex.core.run import Run
-from caudex.data import Batches, Split
+from caudex.data import Split
 from caudex.evaluation.baselines.sklearn import svm_accuracy
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import MAJORITY, evaluate_classifier, evaluate_columns
@@ -45,7 +45,7 @@ class Supervised(FewLabels):
         spec = image_spec(split)
         with run.seeded("weights"):  # the run's own seed, not the stage's
             learner = self.learner(spec)
-        labelled = Batches(split.labelled, self.batch, run.seed, self.augmentation(spec))
+        labelled = self.labelled_batches(run, split)
         return self.fit_learner(run.stage("supervised"), split, learner, labelled, **self.budget(1.0))
 
     def claim(self, run: Run) -> Claim:
