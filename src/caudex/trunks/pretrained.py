@@ -48,7 +48,7 @@ class HFImageTrunk(Trunk):
     def __init__(self, config: ImageModelConfig, network: nn.Module | None = None):
         super().__init__()
         self.config, self.image_size = config, config.image_size
-        self.layer_places, self.widths, self.width = outline(config)
+        self.layer_places, self.widths, self.width, _ = outline(config)
         self.standardise = Standardise(3)
         self.standardise.mean.copy_(torch.tensor(config.image_mean).view(3, 1, 1))
         self.standardise.std.copy_(torch.tensor(config.image_std).view(3, 1, 1))
@@ -109,6 +109,11 @@ def open_pretrained(name: str) -> Pretrained:
     check_trusted(name, f"would take the pretrained weights {name}")
     folder = find_folder(name)
     config, files = read_image_config(folder), find_weights(folder)
+    if (parameters := outline(config).parameters) > (size := sum(file.stat().st_size for file in files)):
+        raise CaudexError(
+            f"{folder / 'config.json'} describes {parameters:,} parameters, but {size:,} bytes of weights cannot hold these; they "
+            "are cut off or of another network: fetch the folder again."
+        )
     trunk = HFImageTrunk(config, load_network(config, folder, files))
     return Pretrained(trunk, msgspec.json.decode(msgspec.json.encode(config)), files_sha256(files))
 
@@ -129,14 +134,21 @@ def run_network(network: nn.Module, config: ImageModelConfig, images: Tensor) ->
     return network(images, output_hidden_states=True, **options)
 
 
-def outline(config: ImageModelConfig) -> tuple[dict[str, int], dict[str, int], int]:
-    """The places of the layers among the hidden states, their channels, and the width of `pooled`, from one pass on torch's
-    meta device, which takes no memory."""
+class Outline(NamedTuple):
+    layer_places: dict[str, int]  # of each layer, its number among the hidden states
+    widths: dict[str, int]
+    width: int
+    parameters: int
+
+
+def outline(config: ImageModelConfig) -> Outline:
+    """From one pass on torch's meta device, which takes no memory; CaudexError where there is no such network."""
     try:
         with torch.device("meta"), torch.no_grad():
             network = build_network(config)
-            if (size := sum(parameter.numel() for parameter in network.parameters())) > MAX_PARAMETERS:
-                raise ValueError(f"{size:,} parameters, over {MAX_PARAMETERS:,}")
+            parameters = sum(parameter.numel() for parameter in network.parameters())
+            if parameters > MAX_PARAMETERS:
+                raise ValueError(f"{parameters:,} parameters, over {MAX_PARAMETERS:,}")
             output = run_network(network, config, torch.zeros(1, 3, config.image_size, config.image_size))
     except CaudexError:
         raise
@@ -146,8 +158,9 @@ def outline(config: ImageModelConfig) -> tuple[dict[str, int], dict[str, int], i
         depth, width = config.network["num_hidden_layers"], config.network["hidden_size"]
         places = sorted({ceil(depth * part / PATCH_LAYERS) for part in range(1, PATCH_LAYERS + 1)})
         names = {f"stage{i + 1}": place for i, place in enumerate(places)}
-        return names, dict.fromkeys(names, width), 2 * width
+        return Outline(names, dict.fromkeys(names, width), 2 * width, parameters)
     maps = (*output.hidden_states, output.last_hidden_state)
     places = {one.shape[-1]: place for place, one in enumerate(maps)}
     names = {f"stage{i + 1}": place for i, place in enumerate(places.values())}
-    return names, {name: maps[place].shape[1] for name, place in names.items()}, output.pooler_output.shape[1]
+    widths = {name: maps[place].shape[1] for name, place in names.items()}
+    return Outline(names, widths, output.pooler_output.shape[1], parameters)

@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from torch import nn
 
 from caudex.core.errors import CaudexError, short_message
+from caudex.core.trust import escape_controls
 from caudex.core.typed_json import Finite, Share, describe_misfit, read_public_json, short_json
 from caudex.trunks.preprocessor import PerChannel, Preprocessor, TrainedSide
 
@@ -165,4 +166,5 @@ def _convert(content: Mapping[str, Any], kind: type[T], place: str) -> T:
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
-        raise CaudexError(f"{place}: {describe_misfit(error, content)}; caudex builds no such network.") from None
+        reason = escape_controls(describe_misfit(error, content))
+        raise CaudexError(f"{place}: {reason}; caudex builds no such network.") from None
