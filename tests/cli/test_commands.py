@@ -16,7 +16,7 @@ from PIL import Image
 from caudex.cli import terminal
 from caudex.core import fit as training
 from caudex.core.system import load
-from caudex.data.images.formats import read_images
+from caudex.data.images.image_stream import read_images
 
 
 def test_the_two_commands_of_the_readme():
@@ -42,7 +42,7 @@ def test_a_folder_of_photos_trains_and_predicts(trained_run, photo_album):
     rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
     assert rows[0] == ["file", "class", "confidence"]
     assert [row[0] for row in rows[1:]] == [str(file) for file in files]
-    predictions = load(trained_run).predict(read_images(map(str, files), load(trained_run).shape)[0])
+    predictions = load(trained_run).predict(read_images(map(str, files), load(trained_run).image_format)[0])
     assert [(name, pytest.approx(float(sure), abs=1e-6)) for _, name, sure in rows[1:]] == predictions
 
 
@@ -75,7 +75,7 @@ def test_labels_in_a_table_and_a_second_column_of_labels(tmp_path):
     rows = list(csv.reader(Path("told.csv").read_text().splitlines()))
     assert rows[0] == ["file", "class", "confidence", "colour", "confidence in colour"]
     model, files = load(run), [row[0] for row in rows[1:]]
-    colours = model.predict_columns(read_images(files, model.shape)[0])["colour"]
+    colours = model.predict_columns(read_images(files, model.image_format)[0])["colour"]
     assert [(row[3], pytest.approx(float(row[4]), abs=1e-6)) for row in rows[1:]] == colours
     assert "yellow" in (table := run_cli("predict", run, photo_album / "unlabelled").out) or "blue" in table
 
@@ -119,7 +119,7 @@ def test_what_is_exported_predicts_the_same(trained_run, photo_album):
     session = onnxruntime.InferenceSession("out/model.onnx")
     model = load(trained_run)
     files = sorted(map(str, (photo_album / "unlabelled").rglob("*.*")))
-    images = read_images(files, model.shape)[0]
+    images = read_images(files, model.image_format)[0]
     run_cli("predict", trained_run, "--csv", "told.csv", *files)
     rows = [
         (row["class"], float(row["confidence"])) for row in csv.DictReader(Path("told.csv").read_text().splitlines())

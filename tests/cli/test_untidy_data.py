@@ -20,20 +20,20 @@ def test_a_split_of_16_bit_images_with_a_class_of_invalid_utf8(tmp_path, monkeyp
             for i in range(count):
                 pixels = rng.integers(0, 4096, (16, 16)).astype(np.uint16)
                 save_image(tmp_path / "set" / part / os.fsdecode(name) / f"{i}.tif", pixels)
-    (tmp_path / "set/Train/ok/phone.heic").write_bytes(b"x")
+    (tmp_path / "set/Train/ok/phone.jxl").write_bytes(b"x")
     output = run_cli("train", "supervised", "--data", "set", *QUICK)
     assert output.out.splitlines()[:4] == [
         "2 classes; 12 labelled, 0 unlabelled, 6 test images of 16 x 16",
         r"images of each class, labelled + to test on: \xff: 6 + 3, ok: 6 + 3",
         "images of more than 8 bits are scaled from 0 to 4,095, by a sample of the set",
-        "left out of the data: 1 file: set/Train/ok/phone.heic (.heic is not read; convert it to .png or .jpg)",
+        "left out of the data: 1 file: set/Train/ok/phone.jxl (.jxl is not read; convert it to .png or .jpg)",
     ]
     assert json.loads((output.run / "spec.json").read_text())["pixel_range"] == [0, 4095]
-    assert load(output.run).pixel_range == (0, 4095)
-    predicted = run_cli("predict", output.run, "set/val", "set/Train/ok/phone.heic", "--csv", "predicted.csv")
+    assert load(output.run).image_format.pixel_range == (0, 4095)
+    predicted = run_cli("predict", output.run, "set/val", "set/Train/ok/phone.jxl", "--csv", "predicted.csv")
     assert (
         "scaled from 0 to 4,095" in predicted.err
-        and "skipped set/Train/ok/phone.heic: .heic is not read" in predicted.err
+        and "skipped set/Train/ok/phone.jxl: .jxl is not read" in predicted.err
     )
     assert len((tmp_path / "predicted.csv").read_bytes().splitlines()) == 7
 

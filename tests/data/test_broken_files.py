@@ -6,6 +6,7 @@ import struct
 import zipfile
 
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
@@ -13,7 +14,8 @@ from PIL import Image
 
 from caudex import data
 from caudex.core.errors import CaudexError
-from caudex.data.images.decode import UnreadableError, decode_image
+from caudex.data.images.decode import ImageFormat, decode_image
+from caudex.data.images.opening import UnreadableError
 from caudex.data.text.labelled_texts import load_labelled_texts
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
@@ -21,6 +23,7 @@ LABELS = np.array([0, 1] * 3, dtype=np.uint8)
 
 
 def image_bytes(kind, dtype="uint8"):
+    pillow_heif.register_heif_opener()
     file = io.BytesIO()
     Image.fromarray(PIXELS[0].astype(dtype)).save(file, kind)
     return file.getvalue()
@@ -39,7 +42,7 @@ def npz_bytes():
 def read_image(folder, content):
     (folder / "image").write_bytes(content)
     try:
-        assert decode_image(str(folder / "image"), (1, 8, 8)).shape == (1, 8, 8)
+        assert decode_image(str(folder / "image"), ImageFormat((1, 8, 8))).shape == (1, 8, 8)
     except UnreadableError as reason:
         raise CaudexError(str(reason)) from None
 
@@ -77,6 +80,8 @@ FILES = {
     "jpeg": (image_bytes("JPEG"), read_image),
     "gif": (image_bytes("GIF"), read_image),
     "tiff": (image_bytes("TIFF", "float32"), read_image),
+    "avif": (image_bytes("AVIF"), read_image),
+    "heic": (image_bytes("HEIF"), read_image),
     "idx": (idx_bytes(PIXELS), read_idx),
     "idx.gz": (
         gzip.compress(idx_bytes(PIXELS)),

@@ -8,6 +8,7 @@ from helpers.image_files import image_names, write_noise_images
 
 from caudex import data
 from caudex.data.files import FileFinder, describe_skipped, printable
+from caudex.data.images.decode import ImageFormat
 from caudex.data.text.documents import open_documents
 
 
@@ -78,13 +79,13 @@ def test_a_table_may_name_an_image_by_a_link(photos, tmp_path):
 
 
 def test_images_of_formats_that_are_not_read_are_listed(photos, tmp_path):
-    for name in ("a.heic", "b.HEIC", "c.txt"):
+    for name in ("a.jxl", "b.JXL", "c.txt"):
         (photos / "labelled/cat" / name).write_bytes(b"x")
     _, skipped = load(photos)
     assert skipped == dict.fromkeys(
-        ["labelled/cat/a.heic", "labelled/cat/b.HEIC"], ".heic is not read; convert it to .png or .jpg"
+        ["labelled/cat/a.jxl", "labelled/cat/b.JXL"], ".jxl is not read; convert it to .png or .jpg"
     )
-    read = data.read_images([str(photos), str(photos / "labelled/cat/a.heic")], (1, 8, 8))
+    read = data.read_images([str(photos), str(photos / "labelled/cat/a.jxl")], ImageFormat((1, 8, 8)))
     assert (
         len(read.images) == 6
         and len(read.skipped) == 3

@@ -67,7 +67,7 @@ def test_an_encoder_is_the_averaged_trunk():
     learner = Learner(ResNet(1, 4, 1), {"rotation": Rotation()}, average=0.9)
     nn.init.ones_(learner.averaged[0].stem.weight)
     encoder, pixels = Encoder(learner, ImageSpec((1, 8, 8))), noise_pixels()
-    assert encoder.shape == (1, 8, 8) and encoder.trunk is not learner.trunk
+    assert encoder.image_format.shape == (1, 8, 8) and encoder.trunk is not learner.trunk
     assert_close(encoder.features(pixels)["pooled"], encoder(pixels).detach())
     assert not torch.allclose(encoder(pixels), learner.trunk.eval()(pixels).pooled)
 

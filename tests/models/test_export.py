@@ -47,7 +47,7 @@ def test_the_example_of_the_page_gives_the_classes_of_predict(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_classes_and_preprocessing_are_in_the_file_and_beside_it(channels, tmp_path):
-    spec = ImageSpec((channels, 12, 16), ("Apfel", "Birne ü"), pixel_range=(0.0, 4095.0))
+    spec = ImageSpec((channels, 12, 16), ("Apfel", "Birne ü"), pixel_range=(0.0, 4095.0), pad=True)
     learner = Learner(trunks.Conv(channels=channels), {"labels": signals.Labels(2)})
     model = ImageClassifier(learner, spec).eval()
     model.temperature.fill_(0.1)
@@ -57,6 +57,7 @@ def test_classes_and_preprocessing_are_in_the_file_and_beside_it(channels, tmp_p
     metadata = {name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items()}
     assert metadata == json.loads((tmp_path / "classes.json").read_text())
     assert metadata["preprocessing"]["pixel_range"] == [0, 4095]
+    assert metadata["preprocessing"]["padding"] == [124, 116, 104] and "pad" in metadata["preprocessing"]["resize"]
     assert metadata["classes"] == ["Apfel", "Birne ü"]
     assert (metadata["preprocessing"]["width"], metadata["preprocessing"]["height"]) == (16, 12)
     assert metadata["preprocessing"]["mode"] == ("L" if channels == 1 else "RGB")

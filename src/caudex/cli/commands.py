@@ -15,7 +15,7 @@ COMMANDS = {
     "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
     "claim": "SYSTEM [settings] | --gather RUN...: measure its claim",
     "resume": "RUN [--trust]: go on with a training or claim that was stopped",
-    "predict": "RUN FILES...: a table of file, class, confidence; --csv FILE",
+    "predict": "RUN FILES...: file, class, confidence; --top 3, --csv FILE",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
     "play": "RUN [--episodes 20] [--video out.mp4] [--record out.npz]: act",
     "generate": "RUN PROMPT: go on with a text",
@@ -79,9 +79,15 @@ class PredictFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """a run folder"""
     files: Annotated[Positional[tuple[str, ...]], arg(metavar="FILES...")]
-    """images or texts, or folders of them"""
+    """images or texts, or folders of them; - reads a list of these from standard input, one a line"""
+    top: int = 1
+    """classes to show, the likeliest first"""
     csv: Path | None = None
-    """write file,class,confidence there instead of a table"""
+    """write file,class,confidence there instead of a table, as they come; - writes to standard output"""
+    probabilities: bool = False
+    """with --csv, also a column for each class"""
+    max_pixels: int | None = None
+    """of an image file; one of more is skipped, as a decompression bomb may be; default: 89,478,485"""
 
 
 @dataclass

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
 
 from caudex.cli.commands import PredictFlags
 from caudex.cli.flags import parse_flags
 from caudex.cli.terminal import check_new_file, print_table
 from caudex.core.errors import CaudexError, counted
+from caudex.core.progress import ProgressBar
+from caudex.core.ranges import check_range
+
+STANDARD = "-"
+"""standard input as a list of files, standard output as a CSV"""
+
+
+class Inputs(NamedTuple):
+    """Some of the images or texts to predict."""
+
+    names: list[str]
+    inputs: Sequence
+    skipped: list[tuple[str, str]]  # (path, reason)
 
 
 def predict_command(words: Sequence[str]) -> None:
@@ -19,52 +37,158 @@ def predict_command(words: Sequence[str]) -> None:
 
     if not flags.files:
         raise CaudexError(f"say which images or texts: caudex predict {flags.run} FILES..., files or folders.")
-    check_new_file("--csv", flags.csv)
+    if str(flags.csv) != STANDARD:
+        check_new_file("--csv", flags.csv)
+    if flags.probabilities and not flags.csv:
+        raise CaudexError("--probabilities are columns of a CSV; add --csv FILE, or --csv - for standard output.")
     model = load(flags.run)
     if not isinstance(model, Classifier):
         raise CaudexError(f"{flags.run} holds nothing that predicts classes.")
-    names, inputs, skipped = (_read_texts if hasattr(model, "tokenizer") else _read_images)(flags, model)
-    if not names:
-        raise CaudexError(f"nothing can be read of {counted(len(skipped), 'file')}; {skipped[0][0]}: {skipped[0][1]}.")
-    for path, reason in skipped:
-        print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
-    columns = {"class": model.predict(inputs)}
-    if getattr(model, "columns", {}):  # of labels that were learned by --also
-        columns |= model.predict_columns(inputs)
-    header = ["file"]
-    for column in columns:
-        header += [column, "confidence" if column == "class" else f"confidence in {column}"]
-    rows = [(name, *predictions) for name, *predictions in zip(names, *columns.values())]
-    if flags.csv:
-        with flags.csv.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            csv.writer(file).writerows([header, *format_rows(rows, ".6f")])
+    check_range(flags, top=(1, len(model.classes)), max_pixels=(16, float("inf")))
+    paths, missing = list_paths(flags.files)
+    batches = (read_texts if hasattr(model, "tokenizer") else read_batches)(flags, model, paths)
+    with open_output(flags.csv, column_names(flags, model)) as write_rows:
+        count, skipped = 0, missing
+        for names, inputs, unreadable in batches:
+            skipped += unreadable
+            if names:
+                write_rows(prediction_rows(flags, model, names, inputs))
+            count += len(names)
+            if count:
+                for path, reason in skipped:
+                    print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
+                skipped = []
+        if not count:
+            raise CaudexError(
+                f"nothing can be read of {counted(len(skipped), 'file')}; {skipped[0][0]}: {skipped[0][1]}."
+            )
+    if flags.csv and str(flags.csv) != STANDARD:
         print(flags.csv)
-    else:
-        print_table([header, *format_rows(rows, ".1%")])
 
 
-def format_rows(rows: Sequence[tuple], number_format: str) -> Iterator[tuple]:
-    """The cells of rows of a name and pairs (class, confidence)."""
-    for name, *predictions in rows:
-        yield name, *(cell for label, share in predictions for cell in (label, f"{share:{number_format}}"))
+def column_names(flags: PredictFlags, model) -> list[str]:
+    """The file; of the class, and of each further column of labels that was learned, the likeliest values with their
+    confidences; perhaps the probability of each value."""
+    names, values = ["file"], []
+    for column, classes in class_columns(model).items():
+        confidence = "confidence" if column == "class" else f"confidence in {column}"
+        for rank in range(1, min(flags.top, len(classes)) + 1):
+            names += [column, confidence] if rank == 1 else [f"{column}_{rank}", f"{confidence}_{rank}"]
+        values += classes if column == "class" else [f"{column} {name}" for name in classes]
+    return names + values * flags.probabilities
 
 
-def _read_texts(flags: PredictFlags, model) -> tuple:
-    """Names, texts, and (path, reason) of the skipped files; tables are read by the column that the run was trained on."""
+def class_columns(model) -> dict[str, Sequence[str]]:
+    """The class, and the further columns of labels that were learned by --also: the classes of each."""
+    return {"class": model.classes} | getattr(model, "columns", {})
+
+
+def prediction_rows(flags: PredictFlags, model, names: list[str], inputs: Sequence) -> Iterator[list[str]]:
+    """A row of `column_names` for each input."""
+    import torch
+
+    from caudex.models.classifier import rank_classes
+
+    number = "{:.6f}".format if flags.csv else "{:.1%}".format
+    probabilities = {"class": model.probabilities(inputs)}
+    if getattr(model, "columns", {}):
+        probabilities |= model.column_probabilities(inputs)
+    rankings = [rank_classes(probabilities[name], classes, flags.top) for name, classes in class_columns(model).items()]
+    values = torch.cat([*probabilities.values()], 1).tolist()
+    for row, name in enumerate(names):
+        likeliest = chain.from_iterable(ranking[row] for ranking in rankings)
+        cells = (cell for label, confidence in likeliest for cell in (label, number(confidence)))
+        yield [name, *cells, *(map(number, values[row]) if flags.probabilities else ())]
+
+
+def list_paths(files: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The files and folders, `-` replaced by the lines of standard input; and (path, reason) of lines that lead nowhere,
+    which need not stop the others."""
+    paths, missing = [], []
+    for file in files:
+        if file != STANDARD:
+            paths.append(file)
+            continue
+        lines = [os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer]
+        for line in filter(None, lines):
+            if Path(line).exists():
+                paths.append(line)
+            else:
+                missing.append((line, "not there"))
+        if not any(lines):
+            raise CaudexError(
+                "standard input names no file; give paths, one a line: ls new/*.jpg | caudex predict RUN -"
+            )
+    if not paths:
+        raise CaudexError(f"none of the {counted(len(missing), 'file')} is there; the first is {missing[0][0]}.")
+    return paths, missing
+
+
+def read_batches(flags: PredictFlags, model, paths: list[str]) -> Iterator[Inputs]:
+    """The images of the files in batches, with a bar."""
+    from caudex.data import ImageStream, image_files
+
+    image_format = model.image_format
+    if flags.max_pixels:
+        image_format = image_format._replace(max_pixels=flags.max_pixels)
+    names, skipped = image_files(paths)
+    return show_progress(ImageStream(names, image_format), skipped)
+
+
+def show_progress(stream, skipped: list[tuple[str, str]]) -> Iterator[Inputs]:
+    yield Inputs([], [], skipped)
+    total = len(stream.names)
+    with ProgressBar("predicting", total) as progress:
+        for images, names, unreadable in stream:
+            yield Inputs(names, images, unreadable)
+            amount = len(names) + len(unreadable)
+            progress.advance(amount, lambda: f"{progress.completed:,.0f} of {counted(total, 'file')}")
+    for note in stream.notes():
+        print(f"caudex: {note}.", file=sys.stderr)
+
+
+def read_texts(flags: PredictFlags, model, paths: list[str]) -> Iterator[Inputs]:
+    """All texts at once; tables are read by the column that the run was trained on."""
     from caudex.core.run import Run
     from caudex.data.text.documents import read_documents
 
-    names, texts, skipped, replaced = read_documents(flags.files, Run(flags.run).settings()["settings"].get("text"))
+    names, texts, skipped, replaced = read_documents(paths, Run(flags.run).settings()["settings"].get("text"))
     if replaced:
         print(f"caudex: {replaced}.", file=sys.stderr)
-    return names, texts, skipped
+    return iter([Inputs(names, texts, skipped)])
 
 
-def _read_images(flags: PredictFlags, model) -> tuple:
-    """Names, images, and (path, reason) of the skipped files."""
-    from caudex.data import read_images
-
-    images, names, skipped, notes = read_images(flags.files, model.shape, model.pixel_range)
-    for note in notes:
-        print(f"caudex: {note}.", file=sys.stderr)
-    return names, images, skipped
+@contextmanager
+def open_output(file: Path | None, header: Sequence[str]) -> Iterator[Callable[[Iterable[Sequence[str]]], None]]:
+    """Writes rows as they come: as tables on the screen, or as CSV to standard output or to FILE.partial, which becomes
+    FILE when all are written."""
+    if file is None:
+        yield lambda rows: print_table([tuple(header), *map(tuple, rows)])
+        return
+    if str(file) == STANDARD:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(header)
+        yield writer.writerows
+        return
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        opened = partial.open("w", newline="", encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise CaudexError(f"--csv {file} cannot be written ({error.strerror}); choose another place.") from None
+    try:
+        with opened:
+            writer = csv.writer(opened)
+            writer.writerow(header)
+            yield writer.writerows
+            opened.flush()
+            os.fsync(opened.fileno())
+        partial.replace(file)
+    except OSError as error:
+        raise CaudexError(
+            f"--csv {file} could not be written ({error.strerror}); {partial} has the first rows."
+        ) from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped; {partial} has the rows so far.") from None
+    except CaudexError:
+        partial.unlink()
+        raise

@@ -55,7 +55,8 @@ def probe_command(words: Sequence[str]) -> None:
             f"{words[0]} was not made by you on this machine, so its images are not opened unasked; say which to probe it on, as "
             f"--data {shlex.quote(str(settings['data']))}{labels}."
         )
-    names = ["trunk", "width", "depth", "stride", "mirror", "seed", *([] if other_data else ("data", "labels", "size"))]
+    names = ["trunk", "width", "depth", "stride", "mirror", "pad", "seed"]
+    names += [] if other_data else ["data", "labels", "size", "max_pixels"]
     flags = [word for name in names if settings.get(name) is not None for word in flag_words(name, settings[name])]
     return train_command(["probe", "--start", words[0], *flags, *words[1:]])
 

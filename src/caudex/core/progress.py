@@ -69,7 +69,9 @@ class ProgressBar:
 
         columns = ["[bold]{task.description}", BarColumn(30), "{task.percentage:>3.0f}%"]
         columns += [TimeElapsedColumn(), "left", TimeRemainingColumn()]
-        self.bar = BarWithNote(*columns, console=Console(stderr=True), transient=True)
+        self.bar = BarWithNote(
+            *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+        )
         self.task = self.bar.add_task(self.description, total=1.0, completed=self.resumed_share, note="")
         self.bar.start()
 

@@ -25,13 +25,15 @@ ImageSide = Annotated[int, Meta(ge=1, le=MAX_IMAGE_SIDE)]
 
 class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Images of one shape [C, H, W], the classes they are sorted into, further columns of labels, and how many there are.
-    `pixel_range` are the values that become 0 and 255 in images of more than 8 bits; None where there were none such."""
+    `pixel_range` are the values that become 0 and 255 in images of more than 8 bits; None where there were none such. `pad`:
+    an image is fitted in whole and padded, instead of cropped at the centre."""
 
     shape: tuple[ImageSide, ImageSide, ImageSide]
     classes: tuple[str, ...] = ()
     columns: dict[str, tuple[str, ...]] = {}
     counts: dict[str, Count] = {}
     pixel_range: tuple[Finite, Finite] | None = None
+    pad: bool = False
 
     def __post_init__(self):
         if self.classes and len(set(self.classes)) < 2:

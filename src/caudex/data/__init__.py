@@ -1,8 +1,9 @@
 """Images from folders, tables and public formats, with few labels; videos; texts."""
 
 from caudex.data.images.batches import Batch, Batches, Join
-from caudex.data.images.formats import PACKAGED_IMAGES, image_files, load_images, read_images
+from caudex.data.images.formats import PACKAGED_IMAGES, load_images
 from caudex.data.images.image_set import ImageFiles, ImageSet, InMemoryImages, Split
+from caudex.data.images.image_stream import ImageStream, image_files, read_images
 from caudex.data.images.off_topic import off_topic_share, with_off_topic
 from caudex.data.images.scenes import SEGMENTS, SceneBatch, SceneBatches, Scenes, make_scenes
 from caudex.data.text.corpora import corpus_folder
@@ -19,7 +20,7 @@ from caudex.data.video.sprites import make_sprites
 from caudex.data.video.video_set import VideoBatch, VideoBatches, VideoSet, VideoSplit, VideoWindows
 
 __all__ = [
-    "PACKAGED_IMAGES", "SEGMENTS", "Batch", "Batches", "Documents", "ImageFiles", "ImageSet", "InMemoryImages", "Join",
+    "PACKAGED_IMAGES", "SEGMENTS", "Batch", "Batches", "Documents", "ImageFiles", "ImageSet", "ImageStream", "InMemoryImages", "Join",
     "LabelledTexts", "MaskedTokenBatch", "MaskedTokenBatches", "NextSentenceBatch", "NextSentenceBatches", "SceneBatch",
     "SceneBatches", "Scenes", "Split", "TextBatch", "TextBatches", "TokenBatch", "TokenBatches", "TokenStream",
     "Tokenizer", "VideoBatch", "VideoBatches", "VideoSet", "VideoSplit", "VideoWindows", "corpus_folder",

@@ -23,5 +23,10 @@ class Classifier(nn.Module):
 
 def name_likeliest(probabilities: Tensor, classes: Sequence[str]) -> list[tuple[str, float]]:
     """(class, confidence) for each row of probabilities [N, K]."""
-    confidences, indices = probabilities.max(1)
-    return [(classes[k], confidence) for k, confidence in zip(indices.tolist(), confidences.tolist())]
+    return [ranking[0] for ranking in rank_classes(probabilities, classes, 1)]
+
+
+def rank_classes(probabilities: Tensor, classes: Sequence[str], top: int) -> list[list[tuple[str, float]]]:
+    """(class, confidence) of the likeliest classes, at most `top` of them, for each row of probabilities [N, K]."""
+    confidences, indices = (part[:, :top].tolist() for part in probabilities.sort(dim=1, descending=True, stable=True))
+    return [[(classes[k], confidence) for k, confidence in zip(*row)] for row in zip(indices, confidences)]

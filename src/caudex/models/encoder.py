@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from caudex.core.learner import Learner
 from caudex.core.specs import ImageSpec
 from caudex.data import ImageSet
+from caudex.data.images.decode import ImageFormat
 from caudex.data.sampling import evenly_spaced
 from caudex.models.export import export_images
 
@@ -26,7 +27,7 @@ class Encoder(nn.Module):
     def __init__(self, learner: Learner, spec: ImageSpec):
         super().__init__()
         self.trunk, self.signals = learner.averaged
-        self.spec, self.shape, self.pixel_range = spec, spec.shape, spec.pixel_range
+        self.spec, self.image_format = spec, ImageFormat.from_spec(spec)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.trunk(images).pooled

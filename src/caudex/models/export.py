@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from caudex.core.disk import serialize_tensors, write_atomically
 from caudex.core.errors import CaudexError
 from caudex.core.specs import ImageSpec
+from caudex.data.images.decode import PADDING
 
 
 def export_images(module: nn.Module, spec: ImageSpec, folder: Path, output_name: str) -> list[Path]:
@@ -66,11 +67,14 @@ def preprocessing(spec: ImageSpec) -> dict[str, Any]:
     """What `caudex predict` does to an image file before the network sees it. Of images of more than 8 bits, the two values of
     `pixel_range` become 0 and 255."""
     channels, height, width = spec.shape
+    cropped = "cover width x height, bicubic, then crop at the centre (PIL.ImageOps.fit)"
+    padded = "fit whole into width x height, bicubic, on the colour of `padding` (PIL.ImageOps.pad)"
     return {
         "mode": "L" if channels == 1 else "RGB",
         "width": width,
         "height": height,
-        "resize": "cover width x height, bicubic, then crop at the centre (PIL.ImageOps.fit), upright by EXIF, on white",
+        "resize": f"{padded if spec.pad else cropped}, upright by EXIF, on white",
+        "padding": PADDING[3] if spec.pad else None,
         "dtype": "uint8",
         "range": [0, 255],
         "pixel_range": spec.pixel_range,

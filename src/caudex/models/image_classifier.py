@@ -12,6 +12,7 @@ from torch import Tensor
 from caudex.core.learner import CachedTrunk, Learner
 from caudex.core.specs import ImageSpec
 from caudex.data import ImageSet
+from caudex.data.images.decode import ImageFormat
 from caudex.models.classifier import Classifier, name_likeliest
 from caudex.models.encoder import fetch_images
 from caudex.models.export import export_images
@@ -33,7 +34,7 @@ class ImageClassifier(Classifier):
         super().__init__()
         self.trunk, self.signals = learner.averaged
         self.spec, self.classes = spec, spec.classes
-        self.shape, self.pixel_range = spec.shape, spec.pixel_range
+        self.image_format = ImageFormat.from_spec(spec)
         self.register_buffer("temperature", torch.ones(()))
         self._heads = {
             signal.column: name for name, signal in self.signals.items() if isinstance(signal, Labels) and signal.column

@@ -18,6 +18,7 @@ from caudex.core.trunk import Trunk
 from caudex.data import ImageSet, Split
 from caudex.data.files import describe_skipped
 from caudex.data.images.decode import describe_cropping
+from caudex.data.images.opening import MAX_PIXELS, MIN_SIDE
 from caudex.data.labels import describe_classes
 from caudex.data.stratified import class_counts
 from caudex.evaluation import result_kinds
@@ -36,6 +37,10 @@ class ImageSystem(System):
     """a CSV file path,label for the images of the folder; what it does not name is unlabelled"""
     size: int = 0
     """side of the images in pixels; 0 chooses, from 16 to 64"""
+    pad: bool = False
+    """fit each image whole into the square, on the mean colour of photos, instead of cropping it at the centre"""
+    max_pixels: int = MAX_PIXELS
+    """of an image file; one of more is left out, as a decompression bomb may be; raise it for scans and panoramas"""
     batch: int = 80
     """images a step"""
     mirror: bool | None = None
@@ -117,6 +122,7 @@ class ImageSystem(System):
 
     def check(self) -> None:
         super().check()
+        check_range(self, max_pixels=(MIN_SIDE**2, float("inf")))
         check_range(self, batch=(2, 1 << 20), width=(4, 4096), depth=(1, 100), stride=(1, 4))
         check_range(self, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
         if self.trunk not in TRUNKS:
@@ -128,7 +134,8 @@ def image_spec(split: Split) -> ImageSpec:
     columns = {name: tuple(classes) for name, (_, classes) in split.labelled.columns.items()}
     counts = {"labelled": len(split.labelled), "unlabelled": len(split.unlabelled), "test": len(split.test)}
     labelled = split.labelled
-    return ImageSpec(tuple(labelled.shape), tuple(labelled.classes), columns, counts, labelled.pixel_range)
+    shape, pixel_range, pad, _ = labelled.image_format
+    return ImageSpec(tuple(shape), tuple(labelled.classes), columns, counts, pixel_range, pad)
 
 
 def describe_split(split: Split) -> str:

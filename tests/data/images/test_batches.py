@@ -13,6 +13,7 @@ from PIL import Image
 from caudex.core.errors import CaudexError
 from caudex.core.source import Source
 from caudex.data import Batches, ImageFiles, ImageSet, InMemoryImages, Join
+from caudex.data.images.decode import ImageFormat
 from caudex.data.sampling import check_batch_fits
 from caudex.views import Compose, GaussianNoise, RandAugment, RandomHorizontalFlip, RandomTranslation
 
@@ -205,7 +206,7 @@ class Folder(list):
 
 
 def stream_images(folder):
-    return ImageSet(ImageFiles(folder, (1, 4, 4)), torch.arange(len(folder)) % 3, ("a", "b", "c"))
+    return ImageSet(ImageFiles(folder, ImageFormat((1, 4, 4))), torch.arange(len(folder)) % 3, ("a", "b", "c"))
 
 
 def test_files_give_the_batches_that_memory_gives(tmp_path):

@@ -15,7 +15,7 @@ from pytest import approx
 from caudex import data
 from caudex.core.errors import CaudexError
 from caudex.data.images import stores
-from caudex.data.images.decode import cropped_share, decode_image
+from caudex.data.images.decode import ImageFormat, cropped_share, decode_image
 
 # -- decoding ------------------------------------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ def test_exif_rotation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[274] = 6  # to be turned a quarter clockwise: white on the right
     path = save_image(tmp_path / "turned.png", pixels, exif=exif)
-    turned = decode_image(str(path), (1, 8, 8))[0]
+    turned = decode_image(str(path), ImageFormat((1, 8, 8)))[0]
     assert (turned[:, 4:] == 255).all()
     assert (turned[:, :4] == 0).all()
 
@@ -37,33 +37,42 @@ def test_see_through_parts_become_white(tmp_path, mode):
     image.paste((0, 0, 0, 255), (0, 0, 4, 8))
     path = tmp_path / "alpha.png"
     image.convert(mode).save(path)
-    assert np.array_equal(decode_image(str(path), (1, 8, 8))[0], np.tile(np.uint8([0] * 4 + [255] * 4), (8, 1)))
+    assert np.array_equal(
+        decode_image(str(path), ImageFormat((1, 8, 8)))[0], np.tile(np.uint8([0] * 4 + [255] * 4), (8, 1))
+    )
 
 
 def test_sixteen_bits_palette_and_bilevel(tmp_path):
     ramp = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040
-    assert np.array_equal(decode_image(str(save_image(tmp_path / "16.png", ramp)), (1, 8, 8))[0], (ramp / 257).round())
-    assert np.array_equal(decode_image(str(save_image(tmp_path / "16.tif", ramp)), (1, 8, 8))[0], (ramp / 257).round())
+    assert np.array_equal(
+        decode_image(str(save_image(tmp_path / "16.png", ramp)), ImageFormat((1, 8, 8)))[0], (ramp / 257).round()
+    )
+    assert np.array_equal(
+        decode_image(str(save_image(tmp_path / "16.tif", ramp)), ImageFormat((1, 8, 8)))[0], (ramp / 257).round()
+    )
     Image.fromarray(ramp > 30_000).save(tmp_path / "1.png")
-    assert np.array_equal(decode_image(str(tmp_path / "1.png"), (1, 8, 8))[0], (ramp > 30_000) * 255)
+    assert np.array_equal(decode_image(str(tmp_path / "1.png"), ImageFormat((1, 8, 8)))[0], (ramp > 30_000) * 255)
     colours = np.zeros((8, 8, 3), dtype=np.uint8)
     colours[:4] = (200, 10, 30)
     Image.fromarray(colours).convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "p.gif")
-    assert np.array_equal(decode_image(str(tmp_path / "p.gif"), (3, 8, 8)), colours.transpose(2, 0, 1))
+    assert np.array_equal(decode_image(str(tmp_path / "p.gif"), ImageFormat((3, 8, 8))), colours.transpose(2, 0, 1))
     Image.fromarray(colours).convert("CMYK").save(tmp_path / "c.jpg", quality=100)
-    assert np.abs(decode_image(str(tmp_path / "c.jpg"), (3, 8, 8))[:, 0, 0].astype(int) - (200, 10, 30)).max() < 12
+    assert (
+        np.abs(decode_image(str(tmp_path / "c.jpg"), ImageFormat((3, 8, 8)))[:, 0, 0].astype(int) - (200, 10, 30)).max()
+        < 12
+    )
 
 
 def test_the_first_frame_of_an_animation(tmp_path):
     first, second = (Image.new("L", (8, 8), value) for value in (40, 200))
     first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
-    assert (decode_image(str(tmp_path / "a.gif"), (1, 8, 8)) == 40).all()
+    assert (decode_image(str(tmp_path / "a.gif"), ImageFormat((1, 8, 8))) == 40).all()
 
 
 def test_the_centre_is_cut_out_of_what_is_not_square(tmp_path):
     stripes = np.repeat(np.uint8([10, 100, 200]), 8)[None].repeat(8, 0)  # 8 x 24: three squares
-    assert (decode_image(str(save_image(tmp_path / "wide.png", stripes)), (1, 8, 8)) == 100).all()
-    assert (decode_image(str(save_image(tmp_path / "high.png", stripes.T.copy())), (1, 8, 8)) == 100).all()
+    assert (decode_image(str(save_image(tmp_path / "wide.png", stripes)), ImageFormat((1, 8, 8))) == 100).all()
+    assert (decode_image(str(save_image(tmp_path / "high.png", stripes.T.copy())), ImageFormat((1, 8, 8))) == 100).all()
 
 
 def test_how_much_was_cropped_is_reported(tmp_path):
@@ -77,17 +86,19 @@ def test_how_much_was_cropped_is_reported(tmp_path):
     split = data.load_images(str(tmp_path))
     apportion = dict(zip((Path(split.labelled.name(i)).name for i in range(4)), split.labelled.cropped_shares.tolist()))
     assert apportion == approx({"long.png": 0.95, "photo.png": 1 / 3, "film.png": 0.375, "square.png": 0})
-    (notes,) = data.read_images([str(tmp_path)], (1, 16, 16)).notes
+    stream = data.ImageStream(data.image_files([str(tmp_path)])[0], ImageFormat((1, 16, 16)))
+    assert [batch.names for batch in stream] == [stream.names]
+    (notes,) = stream.notes()
     assert notes.startswith("2 of 4 images are far from square: over a third of each is cut away, most of ")
-    assert "long.png (95%); cut or pad them yourself" in notes
-    assert data.read_images([str(tmp_path / "labelled/p")], (1, 16, 16)).notes == []
+    assert "long.png (95%); training with --pad keeps them whole" in notes
+    assert data.ImageStream([str(tmp_path / "labelled/p/photo.png")], ImageFormat((1, 16, 16))).notes() == []
     np.savez(tmp_path / "wide.npz", x=noise[:, :40], y=np.arange(12) % 2)  # 40 high, 20 wide
     assert data.load_images(str(tmp_path / "wide.npz"), size=16).labelled.cropped_shares.eq(0.5).all()
 
 
 def test_shrinking_does_not_alias(tmp_path):
     board = np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255  # a chessboard of single pixels: grey from afar
-    shrunk = decode_image(str(save_image(tmp_path / "board.png", board)), (1, 8, 8))
+    shrunk = decode_image(str(save_image(tmp_path / "board.png", board)), ImageFormat((1, 8, 8)))
     assert abs(shrunk.astype(int) - 127).max() < 10
 
 
@@ -101,8 +112,8 @@ def test_shrinking_does_not_alias(tmp_path):
 @settings(max_examples=60, deadline=None)
 def test_one_colour_stays_one_colour_at_any_size_and_in_any_mode(width, height, mode, channels, size):
     image = Image.new(mode, (width, height), "white" if mode != "I;16" else 65_535)
-    assert (decode_image(image, (channels, size, size)) == 255).all()
-    assert decode_image(image, (channels, size, size + 3)).shape == (channels, size, size + 3)
+    assert (decode_image(image, ImageFormat((channels, size, size))) == 255).all()
+    assert decode_image(image, ImageFormat((channels, size, size + 3))).shape == (channels, size, size + 3)
 
 
 def test_size_and_channels_are_chosen_from_the_files(tmp_path, rng):
@@ -144,7 +155,10 @@ def test_broken_images_are_left_out_and_reported(tmp_path, rng, monkeypatch, lim
     assert split.unlabelled.in_memory == (limit == 10**9)
     reasons = {path.rsplit("/", 1)[1]: reason for path, reason in split.skipped}
     assert sorted(reasons) == ["zz-bomb.png", "zz-cut.jpg", "zz-empty.png", "zz-text.png", "zz-tiny.png"]
-    assert reasons["zz-bomb.png"] == "over 89,478,485 pixels, a decompression bomb?"
+    assert (
+        reasons["zz-bomb.png"]
+        == "over 89,478,485 pixels, a decompression bomb? Of images, --max-pixels raises the limit"
+    )
     assert "truncated" in reasons["zz-cut.jpg"]
     assert reasons["zz-empty.png"] == "an empty file"
     assert reasons["zz-text.png"] == "not an image"
@@ -171,7 +185,8 @@ def test_a_bomb_that_pillow_only_warns_of_is_left_out(tmp_path, rng, monkeypatch
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     root = write_noise_images(tmp_path, rng, {"a": 20, "b": 20})
     save_image(root / "labelled/a/large.png", rng.integers(0, 256, (12, 12), dtype=np.uint8))
-    assert [reason for _, reason in data.load_images(str(root)).skipped] == ["over 100 pixels, a decompression bomb?"]
+    reasons = [reason for _, reason in data.load_images(str(root), max_pixels=100).skipped]
+    assert reasons == ["over 100 pixels, a decompression bomb? Of images, --max-pixels raises the limit"]
     assert not [each for each in recwarn if issubclass(each.category, Image.DecompressionBombWarning)]
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from caudex.core.errors import CaudexError
 from caudex.data.images import hub, stores
+from caudex.data.images.decode import ImageFormat
 
 
 class ClassLabel:
@@ -57,7 +58,7 @@ def test_a_data_set_of_the_hub(rng):
         "train": image_rows(rng, [0, 1, 1, None]),
         "test": image_rows(rng, [-1, -1]),
     }
-    split = hub.read_hub_splits(splits, "hf:pets", 9)
+    split = hub.read_hub_splits(splits, "hf:pets", ImageFormat((0, 9, 9)))
     all_images = split.images
     assert (all_images.classes, all_images.labels.tolist()) == (("cat", "dog"), [0, 1, 1, -1, 1, 0])
     assert list(all_images.columns) == ["label", "lit"]
@@ -69,10 +70,10 @@ def test_a_data_set_of_the_hub(rng):
 def test_broken_images_of_the_hub_and_of_large_sets(rng, monkeypatch):
     train = image_rows(rng, [0, 1] * 20)
     train.images[7] = None
-    split = hub.read_hub_splits({"train": train}, "hf:pets", 0)
+    split = hub.read_hub_splits({"train": train}, "hf:pets", ImageFormat((0, 0, 0)))
     assert (len(split.images), split.skipped, split.test_rows) == (39, [("hf:pets/train/7", "broken")], None)
     monkeypatch.setattr(stores, "MEMORY_LIMIT", 100)
-    all_images = hub.read_hub_splits({"train": train}, "hf:pets", 0).images
+    all_images = hub.read_hub_splits({"train": train}, "hf:pets", ImageFormat((0, 0, 0))).images
     assert not all_images.in_memory
     assert (all_images.fetch([7]) == 0).all()
     assert all_images.readable([6, 7]).tolist() == [True, False]
@@ -83,4 +84,4 @@ def test_the_hub_without_the_extra_or_without_images(rng, monkeypatch):
     assert_loading_refused("pip install 'caudex[hub]'", "hf:mnist")
     monkeypatch.setattr(HubRows, "features", {"text": Value()})
     with pytest.raises(CaudexError, match="columns text; it needs"):
-        hub.read_hub_splits({"train": image_rows(rng, [0])}, "hf:texts", 0)
+        hub.read_hub_splits({"train": image_rows(rng, [0])}, "hf:texts", ImageFormat((0, 0, 0)))

@@ -12,6 +12,7 @@ from pytest import approx
 
 from caudex import data
 from caudex.data.images import stores
+from caudex.data.images.decode import ImageFormat
 from caudex.data.images.pixel_range import choose_range, describe_range, to_eight_bits
 
 
@@ -76,7 +77,7 @@ def test_no_image_is_clipped_or_black(tmp_path, rng, monkeypatch, kind, limit):
     monkeypatch.setattr(stores, "MEMORY_LIMIT", limit)
     make, high = WIDE[kind]
     split = data.load_images(write_set(tmp_path, rng, make), test_share=0)
-    assert split.labelled.pixel_range == (0, high) and split.notes == [describe_range((0, high))]
+    assert split.labelled.image_format.pixel_range == (0, high) and split.notes == [describe_range((0, high))]
     images = split.labelled.fetch(slice(None)).float()
     assert images.mean() == approx(127.5, abs=3) and images.max() > 250 and images.min() < 5
 
@@ -84,10 +85,10 @@ def test_no_image_is_clipped_or_black(tmp_path, rng, monkeypatch, kind, limit):
 def test_a_dark_image_stays_dark_in_a_set_with_bright_ones_and_in_predict(tmp_path, rng):
     root = write_set(tmp_path / "set", rng, lambda rng: rng.integers(0, 4096, (16, 16)).astype(np.uint16))
     dark = save_image(tmp_path / "dark.tif", np.full((16, 16), 409, np.uint16))
-    pixel_range = data.load_images(root).labelled.pixel_range
+    pixel_range = data.load_images(root).labelled.image_format.pixel_range
     assert pixel_range == (0, 4095)
-    assert (data.read_images([str(dark)], (1, 16, 16), pixel_range).images == 25).all()
-    assert (data.read_images([str(dark)], (1, 16, 16)).images == 204).all()  # its own range: 0 to 511
+    assert (data.read_images([str(dark)], ImageFormat((1, 16, 16), pixel_range)).images == 25).all()
+    assert (data.read_images([str(dark)], ImageFormat((1, 16, 16))).images == 204).all()  # its own range: 0 to 511
 
 
 def test_eight_bits_stay_as_they_are_beside_more(tmp_path, rng):

@@ -11,7 +11,7 @@ from helpers.image_files import assert_loading_refused, image_names, save_image,
 from caudex import data
 from caudex.core.errors import CaudexError
 from caudex.data.images import arrays
-from caudex.data.images.decode import decode_image
+from caudex.data.images.decode import ImageFormat, decode_image
 
 # -- digits, Fashion-MNIST, draws ----------------------------------------------------------------------------------
 
@@ -64,24 +64,24 @@ def test_read_takes_files_and_folders_in_order(tmp_path, rng):
     (tmp_path / "more/a.png").write_text("hello")
     given = [str(first), str(tmp_path / "more")]
     assert data.image_files(given) == ([str(first), str(tmp_path / "more/a.png"), str(last)], [])
-    pixels, _, skipped, _ = data.read_images(given, (1, 8, 8))
+    pixels, _, skipped = data.read_images(given, ImageFormat((1, 8, 8)))
     assert pixels.shape == (2, 1, 8, 8)
     assert torch.equal(pixels[0], pixels[1])
-    assert np.array_equal(pixels[0], decode_image(str(first), (1, 8, 8)))
+    assert np.array_equal(pixels[0], decode_image(str(first), ImageFormat((1, 8, 8))))
     assert skipped == [(str(tmp_path / "more/a.png"), "not an image")]
 
 
 def test_read_refuses_what_is_not_there(tmp_path):
     with pytest.raises(CaudexError, match=r"none\.png is not there"):
-        data.read_images([str(tmp_path / "none.png")], (1, 8, 8))
+        data.read_images([str(tmp_path / "none.png")], ImageFormat((1, 8, 8)))
     with pytest.raises(CaudexError, match="has no image"):
-        data.read_images([str(tmp_path)], (1, 8, 8))
+        data.read_images([str(tmp_path)], ImageFormat((1, 8, 8)))
 
 
 # -- cost ----------------------------------------------------------------------------------------------------------
 
 
 def test_importing_is_light():
-    heavy = ("sklearn", "datasets", "rich", "torchvision")
+    heavy = ("sklearn", "datasets", "rich", "torchvision", "pillow_heif")
     code = f"import sys, caudex.data; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -20,6 +20,7 @@ from helpers.video_files import (
 from PIL import Image
 
 from caudex import data
+from caudex.data.video import folders
 
 # -- sets ----------------------------------------------------------------------------------------------------------
 
@@ -170,10 +171,10 @@ def test_bombs_are_refused(tmp_path, monkeypatch):
     write_film(tmp_path / "a.mp4", coloured_frames(3))
     write_animation(tmp_path / "b.gif", [grey_frame(1, 32), grey_frame(2, 32)])
     write_frames(tmp_path / "c", [1, 2, 3])
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 600)
+    monkeypatch.setattr(folders, "MAX_PIXELS", 600)
     split = data.load_videos(str(tmp_path))
     assert split.train.names == [str(tmp_path / "c")]
-    assert [reason[-21:] for _, reason in split.skipped] == ["a decompression bomb?"] * 2
+    assert all("a decompression bomb?" in reason for _, reason in split.skipped) and len(split.skipped) == 2
 
 
 def test_no_video_has_a_next_frame(tmp_path):

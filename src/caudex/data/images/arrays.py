@@ -16,8 +16,9 @@ from torch.nn.functional import interpolate
 
 from caudex.core.errors import CaudexError, short_message
 from caudex.core.hardware import total_memory
-from caudex.data.images.decode import MIN_SIDE
+from caudex.data.images.decode import PADDING, ImageFormat, padded_size
 from caudex.data.images.image_set import ImageSet, InMemoryImages, NumberedNames
+from caudex.data.images.opening import MIN_SIDE
 from caudex.data.images.splits import UnsplitImages
 from caudex.data.labels import describe_missing, parse_label
 from caudex.data.stratified import apportion, class_counts, stratified_sample
@@ -199,13 +200,26 @@ def read_npz(path: Path, need_labels: bool = True) -> UnsplitImages:
     return UnsplitImages(ImageSet(store, labels, classes), test_rows, notes=[missing] if missing else [])
 
 
-def resize_and_crop(images: Tensor, height: int, width: int) -> Tensor:
-    """uint8 [N, C, H, W] to [N, C, height, width]: resized until it covers them, then cropped at the centre."""
-    scale = max(height / images.shape[2], width / images.shape[3])
-    size = (max(height, round(images.shape[2] * scale)), max(width, round(images.shape[3] * scale)))
+def fit_images(images: Tensor, image_format: ImageFormat) -> Tensor:
+    """uint8 [N, C, H, W] to the height and width of the format: resized until it covers them, then cropped at the centre;
+    or padded, as files are."""
+    height, width = image_format.shape[1:]
+    if image_format.pad:
+        size = padded_size((images.shape[3], images.shape[2]), (width, height))[::-1]
+    else:
+        scale = max(height / images.shape[2], width / images.shape[3])
+        size = (max(height, round(images.shape[2] * scale)), max(width, round(images.shape[3] * scale)))
     parts = [interpolate(part, size, mode="bicubic", antialias=True) for part in images.split(4096)]
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    return torch.cat(parts)[:, :, top : top + height, left : left + width].contiguous()
+    resized = torch.cat(parts)
+    if not image_format.pad:
+        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        return resized[:, :, top : top + height, left : left + width].contiguous()
+    top, left = round((height - size[0]) / 2), round((width - size[1]) / 2)
+    padded = torch.tensor(PADDING[images.shape[1]], dtype=torch.uint8)[:, None, None].repeat(
+        len(images), 1, height, width
+    )
+    padded[:, :, top : top + size[0], left : left + size[1]] = resized
+    return padded
 
 
 def _find_array(arrays: dict, names: tuple[str, ...], part: str, allow_bare: bool = True) -> str | None:

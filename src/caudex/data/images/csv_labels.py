@@ -17,6 +17,7 @@ from caudex.core.errors import CaudexError
 from caudex.data.encodings import check_encoding, check_no_nul, suggest_encoding
 from caudex.data.files import list_folders
 from caudex.data.headers import check_names, find_column, numbers_rows
+from caudex.data.images.decode import ImageFormat
 from caudex.data.images.folders import check_test_classes, decode_paths, find_test_images
 from caudex.data.images.paths import ImagePaths, image_finder
 from caudex.data.images.splits import UnsplitImages
@@ -25,7 +26,7 @@ from caudex.data.labels import describe_distinct, describe_missing, parse_label
 NEEDED = " The table needs `path` and at least one column of labels, as in path,label."
 
 
-def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:
+def read_csv_labels(path: Path, root: Path, image_format: ImageFormat) -> UnsplitImages:
     """The images below `root` with the labels of the CSV `path`, whose paths start at root or beside the CSV.
 
     root/test/<class>/ is the test set, unless the CSV names images in it. CaudexError for a CSV that is not
@@ -61,7 +62,7 @@ def read_csv_labels(path: Path, root: Path, size: int) -> UnsplitImages:
         label_columns[main] = (labels, classes)
     extra_columns = label_columns if len(label_columns) > 1 else None
     skipped, notes = finder.skipped + test_finder.skipped, [note for note in (missing, distinct) if note]
-    return decode_paths(paths, labels, classes, train_count, size, skipped, extra_columns, notes)
+    return decode_paths(paths, labels, classes, train_count, image_format, skipped, extra_columns, notes)
 
 
 def parse_csv(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import statistics
-import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,63 +14,76 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from caudex.core.errors import CaudexError, short_message
+from caudex.core.errors import CaudexError
 from caudex.core.progress import track
+from caudex.core.specs import ImageSpec
+from caudex.data.images.opening import MAX_PIXELS, UnreadableError, allow_pixels, open_image
 from caudex.data.images.pixel_range import PixelRange, choose_range, has_wide_pixels, range_of, to_eight_bits
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-_CONVERT = "is not read; convert it to .png or .jpg"
-FOREIGN_SUFFIXES = {
-    suffix: f"{suffix} {_CONVERT}"
-    for suffix in (
-        ".heic", ".heif", ".avif", ".jxl", ".jp2", ".jfif", ".svg", ".psd", ".ppm", ".pgm", ".tga", ".ico", ".exr", ".hdr", ".dcm", ".nii",
-        ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2",
-    )
-}  # fmt: skip
-"""of images that are not read, and what to do"""
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # only these: Pillow would hand .eps to Ghostscript
 MAX_UNREADABLE_SHARE = 0.05
-MIN_SIDE = 4
 MIN_DEFAULT_SIDE = 16  # what is smaller is enlarged: digits of 8 x 8 are learned better so (docs/noisy-student.md)
 SHAPE_SAMPLE = 64  # images from which the shape of a set is chosen
 MAX_CROPPED_SHARE = 1 / 3 + 1e-6  # of an image; photographs are up to half as long again as they are high
 CHUNK = 32
-
-
-class UnreadableError(Exception):
-    """Why an image is left out."""
+PADDING = {1: (117,), 3: (124, 116, 104)}
+"""around images that are padded, by their number of channels: the mean colour of ImageNet, as timm pads. It is near the mean
+of most photos, so that the padding is near zero once the trunk has standardised its input."""
 
 
 class ImageFormat(NamedTuple):
-    """What all images of a set become: (C, H, W), and the values that become 0 and 255 in images of more than 8 bits."""
+    """How the images of a set are read, and what they become."""
 
-    shape: tuple[int, int, int]
-    pixel_range: PixelRange | None = None
+    shape: tuple[int, int, int]  # (C, H, W); 0 where it is still to be chosen by `common_format`
+    pixel_range: PixelRange | None = None  # the values that become 0 and 255 in images of more than 8 bits
+    pad: bool = False  # fit each image whole into H x W, instead of cropping it at the centre
+    max_pixels: int = MAX_PIXELS  # an image of more is not read
+
+    @classmethod
+    def from_spec(cls, spec: ImageSpec) -> ImageFormat:
+        """That of the set which a model learned from; how much is read at most is for each user to say."""
+        return cls(spec.shape, spec.pixel_range, spec.pad)
 
 
-def decode_image(
-    source: str | Image.Image, shape: tuple[int, int, int], pixel_range: PixelRange | None = None
-) -> np.ndarray:
-    """uint8 [C, H, W] of a path or a PIL image: resized to just cover H x W, then cropped at the centre.
+def decode_image(source: str | Image.Image, image_format: ImageFormat) -> np.ndarray:
+    """uint8 [C, H, W] of a path or a PIL image, cropped or padded.
 
-    Without `pixel_range` an image of more than 8 bits is scaled from its own. Raises UnreadableError with the reason.
+    Without a pixel range an image of more than 8 bits is scaled from its own. Raises UnreadableError with the reason.
     """
-    return decode_and_crop(source, shape, pixel_range)[0]
+    return decode_and_fit(source, image_format)[0]
 
 
-def decode_and_crop(
-    source: str | Image.Image, shape: tuple[int, int, int], pixel_range: PixelRange | None = None
-) -> tuple[np.ndarray, float]:
+def decode_and_fit(source: str | Image.Image, image_format: ImageFormat) -> tuple[np.ndarray, float]:
     """What `decode_image` returns, and the share of the image that was cropped away."""
-    channels, height, width = shape
-    with open_image(source) as image:
-        if image.format in ("JPEG", "MPO"):  # decodes at 1/2, 1/4, 1/8 where that is still twice the target size
-            image.draft("L" if channels == 1 else "RGB", (2 * width, 2 * height))
-        image = _to_grey_or_rgb(image, pixel_range)
-        share = cropped_share(image.size, (width, height))
-        image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
-        pixels = np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(height, width, -1)
+    channels, height, width = image_format.shape
+    mode = "L" if channels == 1 else "RGB"
+    with open_image(source, image_format.max_pixels) as image:
+        if image.format in (
+            "JPEG",
+            "MPO",
+            "HEIF",
+        ):  # decodes at 1/2, 1/4, 1/8, or a thumbnail, still twice the target size
+            image.draft(mode, (2 * width, 2 * height))
+        image = _to_grey_or_rgb(image, image_format.pixel_range)
+        if image_format.pad:
+            image, share = _pad(image, mode, (width, height)), 0.0
+        else:
+            share = cropped_share(image.size, (width, height))
+            image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+        pixels = np.asarray(image.convert(mode)).reshape(height, width, -1)
         return pixels.transpose(2, 0, 1), share
+
+
+def _pad(image: Image.Image, mode: str, size: tuple[int, int]) -> Image.Image:
+    whole = image.resize(padded_size(image.size, size), Image.Resampling.BICUBIC)
+    padded = Image.new(mode, size, PADDING[len(mode)])
+    padded.paste(whole.convert(mode), (round((size[0] - whole.width) / 2), round((size[1] - whole.height) / 2)))
+    return padded
+
+
+def padded_size(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
+    """The largest size of this aspect ratio that fits into `target`, a pixel at least; all (width, height)."""
+    scale = min(target[0] / size[0], target[1] / size[1])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def cropped_share(size: tuple[int, int], target: tuple[int, int]) -> float:
@@ -92,16 +102,12 @@ def describe_cropping(names: Iterable[str], cropped_shares: Tensor, shape: tuple
     name = next(islice(names, int(cropped_shares.argmax()), None))
     return (
         f"{count:,} of {len(cropped_shares):,} images are far from {target}: over a third of each is cut away, most of "
-        f"{name} ({cropped_shares.max():.0%}); cut or pad them yourself if that matters"
+        f"{name} ({cropped_shares.max():.0%}); training with --pad keeps them whole"
     )
 
 
 def decode_images(
-    names: Sequence[str],
-    rows: Iterable[int],
-    shape: tuple[int, int, int],
-    pixel_range: PixelRange | None = None,
-    progress: bool = False,
+    names: Sequence[str], rows: Iterable[int], image_format: ImageFormat, progress: bool = False
 ) -> tuple[Tensor, list[tuple[int, str]], Tensor]:
     """The images `rows` of `names`: uint8 [B, C, H, W], (index into rows, reason) of the unreadable, left zero,
     and the share of each that was cropped away, [B].
@@ -109,19 +115,19 @@ def decode_images(
     Decodes on several threads, as Pillow lets go of the interpreter; on one inside a DataLoader's worker process.
     """
     rows = torch.as_tensor(rows)
-    images = torch.zeros(len(rows), *shape, dtype=torch.uint8)
+    images = torch.zeros(len(rows), *image_format.shape, dtype=torch.uint8)
     pixels, cropped_shares, skipped = images.numpy(), torch.zeros(len(rows)), []
     source_of = getattr(names, "source", names.__getitem__)
 
     def fill(start: int) -> None:
         for i, row in enumerate(rows[start : start + CHUNK].tolist(), start):
             try:
-                pixels[i], cropped_shares[i] = decode_and_crop(source_of(row), shape, pixel_range)
+                pixels[i], cropped_shares[i] = decode_and_fit(source_of(row), image_format)
             except UnreadableError as reason:
                 skipped.append((i, str(reason)))
 
     starts = range(0, len(rows), CHUNK)
-    with ignore_bomb_warnings():
+    with allow_pixels(image_format.max_pixels):
         if len(starts) < 2 or get_worker_info() is not None:
             for start in starts:
                 fill(start)
@@ -135,16 +141,17 @@ def decode_images(
     return images, sorted(skipped), cropped_shares
 
 
-def common_format(names: Sequence[str], size: int) -> ImageFormat:
-    """The format for a set, from a sample of 64: one channel if all are grey; `size` 0 means a small square size that all
-    share, else the median shorter side, at most 32; at least 16 in any case. CaudexError if none of the sample can be read."""
+def common_format(names: Sequence[str], image_format: ImageFormat) -> ImageFormat:
+    """`image_format` with its shape and pixel range chosen from a sample of 64: one channel if all are grey; where its side
+    is 0, a small square size that all share, else the median shorter side, at most 32; at least 16 in any case.
+    CaudexError if none of the sample can be read."""
     rows = torch.linspace(0, len(names) - 1, min(SHAPE_SAMPLE, len(names))).round().long().unique().tolist()
     source_of = getattr(names, "source", names.__getitem__)
     sizes, grey, ranges, deep_colours, unreadable = [], True, [], {}, []
-    with ignore_bomb_warnings():
+    with allow_pixels(image_format.max_pixels):
         for row in rows:
             try:
-                with open_image(source_of(row)) as image:
+                with open_image(source_of(row), image_format.max_pixels) as image:
                     original_size = image.size
                     image.draft(None, (64, 64))
                     if has_wide_pixels(image.mode):
@@ -167,38 +174,14 @@ def common_format(names: Sequence[str], size: int) -> ImageFormat:
             f"{names[next(iter(deep_colours))]} and other images of 16 bits a channel do not fill them, and would be read as "
             f"at most {max(deep_colours.values())} of 255; scale them to 16 full bits, or save them in 8."
         )
+    size = image_format.shape[1]
     if not size:
         width, height = sizes[0]
         is_common = width == height <= 64 and len(set(sizes)) == 1
         size = width if is_common else min(32, int(statistics.median(min(shape) for shape in sizes)))
         size = max(size, MIN_DEFAULT_SIDE)
-    return ImageFormat((1 if grey else 3, size, size), choose_range(ranges) if ranges else None)
-
-
-@contextmanager
-def open_image(source: str | Image.Image):
-    """The image of a source, looked at before its pixels are decoded; any error inside is an UnreadableError."""
-    try:
-        if not isinstance(source, Image.Image):
-            if Path(source).stat().st_size == 0:
-                raise UnreadableError("an empty file")
-            source = Image.open(source, formats=FORMATS)
-        with source as image:
-            width, height = image.size
-            if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:  # from twice that on Pillow raises
-                raise Image.DecompressionBombError
-            if min(width, height) < MIN_SIDE:
-                raise UnreadableError(f"{width} x {height} pixels; a side needs at least {MIN_SIDE}")
-            yield image
-    except UnreadableError:
-        raise
-    except Image.UnidentifiedImageError:
-        suffix = Path(source).suffix.lower() if isinstance(source, str) else ""
-        raise UnreadableError(FOREIGN_SUFFIXES.get(suffix, "not an image")) from None
-    except Image.DecompressionBombError:
-        raise UnreadableError(f"over {Image.MAX_IMAGE_PIXELS:,} pixels, a decompression bomb?") from None
-    except Exception as error:  # Pillow's readers raise nearly every kind on broken files
-        raise UnreadableError(short_message(error)) from None
+    pixel_range = choose_range(ranges) if ranges else None
+    return image_format._replace(shape=(1 if grey else 3, size, size), pixel_range=pixel_range)
 
 
 def _to_grey_or_rgb(image: Image.Image, pixel_range: PixelRange | None = None) -> Image.Image:
@@ -227,10 +210,3 @@ def _is_grey(image: Image.Image) -> bool:
         return True
     red, green, blue = (np.asarray(channel) for channel in image.split())
     return np.array_equal(red, green) and np.array_equal(green, blue)
-
-
-@contextmanager
-def ignore_bomb_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        yield

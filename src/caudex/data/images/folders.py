@@ -9,15 +9,16 @@ import torch
 
 from caudex.core.errors import CaudexError, counted
 from caudex.data.files import FileFinder, describe_skipped, list_folders
-from caudex.data.images.decode import SUFFIXES
+from caudex.data.images.decode import ImageFormat
 from caudex.data.images.image_set import ImageSet
+from caudex.data.images.opening import SUFFIXES
 from caudex.data.images.paths import ImagePaths, image_finder, list_images
 from caudex.data.images.splits import UnsplitImages
 from caudex.data.images.stores import make_store
 from caudex.data.layouts import describe_no_classes, describe_wrapper, find_layout, list_class_folders
 
 
-def read_image_folder(root: Path, size: int, need_labels: bool = True) -> UnsplitImages:
+def read_image_folder(root: Path, image_format: ImageFormat, need_labels: bool = True) -> UnsplitImages:
     """The images of a folder in one of the layouts of `find_layout`; a class's may lie in folders below it.
 
     Raises CaudexError where a classifier cannot be trained on it; but without `need_labels`, images that lie in root
@@ -27,7 +28,7 @@ def read_image_folder(root: Path, size: int, need_labels: bool = True) -> Unspli
     if not need_labels and (layout.ambiguity or (not layout.class_root and list_images(root))):
         labels = torch.full((paths.add(finder.below()),), -1)
         notes = [f"{layout.ambiguity} Here all are unlabelled."] if layout.ambiguity else []
-        return decode_paths(paths, labels, [], len(paths), size, finder.skipped, notes=notes)
+        return decode_paths(paths, labels, [], len(paths), image_format, finder.skipped, notes=notes)
     if layout.ambiguity:
         raise CaudexError(layout.ambiguity)
     class_root = root / layout.class_root
@@ -57,7 +58,7 @@ def read_image_folder(root: Path, size: int, need_labels: bool = True) -> Unspli
     notes = describe_no_classes(classes)
     if len(classes) == 1 and (wrapper := describe_wrapper(root, list_images)):  # `need_labels` would have refused it
         notes.append(wrapper)
-    return decode_paths(paths, labels, classes, train_count, size, skipped, notes=notes)
+    return decode_paths(paths, labels, classes, train_count, image_format, skipped, notes=notes)
 
 
 def decode_paths(
@@ -65,13 +66,13 @@ def decode_paths(
     labels: torch.Tensor,
     classes: list[str],
     train_count: int,
-    size: int,
+    image_format: ImageFormat,
     skipped: list[tuple[str, str]],
     columns: dict | None = None,
     notes: Collection[str] = (),
 ) -> UnsplitImages:
     """Decodes the files; those from row `train_count` on are the test set, if there are any."""
-    store, readable, unreadable = make_store(paths, size)
+    store, readable, unreadable = make_store(paths, image_format)
     is_test = (torch.arange(len(paths)) >= train_count)[readable]
     images = ImageSet(store, labels, tuple(classes), columns or {}).take(readable)
     test_rows = is_test.nonzero().flatten() if is_test.any() else None

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from caudex.core.errors import CaudexError, short_message
-from caudex.data.images.decode import UnreadableError
+from caudex.data.images.decode import ImageFormat
 from caudex.data.images.image_set import ImageSet
+from caudex.data.images.opening import UnreadableError
 from caudex.data.images.splits import UnsplitImages
 from caudex.data.images.stores import make_store
 
@@ -18,7 +19,7 @@ TEST_SPLITS = ("test", "validation", "valid")
 UNLABELLED_SPLITS = ("unlabelled", "unlabeled", "unsupervised")
 
 
-def read_hub(name: str, size: int) -> UnsplitImages:
+def read_hub(name: str, image_format: ImageFormat) -> UnsplitImages:
     """Fetches a data set by its name on the hub. CaudexError without the extra, or if it cannot be fetched."""
     try:
         from datasets import load_dataset
@@ -28,10 +29,10 @@ def read_hub(name: str, size: int) -> UnsplitImages:
         splits = load_dataset(name)
     except Exception as error:  # the package raises its own, the network's and the file system's
         raise CaudexError(f"hf:{name} cannot be fetched: {short_message(error)}") from None
-    return read_hub_splits(splits, f"hf:{name}", size)
+    return read_hub_splits(splits, f"hf:{name}", image_format)
 
 
-def read_hub_splits(splits: Mapping, name: str, size: int) -> UnsplitImages:
+def read_hub_splits(splits: Mapping, name: str, image_format: ImageFormat) -> UnsplitImages:
     """The images of a `DatasetDict`: its Image column, its ClassLabel columns (the one called label first).
 
     The test is the first of test, validation, valid whose images all have a label; a split called unlabelled counts.
@@ -49,7 +50,7 @@ def read_hub_splits(splits: Mapping, name: str, size: int) -> UnsplitImages:
     rows = HubImages(name, [splits[part] for part in parts], parts, image_column)
     if not len(rows):
         raise CaudexError(f"{name} has no image in its splits {', '.join(splits)}.")
-    store, readable, skipped = make_store(rows, size)
+    store, readable, skipped = make_store(rows, image_format)
     labels = {}
     for column in columns:
         numbers = [label for part in parts for label in _read_column(splits[part], column)]

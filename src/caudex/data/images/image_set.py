@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.decode import MAX_UNREADABLE_SHARE, decode_images
-from caudex.data.images.pixel_range import PixelRange
+from caudex.data.images.decode import MAX_UNREADABLE_SHARE, ImageFormat, decode_images
 from caudex.data.sampling import evenly_spaced
 
 
@@ -34,20 +33,19 @@ class NumberedNames:
 @dataclass(frozen=True, eq=False)
 class InMemoryImages:
     """Images that lie in memory: `images` is uint8 [N, C, H, W], `names[row]` the name of each,
-    `cropped_shares[row]` the share that was cropped away to make it fit (None: nothing). `pixel_range`: the values that
-    became 0 and 255 in those of more than 8 bits (None: there were none)."""
+    `cropped_shares[row]` the share that was cropped away to make it fit (None: nothing)."""
 
     images: Tensor
     names: Sequence[str]
     cropped_shares: Tensor | None = None
-    pixel_range: PixelRange | None = None
+    image_format: ImageFormat = None  # by default that of the images' shape
+
+    def __post_init__(self):
+        if self.image_format is None:
+            object.__setattr__(self, "image_format", ImageFormat(tuple(self.images.shape[1:])))
 
     def __len__(self) -> int:
         return len(self.images)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return tuple(self.images.shape[1:])
 
     def fetch(self, rows: Tensor) -> Tensor:
         """uint8 [B, C, H, W]: one indexing operation."""
@@ -64,8 +62,7 @@ class ImageFiles:
     """
 
     names: Sequence[str]
-    shape: tuple[int, int, int]
-    pixel_range: PixelRange | None = None
+    image_format: ImageFormat
     unreadable: np.ndarray = field(default=None)
 
     def __post_init__(self):
@@ -77,7 +74,7 @@ class ImageFiles:
 
     def fetch(self, rows: Tensor) -> Tensor:
         """uint8 [B, C, H, W]. CaudexError once more than 5% of all images are unreadable."""
-        images, skipped, _ = decode_images(self.names, rows, self.shape, self.pixel_range)
+        images, skipped, _ = decode_images(self.names, rows, self.image_format)
         for i, _ in skipped:
             self.unreadable[rows[i]] = 1
         if skipped and self.unreadable.sum() > MAX_UNREADABLE_SHARE * len(self):
@@ -114,16 +111,16 @@ class ImageSet:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W)"""
-        return self.store.shape
+        return self.image_format.shape
 
     @property
     def in_memory(self) -> bool:
         return isinstance(self.store, InMemoryImages)
 
     @property
-    def pixel_range(self) -> PixelRange | None:
-        """The values that become 0 and 255 in images of more than 8 bits; None where there are none such."""
-        return self.store.pixel_range
+    def image_format(self) -> ImageFormat:
+        """How the images were read: so must be those that a model predicts."""
+        return self.store.image_format
 
     @property
     def cropped_shares(self) -> Tensor:

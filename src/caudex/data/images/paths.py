@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from caudex.data.files import FileFinder, list_files, printable
-from caudex.data.images.decode import FOREIGN_SUFFIXES, SUFFIXES
+from caudex.data.images.opening import FOREIGN_SUFFIXES, SUFFIXES
 
 
 class ImagePaths:

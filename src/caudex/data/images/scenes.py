@@ -10,8 +10,8 @@ from torch import Tensor
 from caudex.core.errors import CaudexError
 from caudex.core.seeds import derive_seed
 from caudex.data.images.batches import Batches
-from caudex.data.images.decode import MIN_SIDE
 from caudex.data.images.image_set import ImageSet, InMemoryImages, NumberedNames
+from caudex.data.images.opening import MIN_SIDE
 from caudex.views import Draw
 
 SEGMENTS = ("wall", "ground", "sphere", "box", "cylinder")

@@ -76,7 +76,7 @@ def split_images(
     unlabelled, train = (images.take(part).without_labels() for part in (training & ~labelled, training))
     skipped = unsplit.skipped + dropped + unreadable + unreadable_test
     notes = [*unsplit.notes, *similar_classes(images.classes)]
-    if sentence := describe_range(images.pixel_range):
+    if sentence := describe_range(images.image_format.pixel_range):
         notes.append(sentence)
     return Split(labelled_images, unlabelled, test, skipped, train, notes)
 

@@ -17,16 +17,16 @@ MEMORY_LIMIT = 1_000_000_000
 """bytes; a set whose pixels take more is decoded on demand"""
 
 
-def make_store(names: Sequence[str], size: int) -> tuple[ImageStore, Tensor, list[tuple[str, str]]]:
-    """A store of all `names`, bool [N] of those that can be read, and (path, reason) of those that cannot.
+def make_store(names: Sequence[str], image_format: ImageFormat) -> tuple[ImageStore, Tensor, list[tuple[str, str]]]:
+    """A store of all `names` in the format that `common_format` makes of this one, bool [N] of those that can be read, and (path, reason) of those that cannot.
 
     What is decoded on demand counts as readable. CaudexError if more than 5% cannot be read.
     """
-    image_format = common_format(names, size)
+    image_format = common_format(names, image_format)
     if len(names) * math.prod(image_format.shape) > MEMORY_LIMIT:
-        return ImageFiles(names, *image_format), torch.ones(len(names), dtype=torch.bool), []
+        return ImageFiles(names, image_format), torch.ones(len(names), dtype=torch.bool), []
     images, readable, skipped, cropped_shares = _decode_checked(names, torch.arange(len(names)), image_format)
-    return InMemoryImages(images, names, cropped_shares, image_format.pixel_range), readable, skipped
+    return InMemoryImages(images, names, cropped_shares, image_format), readable, skipped
 
 
 def load_into_memory(images: ImageSet) -> tuple[ImageSet, list[tuple[str, str]]]:
@@ -35,16 +35,15 @@ def load_into_memory(images: ImageSet) -> tuple[ImageSet, list[tuple[str, str]]]
     if images.in_memory or len(images) * math.prod(images.shape) > MEMORY_LIMIT:
         return images, []
     store, rows = images.store, images.rows
-    image_format = ImageFormat(store.shape, store.pixel_range)
-    pixels, readable, skipped, cropped_shares = _decode_checked(store.names, rows, image_format)
+    pixels, readable, skipped, cropped_shares = _decode_checked(store.names, rows, store.image_format)
     names = [store.names[row] for row in rows.tolist()]
-    store = InMemoryImages(pixels, names, cropped_shares, store.pixel_range)
+    store = InMemoryImages(pixels, names, cropped_shares, store.image_format)
     return replace(images, store=store, rows=None).take(readable), skipped
 
 
 def _decode_checked(names: Sequence[str], rows: Tensor, image_format: ImageFormat):
     """uint8 [B, C, H, W], bool [B] of those that can be read, (path, reason) of the others, cropped shares [B]."""
-    images, unreadable, cropped_shares = decode_images(names, rows, *image_format, progress=True)
+    images, unreadable, cropped_shares = decode_images(names, rows, image_format, progress=True)
     skipped = [(names[int(rows[i])], reason) for i, reason in unreadable]
     if len(skipped) > MAX_UNREADABLE_SHARE * len(names):
         path, reason = skipped[0]

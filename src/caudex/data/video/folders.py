@@ -18,14 +18,11 @@ from caudex.data.files import printable
 from caudex.data.images import stores
 from caudex.data.images.decode import (
     MIN_DEFAULT_SIDE,
-    SUFFIXES,
-    UnreadableError,
+    ImageFormat,
     common_format,
     decode_image,
-    ignore_bomb_warnings,
-    open_image,
 )
-from caudex.data.images.pixel_range import PixelRange
+from caudex.data.images.opening import MAX_PIXELS, SUFFIXES, UnreadableError, allow_pixels, open_image
 from caudex.data.labels import folder_class
 from caudex.data.layouts import TEST, TRAIN, VALIDATION
 from caudex.data.video.video_set import VideoSet
@@ -49,7 +46,7 @@ def read_video_folder(root: Path, size: int) -> tuple[VideoSet, list[tuple[str, 
         raise CaudexError(
             f"{printable(root / train)} has {train_words}, but {printable(root / test)} has {test_words}; give both the same."
         )
-    with ignore_bomb_warnings():
+    with allow_pixels(MAX_PIXELS):
         videos, skipped, readable = _read_videos(paths + test_paths, labels + test_labels, classes, root, size)
     return videos, skipped, torch.tensor(readable) >= len(paths) if test else None
 
@@ -134,7 +131,7 @@ def _still_images(entries: list[Path]) -> list[Path]:
 
 def _is_animated(path: Path) -> bool:
     try:
-        with open_image(str(path)) as image:
+        with open_image(str(path), MAX_PIXELS) as image:
             return getattr(image, "n_frames", 1) > 1
     except UnreadableError:
         return False  # the reader says why
@@ -148,10 +145,12 @@ def _read_videos(paths: list[Path], labels: list[int], classes: list[str], root:
         _require_av(film)
     names = [printable(path) for path in paths]
     try:
-        (_, side, _), pixel_range = common_format(FirstFrames(names, lambda row: _first_frame(paths[row])), size)
+        first_frames = FirstFrames(names, lambda row: _first_frame(paths[row]))
+        (_, side, _), pixel_range, *_ = common_format(first_frames, ImageFormat((0, size, size)))
     except CaudexError:  # none of the sample can be read; the reader tells of every video why
         side, pixel_range = size or MIN_DEFAULT_SIDE, None
-    reader, pool = _Reader(root, side, pixel_range), ThreadPoolExecutor(torch.get_num_threads())
+    image_format = ImageFormat((3, side, side), pixel_range)
+    reader, pool = _Reader(root, image_format), ThreadPoolExecutor(torch.get_num_threads())
     try:
         results = list(track(pool.map(reader, paths), "reading videos", len(paths)))
     finally:
@@ -187,8 +186,8 @@ class _Reader:
     """Frames of one size. Grey ones take one channel until any video shows one in colour: many films begin in black,
     so that their first frames do not tell."""
 
-    def __init__(self, root: Path, side: int, pixel_range: PixelRange | None):
-        self.root, self.side, self.pixel_range = root, side, pixel_range
+    def __init__(self, root: Path, image_format: ImageFormat):
+        self.root, self.image_format, self.side = root, image_format, image_format.shape[1]
         self.channels = 1
         self.stopped = False
         self._count = itertools.count(1)  # frames so far, of all threads
@@ -211,7 +210,7 @@ class _Reader:
         return np.stack([np.broadcast_to(frame, (channels, self.side, self.side)) for frame in frames])
 
     def _decode_frame(self, source: str | Image.Image) -> np.ndarray:
-        frame = decode_image(source, (3, self.side, self.side), self.pixel_range)
+        frame = decode_image(source, self.image_format)
         if (frame == frame[:1]).all():
             frame = frame[:1].copy()
         else:
@@ -235,7 +234,7 @@ def _iterate_frames(path: Path, side: int | None = None) -> Iterator[str | Image
     elif path.suffix.lower() in FILM_SUFFIXES:
         yield from _decode_film(path, side)
     else:
-        with open_image(str(path)) as image:
+        with open_image(str(path), MAX_PIXELS) as image:
             for frame in ImageSequence.Iterator(image):
                 yield frame.copy()
 
@@ -248,8 +247,8 @@ def _decode_film(path: Path, side: int | None) -> Iterator[Image.Image]:
             stream = next(iter(container.streams.video), None)
             if stream is None:
                 raise UnreadableError("no images in it, only sound")
-            if Image.MAX_IMAGE_PIXELS and stream.width * stream.height > Image.MAX_IMAGE_PIXELS:
-                raise UnreadableError(f"over {Image.MAX_IMAGE_PIXELS:,} pixels a frame, a decompression bomb?")
+            if stream.width * stream.height > MAX_PIXELS:
+                raise UnreadableError(f"over {MAX_PIXELS:,} pixels a frame, a decompression bomb?")
             for frame in container.decode(stream):
                 shrink = min(1, 2 * side / min(frame.width, frame.height)) if side else 1
                 size = {"width": round(frame.width * shrink), "height": round(frame.height * shrink)}

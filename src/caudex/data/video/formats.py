@@ -13,9 +13,10 @@ from torch import Tensor
 from caudex.core.errors import CaudexError
 from caudex.data.files import not_found_message
 from caudex.data.images import arrays
-from caudex.data.images.decode import MIN_SIDE, common_format
+from caudex.data.images.decode import ImageFormat, common_format
 from caudex.data.images.formats import check_size_and_test_share
 from caudex.data.images.image_set import NumberedNames
+from caudex.data.images.opening import MIN_SIDE
 from caudex.data.stratified import apportion, stratified_sample
 from caudex.data.video.folders import FirstFrames, check_frames_fit, read_video_folder
 from caudex.data.video.sprites import SPRITE_KINDS, make_sprites, sprite_labels
@@ -108,10 +109,12 @@ def _npz(path: Path, size: int) -> VideoSet:
         )
     count = len(pixels)
     frames = torch.from_numpy(pixels).flatten(0, 1).permute(0, 3, 1, 2).contiguous()  # [N T, C, H, W]
-    (_, side, _), _ = common_format(FirstFrames([name], lambda _: Image.fromarray(frames[0, 0].numpy())), size)
+    first_frame = FirstFrames([name], lambda _: Image.fromarray(frames[0, 0].numpy()))
+    image_format = common_format(first_frame, ImageFormat((0, size, size)))
+    side = image_format.shape[1]
     check_frames_fit(path, len(frames) * frames.shape[1], side)
     if frames.shape[2:] != (side, side):
-        frames = arrays.resize_and_crop(frames, side, side)
+        frames = arrays.fit_images(frames, image_format)
     return _equal_length_videos(frames, torch.full((count,), -1), (), NumberedNames(path.name, count))
 
 

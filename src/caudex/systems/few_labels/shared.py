@@ -76,6 +76,8 @@ class FewLabels(ImageSystem):
             labels_per_class=per_class or None,
             labels=self.labels,
             size=self.size,
+            pad=self.pad,
+            max_pixels=self.max_pixels,
             seed=seed,
             label_seed=label_seed,
         )

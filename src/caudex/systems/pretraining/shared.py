@@ -112,7 +112,15 @@ class Pretraining(ImageSystem):
 
     def load_split(self) -> Split:
         """All labels are kept: no signal sees them. Where fewer than two classes are known, there is nothing to test."""
-        split = data.load_images(self.data, labels=self.labels, size=self.size, seed=self.seed, need_labels=False)
+        split = data.load_images(
+            self.data,
+            labels=self.labels,
+            size=self.size,
+            pad=self.pad,
+            max_pixels=self.max_pixels,
+            seed=self.seed,
+            need_labels=False,
+        )
         if len(split.labelled.labels.unique()) < 2:
             split = replace(split, test=split.test.take(slice(0, 0)))
         return split

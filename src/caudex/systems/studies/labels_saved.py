@@ -133,7 +133,7 @@ class LabelsSaved(FewLabels):
 
     def pretraining_system(self, name: str, flops: float) -> System:
         """The system of that name on these images and this network, with its share of the compute."""
-        names = ("data", "labels", "seed", "size", "mirror", "trunk", "width", "depth", "stride")
+        names = ("data", "labels", "seed", "size", "pad", "max_pixels", "mirror", "trunk", "width", "depth", "stride")
         settings = {setting: getattr(self, setting) for setting in names}
         return replace(system_at_scale(name), **settings, flops=flops * self.pretraining_share)
 
