@@ -62,7 +62,7 @@ def test_weights_of_another_family_are_refused(folder):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, r"holds no model\.safetensors, so it has no weights"),
+        ({}, r"holds no model\.safetensors: no weights, or"),
         ({"pytorch_model.bin": b"x"}, r"pytorch_model\.bin is not safetensors, and such a file can hold code"),
         ({"model.safetensors": b"x" * 10**6}, "cannot be read"),
         ({"model.safetensors": b"version https://git-lfs"}, "23 bytes of weights cannot hold these; they are cut off"),

@@ -25,6 +25,7 @@ from caudex.trunks.pretrained_config import (
     read_image_config,
 )
 from caudex.trunks.pretrained_files import find_folder, find_weights, load_network
+from caudex.trunks.timm_trunk import build_timm, open_timm
 
 MAX_PARAMETERS = 1 << 31
 """of a network; the largest DINOv2 has 1.1 billion"""
@@ -101,12 +102,14 @@ class Pretrained(NamedTuple):
 
 
 def open_pretrained(name: str) -> Pretrained:
-    """`name` is hf:NAME of the hub or its cache on this machine, or a folder with config.json and safetensors.
+    """`name` is hf:NAME of the hub or its cache on this machine, a folder with config.json and safetensors, or timm:NAME.
 
     No code in it is run, and pickles are not read. Raises CaudexError for names that do not exist or cannot be fetched, for
     models that are not of `MODEL_TYPES` or of three channels, and for weights that are not those of config.json.
     """
     check_trusted(name, f"would take the pretrained weights {name}")
+    if name.startswith("timm:"):
+        return Pretrained(*open_timm(name.removeprefix("timm:")))
     folder = find_folder(name)
     config, files = read_image_config(folder), find_weights(folder)
     if (parameters := outline(config).parameters) > (size := sum(file.stat().st_size for file in files)):
@@ -118,9 +121,11 @@ def open_pretrained(name: str) -> Pretrained:
     return Pretrained(trunk, msgspec.json.decode(msgspec.json.encode(config)), files_sha256(files))
 
 
-def build_pretrained(config: Mapping[str, Any]) -> HFImageTrunk:
+def build_pretrained(config: Mapping[str, Any]) -> Trunk:
     """From what `open_pretrained` gave as `config`, with random weights; neither hub nor folder is asked. Raises CaudexError for
     a config that describes no network, such as one that a stranger changed."""
+    if "timm" in config:
+        return build_timm(config)
     return HFImageTrunk(parse_image_config(config, "the configuration of the pretrained trunk"))
 
 

@@ -17,7 +17,7 @@ from caudex.trunks.pretrained_config import ImageModelConfig, import_transformer
 
 HUB_NAMES = (
     "microsoft/resnet-18", "microsoft/resnet-50", "facebook/convnext-tiny-224", "facebook/convnextv2-tiny-1k-224",
-    "facebook/convnextv2-nano-1k-224", "google/mobilenet_v2_1.0_224", "google/efficientnet-b0", "facebook/regnet-y-040",
+    "facebook/convnextv2-nano-1k-224", "google/mobilenet_v2_1.0_224", "google/efficientnet-b0",
     "google/vit-base-patch16-224", "google/vit-base-patch16-224-in21k", "facebook/deit-tiny-patch16-224", "facebook/dino-vits16",
     "facebook/dinov2-small", "facebook/dinov2-base", "facebook/dinov2-large", "facebook/dinov2-with-registers-small",
 )  # fmt: skip
@@ -71,7 +71,10 @@ def find_weights(folder: Path) -> list[Path]:
             f"{pickled[0]} is not safetensors, and such a file can hold code; take a model with {WEIGHTS}, or convert it where you "
             "trust it: load it with transformers and call save_pretrained."
         )
-    raise CaudexError(f"{folder} holds no {WEIGHTS}, so it has no weights; fetch the folder again.")
+    raise CaudexError(
+        f"{folder} holds no {WEIGHTS}: no weights, or on the hub only pickled ones, which can hold code and are not fetched. Fetch "
+        "the folder again, or take another model."
+    )
 
 
 def load_network(config: ImageModelConfig, folder: Path, files: list[Path]) -> nn.Module:
