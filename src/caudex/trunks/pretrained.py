@@ -63,7 +63,8 @@ class HFImageTrunk(Trunk):
                 f"images of {x.shape[1]} channels and {x.shape[2]} x {x.shape[3]} pixels do not fit a {self.config.model_type}; "
                 f"it takes 3 channels and at least {max(MIN_SIDE, patch)} pixels, best {self.image_size}."
             )
-        output = run_network(self.network, self.config, self.standardise(x))
+        kept_states = list(self.layer_places.values()) if has_patches(self.config) else True
+        output = run_network(self.network, self.config, self.standardise(x), kept_states)
         if not has_patches(self.config):
             maps = (*output.hidden_states, output.last_hidden_state)
             layers = {name: maps[place] for name, place in self.layer_places.items()}
@@ -94,7 +95,7 @@ class HFImageTrunk(Trunk):
 
 
 class Pretrained(NamedTuple):
-    """A trunk with weights; what `build_pretrained` rebuilds it from, as JSON; the SHA-256 of the files of weights."""
+    """A trunk with weights, in eval mode; what `build_pretrained` rebuilds it from, as JSON; the SHA-256 of the files of weights."""
 
     trunk: Trunk
     config: dict[str, Any]
@@ -109,7 +110,8 @@ def open_pretrained(name: str) -> Pretrained:
     """
     check_trusted(name, f"would take the pretrained weights {name}")
     if name.startswith("timm:"):
-        return Pretrained(*open_timm(name.removeprefix("timm:")))
+        trunk, config, sha256 = open_timm(name.removeprefix("timm:"))
+        return Pretrained(trunk.eval(), config, sha256)
     folder = find_folder(name)
     config, files = read_image_config(folder), find_weights(folder)
     if (parameters := outline(config).parameters) > (size := sum(file.stat().st_size for file in files)):
@@ -118,7 +120,7 @@ def open_pretrained(name: str) -> Pretrained:
             "are cut off or of another network: fetch the folder again."
         )
     trunk = HFImageTrunk(config, load_network(config, folder, files))
-    return Pretrained(trunk, msgspec.json.decode(msgspec.json.encode(config)), files_sha256(files))
+    return Pretrained(trunk.eval(), msgspec.json.decode(msgspec.json.encode(config)), files_sha256(files))
 
 
 def build_pretrained(config: Mapping[str, Any]) -> Trunk:
@@ -133,10 +135,10 @@ def has_patches(config: ImageModelConfig) -> bool:
     return config.model_type in Patches.__args__
 
 
-def run_network(network: nn.Module, config: ImageModelConfig, images: Tensor) -> Any:
-    """The output of transformers, with all hidden states."""
+def run_network(network: nn.Module, config: ImageModelConfig, images: Tensor, states: list[int] | bool = True) -> Any:
+    """The output of transformers with these hidden states, or all; convolutional networks give all or none."""
     options = {"interpolate_pos_encoding": True} if config.model_type in ("vit", "deit") else {}
-    return network(images, output_hidden_states=True, **options)
+    return network(images, output_hidden_states=states, **options)
 
 
 class Outline(NamedTuple):
