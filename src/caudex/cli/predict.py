@@ -34,6 +34,7 @@ def predict_command(words: Sequence[str]) -> None:
     flags = parse_flags(PredictFlags, words, "predict")
     from caudex.core.system import load
     from caudex.models.classifier import Classifier
+    from caudex.models.image_predictor import ImagePredictor
 
     if not flags.files:
         raise CaudexError(f"say which images or texts: caudex predict {flags.run} FILES..., files or folders.")
@@ -42,9 +43,13 @@ def predict_command(words: Sequence[str]) -> None:
     if flags.probabilities and not flags.csv:
         raise CaudexError("--probabilities are columns of a CSV; add --csv FILE, or --csv - for standard output.")
     model = load(flags.run)
-    if not isinstance(model, Classifier):
+    if not isinstance(model, (Classifier, ImagePredictor)):
         raise CaudexError(f"{flags.run} holds nothing that predicts classes.")
-    check_range(flags, top=(1, len(model.classes)), max_pixels=(16, float("inf")))
+    if flags.top > 1 and not isinstance(model, Classifier):
+        raise CaudexError(
+            f"--top {flags.top} is about classes, and {flags.run} predicts {model.spec.target}; leave it out."
+        )
+    check_range(flags, top=(1, max(1, len(model.classes))), max_pixels=(16, float("inf")))
     paths, missing = list_paths(flags.files)
     batches = (read_texts if hasattr(model, "tokenizer") else read_batches)(flags, model, paths)
     with open_output(flags.csv, column_names(flags, model)) as write_rows:
@@ -67,9 +72,9 @@ def predict_command(words: Sequence[str]) -> None:
 
 
 def column_names(flags: PredictFlags, model) -> list[str]:
-    """The file; of the class, and of each further column of labels that was learned, the likeliest values with their
-    confidences; perhaps the probability of each value."""
-    names, values = ["file"], []
+    """The file; the tags or the number; of the class, and of each further column of labels that was learned, the likeliest values
+    with their confidences; perhaps the probability of each value."""
+    names, values = ["file", *getattr(model, "cell_names", ())], [*tags_of(model)]
     for column, classes in class_columns(model).items():
         confidence = "confidence" if column == "class" else f"confidence in {column}"
         for rank in range(1, min(flags.top, len(classes)) + 1):
@@ -80,7 +85,12 @@ def column_names(flags: PredictFlags, model) -> list[str]:
 
 def class_columns(model) -> dict[str, Sequence[str]]:
     """The class, and the further columns of labels that were learned by --also: the classes of each."""
-    return {"class": model.classes} | getattr(model, "columns", {})
+    return ({} if hasattr(model, "cells") else {"class": model.classes}) | getattr(model, "columns", {})
+
+
+def tags_of(model) -> Sequence[str]:
+    """The tags that the model predicts, () where it predicts something else."""
+    return model.classes if hasattr(model, "cells") else ()
 
 
 def prediction_rows(flags: PredictFlags, model, names: list[str], inputs: Sequence) -> Iterator[list[str]]:
@@ -90,15 +100,17 @@ def prediction_rows(flags: PredictFlags, model, names: list[str], inputs: Sequen
     from caudex.models.classifier import rank_classes
 
     number = "{:.6f}".format if flags.csv else "{:.1%}".format
-    probabilities = {"class": model.probabilities(inputs)}
+    target_cells = model.cells(inputs, number) if hasattr(model, "cells") else [()] * len(names)
+    probabilities = {} if hasattr(model, "cells") else {"class": model.probabilities(inputs)}
     if getattr(model, "columns", {}):
         probabilities |= model.column_probabilities(inputs)
     rankings = [rank_classes(probabilities[name], classes, flags.top) for name, classes in class_columns(model).items()]
-    values = torch.cat([*probabilities.values()], 1).tolist()
+    of_tags = model.probabilities(inputs) if flags.probabilities and tags_of(model) else torch.empty(len(names), 0)
+    values = torch.cat([of_tags, *probabilities.values()], 1).tolist()
     for row, name in enumerate(names):
         likeliest = chain.from_iterable(ranking[row] for ranking in rankings)
         cells = (cell for label, confidence in likeliest for cell in (label, number(confidence)))
-        yield [name, *cells, *(map(number, values[row]) if flags.probabilities else ())]
+        yield [name, *target_cells[row], *cells, *(map(number, values[row]) if flags.probabilities else ())]
 
 
 def list_paths(files: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:

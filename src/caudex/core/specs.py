@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from caudex.core.typed_json import Count, Finite, Size
+from caudex.core.typed_json import Count, Finite, Share, Size
 
 Side = Annotated[int, Meta(ge=1, le=1 << 20)]
 ObservationSize = Annotated[int, Meta(ge=0, le=1 << 20)]
@@ -26,7 +26,11 @@ ImageSide = Annotated[int, Meta(ge=1, le=MAX_IMAGE_SIDE)]
 class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Images of one shape [C, H, W], the classes they are sorted into, further columns of labels, and how many there are.
     `pixel_range` are the values that become 0 and 255 in images of more than 8 bits; None where there were none such. `pad`:
-    an image is fitted in whole and padded, instead of cropped at the centre."""
+    an image is fitted in whole and padded, instead of cropped at the centre.
+
+    `target` is what is predicted. Of tags, `classes` are their names and `tag_shares` the shares of the labelled images that
+    have each; of a number, `number` are mean and standard deviation of those of the labelled images. `target_name` is the
+    column of the table."""
 
     shape: tuple[ImageSide, ImageSide, ImageSide]
     classes: tuple[str, ...] = ()
@@ -34,10 +38,18 @@ class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
     counts: dict[str, Count] = {}
     pixel_range: tuple[Finite, Finite] | None = None
     pad: bool = False
+    target: Literal["class", "tags", "number"] = "class"
+    target_name: str = ""
+    tag_shares: tuple[Share, ...] = ()
+    number: tuple[Finite, Annotated[float, Meta(gt=0, le=1e30)]] | None = None
 
     def __post_init__(self):
-        if self.classes and len(set(self.classes)) < 2:
+        if self.target == "class" and self.classes and len(set(self.classes)) < 2:
             raise ValueError(f"of the {len(self.classes)} classes no two differ")
+        if self.target == "tags" and not 0 < len(self.classes) == len(self.tag_shares):
+            raise ValueError(f"{len(self.classes)} tags with {len(self.tag_shares)} shares")
+        if self.target == "number" and self.number is None:
+            raise ValueError("a number without mean and deviation")
 
 
 class ActionSpec(Struct, frozen=True, forbid_unknown_fields=True):

@@ -28,6 +28,19 @@ def parse_label(cell: str) -> str:
     return "" if name.lower() in NO_LABEL else name
 
 
+def parse_number(cell: str) -> float | None:
+    """The number that a cell holds; None where it says that there is none. Raises ValueError, in a sentence, for anything else."""
+    text = _visible(cell).strip()
+    if text.lower() in NO_LABEL - {"-1", "-1.0"}:
+        return None
+    if not _NUMBER.fullmatch(text):
+        hint = f"; write {text.replace(',', '.')}" if _NUMBER.fullmatch(text.replace(",", ".")) else ""
+        raise ValueError(f"{text!r} is not a number{hint or '; numbers are written as 12.5, without units'}.")
+    if not abs(number := float(text)) <= 1e30:
+        raise ValueError(f"{text} is too large for a number that can be learned.")
+    return number
+
+
 def folder_class(folder: str) -> str:
     """The class that a folder's name stands for, in Unicode's composed form (NFC) and without spaces of no width."""
     return _visible(printable(folder)) or ascii(folder)

@@ -53,6 +53,41 @@ class GainRow(Struct):
             raise ValueError("an interval has two ends")
 
 
+class TagPrecision(Struct):
+    average_precision: Share
+    share: Share
+    count: TestSize
+
+
+class TagResults(Struct):
+    """Of a test of tags; the mean and its interval are missing where no tag was tested."""
+
+    test_size: TestSize
+    untested: list[str]
+    by_tag: dict[str, TagPrecision]
+    mean_average_precision: Share | UnsetType = UNSET
+    share: Share | UnsetType = UNSET
+    low: Share | None = None
+    high: Share | None = None
+
+    def __post_init__(self):
+        if (self.mean_average_precision is UNSET) != (self.share is UNSET) or (self.low is None) != (self.high is None):
+            raise ValueError("a mean average precision has its share and an interval of two ends")
+
+
+class NumberResults(Struct):
+    """Of a test of numbers."""
+
+    test_size: TestSize
+    name: str
+    r_squared: Finite | None
+    r_squared_interval: tuple[Finite, Finite] | None
+    absolute_error: Amount
+    absolute_error_interval: tuple[Finite, Finite] | None
+    error_of_mean: Amount
+    gain_over_mean: GainRow
+
+
 class ResultRow(Struct):
     """An accuracy, a gain, or other figures."""
 
@@ -70,6 +105,8 @@ class ResultRow(Struct):
     uncalibrated_error: Share | UnsetType = UNSET
     temperature: Temperature | UnsetType = UNSET
     column: str | UnsetType = UNSET
+    tags: TagResults | UnsetType = UNSET
+    number: NumberResults | UnsetType = UNSET
     verdict: Verdict | UnsetType = UNSET
     detectable: Finite | None = None
 

@@ -38,6 +38,7 @@ CAPTIONS = {
     "regret": "What the best arm would have earned more, for each pull.",
     "learning-curves": "Learning curves.",
     "corruptions": "Accuracy on corrupted test images, from light (1) to severe (5).",
+    "predicted-numbers": "Predicted numbers of the test images against the true ones; on the dotted line they are right.",
     "reliability": "Reliability (Guo et al. 2017): the share of predictions that is right, by their confidence, and above each bar how "
     "many they are. Bars below the dotted line: too sure. Red: the mean confidence. Left as the network says it, right after calibration.",
     "confusion": "Confusion matrix: how many images of each label (row) were predicted to be of which class (column).",

@@ -34,4 +34,8 @@ class Regression(Signal):
     def errors(self, trunk: nn.Module, observations: Tensor, numbers: Tensor) -> Tensor:
         """Squared errors of the standardised numbers, [B, S]."""
         predictions = self.head(trunk(observations).pooled)
-        return (predictions - (numbers - self.mean) / self.std).square()
+        return (predictions - ((numbers - self.mean) / self.std).to(predictions.dtype)).square()
+
+    def predict(self, trunk: nn.Module, observations: Tensor) -> Tensor:
+        """[B, S] in the units of the numbers, in the type of `mean`."""
+        return self.head(trunk(observations).pooled).to(self.mean.dtype) * self.std + self.mean

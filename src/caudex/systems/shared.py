@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 import torch
 
 from caudex import trunks
@@ -135,12 +136,26 @@ def image_spec(split: Split) -> ImageSpec:
     counts = {"labelled": len(split.labelled), "unlabelled": len(split.unlabelled), "test": len(split.test)}
     labelled = split.labelled
     shape, pixel_range, pad, _ = labelled.image_format
-    return ImageSpec(tuple(shape), tuple(labelled.classes), columns, counts, pixel_range, pad)
+    spec = ImageSpec(tuple(shape), tuple(labelled.classes), columns, counts, pixel_range, pad)
+    if labelled.target == "tags":
+        shares = tuple(labelled.labels.double().mean(0).tolist())
+        return msgspec.structs.replace(spec, target="tags", target_name=labelled.target_name, tag_shares=shares)
+    if labelled.target == "number":
+        number = (labelled.labels.mean().item(), labelled.labels.std(correction=0).item())
+        return msgspec.structs.replace(spec, target="number", target_name=labelled.target_name, number=number)
+    return spec
 
 
 def describe_split(split: Split) -> str:
-    """How many labelled and test images each class has, in words; "" where there are no classes."""
-    if not split.labelled.classes:
+    """How many labelled and test images each class or tag has, or the range of the numbers, in words; "" where there are none."""
+    labelled = split.labelled
+    if labelled.target == "number":
+        low, high = (f"{end.item():g}" for end in labelled.labels.aminmax())
+        return f"{labelled.target_name}: from {low} to {high}, on average {labelled.labels.mean().item():g}"
+    if labelled.target == "tags":
+        counts, test_counts = (part.labels.sum(0).long().tolist() for part in (labelled, split.test))
+        return f"images with each tag, labelled + to test on: {describe_classes(labelled.classes, counts, test_counts)}"
+    if not labelled.classes:
         return ""
     counts, test_counts = (class_counts(part.labels, part.classes) for part in (split.labelled, split.test))
     return (
@@ -151,7 +166,7 @@ def describe_split(split: Split) -> str:
 def describe_images(spec: ImageSpec) -> str:
     """The numbers of classes and images and the size of these, in words."""
     counts = ", ".join(f"{count:,} {part}" for part, count in spec.counts.items() if count or spec.classes)
-    classes = f"{len(spec.classes)} classes; " if spec.classes else ""
+    classes = f"{len(spec.classes)} {'tags' if spec.target == 'tags' else 'classes'}; " if spec.classes else ""
     return f"{classes}{counts} images of {spec.shape[1]} x {spec.shape[2]}"
 
 

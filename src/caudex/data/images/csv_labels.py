@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,28 +22,50 @@ from caudex.data.images.decode import ImageFormat
 from caudex.data.images.folders import check_test_classes, decode_paths, find_test_images
 from caudex.data.images.paths import ImagePaths, image_finder
 from caudex.data.images.splits import UnsplitImages
+from caudex.data.images.targets import (
+    choose_column,
+    collect_cells,
+    describe_unnumbered,
+    describe_untagged,
+    encode_numbers,
+    encode_tags,
+)
 from caudex.data.labels import describe_distinct, describe_missing, parse_label
 
 NEEDED = " The table needs `path` and at least one column of labels, as in path,label."
 
 
-def read_csv_labels(path: Path, root: Path, image_format: ImageFormat) -> UnsplitImages:
-    """The images below `root` with the labels of the CSV `path`, whose paths start at root or beside the CSV.
+def read_csv_labels(path: Path, root: Path, image_format: ImageFormat, target: str = "class") -> UnsplitImages:
+    """The images below `root` with the labels of the CSV `path`, whose paths start at root or beside the CSV; `target` is as in
+    `choose_column`.
 
     root/test/<class>/ is the test set, unless the CSV names images in it. CaudexError for a CSV that is not
     UTF-8, lacks columns, contradicts itself or names files that are not there.
     """
     columns, lines = parse_csv(path)
+    kind, main = choose_column(target, columns, path)
     test = next((name for name in list_folders(root) if name.lower() == "test"), "")
     if test and (not list_folders(root / test) or _names_files_in(lines, path, root, test)):
         test = ""
     paths, finder, test_finder = ImagePaths(root), image_finder(root), image_finder(root)
-    test_images = find_test_images(test_finder, root, test) if test else {}
+    test_images = find_test_images(test_finder, root, test) if test and kind == "class" else {}
     finder.exclude(test_finder)
     paths.add(finder.below(leave_out=[test]))
     rows = _match_rows(lines, path, root, paths)
-    label_columns = {name: _encode_column(lines, rows, column, len(paths), path) for column, name in enumerate(columns)}
-    main = min(columns, key=lambda name: (name != "label", name.casefold() != "label"))  # else the first
+    label_columns = {
+        name: _encode_column(lines, rows, column, len(paths), path)
+        for column, name in enumerate(columns)
+        if name != main or kind == "class"
+    }
+    if kind != "class":
+        column, skipped = columns.index(main), finder.skipped + test_finder.skipped
+        encode = {"tags": encode_tags, "number": encode_numbers}[kind]
+        labels, classes = encode(lines, rows, column, len(paths), path)
+        cells = [cells[column] for _, _, cells in lines]
+        notes = describe_untagged(cells) if kind == "tags" else describe_unnumbered(cells)
+        notes += [f"{root / test} is left out: its folders are classes, and the table has {kind}"] if test else []
+        images = decode_paths(paths, labels, classes, len(paths), image_format, skipped, label_columns, notes)
+        return replace(images, images=replace(images.images, target=kind, target_name=main))
     labels, classes = label_columns[main]
     distinct = _check_main_column(path, main, label_columns)
     missing = describe_missing((cells[columns.index(main)] for _, _, cells in lines), "whose images are unlabelled")
@@ -183,14 +206,7 @@ def _resolve_links(options: list[bytes], root: Path) -> bytes:
 
 def _encode_column(lines, rows: list[int], column: int, count: int, csv_path: Path) -> tuple[Tensor, tuple[str, ...]]:
     """int64 [count] with -1 where the CSV has no label, and the class names."""
-    label_of: dict[int, str] = {}
-    for (line, name, cells), row in zip(lines, rows):
-        if not (label := parse_label(cells[column])):
-            continue
-        if label_of.setdefault(row, label) != label:
-            raise CaudexError(
-                f"{csv_path} calls {name!r} both {label_of[row]!r} and {label!r} (line {line:,}). Keep one."
-            )
+    label_of = collect_cells(lines, rows, column, lambda cell: parse_label(cell) or None, csv_path, "Keep one.")
     classes = sorted(set(label_of.values()))
     labels = torch.full((count,), -1, dtype=torch.int64)
     if label_of:

@@ -39,6 +39,7 @@ def load_images(
     label_seed: int | None = None,
     pad: bool = False,
     max_pixels: int = MAX_PIXELS,
+    target: str = "class",
 ) -> Split:
     """The labelled, the unlabelled and the test images of `spec`.
 
@@ -47,6 +48,8 @@ def load_images(
     does not name is unlabelled. `labels_per_class` keeps that many labels a class, drawn by `label_seed` (else `seed`), and
     hides the others; None keeps all. `size` is the side of the square images; 0 takes what suits the files, at least 16. Without a test of
     its own, `test_share` of the labelled is held out, drawn by `seed`; nothing where a class has fewer than five.
+    `target` is what a table's labels are: "class", "auto" (tags where the table has a column of that name and none called label)
+    or KIND:COLUMN with a kind of class, tags and number; tags and numbers need ten labelled images to hold some out.
     With `pad` each image is fitted in whole and padded, instead of cropped at the centre; one of more than `max_pixels` is
     not read. Without `need_labels` there may be none at all: images for signals that need none.
     Raises CaudexError on whatever a user can mend.
@@ -55,7 +58,9 @@ def load_images(
         raise CaudexError(f"{labels_per_class} labels a class are too few; keep at least 1.")
     check_size_and_test_share(size, test_share)
     image_format = ImageFormat((0, size, size), pad=pad, max_pixels=max_pixels)
-    images = _read_image_spec(spec, labels, image_format, need_labels)
+    images = _read_image_spec(spec, labels, image_format, need_labels, target)
+    if labels_per_class is not None and images.images.target != "class":
+        raise CaudexError(f"{labels_per_class} labels a class cannot be kept: {images.images.target} are no classes.")
     label_seed = seed if label_seed is None else label_seed
     return split_images(images, labels_per_class, seed, label_seed, test_share, need_labels)
 
@@ -70,12 +75,17 @@ def check_size_and_test_share(size: int, test_share: float) -> None:
         raise CaudexError(f"A test share of {test_share} makes no sense; give one from 0 up to, not including, 1.")
 
 
-def _read_image_spec(spec: str, labels: str | None, image_format: ImageFormat, need_labels: bool) -> UnsplitImages:
+def _read_image_spec(
+    spec: str, labels: str | None, image_format: ImageFormat, need_labels: bool, target: str
+) -> UnsplitImages:
     path = Path(spec).expanduser()
+    is_table = labels is not None or (path.suffix.lower() == ".csv" and path.is_file())
+    if ":" in target and not is_table:
+        raise CaudexError(f"--target {target} names a column of a table; give one: --labels tags.csv (path,tags).")
     if labels is not None and not path.is_dir():
         raise CaudexError(f"A table of labels ({labels}) goes with a folder of images, but {spec!r} is not a folder.")
     if labels is not None:
-        return read_csv_labels(Path(labels).expanduser(), path, image_format)
+        return read_csv_labels(Path(labels).expanduser(), path, image_format, target)
     if spec in PACKAGED_IMAGES:
         return _resize(PACKAGED_IMAGES[spec](), image_format)
     if spec.startswith("hf:"):
@@ -87,7 +97,7 @@ def _read_image_spec(spec: str, labels: str | None, image_format: ImageFormat, n
     if path.suffix.lower() == ".npz" and path.is_file():
         return _resize(arrays.read_npz(path, need_labels), image_format)
     if path.suffix.lower() == ".csv" and path.is_file():
-        return read_csv_labels(path, path.parent, image_format)
+        return read_csv_labels(path, path.parent, image_format, target)
     raise CaudexError(not_found_message(spec, "a folder of images, an .npz or a .csv", KNOWN_NAMES))
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.data.images.decode import MAX_UNREADABLE_SHARE, ImageFormat, decode_images
+from caudex.data.images.targets import is_labelled, unknown_labels
 from caudex.data.sampling import evenly_spaced
 
 
@@ -93,7 +94,9 @@ ImageStore = InMemoryImages | ImageFiles
 class ImageSet:
     """A set of images of one size, in memory or decoded on demand.
 
-    `labels` is int64 [N], -1 where unlabelled. `columns` holds further label columns: name -> (int64 [N],
+    `labels` are those of a `target`: the class, int64 [N], -1 where unlabelled; the tags, float32 [N, K] of zeros and ones, NaN
+    where unlabelled; or a number, float64 [N], NaN where unlabelled. `classes` are the names of the K classes or tags, and
+    `target_name` is the column of a table that has them. `columns` holds further label columns: name -> (int64 [N],
     class names). `hidden_labels` are the true labels of images whose label was hidden, for reports only: never train
     on them. `rows` says which images of the store these are (None: all, in order), so that a subset costs no copy.
     """
@@ -104,6 +107,8 @@ class ImageSet:
     columns: dict[str, tuple[Tensor, tuple[str, ...]]] = field(default_factory=dict)
     hidden_labels: Tensor | None = None
     rows: Tensor | None = None
+    target: str = "class"
+    target_name: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -112,6 +117,11 @@ class ImageSet:
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W)"""
         return self.image_format.shape
+
+    @property
+    def is_labelled(self) -> Tensor:
+        """bool [N]"""
+        return is_labelled(self.labels)
 
     @property
     def in_memory(self) -> bool:
@@ -160,14 +170,15 @@ class ImageSet:
 
     def without_labels(self) -> ImageSet:
         """The same images with every label moved to `hidden_labels`."""
-        unlabelled = torch.full_like(self.labels, -1)
+        unlabelled = unknown_labels(self.labels)
+        hidden = unlabelled if self.hidden_labels is None else self.hidden_labels
         return replace(
             self,
             labels=unlabelled,
             hidden_labels=torch.where(
-                self.labels >= 0, self.labels, unlabelled if self.hidden_labels is None else self.hidden_labels
+                self.labels.isnan() if self.target != "class" else self.labels < 0, hidden, self.labels
             ),
-            columns={name: (unlabelled.clone(), classes) for name, (_, classes) in self.columns.items()},
+            columns={name: (unknown_labels(labels), classes) for name, (labels, classes) in self.columns.items()},
         )
 
     def hashes(self) -> list[bytes]:

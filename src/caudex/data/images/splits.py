@@ -14,6 +14,7 @@ from caudex.data.images.duplicates import find_duplicates
 from caudex.data.images.image_set import ImageSet, Split
 from caudex.data.images.pixel_range import describe_range
 from caudex.data.images.stores import load_into_memory
+from caudex.data.images.targets import is_labelled, sample_test_rows
 from caudex.data.labels import similar_classes
 from caudex.data.stratified import class_counts, held_out_counts, stratified_sample
 
@@ -50,16 +51,17 @@ def split_images(
     be kept.
     """
     images, test_rows, duplicates = unsplit.images, unsplit.test_rows, unsplit.duplicates
-    check_learnable = _check_learnable if need_labels else lambda labels, classes: None
+    check_learnable = CHECKS[images.target] if need_labels else lambda labels, classes: None
     if not need_labels and len(images.classes) < 2:  # one folder of images is no class
         images = replace(images.without_labels(), classes=())
     check_learnable(images.labels, images.classes)
     if test_rows is None:
-        test_rows, duplicates = _sample_test_images(images, seed, test_share), "drop"
+        sample = _sample_test_images if images.target == "class" else _sample_test_of_targets
+        test_rows, duplicates = sample(images, seed, test_share), "drop"
     training = torch.ones(len(images), dtype=torch.bool)
     training[test_rows] = False
     dropped = _drop_duplicates(images, training, test_rows, duplicates)
-    labelled = training & (images.labels >= 0)
+    labelled = training & images.is_labelled
     if dropped and training.sum() < 2:
         (name, reason), *_ = dropped
         raise CaudexError(
@@ -91,6 +93,26 @@ def _check_learnable(labels: Tensor, classes: Sequence[str]) -> None:
         raise CaudexError(f"Class {classes[counts.index(0)]!r} has no readable labelled image left; add some.")
 
 
+def _check_tags(labels: Tensor, tags: Sequence[str]) -> None:
+    counts = labels[is_labelled(labels)].sum(0).tolist()
+    if len(labels) and not all(counts):
+        raise CaudexError(f"Tag {tags[counts.index(0)]!r} is on no readable labelled image that is left; add some.")
+
+
+def _check_numbers(labels: Tensor, _: Sequence[str]) -> None:
+    if len(values := labels[is_labelled(labels)].unique()) < 2:
+        problem = f"the same number, {values.item():g}, on all of them" if len(values) else "no number on any of them"
+        raise CaudexError(f"The labelled images that are left to learn from have {problem}; add others.")
+
+
+CHECKS = {"class": _check_learnable, "tags": _check_tags, "number": _check_numbers}
+"""raise CaudexError where labels of that kind, of images with these classes or tags, cannot be learned"""
+
+
+def _sample_test_of_targets(images: ImageSet, seed: int, share: float) -> Tensor:
+    return sample_test_rows(images.labels, share, seed)
+
+
 def _sample_test_images(images: ImageSet, seed: int, share: float) -> Tensor:
     """At least one image a class, and never all; none at all where a class has fewer than five."""
     counts = class_counts(images.labels, images.classes)
@@ -104,7 +126,7 @@ def _drop_duplicates(images: ImageSet, training: Tensor, test_rows: Tensor, dupl
     if duplicates == "keep" or not len(test_rows):
         return []
     pairs = find_duplicates(images, training.nonzero().flatten(), test_rows)
-    labelled = [pair for pair in pairs if images.labels[pair[0]] >= 0]
+    labelled = [pair for pair in pairs if images.is_labelled[pair[0]]]
     if labelled and duplicates == "raise":
         name, duplicate = (images.name(row) for row in labelled[0])
         raise CaudexError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from torch import Tensor
 from torch.optim import AdamW
@@ -15,14 +16,16 @@ from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
-from caudex.core.system import load, open_run
+from caudex.core.system import load, open_run, system_name
 from caudex.core.trunk import Trunk
 from caudex.core.weights import load_weights
-from caudex.data import Batches, Join, Split
+from caudex.data import Batches, ImageSet, Join, Split
+from caudex.data.images.targets import check_target
 from caudex.models.encoder import update_bn
 from caudex.models.image_classifier import ImageClassifier
-from caudex.signals import Labels
+from caudex.models.image_predictor import ImagePredictor
 from caudex.systems.few_labels.cross_validation import calibration_warning
+from caudex.systems.few_labels.targets import label_head, make_predictor
 from caudex.systems.shared import ImageSystem, image_spec, standardise_inputs
 
 
@@ -42,10 +45,16 @@ class FewLabels(ImageSystem):
     """chance that the last residual branch is kept (stochastic depth)"""
     start: str | None = None
     """begin with the trunk of this run, such as one of simclr, instead of a random one"""
+    target: str | None = None
+    """what a table says of an image: class:COLUMN, tags:COLUMN (names separated by |) or number:COLUMN; default: the class in
+    the column label, else the tags in the column tags, else the class in the first"""
     balanced: bool = False
     """as many labelled images of each class in a batch, for sets where one class has most: the rare ones are repeated"""
     calibrate: bool = True
     """fit a temperature, so that confidences are shares that are right; takes about as long again as the network that predicts"""
+
+    targets: ClassVar[tuple[str, ...]] = ("class",)
+    """the kinds of target that the system learns"""
 
     def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         """The trained classifier, and what results.json holds: its figures and those of its baselines."""
@@ -58,8 +67,8 @@ class FewLabels(ImageSystem):
         run.write_json("results", results)
         return classifier
 
-    def model(self, spec: ImageSpec) -> ImageClassifier:
-        return ImageClassifier(self.learner(spec), spec)
+    def model(self, spec: ImageSpec) -> ImagePredictor:
+        return make_predictor(self.learner(spec), spec)
 
     def load_split(self) -> Split:
         """Of a packaged set ten labels a class are kept by default. The test images are those that the run of `--start`
@@ -71,7 +80,7 @@ class FewLabels(ImageSystem):
             earlier = open_run(start)[0]
             seed, start = earlier.seed, getattr(earlier, "start", None)
         label_seed = self.seed if self.label_seed is None else self.label_seed
-        return data.load_images(
+        split = data.load_images(
             self.data,
             labels_per_class=per_class or None,
             labels=self.labels,
@@ -80,7 +89,23 @@ class FewLabels(ImageSystem):
             max_pixels=self.max_pixels,
             seed=seed,
             label_seed=label_seed,
+            target=self.target or "auto",
         )
+        self.check_target(split.labelled)
+        return split
+
+    def check_target(self, images: ImageSet) -> None:
+        """Raises CaudexError for tags or numbers that the system cannot learn."""
+        if images.target not in self.targets:
+            column = images.target_name
+            raise CaudexError(
+                f"{system_name(self)} learns classes, and column {column!r} has {images.target}: `caudex train supervised` learns "
+                f"these; --target class:{column} takes each value for a class."
+            )
+        if self.balanced and images.target != "class":
+            raise CaudexError(
+                f"--balanced is about classes, and column {images.target_name!r} has {images.target}; leave it out."
+            )
 
     def augmentation(self, spec: ImageSpec) -> views.Compose:
         """RandAugment, and mirroring."""
@@ -92,7 +117,7 @@ class FewLabels(ImageSystem):
     def learner(self, spec: ImageSpec, width: int | None = None) -> Learner:
         """A trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
         trunk = self.build_trunk(spec, width, self.dropout, self.survival)
-        signals = self.with_extra_signals({"labels": Labels(len(spec.classes))}, spec)
+        signals = self.with_extra_signals({"labels": label_head(spec)}, spec)
         optimizer = partial(AdamW, lr=self.lr, weight_decay=self.decay, fused=True)
         return Learner(trunk, signals, optimizer, cosine_schedule, average=self.average)
 
@@ -112,7 +137,7 @@ class FewLabels(ImageSystem):
 
     def fit_learner(
         self, run: Run, split: Split, learner: Learner, labelled: Batches | Join, **budget
-    ) -> ImageClassifier:
+    ) -> ImagePredictor:
         """Fit the learner: its labels from `labelled`, the signals of `--also` from the images that they need."""
         spec = image_spec(split)
         unlabelled = split.unlabelled if len(split.unlabelled) else split.labelled
@@ -130,13 +155,13 @@ class FewLabels(ImageSystem):
         self.print_data(run, split)
         test = split.test.subsample(1000)
 
-        def classifier(learner: Learner) -> ImageClassifier:
+        def predictor(learner: Learner) -> ImagePredictor:
             if extra_sources:  # turned and holed images went through the trunk too
                 update_bn(learner.averaged[0], unlabelled)
-            return ImageClassifier(learner, spec)
+            return make_predictor(learner, spec)
 
-        evaluate = (lambda learner: {"accuracy": classifier(learner).accuracy(test)}) if len(test) else None
-        return classifier(fit(learner, {"labels": labelled} | extra_sources, **budget, run=run, evaluate=evaluate))
+        evaluate = (lambda learner: predictor(learner).metrics(test)) if len(test) else None
+        return predictor(fit(learner, {"labels": labelled} | extra_sources, **budget, run=run, evaluate=evaluate))
 
     def load_start(self, trunk: Trunk) -> None:
         """Load the trunk's weights from the run of `--start`. Raises CaudexError where its trunk is another."""
@@ -164,6 +189,8 @@ class FewLabels(ImageSystem):
 
     def check(self) -> None:
         super().check()
+        if self.target is not None:
+            check_target(self.target)
         endless = float("inf")
         check_range(self, labels_per_class=(0, endless), label_seed=(0, endless), magnitude=(0, 1))
         check_range(self, dropout=(0, 0.9), survival=(0.1, 1))
