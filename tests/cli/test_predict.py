@@ -122,7 +122,9 @@ def test_lists_that_name_nothing(trained_run, listed):
     listed("", "")
     assert_refused("predict", trained_run, "-", because="standard input names no file; give paths, one a line")
     listed("gone.jpg", "lost.jpg")
-    assert_refused("predict", trained_run, "-", because="none of the 2 files is there; the first is gone.jpg")
+    assert_refused(
+        "predict", trained_run, "-", because="nothing is there of 2 files on standard input; the first is gone.jpg"
+    )
 
 
 def test_a_run_that_pads_predicts_so(photo_album, tmp_path):

@@ -132,7 +132,9 @@ def list_paths(files: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
                 "standard input names no file; give paths, one a line: ls new/*.jpg | caudex predict RUN -"
             )
     if not paths:
-        raise CaudexError(f"none of the {counted(len(missing), 'file')} is there; the first is {missing[0][0]}.")
+        raise CaudexError(
+            f"nothing is there of {counted(len(missing), 'file')} on standard input; the first is {missing[0][0]}."
+        )
     return paths, missing
 
 
