@@ -70,6 +70,12 @@ def test_r_squared_and_absolute_error_beside_those_of_the_mean():
     table = {name: cells for name, *cells in target_rows(results)}
     assert table["network: mean absolute error, of 80"] == ["2", "2 to 2"] and target_rows(results)[0][1] == "age"
     assert target_warnings(results) == []
+    sky = {"column": "sky", "majority": {"class": "no", "accuracy": 0.5}}
+    sky |= {"accuracy": 0.75, "low": 0.5, "high": 0.9, "test_size": 8}
+    assert target_rows(results | {"network, sky": sky})[-2:] == [
+        ("network, sky: accuracy", "75.0%", "50.0% to 90.0% of 8"),
+        ("one class for all of sky: no", "50.0%", ""),
+    ]
 
 
 def test_predicting_the_mean_has_no_r_squared_and_is_warned_of():

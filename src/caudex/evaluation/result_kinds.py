@@ -121,6 +121,8 @@ class ResultRow(Struct):
             raise ValueError("a gain has low, high and verdict")
         if self.calibration_error is not UNSET and UNSET in (self.uncalibrated_error, self.temperature):
             raise ValueError("a calibration error has the uncalibrated one and a temperature beside it")
+        if self.column is not UNSET and self.accuracy is not UNSET and self.majority is UNSET:
+            raise ValueError("a further column of labels has a majority beside its accuracy")
         if self.majority is not UNSET and UNSET in (self.accuracy, self.recall):
             raise ValueError("a majority has an accuracy and recall beside it")
         if self.gain_over_majority is not UNSET and self.majority is UNSET:

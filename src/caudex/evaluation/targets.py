@@ -8,6 +8,7 @@ import numpy as np
 
 from caudex.core.run import Run
 from caudex.data import ImageSet, Split
+from caudex.evaluation.classification import MAJORITY
 from caudex.evaluation.intervals import MIN_SEEDS, bootstrap_interval, t_interval
 from caudex.evaluation.plots.predicted_numbers import plot_predicted_numbers
 from caudex.evaluation.verdicts import format_interval, format_verdict, paired_gain
@@ -98,13 +99,25 @@ def evaluate_numbers(labels: np.ndarray, predictions: np.ndarray, mean: float) -
 
 
 def target_rows(results: dict) -> list[tuple]:
-    """The table of the row that `evaluate_targets` wrote; [] where nothing was tested, or classes were."""
+    """The table of the row that `evaluate_targets` wrote, and of further columns of labels; [] where nothing was tested, or
+    classes were."""
     for name, row in results.items():
-        if isinstance(row, dict) and "tags" in row:
-            return tag_rows(name, row["tags"])
-        if isinstance(row, dict) and "number" in row:
-            return number_rows(name, row["number"])
+        if isinstance(row, dict) and ("tags" in row or "number" in row):
+            rows = tag_rows(name, row["tags"]) if "tags" in row else number_rows(name, row["number"])
+            return rows + column_rows(results, len(rows[0]))
     return []
+
+
+def column_rows(results: dict, width: int) -> list[tuple]:
+    """The accuracy of each further column of labels, in rows of `width` cells, beside predicting one class for all."""
+    rows = []
+    for name, row in results.items():
+        if isinstance(row, dict) and "column" in row and "accuracy" in row:
+            interval = f"{row['low']:.1%} to {row['high']:.1%} of {row['test_size']:,}"
+            majority = row["majority"]
+            rows.append((f"{name}: accuracy", f"{row['accuracy']:.1%}", interval))
+            rows.append((f"{MAJORITY} of {row['column']}: {majority['class']}", f"{majority['accuracy']:.1%}", ""))
+    return [(*row, *[""] * (width - len(row))) for row in rows]
 
 
 def tag_rows(name: str, row: dict) -> list[tuple]:
