@@ -17,7 +17,7 @@ from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.specs import TextSpec
 from caudex.data import MaskedTokenBatches, NextSentenceBatches, TokenBatches, TokenStream
-from caudex.evaluation import result_kinds
+from caudex.evaluation import text_result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.text_probing import split_text_probe_accuracy
 from caudex.models.masked_lm import MaskedLM
@@ -55,7 +55,7 @@ class BERT(TextSystem):
             "rotary": False, "dropout": 0.1, "batch": 256, "lr": 1e-4, "decay": 0.01, "steps": 1_000_000,
         },
     }  # fmt: skip
-    results_type: ClassVar = result_kinds.BERTResults
+    results_type: ClassVar = text_result_kinds.BERTResults
     layout: ClassVar = BERT_LAYOUT
     model_class: ClassVar = MaskedLM
     betas: ClassVar = (0.9, 0.999)

@@ -15,7 +15,7 @@ from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.specs import TextSpec
 from caudex.data import TokenBatch, TokenBatches, TokenStream, evaluation_windows
-from caudex.evaluation import result_kinds
+from caudex.evaluation import text_result_kinds
 from caudex.evaluation.baselines.lzma_coder import lzma_bits_per_byte
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.text_probing import split_text_probe_accuracy
@@ -46,7 +46,7 @@ class GPT(TextSystem):
             "batch": 512, "lr": 2.5e-4, "steps": 800_000,
         },
     }  # fmt: skip
-    results_type: ClassVar = result_kinds.GPTResults
+    results_type: ClassVar = text_result_kinds.GPTResults
     layout: ClassVar = GPT2_LAYOUT
     model_class: ClassVar = CausalLM
     accepts: ClassVar = ("tokens",)

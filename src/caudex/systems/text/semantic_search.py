@@ -16,7 +16,7 @@ from caudex.core.run import Run
 from caudex.core.specs import EncoderSpec
 from caudex.core.system import System
 from caudex.data.stratified import seeded_permutation
-from caudex.evaluation import result_kinds
+from caudex.evaluation import text_result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.models.language_model import LanguageModel
 from caudex.models.passage_index import RANKINGS, Passage, PassageIndex, embed_texts, load_encoder
@@ -44,7 +44,7 @@ class SemanticSearch(System):
 
     spec_type: ClassVar = EncoderSpec
     scales: ClassVar = {"tiny": {"documents": 60, "words": 40}}
-    results_type: ClassVar = dict[str, result_kinds.SearchRow]
+    results_type: ClassVar = dict[str, text_result_kinds.SearchRow]
     measure: ClassVar = "mean reciprocal rank"
     statement: ClassVar = "where words differ, meaning finds what BM25 does not"
 

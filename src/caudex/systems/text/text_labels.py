@@ -24,7 +24,7 @@ from caudex.core.system import System, load
 from caudex.core.weights import load_weights
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
 from caudex.data.text.text_splits import split_texts
-from caudex.evaluation import result_kinds
+from caudex.evaluation import result_kinds, text_result_kinds
 from caudex.evaluation.baselines.sklearn import predict_by_tfidf
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import (
@@ -192,7 +192,7 @@ class TextLabels(System):
         plot_word_by_word(run, classifier, test.select(torch.tensor(rows)))
 
     def kinds_of_results(self) -> tuple:
-        return (result_kinds.ImageResults, result_kinds.TextLabelsResults)
+        return (result_kinds.ImageResults, text_result_kinds.TextLabelsResults)
 
     def result_rows(self, results: dict) -> list[tuple]:
         return classification_rows(results)

@@ -1,0 +1,57 @@
+"""What tables and warnings need of results.json of systems that learn from texts; as in `result_kinds`."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from caudex.core.typed_json import Count
+from caudex.evaluation.result_kinds import GainRow, ResultRow
+
+GPTFigures = TypedDict(
+    "GPTFigures", {"nats a token": float, "perplexity": float, "bits a byte": float, "accuracy": float}
+)
+
+
+class GPTResults(Struct):
+    model: GPTFigures
+    frequencies: GPTFigures
+    parameters: Count
+    test_size: Count
+
+
+class BERTResults(Struct):
+    unigram: float
+    parameters: Count
+    loss: float = field(name="masked-token loss")
+    accuracy: float = field(name="masked-token accuracy")
+    next_sentence: float | UnsetType = field(default=UNSET, name="next-sentence accuracy")
+    random_next: float | UnsetType = field(default=UNSET, name="random next")
+
+    def __post_init__(self):
+        if self.next_sentence is not UNSET and self.random_next is UNSET:
+            raise ValueError("how many second passages are random is missing")
+
+
+RankMetrics = TypedDict("RankMetrics", {"reciprocal rank": float, "among ten": float})
+
+
+class SearchRow(Struct):
+    queries: Count
+    meaning: RankMetrics
+    words: RankMetrics
+    both: RankMetrics
+
+
+class TextLabelsResults(Struct):
+    scratch: ResultRow = field(name="from scratch")
+    words: ResultRow = field(name="words counted")
+    gain: GainRow = field(name="gain over words counted")
+    tuned: ResultRow | UnsetType = field(default=UNSET, name="fine-tuned")
+
+    def __post_init__(self):
+        if UNSET in (self.scratch.accuracy, self.words.accuracy) or (
+            self.tuned is not UNSET and self.tuned.accuracy is UNSET
+        ):
+            raise ValueError("an accuracy is missing")
