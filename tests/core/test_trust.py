@@ -23,9 +23,12 @@ def own_run() -> Run:
     return write_run("own")
 
 
+SUPERVISED = replace(system_at_scale("supervised"), trunk="small")
+
+
 def write_run(path, name="supervised", **settings) -> Run:
     run = Run(path, hardware=Hardware(threads=2))
-    write_settings(replace(system_at_scale(name), **settings), run)
+    write_settings(replace(SUPERVISED if name == "supervised" else system_at_scale(name), **settings), run)
     return run
 
 
@@ -58,7 +61,7 @@ def test_the_runs_of_another_user_are_not_ones_own(own_run, monkeypatch):
     write_run("mine")
     assert not is_own(own_run)
     system, _ = open_run(own_run.path)
-    assert system == system_at_scale("supervised")
+    assert system == SUPERVISED
     assert (type(system.data), system.data.run) == (UntrustedName, "own")
 
 

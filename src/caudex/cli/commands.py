@@ -16,6 +16,7 @@ COMMANDS = {
     "claim": "SYSTEM [settings] | --gather RUN...: measure its claim",
     "resume": "RUN [--trust]: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: file, class, confidence; --top 3, --csv FILE",
+    "embed": "FOLDER --to features.npy: features of a pretrained trunk",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
     "play": "RUN [--episodes 20] [--video out.mp4] [--record out.npz]: act",
     "generate": "RUN PROMPT: go on with a text",
@@ -88,6 +89,18 @@ class PredictFlags:
     """with --csv, also a column for each class"""
     max_pixels: int | None = None
     """of an image file; one of more is skipped, as a decompression bomb may be; default: 89,478,485"""
+
+
+@dataclass
+class EmbedFlags:
+    files: Annotated[Positional[tuple[str, ...]], arg(metavar="FOLDER...")]
+    """images, or folders of them"""
+    to: Path | None = None
+    """file of the features: .npy (fields file and features), .csv (a column a feature) or .parquet (pyarrow)"""
+    trunk: str = "efficientnet-lite0"
+    """the pretrained trunk"""
+    size: int = 0
+    """side of the images in pixels; 0 takes the trunk's own"""
 
 
 @dataclass

@@ -22,6 +22,7 @@ FUNCTIONS = {
     "claim": "train:claim_command",
     "resume": "train:resume_command",
     "predict": "predict:predict_command",
+    "embed": "embed:embed_command",
     "meta-test": "envs:meta_test_command",
     "play": "envs:play_command",
     "generate": "texts:generate_command",

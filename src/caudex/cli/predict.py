@@ -74,7 +74,7 @@ def predict_command(words: Sequence[str]) -> None:
 def column_names(flags: PredictFlags, model) -> list[str]:
     """The file; the tags or the number; of the class, and of each further column of labels that was learned, the likeliest values
     with their confidences; perhaps the probability of each value."""
-    names, values = ["file", *getattr(model, "cell_names", ())], [*tags_of(model)]
+    names, values = ["file", *(model.cell_names if hasattr(model, "cell_names") else ())], [*tags_of(model)]
     for column, classes in class_columns(model).items():
         confidence = "confidence" if column == "class" else f"confidence in {column}"
         for rank in range(1, min(flags.top, len(classes)) + 1):

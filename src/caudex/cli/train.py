@@ -165,7 +165,7 @@ def train_and_report(system, run, fresh: bool = False):
             import torch
 
             torch.set_num_threads(run.hardware.threads)
-        write_settings(system, run)
+        system = write_settings(system, run)
         model = system.train(run)
         save_model(model, run)
         if run.is_main_process:

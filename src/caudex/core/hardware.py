@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -74,6 +76,19 @@ def _why_not(precision: str) -> str:
     if precision in ("16-true", "bf16-true"):
         return " here: weights of 16 bits lose most steps of an optimiser, and all those of a slow shadow"
     return ""
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Within it, torch computes with so many threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def total_memory() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -26,7 +26,8 @@ ImageSide = Annotated[int, Meta(ge=1, le=MAX_IMAGE_SIDE)]
 class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Images of one shape [C, H, W], the classes they are sorted into, further columns of labels, and how many there are.
     `pixel_range` are the values that become 0 and 255 in images of more than 8 bits; None where there were none such. `pad`:
-    an image is fitted in whole and padded, instead of cropped at the centre.
+    an image is fitted in whole and padded, instead of cropped at the centre. `trunk` says how the pretrained trunk is built
+    whose features are learned from; {}: there is none.
 
     `target` is what is predicted. Of tags, `classes` are their names and `tag_shares` the shares of the labelled images that
     have each; of a number, `number` are mean and standard deviation of those of the labelled images. `target_name` is the
@@ -42,6 +43,7 @@ class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
     target_name: str = ""
     tag_shares: tuple[Share, ...] = ()
     number: tuple[Finite, Annotated[float, Meta(gt=0, le=1e30)]] | None = None
+    trunk: dict[str, Any] = {}
 
     def __post_init__(self):
         if self.target == "class" and self.classes and len(set(self.classes)) < 2:
@@ -209,7 +211,7 @@ class TransformerArguments(Struct, forbid_unknown_fields=True):
     causal: bool = True
     pre_norm: bool = True
     gelu_approximate: Literal["tanh", "none"] = "tanh"
-    eps: Annotated[float, Meta(gt=0, le=1)] = 1e-5
+    eps: Annotated[float, Meta(ge=0, le=1)] = 1e-5
     segments: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
     rotary: bool = False
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0

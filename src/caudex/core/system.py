@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 from msgspec import Struct
@@ -81,6 +81,10 @@ class System:
 
     def train(self, run: Run) -> Any:
         raise NotImplementedError
+
+    def resolve(self) -> Self:
+        """With all chosen that the settings leave open, before they are written down."""
+        return self
 
     def model(self, spec: Struct) -> Any:
         raise NotImplementedError
@@ -170,9 +174,10 @@ def system_name(system: System) -> str:
     return next(name for name, place in class_paths("systems").items() if place == f"{kind.__module__}:{kind.__name__}")
 
 
-def write_settings(system: System, run: Run) -> None:
-    """Check the settings, sign them as this user's, and write them down."""
+def write_settings(system: System, run: Run) -> System:
+    """Check the settings, choose what they leave open, sign them as this user's, and write them down; returns them."""
     system.check()
+    system = system.resolve()
     for name, value in vars(system).items():
         if isinstance(value, float) and not isfinite(value):
             raise CaudexError(f"--{name.replace('_', '-')} {value:g} cannot be kept as JSON; give a finite number.")
@@ -180,6 +185,7 @@ def write_settings(system: System, run: Run) -> None:
     run.save_settings(
         system_name(system), {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(system).items()}
     )
+    return system
 
 
 def open_run(path: str | Path) -> tuple[System, Run]:

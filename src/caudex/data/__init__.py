@@ -1,7 +1,8 @@
 """Images from folders, tables and public formats, with few labels; videos; texts."""
 
 from caudex.data.images.batches import Batch, Batches, Join
-from caudex.data.images.formats import PACKAGED_IMAGES, load_images
+from caudex.data.images.encoding import encode_images, encode_split
+from caudex.data.images.formats import PACKAGED_IMAGES, has_colour, load_images
 from caudex.data.images.image_set import ImageFiles, ImageSet, InMemoryImages, Split
 from caudex.data.images.image_stream import ImageStream, image_files, read_images
 from caudex.data.images.off_topic import off_topic_share, with_off_topic
@@ -20,11 +21,53 @@ from caudex.data.video.sprites import make_sprites
 from caudex.data.video.video_set import VideoBatch, VideoBatches, VideoSet, VideoSplit, VideoWindows
 
 __all__ = [
-    "PACKAGED_IMAGES", "SEGMENTS", "Batch", "Batches", "Documents", "ImageFiles", "ImageSet", "ImageStream", "InMemoryImages", "Join",
-    "LabelledTexts", "MaskedTokenBatch", "MaskedTokenBatches", "NextSentenceBatch", "NextSentenceBatches", "SceneBatch",
-    "SceneBatches", "Scenes", "Split", "TextBatch", "TextBatches", "TokenBatch", "TokenBatches", "TokenStream",
-    "Tokenizer", "VideoBatch", "VideoBatches", "VideoSet", "VideoSplit", "VideoWindows", "corpus_folder",
-    "encode_texts", "evaluation_windows", "group_by_length", "image_files", "load_images", "load_labelled_texts",
-    "load_videos", "make_scenes", "make_sprites", "off_topic_share", "open_documents", "open_token_stream",
-    "pad_sequences", "read_images", "with_off_topic",
+    "PACKAGED_IMAGES",
+    "SEGMENTS",
+    "Batch",
+    "Batches",
+    "Documents",
+    "ImageFiles",
+    "ImageSet",
+    "ImageStream",
+    "InMemoryImages",
+    "Join",
+    "LabelledTexts",
+    "MaskedTokenBatch",
+    "MaskedTokenBatches",
+    "NextSentenceBatch",
+    "NextSentenceBatches",
+    "SceneBatch",
+    "SceneBatches",
+    "Scenes",
+    "Split",
+    "TextBatch",
+    "TextBatches",
+    "TokenBatch",
+    "TokenBatches",
+    "TokenStream",
+    "Tokenizer",
+    "VideoBatch",
+    "VideoBatches",
+    "VideoSet",
+    "VideoSplit",
+    "VideoWindows",
+    "corpus_folder",
+    "encode_images",
+    "encode_split",
+    "encode_texts",
+    "evaluation_windows",
+    "group_by_length",
+    "has_colour",
+    "image_files",
+    "load_images",
+    "load_labelled_texts",
+    "load_videos",
+    "make_scenes",
+    "make_sprites",
+    "off_topic_share",
+    "open_documents",
+    "open_token_stream",
+    "pad_sequences",
+    "read_images",
+    "with_off_topic",
 ]  # fmt: skip

@@ -38,17 +38,18 @@ def accuracy_with_interval(accuracy: float, test_size: int) -> dict[str, float]:
 
 
 def evaluate_classifier(run: Run, classifier: ImageClassifier, split: Split, name: str) -> dict[str, float]:
-    """`evaluate_predictions`, calibration, and accuracy on corrupted images; tables and figures of errors. Empty where nothing
-    was held out."""
+    """`evaluate_predictions`, calibration, and accuracy on corrupted images, unless images are encoded: a corrupted one would have to be
+    encoded again. Tables and figures of errors. Empty where nothing was held out."""
     test = split.test
     if len(test) == 0:
         return {}
     with run.counting(classifier):
         logits = classifier.logits(test)
-        corruptions = classifier.corruption_accuracies(test)
+        corruptions = classifier.corruption_accuracies(test) if test.features is None else []
     temperature = classifier.temperature.item()
     confidence, predictions = (logits / temperature).softmax(1).max(1)
-    run.table(f"corruption-{name}", corruptions)
+    if corruptions:
+        run.table(f"corruption-{name}", corruptions)
     plot_confusion(run, confusion_matrix(test.labels, predictions, len(test.classes)), test.classes)
     order = confidence.argsort(descending=True)
     errors = order[predictions[order] != test.labels[order]]
@@ -63,9 +64,21 @@ def evaluate_classifier(run: Run, classifier: ImageClassifier, split: Split, nam
             captions.append(f"{test.classes[predictions[i]][:11]} {confidence[i]:.0%}{label}")
         if len(rows):
             plot_image_tiles(run, figure, test.fetch(rows), 4, captions)
-    corrupted = float(np.mean([row["accuracy"] for row in corruptions]))
+    corrupted = {"corrupted": float(np.mean([row["accuracy"] for row in corruptions]))} if corruptions else {}
     calibration = evaluate_calibration(run, logits, temperature, test.labels)
-    return evaluate_predictions(test.labels, predictions, test.classes) | {"corrupted": corrupted} | calibration
+    return evaluate_predictions(test.labels, predictions, test.classes) | corrupted | calibration
+
+
+def corrupted_accuracies(results: dict, baseline_results: dict, baseline: str) -> dict[str, float]:
+    """For a claim, of two results of `evaluate_classifier`: the accuracies on corrupted images, and their difference; {} where there are none."""
+    if "corrupted" not in results:
+        return {}
+    accuracy, baseline_accuracy = results["corrupted"], baseline_results["corrupted"]
+    return {
+        "corrupted": accuracy,
+        f"corrupted, {baseline}": baseline_accuracy,
+        "corrupted gain": accuracy - baseline_accuracy,
+    }
 
 
 def evaluate_columns(run: Run, classifier: ImageClassifier, test: ImageSet, name: str) -> dict[str, dict]:

@@ -93,6 +93,7 @@ class SeedRecord(Struct):
 
 def measure_claim(system: System, run: Run, plan: ClaimPlan) -> dict:
     """Every seed and value, those already measured read back; writes claim.json and returns it."""
+    system = system.resolve()
     if run.read_json("plan") is not None and open_run(run.path)[0] != system:
         raise CaudexError(
             f"{run.path} is a claim with other settings; choose another --run, or `caudex resume {run.path}`."
@@ -147,7 +148,7 @@ def measure_seed(system: System, path: Path, setting: str, hardware: Hardware, w
         return record
     torch.set_num_threads(hardware.threads or max(1, torch.get_num_threads() // workers))
     started = time.perf_counter()
-    write_settings(system, run)
+    system = write_settings(system, run)
     claim = system.claim(run)
     if system.seed in claim.tuning_seeds:
         raise CaudexError(

@@ -15,11 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.run import Run
-from caudex.data import ImageSet
+from caudex.data import ImageSet, Split
 from caudex.data.sampling import evenly_spaced
 from caudex.data.stratified import split_stratified
+from caudex.evaluation.classification import accuracy_with_interval
 from caudex.evaluation.verdicts import paired_gain, with_verdicts
 from caudex.models.encoder import extract_features
+from caudex.models.image_classifier import ImageClassifier
 
 
 def linear_probe_accuracy(features: Tensor, labels: Tensor, test_features: Tensor, test_labels: Tensor) -> float:
@@ -38,6 +40,24 @@ def predict_by_linear_probe(features: Tensor, labels: Tensor, test_features: Ten
         warnings.simplefilter("ignore")  # it stopped after 200 steps: good enough
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
         return _fit_and_predict(model, features, labels, test_features)
+
+
+def compare_with_linear_probe(classifier: ImageClassifier, split: Split) -> dict[str, dict]:
+    """Test accuracy of logistic regression on the features that the classifier's head has, and the classifier's gain over it, paired by
+    image; {} where nothing was held out."""
+    labelled, test = split.labelled, split.test
+    if len(test) < 2:
+        return {}
+    with torch.no_grad():
+        features, test_features = (classifier.trunk(part.inputs(slice(None))).pooled for part in (labelled, test))
+    with threadpool_limits(1):
+        model = LogisticRegression(max_iter=1000)
+        predictions = _fit_and_predict(model, features, labelled.labels, test_features)
+    correct = [(answers == test.labels).tolist() for answers in (classifier.probabilities(test).argmax(1), predictions)]
+    return {
+        "logistic regression": accuracy_with_interval(prediction_accuracy(predictions, test.labels), len(test)),
+        "gain over logistic regression": paired_gain(*correct).to_json(),
+    }
 
 
 def knn_accuracy(

@@ -91,3 +91,8 @@ def _eval_mode(trunk: nn.Module) -> Iterator[torch.device]:
 
 def fetch_images(images: ImageSet | Tensor, rows: Tensor) -> Tensor:
     return images.fetch(rows) if isinstance(images, ImageSet) else images[rows]
+
+
+def fetch_inputs(images: ImageSet | Tensor, rows: Tensor) -> Tensor:
+    """Features where the set is encoded, else pixels."""
+    return images.inputs(rows) if isinstance(images, ImageSet) else images[rows]

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from caudex.core.learner import Learner
 from caudex.core.specs import ImageSpec
@@ -26,8 +26,8 @@ class ImageClassifier(ImagePredictor, Classifier):
 
     added_tensors = ("temperature",)
 
-    def __init__(self, learner: Learner, spec: ImageSpec):
-        super().__init__(learner, spec)
+    def __init__(self, learner: Learner, spec: ImageSpec, encoder: nn.Module | None = None):
+        super().__init__(learner, spec, encoder)
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, images: Tensor) -> Tensor:

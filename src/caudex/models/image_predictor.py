@@ -12,7 +12,7 @@ from caudex.core.specs import ImageSpec
 from caudex.data import ImageSet
 from caudex.data.images.decode import ImageFormat
 from caudex.models.classifier import name_likeliest
-from caudex.models.encoder import fetch_images
+from caudex.models.encoder import fetch_inputs
 from caudex.signals import Labels
 
 
@@ -20,11 +20,13 @@ class ImagePredictor(nn.Module):
     """Images [B, C, H, W], uint8 or float in [0, 1], to what the head `labels` predicts.
 
     Uses the averaged weights where the learner has them. `columns` are the classes of further columns of labels that were
-    learned (`--also labels:COLUMN`), by name.
+    learned (`--also labels:COLUMN`), by name. `encoder`: the frozen network on whose features the learner's trunk learned,
+    where there is one; its features are taken, too.
     """
 
-    def __init__(self, learner: Learner, spec: ImageSpec):
+    def __init__(self, learner: Learner, spec: ImageSpec, encoder: nn.Module | None = None):
         super().__init__()
+        self.encoder = encoder
         self.trunk, self.signals = learner.averaged
         self.spec, self.classes = spec, spec.classes
         self.image_format = ImageFormat.from_spec(spec)
@@ -66,5 +68,5 @@ class ImagePredictor(nn.Module):
         self.eval()
         device = next(self.parameters()).device
         batches = torch.arange(len(images)).split(batch_size)
-        parts = [[x.cpu() for x in output(fetch_images(images, rows).to(device))] for rows in batches]
+        parts = [[x.cpu() for x in output(fetch_inputs(images, rows).to(device))] for rows in batches]
         return [torch.cat(column) for column in zip(*parts)] if parts else [torch.empty(0, width) for width in widths]

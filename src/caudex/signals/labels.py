@@ -20,14 +20,14 @@ class Labels(Signal):
     Labels are class numbers [B] (-1: not labelled) or probabilities [B, K].
     Probabilities are a teacher's soft labels (Xie et al. 2020, section 2); a row of zeros is ignored.
     `smoothing` takes that much from a hard label and spreads it over all classes (Szegedy et al. 2016, section 7).
-    `column` names another column of labels of the same images.
+    `column` names another column of labels of the same images. `zero_init`: the head begins with zeros, as logistic regression does.
     """
 
     needs = "labelled"
 
-    def __init__(self, classes: int, smoothing: float = 0.0, column: str | None = None):
+    def __init__(self, classes: int, smoothing: float = 0.0, column: str | None = None, zero_init: bool = False):
         super().__init__()
-        self.classes, self.smoothing, self.column = classes, smoothing, column
+        self.classes, self.smoothing, self.column, self.zero_init = classes, smoothing, column, zero_init
 
     @classmethod
     def from_spec(cls, argument, spec):
@@ -44,6 +44,9 @@ class Labels(Signal):
 
     def build(self, trunk):
         self.head = nn.Linear(width_of(trunk), self.classes)
+        if self.zero_init:
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
 
     def chance_loss(self):
         return math.log(self.classes)

@@ -10,7 +10,6 @@ import torch
 
 from caudex import trunks
 from caudex.core.console import print_once
-from caudex.core.errors import CaudexError
 from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
@@ -24,8 +23,7 @@ from caudex.data.labels import describe_classes
 from caudex.data.stratified import class_counts
 from caudex.evaluation import result_kinds
 from caudex.evaluation.classification import classification_rows, majority_warning
-
-TRUNKS = ("small", "resnet50")
+from caudex.systems.image_trunks import check_trunk
 
 
 @dataclass
@@ -65,6 +63,8 @@ class ImageSystem(System):
     accepts: ClassVar = ("labelled", "unlabelled", "pairs")
     results_type: ClassVar = result_kinds.ImageResults
     measure: ClassVar = "test accuracy"
+    takes_pretrained: ClassVar[bool] = False
+    """whether --trunk can name one that learned before"""
 
     def load_split(self) -> Split:
         """The images that the settings name, as labelled, unlabelled and test images."""
@@ -126,17 +126,16 @@ class ImageSystem(System):
         check_range(self, max_pixels=(MIN_SIDE**2, float("inf")))
         check_range(self, batch=(2, 1 << 20), width=(4, 4096), depth=(1, 100), stride=(1, 4))
         check_range(self, lr=(1e-8, 10), decay=(0, 10), average=(0, 0.99999))
-        if self.trunk not in TRUNKS:
-            raise CaudexError(f"--trunk {self.trunk} is unknown; choose {' or '.join(TRUNKS)}.")
+        check_trunk(self.trunk, self.takes_pretrained, getattr(self, "finetune", 0))
 
 
 def image_spec(split: Split) -> ImageSpec:
     """What must be known of the images to rebuild a model without them."""
     columns = {name: tuple(classes) for name, (_, classes) in split.labelled.columns.items()}
     counts = {"labelled": len(split.labelled), "unlabelled": len(split.unlabelled), "test": len(split.test)}
-    labelled = split.labelled
-    shape, pixel_range, pad, _ = labelled.image_format
-    spec = ImageSpec(tuple(shape), tuple(labelled.classes), columns, counts, pixel_range, pad)
+    labelled, trunk = split.labelled, split.encoder.config if split.encoder else {}
+    shape, pixel_range, pad, *_ = labelled.image_format
+    spec = ImageSpec(tuple(shape), tuple(labelled.classes), columns, counts, pixel_range, pad, trunk=trunk)
     if labelled.target == "tags":
         shares = tuple(labelled.labels.double().mean(0).tolist())
         return msgspec.structs.replace(spec, target="tags", target_name=labelled.target_name, tag_shares=shares)
@@ -172,4 +171,5 @@ def describe_images(spec: ImageSpec) -> str:
 
 def standardise_inputs(trunk: Trunk, images: ImageSet) -> None:
     """The trunk's first layer standardises by the mean and deviation of some of these images."""
-    trunk.standardise.set_statistics(images.subsample(2000).fetch(slice(None)))
+    first_layer = trunk if isinstance(trunk, trunks.FeatureTrunk) else trunk.standardise
+    first_layer.set_statistics(images.subsample(2000).inputs(slice(None)))

@@ -3,6 +3,7 @@
 from caudex.core.trunk import Features, Trunk, Wrapped, width_of
 from caudex.trunks.conv import Conv
 from caudex.trunks.decoder import Decoder
+from caudex.trunks.frozen import FeatureTrunk, FrozenEncoder
 from caudex.trunks.gru import GRU
 from caudex.trunks.layers import (
     Standardise,
@@ -13,6 +14,7 @@ from caudex.trunks.layers import (
     vocabulary_of,
 )
 from caudex.trunks.mlp import MLP, Identity
+from caudex.trunks.mobile import EfficientNetLite, fetch_efficientnet_lite
 from caudex.trunks.multi_input import MultiInput
 from caudex.trunks.nature import NatureCNN
 from caudex.trunks.normalised import ImageNormaliser, ObservationNormaliser
@@ -29,7 +31,10 @@ __all__ = [
     "CausalTransformer",
     "Conv",
     "Decoder",
+    "EfficientNetLite",
+    "FeatureTrunk",
     "Features",
+    "FrozenEncoder",
     "Identity",
     "ImageNormaliser",
     "KVCache",
@@ -48,6 +53,7 @@ __all__ = [
     "Trunk",
     "Wrapped",
     "channels_of",
+    "fetch_efficientnet_lite",
     "mean_pooling",
     "select_rows",
     "twice_differentiable",

@@ -196,7 +196,7 @@ def test_resnet50_learns_labels_too():
         ("moco", {"queue": 100, "batch": 64}, "--queue 100 is no multiple of --batch 64; try --queue 64"),
         ("moco", {"queue": 32, "batch": 64}, "--queue 32 is out of range"),
         ("simclr", {"optimizer": "adam"}, "--optimizer adam is unknown; choose adamw, sgd, lars"),
-        ("simclr", {"trunk": "vit"}, "--trunk vit is unknown; choose small or resnet50"),
+        ("simclr", {"trunk": "vit"}, "--trunk vit is unknown. Choose small or resnet50"),
         ("simclr", {"batch": 1}, "--batch 1 is out of range"),
         ("simclr", {"crop": 0.0}, "--crop 0 is out of range"),
         ("jigsaw", {"grid": 4}, "--grid 4 is out of range"),

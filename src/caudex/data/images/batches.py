@@ -25,7 +25,7 @@ MAX_VIEWED_VALUES = 1 << 21  # values of their pixels
 class Batch(NamedTuple):
     """The observation stands first."""
 
-    images: Tensor  # float [B, C, H, W] in [0, 1]
+    images: Tensor  # float [B, C, H, W] in [0, 1]; or features [B, ...]
     labels: Tensor  # class numbers [B], -1 where unknown; or probabilities [B, K]
     index: Tensor  # [B] row of each image in its set
     weights: Tensor | None = None  # [B]
@@ -41,7 +41,7 @@ class Batches(Source):
     Of several processes each gets its shard of every batch. A set smaller than `size` repeats within a batch, so that
     batches are full. Files are decoded ahead; those that cannot be read are left out.
     `two_views` makes a second view of each image, `batch.other_images`. `balanced` puts as many images of each class into
-    every batch, by the set's own labels.
+    every batch, by the set's own labels. Of encoded images batches have the features, without view.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Batches(Source):
     ):
         if len(images) == 0:
             raise CaudexError("there are no images to make batches of; give a folder that has some.")
-        check_batch_fits(size, 4 * (1 + two_views) * math.prod(images.shape))
+        check_batch_fits(size, 4 * (1 + two_views) * math.prod(images.input_shape))
         self.images, self.size, self.seed, self.view = images, size, seed, view
         self.labels = images.labels if labels is None else labels
         self.weights, self.two_views = weights, two_views
@@ -71,7 +71,7 @@ class Batches(Source):
 
     def __next__(self) -> Batch:
         start, self.samples_seen = self.samples_seen, self.samples_seen + self.size
-        if self.images.in_memory:
+        if self.images.in_memory or self.images.features is not None:
             return self._make_batch(*self._views_from_memory(start))
         index, epochs, images = self._decoded_files(start)
         readable = self.images.readable(index)
@@ -86,12 +86,12 @@ class Batches(Source):
         Which batches go together follows from `start` alone, so that a resumed training makes the same calls.
         """
         if start not in self._viewed:
-            values = self.size * math.prod(self.images.shape)
+            values = self.size * math.prod(self.images.input_shape)
             count = min(MAX_VIEWED_BATCHES, max(1, MAX_VIEWED_VALUES // values))
             first = start - start % (self.size * count)
             starts = range(first, first + self.size * count, self.size)
             index, epochs = map(torch.cat, zip(*map(self._sample, starts)))
-            views = self._make_views(index, epochs, self.images.fetch(index))
+            views = self._make_views(index, epochs, self.images.inputs(index))
             self._viewed = dict(zip(starts, zip(*(part.chunk(count) for part in (index, *views)))))
         return self._viewed.pop(start)
 
@@ -112,6 +112,8 @@ class Batches(Source):
 
     def _make_views(self, index: Tensor, epochs: Tensor, images: Tensor) -> tuple[Tensor, ...]:
         """One view of each image, or two: successive calls of one draw are independent."""
+        if self.images.features is not None:
+            return (images,) * (1 + self.two_views)
         draw, view = Draw(self.seed, epochs, index), self.view or (lambda images, draw: as_float(images))
         return tuple(view(images, draw) for _ in range(1 + self.two_views))
 

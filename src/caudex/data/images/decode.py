@@ -37,6 +37,7 @@ class ImageFormat(NamedTuple):
     pixel_range: PixelRange | None = None  # the values that become 0 and 255 in images of more than 8 bits
     pad: bool = False  # fit each image whole into H x W, instead of cropping it at the centre
     max_pixels: int = MAX_PIXELS  # an image of more is not read
+    on_demand: bool = False  # decode files as they are fetched, also where all would fit into memory
 
     @classmethod
     def from_spec(cls, spec: ImageSpec) -> ImageFormat:

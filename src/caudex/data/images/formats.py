@@ -37,6 +37,7 @@ def load_images(
     test_share: float = 0.2,
     need_labels: bool = True,
     label_seed: int | None = None,
+    on_demand: bool = False,
     pad: bool = False,
     max_pixels: int = MAX_PIXELS,
     target: str = "class",
@@ -52,17 +53,23 @@ def load_images(
     or KIND:COLUMN with a kind of class, tags and number; tags and numbers need ten labelled images to hold some out.
     With `pad` each image is fitted in whole and padded, instead of cropped at the centre; one of more than `max_pixels` is
     not read. Without `need_labels` there may be none at all: images for signals that need none.
-    Raises CaudexError on whatever a user can mend.
+    `on_demand` leaves files undecoded until they are fetched. Raises CaudexError on whatever a user can mend.
     """
     if labels_per_class is not None and labels_per_class < 1:
         raise CaudexError(f"{labels_per_class} labels a class are too few; keep at least 1.")
     check_size_and_test_share(size, test_share)
-    image_format = ImageFormat((0, size, size), pad=pad, max_pixels=max_pixels)
+    image_format = ImageFormat((0, size, size), pad=pad, max_pixels=max_pixels, on_demand=on_demand)
     images = _read_image_spec(spec, labels, image_format, need_labels, target)
     if labels_per_class is not None and images.images.target != "class":
         raise CaudexError(f"{labels_per_class} labels a class cannot be kept: {images.images.target} are no classes.")
     label_seed = seed if label_seed is None else label_seed
     return split_images(images, labels_per_class, seed, label_seed, test_share, need_labels)
+
+
+def has_colour(spec: str, labels: str | None = None, target: str = "auto") -> bool:
+    """Whether the images of `spec`, as in `load_images`, have three channels. Raises CaudexError as that does."""
+    image_format = ImageFormat((0, 0, 0), on_demand=True)
+    return _read_image_spec(spec, labels, image_format, False, target).images.shape[0] == 3
 
 
 def check_size_and_test_share(size: int, test_share: float) -> None:

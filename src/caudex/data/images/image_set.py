@@ -8,10 +8,11 @@ from hashlib import blake2b
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
 from caudex.data.images.decode import MAX_UNREADABLE_SHARE, ImageFormat, decode_images
+from caudex.data.images.feature_cache import StoredFeatures
 from caudex.data.images.targets import is_labelled, unknown_labels
 from caudex.data.sampling import evenly_spaced
 
@@ -52,19 +53,24 @@ class InMemoryImages:
         """uint8 [B, C, H, W]: one indexing operation."""
         return self.images.index_select(0, rows)
 
+    def readable(self, rows: Tensor) -> Tensor:
+        """bool [B]: all of them."""
+        return torch.ones(len(rows), dtype=torch.bool)
+
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
     """Images that are decoded on demand, because together they do not fit into memory.
 
     `names[row]` is a path (or, where `names` has a method `source(row)`, what that returns: a PIL image). One that
-    cannot be read comes back as zeros and is marked in `unreadable` (uint8 [N]). A worker process marks only its
-    own copy, so let it send `ImageSet.readable(index)` along with the batch.
+    cannot be read comes back as zeros and is marked in `unreadable` (uint8 [N]), its reason in `reasons` by row. A worker
+    process marks only its own copy, so let it send `ImageSet.readable(index)` along with the batch.
     """
 
     names: Sequence[str]
     image_format: ImageFormat
     unreadable: np.ndarray = field(default=None)
+    reasons: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self):
         if self.unreadable is None:
@@ -76,8 +82,9 @@ class ImageFiles:
     def fetch(self, rows: Tensor) -> Tensor:
         """uint8 [B, C, H, W]. CaudexError once more than 5% of all images are unreadable."""
         images, skipped, _ = decode_images(self.names, rows, self.image_format)
-        for i, _ in skipped:
+        for i, reason in skipped:
             self.unreadable[rows[i]] = 1
+            self.reasons[int(rows[i])] = reason
         if skipped and self.unreadable.sum() > MAX_UNREADABLE_SHARE * len(self):
             i, reason = skipped[-1]
             raise CaudexError(
@@ -85,6 +92,10 @@ class ImageFiles:
                 f"{self.names[int(rows[i])]} ({reason}). Mend or remove them."
             )
         return images
+
+    def readable(self, rows: Tensor) -> Tensor:
+        """bool [B]: False where an image fetched before could not be read and is only zeros."""
+        return torch.from_numpy(self.unreadable)[rows] == 0
 
 
 ImageStore = InMemoryImages | ImageFiles
@@ -99,6 +110,7 @@ class ImageSet:
     `target_name` is the column of a table that has them. `columns` holds further label columns: name -> (int64 [N],
     class names). `hidden_labels` are the true labels of images whose label was hidden, for reports only: never train
     on them. `rows` says which images of the store these are (None: all, in order), so that a subset costs no copy.
+    `features`: those of a frozen trunk for images of the store, where they were encoded; networks then begin with them.
     """
 
     store: ImageStore
@@ -109,6 +121,7 @@ class ImageSet:
     rows: Tensor | None = None
     target: str = "class"
     target_name: str = ""
+    features: StoredFeatures | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -142,12 +155,27 @@ class ImageSet:
         """uint8 [B, C, H, W] of the images at `index`: whole numbers, a mask or a slice."""
         return self.store.fetch(self._rows(index))
 
+    @property
+    def store_rows(self) -> Tensor:
+        """int64 [N]: the row of each in the store."""
+        return self._rows(slice(None))
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of what `inputs` returns for one image."""
+        return self.shape if self.features is None else self.features.shape
+
+    def inputs(self, index) -> Tensor:
+        """What a network is given for the images at `index`: their features [B, ...] where they are encoded, else their pixels."""
+        return self.fetch(index) if self.features is None else self.features.fetch(self._rows(index))
+
+    def without_features(self) -> ImageSet:
+        """The same images as pixels alone."""
+        return replace(self, features=None)
+
     def readable(self, index) -> Tensor:
         """bool [B]: False where an image fetched before could not be read and is only zeros."""
-        rows = self._rows(index)
-        if self.in_memory:
-            return torch.ones(len(rows), dtype=torch.bool)
-        return torch.from_numpy(self.store.unreadable)[rows] == 0
+        return self.store.readable(self._rows(index))
 
     def name(self, i: int) -> str:
         """The path of image `i`, or a name like `digits/17`."""
@@ -203,7 +231,7 @@ class Split:
     """What `load_images` returns: the labelled, the unlabelled, those held out for the test, (path, reason) of those
     left out, and `train`: all images that are not held out, without labels. `test` is empty where too few are
     labelled to hold any out: then nothing is measured, and the program says so. `notes` are sentences on how the data
-    was read, for the screen."""
+    was read, for the screen. `encoder`: the frozen network that made the features of the images, where they are encoded."""
 
     labelled: ImageSet
     unlabelled: ImageSet
@@ -211,3 +239,4 @@ class Split:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     train: ImageSet | None = None
     notes: list[str] = field(default_factory=list)
+    encoder: nn.Module | None = None

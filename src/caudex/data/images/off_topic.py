@@ -55,6 +55,8 @@ def off_topic_share(labelled: ImageSet, unlabelled: ImageSet, max_images: int = 
 
 
 def _thumbnails(images: ImageSet, max_images: int) -> Tensor:
-    rows = evenly_spaced(len(images), max_images)
-    small = F.adaptive_avg_pool2d(images.fetch(rows).float(), 8).flatten(1)
+    """[N, D]: small grey or colour images, or the features of those that are encoded, a number a channel."""
+    inputs = images.inputs(evenly_spaced(len(images), max_images)).float()
+    size = 8 if images.features is None else 1
+    small = F.adaptive_avg_pool2d(inputs, size).flatten(1) if inputs.ndim == 4 else inputs
     return F.layer_norm(small, small.shape[1:])

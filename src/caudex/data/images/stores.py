@@ -23,7 +23,7 @@ def make_store(names: Sequence[str], image_format: ImageFormat) -> tuple[ImageSt
     What is decoded on demand counts as readable. CaudexError if more than 5% cannot be read.
     """
     image_format = common_format(names, image_format)
-    if len(names) * math.prod(image_format.shape) > MEMORY_LIMIT:
+    if image_format.on_demand or len(names) * math.prod(image_format.shape) > MEMORY_LIMIT:
         return ImageFiles(names, image_format), torch.ones(len(names), dtype=torch.bool), []
     images, readable, skipped, cropped_shares = _decode_checked(names, torch.arange(len(names)), image_format)
     return InMemoryImages(images, names, cropped_shares, image_format), readable, skipped
@@ -32,7 +32,8 @@ def make_store(names: Sequence[str], image_format: ImageFormat) -> tuple[ImageSt
 def load_into_memory(images: ImageSet) -> tuple[ImageSet, list[tuple[str, str]]]:
     """A set that is decoded on demand, such as the few labelled of many, brought into memory if it fits; and
     (path, reason) of images that were unreadable and dropped."""
-    if images.in_memory or len(images) * math.prod(images.shape) > MEMORY_LIMIT:
+    on_demand = images.image_format.on_demand or len(images) * math.prod(images.shape) > MEMORY_LIMIT
+    if images.in_memory or on_demand:
         return images, []
     store, rows = images.store, images.rows
     pixels, readable, skipped, cropped_shares = _decode_checked(store.names, rows, store.image_format)

@@ -73,6 +73,7 @@ class VideoWindows:
     video_index: Tensor  # int64 [W] which video it is from
     first_frame: Tensor  # int64 [W] the row of its first frame
     in_memory = True
+    features = None
     columns = {}  # noqa: RUF012 - never mutated
 
     def __len__(self) -> int:
@@ -83,6 +84,8 @@ class VideoWindows:
         """(T, C, H, W)"""
         return self.length, *self.videos.shape
 
+    input_shape = shape
+
     @property
     def labels(self) -> Tensor:
         """int64 [W]: those of their videos."""
@@ -91,6 +94,8 @@ class VideoWindows:
     def fetch(self, index) -> Tensor:
         """uint8 [B, T, C, H, W] of the windows at `index`: whole numbers, a mask or a slice."""
         return self.videos.frames[self.first_frame[index][:, None] + self.step * torch.arange(self.length)]
+
+    inputs = fetch
 
 
 @dataclass(frozen=True, eq=False)

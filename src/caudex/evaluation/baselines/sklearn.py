@@ -58,7 +58,9 @@ def _joined_texts(texts: LabelledTexts) -> list[str]:
 
 
 def _pixel_matrix(images: ImageSet) -> np.ndarray:
-    return images.fetch(slice(None)).flatten(1).float().div(255).numpy()
+    """Pixels in [0, 1]; or features, where the images are encoded."""
+    inputs = images.inputs(slice(None)).flatten(1).float()
+    return (inputs if images.features is not None else inputs.div(255)).numpy()
 
 
 def _pixels_and_labels(split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -21,10 +21,12 @@ from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import (
     MAJORITY,
     accuracy_gain,
+    corrupted_accuracies,
     evaluate_accuracy,
     evaluate_classifier,
     evaluate_columns,
 )
+from caudex.evaluation.probing import compare_with_linear_probe
 from caudex.evaluation.pseudo_labels import evaluate_pseudo_labels
 from caudex.evaluation.verdicts import format_gain
 from caudex.models.image_classifier import ImageClassifier
@@ -32,7 +34,9 @@ from caudex.signals.labels import one_hot
 from caudex.systems.few_labels.cross_validation import calibrate
 from caudex.systems.few_labels.pseudo_labels import align_distribution, compare_shares, select_confident
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
+from caudex.systems.image_trunks import is_pretrained
 from caudex.systems.shared import image_spec
+from caudex.trunks import FrozenEncoder
 
 
 @dataclass
@@ -48,8 +52,9 @@ class NoisyStudent(FewLabels):
     rounds: int = 6
     """students, each the teacher of the next"""
     steps: int = 300
-    ratio: float = 4.0
-    """pseudo-labelled images for each labelled one in a batch; each image weighs the same (the released code)"""
+    ratio: float | None = None
+    """pseudo-labelled images for each labelled one in a batch; each image weighs the same (the released code); default: 4, or 1 for
+    heads on a pretrained trunk"""
     first_share: float = 0.02
     """the surest share of the images that the first student learns from; it grows evenly from student to student"""
     last_share: float = 1.0
@@ -59,8 +64,8 @@ class NoisyStudent(FewLabels):
     soft: bool = False
     """learn the teacher's probabilities rather than its choice; better where unlabelled images may be of other things"""
     balance: bool | None = None
-    """as many of each class as its share of the labels says: the surest are kept, too few are repeated; default: unless the first
-    teacher finds the unlabelled images shared out otherwise, and not by its own errors"""
+    """as many of each class as its share of the labels says: the surest are kept, too few are repeated; default: not with a
+    pretrained trunk, else unless the first teacher finds the unlabelled images shared out otherwise, and not by its own errors"""
     growth: float = 1.0
     """width of the last student over the teacher's; at least 1"""
     baseline: bool = True
@@ -71,7 +76,7 @@ class NoisyStudent(FewLabels):
     """for study: learn the first half of the classes, with this share of the unlabelled images from the others"""
 
     scales: ClassVar = {
-        "tiny": {"rounds": 2, "steps": 20, "width": 8, "batch": 40},
+        "tiny": {"trunk": "small", "rounds": 2, "steps": 20, "width": 8, "batch": 40},
         "paper": {
             "data": "imagenet/", "size": 224, "rounds": 3, "steps": 430_000, "batch": 2048 * 15, "ratio": 14.0, "width": 64,
             "depth": 8, "stride": 2, "dropout": 0.5, "survival": 0.8, "soft": True, "threshold": 0.3, "magnitude": 0.9,
@@ -103,6 +108,8 @@ class NoisyStudent(FewLabels):
             supervised = self.fit_network(stage, split, self.rounds, labelled, flops=flops)
             results["supervised, same compute"] = evaluate_classifier(stage, supervised, split, "supervised")
             results["gain"] = accuracy_gain(student, supervised, split.test)
+        if split.encoder:
+            results |= compare_with_linear_probe(student, split)
         return student, results
 
     def train_classifier(self, run: Run, split: Split) -> ImageClassifier:
@@ -149,20 +156,21 @@ class NoisyStudent(FewLabels):
     def fit_network(self, run: Run, split: Split, number: int, labelled: Batches | Join, **budget) -> ImageClassifier:
         """Fit the teacher (number 0) or a student. All learn under the same noise."""
         with run.seeded("weights"):
-            learner = self.numbered_learner(image_spec(split), number)
+            learner = self.numbered_learner(image_spec(split), number, split.encoder)
         share = 1 / (1 + self.rounds) / (1 + self.baseline)
         return self.fit_learner(run, split, learner, labelled, **(budget or self.budget(share)))
 
-    def numbered_learner(self, spec: ImageSpec, number: int) -> Learner:
+    def numbered_learner(self, spec: ImageSpec, number: int, encoder: FrozenEncoder | None = None) -> Learner:
         """The teacher (number 0) or a student; their widths grow evenly."""
-        return self.learner(spec, round(self.width * (1 + (self.growth - 1) * number / self.rounds)))
+        return self.learner(spec, round(self.width * (1 + (self.growth - 1) * number / self.rounds)), encoder)
 
-    def model(self, spec: ImageSpec) -> ImageClassifier:
-        return ImageClassifier(self.numbered_learner(spec, self.rounds), spec)
+    def last_learner(self, spec: ImageSpec, encoder: FrozenEncoder | None) -> Learner:
+        return self.numbered_learner(spec, self.rounds, encoder)
 
     def labelled_batch_size(self, labelled: int, pseudo_labelled: int) -> int:
         """Every image is learned from as often, but the labelled at least once for `ratio` others."""
-        share = max(labelled / (labelled + pseudo_labelled), 1 / (1 + self.ratio))
+        ratio = self.ratio or (1.0 if is_pretrained(self.trunk) else 4.0)
+        share = max(labelled / (labelled + pseudo_labelled), 1 / (1 + ratio))
         return min(self.batch - 1, max(1, round(self.batch * share)))
 
     def pseudo_labels(
@@ -179,11 +187,10 @@ class NoisyStudent(FewLabels):
         class_shares = one_hot(split.labelled.labels, classes).mean(0)  # [K]
         if number == 1:
             run.write_json("class_shares", compare_shares(probabilities, class_shares, split.labelled.classes))
-        balance = (
-            not run.read_checked("class_shares", result_kinds.ClassShares)["differ"]
-            if self.balance is None
-            else self.balance
-        )
+        balance = self.balance
+        if balance is None:
+            differ = run.read_checked("class_shares", result_kinds.ClassShares)["differ"]
+            balance = not differ and split.encoder is None
         if balance:
             probabilities = align_distribution(probabilities, class_shares)
         confidence, predictions = probabilities.max(1)
@@ -252,14 +259,14 @@ class NoisyStudent(FewLabels):
             )
             baselines["students without noise"] = without_noise.train(run.stage("without-noise")).accuracy(split.test)
         if len(split.labelled) + len(split.unlabelled) <= 5000:
+            if split.encoder:
+                baselines["logistic regression"] = results["logistic regression"]["accuracy"]
             baselines["scikit-learn self-training"] = self_training_accuracy(split)
             baselines["scikit-learn label spreading"] = label_spreading_accuracy(split)
         secondary = {
             "teacher": results["teacher"]["accuracy"],
-            "corrupted": student["corrupted"],
-            "corrupted, supervised": supervised["corrupted"],
-            "corrupted gain": student["corrupted"] - supervised["corrupted"],
             "parameters": results["parameters"],
+            **corrupted_accuracies(student, supervised, "supervised"),
         }
         controls = {MAJORITY: student["majority"]["accuracy"]}
         return Claim(self.statement, student["accuracy"], baselines, secondary, controls)

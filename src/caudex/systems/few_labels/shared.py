@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Self
 
+import torch
 from torch import Tensor
-from torch.optim import AdamW
+from torch.optim import SGD, AdamW
 
 from caudex import data, views
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
+from caudex.core.hardware import torch_threads
 from caudex.core.learner import Learner, cosine_schedule
 from caudex.core.ranges import check_range
 from caudex.core.run import Run
@@ -26,13 +28,20 @@ from caudex.models.image_classifier import ImageClassifier
 from caudex.models.image_predictor import ImagePredictor
 from caudex.systems.few_labels.cross_validation import calibration_warning
 from caudex.systems.few_labels.targets import label_head, make_predictor
+from caudex.systems.image_trunks import is_pretrained, open_encoder, resolve_trunk, untrained_encoder
 from caudex.systems.shared import ImageSystem, image_spec, standardise_inputs
+from caudex.trunks import FeatureTrunk, FrozenEncoder
 
 
 @dataclass
 class FewLabels(ImageSystem):
     """A system that learns a classifier from few labelled images. Each brings `train_and_test`."""
 
+    trunk: str = "auto"
+    """auto: efficientnet-lite0 for colour images of your own, else small; efficientnet-lite0, hf:NAME or a folder of transformers:
+    pretrained, mostly with the 1.3 million labels of ImageNet, and frozen; small: a residual net of three stages; resnet50"""
+    finetune: int = 0
+    """the last blocks of a pretrained trunk that learn, too"""
     labels_per_class: int | None = None
     """labels to keep of each class, the others are hidden; 0 keeps all; default: 10 of a packaged set, all of your own"""
     label_seed: int | None = None
@@ -55,12 +64,15 @@ class FewLabels(ImageSystem):
 
     targets: ClassVar[tuple[str, ...]] = ("class",)
     """the kinds of target that the system learns"""
+    takes_pretrained: ClassVar = True
 
     def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         """The trained classifier, and what results.json holds: its figures and those of its baselines."""
         raise NotImplementedError
 
     def train(self, run: Run) -> ImageClassifier:
+        if self.trunk == "auto":
+            return self.resolve().train(run)
         split = self.load_split()
         self.record_spec(run, split)
         classifier, results = self.train_and_test(run, split)
@@ -68,7 +80,17 @@ class FewLabels(ImageSystem):
         return classifier
 
     def model(self, spec: ImageSpec) -> ImagePredictor:
-        return make_predictor(self.learner(spec), spec)
+        encoder = untrained_encoder(spec.trunk, self.finetune) if spec.trunk else None
+        return make_predictor(self.last_learner(spec, encoder), spec, encoder)
+
+    def last_learner(self, spec: ImageSpec, encoder: FrozenEncoder | None) -> Learner:
+        """That of the model which `train` returns."""
+        return self.learner(spec, encoder=encoder)
+
+    def resolve(self) -> Self:
+        """With the trunk that `auto` stands for, and the hash of the weights of a pretrained one."""
+        trunk = open_run(self.start)[0].trunk if self.start and self.trunk == "auto" else self.trunk
+        return replace(self, trunk=resolve_trunk(trunk, self.data, self.labels))
 
     def load_split(self) -> Split:
         """Of a packaged set ten labels a class are kept by default. The test images are those that the run of `--start`
@@ -79,20 +101,21 @@ class FewLabels(ImageSystem):
         while start:
             earlier = open_run(start)[0]
             seed, start = earlier.seed, getattr(earlier, "start", None)
-        label_seed = self.seed if self.label_seed is None else self.label_seed
+        encoder = open_encoder(self.trunk, self.finetune) if is_pretrained(self.trunk) else None
         split = data.load_images(
             self.data,
             labels_per_class=per_class or None,
             labels=self.labels,
-            size=self.size,
+            size=self.size or (encoder.image_size if encoder else 0),
             pad=self.pad,
             max_pixels=self.max_pixels,
             seed=seed,
-            label_seed=label_seed,
+            label_seed=self.seed if self.label_seed is None else self.label_seed,
             target=self.target or "auto",
+            on_demand=encoder is not None,
         )
         self.check_target(split.labelled)
-        return split
+        return data.encode_split(split, encoder) if encoder else split
 
     def check_target(self, images: ImageSet) -> None:
         """Raises CaudexError for tags or numbers that the system cannot learn."""
@@ -108,24 +131,31 @@ class FewLabels(ImageSystem):
             )
 
     def augmentation(self, spec: ImageSpec) -> views.Compose:
-        """RandAugment, and mirroring."""
+        """RandAugment, and mirroring; nothing of the kind where features are learned from, which dropout alone disturbs."""
         augment = views.RandAugment(2, self.magnitude)
         return views.Compose(
             [views.RandomHorizontalFlip()] * self.should_mirror(spec) + [augment] * (self.magnitude > 0)
         )
 
-    def learner(self, spec: ImageSpec, width: int | None = None) -> Learner:
-        """A trunk with a head for the labels and those of `--also`; AdamW on half a cosine, weights averaged."""
-        trunk = self.build_trunk(spec, width, self.dropout, self.survival)
-        signals = self.with_extra_signals({"labels": label_head(spec)}, spec)
-        optimizer = partial(AdamW, lr=self.lr, weight_decay=self.decay, fused=True)
+    def learner(self, spec: ImageSpec, width: int | None = None, encoder: FrozenEncoder | None = None) -> Learner:
+        """A trunk with a head for the labels and those of `--also`, on half a cosine, weights averaged: AdamW; on what follows an encoder,
+        SGD with momentum, which keeps a linear head's margin where labels are few."""
+        if encoder:
+            trunk, optimizer = (
+                FeatureTrunk(encoder, spec.shape[0], self.dropout),
+                partial(SGD, momentum=0.9, nesterov=True),
+            )
+        else:
+            trunk, optimizer = self.build_trunk(spec, width, self.dropout, self.survival), AdamW
+        signals = self.with_extra_signals({"labels": label_head(spec, zero_init=encoder is not None)}, spec)
+        optimizer = partial(optimizer, lr=self.lr, weight_decay=self.decay, fused=True)
         return Learner(trunk, signals, optimizer, cosine_schedule, average=self.average)
 
     def fit_labels(self, run: Run, split: Split, **budget) -> ImageClassifier:
         """A new network learns from the labelled images and the signals of `--also`."""
         spec = image_spec(split)
         with run.seeded("weights"):
-            learner = self.learner(spec)
+            learner = self.learner(spec, encoder=split.encoder)
         return self.fit_learner(run, split, learner, self.labelled_batches(run, split), **budget)
 
     def labelled_batches(
@@ -145,40 +175,44 @@ class FewLabels(ImageSystem):
             self.load_start(learner.trunk)
         else:
             standardise_inputs(learner.trunk, unlabelled)
+        images = unlabelled.without_features()  # signals turn and mask pixels
         one_view, two_views = self.augmentation(spec), views.simclr_augmentation(flip=self.should_mirror(spec))
         extra_sources = self.match_sources(
             {name: signal for name, signal in learner.signals.items() if name != "labels"},
             labelled=Batches(split.labelled, self.batch, run.source_seed("labelled"), one_view),
-            unlabelled=Batches(unlabelled, self.batch, run.source_seed("unlabelled"), one_view),
-            pairs=Batches(unlabelled, self.batch, run.source_seed("pairs"), two_views, two_views=True),
+            unlabelled=Batches(images, self.batch, run.source_seed("unlabelled"), one_view),
+            pairs=Batches(images, self.batch, run.source_seed("pairs"), two_views, two_views=True),
         )
         self.print_data(run, split)
         test = split.test.subsample(1000)
 
         def predictor(learner: Learner) -> ImagePredictor:
-            if extra_sources:  # turned and holed images went through the trunk too
+            if extra_sources and not split.encoder:  # turned and holed images went through the trunk too
                 update_bn(learner.averaged[0], unlabelled)
-            return make_predictor(learner, spec)
+            return make_predictor(learner, spec, split.encoder)
 
         evaluate = (lambda learner: predictor(learner).metrics(test)) if len(test) else None
-        return predictor(fit(learner, {"labels": labelled} | extra_sources, **budget, run=run, evaluate=evaluate))
+        num_threads = 1 if split.encoder and not self.finetune else torch.get_num_threads()
+        with torch_threads(num_threads):  # a head alone is so small that threads only wait for each other
+            return predictor(fit(learner, {"labels": labelled} | extra_sources, **budget, run=run, evaluate=evaluate))
 
     def load_start(self, trunk: Trunk) -> None:
         """Load the trunk's weights from the run of `--start`. Raises CaudexError where its trunk is another."""
         system = open_run(self.start)[0]
         weights = load(self.start).trunk.state_dict()
-        if "standardise.mean" not in weights:
+        if not isinstance(system, ImageSystem):
             raise CaudexError(
                 f"--start {self.start} holds no trunk for images; begin with a run that learned from some."
             )
-        start_channels, channels = len(weights["standardise.mean"]), len(trunk.standardise.mean)
-        if start_channels != channels:
-            colours = {1: "grey", 3: "colour"}
-            raise CaudexError(
-                f"--start {self.start} learned from {colours[start_channels]} images, these are {colours[channels]}; "
-                "begin with a run on such."
-            )
-        names = [name for name in ("trunk", "width", "depth", "stride") if hasattr(system, name)]
+        if "standardise.mean" in weights and hasattr(trunk, "standardise"):
+            start_channels, channels = len(weights["standardise.mean"]), len(trunk.standardise.mean)
+            if start_channels != channels:
+                colours = {1: "grey", 3: "colour"}
+                raise CaudexError(
+                    f"--start {self.start} learned from {colours[start_channels]} images, these are {colours[channels]}; "
+                    "begin with a run on such."
+                )
+        names = [name for name in ("trunk", "finetune", "width", "depth", "stride") if hasattr(system, name)]
         if different := [name for name in names if getattr(system, name) != getattr(self, name)]:
             flags = " ".join(f"--{name} {getattr(system, name)}" for name in different)
             raise CaudexError(f"--start {self.start} has another network; add {flags}.")
@@ -193,7 +227,7 @@ class FewLabels(ImageSystem):
             check_target(self.target)
         endless = float("inf")
         check_range(self, labels_per_class=(0, endless), label_seed=(0, endless), magnitude=(0, 1))
-        check_range(self, dropout=(0, 0.9), survival=(0.1, 1))
+        check_range(self, dropout=(0, 0.9), survival=(0.1, 1), finetune=(0, 100))
         if self.trunk == "resnet50" and (self.dropout, self.survival) != (0, 1):
             raise CaudexError(
                 "--trunk resnet50 has neither dropout nor stochastic depth; add --dropout 0 --survival 1."

@@ -23,7 +23,7 @@ class Supervised(FewLabels):
     """The labelled images alone, well noised: the baseline that everything is held against."""
 
     scales: ClassVar = {
-        "tiny": {"steps": 40, "width": 8},
+        "tiny": {"trunk": "small", "steps": 40, "width": 8},
         "paper": {
             "data": "imagenet/",
             "size": 224,
@@ -50,7 +50,7 @@ class Supervised(FewLabels):
     def train_classifier(self, run: Run, split: Split) -> ImageClassifier:
         spec = image_spec(split)
         with run.seeded("weights"):  # the run's own seed, not the stage's
-            learner = self.learner(spec)
+            learner = self.learner(spec, encoder=split.encoder)
         labelled = self.labelled_batches(run, split)
         return self.fit_learner(run.stage("supervised"), split, learner, labelled, **self.budget(1.0))
 

@@ -8,7 +8,13 @@ from typing import ClassVar
 from caudex.core.run import Run
 from caudex.data import Split
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.classification import MAJORITY, accuracy_gain, evaluate_classifier, evaluate_columns
+from caudex.evaluation.classification import (
+    MAJORITY,
+    accuracy_gain,
+    corrupted_accuracies,
+    evaluate_classifier,
+    evaluate_columns,
+)
 from caudex.models.image_classifier import ImageClassifier
 from caudex.systems.few_labels.cross_validation import calibrate
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
@@ -27,7 +33,7 @@ class TwoHeads(FewLabels):
     """signals beside the labels: NAME or NAME:WEIGHT, or labels:COLUMN"""
 
     scales: ClassVar = {
-        "tiny": {"steps": 30, "width": 8},
+        "tiny": {"trunk": "small", "steps": 30, "width": 8},
         "paper": {
             "data": "imagenet/",
             "size": 224,
@@ -60,6 +66,6 @@ class TwoHeads(FewLabels):
         replace(self, calibrate=False).train(run)
         results = run.read_json("results")
         both, alone = results["two-heads"], results["labels alone, same compute"]
-        secondary = {"corrupted": both["corrupted"], "corrupted, labels alone": alone["corrupted"]}
+        secondary = corrupted_accuracies(both, alone, "labels alone")
         baselines, controls = {"labels alone": alone["accuracy"]}, {MAJORITY: both["majority"]["accuracy"]}
         return Claim(self.statement, both["accuracy"], baselines, secondary, controls)

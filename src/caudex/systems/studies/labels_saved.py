@@ -52,6 +52,8 @@ class LabelsSaved(FewLabels):
     once, with one seed, and fine-tuned for each number of labels on several draws of them; intervals are over these draws.
     """
 
+    trunk: str = "small"
+    """small: a residual net of three stages; resnet50: the publications' (He et al. 2016), for large images"""
     steps: int = 1500
     """of supervised training; every other method gets the operations that these take"""
     label_counts: tuple[int, ...] = (1, 2, 5, 10, 25, 100)
@@ -75,6 +77,7 @@ class LabelsSaved(FewLabels):
         }
     }  # fmt: skip
     results_type: ClassVar = result_kinds.LabelsSavedResults
+    takes_pretrained: ClassVar = False
     legend: ClassVar = (
         "An arrow: better or worse than supervised, corrected for all comparisons of the table (Holm 1979); no arrow: not shown; "
         "=5: supervised needs 5 labels of each class for that."
@@ -266,7 +269,7 @@ def pretrain(system: System, path: Path, seed: int, hardware: Hardware) -> dict:
     """Learn without labels: the probes of the features, and the cost."""
     run = quiet_run(path, seed, hardware)
     if not is_complete(run):
-        write_settings(system, run)
+        system = write_settings(system, run)
         save_model(system.train(run), run)
     compute = run.read_struct("compute", ComputeReport)
     return {"probes": system.read_results(run), "flops": compute.flops, "seconds": compute.seconds}
@@ -277,7 +280,7 @@ def measure_cell(system: FewLabels, path: Path, seed: int, hardware: Hardware) -
     run = quiet_run(path, seed, hardware)
     if result := run.read_checked("cell", CellResult):
         return result
-    write_settings(system, run)
+    system = write_settings(system, run)
     split = system.load_split()
     classifier = system.train_classifier(
         run, replace(split, test=split.test.take(slice(0, 0)))

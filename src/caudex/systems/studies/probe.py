@@ -40,6 +40,8 @@ class Probe(FewLabels):
     labels predicts.
     """
 
+    trunk: str = "small"
+    """small: a residual net of three stages; resnet50: the publications' (He et al. 2016), for large images"""
     labels_per_class: int = 0
     """labels to keep of each class; 0 keeps all"""
     steps: int = 300
@@ -49,6 +51,7 @@ class Probe(FewLabels):
 
     scales: ClassVar = {"tiny": {"steps": 20, "shares": (0.1,)}}
     results_type: ClassVar = result_kinds.ProbeResults
+    takes_pretrained: ClassVar = False
     statement: ClassVar = "fine-tuning a trunk that learned before makes more of few labels than starting from scratch"
 
     def train(self, run: Run) -> ImageClassifier:

@@ -1,0 +1,101 @@
+"""The command embed: features of images for one's own methods."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from caudex.cli.commands import EmbedFlags
+from caudex.cli.flags import parse_flags
+from caudex.cli.terminal import check_new_file
+from caudex.core.errors import CaudexError
+
+BATCH = 1000
+"""images whose features are written at once"""
+FeatureBatches = Iterator[tuple[list[str], np.ndarray]]
+"""names [B] and features, float32 [B, W]"""
+
+
+def embed_command(words: Sequence[str]) -> None:
+    flags = parse_flags(EmbedFlags, words, "embed")
+    if not flags.files or flags.to is None:
+        raise CaudexError(
+            "say what to embed, and where to: caudex embed photos/ --to features.npy, or .csv, or .parquet."
+        )
+    if flags.to.suffix not in WRITERS:
+        raise CaudexError(f"--to {flags.to}: give a file that ends in {', '.join(WRITERS)}.")
+    check_new_file("--to", flags.to)
+    import torch
+
+    from caudex.data import ImageFiles, encode_images, image_files
+    from caudex.data.images.decode import ImageFormat
+    from caudex.data.images.formats import check_size_and_test_share
+    from caudex.systems.image_trunks import check_trunk, is_pretrained, open_encoder
+
+    check_size_and_test_share(flags.size, 0.0)
+    check_trunk(flags.trunk, pretrained=True)
+    if not is_pretrained(flags.trunk):
+        raise CaudexError(f"--trunk {flags.trunk} has learned nothing yet; take a pretrained one.")
+    names, skipped = image_files(flags.files)
+    encoder = open_encoder(flags.trunk, 0)
+    side = flags.size or encoder.image_size
+    store = ImageFiles(names, ImageFormat((3, side, side)))
+    features = encode_images(store, torch.arange(len(names)), encoder)
+    is_encoded = features.index >= 0
+    skipped += [(names[row], store.reasons[row]) for row in (~is_encoded).nonzero().flatten().tolist()]
+    for path, reason in skipped:
+        print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
+    rows = is_encoded.nonzero().flatten()
+    batches = (([names[row] for row in part.tolist()], features.fetch(part).numpy()) for part in rows.split(BATCH))
+    partial = flags.to.with_name(f".{flags.to.name}.partial")
+    try:
+        WRITERS[flags.to.suffix](partial, batches, len(rows), encoder.width)
+        partial.replace(flags.to)
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f"{flags.to}: {len(rows):,} images, {encoder.width:,} features each")
+
+
+def write_npy(file: Path, batches: FeatureBatches, count: int, width: int) -> None:
+    """An array with the fields `file` (a string) and `features` (float32 [W]), a row an image."""
+    parts = list(batches)
+    longest = max(len(name) for names, _ in parts for name in names)
+    table = np.empty(count, [("file", f"U{longest}"), ("features", "f4", (width,))])
+    start = 0
+    for names, features in parts:
+        rows = slice(start, start + len(names))
+        table["file"][rows], table["features"][rows] = names, features
+        start += len(names)
+    with file.open("wb") as opened:
+        np.save(opened, table, allow_pickle=False)
+
+
+def write_csv(file: Path, batches: FeatureBatches, count: int, width: int) -> None:
+    """file,0,1,...: a column a feature."""
+    with file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["file", *range(width)])
+        for names, features in batches:
+            writer.writerows([name, *map(str, row)] for name, row in zip(names, features))
+
+
+def write_parquet(file: Path, batches: FeatureBatches, count: int, width: int) -> None:
+    """The columns `file` and `features`, a list of floats."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise CaudexError("--to: a .parquet needs the package pyarrow: pip install pyarrow.") from None
+    kind = pyarrow.list_(pyarrow.float32(), width)
+    schema = pyarrow.schema([("file", pyarrow.string()), ("features", kind)])
+    with parquet.ParquetWriter(file, schema) as writer:
+        for names, features in batches:
+            values = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(features.reshape(-1)), width)
+            writer.write_table(pyarrow.table([pyarrow.array(names), values], schema=schema))
+
+
+WRITERS: dict[str, Callable] = {".npy": write_npy, ".csv": write_csv, ".parquet": write_parquet}

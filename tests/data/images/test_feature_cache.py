@@ -1,0 +1,70 @@
+"""The cache of features: found by content, appended by several processes, cut anywhere."""
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caudex.core.errors import CaudexError
+from caudex.data.images.feature_cache import DIGEST, FeatureCache
+
+
+def digests(*numbers):
+    return np.array([bytes([number] * DIGEST.itemsize) for number in numbers], DIGEST)
+
+
+def features(*numbers):
+    return torch.tensor(numbers, dtype=torch.float32)[:, None] + torch.tensor([0.0, 0.5, 0.25])
+
+
+def test_features_are_found_by_content(tmp_path):
+    cache = FeatureCache(tmp_path / "cache", (3,))
+    assert cache.find(digests(1, 2)).tolist() == [-1, -1]
+    cache.append(digests(7, 0, 3), features(7, 0, 3))
+    FeatureCache(tmp_path / "cache", (3,)).append(digests(255), features(255))
+    rows = cache.find(digests(3, 255, 4, 7, 0))
+    assert rows.tolist() == [2, 3, -1, 0, 1]
+    stored = cache.open(rows)
+    assert stored.shape == (3,)
+    assert torch.equal(stored.fetch(torch.tensor([0, 1, 3, 4])), features(3, 255, 7, 0))
+    assert cache.keys(2).tolist() == digests(3, 255).tolist() and len(cache.keys(9)) == 0
+
+
+def test_maps_are_kept_in_their_form(tmp_path):
+    cache, maps = FeatureCache(tmp_path, (2, 3, 4)), torch.arange(48.0).view(2, 2, 3, 4)
+    cache.append(digests(1, 2), maps)
+    assert torch.equal(cache.open(cache.find(digests(2, 1))).fetch(torch.tensor([1, 0])), maps)
+
+
+@settings(max_examples=30)
+@given(cut_keys=st.integers(0, 64), cut_features=st.integers(0, 24))
+def test_a_cut_cache_loses_what_was_cut_and_nothing_else(tmp_path_factory, cut_keys, cut_features):
+    folder = tmp_path_factory.mktemp("cache")
+    FeatureCache(folder, (3,)).append(digests(1, 2, 3, 4), features(1, 2, 3, 4))
+    for name, cut in {"keys": cut_keys, "features": cut_features}.items():
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) - cut])
+    cache = FeatureCache(folder, (3,))
+    whole = min((64 - cut_keys) // 16, (24 - cut_features) // 6)
+    assert cache.find(digests(1, 2, 3, 4)).tolist() == [*range(whole), *[-1] * (4 - whole)]
+    cache.append(digests(9), features(9))
+    rows = cache.find(digests(9, *range(1, whole + 1)))
+    assert rows.tolist() == [whole, *range(whole)]
+    assert torch.equal(cache.open(rows).fetch(torch.arange(len(rows))), features(9, *range(1, whole + 1)))
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    cache = FeatureCache(tmp_path, (3,))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache, "_write", full)
+    with pytest.raises(CaudexError, match=r"No space left on device.*CAUDEX_CACHE"):
+        cache.append(digests(1), features(1))
+    assert cache.find(digests(1)).tolist() == [-1]
+    assert Path(tmp_path).is_dir()

