@@ -178,6 +178,7 @@ def write_settings(system: System, run: Run) -> System:
     """Check the settings, choose what they leave open, sign them as this user's, and write them down; returns them."""
     system.check()
     system = system.resolve()
+    system.check()  # again: what was chosen need not fit what was set
     for name, value in vars(system).items():
         if isinstance(value, float) and not isfinite(value):
             raise CaudexError(f"--{name.replace('_', '-')} {value:g} cannot be kept as JSON; give a finite number.")
