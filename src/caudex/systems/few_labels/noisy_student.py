@@ -157,7 +157,7 @@ class NoisyStudent(FewLabels):
         """Fit the teacher (number 0) or a student. All learn under the same noise."""
         with run.seeded("weights"):
             learner = self.numbered_learner(image_spec(split), number, split.encoder)
-        share = 1 / (1 + self.rounds) / (1 + self.baseline)
+        share = 1 / ((1 + self.rounds) * (1 + self.baseline) + self.calibrate)
         return self.fit_learner(run, split, learner, labelled, **(budget or self.budget(share)))
 
     def numbered_learner(self, spec: ImageSpec, number: int, encoder: FrozenEncoder | None = None) -> Learner:

@@ -52,7 +52,8 @@ class Supervised(FewLabels):
         with run.seeded("weights"):  # the run's own seed, not the stage's
             learner = self.learner(spec, encoder=split.encoder)
         labelled = self.labelled_batches(run, split)
-        return self.fit_learner(run.stage("supervised"), split, learner, labelled, **self.budget(1.0))
+        share = 1 / (1 + (self.calibrate and split.labelled.target == "class"))
+        return self.fit_learner(run.stage("supervised"), split, learner, labelled, **self.budget(share))
 
     def result_rows(self, results: dict) -> list[tuple]:
         return target_rows(results) or super().result_rows(results)

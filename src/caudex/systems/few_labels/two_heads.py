@@ -49,7 +49,7 @@ class TwoHeads(FewLabels):
 
     def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         flops_before = run.compute.flops
-        both = self.fit_labels(run.stage("two-heads"), split, **self.budget(1 / 2))
+        both = self.fit_labels(run.stage("two-heads"), split, **self.budget(1 / (2 + self.calibrate)))
         flops = run.compute.flops - flops_before
         results = {}
         if self.calibrate:

@@ -142,7 +142,7 @@ class LabelsSaved(FewLabels):
 
     def methods(self) -> dict[str, FewLabels]:
         names = {field.name for field in fields(FewLabels)} - {field.name for field in fields(System)} | {"seed"}
-        settings = {name: getattr(self, name) for name in names}
+        settings = {name: getattr(self, name) for name in names} | {"calibrate": False}
         supervised = find_class("systems", "supervised")(**settings)
         student = find_class("systems", "noisy-student")(**settings, baseline=False)
         return {
