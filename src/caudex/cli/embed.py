@@ -50,40 +50,39 @@ def embed_command(words: Sequence[str]) -> None:
     for path, reason in skipped:
         print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
     rows = is_encoded.nonzero().flatten()
-    batches = (([names[row] for row in part.tolist()], features.fetch(part).numpy()) for part in rows.split(BATCH))
+    readable = [names[row] for row in rows.tolist()]
+    starts = range(0, len(rows), BATCH)
+    batches = ((readable[i : i + BATCH], features.fetch(rows[i : i + BATCH]).numpy()) for i in starts)
     partial = flags.to.with_name(f".{flags.to.name}.partial")
     try:
-        WRITERS[flags.to.suffix](partial, batches, len(rows), encoder.width)
+        WRITERS[flags.to.suffix](partial, batches, readable, encoder.width)
         partial.replace(flags.to)
     finally:
         partial.unlink(missing_ok=True)
     print(f"{flags.to}: {len(rows):,} images, {encoder.width:,} features each")
 
 
-def write_npy(file: Path, batches: FeatureBatches, count: int, width: int) -> None:
-    """An array with the fields `file` (a string) and `features` (float32 [W]), a row an image."""
-    parts = list(batches)
-    longest = max(len(name) for names, _ in parts for name in names)
-    table = np.empty(count, [("file", f"U{longest}"), ("features", "f4", (width,))])
-    start = 0
-    for names, features in parts:
-        rows = slice(start, start + len(names))
-        table["file"][rows], table["features"][rows] = names, features
-        start += len(names)
-    with file.open("wb") as opened:
-        np.save(opened, table, allow_pickle=False)
+def write_npy(file: Path, batches: FeatureBatches, names: list[str], width: int) -> None:
+    """An array with the fields `file` (a string) and `features` (float32 [W]), a row an image; written as the batches come."""
+    fields = [("file", f"U{max(map(len, names), default=1)}"), ("features", "f4", (width,))]
+    table, start = np.lib.format.open_memmap(file, "w+", fields, (len(names),)), 0
+    for part, features in batches:
+        rows = slice(start, start + len(part))
+        table["file"][rows], table["features"][rows] = part, features
+        start += len(part)
+    table.flush()
 
 
-def write_csv(file: Path, batches: FeatureBatches, count: int, width: int) -> None:
+def write_csv(file: Path, batches: FeatureBatches, names: list[str], width: int) -> None:
     """file,0,1,...: a column a feature."""
     with file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as opened:
         writer = csv.writer(opened)
         writer.writerow(["file", *range(width)])
-        for names, features in batches:
-            writer.writerows([name, *map(str, row)] for name, row in zip(names, features))
+        for part, features in batches:
+            writer.writerows([name, *map(str, row)] for name, row in zip(part, features))
 
 
-def write_parquet(file: Path, batches: FeatureBatches, count: int, width: int) -> None:
+def write_parquet(file: Path, batches: FeatureBatches, names: list[str], width: int) -> None:
     """The columns `file` and `features`, a list of floats."""
     try:
         import pyarrow
@@ -93,9 +92,9 @@ def write_parquet(file: Path, batches: FeatureBatches, count: int, width: int) -
     kind = pyarrow.list_(pyarrow.float32(), width)
     schema = pyarrow.schema([("file", pyarrow.string()), ("features", kind)])
     with parquet.ParquetWriter(file, schema) as writer:
-        for names, features in batches:
+        for part, features in batches:
             values = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(features.reshape(-1)), width)
-            writer.write_table(pyarrow.table([pyarrow.array(names), values], schema=schema))
+            writer.write_table(pyarrow.table([pyarrow.array(part), values], schema=schema))
 
 
 WRITERS: dict[str, Callable] = {".npy": write_npy, ".csv": write_csv, ".parquet": write_parquet}
