@@ -211,7 +211,7 @@ class TransformerArguments(Struct, forbid_unknown_fields=True):
     causal: bool = True
     pre_norm: bool = True
     gelu_approximate: Literal["tanh", "none"] = "tanh"
-    eps: Annotated[float, Meta(ge=0, le=1)] = 1e-5
+    eps: Annotated[float, Meta(gt=0, le=1)] = 1e-5
     segments: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
     rotary: bool = False
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0

@@ -26,7 +26,7 @@ Context = Annotated[int, Meta(ge=8, le=1 << 24)]
 Width = Annotated[int, Meta(ge=8, le=100_000)]
 NumLayers = Annotated[int, Meta(ge=1, le=1000)]
 Hidden = Annotated[int, Meta(ge=1, le=1 << 24)]
-Epsilon = Annotated[float, Meta(ge=0, le=1)]
+Epsilon = Annotated[float, Meta(gt=0, le=1)]
 TokenIds = int | tuple[int, ...] | None
 
 

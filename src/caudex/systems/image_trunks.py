@@ -34,7 +34,6 @@ def check_trunk(name: str, pretrained: bool, tuned_blocks: int = 0) -> None:
     if (kind not in names and not is_elsewhere) or (sha256 and not is_pretrained(kind)):
         options = f"{', '.join(names)}, hf:NAME, timm:NAME or a folder" if pretrained else " or ".join(names)
         raise CaudexError(f"--trunk {name} is unknown.{did_you_mean(name, names)} Choose {options}.")
-
     if tuned_blocks and name != "auto" and not is_pretrained(name):
         raise CaudexError(
             f"--finetune {tuned_blocks} is for pretrained trunks; add --trunk {PRETRAINED}, or leave it out."

@@ -200,7 +200,7 @@ class FewLabels(ImageSystem):
         """Load the trunk's weights from the run of `--start`. Raises CaudexError where its trunk is another."""
         system = open_run(self.start)[0]
         weights = load(self.start).trunk.state_dict()
-        if not isinstance(system, ImageSystem):
+        if "standardise.mean" not in weights and not is_pretrained(getattr(system, "trunk", "small")):
             raise CaudexError(
                 f"--start {self.start} holds no trunk for images; begin with a run that learned from some."
             )
