@@ -5,7 +5,7 @@ from caudex.data.images.encoding import encode_images, encode_split
 from caudex.data.images.formats import PACKAGED_IMAGES, has_colour, load_images
 from caudex.data.images.image_set import ImageFiles, ImageSet, InMemoryImages, Split
 from caudex.data.images.image_stream import ImageStream, image_files, read_images
-from caudex.data.images.off_topic import off_topic_share, with_off_topic
+from caudex.data.images.off_topic import off_topic_share, with_half_of_classes, with_off_topic
 from caudex.data.images.scenes import SEGMENTS, SceneBatch, SceneBatches, Scenes, make_scenes
 from caudex.data.text.corpora import corpus_folder
 from caudex.data.text.documents import Documents, open_documents
@@ -69,5 +69,6 @@ __all__ = [
     "open_token_stream",
     "pad_sequences",
     "read_images",
+    "with_half_of_classes",
     "with_off_topic",
 ]  # fmt: skip

@@ -11,9 +11,9 @@ MIN_DRAWS = 3
 """draws of the labels that an interval needs"""
 
 
-def aggregate_draws(cells: list[dict], max_labels: float) -> list[dict]:
-    """For each method and number of labels of each class: mean accuracy with interval over draws, the paired gain over supervised,
-    and how many labels supervised needs for that mean, interpolated between logarithms (None beyond what was tried).
+def aggregate_draws(cells: list[dict], max_labels: float, reference: str = "supervised") -> list[dict]:
+    """For each method and number of labels of each class: mean accuracy with interval over draws, the paired gain over the
+    `reference`, and how many labels the reference needs for that mean, interpolated between logarithms (None beyond what was tried).
 
     A cell has method, labels (0: all, `max_labels` of each class), draw and accuracy. With fewer than three draws the interval is
     None, and no verdict is given: by Student's t it would be as wide as all that can be. The verdicts hold for all together.
@@ -24,14 +24,14 @@ def aggregate_draws(cells: list[dict], max_labels: float) -> list[dict]:
 
     counts = list(dict.fromkeys(cell["labels"] for cell in cells))
     num_labels = [count or max_labels for count in counts]
-    supervised = [np.mean(list(accuracies("supervised", count).values())) for count in counts]
-    curve = np.maximum.accumulate(supervised)
+    means = [np.mean(list(accuracies(reference, count).values())) for count in counts]
+    curve = np.maximum.accumulate(means)
     rows, gains = [], []
     for method in dict.fromkeys(cell["method"] for cell in cells):
         for count, labels in zip(counts, num_labels):
             if not (by_draw := accuracies(method, count)):
                 continue
-            baseline = accuracies("supervised", count)
+            baseline = accuracies(reference, count)
             mean, *interval = t_interval(list(by_draw.values()))
             gain = paired_gain(list(by_draw.values()), [baseline[draw] for draw in by_draw])
             if len(by_draw) < MIN_DRAWS:
@@ -40,7 +40,7 @@ def aggregate_draws(cells: list[dict], max_labels: float) -> list[dict]:
             row |= {"draws": list(by_draw.values()), "labels_needed": labels_needed(mean, curve, num_labels)}
             rows.append(row)
             gains.append(gain)
-    compared = [i for i, row in enumerate(rows) if row["method"] != "supervised"]
+    compared = [i for i, row in enumerate(rows) if row["method"] != reference]
     for i, gain in zip(compared, with_verdicts([gains[i] for i in compared])):
         gains[i] = gain
     for row, gain in zip(rows, gains):
@@ -59,12 +59,10 @@ def labels_needed(accuracy: float, curve: np.ndarray, num_labels: list[float]) -
     return float(np.exp(np.interp(accuracy, curve[around], np.log(num_labels[around]))))
 
 
-def format_row(row: dict | None) -> str:
+def format_row(row: dict | None, reference: str = "supervised") -> str:
     """A cell of the printed table: accuracy, an arrow for better or worse, and the labels needed."""
     if row is None:
         return "-"
     arrow = {"better": " ↑", "worse": " ↓"}.get(row["verdict"], "")
-    equivalent = (
-        "" if row["method"] == "supervised" or row["labels_needed"] is None else f" ={row['labels_needed']:.3g}"
-    )
+    equivalent = "" if row["method"] == reference or row["labels_needed"] is None else f" ={row['labels_needed']:.3g}"
     return f"{row['accuracy']:.1%}{arrow}{equivalent}"

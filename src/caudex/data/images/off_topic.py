@@ -22,21 +22,28 @@ def with_off_topic(split: Split, share: float, seed: int) -> Split:
     labels = split.unlabelled.hidden_labels
     if labels is None or (labels < 0).any():
         raise CaudexError("--off-topic needs a set in which every label is known, such as digits or fashion-mnist.")
-    classes = len(split.labelled.classes) // 2
-    generator = np.random.default_rng([seed, 1])
+    halved = with_half_of_classes(split)
+    generator, classes = np.random.default_rng([seed, 1]), len(halved.labelled.classes)
     on_topic, off_topic = (
         generator.permutation(np.flatnonzero(mask)) for mask in (labels < classes, labels >= classes)
     )
     count = min(len(on_topic), len(off_topic))
     off_count = round(share * count)
     rows = torch.from_numpy(np.concatenate([on_topic[: count - off_count], off_topic[:off_count]]))
-    unlabelled = split.unlabelled.take(rows)
+    unlabelled = replace(split.unlabelled.take(rows), classes=halved.labelled.classes)
+    return replace(halved, unlabelled=unlabelled, train=unlabelled)
+
+
+def with_half_of_classes(split: Split) -> Split:
+    """The labelled images and those of the test of the first half of the classes, at least two. Raises CaudexError for fewer than three."""
+    classes = split.labelled.classes
+    if len(classes) < 3:
+        raise CaudexError(f"--off-topic learns half of the classes, and there are {len(classes)}; leave it out.")
+    half = max(2, len(classes) // 2)
     labelled, test = (
-        replace(part.take(part.labels < classes), classes=part.classes[:classes])
-        for part in (split.labelled, split.test)
+        replace(part.take(part.labels < half), classes=classes[:half]) for part in (split.labelled, split.test)
     )
-    unlabelled = replace(unlabelled, classes=labelled.classes)
-    return replace(split, labelled=labelled, unlabelled=unlabelled, test=test, train=unlabelled)
+    return replace(split, labelled=labelled, test=test)
 
 
 def off_topic_share(labelled: ImageSet, unlabelled: ImageSet, max_images: int = 2000) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from caudex.core.run import Run
 
 
-def plot_labels_saved(run: Run, rows: list[dict]) -> None:
+def plot_labels_saved(run: Run, rows: list[dict], reference: str = "supervised") -> None:
     """figures/labels-saved.png from the rows of `aggregate_draws`."""
     from matplotlib.ticker import PercentFormatter
 
@@ -14,7 +14,8 @@ def plot_labels_saved(run: Run, rows: list[dict]) -> None:
         for i, method in enumerate(methods):
             method_rows = [row for row in rows if row["method"] == method]
             means = [row["accuracy"] for row in method_rows]
-            line_style = "k-" if method == "supervised" else f"C{i % 10}" + (":" if method.startswith("with") else "-")
+            dashes = ":" if "with " in method else "--" if i >= 10 else "-"
+            line_style = "k-" if method == reference else f"C{i % 10}{dashes}"
             shift = 1.02 ** (i - len(methods) / 2)  # so that intervals do not hide each other
             x = [row["labels"] * shift for row in method_rows]
             options = {"fmt": line_style, "label": method, "marker": "o", "ms": 3, "capsize": 2, "lw": 1.4}

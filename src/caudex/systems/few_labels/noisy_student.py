@@ -14,7 +14,7 @@ from caudex.core.learner import Learner
 from caudex.core.ranges import check_range
 from caudex.core.run import Run
 from caudex.core.specs import ImageSpec
-from caudex.data import Batches, Join, Split, off_topic_share, with_off_topic
+from caudex.data import Batches, Join, Split, off_topic_share
 from caudex.evaluation import result_kinds
 from caudex.evaluation.baselines.sklearn import label_spreading_accuracy, self_training_accuracy
 from caudex.evaluation.claim import Claim
@@ -72,8 +72,6 @@ class NoisyStudent(FewLabels):
     """also train the supervised network, without which no gain is seen"""
     ablation: bool = True
     """in a claim, also measure the students without noise"""
-    off_topic: float | None = None
-    """for study: learn the first half of the classes, with this share of the unlabelled images from the others"""
 
     scales: ClassVar = {
         "tiny": {"trunk": "small", "rounds": 2, "steps": 20, "width": 8, "batch": 40},
@@ -151,7 +149,7 @@ class NoisyStudent(FewLabels):
         split = super().load_split()
         if len(split.unlabelled) == 0:
             raise CaudexError(f"{self.data} has no unlabelled images; add some, or use `caudex train supervised`.")
-        return split if self.off_topic is None else with_off_topic(split, self.off_topic, self.seed)
+        return split
 
     def fit_network(self, run: Run, split: Split, number: int, labelled: Batches | Join, **budget) -> ImageClassifier:
         """Fit the teacher (number 0) or a student. All learn under the same noise."""
@@ -274,4 +272,4 @@ class NoisyStudent(FewLabels):
     def check(self) -> None:
         super().check()
         check_range(self, rounds=(1, 100), ratio=(0.1, 1000), first_share=(0.001, 1), last_share=(0.001, 1))
-        check_range(self, threshold=(0, 0.999), growth=(1, 16), off_topic=(0, 1))
+        check_range(self, threshold=(0, 0.999), growth=(1, 16))

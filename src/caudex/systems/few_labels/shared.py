@@ -59,6 +59,8 @@ class FewLabels(ImageSystem):
     the column label, else the tags in the column tags, else the class in the first"""
     balanced: bool = False
     """as many labelled images of each class in a batch, for sets where one class has most: the rare ones are repeated"""
+    off_topic: float | None = None
+    """for study: learn the first half of the classes, with this share of the unlabelled images from the others"""
     calibrate: bool = True
     """fit a temperature, so that confidences are shares that are right; takes about as long again as the network that predicts"""
 
@@ -115,6 +117,8 @@ class FewLabels(ImageSystem):
             on_demand=encoder is not None,
         )
         self.check_target(split.labelled)
+        if self.off_topic is not None:
+            split = data.with_off_topic(split, self.off_topic, self.seed)
         return data.encode_split(split, encoder) if encoder else split
 
     def check_target(self, images: ImageSet) -> None:
@@ -226,7 +230,7 @@ class FewLabels(ImageSystem):
         if self.target is not None:
             check_target(self.target)
         endless = float("inf")
-        check_range(self, labels_per_class=(0, endless), label_seed=(0, endless), magnitude=(0, 1))
+        check_range(self, labels_per_class=(0, endless), label_seed=(0, endless), magnitude=(0, 1), off_topic=(0, 1))
         check_range(self, dropout=(0, 0.9), survival=(0.1, 1), finetune=(0, 100))
         if self.trunk == "resnet50" and (self.dropout, self.survival) != (0, 1):
             raise CaudexError(

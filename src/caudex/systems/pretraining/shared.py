@@ -57,6 +57,8 @@ class Pretraining(ImageSystem):
     """strength of the colour jitter where two views are made"""
     optimizer: str = "adamw"
     """adamw; sgd with momentum 0.9; or lars (You et al. 2017), for batches of thousands"""
+    off_topic: float | None = None
+    """for study: this share of the images are of the second half of the classes, which the trunk is not measured on"""
     all_labels: bool = True
     """`claim` also has the same trunk learn from all labels for as long, as a reference"""
 
@@ -121,6 +123,8 @@ class Pretraining(ImageSystem):
             seed=self.seed,
             need_labels=False,
         )
+        if self.off_topic is not None:
+            split = data.with_off_topic(replace(split, unlabelled=split.train), self.off_topic, self.seed)
         if len(split.labelled.labels.unique()) < 2:
             split = replace(split, test=split.test.take(slice(0, 0)))
         return split
@@ -216,7 +220,7 @@ class Pretraining(ImageSystem):
 
     def check(self) -> None:
         super().check()
-        check_range(self, crop=(0.05, 1), colour=(0, 1))
+        check_range(self, crop=(0.05, 1), colour=(0, 1), off_topic=(0, 1))
         if self.optimizer not in OPTIMIZERS:
             raise CaudexError(f"--optimizer {self.optimizer} is unknown; choose {', '.join(OPTIMIZERS)}.")
 

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, NamedTuple, TypedDict
+from typing import ClassVar
 
 import torch
 
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
-from caudex.core.hardware import Hardware
-from caudex.core.learner import Learner
 from caudex.core.pool import run_parallel
 from caudex.core.ranges import check_range
 from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
-from caudex.core.run_records import ComputeReport
 from caudex.core.seeds import derive_seed
 from caudex.core.specs import ImageSpec
 from caudex.core.system import (
     System,
     check_extra_signals,
-    is_complete,
     load,
-    save_model,
     system_at_scale,
-    write_settings,
 )
-from caudex.core.typed_json import Amount, Share
-from caudex.data import Batch, Split
+from caudex.data import Split, with_half_of_classes
 from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.classification import MAJORITY, majority_share
@@ -39,8 +32,21 @@ from caudex.evaluation.plots.labels_saved import plot_labels_saved
 from caudex.evaluation.plots.linear_probes import plot_linear_probes
 from caudex.models.encoder import Encoder
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
+from caudex.systems.image_trunks import is_pretrained
 from caudex.systems.pretraining.shared import Pretraining
 from caudex.systems.shared import image_spec
+from caudex.systems.studies.cells import Cell, measure_cell, pretrain
+from caudex.systems.studies.methods import (
+    FROM_SCRATCH,
+    LOGISTIC_REGRESSION,
+    SCRATCH,
+    Method,
+    flops_per_image,
+    methods_from_scratch,
+    methods_on_features,
+    network_name,
+    try_forward,
+)
 
 
 @dataclass
@@ -48,14 +54,18 @@ class LabelsSaved(FewLabels):
     """How many labels does each signal save on your images? `caudex labels-saved --data photos/`.
 
     For each number of labels: supervised alone, noisy-student, each signal learned first and then fine-tuned, the last
-    of them followed by noisy-student, and signals beside the labels, all with the same compute. A signal is learned
-    once, with one seed, and fine-tuned for each number of labels on several draws of them; intervals are over these draws.
+    of them followed by noisy-student, and signals beside the labels, all with the same compute. Where the trunk is pretrained, as
+    for your own colour images, also: logistic regression, label spreading, supervised and noisy-student on its features, and
+    its last blocks fine-tuned. A signal is learned once, with one seed, and fine-tuned for each number of labels on several
+    draws of them; intervals are over these draws.
     """
 
-    trunk: str = "small"
-    """small: a residual net of three stages; resnet50: the publications' (He et al. 2016), for large images"""
     steps: int = 1500
-    """of supervised training; every other method gets the operations that these take"""
+    """of supervised training; every other method with the same network gets the operations that these take"""
+    tuned_blocks: int = 2
+    """the last blocks of a pretrained trunk that learn in `fine-tuned`; 0 leaves that out"""
+    tuned_steps: int = 100
+    """the same as --steps, of `fine-tuned`"""
     label_counts: tuple[int, ...] = (1, 2, 5, 10, 25, 100)
     """labels of each class to try, as far as there are so many; all labels come last"""
     draws: int = 5
@@ -73,15 +83,11 @@ class LabelsSaved(FewLabels):
 
     scales: ClassVar = {
         "tiny": {
-            "steps": 20, "width": 8, "label_counts": (2,), "draws": 2, "pretraining": ("rotation", "simclr"), "auxiliary": ("rotation:0.5",)
+            "trunk": "small", "steps": 20, "width": 8, "label_counts": (2,), "draws": 2, "pretraining": ("rotation", "simclr"),
+            "auxiliary": ("rotation:0.5",), "tuned_steps": 2,
         }
     }  # fmt: skip
     results_type: ClassVar = result_kinds.LabelsSavedResults
-    takes_pretrained: ClassVar = False
-    legend: ClassVar = (
-        "An arrow: better or worse than supervised, corrected for all comparisons of the table (Holm 1979); no arrow: not shown; "
-        "=5: supervised needs 5 labels of each class for that."
-    )
     statement: ClassVar = "a signal learned first makes more of few labels than the labels alone"
 
     def train(self, run: Run) -> Encoder:
@@ -89,85 +95,128 @@ class LabelsSaved(FewLabels):
             raise CaudexError("labels-saved trains in processes of one device each; use --processes, not --devices.")
         return super().train(run)
 
+    @property
+    def has_features(self) -> bool:
+        """Whether methods on a pretrained trunk are compared, too."""
+        return is_pretrained(self.trunk)
+
+    @property
+    def reference(self) -> str:
+        """The method that the others are compared with."""
+        return LOGISTIC_REGRESSION if self.has_features else "supervised"
+
+    @property
+    def from_scratch(self) -> LabelsSaved:
+        """The same with a network that begins at random."""
+        return replace(self, trunk="small") if self.has_features else self
+
+    @property
+    def legend(self) -> str:
+        return (
+            f"An arrow: better or worse than {self.reference}, corrected for all comparisons of the table (Holm 1979); no arrow: not "
+            f"shown; =5: {self.reference} needs 5 labels of each class for that."
+        )
+
     def load_split(self) -> Split:
-        """With all labels."""
-        split = FewLabels.load_split(replace(self, labels_per_class=0))
+        """With all labels, as pixels."""
+        split = FewLabels.load_split(replace(self.from_scratch, labels_per_class=0, off_topic=None))
         require_test_images(split)
-        return split
+        return split if self.off_topic is None else with_half_of_classes(split)
 
     def train_and_test(self, run: Run, split: Split) -> tuple[Encoder, dict]:
-        spec = image_spec(split)
-        flops = 3.0 * self.steps * self.batch * self.build_trunk(spec).flops(spec.shape)
-        for system in self.methods().values():
-            try_forward(system.learner(spec), split)
+        spec, methods = image_spec(split), self.methods()
+        for method in methods.values():
+            if not is_pretrained(method.system.trunk):
+                try_forward(method.system.learner(spec), split)
+        flops = self.supervised_flops(methods, split)
         for name in self.pretraining:
-            try_forward(self.pretraining_system(name, flops).learner(spec), split)
+            try_forward(self.pretraining_system(name, flops[SCRATCH]).learner(spec), split)
         self.print_data(run, split)
+        counts = ", ".join(f"{count / 1e12:,.3g} TFLOP {network}" for network, count in flops.items())
         print_once(
             run,
-            f"each method has {flops / 1e12:,.3g} TFLOP for each number and draw of labels; "
-            f"tested on {len(split.test):,} images",
+            f"each method has {counts}, for each number and draw of labels; tested on {len(split.test):,} images",
         )
         folder = run.path.resolve() / "stages"  # another machine's working folder may be another
         for parent in ("stages", "stages/cells"):
             run.folder.check_links(parent)
         jobs = [
-            (self.pretraining_system(name, flops), folder / name, self.seed, run.hardware) for name in self.pretraining
+            (self.pretraining_system(name, flops[SCRATCH]), folder / name, self.seed, run.hardware)
+            for name in self.pretraining
         ]
         pretrained = dict(zip(self.pretraining, run_parallel(pretrain, jobs, self.processes, self.cluster)))
         cells = list(self.cells(split, flops, folder))
-        jobs = [(cell.system, folder / "cells" / cell.name, cell.seed, run.hardware) for cell in cells]
+        jobs = [(cell, folder / "cells" / cell.name, run.hardware) for cell in cells]
         cell_figures = run_parallel(measure_cell, jobs, self.processes, self.cluster)
         for figures in (*pretrained.values(), *cell_figures):
             run.add_cost(figures["flops"], figures["seconds"])
         rows = [
-            {"method": cell.method, "labels": cell.labels, "draw": cell.draw, "accuracy": figures["accuracy"]}
+            {"method": cell.method_name, "labels": cell.labels, "draw": cell.draw, "accuracy": figures["accuracy"]}
             for cell, figures in zip(cells, cell_figures)
         ]
         run.table("cells", rows)
         all_labels = len(split.labelled) / len(split.labelled.classes)
         probes = {name: figures["probes"] for name, figures in pretrained.items()}
-        results = {"table": aggregate_draws(rows, all_labels), "probes": probes}
+        results = {"table": aggregate_draws(rows, all_labels, self.reference), "probes": probes}
         results["majority"] = majority_share(split.test.labels)
-        plot_labels_saved(run, results["table"])
-        supervised = [row["accuracy"] for row in results["table"] if row["method"] == "supervised"][-1]
-        plot_linear_probes(run, probes, supervised)
+        plot_labels_saved(run, results["table"], self.reference)
+        name = f"{FROM_SCRATCH * self.has_features}supervised"
+        plot_linear_probes(run, probes, [row["accuracy"] for row in results["table"] if row["method"] == name][-1])
         return load(folder / self.pretraining[-1]), results
 
     def pretraining_system(self, name: str, flops: float) -> System:
         """The system of that name on these images and this network, with its share of the compute."""
-        names = ("data", "labels", "seed", "size", "pad", "max_pixels", "mirror", "trunk", "width", "depth", "stride")
-        settings = {setting: getattr(self, setting) for setting in names}
+        names = [
+            "data",
+            "labels",
+            "seed",
+            "size",
+            "pad",
+            "max_pixels",
+            "mirror",
+            "trunk",
+            "width",
+            "depth",
+            "stride",
+            "off_topic",
+        ]
+        settings = {setting: getattr(self.from_scratch, setting) for setting in names}
         return replace(system_at_scale(name), **settings, flops=flops * self.pretraining_share)
 
-    def methods(self) -> dict[str, FewLabels]:
-        names = {field.name for field in fields(FewLabels)} - {field.name for field in fields(System)} | {"seed"}
-        settings = {name: getattr(self, name) for name in names} | {"calibrate": False}
-        supervised = find_class("systems", "supervised")(**settings)
-        student = find_class("systems", "noisy-student")(**settings, baseline=False)
-        return {
-            "supervised": supervised,
-            "noisy-student": student,
-            **{f"{name} first": replace(supervised, start=name) for name in self.pretraining},
-            f"{self.pretraining[-1]} first, then noisy-student": replace(student, start=self.pretraining[-1]),
-            **{f"with {signals}": replace(supervised, also=tuple(signals.split("+"))) for signals in self.auxiliary},
-        }
+    def methods(self) -> dict[str, Method]:
+        """By name; of a pretrained trunk first."""
+        methods = methods_from_scratch(self.from_scratch, self.pretraining, self.auxiliary)
+        if not self.has_features:
+            return methods
+        on_features = methods_on_features(self, self.tuned_blocks)
+        return on_features | {f"{FROM_SCRATCH}{name}": method for name, method in methods.items()}
 
-    def cells(self, split: Split, flops: float, folder: Path) -> Iterator[Cell]:
+    def supervised_flops(self, methods: Mapping[str, Method], split: Split) -> dict[str, float]:
+        """What supervised training takes with each network that the methods have, by `network_name`. Encodes the images."""
+        flops = {}
+        for method in methods.values():
+            system, name = method.system, network_name(method.system)
+            if name not in flops:
+                steps = self.tuned_steps if system.finetune else self.steps
+                part = system.load_split() if is_pretrained(system.trunk) else split
+                flops[name] = 3.0 * steps * self.batch * flops_per_image(system, part)
+        return flops
+
+    def cells(self, split: Split, flops: Mapping[str, float], folder: Path) -> Iterator[Cell]:
         """Every method with every number of labels, 0 for all, and every draw of them."""
         all_labels = int(torch.bincount(split.labelled.labels).min())
-        for labels in [*(count for count in sorted(self.label_counts) if count < all_labels), 0]:
+        counts = [count for count in sorted(self.label_counts) if count < all_labels]
+        for labels in [*counts, *[0] * (self.off_topic is None)]:
             for draw in range(self.draws):
-                for method, system in self.methods().items():
-                    if method.endswith("noisy-student") and not labels and not len(split.unlabelled):
+                for name, method in self.methods().items():
+                    if method.needs_unlabelled and not labels and not len(split.unlabelled):
                         continue  # there is nothing to teach
+                    system, remaining = method.system, flops[network_name(method.system)]
                     if system.start:
-                        remaining = flops * (1 - self.pretraining_share)
-                        system = replace(system, flops=remaining, start=str(folder / system.start))
-                    else:
-                        system = replace(system, flops=flops)
-                    system = replace(system, labels_per_class=labels, label_seed=draw)
-                    yield Cell(method, labels, draw, system, derive_seed(self.seed, draw))
+                        remaining *= 1 - self.pretraining_share
+                        system = replace(system, start=str(folder / system.start))
+                    system = replace(system, labels_per_class=labels, label_seed=draw, flops=remaining)
+                    yield Cell(name, labels, draw, method._replace(system=system), derive_seed(self.seed, draw))
 
     def model(self, spec: ImageSpec) -> Encoder:
         return self.pretraining_system(self.pretraining[-1], 1.0).model(spec)
@@ -175,12 +224,12 @@ class LabelsSaved(FewLabels):
     def result_rows(self, results: dict) -> list[tuple]:
         """Accuracy; an arrow where a gain or a loss against supervised is shown; how many labels that would need."""
         table = results["table"]
-        compared = [row for row in table if row["method"] != "supervised"]
+        compared = [row for row in table if row["method"] != self.reference]
         counts = list(dict.fromkeys(row["labels"] for row in table))
         rows = [("labels of each class", *(f"{count:g}" for count in counts))]
         for method in dict.fromkeys(row["method"] for row in table):
             by_count = {row["labels"]: row for row in table if row["method"] == method}
-            rows.append((method, *(format_row(by_count.get(count)) for count in counts)))
+            rows.append((method, *(format_row(by_count.get(count), self.reference) for count in counts)))
         rows.append((MAJORITY, *(f"{results['majority']:.1%}" for _ in counts)))
         effects = [max(row["detectable"] or 0.0 for row in compared if row["labels"] == count) for count in counts]
         rows.append((f"detectable, of {len(compared)} comparisons", *(f"{x:.1%}" if x else "-" for x in effects)))
@@ -193,19 +242,23 @@ class LabelsSaved(FewLabels):
 
     def claim(self, run: Run) -> Claim:
         self.train(run)
-        results, last = run.read_json("results"), self.pretraining[-1]
+        results, method = run.read_json("results"), f"{self.pretraining[-1]} first"
         table = results["table"]
         few = min((row["labels"] for row in table), key=lambda count: abs(count - 10))
         accuracies = {row["method"]: row["accuracy"] for row in table if row["labels"] == few}
-        statement = self.statement.replace("a signal learned", last)
-        baselines, controls = {"supervised": accuracies["supervised"]}, {MAJORITY: results["majority"]}
-        return Claim(statement, accuracies[f"{last} first"], baselines, controls=controls)
+        statement = self.statement.replace("a signal learned first", method)
+        if self.has_features:
+            method = "noisy-student"
+            statement = "noisy-student on frozen features makes more of few labels than logistic regression on them"
+        baselines, controls = {self.reference: accuracies[self.reference]}, {MAJORITY: results["majority"]}
+        return Claim(statement, accuracies[method], baselines, controls=controls)
 
     def check(self) -> None:
         super().check()
         check_range(self, draws=(2, 1000), pretraining_share=(0.05, 0.95), processes=(1, 1000))
-        for name in ("minutes", "flops", "also", "labels_per_class", "label_seed", "start"):
-            if getattr(self, name) not in (None, ()):
+        check_range(self, tuned_blocks=(0, 100), tuned_steps=(1, 1 << 30))
+        for name in ("minutes", "flops", "also", "labels_per_class", "label_seed", "start", "finetune"):
+            if getattr(self, name) not in (None, (), 0):
                 raise CaudexError(f"--{flag_name(name)}: labels-saved sets it itself for each method; leave it out.")
         if not self.pretraining or not self.label_counts or min(self.label_counts) < 1:
             raise CaudexError(
@@ -231,68 +284,5 @@ class LabelsSaved(FewLabels):
                 )
 
 
-class CellResult(TypedDict):
-    """cell.json"""
-
-    accuracy: Share
-    flops: Amount
-    seconds: Amount
-
-
-class Cell(NamedTuple):
-    """One method with one draw of so many labels of each class, 0 for all."""
-
-    method: str
-    labels: int
-    draw: int
-    system: FewLabels
-    seed: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.method}, {self.labels or 'all'}, {self.draw}"
-
-
 def flag_name(setting: str) -> str:
     return setting.replace("_", "-")
-
-
-@torch.no_grad()
-def try_forward(learner: Learner, split: Split) -> None:
-    """Two images go through, so that a signal which cannot learn from such is refused before the first training."""
-    rows = torch.arange(min(2, len(split.train)))
-    images = split.train.fetch(rows).float() / 255
-    learner(dict.fromkeys(learner.signals, Batch(images, torch.zeros_like(rows), rows, other_images=images)))
-
-
-def pretrain(system: System, path: Path, seed: int, hardware: Hardware) -> dict:
-    """Learn without labels: the probes of the features, and the cost."""
-    run = quiet_run(path, seed, hardware)
-    if not is_complete(run):
-        system = write_settings(system, run)
-        save_model(system.train(run), run)
-    compute = run.read_struct("compute", ComputeReport)
-    return {"probes": system.read_results(run), "flops": compute.flops, "seconds": compute.seconds}
-
-
-def measure_cell(system: FewLabels, path: Path, seed: int, hardware: Hardware) -> dict:
-    """The accuracy of one cell, and its cost; the weights are not kept."""
-    run = quiet_run(path, seed, hardware)
-    if result := run.read_checked("cell", CellResult):
-        return result
-    system = write_settings(system, run)
-    split = system.load_split()
-    classifier = system.train_classifier(
-        run, replace(split, test=split.test.take(slice(0, 0)))
-    )  # no curves of the test
-    result = {"accuracy": classifier.accuracy(split.test), **run.compute.report()}
-    run.write_json("cell", result)
-    run.folder.remove("stages")
-    return result
-
-
-def quiet_run(path: Path, seed: int, hardware: Hardware) -> Run:
-    torch.set_num_threads(hardware.threads or 1)
-    run = Run(path, seed, hardware)
-    run.quiet = True
-    return run
