@@ -4,6 +4,8 @@ import hypothesis
 import pytest
 import torch
 
+from caudex.core.fetch import cache_folder
+
 pytest.register_assert_rewrite("helpers")
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("shared machine", deadline=None)
@@ -15,6 +17,18 @@ def _state_folder(tmp_path_factory):
     """The secret that signs runs is not the developer's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CAUDEX_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_folder(tmp_path_factory):
+    """What is fetched, and the texts read from it, stay in the developer's cache; what tests make does not go there."""
+    own, cache = tmp_path_factory.mktemp("cache"), cache_folder()
+    for name in ("archives", "texts"):
+        (cache / name).mkdir(parents=True, exist_ok=True)
+        (own / name).symlink_to(cache / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAUDEX_CACHE", str(own))
         yield
 
 

@@ -4,9 +4,10 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Learner", "fit", "load", "train"]
+__all__ = ["CaudexClassifier", "Learner", "fit", "load", "train"]
 
 _PLACES = {
+    "CaudexClassifier": "caudex.systems.few_labels.estimator",
     "Learner": "caudex.core.learner",
     "fit": "caudex.core.fit",
     "load": "caudex.core.system",

@@ -57,7 +57,12 @@ def resolve_trunk(name: str, images: str, labels: str | None) -> str:
     That of any other name is its own; a pretrained one comes with the hash of its weights."""
     if name != "auto":
         return pin_trunk(name) if is_pretrained(name) else name
-    if images in data.PACKAGED_IMAGES or not data.has_colour(images, labels):
+    return auto_trunk(images not in data.PACKAGED_IMAGES and data.has_colour(images, labels))
+
+
+def auto_trunk(is_own_colour: bool) -> str:
+    """The pretrained trunk with its hash, for colour images of one's own; else, or where it cannot be had, the small one."""
+    if not is_own_colour:
         return "small"
     try:
         return pin_trunk(PRETRAINED)

@@ -54,6 +54,10 @@ class FrozenEncoder(nn.Module):
     def train(self, mode: bool = True):
         return super().train(False)
 
+    def __deepcopy__(self, memo: dict) -> FrozenEncoder:
+        """Itself: what never changes is shared by all copies of what stands on it."""
+        return self
+
 
 class FeatureTrunk(Trunk):
     """What learns on the features of a frozen encoder: copies of the last blocks, if any; then features are centred, brought to one
@@ -65,8 +69,7 @@ class FeatureTrunk(Trunk):
 
     def __init__(self, encoder: FrozenEncoder, channels: int = 3, dropout: float = 0.0):
         super().__init__()
-        # a function, so that the encoder is no part of this module, its copies and its weights
-        self.encode = lambda images: encoder.to(images.device)(images)
+        self._encoder = (encoder,)  # in a tuple: no part of this module's weights
         self.blocks = deepcopy(encoder.last_blocks[0]).requires_grad_(True)
         self.width, self.channels = encoder.width, channels
         self.register_buffer("mean", torch.zeros(self.width))
@@ -75,6 +78,9 @@ class FeatureTrunk(Trunk):
     def forward(self, x: Tensor, state: Any = None) -> Features:
         pooled = self.pool(self.encode(x) if self.takes_images(x) else x)
         return Features(self.dropout(FEATURE_NORM * F.normalize(pooled - self.mean, dim=1)))
+
+    def encode(self, images: Tensor) -> Tensor:
+        return self._encoder[0].to(images.device)(images)
 
     def takes_images(self, x: Tensor) -> bool:
         """Whether these are images, not yet features."""

@@ -30,8 +30,8 @@ class Standardise(nn.Module):
         self.register_buffer("std", torch.full((channels, 1, 1), float(std)))
 
     def set_statistics(self, images: Tensor) -> None:
-        """Take mean and standard deviation from images, uint8 [N, C, H, W]."""
-        values = images.float().div(255)
+        """Take mean and standard deviation from images [N, C, H, W], uint8 or float as they are."""
+        values = images.float().div(255) if images.dtype == torch.uint8 else images.float()
         self.mean.copy_(values.mean((0, 2, 3)).view(-1, 1, 1))
         self.std.copy_(values.std((0, 2, 3)).clamp_min(0.02).view(-1, 1, 1))
 

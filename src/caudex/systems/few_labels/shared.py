@@ -72,6 +72,10 @@ class FewLabels(ImageSystem):
         """The trained classifier, and what results.json holds: its figures and those of its baselines."""
         raise NotImplementedError
 
+    def train_classifier(self, run: Run, split: Split) -> ImageClassifier:
+        """The trained classifier alone: no baselines, figures and results."""
+        raise NotImplementedError
+
     def train(self, run: Run) -> ImageClassifier:
         if self.trunk == "auto":
             return self.resolve().train(run)

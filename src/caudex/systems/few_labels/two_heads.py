@@ -61,6 +61,9 @@ class TwoHeads(FewLabels):
         results["labels alone, same compute"] = evaluate_classifier(stage, labels_alone, split, "labels-alone")
         return both, results | {"gain": accuracy_gain(both, labels_alone, split.test)}
 
+    def train_classifier(self, run: Run, split: Split) -> ImageClassifier:
+        return self.fit_labels(run.stage("two-heads"), split, **self.budget(1.0))
+
     def claim(self, run: Run) -> Claim:
         require_test_images(self.load_split())
         replace(self, calibrate=False).train(run)
