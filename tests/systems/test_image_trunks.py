@@ -1,5 +1,7 @@
 """Which trunk `--trunk` stands for, and that its weights are those that a run names."""
 
+import hashlib
+
 import pytest
 import torch
 from helpers.photos import write_photos
@@ -13,6 +15,8 @@ from caudex.data import PACKAGED_IMAGES
 from caudex.systems.few_labels.noisy_student import NoisyStudent
 from caudex.systems.few_labels.supervised import Supervised
 from caudex.systems.image_trunks import _open_kind, check_trunk, pin_trunk, resolve_trunk, split_name
+from caudex.trunks import ResNet50
+from caudex.trunks.resnet50_weights import torchvision_name
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
@@ -94,3 +98,23 @@ def test_a_free_signal_beside_labels_sees_pixels(tmp_path):
     system = write_settings(system, run)
     system.train(run)
     assert 0 <= system.read_results(run)["two-heads"]["accuracy"] <= 1
+
+
+def test_resnet50_with_a_file_of_weights_is_a_pretrained_trunk(tmp_path):
+    trunk = ResNet50()
+    for norm in (module for module in trunk.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.0)  # a new block hands on its shortcut alone
+    file = tmp_path / "resnet50.pth"
+    torch.save({torchvision_name(name): w for name, w in trunk.state_dict().items() if "standardise" not in name}, file)
+    photos = write_photos(tmp_path / "photos")
+    system = Supervised(data=str(photos), trunk=f"resnet50:{file}", size=32, steps=2, finetune=1, calibrate=False)
+    run = quiet_run(tmp_path / "run")
+    system = write_settings(system, run)
+    assert split_name(system.trunk) == (f"resnet50:{file}", hashlib.sha256(file.read_bytes()).hexdigest())
+    classifier = system.train(run)
+    save_model(classifier, run)
+    file.unlink()  # a finished run needs it no more
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    assert torch.equal(load(run.path)(images), classifier(images))
+    with pytest.raises(CaudexError, match="there is no file"):
+        pin_trunk(f"resnet50:{file}.other")

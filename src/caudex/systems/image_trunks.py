@@ -14,11 +14,14 @@ from caudex.core.errors import CaudexError
 from caudex.core.registry import did_you_mean
 from caudex.core.trust import UntrustedName, check_trusted, mark_like
 from caudex.trunks.pretrained import Pretrained, build_pretrained, open_pretrained
+from caudex.trunks.resnet50_weights import load_resnet50_weights
 
 TRUNKS = ("small", "resnet50")
 """that learn from nothing"""
 PRETRAINED = "efficientnet-lite0"
 """the pretrained trunk that comes with caudex"""
+RESNET50 = "resnet50:"
+"""before the name of a file of weights in torchvision's layout"""
 
 
 def is_pretrained(name: str) -> bool:
@@ -30,9 +33,11 @@ def check_trunk(name: str, pretrained: bool, tuned_blocks: int = 0) -> None:
     names = (*TRUNKS, "auto", PRETRAINED) if pretrained else TRUNKS
     kind, sha256 = split_name(name)
     is_folder = "/" in kind or (not isinstance(kind, UntrustedName) and Path(kind).is_dir())
-    is_elsewhere = pretrained and (kind.startswith(("hf:", "timm:")) or is_folder)
+    is_elsewhere = pretrained and (kind.startswith(("hf:", "timm:", RESNET50)) or is_folder)
     if (kind not in names and not is_elsewhere) or (sha256 and not is_pretrained(kind)):
-        options = f"{', '.join(names)}, hf:NAME, timm:NAME or a folder" if pretrained else " or ".join(names)
+        options = (
+            f"{', '.join(names)}, hf:NAME, timm:NAME, {RESNET50}FILE or a folder" if pretrained else " or ".join(names)
+        )
         raise CaudexError(f"--trunk {name} is unknown.{did_you_mean(name, names)} Choose {options}.")
     if tuned_blocks and name != "auto" and not is_pretrained(name):
         raise CaudexError(
@@ -79,7 +84,8 @@ def open_encoder(name: str, tuned_blocks: int) -> trunks.FrozenEncoder:
 
 def untrained_encoder(config: Mapping[str, Any], tuned_blocks: int) -> trunks.FrozenEncoder:
     """The same with random weights, from the `config` of an encoder."""
-    trunk = trunks.EfficientNetLite() if config == {"model_type": PRETRAINED} else build_pretrained(config)
+    own = {PRETRAINED: trunks.EfficientNetLite, RESNET50: trunks.ResNet50}.get(config.get("model_type"))
+    trunk = own() if own and len(config) == 1 else build_pretrained(config)
     return trunks.FrozenEncoder(trunk, tuned_blocks, config)
 
 
@@ -98,6 +104,10 @@ def _open(name: str) -> Pretrained:
 @lru_cache(maxsize=1)
 def _open_kind(kind: str) -> Pretrained:
     """Its weights are frozen, so that all in this process can share them."""
+    if kind.startswith(RESNET50):
+        trunk = trunks.ResNet50()
+        sha256 = load_resnet50_weights(trunk, Path(kind.removeprefix(RESNET50)).expanduser())
+        return Pretrained(trunk.eval(), {"model_type": RESNET50}, sha256)
     if kind != PRETRAINED:
         return open_pretrained(kind)
     trunk, sha256 = trunks.fetch_efficientnet_lite()

@@ -46,6 +46,9 @@ class ResNet50(Trunk):
     Images [B, C, H, W], uint8 or float in [0, 1]; `pooled` [B, 2048 * multiplier].
     """
 
+    image_size = 224
+    """of the images that published weights were learned from"""
+
     def __init__(
         self, channels: int = 3, multiplier: float = 1, depths: Sequence[int] = (3, 4, 6, 3), small_images: bool = False
     ):
@@ -65,6 +68,11 @@ class ResNet50(Trunk):
             self.widths[f"stage{i + 1}"] = inputs
         self.width = inputs
         self.to(memory_format=torch.channels_last)  # a tenth faster on processors
+
+    @property
+    def blocks(self) -> nn.Sequential:
+        """The stem and the stages, one after the other."""
+        return nn.Sequential(nn.Sequential(self.stem, self.pool or nn.Identity()), *self.stages)
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
         x, layers = self.stem(self.standardise(x)), {}

@@ -25,9 +25,7 @@ def load_resnet50_weights(trunk: ResNet50, file: Path) -> str:
     for the weights of another network; `trunk` is then as it was.
     """
     if not file.is_file():
-        raise CaudexError(
-            f"there is no file {file}; --weights takes a .safetensors or .pth of torchvision's ResNet-50."
-        )
+        raise CaudexError(f"there is no file {file}; give a .safetensors or .pth of torchvision's ResNet-50.")
     weights = read_tensors(file, is_safetensors=file.suffix == ".safetensors")
     own = {torchvision_name(name): tensor for name, tensor in trunk.state_dict().items() if "standardise" not in name}
     for key in [*weights, *own]:
@@ -45,8 +43,7 @@ def load_resnet50_weights(trunk: ResNet50, file: Path) -> str:
                 else f"is {shapes[0]} and not {shapes[1]}"
             )
             raise CaudexError(
-                f"{file} does not fit this trunk: {key} {place}. Torchvision's ResNet-50 fits --trunk resnet50 --width 64 on "
-                "images in colour of more than 64 pixels, such as --size 224."
+                f"{file} is not of torchvision's ResNet-50: {key} {place}; give the weights of that network."
             )
     for key, tensor in own.items():
         if key in weights:

@@ -38,8 +38,8 @@ class FewLabels(ImageSystem):
     """A system that learns a classifier from few labelled images. Each brings `train_and_test`."""
 
     trunk: str = "auto"
-    """auto: efficientnet-lite0 for colour images of your own, else small; efficientnet-lite0, hf:NAME or a folder of transformers:
-    pretrained, mostly with the 1.3 million labels of ImageNet, and frozen; small: a residual net of three stages; resnet50"""
+    """auto: efficientnet-lite0 for colour images of your own, else small; efficientnet-lite0, hf:NAME, a folder of transformers,
+    resnet50:FILE: pretrained, mostly with ImageNet's 1.3 million labels, and frozen; small, resnet50: a residual net at random"""
     finetune: int = 0
     """the last blocks of a pretrained trunk that learn, too"""
     labels_per_class: int | None = None
