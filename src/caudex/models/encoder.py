@@ -50,7 +50,7 @@ def extract_features(trunk: nn.Module, images: ImageSet | Tensor, batch_size: in
     parts = []
     with _eval_mode(trunk) as device:
         for rows in torch.arange(len(images)).split(batch_size):
-            features = trunk(fetch_images(images, rows).to(device))
+            features = trunk(fetch_inputs(images, rows).to(device))
             maps = {name: features.layers[name] for name in trunk.widths}
             means = {name: torch.cat([x.relu().mean((2, 3)), (-x).relu().mean((2, 3))], 1) for name, x in maps.items()}
             parts.append({name: layer.cpu() for name, layer in (means | {"pooled": features.pooled}).items()})
@@ -72,7 +72,7 @@ def update_bn(trunk: nn.Module, images: ImageSet | Tensor, num_images: int = 200
             norm.train()
             norm.momentum = None  # a plain mean over the batches
         for batch in rows.chunk(max(1, len(rows) // 250)):  # none of a single image
-            trunk(fetch_images(images, batch).to(device))
+            trunk(fetch_inputs(images, batch).to(device))
         for norm, momentum in zip(norms, momenta):
             norm.momentum = momentum
 
@@ -87,10 +87,6 @@ def _eval_mode(trunk: nn.Module) -> Iterator[torch.device]:
     finally:
         for module, mode in modes:
             module.training = mode
-
-
-def fetch_images(images: ImageSet | Tensor, rows: Tensor) -> Tensor:
-    return images.fetch(rows) if isinstance(images, ImageSet) else images[rows]
 
 
 def fetch_inputs(images: ImageSet | Tensor, rows: Tensor) -> Tensor:

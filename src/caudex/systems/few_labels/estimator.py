@@ -132,7 +132,9 @@ class CaudexClassifier(ClassifierMixin, BaseEstimator):
         kind = self.inputs_.system_kind(find_class("systems", self.method))
         if unknown := sorted(settings.keys() - {*kind.__dataclass_fields__}):
             raise ValueError(f"{unknown[0]}={settings[unknown[0]]!r}: {self.method} has no such setting; leave it out.")
-        system = kind(**self.inputs_.settings(kind) | settings | {"seed": seed, "finetune": self.finetune})
+        system = kind(
+            **self.inputs_.settings(kind) | settings | {"seed": seed, "finetune": self.finetune, "calibrate": False}
+        )
         if isinstance(self.inputs_, VectorInputs) and system.also:
             raise ValueError(f"also={system.also!r}: these signals are about images, not vectors; leave them out.")
         system.check()

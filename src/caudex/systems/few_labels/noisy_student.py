@@ -72,6 +72,8 @@ class NoisyStudent(FewLabels):
     """also train the supervised network, without which no gain is seen"""
     ablation: bool = True
     """in a claim, also measure the students without noise"""
+    calibrate: bool = True
+    """fit a temperature, so that confidences are shares that are right; takes about as long again as the network that predicts"""
 
     scales: ClassVar = {
         "tiny": {"trunk": "small", "rounds": 2, "steps": 20, "width": 8, "batch": 40},

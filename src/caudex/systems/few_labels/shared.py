@@ -61,8 +61,6 @@ class FewLabels(ImageSystem):
     """as many labelled images of each class in a batch, for sets where one class has most: the rare ones are repeated"""
     off_topic: float | None = None
     """for study: learn the first half of the classes, with this share of the unlabelled images from the others"""
-    calibrate: bool = True
-    """fit a temperature, so that confidences are shares that are right; takes about as long again as the network that predicts"""
 
     targets: ClassVar[tuple[str, ...]] = ("class",)
     """the kinds of target that the system learns"""

@@ -22,6 +22,9 @@ from caudex.systems.shared import image_spec
 class Supervised(FewLabels):
     """The labelled images alone, well noised: the baseline that everything is held against."""
 
+    calibrate: bool = True
+    """fit a temperature, so that confidences are shares that are right; takes about as long again as the network that predicts"""
+
     scales: ClassVar = {
         "tiny": {"trunk": "small", "steps": 40, "width": 8},
         "paper": {

@@ -31,6 +31,8 @@ class TwoHeads(FewLabels):
 
     also: tuple[str, ...] = ("rotation:0.5",)
     """signals beside the labels: NAME or NAME:WEIGHT, or labels:COLUMN"""
+    calibrate: bool = True
+    """fit a temperature, so that confidences are shares that are right; takes about as long again as the network that predicts"""
 
     scales: ClassVar = {
         "tiny": {"trunk": "small", "steps": 30, "width": 8},
