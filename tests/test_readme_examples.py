@@ -1,4 +1,4 @@
-"""The examples of the pages that train and act from Python, run as they stand but for less training."""
+"""The examples of the pages that train and act from Python, run as they stand but, of agents, for less training."""
 
 import re
 from pathlib import Path
@@ -27,3 +27,11 @@ def test_an_example_runs(block, capsys):
     exec(re.sub(r"total_steps=[\d_]+", small, block), {})
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("runs/") for line in lines) and float(lines[-1]) >= 0
+
+
+@pytest.mark.parametrize(
+    "block", re.findall(r"```python\n(.*?)```", (ROOT / "docs/scikit-learn.md").read_text(), re.DOTALL)
+)
+def test_an_example_of_the_estimator_runs(block, capsys):
+    exec(block, {})
+    assert capsys.readouterr().out
