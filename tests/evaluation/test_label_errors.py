@@ -1,34 +1,43 @@
-"""Confident learning by hand, and on flipped labels."""
+"""Labels that are probably wrong, by hand, and flipped ones of digits."""
 
 import torch
 
+from caudex import data
+from caudex.evaluation.cross_fitting import cross_fit, input_vectors
 from caudex.evaluation.label_errors import find_label_errors
 
 
 def test_label_errors_by_hand():
-    # of class 0: mean probability 0.7 (0.9, 0.8, 0.4); of class 1: 0.6 (0.9, 0.7, 0.2)
-    first = torch.tensor([0.9, 0.8, 0.4, 0.1, 0.3, 0.8])
+    first = torch.tensor([0.9, 0.03, 0.4, 0.01, 0.98, 0.8])
     probabilities = torch.stack([first, 1 - first], 1)
-    labels = torch.tensor([0, 0, 0, 1, 1, 1])
+    errors = find_label_errors(probabilities, torch.tensor([0, 0, 0, 1, 1, 1]))
+    assert errors.rows.tolist() == [4, 1] and errors.classes.tolist() == [0, 1]
+    torch.testing.assert_close(errors.probabilities, torch.tensor([0.02, 0.03]))
+    assert find_label_errors(probabilities, torch.tensor([0, 0, 0, 1, 1, 1]), 0.3).rows.tolist() == [4, 1, 5]
+
+
+def test_an_unlikely_label_among_many_unlikely_classes_is_none():
+    probabilities = torch.full((1, 20), 0.05)
+    assert len(find_label_errors(probabilities, torch.tensor([0])).rows) == 0
+
+
+def test_flipped_labels_of_digits_are_found_by_cross_fitting():
+    digits = data.load_images("digits", labels_per_class=None, test_share=0).labelled.subsample(800)
+    vectors, truth = input_vectors(digits, None), digits.labels
+    is_flipped = torch.arange(800) % 20 == 0
+    labels = torch.where(is_flipped, (truth + 1 + torch.arange(800) % 9) % 10, truth)
+    rows, probabilities = cross_fit(vectors, labels, 10, False, seed=0)
+    assert rows.tolist() == list(range(800))
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(800, dtype=torch.double))
     errors = find_label_errors(probabilities, labels)
-    # row 5 is labelled 1 and confidently 0; row 2 is labelled 0 with 0.6 of class 1, its threshold
-    assert errors.rows.tolist() == [5, 2] and errors.classes.tolist() == [0, 1]
-    torch.testing.assert_close(errors.margins, torch.tensor([0.6, 0.2], dtype=torch.double))
+    assert is_flipped[errors.rows].sum() >= 0.8 * is_flipped.sum()
+    assert is_flipped[errors.rows].float().mean() > 0.8
+    assert (errors.classes == truth[errors.rows])[is_flipped[errors.rows]].float().mean() > 0.8
 
 
-def test_a_class_without_a_label_is_never_suggested():
-    probabilities = torch.tensor([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.6, 0.2]])
-    assert len(find_label_errors(probabilities, torch.tensor([0, 0, 1])).rows) == 0
-
-
-def test_flipped_labels_are_found_and_the_surest_stand_first():
-    generator = torch.Generator().manual_seed(0)
-    truth = torch.randint(0, 3, (600,), generator=generator)
-    logits = 4 * torch.nn.functional.one_hot(truth, 3) + torch.randn(600, 3, generator=generator)
-    flipped = torch.arange(600) % 20 == 0
-    labels = torch.where(flipped, (truth + 1) % 3, truth)
-    errors = find_label_errors(logits.softmax(1), labels)
-    assert flipped[errors.rows].sum() >= 0.8 * flipped.sum()
-    assert flipped[errors.rows[:25]].float().mean() > 0.9
-    assert (errors.classes == truth[errors.rows]).float().mean() > 0.9
-    assert (errors.margins.diff() <= 0).all()
+def test_what_nothing_can_be_learned_of_is_left_out():
+    vectors, labels = torch.randn(6, 3), torch.tensor([0, 0, 1, -1, 2, 1])  # one of class 2 alone; one without label
+    rows, probabilities = cross_fit(vectors, labels, 4, True, seed=0)
+    assert rows.tolist() == [0, 1, 2, 5] and probabilities.shape == (4, 4)
+    rows, probabilities = cross_fit(vectors, torch.full((6,), -1), 4, True, seed=0)
+    assert len(rows) == len(probabilities) == 0
