@@ -17,6 +17,7 @@ COMMANDS = {
     "resume": "RUN [--trust]: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: file, class, confidence; --top 3, --csv FILE",
     "embed": "FOLDER --to features.npy: features of a pretrained trunk",
+    "doctor": "FOLDER|CSV: wrong labels, duplicates, leaks, images of other things",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
     "play": "RUN [--episodes 20] [--video out.mp4] [--record out.npz]: act",
     "generate": "RUN PROMPT: go on with a text",
@@ -101,6 +102,24 @@ class EmbedFlags:
     """the pretrained trunk"""
     size: int = 0
     """side of the images in pixels; 0 takes the trunk's own"""
+
+
+@dataclass
+class DoctorFlags:
+    data: Annotated[Positional[str | None], arg(metavar="FOLDER|CSV")] = None
+    """images as every training takes them: a folder, a .csv, an .npz, the name of a packaged set"""
+    labels: str | None = None
+    """a CSV file path,label for the images of the folder"""
+    trunk: str = "auto"
+    """on whose features labels are judged: efficientnet-lite0 for colour images, pixels for others; or another pretrained trunk"""
+    size: int = 0
+    """side of the images in pixels; 0 takes the trunk's own"""
+    pad: bool = False
+    """fit each image whole into the square"""
+    seed: int = 0
+    """everything random follows from it"""
+    run: Path | None = None
+    """folder of report.html and labels.csv; default: the next free runs/doctor-N"""
 
 
 @dataclass

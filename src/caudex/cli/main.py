@@ -23,6 +23,7 @@ FUNCTIONS = {
     "resume": "train:resume_command",
     "predict": "predict:predict_command",
     "embed": "embed:embed_command",
+    "doctor": "doctor:doctor_command",
     "meta-test": "envs:meta_test_command",
     "play": "envs:play_command",
     "generate": "texts:generate_command",

@@ -138,13 +138,17 @@ def write_report(path: str | Path) -> Path:
     parts.append(html_compute(run))
     settings = {name: "-" if value in (None, []) else value for name, value in run.settings()["settings"].items()}
     parts.append("<h2>Settings</h2>" + html_table([("setting", "value"), *settings.items()]))
+    write_page(run, f"{name}: {run.path.name}", parts)
+    return run.path / "report.html"
+
+
+def write_page(run: Run, title: str, parts: Sequence[str]) -> None:
+    """report.html of these parts, in HTML."""
     body = "\n".join(parts)
-    title = escape(f"{name}: {run.path.name}")
     head = "<meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'>"
     foot = f"<footer>{escape(run.path.name)}, made by caudex</footer>"
-    page = f"<html lang='en'>{head}<title>{title}</title><style>{CSS}</style><body>{body}{foot}</body></html>"
+    page = f"<html lang='en'>{head}<title>{escape(title)}</title><style>{CSS}</style><body>{body}{foot}</body></html>"
     run.write("report.html", ("<!doctype html>" + page).encode(errors="replace"))  # a file name may be no text
-    return run.path / "report.html"
 
 
 def html_table(rows: Sequence[Sequence]) -> str:

@@ -93,6 +93,18 @@ def cropped_share(size: tuple[int, int], target: tuple[int, int]) -> float:
     return 1 - min(ratio, 1 / ratio)
 
 
+def read_cropped_shares(names: Sequence[str], rows: Iterable[int], image_format: ImageFormat) -> Tensor:
+    """[B]: what `decode_images` would crop away of each, from the headers of the files alone; 0 of those that cannot be read."""
+    source_of, shares = getattr(names, "source", names.__getitem__), []
+    for row in rows:
+        try:
+            with open_image(source_of(int(row)), image_format.max_pixels) as image:
+                shares.append(0.0 if image_format.pad else cropped_share(image.size, image_format.shape[:0:-1]))
+        except UnreadableError:
+            shares.append(0.0)
+    return torch.tensor(shares)
+
+
 def describe_cropping(names: Iterable[str], cropped_shares: Tensor, shape: tuple[int, int, int]) -> str:
     """A sentence on images of which more than a third was cropped away; "" where there are none."""
     _, height, width = shape

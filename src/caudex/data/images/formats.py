@@ -59,7 +59,7 @@ def load_images(
         raise CaudexError(f"{labels_per_class} labels a class are too few; keep at least 1.")
     check_size_and_test_share(size, test_share)
     image_format = ImageFormat((0, size, size), pad=pad, max_pixels=max_pixels, on_demand=on_demand)
-    images = _read_image_spec(spec, labels, image_format, need_labels, target)
+    images = read_unsplit_images(spec, labels, image_format, need_labels, target)
     if labels_per_class is not None and images.images.target != "class":
         raise CaudexError(f"{labels_per_class} labels a class cannot be kept: {images.images.target} are no classes.")
     label_seed = seed if label_seed is None else label_seed
@@ -69,7 +69,7 @@ def load_images(
 def has_colour(spec: str, labels: str | None = None, target: str = "auto") -> bool:
     """Whether the images of `spec`, as in `load_images`, have three channels. Raises CaudexError as that does."""
     image_format = ImageFormat((0, 0, 0), on_demand=True)
-    return _read_image_spec(spec, labels, image_format, False, target).images.shape[0] == 3
+    return read_unsplit_images(spec, labels, image_format, False, target).images.shape[0] == 3
 
 
 def check_size_and_test_share(size: int, test_share: float) -> None:
@@ -82,9 +82,10 @@ def check_size_and_test_share(size: int, test_share: float) -> None:
         raise CaudexError(f"A test share of {test_share} makes no sense; give one from 0 up to, not including, 1.")
 
 
-def _read_image_spec(
+def read_unsplit_images(
     spec: str, labels: str | None, image_format: ImageFormat, need_labels: bool, target: str
 ) -> UnsplitImages:
+    """All images of `spec` with their labels, as in `load_images`; what stands in the training and the test images is not compared."""
     path = Path(spec).expanduser()
     is_table = labels is not None or (path.suffix.lower() == ".csv" and path.is_file())
     if ":" in target and not is_table:

@@ -70,6 +70,7 @@ class ImageFiles:
     names: Sequence[str]
     image_format: ImageFormat
     unreadable: np.ndarray = field(default=None)
+    cropped_shares: Tensor | None = None  # where they were read from the headers
     reasons: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self):

@@ -13,6 +13,9 @@ from caudex.core.errors import CaudexError
 from caudex.data.images.image_set import ImageSet, Split
 from caudex.data.sampling import evenly_spaced
 
+FEATURE_NEIGHBOURS = 5
+"""of features; one was worse on every set tried (docs/doctor.md)"""
+
 
 def with_off_topic(split: Split, share: float, seed: int) -> Split:
     """The task of telling the first half of the classes; `share` of the unlabelled are images of the other half.
@@ -49,21 +52,40 @@ def with_half_of_classes(split: Split) -> Split:
 def off_topic_share(labelled: ImageSet, unlabelled: ImageSet, max_images: int = 2000) -> float:
     """An estimate in [0, 1] of how many unlabelled images are unlike every labelled one.
 
-    An image is unlike when its nearest labelled image is farther than 95% of the labelled are from their own
-    nearest; distances between images shrunk to at most 8x8 and brought to the same brightness and contrast.
-    NaN with fewer than ten labelled images or none unlabelled.
+    An image is unlike when it is farther from the labelled images, by `labelled_distances`, than 95% of these are from each other. NaN with
+    fewer than ten labelled images or none unlabelled.
     """
     if len(labelled) < 10 or len(unlabelled) == 0:
         return float("nan")
-    labelled_vectors, other_vectors = (_thumbnails(part, max_images) for part in (labelled, unlabelled))
-    nearest = torch.cdist(labelled_vectors, labelled_vectors).fill_diagonal_(float("inf")).amin(1)
-    far_share = (torch.cdist(other_vectors, labelled_vectors).amin(1) > nearest.quantile(0.95)).float().mean().item()
+    return share_beyond(*labelled_distances(labelled, unlabelled, max_images))
+
+
+def labelled_distances(labelled: ImageSet, unlabelled: ImageSet, max_images: int) -> tuple[Tensor, Tensor]:
+    """The distance of each labelled image to the nearest others [N], and of each unlabelled to the nearest labelled [M]; of at most
+    `max_images` of each, evenly spaced.
+
+    Of pixels it is that of the nearest image shrunk to at most 8x8 and brought to the same brightness and contrast; of features, the mean
+    over the five nearest by cosine, centred by the mean of all.
+    """
+    parts = [part.inputs(evenly_spaced(len(part), max_images)).float() for part in (labelled, unlabelled)]
+    if labelled.features is None:
+        vectors, others = (F.adaptive_avg_pool2d(part, 8).flatten(1) for part in parts)
+        vectors, others = (F.layer_norm(part, part.shape[1:]) for part in (vectors, others))
+        neighbours = 1
+    else:
+        vectors, others = (part.mean((2, 3)) if part.ndim == 4 else part for part in parts)
+        mean = torch.cat([vectors, others]).mean(0)
+        vectors, others = (F.normalize(part - mean, dim=1) for part in (vectors, others))
+        neighbours = min(FEATURE_NEIGHBOURS, len(vectors) - 1)
+
+    def nearest_mean(distances: Tensor) -> Tensor:
+        return distances.topk(neighbours, dim=1, largest=False).values.mean(1)
+
+    own = nearest_mean(torch.cdist(vectors, vectors).fill_diagonal_(float("inf")))
+    return own, torch.cat([nearest_mean(torch.cdist(part, vectors)) for part in others.split(1000)])
+
+
+def share_beyond(own: Tensor, distances: Tensor) -> float:
+    """The share of the distances that is larger than 95% of `own`, less the 5% that would be by chance."""
+    far_share = (distances > own.quantile(0.95)).float().mean().item()
     return min(1.0, max(0.0, (far_share - 0.05) / 0.95))
-
-
-def _thumbnails(images: ImageSet, max_images: int) -> Tensor:
-    """[N, D]: small grey or colour images, or the features of those that are encoded, a number a channel."""
-    inputs = images.inputs(evenly_spaced(len(images), max_images)).float()
-    size = 8 if images.features is None else 1
-    small = F.adaptive_avg_pool2d(inputs, size).flatten(1) if inputs.ndim == 4 else inputs
-    return F.layer_norm(small, small.shape[1:])

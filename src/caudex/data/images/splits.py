@@ -36,6 +36,14 @@ class UnsplitImages:
     duplicates: Literal["keep", "raise", "drop"] = "drop"
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def is_test(self) -> Tensor:
+        """bool [N]: the rows of the given test."""
+        is_test = torch.zeros(len(self.images), dtype=torch.bool)
+        if self.test_rows is not None:
+            is_test[self.test_rows] = True
+        return is_test
+
 
 def split_images(
     unsplit: UnsplitImages,
