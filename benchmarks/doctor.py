@@ -4,7 +4,7 @@
 
 5% of all labels are set to another class at random: the share of them that is found, and of what is found, the share that was flipped, at
 the threshold of the command; ten draws. Off-topic: half of the classes have 20 labels each, all other images are unlabelled; the area
-under the ROC curve of the distances, that is how often an image of another class is ranked before one of these. Draws 0 to 9; thresholds and
+under the ROC curve of the distances, that is how often an image of another class is ranked before one of these. Draws 200 to 209; thresholds and
 distances were chosen on others.
 """
 
@@ -24,7 +24,7 @@ from caudex.systems.encoded import read_encoded
 
 FILE = Path(__file__).parents[1] / "results" / "doctor.csv"
 COLUMNS = ("set", "images", "figure", "mean", "low", "high")
-DRAWS, FLIPPED, LABELS = 10, 0.05, 20
+DRAWS, FLIPPED, LABELS = range(200, 210), 0.05, 20
 
 
 def flipped_labels(images, encoder, draw: int) -> tuple[float, float]:
@@ -58,9 +58,9 @@ def main() -> None:
         unsplit, encoder = read_encoded(name, None, "auto", 0, False)
         images = replace(unsplit.images, hidden_labels=None)
         images = images.take(images.is_labelled)
-        found = [flipped_labels(images, encoder, draw) for draw in range(DRAWS)]
+        found = [flipped_labels(images, encoder, draw) for draw in DRAWS]
         figures = dict(zip(("flipped labels found", "precision"), zip(*found)))
-        figures["off-topic AUC"] = [off_topic_auc(images, draw) for draw in range(DRAWS)]
+        figures["off-topic AUC"] = [off_topic_auc(images, draw) for draw in DRAWS]
         for figure, values in figures.items():
             rows.append((Path(name).name, len(images), figure, *(f"{value:.3f}" for value in t_interval(values))))
             print(*rows[-1], flush=True)

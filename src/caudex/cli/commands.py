@@ -18,6 +18,8 @@ COMMANDS = {
     "predict": "RUN FILES...: file, class, confidence; --top 3, --csv FILE",
     "embed": "FOLDER --to features.npy: features of a pretrained trunk",
     "doctor": "FOLDER|CSV: wrong labels, duplicates, leaks, images of other things",
+    "suggest": "RUN FOLDER [--count 50]: which images to label next",
+    "audit": "RUN FOLDER [--count 50]: which to label for an honest accuracy, and that",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
     "play": "RUN [--episodes 20] [--video out.mp4] [--record out.npz]: act",
     "generate": "RUN PROMPT: go on with a text",
@@ -120,6 +122,35 @@ class DoctorFlags:
     """everything random follows from it"""
     run: Path | None = None
     """folder of report.html and labels.csv; default: the next free runs/doctor-N"""
+
+
+@dataclass
+class QueueFlags:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder of a classifier of images"""
+    data: Annotated[Positional[str | None], arg(metavar="FOLDER")] = None
+    """images as every training takes them; those that have a label already are not chosen"""
+    count: int = 50
+    """images to choose"""
+    labels: str | None = None
+    """a CSV file path,label of those that have one already"""
+    csv: Path | None = None
+    """write path,label,suggestion,reason there, for `caudex label --queue` or by hand"""
+
+
+@dataclass
+class SuggestFlags(QueueFlags):
+    by: str = "both"
+    """margin: between whose two likeliest classes the model decides least; core-set: the farthest from all that are labelled or chosen;
+    both: a core set of those with the least margins"""
+
+
+@dataclass
+class AuditFlags(QueueFlags):
+    audited: str | None = None
+    """a CSV file path,label of those that were chosen before, with the same --count and --seed: prints the accuracy"""
+    seed: int = 0
+    """of the draw"""
 
 
 @dataclass

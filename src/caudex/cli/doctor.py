@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from caudex.cli.commands import DoctorFlags
 from caudex.cli.flags import parse_flags
+from caudex.cli.queues import relative_names, table_text
 from caudex.cli.terminal import create_run_folder, hold_run, print_table, print_wrapped
 from caudex.core.errors import CaudexError, counted
 
@@ -17,7 +15,6 @@ SHOWN = 5
 """findings of a kind that are printed"""
 TILES = 24
 """images of a kind on the page"""
-QUEUE_COLUMNS = ("path", "label", "suggestion", "reason")
 
 
 def doctor_command(words: Sequence[str]) -> None:
@@ -63,16 +60,3 @@ def doctor_command(words: Sequence[str]) -> None:
         f"{run.path / 'report.html'} shows all. Mend {run.path / 'labels.csv'}, by hand or with `caudex label "
         f"{shlex.quote(flags.data)} --queue {run.path / 'labels.csv'}`, and train with --labels."
     )
-
-
-def relative_names(images, data: str) -> Sequence[str]:
-    """What each image is called in a table of labels: its path from the folder of the data."""
-    path = Path(data).expanduser()
-    root = f"{path if path.is_dir() else path.parent}/"
-    return [images.name(row).removeprefix(root) for row in range(len(images))]
-
-
-def table_text(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([QUEUE_COLUMNS, *rows])
-    return text.getvalue()

@@ -24,6 +24,8 @@ FUNCTIONS = {
     "predict": "predict:predict_command",
     "embed": "embed:embed_command",
     "doctor": "doctor:doctor_command",
+    "suggest": "queues:suggest_command",
+    "audit": "queues:audit_command",
     "meta-test": "envs:meta_test_command",
     "play": "envs:play_command",
     "generate": "texts:generate_command",

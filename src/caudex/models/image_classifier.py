@@ -43,6 +43,10 @@ class ImageClassifier(ImagePredictor, Classifier):
         logits = partial(self.signals["labels"].logits, self.trunk)
         return self._map_batches(lambda batch: (logits(batch),), images, (len(self.classes),), batch_size)[0]
 
+    def features(self, images: ImageSet | Tensor, batch_size: int = 1000) -> Tensor:
+        """[N, W]: what the heads are given, in eval mode, of clean images."""
+        return self._map_batches(lambda batch: (self.trunk(batch).pooled,), images, (self.trunk.width,), batch_size)[0]
+
     def metrics(self, images: ImageSet) -> dict[str, float]:
         return {"accuracy": self.accuracy(images)}
 

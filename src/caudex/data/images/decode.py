@@ -157,7 +157,9 @@ def decode_images(
 def common_format(names: Sequence[str], image_format: ImageFormat) -> ImageFormat:
     """`image_format` with its shape and pixel range chosen from a sample of 64: one channel if all are grey; where its side
     is 0, a small square size that all share, else the median shorter side, at most 32; at least 16 in any case.
-    CaudexError if none of the sample can be read."""
+    One whose channels are given is kept. CaudexError if none of the sample can be read."""
+    if image_format.shape[0]:
+        return image_format
     rows = torch.linspace(0, len(names) - 1, min(SHAPE_SAMPLE, len(names))).round().long().unique().tolist()
     source_of = getattr(names, "source", names.__getitem__)
     sizes, grey, ranges, deep_colours, unreadable = [], True, [], {}, []
