@@ -2,7 +2,7 @@
 
 import torch
 
-from caudex.evaluation.acquisition import core_set, least_margins, margin_and_core_set
+from caudex.evaluation.acquisition import core_set, least_margins, weighted_centres
 
 
 def test_the_least_decided_come_first():
@@ -30,11 +30,11 @@ def test_what_is_labelled_already_is_never_chosen_twice():
     assert len(set(core_set(features, on_circle(0), 4).tolist())) == 4
 
 
-def test_both_together_take_undecided_images_of_several_kinds():
-    generator = torch.Generator().manual_seed(0)
-    features = torch.cat([on_circle(*range(30)), on_circle(*range(120, 150)), on_circle(*range(240, 270))])
-    first = torch.full((90,), 0.95)
-    first[:3] = first[30:33] = 0.5  # undecided images of two kinds; of the third all are decided
-    first += 0.001 * torch.rand(90, generator=generator)
-    rows = margin_and_core_set(torch.stack([first, 1 - first], 1), features, features[60:61], 1)
-    assert rows.tolist()[0] in range(30)  # 120 degrees or more from what is labelled, as far as can be
+def test_both_together_take_undecided_images_of_all_kinds_and_typical_of_them():
+    # three kinds of image; the model is undecided of all of the first two, and sure of the third
+    features = torch.cat([on_circle(*range(31)), on_circle(*range(120, 151)), on_circle(*range(240, 271))])
+    first = torch.cat([torch.full((62,), 0.5), torch.full((31,), 1.0)])
+    rows = weighted_centres(torch.stack([first, 1 - first], 1), features, 2)
+    assert sorted(rows.tolist()) == [15, 31 + 15]  # the middle of each
+    assert len(set(weighted_centres(torch.stack([first, 1 - first], 1), features, 200).tolist())) == 93
+    assert len(set(weighted_centres(torch.full((5, 2), 0.5), torch.ones(5, 3), 3).tolist())) == 3  # all equal

@@ -142,7 +142,7 @@ class QueueFlags:
 class SuggestFlags(QueueFlags):
     by: str = "both"
     """margin: between whose two likeliest classes the model decides least; core-set: the farthest from all that are labelled or chosen;
-    both: a core set of those with the least margins"""
+    both: typical of all kinds of image, the more the less the model decides"""
 
 
 @dataclass

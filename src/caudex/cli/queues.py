@@ -26,17 +26,16 @@ def suggest_command(words: Sequence[str]) -> None:
     if flags.by not in WAYS:
         raise CaudexError(f"--by {flags.by} is unknown.{did_you_mean(flags.by, WAYS)} Choose {', '.join(WAYS)}.")
     model, images, unlabelled = read_unlabelled(flags, "suggest")
-    from caudex.evaluation.acquisition import core_set, least_margins, margin_and_core_set
+    from caudex.evaluation.acquisition import core_set, least_margins, weighted_centres
 
     probabilities = model.probabilities(unlabelled)
     if flags.by == "margin":
         rows = least_margins(probabilities, flags.count)
+    elif flags.by == "core-set":
+        labelled = images.take(images.is_labelled)
+        rows = core_set(model.features(unlabelled), model.features(labelled), flags.count)
     else:
-        features, labelled_features = (model.features(part) for part in (unlabelled, images.take(images.is_labelled)))
-        if flags.by == "core-set":
-            rows = core_set(features, labelled_features, flags.count)
-        else:
-            rows = margin_and_core_set(probabilities, features, labelled_features, flags.count)
+        rows = weighted_centres(probabilities, model.features(unlabelled), flags.count)
     write_queue(flags, model, unlabelled, probabilities, rows)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.nn import functional as F
 
-CANDIDATES = 10
-"""of the images with the least margins, as many for each that is chosen, from which `margin_and_core_set` takes a core set"""
+MAX_CANDIDATES = 10_000
+"""images with the least margins that `weighted_centres` clusters"""
 
 
 def margins(probabilities: Tensor) -> Tensor:
@@ -39,8 +41,21 @@ def core_set(features: Tensor, labelled_features: Tensor, count: int) -> Tensor:
     return torch.tensor(rows)
 
 
-def margin_and_core_set(probabilities: Tensor, features: Tensor, labelled_features: Tensor, count: int) -> Tensor:
-    """int64 [count]: a core set of the images with the least margins, so that not all of them are of one kind (after Citovsky et al.
-    2021, section 3)."""
-    candidates = least_margins(probabilities, CANDIDATES * count)
-    return candidates[core_set(features[candidates], labelled_features, count)]
+def weighted_centres(probabilities: Tensor, features: Tensor, count: int, seed: int = 0) -> Tensor:
+    """int64 [count]: the rows nearest to the centres of `count` clusters of the features [N, D], by k-means in which an image weighs as much as
+    the model is undecided, 1 - margin (Zhdanov 2019, section 3.3). So they are undecided, of all kinds, and typical of these; a core set
+    takes what is odd."""
+    candidates = least_margins(probabilities, MAX_CANDIDATES)
+    weights = (1 - margins(probabilities[candidates])).clamp_min(1e-6).numpy()
+    vectors = F.normalize(features[candidates].float(), dim=1).numpy()
+    count = min(count, len(candidates))
+    with threadpool_limits(1):
+        clusters = KMeans(count, n_init=1, max_iter=30, random_state=seed).fit(vectors, sample_weight=weights)
+    distances = torch.from_numpy(((vectors - clusters.cluster_centers_[clusters.labels_]) ** 2).sum(1))
+    labels = torch.from_numpy(clusters.labels_).long()
+    nearest = [rows[distances[rows].argmin()] for k in range(count) if len(rows := (labels == k).nonzero().flatten())]
+    rows = list(dict.fromkeys(torch.stack(nearest).tolist()))
+    rest = (row for row in range(len(candidates)) if row not in set(rows))  # equal images share a cluster
+    while len(rows) < count:
+        rows.append(next(rest))
+    return candidates[rows]
