@@ -7,7 +7,7 @@ import pytest
 from helpers.image_files import image_names, write_noise_images
 
 from caudex import data
-from caudex.data.files import FileFinder, describe_skipped, printable
+from caudex.data.files import FileFinder, describe_skipped, parse_printable, printable
 from caudex.data.images.decode import ImageFormat
 from caudex.data.text.documents import open_documents
 
@@ -130,3 +130,9 @@ def test_skipped_files_in_one_sentence():
 def test_paths_of_any_bytes_can_be_printed():
     assert printable(b"a/\xff\xc3\xa9") == "a/\\xff\u00e9"
     assert np.all([printable(bytes([i])).encode() for i in range(1, 256)])
+
+
+def test_a_printable_path_becomes_its_bytes_again():
+    for path in (b"a/b.png", b"\xff\x80.png", "ä \\x41.png".encode()):
+        assert parse_printable(printable(path)) == path
+    assert parse_printable(printable(rb"\xff")) == b"\xff"  # which is why a path that is there comes first

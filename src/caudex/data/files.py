@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -121,6 +122,11 @@ def list_files(folder: str | Path, suffixes: Iterable[str]) -> list[str]:
 def printable(path: bytes | str | Path) -> str:
     r"""The path as it can be printed and kept in files: bytes that are not UTF-8 become \xff."""
     return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def parse_printable(name: str) -> bytes:
+    r"""The path that `printable` shows so, unless the path itself has a backslash: \xff becomes the byte again."""
+    return re.sub(rb"\\x([89a-f][0-9a-f])", lambda escape: bytes([int(escape[1], 16)]), os.fsencode(name))
 
 
 def not_found_message(spec: str, expected: str, packaged: Iterable[str], kind: str = "set") -> str:

@@ -15,7 +15,7 @@ from pytest import approx
 from caudex import data
 from caudex.core.errors import CaudexError
 from caudex.data.images import stores
-from caudex.data.images.decode import ImageFormat, cropped_share, decode_image
+from caudex.data.images.decode import ImageFormat, cropped_share, decode_image, decode_thumbnail
 
 # -- decoding ------------------------------------------------------------------------------------------------------
 
@@ -230,3 +230,20 @@ def test_a_stream_marks_what_it_cannot_read(tmp_path, rng, monkeypatch):
     (root / "unlabelled/005.png").unlink()
     with pytest.raises(CaudexError, match="6 of 100 images cannot be read"):
         many.fetch([5])
+
+
+def test_a_thumbnail_is_whole_upright_on_white_and_never_larger(tmp_path):
+    photo = np.zeros((900, 1800, 3), dtype=np.uint8)
+    photo[:, :900, 0] = 255  # red at the left, which the tag turns to the top
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save_image(tmp_path / "turned.jpg", photo, exif=exif)
+    thumbnail = decode_thumbnail(str(tmp_path / "turned.jpg"), 1000)
+    assert (thumbnail.size, thumbnail.mode) == ((500, 1000), "RGB")
+    assert thumbnail.getpixel((250, 200))[0] > 250 and thumbnail.getpixel((250, 800))[0] < 5
+    save_image(tmp_path / "deep.png", np.linspace(0, 60_000, 200).reshape(10, 20).astype(np.uint16))
+    deep = decode_thumbnail(str(tmp_path / "deep.png"), 1000)
+    assert (deep.size, deep.mode, deep.getextrema()) == ((20, 10), "L", (0, 60_000 // 257))
+    save_image(tmp_path / "clear.png", np.zeros((8, 4000, 4), dtype=np.uint8))
+    clear = decode_thumbnail(str(tmp_path / "clear.png"), 1000)
+    assert (clear.size, clear.getpixel((0, 0))) == ((1000, 2), (255, 255, 255))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.data.encodings import check_encoding, check_no_nul, suggest_encoding
-from caudex.data.files import list_folders
+from caudex.data.files import list_folders, parse_printable
 from caudex.data.headers import check_names, find_column, numbers_rows
 from caudex.data.images.decode import ImageFormat
 from caudex.data.images.folders import check_test_classes, decode_paths, find_test_images
@@ -33,6 +34,7 @@ from caudex.data.images.targets import (
 from caudex.data.labels import describe_distinct, describe_missing, parse_label
 
 NEEDED = " The table needs `path` and at least one column of labels, as in path,label."
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def read_csv_labels(path: Path, root: Path, image_format: ImageFormat, target: str = "class") -> UnsplitImages:
@@ -90,12 +92,17 @@ def read_csv_labels(path: Path, root: Path, image_format: ImageFormat, target: s
 
 def parse_csv(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
     """The names of the label columns, and (line number, path, labels) of each line that names an image."""
+    return parse_csv_text(read_csv_text(path), path)
+
+
+def read_csv_text(path: Path) -> str:
+    """The table as it stands, with the mark of its encoding, where it has one. CaudexError for a file that is not UTF-8."""
     try:
         raw = path.read_bytes()
         check_encoding(raw, path)
         if nul := raw.find(b"\0") + 1:
             check_no_nul(raw, path, raw.count(b"\n", 0, nul) + 1)
-        text = raw.decode("utf-8-sig")
+        return raw.decode()
     except FileNotFoundError:
         raise CaudexError(f"The table of labels {path} is not there.") from None
     except OSError as error:
@@ -104,8 +111,17 @@ def parse_csv(path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
         raise CaudexError(
             f"{path} is not UTF-8 (byte {error.start:,}); {suggest_encoding(raw, error.start)}."
         ) from None
-    header = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+
+
+def csv_delimiter(text: str) -> str:
+    """The comma, semicolon or tab of which the first line has most."""
+    return max(",;\t", key=text.split("\n", 1)[0].count)
+
+
+def parse_csv_text(text: str, path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
+    """As `parse_csv`, of the text of the table."""
+    text = text.removeprefix(BYTE_ORDER_MARK)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=csv_delimiter(text))
     lines = []
     try:
         columns = [name.strip() for name in next(reader, [])]
@@ -149,24 +165,33 @@ def _check_main_column(path: Path, main: str, columns: dict[str, tuple[Tensor, t
     return sentence
 
 
-def _candidate_paths(name: str, csv_path: Path, root: Path) -> list[bytes]:
-    """What a path of the CSV may mean, the likeliest first: relative to root if it is below root, else absolute."""
-    prefix = os.path.join(os.path.abspath(root), "")
-    absolute = [os.path.normpath(os.path.join(os.path.abspath(start), name)) for start in (root, csv_path.parent)]
-    return [os.fsencode(path.removeprefix(prefix)) for path in absolute]
+def path_reader(csv_path: Path, root: Path) -> Callable[[str], list[bytes]]:
+    """A function from a path of the CSV to what it may mean, the likeliest first: relative to root if it is below root, else
+    absolute. Bytes that are not UTF-8 may be written as `printable` shows them."""
+    prefix = os.fsencode(os.path.join(os.path.abspath(root), ""))
+    starts = dict.fromkeys(os.fsencode(os.path.abspath(start)) for start in (root, csv_path.parent))
+
+    def candidate_paths(name: str) -> list[bytes]:
+        names = [os.fsencode(name), parse_printable(name)] if "\\x" in name else [os.fsencode(name)]
+        absolute = [os.path.normpath(os.path.join(start, name)) for name in names for start in starts]
+        return [path.removeprefix(prefix) for path in absolute]
+
+    return candidate_paths
 
 
 def _names_files_in(lines, csv_path: Path, root: Path, folder: str) -> bool:
     start = os.fsencode(os.path.join(folder, ""))
-    return any(path.startswith(start) for _, name, _ in lines for path in _candidate_paths(name, csv_path, root))
+    candidate_paths = path_reader(csv_path, root)
+    return any(path.startswith(start) for _, name, _ in lines for path in candidate_paths(name))
 
 
 def _match_rows(lines, csv_path: Path, root: Path, paths: ImagePaths) -> list[int]:
     """The row of each line's image; files outside root are appended to the paths."""
-    candidates = [_candidate_paths(name, csv_path, root) for _, name, _ in lines]
+    candidate_paths = path_reader(csv_path, root)
+    candidates = [candidate_paths(name) for _, name, _ in lines]
     row_of = _rows_of({path for options in candidates for path in options}, paths)
     by_link = {
-        i: _resolve_links(options, root) for i, options in enumerate(candidates) if not row_of.keys() & set(options)
+        i: resolve_links(options, root) for i, options in enumerate(candidates) if not row_of.keys() & set(options)
     }
     row_of |= _rows_of(set(by_link.values()), paths)
     rows, missing = [], []
@@ -194,7 +219,7 @@ def _rows_of(named: set[bytes], paths: ImagePaths) -> dict[bytes, int]:
     return {path: row for row in range(len(paths)) if named and (path := paths.relative(row)) in named}
 
 
-def _resolve_links(options: list[bytes], root: Path) -> bytes:
+def resolve_links(options: list[bytes], root: Path) -> bytes:
     """The file that the first of these paths leads to, relative to root if it is below it; the first itself if none does."""
     start = os.fsencode(root)
     path = next((option for option in options if os.path.isfile(os.path.join(start, option))), None)

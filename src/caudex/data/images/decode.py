@@ -25,6 +25,7 @@ MIN_DEFAULT_SIDE = 16  # what is smaller is enlarged: digits of 8 x 8 are learne
 SHAPE_SAMPLE = 64  # images from which the shape of a set is chosen
 MAX_CROPPED_SHARE = 1 / 3 + 1e-6  # of an image; photographs are up to half as long again as they are high
 CHUNK = 32
+DRAFT_FORMATS = ("JPEG", "MPO", "HEIF")  # decode at 1/2, 1/4, 1/8, or a thumbnail
 PADDING = {1: (117,), 3: (124, 116, 104)}
 """around images that are padded, by their number of channels: the mean colour of ImageNet, as timm pads. It is near the mean
 of most photos, so that the padding is near zero once the trunk has standardised its input."""
@@ -58,11 +59,7 @@ def decode_and_fit(source: str | Image.Image, image_format: ImageFormat) -> tupl
     channels, height, width = image_format.shape
     mode = "L" if channels == 1 else "RGB"
     with open_image(source, image_format.max_pixels) as image:
-        if image.format in (
-            "JPEG",
-            "MPO",
-            "HEIF",
-        ):  # decodes at 1/2, 1/4, 1/8, or a thumbnail, still twice the target size
+        if image.format in DRAFT_FORMATS:  # still twice the target size
             image.draft(mode, (2 * width, 2 * height))
         image = _to_grey_or_rgb(image, image_format.pixel_range)
         if image_format.pad:
@@ -72,6 +69,18 @@ def decode_and_fit(source: str | Image.Image, image_format: ImageFormat) -> tupl
             image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
         pixels = np.asarray(image.convert(mode)).reshape(height, width, -1)
         return pixels.transpose(2, 0, 1), share
+
+
+def decode_thumbnail(path: str, max_side: int) -> Image.Image:
+    """The whole image, L or RGB, as `decode_image` reads it, shrunk to sides of at most `max_side` pixels. Raises
+    UnreadableError with the reason."""
+    with open_image(path, MAX_PIXELS) as image:
+        if image.format in DRAFT_FORMATS:
+            image.draft(None, (max_side, max_side))
+        image = _to_grey_or_rgb(image)
+        if max(image.size) <= max_side:
+            return image.copy()
+        return image.resize(padded_size(image.size, (max_side, max_side)), Image.Resampling.BICUBIC)
 
 
 def _pad(image: Image.Image, mode: str, size: tuple[int, int]) -> Image.Image:
