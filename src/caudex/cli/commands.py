@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "FOLDER|CSV: wrong labels, duplicates, leaks, images of other things",
     "suggest": "RUN FOLDER [--count 50]: which images to label next",
     "audit": "RUN FOLDER [--count 50]: which to label for an honest accuracy, and that",
+    "label": "FOLDER [--queue FILE]: a local page to label images by keyboard",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
     "play": "RUN [--episodes 20] [--video out.mp4] [--record out.npz]: act",
     "generate": "RUN PROMPT: go on with a text",
@@ -151,6 +152,22 @@ class AuditFlags(QueueFlags):
     """a CSV file path,label of those that were chosen before, with the same --count and --seed: prints the accuracy"""
     seed: int = 0
     """of the draw"""
+
+
+@dataclass
+class LabelFlags:
+    folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
+    """of images"""
+    queue: Path | None = None
+    """a table of the images to look at, path,label,suggestion,reason; default: every image that has no label"""
+    labels: Path | None = None
+    """the table of labels, path,label, that is read and written; default: FOLDER/labels.csv"""
+    classes: tuple[str, ...] = ()
+    """to choose from; default: those of the table, or of folders that name classes"""
+    port: int = 8000
+    """of this machine alone"""
+    open: bool = False
+    """open the page in a browser"""
 
 
 @dataclass

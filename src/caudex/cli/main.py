@@ -26,6 +26,7 @@ FUNCTIONS = {
     "doctor": "doctor:doctor_command",
     "suggest": "queues:suggest_command",
     "audit": "queues:audit_command",
+    "label": "label:label_command",
     "meta-test": "envs:meta_test_command",
     "play": "envs:play_command",
     "generate": "texts:generate_command",

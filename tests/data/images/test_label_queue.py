@@ -1,6 +1,5 @@
 """Which images stand in a queue: those of a folder that have no label, or those that a table names."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -28,9 +27,9 @@ def test_the_classes_of_a_folder_and_its_unlabelled_images(tmp_path):
     folder = find_images(tmp_path)
     assert list(folder.images) == [b"labelled/cat/1.png", b"labelled/dog/a/2.png", b"new/4.jpg", b"unlabelled/3.png"]
     assert folder.classes == {b"labelled/cat/1.png": "cat", b"labelled/dog/a/2.png": "dog"}
-    queue = unlabelled_queue(folder.images, folder.classes, folder)
+    queue = unlabelled_queue(folder.classes, folder)
     assert [entry.image for entry in queue] == [b"new/4.jpg", b"unlabelled/3.png"]
-    (entry, *_) = unlabelled_queue(folder.images, {}, folder)  # a table that does not name it
+    (entry, *_) = unlabelled_queue({}, folder)  # a table that does not name it
     assert entry == QueuedImage(b"labelled/cat/1.png", "", "cat", "the name of its folder")
 
 
@@ -51,8 +50,8 @@ def test_a_folder_without_images_is_refused(tmp_path):
 
 
 def test_a_queue_keeps_its_order_and_names_each_image_once():
-    Path("q.csv").write_text("path,Label,suggestion,reason\nb.png,cat,dog,why\na.png,nan,,\nb.png,,,again\n")
-    assert read_queue(Path("q.csv"), os.fsencode) == [
+    Path("q.csv").write_text("path,Label,suggestion,reason\nb.png,cat,dog,why\na.png,nan,,\nb.png,,,again\nc.png,cat,,\n")
+    assert read_queue(Path("q.csv"), Path("photos"), [b"b.png", b"a.png"]) == [
         QueuedImage(b"b.png", "cat", "dog", "why"),
         QueuedImage(b"a.png"),
     ]
@@ -65,7 +64,7 @@ def test_a_queue_keeps_its_order_and_names_each_image_once():
             "path,colour\na.png,red\n",
             "q.csv is no queue: it has none of the columns label, suggestion, reason beside path",
         ),
-        ("path,label\n", "q.csv names no image"),
+        ("path,label,reason\na.png,cat,\n", "q.csv names no image to look at"),
         ("path,label,reason\na.png\n", "does not fit the columns"),
         ("image,label\na.png,cat\n", "has no column 'path'"),
     ],
@@ -73,4 +72,4 @@ def test_a_queue_keeps_its_order_and_names_each_image_once():
 def test_a_table_that_is_no_queue_is_refused(content, sentence):
     Path("q.csv").write_text(content)
     with pytest.raises(CaudexError, match=sentence):
-        read_queue(Path("q.csv"), os.fsencode)
+        read_queue(Path("q.csv"), Path("photos"), [b"b.png", b"a.png"])

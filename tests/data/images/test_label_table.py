@@ -47,14 +47,17 @@ def test_a_new_table_begins_with_the_labels_that_are_there():
 def test_an_edit_of_somebody_else_is_merged_and_the_row_that_changed_under_the_hand_is_left():
     table = open_table("t.csv", "1.png", "2.png", "3.png")
     table.set_label(b"1.png", "cat", "")
-    assert table.refresh() is None
+    table.refresh()
+    assert table.edits == []
     Path("t.csv").write_text("path,label,by\n2.png,dog,Bo\n1.png,cat,Ann\n")
     assert not table.set_label(b"2.png", "cat", "")  # somebody has called it dog meanwhile
     assert table.labels == {b"1.png": "cat", b"2.png": "dog"}
     assert table.set_label(b"2.png", "cat", "dog") and table.set_label(b"3.png", "dog", "")
     assert Path("t.csv").read_text() == "path,label,by\n2.png,cat,Bo\n1.png,cat,Ann\n3.png,dog,\n"
     Path("t.csv").write_text("path,label\n3.png,cat\n")
-    assert table.refresh() == 3 and table.labels == {b"3.png": "cat"}
+    table.refresh()
+    assert table.labels == {b"3.png": "cat"} and len(table.edits) == 2
+    assert table.edits[1].startswith("t.csv was edited by another program: 3 labels differ now.")
 
 
 def test_a_table_that_broke_meanwhile_is_not_overwritten_and_one_that_went_is_written_again():
@@ -65,7 +68,7 @@ def test_a_table_that_broke_meanwhile_is_not_overwritten_and_one_that_went_is_wr
         table.set_label(b"2.png", "dog", "")
     assert Path("t.csv").read_text() == "path,label\n1.png,cat,\n" and table.labels == {b"1.png": "cat"}
     Path("t.csv").unlink()
-    assert table.refresh() == 0 and table.set_label(b"2.png", "dog", "")
+    assert table.set_label(b"2.png", "dog", "") and "t.csv was removed." in table.edits[0]
     assert Path("t.csv").read_text() == "path,label\n1.png,cat\n2.png,dog\n"
 
 

@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from caudex.systems.few_labels.estimator import CaudexClassifier
 from caudex.core.errors import CaudexError
+from caudex.systems.few_labels.estimator import CaudexClassifier
 
 QUICK = {"steps": 40, "rounds": 2, "random_state": 0}
 

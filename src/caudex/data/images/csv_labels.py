@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,6 +177,18 @@ def path_reader(csv_path: Path, root: Path) -> Callable[[str], list[bytes]]:
         return [path.removeprefix(prefix) for path in absolute]
 
     return candidate_paths
+
+
+def image_reader(csv_path: Path, root: Path, images: Collection[bytes]) -> Callable[[str], bytes]:
+    """A function from a path of the CSV to the image that it means, of `images` where one of them fits: relative to root if it is
+    below root, else absolute."""
+    candidate_paths = path_reader(csv_path, root)
+
+    def image_of(name: str) -> bytes:
+        options = candidate_paths(name)
+        return next((path for path in options if path in images), None) or resolve_links(options, root)
+
+    return image_of
 
 
 def _names_files_in(lines, csv_path: Path, root: Path, folder: str) -> bool:

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
 from caudex.core.errors import CaudexError
 from caudex.data.headers import find_column
-from caudex.data.images.csv_labels import parse_csv
+from caudex.data.images.csv_labels import image_reader, parse_csv
 from caudex.data.images.opening import SUFFIXES
 from caudex.data.images.paths import image_finder, list_images
 from caudex.data.labels import parse_label
@@ -64,27 +64,29 @@ def find_images(root: Path, classes: Collection[str] = ()) -> FolderImages:
     return FolderImages(images, labels, [] if classes else describe_no_classes(class_folders.values()))
 
 
-def read_queue(file: Path, image_of: Callable[[str], bytes]) -> list[QueuedImage]:
-    """The images that a table names, in its order, each once: the column path, and any of label, suggestion and reason; `image_of`
-    says which image a path means. CaudexError for a table that `parse_csv` refuses, or that has none of these columns."""
+def read_queue(file: Path, root: Path, images: Collection[bytes]) -> list[QueuedImage]:
+    """The images that a table names, in its order, each once, there or not: the column path, and any of label, suggestion and
+    reason; paths are as in `read_csv_labels`. Where it has suggestions or reasons, labelled images with neither are left out:
+    nothing is to be seen there. CaudexError for a table that `parse_csv` refuses, without these columns, or without such rows."""
     columns, lines = parse_csv(file)
     names = {name.casefold() for name in columns}
     places = {name: find_column(name, columns, file) for name in QUEUE_COLUMNS if name in names}
     if not places:
         raise CaudexError(f"{file} is no queue: it has none of the columns {', '.join(QUEUE_COLUMNS)} beside path.")
-    if not lines:
-        raise CaudexError(f"{file} names no image.")
-    queue: dict[bytes, QueuedImage] = {}
+    image_of, queue = image_reader(file, root, images), {}
     for _, name, cells in lines:
         label, suggestion, reason = (cells[places[name]] if name in places else "" for name in QUEUE_COLUMNS)
-        image = image_of(name)
-        queue.setdefault(image, QueuedImage(image, parse_label(label), parse_label(suggestion), reason))
+        entry = QueuedImage(image_of(name), parse_label(label), parse_label(suggestion), reason)
+        if entry.suggestion or reason or not entry.label or set(places) == {"label"}:
+            queue.setdefault(entry.image, entry)
+    if not queue:
+        raise CaudexError(f"{file} names no image to look at.")
     return list(queue.values())
 
 
-def unlabelled_queue(images: Iterable[bytes], labels: Collection[bytes], folder: FolderImages) -> list[QueuedImage]:
-    """Those of the images that have no label, with the class of their folder as a suggestion."""
-    rest = [image for image in images if image not in labels]
+def unlabelled_queue(labels: Collection[bytes], folder: FolderImages) -> list[QueuedImage]:
+    """The images of a folder that have none of the labels, with the class of their folder as a suggestion."""
+    rest = [image for image in folder.images if image not in labels]
     return [
         QueuedImage(image, "", folder.classes[image], "the name of its folder")
         if image in folder.classes

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from caudex.core.disk import lock_folder, write_atomically
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 from caudex.data.files import printable
 from caudex.data.headers import find_column
 from caudex.data.images.csv_labels import (
     BYTE_ORDER_MARK,
     csv_delimiter,
+    image_reader,
     parse_csv_text,
-    path_reader,
     read_csv_text,
-    resolve_links,
 )
 from caudex.data.images.targets import AUTO, choose_column, collect_cells
 from caudex.data.labels import parse_label
@@ -44,9 +43,9 @@ class LabelTable:
     """
 
     def __init__(self, file: Path, root: Path, images: Collection[bytes], initial: Mapping[bytes, str]):
-        self.file, self.root, self.images = file, root, images
-        self._candidate_paths = path_reader(file, root)
+        self.file, self._image_of = file, image_reader(file, root, images)
         self.labels: dict[bytes, str] = {}
+        self.edits: list[str] = []
         self._originals: dict[bytes, Original] = {}
         self._version = self._file_version()
         if self._version:
@@ -58,18 +57,28 @@ class LabelTable:
         names = {image: self._name(image) for image in initial}
         self._parse("path,label\n" + "".join(self._format([names[image], label]) for image, label in initial.items()))
 
-    def refresh(self) -> int | None:
-        """Reads the file again where another has written or removed it: how many labels differ now, None where nobody has. A
-        file that was removed changes nothing: the next label writes it again."""
+    def refresh(self) -> None:
+        """Reads the file again where another has written it, and adds a sentence to `edits`. A file that was removed changes
+        nothing: the next label writes it again."""
         version, before = self._file_version(), self.labels
         if version == self._version:
-            return None
+            return
         if version:
             self._parse(read_csv_text(self.file))
             self._originals.clear()
+            images = before.keys() | self.labels.keys()
+            count = sum(before.get(image) != self.labels.get(image) for image in images)
+            differ = (
+                f"{counted(count, 'label')} {'differs' if count == 1 else 'differ'} now"
+                if count
+                else "no label differs"
+            )
+            self.edits.append(
+                f"{self.file} was edited by another program: {differ}. New labels are added to what it says."
+            )
+        else:
+            self.edits.append(f"{self.file} was removed. The next label writes it again, with all labels.")
         self._version = version
-        images = before.keys() | self.labels.keys()
-        return sum(before.get(image) != self.labels.get(image) for image in images)
 
     def set_label(self, image: bytes, label: str, previous: str) -> bool:
         """Writes the label, "" for none, and says True; False where the file calls the image neither `previous` nor that.
@@ -97,17 +106,12 @@ class LabelTable:
             self.labels[image] = label
         return True
 
-    def image_of(self, name: str) -> bytes:
-        """The image that a path in the table means."""
-        options = self._candidate_paths(name)
-        return next((path for path in options if path in self.images), None) or resolve_links(options, self.root)
-
     def _parse(self, text: str) -> None:
         columns, lines = parse_csv_text(text, self.file)
         kind, column = choose_column(AUTO, columns, self.file)
         if kind != "class":
             raise CaudexError(f"{self.file} has {kind} and no column `label`; give another table: --labels labels.csv.")
-        images = [self.image_of(name) for _, name, _ in lines]
+        images = [self._image_of(name) for _, name, _ in lines]
         cell = columns.index(column)
         labels = collect_cells(lines, images, cell, lambda cell: parse_label(cell) or None, self.file, "Keep one.")
         self._delimiter = csv_delimiter(text)
@@ -166,7 +170,7 @@ class LabelTable:
         """How the table names the image, so that it is read back as the same."""
         name = printable(image)
         for path in (name, f"./{name}"):  # cells lose spaces around them
-            if self.image_of(path.strip()) == image:
+            if self._image_of(path.strip()) == image:
                 return path
         raise CaudexError(f"{name!r} cannot be named in a table; rename the file.")
 
