@@ -43,7 +43,7 @@ def test_the_table_names_every_labelled_image_once_and_a_training_takes_it(tmp_p
     findings = [finding for part in examination.findings.values() for finding in part]
     rows = queue_rows(split.labelled, findings, names)
     assert sorted(row[0] for row in rows) == sorted(names) and rows[0][2] in ("china", "flower")
-    from caudex.cli.doctor import table_text
+    from caudex.cli.queues import table_text
 
     table = tmp_path / "labels.csv"
     table.write_text(table_text(rows))

@@ -23,10 +23,10 @@ def as_image_set(images, labels, classes=("china", "flower")):
 
 def change(image, how="compressed"):
     """The image compressed as JPEG, scaled down and up, or with less contrast."""
-    picture, buffer = Image.fromarray(image), io.BytesIO()
+    photo, buffer = Image.fromarray(image), io.BytesIO()
     if how == "compressed":
-        picture.save(buffer, "JPEG", quality=60)
+        photo.save(buffer, "JPEG", quality=60)
         return np.asarray(Image.open(buffer))
     if how == "smaller":
-        return np.asarray(picture.resize((40, 40), Image.BICUBIC).resize(picture.size, Image.BICUBIC))
+        return np.asarray(photo.resize((40, 40), Image.BICUBIC).resize(photo.size, Image.BICUBIC))
     return (20 + image * 0.7).astype(np.uint8)

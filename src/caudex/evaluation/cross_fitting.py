@@ -50,13 +50,13 @@ def cross_fit(
     probabilities = torch.zeros(len(labels), num_classes, dtype=torch.double)
     for number in range(repeats):
         for fold in stratified_folds(labels[rows], FOLDS, derive_seed(seed, "cross-fitting", number), "folds"):
-            is_known = torch.ones(len(rows), dtype=torch.bool).index_fill(0, fold, False)
-            known, predicted = rows[is_known], rows[fold]
+            is_other = torch.ones(len(rows), dtype=torch.bool).index_fill(0, fold, False)
+            others, predicted = rows[is_other], rows[fold]
             if not len(fold):
                 continue
             with threadpool_limits(1):  # so small that threads only wait for each other
-                model = quick_classifier(vectors[known], are_features)
-                model.fit(vectors[known].numpy(), labels[known].numpy())
+                model = quick_classifier(vectors[others], are_features)
+                model.fit(vectors[others].numpy(), labels[others].numpy())
                 output = torch.from_numpy(model.predict_proba(vectors[predicted].numpy())).double()
             probabilities[predicted[:, None], torch.from_numpy(model.classes_)] += output / repeats
     if not len(rows):

@@ -50,7 +50,9 @@ def test_a_folder_without_images_is_refused(tmp_path):
 
 
 def test_a_queue_keeps_its_order_and_names_each_image_once():
-    Path("q.csv").write_text("path,Label,suggestion,reason\nb.png,cat,dog,why\na.png,nan,,\nb.png,,,again\nc.png,cat,,\n")
+    Path("q.csv").write_text(
+        "path,Label,suggestion,reason\nb.png,cat,dog,why\na.png,nan,,\nb.png,,,again\nc.png,cat,,\n"
+    )
     assert read_queue(Path("q.csv"), Path("photos"), [b"b.png", b"a.png"]) == [
         QueuedImage(b"b.png", "cat", "dog", "why"),
         QueuedImage(b"a.png"),

@@ -109,7 +109,7 @@ class CaudexClassifier(ClassifierMixin, BaseEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy on what is labelled."""
-        labelled = np.flatnonzero(is_labelled(np.asarray(y)))
+        labelled = np.flatnonzero(has_label(np.asarray(y)))
         parts = (None if part is None else _safe_indexing(part, labelled) for part in (X, y, sample_weight))
         return super().score(*parts)
 
@@ -151,7 +151,7 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None; it has -1 where X is unlabelled.")
     y = column_or_1d(y, warn=True)
-    labelled = is_labelled(y)
+    labelled = has_label(y)
     if not labelled.any():
         raise ValueError("y labels nothing; label a few of each class, and give -1 for the others.")
     check_classification_targets(y[labelled])
@@ -163,6 +163,6 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     return labels, classes
 
 
-def is_labelled(y: np.ndarray) -> np.ndarray:
+def has_label(y: np.ndarray) -> np.ndarray:
     """bool [N]: False where it is -1."""
     return np.array([label != -1 for label in y.tolist()], dtype=bool)

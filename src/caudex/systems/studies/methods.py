@@ -79,12 +79,12 @@ BASELINES = {
 
 def baseline_accuracy(method: Method, split: Split) -> float:
     """Test accuracy of a baseline, on `baseline_features`."""
-    known, test = baseline_features(method, split)
+    features, test_features = baseline_features(method, split)
     labels = torch.cat([split.labelled.labels, torch.full((len(split.unlabelled),), -1)])
     rows = slice(None) if method.needs_unlabelled else slice(len(split.labelled))
     with threadpool_limits(1):
-        model = BASELINES[method.baseline]().fit(known[rows].numpy(), labels[rows].numpy())
-        return float((model.predict(test.numpy()) == split.test.labels.numpy()).mean())
+        model = BASELINES[method.baseline]().fit(features[rows].numpy(), labels[rows].numpy())
+        return float((model.predict(test_features.numpy()) == split.test.labels.numpy()).mean())
 
 
 @torch.no_grad()
