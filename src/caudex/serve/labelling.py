@@ -1,5 +1,8 @@
 """The state behind the page of labels: one queue of images and the table of their labels, shared by all tabs."""
 
+# paths are bytes
+# ruff: noqa: PTH113, PTH118
+
 from __future__ import annotations
 
 import io
@@ -15,6 +18,7 @@ from caudex.data.files import printable
 from caudex.data.images.decode import decode_thumbnail
 from caudex.data.images.label_queue import QueuedImage, find_images, read_queue, unlabelled_queue
 from caudex.data.images.label_table import LabelTable
+from caudex.data.images.opening import UnreadableError
 from caudex.data.labels import parse_label
 
 MAX_SIDE = 1000
@@ -33,15 +37,15 @@ class LabelConflict(Exception):
 
 
 class Labelling:
-    """Images are named by their number in the queue. An image is open until it is labelled here, or is called something else
-    than the queue says."""
+    """Images are named by their number in the queue. An image is open while it has no label, or the one that the queue says, unless
+    that was chosen here."""
 
     def __init__(self, root: Path, queue: Sequence[QueuedImage], table: LabelTable, classes: Sequence[str]):
         self.root, self.queue, self.table, self.classes = os.fsencode(root), queue, table, classes
         self._lock, self._decoders = threading.Lock(), threading.BoundedSemaphore(2)
         self._previews: OrderedDict[int, tuple[bytes, str]] = OrderedDict()
         self._labels_before: dict[int, str] = {}  # of the images that were labelled here
-        self._decided: set[int] = set()
+        self._decided: dict[int, str] = {}  # the label that was chosen here
         self._allowed = {"", *classes}  # and what the table said, so that it can be restored
         self._count()
 
@@ -72,14 +76,14 @@ class Labelling:
             before = self._label(number)
             if label not in self._allowed:
                 raise CaudexError(f"{label!r} is no class; the classes are {', '.join(self.classes)}.")
-            if label and not os.path.isfile(self._path(number)):  # noqa: PTH113 - of bytes
+            if label and self._is_missing(number):
                 raise CaudexError(f"{self._name(number)} is no longer there; skip it.")
             is_written = self.table.set_label(self.queue[number].image, label, previous)
             self._refresh()
             if not is_written:
                 raise LabelConflict
             self._labels_before.setdefault(number, before)
-            self._decided = self._decided - {number} if undo or not label else self._decided | {number}
+            self._decided[number] = "" if undo else label
             self._counts.subtract([before])
             self._counts.update([label])
             self._open[number] = self._is_open(number)
@@ -87,6 +91,8 @@ class Labelling:
 
     def preview(self, number: int) -> tuple[bytes, str]:
         """The image as the page shows it, and its media type. Raises UnreadableError with the reason."""
+        if self._is_missing(number):
+            raise UnreadableError("not there, or no longer")
         with self._decoders:
             if number not in self._previews:
                 image, file = decode_thumbnail(os.fsdecode(self._path(number)), MAX_SIDE), io.BytesIO()
@@ -105,6 +111,7 @@ class Labelling:
         return {
             "number": number,
             "name": self._name(number),
+            "missing": self._is_missing(number),
             "label": self._label(number),
             "queue_label": entry.label,
             "suggestion": entry.suggestion,
@@ -130,7 +137,8 @@ class Labelling:
         self._open = bytearray(map(self._is_open, range(len(self.queue))))
 
     def _is_open(self, number: int) -> bool:
-        return number not in self._decided and self._label(number) in ("", self.queue[number].label)
+        label = self._label(number)
+        return not label or (label == self.queue[number].label and label != self._decided.get(number))
 
     def _next_open(self, number: int | None) -> int | None:
         place = -1 if number is None else self._open.find(1, number + 1)
@@ -140,7 +148,10 @@ class Labelling:
         return self.table.labels.get(self.queue[number].image, "")
 
     def _path(self, number: int) -> bytes:
-        return os.path.join(self.root, self.queue[number].image)  # noqa: PTH118 - of bytes
+        return os.path.join(self.root, self.queue[number].image)
+
+    def _is_missing(self, number: int) -> bool:
+        return not os.path.isfile(self._path(number))
 
     def _name(self, number: int) -> str:
         return escape_invisible(printable(self.queue[number].image))

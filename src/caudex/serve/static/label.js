@@ -131,6 +131,7 @@ async function show(number) {
   setState("loading");
   let image;
   [item, image] = await Promise.all([request(`/items/${number}`), preview(number)]);
+  if (item.missing) image = { error: "the file is no longer there." }; // it may have been fetched ahead
   history.replaceState(null, "", `#${number + 1}`);
   drawItem();
   await drawPreview(image);
