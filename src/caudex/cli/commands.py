@@ -17,6 +17,7 @@ COMMANDS = {
     "resume": "RUN [--trust]: go on with a training or claim that was stopped",
     "predict": "RUN FILES...: file, class, confidence; --top 3, --csv FILE",
     "embed": "FOLDER --to features.npy: features of a pretrained trunk",
+    "advise": "FOLDER|CSV: which method, and what more labels are worth",
     "doctor": "FOLDER|CSV: wrong labels, duplicates, leaks, images of other things",
     "suggest": "RUN FOLDER [--count 50]: which images to label next",
     "audit": "RUN FOLDER [--count 50]: which to label for an honest accuracy, and that",
@@ -108,7 +109,7 @@ class EmbedFlags:
 
 
 @dataclass
-class DoctorFlags:
+class ImagesFlags:
     data: Annotated[Positional[str | None], arg(metavar="FOLDER|CSV")] = None
     """images as every training takes them: a folder, a .csv, an .npz, the name of a packaged set"""
     labels: str | None = None
@@ -122,7 +123,15 @@ class DoctorFlags:
     seed: int = 0
     """everything random follows from it"""
     run: Path | None = None
-    """folder of report.html and labels.csv; default: the next free runs/doctor-N"""
+    """folder of report.html; default: the next free runs/COMMAND-N"""
+
+
+@dataclass
+class AdviseFlags(ImagesFlags):
+    more: int = 50
+    """labels that you might add"""
+    repeats: int = 0
+    """draws of the labels for each share of them; default: 6 on the features of a pretrained trunk, else 3"""
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from caudex.cli.commands import DoctorFlags
+from caudex.cli.commands import ImagesFlags
 from caudex.cli.flags import parse_flags
 from caudex.cli.queues import relative_names, table_text
 from caudex.cli.terminal import create_run_folder, hold_run, print_table, print_wrapped
@@ -18,7 +18,7 @@ TILES = 24
 
 
 def doctor_command(words: Sequence[str]) -> None:
-    flags = parse_flags(DoctorFlags, words, "doctor")
+    flags = parse_flags(ImagesFlags, words, "doctor")
     if flags.data is None:
         raise CaudexError("say which images to examine: caudex doctor photos/, or a table such as labels.csv.")
     from caudex.core.hardware import Hardware

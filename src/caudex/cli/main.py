@@ -23,6 +23,7 @@ FUNCTIONS = {
     "resume": "train:resume_command",
     "predict": "predict:predict_command",
     "embed": "embed:embed_command",
+    "advise": "advise:advise_command",
     "doctor": "doctor:doctor_command",
     "suggest": "queues:suggest_command",
     "audit": "queues:audit_command",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import fields, replace
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from caudex.core.learner import Learner
 from caudex.core.registry import find_class
 from caudex.core.system import System
 from caudex.data import Batch, Split
+from caudex.evaluation.cross_fitting import quick_classifier
 from caudex.systems.few_labels.shared import FewLabels
 from caudex.systems.image_trunks import is_pretrained
 from caudex.systems.shared import image_spec, standardise_inputs
@@ -78,19 +80,33 @@ BASELINES = {
 
 
 def baseline_accuracy(method: Method, split: Split) -> float:
-    """Test accuracy of a baseline, on `baseline_features`."""
+    """Test accuracy of a baseline."""
+    return (predict_by_baseline(method, split) == split.test.labels).float().mean().item()
+
+
+def predict_by_baseline(method: Method, split: Split) -> Tensor:
+    """int64 [M]: the classes of the test images, by `baseline_features`; of pixels, by the quick classifier in the place of logistic
+    regression."""
     features, test_features = baseline_features(method, split)
     labels = torch.cat([split.labelled.labels, torch.full((len(split.unlabelled),), -1)])
     rows = slice(None) if method.needs_unlabelled else slice(len(split.labelled))
-    with threadpool_limits(1):
-        model = BASELINES[method.baseline]().fit(features[rows].numpy(), labels[rows].numpy())
-        return float((model.predict(test_features.numpy()) == split.test.labels.numpy()).mean())
+    model = BASELINES[method.baseline]()
+    if split.encoder is None and method.baseline == LOGISTIC_REGRESSION:
+        model = quick_classifier(features[rows], are_features=False)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # images that no label reaches are of the first class
+        return torch.from_numpy(model.fit(features[rows].numpy(), labels[rows].numpy()).predict(test_features.numpy()))
 
 
 @torch.no_grad()
 def baseline_features(method: Method, split: Split) -> tuple[Tensor, Tensor]:
     """[N, D] of the labelled and then the unlabelled images, and [M, D] of the test: as the system's head has them, centred and of one
-    length."""
+    length; or their pixels in [0, 1]."""
+    if split.encoder is None:
+        labelled, unlabelled, test = (
+            part.fetch(slice(None)).flatten(1).float() / 255 for part in (split.labelled, split.unlabelled, split.test)
+        )
+        return torch.cat([labelled, unlabelled]), test
     trunk = method.system.learner(image_spec(split), encoder=split.encoder).trunk.eval()
     standardise_inputs(trunk, split.unlabelled if len(split.unlabelled) else split.labelled)
     labelled, unlabelled, test = (

@@ -1,0 +1,168 @@
+"""Which method to begin with, and what more labels are worth: measured by cross-fitting within few labels."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from caudex.core.errors import CaudexError
+from caudex.core.progress import track
+from caudex.core.registry import find_class
+from caudex.core.run import Run
+from caudex.core.seeds import derive_seed
+from caudex.data import ImageSet, Split
+from caudex.data.stratified import class_counts, seeded_permutation
+from caudex.evaluation.learning_curve import Forecast, Trial, forecast_accuracy
+from caudex.systems.few_labels.shared import FewLabels
+from caudex.systems.studies.methods import BASELINES, Method, few_label_systems, predict_by_baseline
+
+SHARES = (0.25, 0.5, 0.75)
+"""of the labels that a trial learns from; it is tested on the others"""
+REPEATS = {True: 6, False: 3}
+"""of each share: on features, and with a network from scratch, which takes longer"""
+MIN_LABELS, MIN_PER_CLASS = 10, 2
+PREFERRED = ("supervised", "noisy-student", "logistic regression", "label spreading")
+"""of methods that are equally good, the one to begin with"""
+EQUAL = 0.005
+"""accuracies that differ by less count as equal"""
+
+
+class MethodTrials(NamedTuple):
+    """The trials of a method, in the same order as those of the others; and its errors, (label, prediction), at the largest share."""
+
+    trials: list[Trial]
+    errors: Counter[tuple[int, int]]
+
+    @property
+    def accuracy(self) -> float:
+        """At the largest share of the labels."""
+        largest = max(trial.size for trial in self.trials)
+        return float(np.mean([trial.is_right.mean() for trial in self.trials if trial.size == largest]))
+
+
+class Advice(NamedTuple):
+    """Trials and forecast of each method, and the one to begin with."""
+
+    methods: dict[str, MethodTrials]
+    forecasts: dict[str, Forecast]
+    best: str
+    num_labels: int
+    majority: float
+
+
+def advise(images: ImageSet, encoder: nn.Module | None, settings: FewLabels, more: int, repeats: int = 0) -> Advice:
+    """Of images of which some are labelled, what each method reaches with today's labels and with `more`.
+
+    Each method learns from shares of the labels, drawn anew in each repeat, and is tested on the other labelled images; the draws are the
+    same for all. Raises CaudexError where the labels are too few.
+    """
+    labelled, unlabelled = images.take(images.is_labelled), images.take(~images.is_labelled).without_labels()
+    check_labels(labelled)
+    methods = cheap_methods(settings, len(unlabelled) > 0)
+    draws = list(draw_rows(labelled.labels, repeats or REPEATS[encoder is not None], settings.seed))
+    measured = {name: MethodTrials([], Counter()) for name in methods}
+    jobs = [(name, number) for number in range(len(draws)) for name in methods]
+    for name, number in track(jobs, "measuring", len(jobs), slow=True):
+        train, test, is_largest = draws[number]
+        split = Split(labelled.take(train), unlabelled, labelled.take(test), train=unlabelled, encoder=encoder)
+        predictions = predict(methods[name], split, derive_seed(settings.seed, "trial", number))
+        truth = labelled.labels[test]
+        measured[name].trials.append(Trial(len(train), test.numpy(), (predictions == truth).numpy()))
+        if is_largest:
+            wrong = predictions != truth
+            measured[name].errors.update(zip(truth[wrong].tolist(), predictions[wrong].tolist()))
+    forecasts = {
+        name: forecast_accuracy(part.trials, len(labelled), more, settings.seed) for name, part in measured.items()
+    }
+    counts = class_counts(labelled.labels, labelled.classes)
+    return Advice(measured, forecasts, choose_method(measured), len(labelled), max(counts) / sum(counts))
+
+
+def check_labels(labelled: ImageSet) -> None:
+    counts = class_counts(labelled.labels, labelled.classes)
+    if len(counts) < 2:
+        problem = f"all labels are of one class, {labelled.classes[0]!r}" if counts else "no image is labelled"
+        raise CaudexError(f"{problem}; label at least {MIN_PER_CLASS} images of each of two classes.")
+    if min(counts) < MIN_PER_CLASS or sum(counts) < MIN_LABELS:
+        name = labelled.classes[counts.index(min(counts))]
+        raise CaudexError(
+            f"{sum(counts)} labels, {min(counts)} of class {name!r}, are too few to learn from some and test on others; label at least "
+            f"{MIN_PER_CLASS} of each class, {MIN_LABELS} in all."
+        )
+
+
+def cheap_methods(settings: FewLabels, has_unlabelled: bool) -> dict[str, Method]:
+    """By name; without those that need unlabelled images where there are none."""
+    supervised, student = few_label_systems(settings)
+    methods = {name: Method(supervised, name) for name in BASELINES}
+    methods |= {"supervised": Method(supervised), "noisy-student": Method(student)}
+    return {name: method for name, method in methods.items() if has_unlabelled or not method.needs_unlabelled}
+
+
+def draw_rows(labels: Tensor, repeats: int, seed: int) -> Iterator[tuple[Tensor, Tensor, bool]]:
+    """Rows to learn from and rows to test on, and whether the first are the largest share: at least one of each class to learn from."""
+    counts = torch.bincount(labels).tolist()
+    for repeat in range(repeats):
+        order = seeded_permutation(len(labels), derive_seed(seed, "advise", repeat), "order")
+        sizes = {tuple(min(count - 1, max(1, round(share * count))) for count in counts): None for share in SHARES}
+        for size in sizes:
+            train = torch.cat([order[labels[order] == label][:count] for label, count in enumerate(size)])
+            is_test = torch.ones(len(labels), dtype=torch.bool).index_fill(0, train, False)
+            yield train, is_test.nonzero().flatten(), size == list(sizes)[-1]
+
+
+def predict(method: Method, split: Split, seed: int) -> Tensor:
+    """int64 [M]: the classes of the split's test images."""
+    if method.baseline:
+        return predict_by_baseline(method, split)
+    system = replace(method.system, seed=seed % 2**31)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(folder, system.seed)
+        run.quiet = True
+        classifier = system.train_classifier(run, replace(split, test=split.test.take(slice(0, 0))))
+    return classifier.probabilities(split.test).argmax(1)
+
+
+def choose_method(measured: Mapping[str, MethodTrials]) -> str:
+    """The most accurate; of those that are as good, the first of `PREFERRED`."""
+    best = max(part.accuracy for part in measured.values())
+    return next(name for name in PREFERRED if name in measured and measured[name].accuracy >= best - EQUAL)
+
+
+def gain_over(advice: Advice, name: str, seed: int) -> tuple[float, float, float]:
+    """How much more accurate the best method is than another at the largest share of labels, with its 95% interval: by resampling the
+    labelled images, on which both were tested."""
+    best, other = advice.methods[advice.best], advice.methods[name]
+    largest = max(trial.size for trial in best.trials)
+    total, tested = np.zeros(advice.num_labels), np.zeros(advice.num_labels)
+    for a, b in zip(best.trials, other.trials):
+        if a.size == largest:
+            total[a.rows] += a.is_right.astype(float) - b.is_right
+            tested[a.rows] += 1
+    weights = np.random.default_rng(seed).multinomial(
+        advice.num_labels, np.full(advice.num_labels, 1 / advice.num_labels), 2000
+    )
+    gains = (weights @ total) / (weights @ tested).clip(1e-9)
+    return float(total.sum() / tested.sum()), *map(float, np.quantile(gains, [0.025, 0.975]))
+
+
+def confused_classes(
+    errors: Counter[tuple[int, int]], classes: Sequence[str], top: int = 3
+) -> list[tuple[str, str, int]]:
+    """Pairs of classes that are taken for each other most often, and how often."""
+    pairs: Counter[tuple[int, int]] = Counter()
+    for (label, prediction), count in errors.items():
+        pairs[min(label, prediction), max(label, prediction)] += count
+    return [(classes[a], classes[b], count) for (a, b), count in pairs.most_common(top)]
+
+
+def settings_for(trunk: str, seed: int, **settings) -> FewLabels:
+    """Those that all methods share."""
+    return find_class("systems", "supervised")(trunk=trunk, seed=seed, **settings)
