@@ -18,7 +18,8 @@ def label_command(words: Sequence[str]) -> None:
     try:
         from caudex.serve.app import create_app, listen, serve
     except ModuleNotFoundError as error:
-        raise CaudexError(f"label needs the package {error.name}: pip install 'caudex[serve]'.") from None
+        package = error.name.split(".")[0]
+        raise CaudexError(f"label needs the package {package}: pip install 'caudex[serve]'.") from None
     from caudex.data.images.opening import MAX_PIXELS, allow_pixels
     from caudex.serve.label_page import label_routes
     from caudex.serve.labelling import open_labelling

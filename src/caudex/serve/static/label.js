@@ -153,7 +153,8 @@ function showEnd() {
   }
   element("frame").replaceChildren(message);
   element("name").replaceChildren();
-  element("advice").hidden = true;
+  element("accept").hidden = true;
+  element("reason").textContent = "";
   element("announcement").textContent = message.textContent;
   setState("end");
 }
