@@ -72,7 +72,7 @@ def advise(images: ImageSet, encoder: nn.Module | None, settings: FewLabels, mor
     for name, number in track(jobs, "measuring", len(jobs), slow=True):
         train, test, is_largest = draws[number]
         split = Split(labelled.take(train), unlabelled, labelled.take(test), train=unlabelled, encoder=encoder)
-        predictions = predict(methods[name], split, derive_seed(settings.seed, "trial", number))
+        predictions = trial_predictions(methods[name], split, derive_seed(settings.seed, "trial", number))
         truth = labelled.labels[test]
         measured[name].trials.append(Trial(len(train), test.numpy(), (predictions == truth).numpy()))
         if is_largest:
@@ -118,7 +118,7 @@ def draw_rows(labels: Tensor, repeats: int, seed: int) -> Iterator[tuple[Tensor,
             yield train, is_test.nonzero().flatten(), size == list(sizes)[-1]
 
 
-def predict(method: Method, split: Split, seed: int) -> Tensor:
+def trial_predictions(method: Method, split: Split, seed: int) -> Tensor:
     """int64 [M]: the classes of the split's test images."""
     if method.baseline:
         return predict_by_baseline(method, split)
