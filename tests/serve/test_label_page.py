@@ -118,6 +118,18 @@ def test_a_queue_brings_suggestions_and_reasons_and_what_was_called_otherwise_is
     assert post_label(client, 0, "cat", previous="cat", undo=True).json()["open"] == 2
 
 
+def test_the_table_of_doctor_is_queue_and_table_at_once():
+    write_images(Path("photos"), "cat/1.png", "dog/2.png", "3.png")
+    Path("runs").mkdir()
+    file = Path("runs/labels.csv")
+    file.write_text("path,label,suggestion,reason\ndog/2.png,dog,cat,unlikely\n3.png,,,odd\ncat/1.png,cat,,\n")
+    client, labelling = open_page(Path("photos"), (), queue_file=file, table_file=file)
+    assert [entry.image for entry in labelling.queue] == [b"dog/2.png", b"3.png"] and labelling.classes == ["cat", "dog"]
+    assert post_label(client, 0, "cat", previous="dog").status_code == 200
+    assert file.read_text().splitlines()[1:] == ["dog/2.png,cat,cat,unlikely", "3.png,,,odd", "cat/1.png,cat,,"]
+    assert not Path("photos/labels.csv").exists()
+
+
 NAMES = ["'\"><b>&amp;.png", "a\nb.png", "\u202egnp.png", " x.png", "a,b;c\t.png", "\udcff.png"]
 
 
