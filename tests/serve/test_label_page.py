@@ -124,7 +124,10 @@ def test_the_table_of_doctor_is_queue_and_table_at_once():
     file = Path("runs/labels.csv")
     file.write_text("path,label,suggestion,reason\ndog/2.png,dog,cat,unlikely\n3.png,,,odd\ncat/1.png,cat,,\n")
     client, labelling = open_page(Path("photos"), (), queue_file=file, table_file=file)
-    assert [entry.image for entry in labelling.queue] == [b"dog/2.png", b"3.png"] and labelling.classes == ["cat", "dog"]
+    assert [entry.image for entry in labelling.queue] == [b"dog/2.png", b"3.png"] and labelling.classes == [
+        "cat",
+        "dog",
+    ]
     assert post_label(client, 0, "cat", previous="dog").status_code == 200
     assert file.read_text().splitlines()[1:] == ["dog/2.png,cat,cat,unlikely", "3.png,,,odd", "cat/1.png,cat,,"]
     assert not Path("photos/labels.csv").exists()
