@@ -34,7 +34,8 @@ bench: .venv/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# Fashion-MNIST comes as a Debian package, some packaged texts by npm, and images of environments need OpenGL without a screen;
+# Fashion-MNIST comes as a Debian package, some packaged texts by npm, images of environments need OpenGL without a screen,
+# and pages a browser;
 # tests that need them say so when they are missing.
 packages:
 	@if [ ! -d /usr/share/datasets/fashion-mnist ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -43,6 +44,8 @@ packages:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends npm; fi
 	@if ! ldconfig -p | grep -q libEGL.so.1 && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends libegl1 libgl1; fi
+	@if [ ! -e /usr/bin/chromium ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; fi
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

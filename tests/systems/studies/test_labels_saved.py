@@ -57,7 +57,7 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured_shape
         name: Run(cells / f"{name}, 2, 0").read_json("cell")["flops"] for name in ("supervised", "with rotation:0.5")
     }
     first = Run(cells / "rotation first, 2, 0").read_json("cell")["flops"]
-    first += Run(run.path / "stages" / "rotation" / "stages" / "pretraining").read_json("finished")["flops"]
+    first += Run(run.path / "stages" / "rotation-0" / "stages" / "pretraining").read_json("finished")["flops"]
     assert first == pytest.approx(spent["supervised"], rel=0.25)
     assert spent["with rotation:0.5"] == pytest.approx(spent["supervised"], rel=0.25)
     shutil.rmtree(cells / "supervised, 2, 1")

@@ -17,6 +17,7 @@ from caudex.data import ImageFiles, ImageSet, InMemoryImages, encode_images
 from caudex.data.images.decode import ImageFormat, common_format
 from caudex.data.images.feature_cache import StoredFeatures
 from caudex.data.images.image_set import NumberedNames
+from caudex.systems.few_labels.noisy_student import PRETRAINED_RATIO
 from caudex.systems.few_labels.shared import FewLabels
 from caudex.systems.image_trunks import auto_trunk, check_trunk, is_pretrained, open_encoder, pin_trunk
 
@@ -88,7 +89,7 @@ class VectorInputs:
         return kind if self.encoder else type(kind.__name__, (VectorSystem, kind), {})
 
     def settings(self, kind: type[FewLabels]) -> dict[str, Any]:
-        return {"trunk": "small"} | ({"ratio": 1.0} if self.encoder and hasattr(kind, "ratio") else {})
+        return {"trunk": "small"} | ({"ratio": PRETRAINED_RATIO} if self.encoder and hasattr(kind, "ratio") else {})
 
 
 class VectorSystem(FewLabels):

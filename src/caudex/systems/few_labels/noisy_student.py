@@ -38,6 +38,9 @@ from caudex.systems.image_trunks import is_pretrained
 from caudex.systems.shared import image_spec
 from caudex.trunks import FrozenEncoder
 
+PRETRAINED_RATIO = 1 / 3
+"""chosen on draws 100 to 107 (docs/pretrained.md)"""
+
 
 @dataclass
 class NoisyStudent(FewLabels):
@@ -53,8 +56,8 @@ class NoisyStudent(FewLabels):
     """students, each the teacher of the next"""
     steps: int = 300
     ratio: float | None = None
-    """pseudo-labelled images for each labelled one in a batch; each image weighs the same (the released code); default: 4, or 1 for
-    heads on a pretrained trunk"""
+    """pseudo-labelled images for each labelled one in a batch; each image weighs the same (the released code); default: 4, or a third
+    for heads on a pretrained trunk"""
     first_share: float = 0.02
     """the surest share of the images that the first student learns from; it grows evenly from student to student"""
     last_share: float = 1.0
@@ -169,7 +172,7 @@ class NoisyStudent(FewLabels):
 
     def labelled_batch_size(self, labelled: int, pseudo_labelled: int) -> int:
         """Every image is learned from as often, but the labelled at least once for `ratio` others."""
-        ratio = self.ratio or (1.0 if is_pretrained(self.trunk) else 4.0)
+        ratio = self.ratio or (PRETRAINED_RATIO if is_pretrained(self.trunk) else 4.0)
         share = max(labelled / (labelled + pseudo_labelled), 1 / (1 + ratio))
         return min(self.batch - 1, max(1, round(self.batch * share)))
 

@@ -56,8 +56,8 @@ class LabelsSaved(FewLabels):
     For each number of labels: supervised alone, noisy-student, each signal learned first and then fine-tuned, the last
     of them followed by noisy-student, and signals beside the labels, all with the same compute. Where the trunk is pretrained, as
     for your own colour images, also: logistic regression, label spreading, supervised and noisy-student on its features, and
-    its last blocks fine-tuned. A signal is learned once, with one seed, and fine-tuned for each number of labels on several
-    draws of them; intervals are over these draws.
+    its last blocks fine-tuned. Each draw has a test and labels of its own, and learns
+    each signal once; intervals are over the draws.
     """
 
     steps: int = 1500
@@ -69,7 +69,7 @@ class LabelsSaved(FewLabels):
     label_counts: tuple[int, ...] = (1, 2, 5, 10, 25, 100)
     """labels of each class to try, as far as there are so many; all labels come last"""
     draws: int = 5
-    """draws of the labels"""
+    """draws of the test, where the images have none of their own, and of the labels"""
     pretraining: tuple[str, ...] = ("inpainting", "jigsaw", "rotation", "moco", "simclr")
     """systems that learn without labels first; also colorization and denoising"""
     auxiliary: tuple[str, ...] = ("rotation:0.5", "contrast:0.5", "rotation:0.5+contrast:0.5")
@@ -140,11 +140,17 @@ class LabelsSaved(FewLabels):
         folder = run.path.resolve() / "stages"  # another machine's working folder may be another
         for parent in ("stages", "stages/cells"):
             run.folder.check_links(parent)
+        names = [(name, draw) for name in self.pretraining for draw in range(self.draws)]
         jobs = [
-            (self.pretraining_system(name, flops[SCRATCH]), folder / name, self.seed, run.hardware)
-            for name in self.pretraining
+            (
+                self.pretraining_system(name, flops[SCRATCH], draw),
+                folder / f"{name}-{draw}",
+                self.seed + draw,
+                run.hardware,
+            )
+            for name, draw in names
         ]
-        pretrained = dict(zip(self.pretraining, run_parallel(pretrain, jobs, self.processes, self.cluster)))
+        pretrained = dict(zip(names, run_parallel(pretrain, jobs, self.processes, self.cluster)))
         cells = list(self.cells(split, flops, folder))
         jobs = [(cell, folder / "cells" / cell.name, run.hardware) for cell in cells]
         cell_figures = run_parallel(measure_cell, jobs, self.processes, self.cluster)
@@ -156,15 +162,15 @@ class LabelsSaved(FewLabels):
         ]
         run.table("cells", rows)
         all_labels = len(split.labelled) / len(split.labelled.classes)
-        probes = {name: figures["probes"] for name, figures in pretrained.items()}
+        probes = {name: pretrained[name, 0]["probes"] for name in self.pretraining}
         results = {"table": aggregate_draws(rows, all_labels, self.reference), "probes": probes}
         results["majority"] = majority_share(split.test.labels)
         plot_labels_saved(run, results["table"], self.reference)
         name = f"{FROM_SCRATCH * self.has_features}supervised"
         plot_linear_probes(run, probes, [row["accuracy"] for row in results["table"] if row["method"] == name][-1])
-        return load(folder / self.pretraining[-1]), results
+        return load(folder / f"{self.pretraining[-1]}-0"), results
 
-    def pretraining_system(self, name: str, flops: float) -> System:
+    def pretraining_system(self, name: str, flops: float, draw: int = 0) -> System:
         """The system of that name on these images and this network, with its share of the compute."""
         names = [
             "data",
@@ -180,7 +186,7 @@ class LabelsSaved(FewLabels):
             "stride",
             "off_topic",
         ]
-        settings = {setting: getattr(self.from_scratch, setting) for setting in names}
+        settings = {setting: getattr(self.from_scratch, setting) for setting in names} | {"seed": self.seed + draw}
         return replace(system_at_scale(name), **settings, flops=flops * self.pretraining_share)
 
     def methods(self) -> dict[str, Method]:
@@ -214,8 +220,8 @@ class LabelsSaved(FewLabels):
                     system, remaining = method.system, flops[network_name(method.system)]
                     if system.start:
                         remaining *= 1 - self.pretraining_share
-                        system = replace(system, start=str(folder / system.start))
-                    system = replace(system, labels_per_class=labels, label_seed=draw, flops=remaining)
+                        system = replace(system, start=str(folder / f"{system.start}-{draw}"))
+                    system = replace(system, seed=self.seed + draw, labels_per_class=labels, flops=remaining)
                     yield Cell(name, labels, draw, method._replace(system=system), derive_seed(self.seed, draw))
 
     def model(self, spec: ImageSpec) -> Encoder:
