@@ -8,7 +8,7 @@ from torch import Tensor
 
 MAX_PROBABILITY = 0.08
 """of a label that is probably wrong: chosen on draws 100 to 105 of 5% flipped labels, where confident learning (Northcutt et al. 2021,
-section 3) found fewer of them at the same precision (docs/doctor.md)"""
+section 3) found fewer of them at the same precision (docs/advise.md)"""
 
 
 class LabelErrors(NamedTuple):

@@ -14,7 +14,7 @@ from caudex.data.images.image_set import ImageSet, Split
 from caudex.data.sampling import evenly_spaced
 
 FEATURE_NEIGHBOURS = 5
-"""of features; one was worse on every set tried (docs/doctor.md)"""
+"""of features; one was worse on every set tried (docs/advise.md)"""
 
 
 def with_off_topic(split: Split, share: float, seed: int) -> Split:
