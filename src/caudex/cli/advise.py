@@ -23,7 +23,7 @@ def advise_command(words: Sequence[str]) -> None:
     from caudex.evaluation.doctor import off_topic_findings, wrong_labels
     from caudex.reports.advise import advice_rows, advice_sentences, write_advice_page
     from caudex.systems.encoded import read_encoded
-    from caudex.systems.studies.advise import advise, settings_for
+    from caudex.systems.studies.advise import advise, cheap_methods, settings_for
 
     run = Run(create_run_folder(flags.run, "advise", Hardware()), flags.seed)
     with hold_run(run, fresh=True):
@@ -33,7 +33,7 @@ def advise_command(words: Sequence[str]) -> None:
             raise CaudexError(f"advise is about classes, and column {images.target_name!r} has {images.target}.")
         trunk = "small" if encoder is None else flags.trunk
         settings = settings_for(trunk, flags.seed, data=flags.data, labels=flags.labels, size=flags.size, pad=flags.pad)
-        advice = advise(images, encoder, settings, flags.more, flags.repeats)
+        advice = advise(images, encoder, cheap_methods(settings), flags.more, flags.seed, flags.repeats)
         wrong = wrong_labels(images, encoder, flags.seed)
         off_topic, _ = off_topic_findings(images, unsplit.is_test[~unsplit.is_test])
         sentences = advice_sentences(advice, images, wrong, off_topic, flags.more, flags.seed, training_command(flags))

@@ -89,6 +89,8 @@ def draw_std(trials: Sequence[Trial]) -> float:
     tested = np.mean([len(trial.rows) for trial in trials if trial.size == largest])
     mean = accuracies.mean()
     least = MIN_DRAW_STD * np.sqrt(max(MIN_ERROR, mean * (1 - mean)) / largest)
+    if len(accuracies) < 2:
+        return float(least)
     return float(max(least, np.sqrt(max(0.0, accuracies.var(ddof=1) - mean * (1 - mean) / tested))))
 
 

@@ -57,30 +57,30 @@ class Advice(NamedTuple):
     majority: float
 
 
-def advise(images: ImageSet, encoder: nn.Module | None, settings: FewLabels, more: int, repeats: int = 0) -> Advice:
-    """Of images of which some are labelled, what each method reaches with today's labels and with `more`.
+def advise(
+    images: ImageSet, encoder: nn.Module | None, methods: Mapping[str, Method], more: int, seed: int, repeats: int = 0
+) -> Advice:
+    """Of images of which some are labelled, what each of the methods reaches with today's labels and with `more`.
 
     Each method learns from shares of the labels, drawn anew in each repeat, and is tested on the other labelled images; the draws are the
     same for all. Raises CaudexError where the labels are too few.
     """
     labelled, unlabelled = images.take(images.is_labelled), images.take(~images.is_labelled).without_labels()
     check_labels(labelled)
-    methods = cheap_methods(settings, len(unlabelled) > 0)
-    draws = list(draw_rows(labelled.labels, repeats or REPEATS[encoder is not None], settings.seed))
+    methods = {name: part for name, part in methods.items() if len(unlabelled) or not part.needs_unlabelled}
+    draws = list(draw_rows(labelled.labels, repeats or REPEATS[encoder is not None], seed))
     measured = {name: MethodTrials([], Counter()) for name in methods}
     jobs = [(name, number) for number in range(len(draws)) for name in methods]
     for name, number in track(jobs, "measuring", len(jobs), slow=True):
         train, test, is_largest = draws[number]
         split = Split(labelled.take(train), unlabelled, labelled.take(test), train=unlabelled, encoder=encoder)
-        predictions = trial_predictions(methods[name], split, derive_seed(settings.seed, "trial", number))
+        predictions = trial_predictions(methods[name], split, derive_seed(seed, "trial", number))
         truth = labelled.labels[test]
         measured[name].trials.append(Trial(len(train), test.numpy(), (predictions == truth).numpy()))
         if is_largest:
             wrong = predictions != truth
             measured[name].errors.update(zip(truth[wrong].tolist(), predictions[wrong].tolist()))
-    forecasts = {
-        name: forecast_accuracy(part.trials, len(labelled), more, settings.seed) for name, part in measured.items()
-    }
+    forecasts = {name: forecast_accuracy(part.trials, len(labelled), more, seed) for name, part in measured.items()}
     counts = class_counts(labelled.labels, labelled.classes)
     return Advice(measured, forecasts, choose_method(measured), len(labelled), max(counts) / sum(counts))
 
@@ -98,12 +98,11 @@ def check_labels(labelled: ImageSet) -> None:
         )
 
 
-def cheap_methods(settings: FewLabels, has_unlabelled: bool) -> dict[str, Method]:
-    """By name; without those that need unlabelled images where there are none."""
+def cheap_methods(settings: FewLabels) -> dict[str, Method]:
+    """By name, what takes minutes with these settings."""
     supervised, student = few_label_systems(settings)
     methods = {name: Method(supervised, name) for name in BASELINES}
-    methods |= {"supervised": Method(supervised), "noisy-student": Method(student)}
-    return {name: method for name, method in methods.items() if has_unlabelled or not method.needs_unlabelled}
+    return methods | {"supervised": Method(supervised), "noisy-student": Method(student)}
 
 
 def draw_rows(labels: Tensor, repeats: int, seed: int) -> Iterator[tuple[Tensor, Tensor, bool]]:

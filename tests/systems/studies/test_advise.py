@@ -1,0 +1,107 @@
+"""Advice within few labels: the better method is named, and what cannot be advised on is refused."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from helpers.command_line import assert_refused, run_cli
+from helpers.cuts import as_image_set, cuts_of_photos
+from helpers.photos import write_photos
+
+from caudex.core.errors import CaudexError
+from caudex.evaluation.learning_curve import Trial
+from caudex.systems.studies import advise as advise_module
+from caudex.systems.studies.advise import (
+    MethodTrials,
+    advise,
+    cheap_methods,
+    check_labels,
+    choose_method,
+    confused_classes,
+    draw_rows,
+    gain_over,
+    settings_for,
+)
+
+
+def quick_methods(trunk, **settings):
+    """Those of the command with few steps."""
+    methods = cheap_methods(settings_for(trunk, 0, width=4, **settings))
+    for name in ("supervised", "noisy-student"):
+        system = methods[name].system
+        system.steps = 20
+        if name == "noisy-student":
+            system.rounds = 1
+    return methods
+
+
+def trials(accuracy, sizes=(20, 40), tested=100):
+    right = np.arange(tested) < accuracy * tested
+    return MethodTrials([Trial(size, np.arange(tested), right) for size in sizes], Counter())
+
+
+def test_the_best_is_named_and_of_equals_the_one_that_caudex_trains():
+    methods = {"logistic regression": trials(0.80), "noisy-student": trials(0.85), "label spreading": trials(0.70)}
+    assert choose_method(methods) == "noisy-student"
+    methods["logistic regression"] = trials(0.85)
+    assert choose_method(methods) == "noisy-student"
+    methods["label spreading"] = trials(0.90)
+    assert choose_method(methods) == "label spreading"
+
+
+def test_trials_learn_from_each_class_and_test_on_the_others():
+    labels = torch.tensor([0] * 8 + [1] * 2)
+    draws = list(draw_rows(labels, 2, seed=0))
+    assert [len(train) for train, *_ in draws] == [3, 5, 7] * 2
+    for train, test, is_largest in draws:
+        assert sorted([*train.tolist(), *test.tolist()]) == list(range(10))
+        assert set(labels[train].tolist()) == {0, 1} and is_largest == (len(train) == 7)
+
+
+def test_confusions_count_both_ways():
+    errors = Counter({(0, 1): 3, (1, 0): 2, (2, 0): 4})
+    assert confused_classes(errors, ["a", "b", "c"], 1) == [("a", "b", 5)]
+
+
+def test_advice_on_photos_of_two_kinds():
+    images = as_image_set(cuts_of_photos(90, side=32), [i % 2 if i < 24 else -1 for i in range(90)])
+    advice = advise(images, None, quick_methods("small"), more=50, seed=0, repeats=2)
+    assert set(advice.methods) == {"logistic regression", "label spreading", "supervised", "noisy-student"}
+    assert advice.num_labels == 24 and advice.majority == 0.5
+    assert advice.methods["logistic regression"].accuracy > 0.7
+    best = advice.forecasts[advice.best]
+    assert 0.5 < best.now <= 1 and best.later >= best.now
+    other = next(name for name in advice.methods if name != advice.best)
+    gain, low, high = gain_over(advice, other, 0)
+    assert low <= gain <= high and gain >= -0.005
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0] * 12, "of class 'flower'"),
+        ([0, 1, 1] + [0] * 10, "13 labels, 2 of class"),
+        ([0, 0, 1, 1], "4 labels, 2 of class 'china', are too few"),
+    ],
+)
+def test_too_few_labels_are_refused(labels, message):
+    images = as_image_set(cuts_of_photos(len(labels), side=16), labels)
+    if message.startswith("13"):
+        check_labels(images)  # enough
+        return
+    with pytest.raises(CaudexError, match=message):
+        check_labels(images)
+
+
+def test_the_command_writes_a_page_and_names_a_command(tmp_path, monkeypatch):
+    monkeypatch.setattr(advise_module, "cheap_methods", lambda settings: quick_methods("small", data=settings.data))
+    pile = write_photos(tmp_path / "pile", labelled=8, unlabelled=10)
+    words = ("advise", pile, "--trunk", "small", "--repeats", "1", "--run", "advice")
+    output = " ".join(run_cli(*words).out.split())
+    assert "Begin with " in output and "50 more labels are worth " in output
+    page = (tmp_path / "advice/report.html").read_text()
+    assert "<h1>advise</h1>" in page and "26 images, 16 labelled" in page and "label spreading" in page
+    assert_refused("advise", because="say which images you have")
+    assert_refused("advise", pile / "unlabelled", "--trunk", "small", because="no image is labelled")
+    assert_refused("advise", pile, "--more", "0", because="--more 0")
