@@ -3,15 +3,21 @@
     python benchmarks/pretrained.py make photos /usr/share/tuxpaint/stamps     # Debian's tuxpaint-stamps-default
     python benchmarks/pretrained.py make emoji package                         # npm's emoji-datasource-google, unpacked
     python benchmarks/pretrained.py tune photos                                # draws 100 to 102; a minute once the images are encoded
+    python benchmarks/pretrained.py heads photos emoji                         # draws 0 to 4; results/pretrained-heads.csv
     caudex labels-saved --data photos --label-counts 1 5 10 20 ...             # the comparison; docs/pretrained.md has the command
+
+`heads` measures what learns on the frozen features alone, each draw with a test of its own and with the defaults of each method.
 
 `make` writes SET/CLASS/*.png: photos at most 256 pixels wide and high, on white, doubles left out. The comparison draws with the seeds 0 to
 4, so that nothing is chosen on what is reported.
 """
 
 import argparse
+import csv
 import itertools
 import json
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,11 +25,23 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import LabelSpreading
 
+from caudex.core.run import Run
 from caudex.core.system import System
+from caudex.data import Split
+from caudex.evaluation.intervals import t_interval
+from caudex.evaluation.verdicts import paired_gain
 from caudex.systems.few_labels.supervised import Supervised
-from caudex.systems.studies.methods import Method, baseline_features
+from caudex.systems.studies.methods import (
+    LOGISTIC_REGRESSION,
+    Method,
+    baseline_accuracy,
+    baseline_features,
+    methods_on_features,
+)
 
 PHOTO_CLASSES = ("animals", "food", "plants", "town", "vehicles")
+HEADS_FILE = Path(__file__).parents[1] / "results" / "pretrained-heads.csv"
+HEADS_COLUMNS = ("set", "labels", "method", "accuracy", "low", "high", "gain", "gain low", "gain high", "verdict")
 LABELS, DRAWS = (1, 5, 10, 20), (100, 101, 102)
 
 
@@ -69,17 +87,51 @@ def tune(data: Path) -> None:
         print(f"{name:45}", *(f"{value:5.1f}" for value in values), f"  mean {sum(values) / len(values):.1f}")
 
 
+def heads(sets: list[Path]) -> None:
+    rows = []
+    for data in sets:
+        settings = Supervised(data=str(data)).resolve()
+        for labels in LABELS:
+            scores: dict[str, list[float]] = {}
+            for draw in range(5):
+                for name, method in methods_on_features(
+                    replace(settings, seed=draw, labels_per_class=labels), 0
+                ).items():
+                    split = method.system.load_split()
+                    scores.setdefault(name, []).append(accuracy(method, split, draw))
+            reference = scores[LOGISTIC_REGRESSION]
+            for name, values in scores.items():
+                mean, low, high = t_interval(values)
+                gain = paired_gain(values, reference).to_json() if name != LOGISTIC_REGRESSION else {}
+                figures = [mean, low, high, *(gain.get(part) or 0 for part in ("gain", "low", "high"))]
+                rows.append((data.name, labels, name, *(f"{value:.4f}" for value in figures), gain.get("verdict", "")))
+                print(*rows[-1], flush=True)
+    with HEADS_FILE.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([HEADS_COLUMNS, *rows])
+
+
+def accuracy(method: Method, split: Split, draw: int) -> float:
+    if method.baseline:
+        return baseline_accuracy(method, split)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(folder, draw)
+        run.quiet = True
+        return method.system.train_classifier(run, split).accuracy(split.test)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=("make", "tune"))
+    parser.add_argument("action", choices=("make", "tune", "heads"))
     parser.add_argument("set", type=Path)
-    parser.add_argument("package", type=Path, nargs="?")
+    parser.add_argument("package", type=Path, nargs="?", help="or a further set, of heads")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.action == "make":
         make(arguments.set, arguments.package)
-    else:
+    elif arguments.action == "tune":
         tune(arguments.set)
+    else:
+        heads([path for path in (arguments.set, arguments.package) if path])
 
 
 if __name__ == "__main__":

@@ -197,7 +197,9 @@ def test_no_address_and_no_images_of_a_strangers_are_opened(monkeypatch):
     monkeypatch.setattr(socket, "create_connection", no_network)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CAUDEX_STATE", "stranger")
-        panel = replace(system_at_scale("labels-saved"), cluster="192.0.2.1:6379", data="/etc", labels="/etc/passwd")
+        panel = replace(
+            system_at_scale("labels-saved"), cluster="192.0.2.1:6379", trunk="small", data="/etc", labels="/etc/passwd"
+        )
         write_settings(panel, Run("panel", hardware=Hardware(threads=10**6)))
         write_settings(replace(system_at_scale("simclr"), data="hf:a/b", labels="x y.csv"), Run("simclr"))
     output = invoke("resume", "panel")

@@ -7,6 +7,7 @@ from helpers.label_pages import open_page, post_label, write_images
 
 from caudex.core.errors import CaudexError
 from caudex.serve.app import listen
+from caudex.serve.labelling import Labelling
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_images_are_named_by_number_alone(page, path, static):
 
 
 def test_a_failure_of_the_program_is_a_sentence_too(page, monkeypatch):
-    monkeypatch.setattr("caudex.serve.labelling.Labelling.describe", lambda self: 1 / 0)
+    monkeypatch.setattr(Labelling, "describe", lambda self: 1 / 0)
     answer = page[0].get("/queue")
     assert answer.status_code == 500
     assert answer.json() == {"error": "the program failed (ZeroDivisionError); its terminal says how."}

@@ -166,9 +166,7 @@ def decode_images(
 def common_format(names: Sequence[str], image_format: ImageFormat) -> ImageFormat:
     """`image_format` with its shape and pixel range chosen from a sample of 64: one channel if all are grey; where its side
     is 0, a small square size that all share, else the median shorter side, at most 32; at least 16 in any case.
-    One whose channels are given is kept. CaudexError if none of the sample can be read."""
-    if image_format.shape[0]:
-        return image_format
+    A shape whose channels are given is kept, and so is a range. CaudexError if none of the sample can be read."""
     rows = torch.linspace(0, len(names) - 1, min(SHAPE_SAMPLE, len(names))).round().long().unique().tolist()
     source_of = getattr(names, "source", names.__getitem__)
     sizes, grey, ranges, deep_colours, unreadable = [], True, [], {}, []
@@ -204,8 +202,9 @@ def common_format(names: Sequence[str], image_format: ImageFormat) -> ImageForma
         is_common = width == height <= 64 and len(set(sizes)) == 1
         size = width if is_common else min(32, int(statistics.median(min(shape) for shape in sizes)))
         size = max(size, MIN_DEFAULT_SIDE)
-    pixel_range = choose_range(ranges) if ranges else None
-    return image_format._replace(shape=(1 if grey else 3, size, size), pixel_range=pixel_range)
+    pixel_range = image_format.pixel_range or (choose_range(ranges) if ranges else None)
+    shape = image_format.shape if image_format.shape[0] else (1 if grey else 3, size, size)
+    return image_format._replace(shape=shape, pixel_range=pixel_range)
 
 
 def _to_grey_or_rgb(image: Image.Image, pixel_range: PixelRange | None = None) -> Image.Image:
