@@ -207,6 +207,7 @@ def test_no_address_and_no_images_of_a_strangers_are_opened(monkeypatch):
     assert output.out.splitlines()[1:] == [
         "  --data /etc",
         "  --labels /etc/passwd",
+        "  --trunk small",
         "  --cluster 192.0.2.1:6379",
         "  --threads 1000000",
     ]
