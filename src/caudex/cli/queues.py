@@ -15,7 +15,6 @@ from caudex.core.errors import CaudexError, counted
 from caudex.core.ranges import check_range
 from caudex.core.registry import did_you_mean
 
-QUEUE_COLUMNS = ("path", "label", "suggestion", "reason")
 SHOWN = 20
 """rows that are printed where no --csv is given"""
 WAYS = ("margin", "core-set", "both")
@@ -148,6 +147,8 @@ def relative_names(images, data: str) -> Sequence[str]:
 
 
 def table_text(rows: Sequence[Sequence[str]]) -> str:
+    from caudex.data.images.label_queue import QUEUE_COLUMNS
+
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([QUEUE_COLUMNS, *rows])
+    csv.writer(text, lineterminator="\n").writerows([("path", *QUEUE_COLUMNS), *rows])
     return text.getvalue()

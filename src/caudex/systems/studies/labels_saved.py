@@ -15,7 +15,7 @@ from caudex.core.pool import run_parallel
 from caudex.core.ranges import check_range
 from caudex.core.registry import class_paths, find_class
 from caudex.core.run import Run
-from caudex.core.seeds import derive_seed
+from caudex.core.seeds import MAX_SEED, derive_seed
 from caudex.core.specs import ImageSpec
 from caudex.core.system import (
     System,
@@ -145,7 +145,7 @@ class LabelsSaved(FewLabels):
             (
                 self.pretraining_system(name, flops[SCRATCH], draw),
                 folder / f"{name}-{draw}",
-                self.seed + draw,
+                self.draw_seed(draw),
                 run.hardware,
             )
             for name, draw in names
@@ -186,8 +186,12 @@ class LabelsSaved(FewLabels):
             "stride",
             "off_topic",
         ]
-        settings = {setting: getattr(self.from_scratch, setting) for setting in names} | {"seed": self.seed + draw}
+        settings = {setting: getattr(self.from_scratch, setting) for setting in names} | {"seed": self.draw_seed(draw)}
         return replace(system_at_scale(name), **settings, flops=flops * self.pretraining_share)
+
+    def draw_seed(self, draw: int) -> int:
+        """Of its test, labels and signals; other seeds of a claim have others."""
+        return derive_seed(self.seed, draw) % (MAX_SEED + 1)
 
     def methods(self) -> dict[str, Method]:
         """By name; of a pretrained trunk first."""
@@ -221,7 +225,7 @@ class LabelsSaved(FewLabels):
                     if system.start:
                         remaining *= 1 - self.pretraining_share
                         system = replace(system, start=str(folder / f"{system.start}-{draw}"))
-                    system = replace(system, seed=self.seed + draw, labels_per_class=labels, flops=remaining)
+                    system = replace(system, seed=self.draw_seed(draw), labels_per_class=labels, flops=remaining)
                     yield Cell(name, labels, draw, method._replace(system=system), derive_seed(self.seed, draw))
 
     def model(self, spec: ImageSpec) -> Encoder:
@@ -264,7 +268,7 @@ class LabelsSaved(FewLabels):
         check_range(self, draws=(2, 1000), pretraining_share=(0.05, 0.95), processes=(1, 1000))
         check_range(self, tuned_blocks=(0, 100), tuned_steps=(1, 1 << 30))
         for name in ("minutes", "flops", "also", "labels_per_class", "label_seed", "start", "finetune"):
-            if getattr(self, name) not in (None, (), 0):
+            if getattr(self, name) not in ((0,) if name == "finetune" else (None, ())):
                 raise CaudexError(f"--{flag_name(name)}: labels-saved sets it itself for each method; leave it out.")
         if not self.pretraining or not self.label_counts or min(self.label_counts) < 1:
             raise CaudexError(
