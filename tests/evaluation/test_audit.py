@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from caudex.evaluation.audit import confidence_strata, draw_audit, estimate_accuracy
 from caudex.evaluation.intervals import wilson_interval
@@ -58,9 +60,12 @@ def test_a_beginning_of_the_draw_is_a_draw():
     assert strata[:30].bincount().float() == pytest.approx(strata.bincount().float() / 2, abs=6)
 
 
-@pytest.mark.parametrize("confidence", [torch.full((50,), 0.9), torch.ones(3), torch.rand(7), torch.ones(1)])
-def test_few_or_equally_sure_images_can_be_audited(confidence):
-    rows = draw_audit(confidence, 10, seed=0)
-    assert len(rows.unique()) == min(10, len(confidence))
+CONFIDENCES = st.lists(st.sampled_from([0.0, 0.2, 0.5, 0.9, 0.97, 1.0]) | st.floats(0, 1), min_size=1, max_size=60)
+
+
+@given(confidence=CONFIDENCES.map(torch.tensor), count=st.integers(1, 70), seed=st.integers(0, 9))
+def test_as_many_are_drawn_as_were_asked_for(confidence, count, seed):
+    rows = draw_audit(confidence, count, seed)
+    assert len(rows) == len(rows.unique()) == min(count, len(confidence))
     estimate = estimate_accuracy(confidence, rows, torch.ones(len(rows), dtype=torch.bool))
     assert 0 <= estimate.low <= estimate.accuracy <= estimate.high <= 1

@@ -13,8 +13,6 @@ from caudex.evaluation.intervals import wilson_interval
 STRATA = 4
 MIN_PER_STRATUM = 2
 """images drawn of each, without which it has no variance"""
-
-
 PRIOR = 4.0
 
 
@@ -51,13 +49,14 @@ def draw_audit(confidence: Tensor, count: int, seed: int) -> Tensor:
     strata = confidence_strata(confidence)
     sizes = strata.bincount().tolist()
     count = min(count, len(confidence))
-    weights = [_spread(confidence[strata == h]).sum().item() for h in range(len(sizes))]
-    least = [min(MIN_PER_STRATUM, size) for size in sizes]
-    extra = apportion([max(weight, 1e-9) for weight in weights], max(0, count - sum(least)))
-    shuffled, rows = seeded_permutation(len(confidence), seed, "audit"), []
-    for h, size in enumerate(sizes):
-        rows.append(shuffled[strata[shuffled] == h][: min(size, least[h] + extra[h])])
-    drawn = torch.cat(rows)
+    parts = [min(MIN_PER_STRATUM, size) for size in sizes]
+    while sum(parts) < count:  # a stratum of which all are drawn leaves its share to the others
+        room = [h for h, size in enumerate(sizes) if parts[h] < size]
+        weights = [_spread(confidence[strata == h]).sum().item() for h in room]
+        for h, extra in zip(room, apportion(weights, count - sum(parts))):
+            parts[h] = min(sizes[h], parts[h] + extra)
+    shuffled = seeded_permutation(len(confidence), seed, "audit")
+    drawn = torch.cat([shuffled[strata[shuffled] == h][:part] for h, part in enumerate(parts)])
     return drawn[seeded_permutation(len(drawn), seed, "order of the audit")][:count]
 
 

@@ -25,7 +25,7 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
     z = 1.96
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return (max(0.0, centre - half), min(1.0, centre + half))  # rounding may leave [0, 1]
+    return (max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))  # but for rounding
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -94,7 +94,8 @@ def load_network(config: ImageModelConfig, folder: Path, files: list[Path]) -> n
         ) from None
     modules, prefix = {name for name, _ in network.named_children()}, f"{network_class.base_model_prefix}."
     misfits = [
-        f"{key} is {tuple(shape)} there and {tuple(size)} here" for key, shape, size in report["mismatched_keys"]
+        f"{key} is {tuple(shape)} there and {tuple(size)} here"
+        for key, shape, size in sorted(report["mismatched_keys"])
     ]
     misfits += [f"{key} is missing" for key in report["missing_keys"] if not key.endswith("num_batches_tracked")]
     for key in report["unexpected_keys"]:
