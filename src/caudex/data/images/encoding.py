@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from hashlib import blake2b, sha256
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from caudex.core.fetch import cache_folder
 from caudex.core.progress import ProgressBar
-from caudex.data.images.feature_cache import DIGEST, FeatureCache, StoredFeatures
+from caudex.data.feature_cache import DIGEST, FeatureCache, StoredFeatures, digest_example, missing_chunks, open_cache
 from caudex.data.images.image_set import ImageFiles, ImageStore, Split
 
 CHUNK = 32
@@ -49,9 +46,9 @@ def encode_split(split: Split, encoder: nn.Module) -> Split:
 def encode_images(store: ImageStore, rows: Tensor, encoder: nn.Module) -> StoredFeatures:
     """The features of these rows of a store, from the cache as far as they stand there."""
     device = next(encoder.parameters()).device
-    cache = FeatureCache(
-        cache_folder() / "features" / cache_key(store, encoder), feature_shape(encoder, store.image_format.shape)
-    )
+    shape, pixel_range, pad, *_ = store.image_format
+    description = repr((FORMAT, shape, pixel_range, pad, str(encoder)))
+    cache = open_cache(description, encoder, feature_shape(encoder, shape))
     digests = digest_images(store, rows)
     missing = np.flatnonzero(cache.find(digests) < 0)
     with ProgressBar("encoding images", len(missing)) as progress:
@@ -68,20 +65,16 @@ def encode_images(store: ImageStore, rows: Tensor, encoder: nn.Module) -> Stored
 def _decode_missing(
     store: ImageStore, rows: Tensor, missing: np.ndarray, cache: FeatureCache, digests: np.ndarray
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Some of the `missing` and their pixels, decoded ahead; what another process has encoded meanwhile is passed over."""
-    chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
-    first = os.getpid() % max(1, len(chunks))  # so that several processes begin in different places
-    waiting, count, done = deque(), cache.count(), set()
+    """Some of the `missing` and their pixels, decoded ahead; none that another process has encoded meanwhile."""
+    waiting = deque()
     with ThreadPoolExecutor(CHUNKS_AHEAD) as pool:
-        for chunk in [*chunks[first:], *chunks[:first], *[None] * CHUNKS_AHEAD]:
-            if chunk is not None:
-                done.update(cache.keys(count))
-                count = cache.count()
-                chunk = chunk[[digest not in done for digest in digests[chunk]]]
-                waiting.append((chunk, pool.submit(store.fetch, rows[chunk])))
-            if len(waiting) > CHUNKS_AHEAD or (chunk is None and waiting):
+        for chunk in missing_chunks(cache, digests, missing, CHUNK):
+            waiting.append((chunk, pool.submit(store.fetch, rows[chunk])))
+            if len(waiting) > CHUNKS_AHEAD:
                 chunk, pixels = waiting.popleft()
                 yield chunk, pixels.result()
+        for chunk, pixels in waiting:
+            yield chunk, pixels.result()
 
 
 @torch.no_grad()
@@ -91,32 +84,22 @@ def feature_shape(encoder: nn.Module, shape: tuple[int, int, int]) -> tuple[int,
     return tuple(encoder(torch.zeros(1, *shape, dtype=torch.uint8, device=device)).shape[1:])
 
 
-def cache_key(store: ImageStore, encoder: nn.Module) -> str:
-    """What, besides the content of a file, its features follow from: the weights and how it is decoded."""
-    shape, pixel_range, pad, *_ = store.image_format
-    key = sha256(repr((FORMAT, shape, pixel_range, pad, str(encoder))).encode())
-    for name, weight in encoder.state_dict().items():
-        key.update(name.encode())
-        key.update(weight.cpu().reshape(-1).view(torch.uint8).numpy())
-    return key.hexdigest()[:32]
-
-
 def digest_images(store: ImageStore, rows: Tensor) -> np.ndarray:
     """The digest of each: of the bytes of a file that is decoded on demand, else of the pixels."""
     path_of = (
         getattr(store.names, "source", store.names.__getitem__) if isinstance(store, ImageFiles) else lambda row: None
     )
 
-    def digest(row: int) -> bytes:
+    def digest_row(row: int) -> bytes:
         path = path_of(row)
         try:
             content = Path(path).read_bytes() if isinstance(path, str) else store.fetch(torch.tensor([row])).numpy()
         except OSError:
             content = b""  # reported when it is decoded
-        return blake2b(content, digest_size=DIGEST.itemsize).digest()
+        return digest_example(content)
 
     digests = np.empty(len(rows), DIGEST)
     with ThreadPoolExecutor(CHUNKS_AHEAD) as pool:
         for part in torch.arange(len(rows)).split(10_000):  # so that few wait in memory
-            digests[part.numpy()] = list(pool.map(digest, rows[part].tolist()))
+            digests[part.numpy()] = list(pool.map(digest_row, rows[part].tolist()))
     return digests

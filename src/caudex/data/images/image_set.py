@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
+from caudex.data.feature_cache import StoredFeatures
 from caudex.data.images.decode import MAX_UNREADABLE_SHARE, ImageFormat, decode_images
-from caudex.data.images.feature_cache import StoredFeatures
 from caudex.data.images.targets import is_labelled, unknown_labels
 from caudex.data.sampling import evenly_spaced
 

@@ -14,8 +14,8 @@ from caudex import trunks
 from caudex.core.errors import CaudexError
 from caudex.core.specs import ImageSpec
 from caudex.data import ImageFiles, ImageSet, InMemoryImages, encode_images
+from caudex.data.feature_cache import StoredFeatures
 from caudex.data.images.decode import ImageFormat, common_format
-from caudex.data.images.feature_cache import StoredFeatures
 from caudex.data.images.image_set import NumberedNames
 from caudex.systems.few_labels.noisy_student import PRETRAINED_RATIO
 from caudex.systems.few_labels.shared import FewLabels

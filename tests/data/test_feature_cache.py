@@ -1,7 +1,9 @@
 """The cache of features: found by content, appended by several processes, cut anywhere."""
 
 import errno
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caudex.core.errors import CaudexError
-from caudex.data.images.feature_cache import DIGEST, FeatureCache
+from caudex.data.feature_cache import DIGEST, FeatureCache, missing_chunks
 
 
 def digests(*numbers):
@@ -68,3 +70,22 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
         cache.append(digests(1), features(1))
     assert cache.find(digests(1)).tolist() == [-1]
     assert Path(tmp_path).is_dir()
+
+
+def test_the_form_of_numbers_is_chosen(tmp_path):
+    precise = torch.tensor([[1 + 2**-20, 70_000.0, 3.0]])
+    for dtype, expected in {torch.float32: precise, torch.float16: torch.tensor([[1.0, 65504.0, 3.0]])}.items():
+        cache = FeatureCache(tmp_path / str(dtype), (3,), dtype)
+        cache.append(digests(1), precise)
+        assert torch.equal(
+            FeatureCache(cache.folder, (3,), dtype).open(np.array([0])).fetch(torch.tensor([0])), expected
+        )
+
+
+def test_what_the_disk_cannot_hold_is_not_begun(tmp_path, monkeypatch):
+    cache = FeatureCache(tmp_path, (1 << 20,))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 30))
+    rows = np.arange(512)
+    assert len(list(missing_chunks(cache, digests(*range(256)).repeat(2), rows, 100))) == 6
+    with pytest.raises(CaudexError, match=r"of 513 examples take 1.0 GiB, and .* has 1.0 GiB left; make room"):
+        next(missing_chunks(cache, digests(*range(256)).repeat(3), np.arange(513), 100))
