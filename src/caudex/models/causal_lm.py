@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
-from caudex.data import group_by_length, pad_sequences
 from caudex.models.language_model import LanguageModel
+from caudex.models.likelihood import common_prefix_length, continuation_log_likelihoods
 
 
 class CausalLM(LanguageModel):
@@ -83,25 +83,22 @@ class CausalLM(LanguageModel):
             if not is_unfinished.any():
                 return
 
-    @torch.inference_mode()
-    def log_likelihoods(self, pairs: Sequence[tuple[str, str]], batch_size: int = 32) -> tuple[Tensor, Tensor]:
+    def log_likelihoods(self, pairs: Sequence[tuple[str, str]], progress: str = "") -> tuple[Tensor, Tensor]:
         """(ln p of each continuation given its prefix, its number of tokens), [N] both, of (prefix, continuation) pairs.
 
-        Raises CaudexError for a pair that does not fit into the context.
+        Each pair is encoded whole: its tokens that differ from those of the prefix alone are the continuation's. Raises
+        CaudexError for a pair that does not fit into the context.
         """
-        rows = []
-        for prefix, continuation in pairs:
-            prefix_ids, ids = (
-                self.tokenizer.encode(text, parse_special=False) for text in (prefix, prefix + continuation)
-            )
-            rows.append((ids, len(prefix_ids)))
-        return self.token_log_likelihoods(rows, batch_size)
+        prefixes, texts = [prefix for prefix, _ in pairs], [prefix + continuation for prefix, continuation in pairs]
+        encoded = zip(*(self.tokenizer.encode_batch(part, parse_special=False) for part in (prefixes, texts)))
+        return self.token_log_likelihoods(
+            [(ids, common_prefix_length([prefix, ids])) for prefix, ids in encoded], progress
+        )
 
-    @torch.inference_mode()
     def token_log_likelihoods(
-        self, sequences: Sequence[tuple[Sequence[int], int]], batch_size: int = 32
+        self, sequences: Sequence[tuple[Sequence[int], int]], progress: str = ""
     ) -> tuple[Tensor, Tensor]:
-        """The same of (tokens, how many of them are the prefix)."""
+        """The same of (tokens, how many of them are the prefix); at least the last is scored."""
         self.require_signal("next-token", "score texts")
         rows = []
         for tokens, prefix_length in sequences:
@@ -112,16 +109,8 @@ class CausalLM(LanguageModel):
                     f"{self.tokenizer.decode(tokens)[:60]!r}...; shorten it, or use a model with a longer context."
                 )
             rows.append((ids, min(1 + prefix_length, len(ids) - 1)))
-        log_likelihoods, counts = torch.zeros(len(rows)), torch.tensor([len(ids) - start for ids, start in rows])
-        for indices in group_by_length(rows, batch_size):
-            tokens = pad_sequences([(rows[i][0], []) for i in indices]).tokens.to(self.device)
-            features = self.trunk(tokens[:, :-1]).layers["tokens"]
-            logits = self.signals["next-token"].logits(self.trunk, features)  # [B, T - 1, V]
-            log_probabilities = logits.float().log_softmax(-1).gather(-1, tokens[:, 1:, None]).squeeze(-1).cpu()
-            for row, i in zip(log_probabilities, indices):
-                ids, start = rows[i]
-                log_likelihoods[i] = row[start - 1 : len(ids) - 1].sum()
-        return log_likelihoods, counts
+        counts = torch.tensor([len(ids) - start for ids, start in rows])
+        return continuation_log_likelihoods(self, rows, progress), counts
 
     @property
     def eos_token_ids(self) -> tuple[int, ...]:

@@ -60,7 +60,7 @@ def test_a_kv_cache_changes_no_word_and_drops_what_no_longer_fits(gpt_run):
 def test_likelihoods_are_sums_of_each_tokens_own(gpt_run):
     model = load(gpt_run)
     pairs = [("The cat", " sat on the mat."), ("", "The dog sat"), ("The fox sat on the", " box")]
-    likelihoods, counts = model.log_likelihoods(pairs, batch_size=2)
+    likelihoods, counts = model.log_likelihoods(pairs)
     for (given_, behind), likelihood, count in zip(pairs, likelihoods, counts):
         before, full_tokens = (
             [model.tokenizer.eos_token_id, *model.tokenizer.encode(text)] for text in (given_, given_ + behind)
