@@ -96,7 +96,7 @@ def training_steps(depth: int, width: int, heads: int) -> dict:
 
 def generators(depth: int, width: int, heads: int, batch: int, max_new_tokens: int) -> dict:
     """For each contestant a function that adds `max_new_tokens` tokens to `batch` prompts, greedily, with its cache."""
-    from caudex.models.causal_lm import sample_tokens
+    from caudex.models.sampling import sample_tokens
 
     trunk, head = Transformer(VOCABULARY, CONTEXT, width, depth, heads, **GPT2_LAYOUT).eval(), NextToken()
     head.build(trunk)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 COMMANDS = {
     "list": "the systems and the signals, and which to take; list envs",
@@ -229,6 +229,12 @@ class GenerateFlags:
     """below 1 bolder, above 1 wilder; 0 always takes the likeliest token"""
     top_p: float = 0.95
     """draw from the likeliest tokens that together have this probability"""
+    top_k: int = 0
+    """draw from so many of the likeliest tokens; 0: from all that --top-p leaves"""
+    stop: UseAppendAction[tuple[str, ...]] = ()
+    """end a text before this string; give the flag again for further ones"""
+    beams: int = 0
+    """instead of drawing, search for the likeliest text with so many beams"""
     num: int = 1
     """texts"""
     seed: int = 0

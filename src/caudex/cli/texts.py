@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from caudex.cli.commands import AskFlags, FillFlags, GenerateFlags, ImportFlags, SearchFlags
-from caudex.cli.flags import parse_flags
+from caudex.cli.flags import flag_value, parse_flags
 from caudex.cli.terminal import create_run_folder, hold_run, print_table
 from caudex.core.errors import CaudexError
 from caudex.core.typed_json import Share
@@ -18,30 +18,53 @@ from caudex.core.typed_json import Share
 
 def generate_command(words: Sequence[str]) -> None:
     flags = parse_flags(GenerateFlags, words, "generate")
-    from caudex.core.ranges import check_range
-    from caudex.core.seeds import check_seed
-
-    check_seed(flags.seed)
-    check_range(flags, max_tokens=(1, 1 << 20), num=(1, 1024), temperature=(0, 100), top_p=(1e-6, 1))
+    check_generate_flags(flags, words)
     model = _load_language_model(flags.run, "next-token", "generate")
-    num_tokens, context = model.count_tokens(flags.prompt), model.trunk.context
-    if num_tokens > context:
+    prompt_ids, context = model.prompt_ids(flags.prompt), model.trunk.context
+    if len(prompt_ids) > context:
         print(
-            f"caudex: the prompt has {num_tokens:,} tokens, the model sees {context:,}: it goes on from the last {context:,}.",
+            f"caudex: the prompt has {len(prompt_ids):,} tokens, the model sees {context:,}: it goes on from the last {context:,}.",
             file=sys.stderr,
         )
-    settings = (flags.prompt, flags.max_tokens, flags.temperature, flags.top_p, flags.num, flags.seed)
+    if flags.beams:
+        texts = [text for text, _ in model.search(prompt_ids, flags.max_tokens, flags.beams, flags.stop)]
+        print_texts([flags.prompt + text for text in texts[: flags.num]])
+        return
+    stream = model.generate(
+        prompt_ids, flags.max_tokens, flags.temperature, flags.top_p, flags.num, flags.seed, flags.top_k, flags.stop
+    )
     if flags.num == 1:  # as it comes
         print(flags.prompt, end="", flush=True)
-        for (text,) in model.generate(*settings):
+        for (text,) in stream:
             print(text, end="", flush=True)
         print()
         return
-    texts = [flags.prompt] * flags.num
-    for new_texts in model.generate(*settings):
-        texts = [text + new_text for text, new_text in zip(texts, new_texts)]
+    print_texts([flags.prompt + "".join(parts) for parts in zip(*stream)])
+
+
+def check_generate_flags(flags: GenerateFlags, words: Sequence[str]) -> None:
+    """Raises CaudexError for values out of range, and for flags that exclude each other."""
+    from caudex.core.ranges import check_range
+    from caudex.core.seeds import check_seed
+    from caudex.models.text_stream import check_stop
+
+    check_seed(flags.seed)
+    check_range(flags, max_tokens=(1, 1 << 20), num=(1, 1024), temperature=(0, 100), top_p=(1e-6, 1))
+    check_range(flags, top_k=(0, 1 << 26), beams=(0, 256))
+    check_stop(flags.stop)
+    for flag in ("--temperature", "--top-p", "--top-k", "--seed") if flags.beams else ():
+        if flag_value(flag, words) is not None:
+            raise CaudexError(
+                f"--beams {flags.beams} searches and draws nothing, so {flag} has no meaning; leave one out."
+            )
+    if flags.beams and flags.num > flags.beams:
+        raise CaudexError(f"--num {flags.num} is more than --beams {flags.beams} can find; give as many beams.")
+
+
+def print_texts(texts: Sequence[str]) -> None:
+    """One text as it is, several with their numbers."""
     for number, text in enumerate(texts, 1):
-        print(f"--- {number}\n{text}")
+        print(text if len(texts) == 1 else f"--- {number}\n{text}")
 
 
 NextSentenceShare = TypedDict("NextSentenceShare", {"random next": NotRequired[Share]})

@@ -8,8 +8,12 @@ import torch
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.models.beam_search import beam_search
 from caudex.models.language_model import LanguageModel
 from caudex.models.likelihood import common_prefix_length, continuation_log_likelihoods
+from caudex.models.sampling import sample_tokens
+from caudex.models.text_stream import TextStream, check_stop
+from caudex.trunks import KVCache
 
 
 class CausalLM(LanguageModel):
@@ -18,36 +22,33 @@ class CausalLM(LanguageModel):
     @torch.inference_mode()
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         max_new_tokens: int = 100,
         temperature: float = 1.0,
         top_p: float = 1.0,
         num_return_sequences: int = 1,
         seed: int = 0,
+        top_k: int = 0,
+        stop: Sequence[str] = (),
     ) -> Iterator[list[str]]:
-        """Continue the prompt: each yield has the new characters of every sequence, "" where there are none.
+        """Continue the prompt, text or tokens: each yield has the new characters of every sequence, "" where there are none.
 
-        Samples from the likeliest tokens that together have `top_p` (Holtzman et al. 2020, section 3.1) at `temperature`;
-        0 is greedy. A sequence ends at the end-of-text token, or after `max_new_tokens`. When the context is full, its
-        older half is forgotten. Of a prompt longer than the context the end counts.
+        Samples from the `top_k` likeliest tokens (0: all), of these from the likeliest that together have `top_p` (Holtzman et al.
+        2020, section 3.1), at `temperature`; 0 is greedy. A sequence ends at the end-of-text token, before a string of `stop`, or
+        after `max_new_tokens`. When the context is full, its older half is forgotten. Of a prompt longer than the context the
+        end counts. Raises CaudexError for an empty stop string.
         """
-        tokenizer = self.tokenizer
-        prompt_ids = tokenizer.encode(prompt, parse_special=False) or [self._start_token_id]
-        sequences = [list(prompt_ids) for _ in range(num_return_sequences)]
-        texts = [tokenizer.decode(prompt_ids)] * num_return_sequences
-        is_unfinished = [True] * num_return_sequences
+        prompt_ids = self.prompt_ids(prompt)
+        streams = [
+            TextStream(self.tokenizer, prompt_ids, stop, self.eos_token_ids) for _ in range(num_return_sequences)
+        ]
         for new_tokens in self.generate_tokens(
-            prompt_ids, max_new_tokens, temperature, top_p, num_return_sequences, seed
+            prompt_ids, max_new_tokens, temperature, top_p, num_return_sequences, seed, top_k
         ):
-            new_texts = []
-            for i, (sequence, token) in enumerate(zip(sequences, new_tokens)):
-                sequence.append(token)
-                is_unfinished[i] &= token not in self.eos_token_ids
-                text = tokenizer.decode(sequence, skip_special_tokens=True) if is_unfinished[i] else texts[i]
-                is_complete = not text.endswith("\ufffd")  # else a character whose other bytes are still to come
-                new_texts.append(text[len(texts[i]) :] if is_complete else "")
-                texts[i] = text if is_complete else texts[i]
-            yield new_texts
+            yield [stream.add(token) for stream, token in zip(streams, new_tokens)]
+            if all(stream.is_finished for stream in streams):
+                return
+        yield [stream.finish() for stream in streams]
 
     @torch.inference_mode()
     def generate_tokens(
@@ -58,30 +59,83 @@ class CausalLM(LanguageModel):
         top_p: float = 1.0,
         num_return_sequences: int = 1,
         seed: int = 0,
+        top_k: int = 0,
     ) -> Iterator[list[int]]:
         """As `generate`, in tokens: each yield has the next one of every sequence. Those behind an end of text mean nothing; it
         stops when all sequences have one."""
-        self.require_signal("next-token", "generate")
-        tokenizer, context = self.tokenizer, self.trunk.context
+        context = self.trunk.context
         sequences = [list(prompt_ids) for _ in range(num_return_sequences)]
-        is_unfinished = torch.ones(num_return_sequences, dtype=torch.bool)
+        is_unfinished = [True] * num_return_sequences
         generator = torch.Generator().manual_seed(seed)
-        state = self.trunk.initial_state(num_return_sequences)
-        new_tokens = torch.tensor(prompt_ids[-context:]).repeat(num_return_sequences, 1)
-        for _ in range(max_new_tokens):
-            if state.length + new_tokens.shape[1] > context:
-                recent = [sequence[-max(1, context // 2) :] for sequence in sequences]
-                state, new_tokens = self.trunk.initial_state(num_return_sequences), torch.tensor(recent)
-            features = self.trunk(new_tokens.to(self.device), state).layers["tokens"][:, -1]
-            logits = self.signals["next-token"].logits(self.trunk, features).float().cpu()  # [N, V]
-            logits[:, tokenizer.vocab_size :] = -torch.inf  # ids that stand for no token
-            new_tokens = sample_tokens(logits, temperature, top_p, generator)[:, None]
-            for i, (sequence, token) in enumerate(zip(sequences, new_tokens[:, 0].tolist())):
+        state, logits = self._start(prompt_ids, num_return_sequences)
+        for number in range(max_new_tokens):
+            new_tokens = sample_tokens(logits.cpu(), temperature, top_p, generator, top_k)
+            for i, (sequence, token) in enumerate(zip(sequences, new_tokens.tolist())):
                 sequence.append(token)
                 is_unfinished[i] &= token not in self.eos_token_ids
-            yield new_tokens[:, 0].tolist()
-            if not is_unfinished.any():
+            yield new_tokens.tolist()
+            if not any(is_unfinished) or number == max_new_tokens - 1:
                 return
+            if state.length == context:
+                recent = torch.tensor([sequence[-max(1, context // 2) :] for sequence in sequences])
+                state, new_tokens = self.trunk.initial_state(num_return_sequences), recent
+            logits = self.next_logits(new_tokens.view(num_return_sequences, -1), state)
+
+    @torch.inference_mode()
+    def search(
+        self,
+        prompt: str | Sequence[int],
+        max_new_tokens: int = 100,
+        beams: int = 4,
+        stop: Sequence[str] = (),
+        length_penalty: float = 1.0,
+    ) -> list[tuple[str, float]]:
+        """The likeliest continuations by beam search, the best first: (new characters, score), at most `beams` of them.
+
+        The score is the sum of ln p of the tokens divided by their number ** `length_penalty`; see `beam_search`. Text is cut
+        before a string of `stop`. Of a prompt that leaves no room in the context the end counts, half a context of it; a sequence
+        also ends where the context is full.
+        """
+        check_stop(stop)
+        context = self.trunk.context
+        prompt_ids = self.prompt_ids(prompt)[-max(1, context // 2, context + 1 - max_new_tokens) :]
+        max_new_tokens = min(max_new_tokens, context + 1 - len(prompt_ids))
+        state, logits = self._start(prompt_ids)
+
+        def advance(rows: Tensor, tokens: Tensor) -> Tensor:
+            state.select_rows(rows)
+            return self.next_logits(tokens[:, None], state).log_softmax(-1)
+
+        (hypotheses,) = beam_search(
+            logits.log_softmax(-1), advance, beams, max_new_tokens, self.eos_token_ids, length_penalty
+        )
+        texts = []
+        for score, tokens in hypotheses:
+            stream = TextStream(self.tokenizer, prompt_ids, stop, self.eos_token_ids)
+            texts.append(("".join([*map(stream.add, tokens), stream.finish()]), score))
+        return texts
+
+    def next_logits(self, tokens: Tensor, state: KVCache) -> Tensor:
+        """float32 [B, V] of the token behind these, int64 [B, T], which come after those in the cache."""
+        features = self.trunk(tokens.to(self.device), state).layers["tokens"][:, -1]
+        logits = self.signals["next-token"].logits(self.trunk, features).float()
+        logits[:, self.tokenizer.vocab_size :] = -torch.inf  # ids that stand for no token
+        return logits
+
+    def _start(self, prompt_ids: Sequence[int], rows: int = 1) -> tuple[KVCache, Tensor]:
+        """The cache of the prompt, whose end counts where it is longer than the context, and the logits behind it, [rows, V]."""
+        self.require_signal("next-token", "generate")
+        recent = torch.tensor([list(prompt_ids)[-self.trunk.context :]])
+        state = self.trunk.initial_state(1)
+        logits = self.next_logits(recent, state)
+        if rows > 1:  # the same prompt is computed once
+            state.select_rows(torch.zeros(rows, dtype=torch.long, device=self.device))
+        return state, logits.expand(rows, -1)
+
+    def prompt_ids(self, prompt: str | Sequence[int]) -> list[int]:
+        """The tokens of a prompt, in whose text no special token is parsed; of an empty one the token that begins a text."""
+        ids = self.tokenizer.encode(prompt, parse_special=False) if isinstance(prompt, str) else list(prompt)
+        return ids or [self._start_token_id]
 
     def log_likelihoods(self, pairs: Sequence[tuple[str, str]], progress: str = "") -> tuple[Tensor, Tensor]:
         """(ln p of each continuation given its prefix, its number of tokens), [N] both, of (prefix, continuation) pairs.
@@ -122,13 +176,3 @@ class CausalLM(LanguageModel):
     def _start_token_id(self) -> int:
         """What stands before a text: the end of another."""
         return self.tokenizer.eos_token_id if self.tokenizer.eos_token_id is not None else 0
-
-
-def sample_tokens(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> Tensor:
-    """A token for each row [N] of logits [N, V]; temperature 0 is greedy."""
-    if temperature == 0:
-        return logits.argmax(1)
-    probabilities, order = (logits / temperature).softmax(1).sort(dim=1, descending=True)
-    before = probabilities.cumsum(1) - probabilities  # of those that are likelier
-    probabilities = probabilities.masked_fill(before >= top_p, 0.0)
-    return order.gather(1, probabilities.multinomial(1, generator=generator)).squeeze(1)

@@ -57,6 +57,44 @@ def test_a_kv_cache_changes_no_word_and_drops_what_no_longer_fits(gpt_run):
     assert (much.code, "the model sees 40: it goes on from the last 40" in much.err) == (0, True)
 
 
+def test_a_stop_string_ends_the_text_and_beams_find_the_likelier_one(gpt_run):
+    words = ("generate", gpt_run, "The cat sat on", "--max-tokens", "12")
+    whole = run_cli(*words, "--temperature", "0").out
+    assert (
+        run_cli(*words, "--temperature", "0", "--stop", "!", "--stop", " mat").out
+        == whole[: whole.index(" mat")] + "\n"
+    )
+    assert run_cli(*words, "--top-k", "1").out == whole
+    texts = run_cli(*words, "--beams", "3", "--num", "2").out.split("--- ")[1:]
+    assert texts[0].startswith("1\nThe cat sat on") and texts[0][2:] != texts[1][2:]
+
+
+def test_the_score_of_a_beam_is_the_likelihood_of_its_tokens(gpt_run):
+    model = load(gpt_run)
+    start = model.prompt_ids("The cat sat")
+    texts = model.search(start, 6, beams=4)
+    assert len(texts) == 4 and sorted(texts, key=lambda text: -text[1]) == texts
+    for text, score in texts:
+        ids = model.tokenizer.encode("The cat sat" + text, parse_special=False)
+        with torch.no_grad():
+            logs = model.trunk(torch.tensor([ids])).layers["tokens"][0]
+            logs = model.signals["next-token"].logits(model.trunk, logs).log_softmax(-1)
+        each = [logs[i, token].item() for i, token in enumerate(ids[1:])][len(start) - 1 :]
+        if len(each) == 6:  # cut into tokens as it was generated
+            assert score == pytest.approx(sum(each) / 6, abs=1e-4)
+    (greedy,) = model.search("The cat sat", 6, beams=1)
+    assert greedy[0] == "".join(part for (part,) in model.generate("The cat sat", 6, temperature=0))
+    # what does not fit with its continuation is cut to the end of the prompt
+    assert len(model.search(story(0), 30, beams=2)) == 2
+
+
+def test_an_empty_prompt_loses_no_character(gpt_run):
+    model = load(gpt_run)
+    tokens = [token for (token,) in model.generate_tokens([model.tokenizer.eos_token_id], 10, temperature=0)]
+    text = "".join(part for (part,) in model.generate("", 10, temperature=0))
+    assert text == model.tokenizer.decode(tokens, skip_special_tokens=True).rstrip("\ufffd")
+
+
 def test_likelihoods_are_sums_of_each_tokens_own(gpt_run):
     model = load(gpt_run)
     pairs = [("The cat", " sat on the mat."), ("", "The dog sat"), ("The fox sat on the", " box")]
@@ -119,6 +157,9 @@ def test_settings_out_of_range_are_refused(gpt_run):
     assert_refused("train", "gpt", "--context", "1", because="--context 1 is out of range")
     assert_refused("generate", gpt_run, "a", "--top-p", "0", because="--top-p 0 is out of range")
     assert_refused("generate", gpt_run, "a", "--temperature", "-1", because="--temperature")
+    assert_refused("generate", gpt_run, "a", "--stop", "", because="--stop is empty")
+    assert_refused("generate", gpt_run, "a", "--beams", "4", "--top-k", "5", because="so --top-k has no meaning")
+    assert_refused("generate", gpt_run, "a", "--beams", "2", "--num", "3", because="--num 3 is more than --beams 2")
 
 
 def test_what_is_no_utf8_is_replaced_and_counted_or_refused(tmp_path):
