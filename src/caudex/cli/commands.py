@@ -233,6 +233,8 @@ class GenerateFlags:
     """draw from so many of the likeliest tokens; 0: from all that --top-p leaves"""
     stop: UseAppendAction[tuple[str, ...]] = ()
     """end a text before this string; give the flag again for further ones"""
+    chat: bool = False
+    """the prompt is what a user says to a model that was trained to chat; only the answer is printed"""
     beams: int = 0
     """instead of drawing, search for the likeliest text with so many beams"""
     num: int = 1

@@ -20,7 +20,8 @@ def generate_command(words: Sequence[str]) -> None:
     flags = parse_flags(GenerateFlags, words, "generate")
     check_generate_flags(flags, words)
     model = _load_language_model(flags.run, "next-token", "generate")
-    prompt_ids, context = model.prompt_ids(flags.prompt), model.trunk.context
+    prompt_ids = model.chat_ids(flags.prompt) if flags.chat else model.prompt_ids(flags.prompt)
+    prompt, context = "" if flags.chat else flags.prompt, model.trunk.context
     if len(prompt_ids) > context:
         print(
             f"caudex: the prompt has {len(prompt_ids):,} tokens, the model sees {context:,}: it goes on from the last {context:,}.",
@@ -28,18 +29,18 @@ def generate_command(words: Sequence[str]) -> None:
         )
     if flags.beams:
         texts = [text for text, _ in model.search(prompt_ids, flags.max_tokens, flags.beams, flags.stop)]
-        print_texts([flags.prompt + text for text in texts[: flags.num]])
+        print_texts([prompt + text for text in texts[: flags.num]])
         return
     stream = model.generate(
         prompt_ids, flags.max_tokens, flags.temperature, flags.top_p, flags.num, flags.seed, flags.top_k, flags.stop
     )
     if flags.num == 1:  # as it comes
-        print(flags.prompt, end="", flush=True)
+        print(prompt, end="", flush=True)
         for (text,) in stream:
             print(text, end="", flush=True)
         print()
         return
-    print_texts([flags.prompt + "".join(parts) for parts in zip(*stream)])
+    print_texts([prompt + "".join(parts) for parts in zip(*stream)])
 
 
 def check_generate_flags(flags: GenerateFlags, words: Sequence[str]) -> None:

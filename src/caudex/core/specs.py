@@ -221,7 +221,8 @@ class TransformerArguments(Struct, forbid_unknown_fields=True):
 class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Texts: the arguments of the transformer, the tokenizer's description, the entropy of its tokens in nats, and the
     classes of labelled texts. Of public models: `heads` are the signals that there are weights for (None: all), `tied`
-    whether the logits of tokens come from their embedding, and `eos_token_ids` end a text in the tokenizer's place."""
+    whether the logits of tokens come from their embedding, `eos_token_ids` end a text in the tokenizer's place, and
+    `chat_template` (jinja2) is how a chat is written; "" where there is none."""
 
     trunk: dict[str, int | float | bool | str | None]
     tokenizer: dict
@@ -230,6 +231,7 @@ class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
     heads: tuple[str, ...] | None = None
     tied: bool = True
     eos_token_ids: tuple[int, ...] = ()
+    chat_template: Annotated[str, Meta(max_length=1 << 18)] = ""
 
     def __post_init__(self):
         msgspec.convert(self.trunk, TransformerArguments)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.models.beam_search import beam_search
+from caudex.models.chat_template import encode_chat
 from caudex.models.language_model import LanguageModel
 from caudex.models.likelihood import common_prefix_length, continuation_log_likelihoods
 from caudex.models.sampling import sample_tokens
@@ -136,6 +137,15 @@ class CausalLM(LanguageModel):
         """The tokens of a prompt, in whose text no special token is parsed; of an empty one the token that begins a text."""
         ids = self.tokenizer.encode(prompt, parse_special=False) if isinstance(prompt, str) else list(prompt)
         return ids or [self._start_token_id]
+
+    def chat_ids(self, text: str) -> list[int]:
+        """The tokens of a chat in which a user says the text, by the model's own chat template, as a prompt.
+
+        Raises CaudexError for a model without a template, and for a template that fails; see `encode_chat`.
+        """
+        if not self.spec.chat_template:
+            raise CaudexError("this model brings no chat template; generate without --chat, or import one that does.")
+        return encode_chat(self.tokenizer, self.spec.chat_template, text, self.spec.eos_token_ids)
 
     def log_likelihoods(self, pairs: Sequence[tuple[str, str]], progress: str = "") -> tuple[Tensor, Tensor]:
         """(ln p of each continuation given its prefix, its number of tokens), [N] both, of (prefix, continuation) pairs.

@@ -33,6 +33,7 @@ def write_hf_folder(model: nn.Module, folder: Path) -> list[Path]:
             "clean_up_tokenization_spaces": False,
             "padding_side": "right",
             **special,
+            **({"chat_template": model.spec.chat_template} if model.spec.chat_template else {}),
         },
     }
     if model_type == "gpt2":

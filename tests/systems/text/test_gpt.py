@@ -1,6 +1,7 @@
 """gpt learns a tiny language, goes on with it, and resumes exactly; bad input."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -86,6 +87,17 @@ def test_the_score_of_a_beam_is_the_likelihood_of_its_tokens(gpt_run):
     assert greedy[0] == "".join(part for (part,) in model.generate("The cat sat", 6, temperature=0))
     # what does not fit with its continuation is cut to the end of the prompt
     assert len(model.search(story(0), 30, beams=2)) == 2
+
+
+def test_a_chat_prints_the_answer_alone(gpt_run, tmp_path):
+    assert_refused("generate", gpt_run, "Hello", "--chat", because="this model brings no chat template")
+    shutil.copytree(gpt_run, tmp_path / "chat")
+    spec = json.loads((tmp_path / "chat/spec.json").read_text())
+    spec["chat_template"] = "{% for m in messages %}The {{ m.content }} sat on the{% endfor %}"
+    (tmp_path / "chat/spec.json").write_text(json.dumps(spec))
+    words = ("--temperature", "0", "--max-tokens", "12")
+    whole = run_cli("generate", gpt_run, "The cat sat on the", *words).out
+    assert "The cat sat on the" + run_cli("generate", tmp_path / "chat", "cat", "--chat", *words).out == whole
 
 
 def test_an_empty_prompt_loses_no_character(gpt_run):
