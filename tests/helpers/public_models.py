@@ -1,6 +1,6 @@
 """Tiny public folders, as transformers writes them, with weights that are not as they begin."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -32,6 +32,23 @@ def tiny_bert(vocab_size: int = 100, **settings):
     return disturb_weights(transformers.BertForPreTraining(config))
 
 
+LLAMA_KINDS = {
+    "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM),
+    "mistral": (transformers.MistralConfig, transformers.MistralForCausalLM),
+    "qwen2": (transformers.Qwen2Config, transformers.Qwen2ForCausalLM),
+    "qwen3": (transformers.Qwen3Config, transformers.Qwen3ForCausalLM),
+}
+
+
+def tiny_llama(vocab_size: int = 100, kind: str = "llama", **settings):
+    torch.manual_seed(0)
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size")
+    sizes = dict(zip(names, (32, 2, 4, 2, 40))) | {"max_position_embeddings": 32}
+    sizes |= {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0} | ({"head_dim": 8} if kind == "qwen3" else {})
+    config_type, model_type = LLAMA_KINDS[kind]
+    return disturb_weights(model_type(config_type(**{"vocab_size": vocab_size, **sizes, **settings})))
+
+
 def disturb_weights(model):
     with torch.no_grad():
         for weight in model.parameters():
@@ -41,10 +58,11 @@ def disturb_weights(model):
 
 def write_public_folder(folder: Path, kind: str, tokenizer: str | None = None, extra_ids: int = 0, **settings):
     """The model of a folder with config.json, model.safetensors and a vocabulary."""
-    vocabulary = tiny_tokenizer(tokenizer or {"gpt2": "bpe", "bert": "wordpiece"}[kind])
-    if kind == "gpt2":
+    vocabulary = tiny_tokenizer(tokenizer or ("wordpiece" if kind == "bert" else "bpe"))
+    if kind != "bert":
         settings = {"bos_token_id": vocabulary.eos_token_id, "eos_token_id": vocabulary.eos_token_id, **settings}
-    model = {"gpt2": tiny_gpt2, "bert": tiny_bert}[kind](vocabulary.vocab_size + extra_ids, **settings)
+    build = {"gpt2": tiny_gpt2, "bert": tiny_bert}.get(kind) or partial(tiny_llama, kind=kind)
+    model = build(vocabulary.vocab_size + extra_ids, **settings)
     model.save_pretrained(folder)
     vocabulary.save(folder)
     return model

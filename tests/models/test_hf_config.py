@@ -4,23 +4,38 @@ import json
 
 import pytest
 import transformers
-from helpers.public_models import tiny_bert, tiny_gpt2, write_public_folder
+from helpers.public_models import LLAMA_KINDS, tiny_bert, tiny_gpt2, tiny_llama, write_public_folder
 
 from caudex.core.errors import CaudexError
 from caudex.models.hf_config import CONFIG_TYPES, ONLY_VALUES, WITHOUT_EFFECT, parse_hf_config, read_hf_config
 from caudex.models.importing import load_hf_model
 
+LLAMAS = ("llama", "mistral", "qwen2", "qwen3")
 CONFIGS = {"gpt2": tiny_gpt2().config.to_dict(), "bert": tiny_bert().config.to_dict()}
+CONFIGS |= {kind: tiny_llama(kind=kind).config.to_dict() for kind in LLAMAS}
 
 
-@pytest.mark.parametrize("model_type", ["gpt2", "bert"])
+@pytest.mark.parametrize("model_type", CONFIGS)
 def test_every_field_that_transformers_writes_is_known(model_type, tmp_path):
     generation = transformers.GenerationConfig._get_default_generation_params()
     fields = {**CONFIGS[model_type], **generation, "torch_dtype": "float32", "_name_or_path": "x"}
     known = {*CONFIG_TYPES[model_type].__struct_fields__, *ONLY_VALUES, *WITHOUT_EFFECT[model_type]}
     assert sorted(fields.keys() - known) == []
     config = parse_hf_config(CONFIGS[model_type] | generation, tmp_path)
-    assert (config.trunk()["width"], config.trunk()["depth"], config.trunk()["heads"]) == (24, 2, 3)
+    assert (config.trunk()["width"], config.trunk()["depth"], config.trunk()["heads"]) == (
+        (32, 2, 4) if model_type in LLAMAS else (24, 2, 3)
+    )
+
+
+@pytest.mark.parametrize("model_type", LLAMAS)
+def test_what_a_llama_does_not_write_is_as_in_transformers(model_type, tmp_path):
+    theirs, ours = LLAMA_KINDS[model_type][0](), parse_hf_config({"model_type": model_type}, tmp_path)
+    derived = ("rope_parameters", "rope_scaling", "num_key_value_heads", "head_dim", "sliding_window", "layer_types")
+    for name in set(ours.__struct_fields__) - {*derived, "eos_token_id"}:
+        assert getattr(ours, name) == getattr(theirs, name, getattr(ours, name)), name
+    trunk = ours.trunk()
+    assert trunk["kv_heads"] == theirs.num_key_value_heads
+    assert trunk["head_dim"] == getattr(theirs, "head_dim", theirs.hidden_size // theirs.num_attention_heads)
 
 
 def test_what_is_not_written_is_as_in_transformers(tmp_path):
@@ -39,7 +54,30 @@ def test_what_is_not_written_is_as_in_transformers(tmp_path):
 @pytest.mark.parametrize(
     ("model_type", "change", "message"),
     [
-        ("gpt2", {"model_type": "llama"}, 'is a model of type "llama"; gpt2 and bert can be imported'),
+        (
+            "gpt2",
+            {"model_type": "opt"},
+            'is a model of type "opt"; gpt2, bert, llama, mistral, qwen2, qwen3 can be imported',
+        ),
+        ("llama", {"hidden_act": "gelu"}, 'hidden_act is "gelu"'),
+        (
+            "llama",
+            {"rope_parameters": {"rope_type": "longrope"}},
+            'type of rope_parameters is "longrope"; caudex computes default, dynamic',
+        ),
+        ("llama", {"rope_scaling": {"type": "linear"}}, "rope_scaling is linear and lacks factor"),
+        ("llama", {"rope_parameters": {"rope_type": "yarn", "long_factor": 2}}, "long_factor"),
+        (
+            "llama",
+            {"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}},
+            r"partial_rotary_factor\":0.5} .*>= 1",
+        ),
+        ("llama", {"rope_interleaved": True}, "rope_interleaved is true; caudex does not compute that"),
+        ("llama", {"num_key_value_heads": 3}, "4 heads of 8 numbers cannot share 3 heads of keys and values"),
+        ("llama", {"head_dim": 7}, "4 heads of 7 numbers cannot share"),
+        ("llama", {"num_local_experts": 8}, '"num_local_experts" is 8; caudex does not know this field'),
+        ("mistral", {"sliding_window": 0}, "sliding_window is 0"),
+        ("qwen2", {"layer_types": ["linear_attention"]}, "layer_types"),
         ("gpt2", {"model_type": []}, r"is a model of type \[\]"),
         ("gpt2", {"activation_function": "relu"}, r"activation_function is \"relu\" \(not a value that caudex knows"),
         ("gpt2", {"activation_function": []}, r"activation_function is \[\] \(expected"),

@@ -1,5 +1,6 @@
 """Public checkpoints: the figures are transformers' own, for every combination of the fields that we honour."""
 
+import json
 from itertools import product
 
 import numpy as np
@@ -37,7 +38,7 @@ def our_log_probabilities(model, texts: PaddedTokens) -> list[torch.Tensor]:
 @torch.no_grad()
 def their_log_probabilities(model, texts: PaddedTokens) -> list[torch.Tensor]:
     mask = (torch.arange(texts.tokens.shape[1]) < texts.lengths[:, None]).long()
-    if model.config.model_type == "gpt2":
+    if model.config.model_type != "bert":
         logits = model(texts.tokens, attention_mask=mask).logits.log_softmax(-1)
         return [logits[0], logits[1, :13]]
     output = model(texts.tokens, attention_mask=mask, token_type_ids=texts.segments)
@@ -67,6 +68,76 @@ def test_gpt2_has_the_figures_of_transformers(flags, tmp_path):
 def test_bert_has_the_figures_of_transformers(tied, segments, tmp_path):
     settings = {"tie_word_embeddings": tied, "type_vocab_size": segments, "layer_norm_eps": 1e-2}
     assert_same_figures(tmp_path, write_public_folder(tmp_path, "bert", **settings))
+
+
+SCALINGS = [
+    {"rope_type": "linear", "factor": 2.0, "rope_theta": 500.0},
+    {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 1000.0},
+    {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+     "original_max_position_embeddings": 16, "rope_theta": 100.0},
+    {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 100.0},
+    {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 100.0, "beta_fast": 8.0,
+     "truncate": False, "mscale": 0.7, "mscale_all_dim": 0.5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scaling", SCALINGS, ids=lambda scaling: scaling["rope_type"])
+def test_each_scaling_of_positions_has_the_figures_of_transformers(scaling, tmp_path):
+    assert_same_figures(tmp_path, write_public_folder(tmp_path, "llama", rope_parameters=scaling))
+
+
+LLAMA_SETTINGS = {
+    "llama": [{}, {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "head_dim": 16, "rms_norm_eps": 1e-2}],
+    "mistral": [{}, {"sliding_window": None, "head_dim": 16, "num_key_value_heads": 1}],
+    "qwen2": [{"tie_word_embeddings": True}, {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1}],
+    "qwen3": [{"head_dim": 16}, {"attention_bias": True, "num_key_value_heads": 4}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "number"), [(kind, number) for kind in LLAMA_SETTINGS for number in range(2)])
+def test_a_llama_has_the_figures_of_transformers(kind, number, tmp_path):
+    published = write_public_folder(tmp_path, kind, **LLAMA_SETTINGS[kind][number])
+    assert_same_figures(tmp_path, published)
+    file = tmp_path / "config.json"  # as transformers 4 wrote it
+    config = json.loads(file.read_text())
+    config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
+    file.write_text(json.dumps(config | {"rope_scaling": None}))
+    assert_same_figures(tmp_path, published)
+
+
+@pytest.mark.parametrize("kind", LLAMA_SETTINGS)
+def test_a_llama_that_is_exported_is_the_same_function(kind, tmp_path):
+    scaling = {"rope_parameters": SCALINGS[3]} if kind == "llama" else {}
+    published = write_public_folder(tmp_path / "theirs", kind, **LLAMA_SETTINGS[kind][1], **scaling)
+    model = load_hf_model(tmp_path / "theirs").model
+    model.export(tmp_path / "ours")
+    assert_same_figures(
+        tmp_path / "theirs", transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours").eval()
+    )
+    tokens = torch.randint(0, published.config.vocab_size, (2, 20))
+    reopened = load_hf_model(tmp_path / "ours").model
+    assert torch.equal(reopened.trunk(tokens).pooled, model.trunk(tokens).pooled)
+
+
+@pytest.mark.parametrize("kind", LLAMA_SETTINGS)
+def test_in_parts_the_features_are_those_of_the_whole(kind, tmp_path):
+    write_public_folder(tmp_path, kind)
+    trunk = load_hf_model(tmp_path).model.trunk
+    tokens, state, parts = torch.randint(0, 100, (3, 20)), trunk.initial_state(3), []
+    for part in tokens.split([7, 1, 5, 1, 6], 1):
+        parts.append(trunk(part, state).layers["tokens"])
+    torch.testing.assert_close(torch.cat(parts, 1), trunk(tokens).layers["tokens"], atol=1e-5, rtol=1e-4)
+
+
+def test_a_bias_that_the_config_does_not_name_is_refused(tmp_path):
+    write_public_folder(tmp_path, "llama")
+    weights = load_file(tmp_path / "model.safetensors")
+    weights["model.layers.0.self_attn.q_proj.bias"] = torch.ones(32)
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(
+        CaudexError, match=r'has the tensor "layers\.0\.self_attn\.q_proj\.bias", which a llama of its config'
+    ):
+        load_hf_model(tmp_path)
 
 
 @pytest.mark.parametrize("act", GELU_APPROXIMATIONS)

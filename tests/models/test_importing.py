@@ -19,7 +19,7 @@ from caudex import data
 from caudex.core.errors import CaudexError
 from caudex.models.importing import load_hf_model
 
-FORMS = ("gpt2", "gpt2 of old", "bert", "bert of sentence-transformers")
+FORMS = ("gpt2", "gpt2 of old", "bert", "bert of sentence-transformers", "llama", "qwen3")
 
 
 @cache
@@ -27,7 +27,7 @@ def public_files(form: str) -> dict[str, bytes]:
     """The files of a folder as transformers, GPT-2's first release, and sentence-transformers write them."""
     folder, kind = Path(mkdtemp()), form.split()[0]
     write_public_folder(folder, kind)
-    tokens = sorted(tiny_tokenizer({"gpt2": "bpe", "bert": "wordpiece"}[kind]).vocab.items(), key=lambda pair: pair[1])
+    tokens = sorted(tiny_tokenizer("wordpiece" if kind == "bert" else "bpe").vocab.items(), key=lambda pair: pair[1])
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     shutil.rmtree(folder)
     if form == "gpt2 of old":

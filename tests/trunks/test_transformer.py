@@ -12,7 +12,7 @@ from caudex.core.compute import count_flops
 from caudex.core.errors import CaudexError
 from caudex.signals import MaskedToken, NextSentence, NextToken
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, MLP, PaddedTokens, Transformer
-from caudex.trunks.transformer import apply_rotary
+from caudex.trunks.rotary import apply_rotary, rotary_angles
 
 
 def gpt_trunk(**settings) -> Transformer:
@@ -82,13 +82,14 @@ def test_weights_begin_as_published():
 
 def test_turning_keeps_lengths_and_makes_products_hang_on_distance_alone():
     query, key = torch.randn(8).expand(12, 8), torch.randn(8).expand(12, 8)
-    turned, other = apply_rotary(query, 0), apply_rotary(key, 0)
+    cos, sin = rotary_angles(0, 15, 8, query.device)
+    turned, other = (apply_rotary(x, cos[:12], sin[:12]) for x in (query, key))
     torch.testing.assert_close(turned.norm(dim=1), query.norm(dim=1))
     products = turned @ other.T
     for distance in range(-5, 6):
         line = products.diagonal(distance)
         torch.testing.assert_close(line, line[:1].expand_as(line))
-    torch.testing.assert_close(apply_rotary(query, 3)[:9], turned[3:])
+    torch.testing.assert_close(apply_rotary(query, cos[3:], sin[3:])[:9], turned[3:])
 
 
 @pytest.mark.parametrize("trunk", [gpt_trunk(), bert_trunk()], ids=["gpt", "bert"])

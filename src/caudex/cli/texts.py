@@ -101,7 +101,7 @@ def import_command(words: Sequence[str]) -> None:
     from caudex import data
     from caudex.core.hardware import Hardware
     from caudex.core.run import Run
-    from caudex.models.importing import import_hf_model
+    from caudex.models.importing import load_hf_model, write_public_model
 
     flags = parse_flags(ImportFlags, words, "import")
     folder = data.corpus_folder("minilm") if str(flags.folder) == "minilm" else flags.folder
@@ -111,7 +111,7 @@ def import_command(words: Sequence[str]) -> None:
         )
     run = Run(create_run_folder(flags.run, "imported", Hardware()))
     with hold_run(run, True):
-        for line in import_hf_model(folder, run, flags.convert):
+        for line in write_public_model(load_hf_model(folder, flags.convert), run):
             print(line)
         print(run.path)
 

@@ -199,6 +199,27 @@ def mask_size(layout: ObservationLayout) -> int:
     return layout[-1].nbytes if layout and layout[-1].kind == "mask" else 0
 
 
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+
+
+class RopeScaling(Struct, forbid_unknown_fields=True):
+    """How rotary positions are stretched over a longer context than was trained, `original_context`."""
+
+    kind: Literal["linear", "llama3", "yarn"]
+    factor: Positive
+    original_context: Size = 2048
+    low_freq_factor: Positive = 1.0
+    high_freq_factor: Positive = 4.0
+    beta_fast: Positive = 32.0
+    beta_slow: Positive = 1.0
+    truncate: bool = True
+    attention_factor: Positive = 1.0
+
+    def __post_init__(self):
+        if self.low_freq_factor >= self.high_freq_factor or self.beta_slow >= self.beta_fast:
+            raise ValueError(f"a scaling {self.kind} whose ramp does not rise")
+
+
 class TransformerArguments(Struct, forbid_unknown_fields=True):
     """The limits of the transformer's arguments."""
 
@@ -216,6 +237,16 @@ class TransformerArguments(Struct, forbid_unknown_fields=True):
     rotary: bool = False
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     mean_pooling: bool = False
+    kv_heads: Side | None = None
+    head_dim: Side | None = None
+    rms_norm: bool = False
+    gated: bool = False
+    qkv_bias: bool = True
+    out_bias: bool = True
+    mlp_bias: bool = True
+    qk_norm: bool = False
+    rope_base: Annotated[float, Meta(gt=1, le=1e12)] = 10_000.0
+    rope_scaling: RopeScaling | None = None
 
 
 class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -224,7 +255,7 @@ class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
     whether the logits of tokens come from their embedding, `eos_token_ids` end a text in the tokenizer's place, and
     `chat_template` (jinja2) is how a chat is written; "" where there is none."""
 
-    trunk: dict[str, int | float | bool | str | None]
+    trunk: dict[str, Any]
     tokenizer: dict
     unigram: Finite | None = None
     classes: tuple[str, ...] = ()

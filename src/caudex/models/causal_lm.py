@@ -134,9 +134,12 @@ class CausalLM(LanguageModel):
         return state, logits.expand(rows, -1)
 
     def prompt_ids(self, prompt: str | Sequence[int]) -> list[int]:
-        """The tokens of a prompt, in whose text no special token is parsed; of an empty one the token that begins a text."""
-        ids = self.tokenizer.encode(prompt, parse_special=False) if isinstance(prompt, str) else list(prompt)
-        return ids or [self._start_token_id]
+        """The tokens of a prompt, in whose text no special token is parsed. The token that begins a text stands before it where the
+        tokenizer puts it there by itself, or where the prompt is empty."""
+        if not isinstance(prompt, str):
+            return list(prompt) or [self._start_token_id]
+        ids = self.tokenizer.encode(prompt, parse_special=False)
+        return ids if ids and self.tokenizer.start_token_id is None else [self._start_token_id, *ids]
 
     def chat_ids(self, text: str) -> list[int]:
         """The tokens of a chat in which a user says the text, by the model's own chat template, as a prompt.
@@ -184,5 +187,6 @@ class CausalLM(LanguageModel):
 
     @property
     def _start_token_id(self) -> int:
-        """What stands before a text: the end of another."""
-        return self.tokenizer.eos_token_id if self.tokenizer.eos_token_id is not None else 0
+        """What stands before a text: the tokenizer's own token for it, or the end of another text."""
+        tokenizer = self.tokenizer
+        return next((id for id in (tokenizer.start_token_id, tokenizer.eos_token_id) if id is not None), 0)

@@ -1,4 +1,4 @@
-"""config.json of public GPT-2s and BERTs: each field is honoured, known to be without effect, or refused by name."""
+"""config.json of public models: each field is honoured, known to be without effect, or refused by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 
 from caudex.core.errors import CaudexError
 from caudex.core.typed_json import FileName, convert_public, read_public_json, short_json
+from caudex.models.hf_fields import Context, Epsilon, Hidden, NumHeads, NumLayers, TokenIds, Vocabulary, Width
+from caudex.models.hf_llama import LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, check_rope
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT
 
 GELU_APPROXIMATIONS = {
@@ -21,13 +23,6 @@ GELU_APPROXIMATIONS = {
 _BERT_ALONE = "delete modules.json to import the BERT alone."
 
 Activation = Literal[*GELU_APPROXIMATIONS]
-Vocabulary = Annotated[int, Meta(ge=1, le=1 << 26)]
-Context = Annotated[int, Meta(ge=8, le=1 << 24)]
-Width = Annotated[int, Meta(ge=8, le=100_000)]
-NumLayers = Annotated[int, Meta(ge=1, le=1000)]
-Hidden = Annotated[int, Meta(ge=1, le=1 << 24)]
-Epsilon = Annotated[float, Meta(gt=0, le=1)]
-TokenIds = int | tuple[int, ...] | None
 
 
 class GPT2Config(Struct, kw_only=True):
@@ -37,7 +32,7 @@ class GPT2Config(Struct, kw_only=True):
     n_positions: Context
     n_embd: Width
     n_layer: NumLayers
-    n_head: Annotated[int, Meta(ge=1, le=100_000)]
+    n_head: NumHeads
     n_inner: Hidden | None = None
     activation_function: Activation = "gelu_new"
     layer_norm_epsilon: Epsilon = 1e-5
@@ -77,7 +72,7 @@ class BERTConfig(Struct, kw_only=True):
     max_position_embeddings: Context
     hidden_size: Width
     num_hidden_layers: NumLayers
-    num_attention_heads: Annotated[int, Meta(ge=1, le=100_000)]
+    num_attention_heads: NumHeads
     intermediate_size: Hidden
     hidden_act: Activation = "gelu"
     layer_norm_eps: Epsilon = 1e-12
@@ -111,12 +106,14 @@ class BERTConfig(Struct, kw_only=True):
         }
 
 
-PublicConfig = GPT2Config | BERTConfig
-CONFIG_TYPES: dict[str, type[Struct]] = {"gpt2": GPT2Config, "bert": BERTConfig}
+PublicConfig = GPT2Config | BERTConfig | LlamaConfig
+CONFIG_TYPES: dict[str, type[Struct]] = {
+    kind.model_type: kind for kind in (GPT2Config, BERTConfig, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config)
+}
 
 ONLY_VALUES = {
     **dict.fromkeys(("add_cross_attention", "is_encoder_decoder", "pruned_heads", "per_layer_config")),
-    **dict.fromkeys(("quantization_config", "auto_map", "is_decoder")),
+    **dict.fromkeys(("quantization_config", "auto_map", "is_decoder", "rope_interleaved", "use_mrope")),
     "position_embedding_type": "absolute",
 }
 """fields that change what is computed: the one value that we compute, besides null, false and nothing"""
@@ -149,9 +146,12 @@ _OF_BERT = """
     hidden_dropout_prob attention_probs_dropout_prob directionality language pooler_fc_size pooler_num_attention_heads
     pooler_num_fc_layers pooler_size_per_head pooler_type
 """  # first BERTs: what was planned for the pooler
+_OF_LLAMA = """
+    attention_dropout pretraining_tp is_llama_config transformers.js_config unsloth_fixed unsloth_version
+"""
+_OF_KINDS = {"gpt2": _OF_GPT2, "bert": _OF_BERT, **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), _OF_LLAMA)}
 WITHOUT_EFFECT = {
-    "gpt2": frozenset((_OF_ALL + _OF_GENERATION + _OF_GPT2).split()),
-    "bert": frozenset((_OF_ALL + _OF_GENERATION + _OF_BERT).split()),
+    model_type: frozenset((_OF_ALL + _OF_GENERATION + own).split()) for model_type, own in _OF_KINDS.items()
 }
 """fields of transformers that do not change what the network computes in eval mode"""
 
@@ -162,7 +162,7 @@ def read_hf_config(folder: Path) -> PublicConfig:
     Raises CaudexError for another architecture, and for a field or value that changes the function and is not computed here.
     """
     if not (folder / "config.json").is_file():
-        raise CaudexError(f"{folder} holds no config.json; give the folder of a public GPT-2 or BERT.")
+        raise CaudexError(f"{folder} holds no config.json; give the folder of a public language model.")
     if (folder / "adapter_config.json").exists():
         raise CaudexError(
             f"{folder} holds adapter_config.json: an adapter changes the model; merge it into the weights first."
@@ -223,7 +223,9 @@ def parse_hf_config(config: Mapping[str, Any], path: Path) -> PublicConfig:
     model_type = config.get("model_type")
     kind = CONFIG_TYPES.get(model_type) if isinstance(model_type, str) else None
     if kind is None:
-        raise CaudexError(f"{path} is a model of type {short_json(model_type)}; gpt2 and bert can be imported.")
+        raise CaudexError(
+            f"{path} is a model of type {short_json(model_type)}; {', '.join(CONFIG_TYPES)} can be imported."
+        )
     for name, value in config.items():
         if name in kind.__struct_fields__ or name in WITHOUT_EFFECT[model_type]:
             continue
@@ -235,7 +237,13 @@ def parse_hf_config(config: Mapping[str, Any], path: Path) -> PublicConfig:
         if value and value != ONLY_VALUES[name]:
             raise CaudexError(f"{path}: {name} is {short_json(value)}; caudex does not compute that.")
     public_config = convert_public(config, kind, path)
+    if isinstance(public_config, LlamaConfig):
+        check_rope(public_config, path)
     trunk = public_config.trunk()
-    if trunk["width"] % trunk["heads"]:
+    if trunk["heads"] % trunk.get("kv_heads", trunk["heads"]) or trunk.get("head_dim", 2) % 2:
+        raise CaudexError(
+            f"{path}: {trunk['heads']:,} heads of {trunk['head_dim']:,} numbers cannot share {trunk['kv_heads']:,} heads of keys and values."
+        )
+    if "head_dim" not in trunk and trunk["width"] % trunk["heads"]:
         raise CaudexError(f"{path}: {trunk['heads']:,} heads cannot share a width of {trunk['width']:,} evenly.")
     return public_config

@@ -12,13 +12,14 @@ from torch import nn
 from caudex.core.disk import serialize_tensors, write_atomically
 from caudex.data import Tokenizer
 from caudex.models.hf_layout import to_hf_weights
+from caudex.models.hf_llama import to_llama_config
 
 FILES = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
 
 def write_hf_folder(model: nn.Module, folder: Path) -> list[Path]:
-    """The files of a `CausalLM` as those of a public GPT-2, of a `MaskedLM` as those of a BERT."""
-    model_type = "gpt2" if model.trunk.causal else "bert"
+    """The files of a `CausalLM` as those of a public GPT-2 or Llama, of a `MaskedLM` as those of a BERT."""
+    model_type = model_type_of(model.trunk_config)
     special = special_tokens(model_type, model.tokenizer)
     ids = {f"{name}_id": model.tokenizer.vocab[token] for name, token in special.items() if name != "unk_token"}
     config = to_hf_config(model_type, model.trunk_config, tuple(model.signals), model.spec.tied)
@@ -36,13 +37,13 @@ def write_hf_folder(model: nn.Module, folder: Path) -> list[Path]:
             **({"chat_template": model.spec.chat_template} if model.spec.chat_template else {}),
         },
     }
-    if model_type == "gpt2":
+    if model_type != "bert":
         ends = model.spec.eos_token_ids or [ids[name] for name in ("eos_token_id",) if name in ids]
         unused = list(
             range(model.tokenizer.vocab_size, model.trunk_config["vocabulary"])
         )  # ids that stand for no token
         contents["generation_config.json"] = {
-            "bos_token_id": ids.get("bos_token_id"),
+            "bos_token_id": config["bos_token_id"],
             "eos_token_id": list(ends) if len(ends) != 1 else ends[0],
             "pad_token_id": ids.get("pad_token_id"),
             **({"suppress_tokens": unused} if unused else {}),
@@ -54,21 +55,31 @@ def write_hf_folder(model: nn.Module, folder: Path) -> list[Path]:
     return [folder / name for name in FILES if name in contents or name == "model.safetensors"]
 
 
+def model_type_of(trunk_config: Mapping[str, Any]) -> str:
+    """The public kind of model that a trunk with these arguments is."""
+    if trunk_config.get("rms_norm"):
+        return to_llama_config(trunk_config)["model_type"]
+    return "gpt2" if trunk_config["causal"] else "bert"
+
+
 def special_tokens(model_type: str, tokenizer: Tokenizer) -> dict[str, str]:
-    """The special tokens by their names in transformers. A GPT-2 begins, ends and, for want of another, pads with the end
-    of a text."""
+    """The special tokens by their names in transformers. A decoder without a token to begin with begins, and without one for
+    padding pads, with the end of a text."""
     ids = {"unk_token": tokenizer.unk_token_id, "pad_token": tokenizer.pad_token_id}
     if model_type == "bert":
         ids |= {"cls_token": tokenizer.cls_token_id, "sep_token": tokenizer.sep_token_id}
         ids |= {"mask_token": tokenizer.mask_token_id}
     else:
-        ids |= {"bos_token": tokenizer.eos_token_id, "eos_token": tokenizer.eos_token_id}
+        start = tokenizer.eos_token_id if tokenizer.start_token_id is None else tokenizer.start_token_id
+        ids |= {"bos_token": start, "eos_token": tokenizer.eos_token_id}
         ids["pad_token"] = tokenizer.eos_token_id if ids["pad_token"] is None else ids["pad_token"]
     return {name: tokenizer.id_to_token(id) for name, id in ids.items() if id is not None}
 
 
 def exported_tokenizer(model_type: str, tokenizer: Tokenizer) -> dict[str, Any]:
     """The content of tokenizer.json; for BERT with [CLS] A [SEP] B [SEP], as `encode_texts` puts texts together."""
+    if model_type not in ("gpt2", "bert"):
+        return tokenizer.config
     if model_type == "gpt2" or None in (tokenizer.cls_token_id, tokenizer.sep_token_id):
         return tokenizer.config | {"post_processor": None}
     cls, sep = (tokenizer.id_to_token(id) for id in (tokenizer.cls_token_id, tokenizer.sep_token_id))
@@ -93,6 +104,14 @@ def to_hf_config(
     model_type: str, trunk_config: Mapping[str, Any], signals: tuple[str, ...] = (), tied: bool = True
 ) -> dict[str, Any]:
     """config.json of transformers for a trunk with these arguments, under these signals."""
+    if model_type not in ("gpt2", "bert"):
+        return {
+            **to_llama_config(trunk_config),
+            "architectures": [f"{model_type.capitalize()}{'ForCausalLM' if 'next-token' in signals else 'Model'}"],
+            "vocab_size": trunk_config["vocabulary"],
+            "dtype": "float32",
+            "tie_word_embeddings": tied,
+        }
     hidden = trunk_config.get("hidden") or 4 * trunk_config["width"]
     act = {"tanh": "gelu_new", "none": "gelu"}[trunk_config["gelu_approximate"]]
     dropout = trunk_config.get("dropout", 0.0)

@@ -1,10 +1,11 @@
-"""The tensors of public GPT-2s and BERTs, by our names and by those of transformers, in both directions."""
+"""The tensors of public models, by our names and by those of transformers, in both directions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,29 @@ from caudex.core.errors import CaudexError
 from caudex.core.typed_json import short_json
 from caudex.models.hf_config import PublicConfig
 
+LLAMA_NAMES = {
+    "trunk.token_embedding": "embed_tokens",
+    "trunk.norm": "norm",
+    "trunk.blocks.{}.norm1": "layers.{}.input_layernorm",
+    "trunk.blocks.{}.attention.qkv_proj": "layers.{}.self_attn.q_proj+k_proj+v_proj",
+    "trunk.blocks.{}.attention.query_norm": "layers.{}.self_attn.q_norm",
+    "trunk.blocks.{}.attention.key_norm": "layers.{}.self_attn.k_norm",
+    "trunk.blocks.{}.attention.out_proj": "layers.{}.self_attn.o_proj",
+    "trunk.blocks.{}.norm2": "layers.{}.post_attention_layernorm",
+    "trunk.blocks.{}.gate_proj": "layers.{}.mlp.gate_proj",
+    "trunk.blocks.{}.up_proj": "layers.{}.mlp.up_proj",
+    "trunk.blocks.{}.down_proj": "layers.{}.mlp.down_proj",
+    "signals.next-token.head": "lm_head",
+}
+LLAMA_BIASES = {
+    "qkv_bias": ("q_proj", "k_proj", "v_proj"),
+    "out_bias": ("o_proj",),
+    "mlp_bias": ("gate_proj", "up_proj", "down_proj"),
+}
+"""the arguments of our trunk, and the modules that have a bias with them"""
+LLAMA_KINDS = ("llama", "mistral", "qwen2", "qwen3")
 WEIGHT_NAMES = {
+    **dict.fromkeys(LLAMA_KINDS, LLAMA_NAMES),
     "gpt2": {
         "trunk.token_embedding": "wte",
         "trunk.position_embedding": "wpe",
@@ -46,15 +69,20 @@ WEIGHT_NAMES = {
     },
 }
 """our modules and those of transformers; a + joins what is one matrix in ours"""
-BASE_MODEL_PREFIXES = {"gpt2": "transformer.", "bert": "bert."}
+BASE_MODEL_PREFIXES = {"gpt2": "transformer.", "bert": "bert.", **dict.fromkeys(LLAMA_KINDS, "model.")}
 """of the trunk's tensors, where a head is saved with it"""
 OUTPUT_WEIGHTS = {
+    **dict.fromkeys(LLAMA_KINDS, ("lm_head.weight", "embed_tokens.weight")),
     "gpt2": ("lm_head.weight", "wte.weight"),
     "bert": ("cls.predictions.decoder.weight", "embeddings.word_embeddings.weight"),
 }
 """the weights of the logits of tokens, and the embedding that they are tied to"""
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-BUFFERS = {"gpt2": r"h\.\d+\.attn\.(masked_)?bias", "bert": r"embeddings\.(position_ids|token_type_ids)"}
+BUFFERS = {
+    **dict.fromkeys(LLAMA_KINDS, r"layers\.\d+\.self_attn\.rotary_emb\.inv_freq"),
+    "gpt2": r"h\.\d+\.attn\.(masked_)?bias",
+    "bert": r"embeddings\.(position_ids|token_type_ids)",
+}
 """tensors without effect: masks and positions that older versions saved"""
 
 
@@ -80,7 +108,10 @@ def check_weights(config: PublicConfig, weights: Mapping[str, Tensor], path: Pat
     output, embedding = OUTPUT_WEIGHTS[model_type]
     if output in weights:
         _check_shape(path, output, weights[output], weights[embedding].shape)
-    names = {name for _, parts, _ in weight_names(model_type, config.trunk()["depth"]) for name in parts}
+    trunk = config.trunk()
+    names = {name for _, parts, _ in weight_names(model_type, trunk["depth"]) for name in parts}
+    if model_type in LLAMA_KINDS:
+        names = {name for name in names if has_llama_tensor(trunk, name)}
     roots = {name.partition(".")[0] for name in names if not name.startswith(("cls.", "lm_head."))}
     names |= {"cls.predictions.decoder.bias"} if model_type == "bert" else set()
     unknown = [name for name in weights if name not in names and not re.fullmatch(BUFFERS[model_type], name)]
@@ -113,6 +144,20 @@ def weight_names(model_type: str, depth: int) -> Iterator[tuple[str, list[str], 
                 yield f"{ours}.{kind}", [f"{part}.{kind}" for part in parts], is_transposed
 
 
+def has_llama_tensor(trunk: Mapping[str, Any], name: str) -> bool:
+    """Whether a model with these arguments of the trunk has the tensor: biases and norms of heads are of some alone."""
+    module, _, kind = name.rpartition(".")
+    module = module.rpartition(".")[2]
+    if module in ("q_norm", "k_norm"):
+        return kind == "weight" and trunk.get("qk_norm", False)
+    return kind == "weight" or any(trunk[flag] for flag, modules in LLAMA_BIASES.items() if module in modules)
+
+
+def rows_of_parts(model: nn.Module, names: list[str], rows: int) -> tuple[int, ...]:
+    """How many of the rows of our tensor each of theirs makes; heads of keys and values may be fewer than those of queries."""
+    return model.trunk.blocks[0].attention.qkv_rows if len(names) == 3 else (rows,)
+
+
 @torch.no_grad()
 def load_hf_weights(model: nn.Module, config: PublicConfig, weights: Mapping[str, Tensor], path: Path) -> list[str]:
     """Load weights by the names of `read_names` into our model; returns those of our signals that lack weights and are
@@ -132,14 +177,15 @@ def load_hf_weights(model: nn.Module, config: PublicConfig, weights: Mapping[str
                 continue
             raise CaudexError(f"{path} has no tensor {missing[0]}; its weights are not of a {config.model_type}.")
         shape = state[ours].shape[::-1] if is_transposed else state[ours].shape
-        for name in names:
-            _check_shape(path, name, weights[name], torch.Size((shape[0] // len(names), *shape[1:])))
+        for name, rows in zip(names, rows_of_parts(model, names, shape[0])):
+            _check_shape(path, name, weights[name], torch.Size((rows, *shape[1:])))
         tensor = torch.cat([weights[name] for name in names])
         state[ours].copy_(tensor.T if is_transposed else tensor)
     for i, block in enumerate(model.trunk.blocks):
-        queries = slice(model.trunk.width)
-        block.attention.qkv_proj.weight[queries] *= config.query_scale(i)
-        block.attention.qkv_proj.bias[queries] *= config.query_scale(i)
+        if (scale := config.query_scale(i)) != 1:
+            queries = slice(model.trunk.width)
+            block.attention.qkv_proj.weight[queries] *= scale
+            block.attention.qkv_proj.bias[queries] *= scale
     return sorted(missing_signals)
 
 
@@ -147,10 +193,10 @@ def to_hf_weights(model: nn.Module, model_type: str) -> dict[str, Tensor]:
     """The weights of our model by the names of transformers."""
     state, weights = model.state_dict(), {}
     for ours, names, is_transposed in weight_names(model_type, len(model.trunk.blocks)):
-        if ours in state:
+        if ours in state:  # of tied heads and absent biases there is none
             tensor = state[ours].T if is_transposed else state[ours]
             prefix = "" if ours.startswith("signals.") else BASE_MODEL_PREFIXES[model_type]
-            for name, part in zip(names, tensor.chunk(len(names))):
+            for name, part in zip(names, tensor.split(rows_of_parts(model, names, len(tensor)))):
                 weights[prefix + name] = part.contiguous()
     if "cls.predictions.decoder.weight" in weights:  # untied, in transformers the bias is, too
         weights["cls.predictions.decoder.bias"] = weights["cls.predictions.bias"]

@@ -22,7 +22,7 @@ def read_hf_weights(folder: Path, convert: bool = False) -> dict[str, Tensor]:
             f"{pickled_files[0]} is pickled, and a pickle can hold code; with --convert its tensors alone are read, and nothing in it is run."
         )
     if not files and not pickled_files:
-        raise CaudexError(f"{folder} holds no model.safetensors; give the folder of a public GPT-2 or BERT.")
+        raise CaudexError(f"{folder} holds no model.safetensors; give the folder of a public language model.")
     weights: dict[str, Tensor] = {}
     for file in files or pickled_files:
         weights |= {rename_gamma_beta(name): tensor for name, tensor in read_tensors(file, bool(files)).items()}

@@ -1,12 +1,13 @@
-"""A folder with a public GPT-2 or BERT becomes a run like any other."""
+"""A folder with a public language model becomes a run like any other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec.structs import replace
+from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.core.registry import find_class
@@ -14,25 +15,23 @@ from caudex.core.run import Run
 from caudex.core.specs import TextSpec
 from caudex.core.system import System, save_model, write_settings
 from caudex.data import Tokenizer
-from caudex.models.hf_config import check_sentence_encoder, read_hf_config
+from caudex.models.hf_config import PublicConfig, check_sentence_encoder, read_hf_config
 from caudex.models.hf_layout import check_weights, is_tied, load_hf_weights, read_names
 from caudex.models.hf_weights import read_hf_weights
 from caudex.models.language_model import LanguageModel
 
-SYSTEMS = {"gpt2": "gpt", "bert": "bert"}
-"""of each model_type"""
-
 
 class PublicModel(NamedTuple):
-    """A public folder as a model of ours, and what of the folder it lacks."""
+    """A public model as one of ours, and what of it is missing."""
 
+    model_type: str
     system: System
     spec: TextSpec
     model: LanguageModel
     missing_signals: list[str]
-    """of ours, for which the folder has no weights"""
+    """of ours, for which there are no weights"""
     other_heads: list[str]
-    """of the folder, which we do not have"""
+    """of theirs, which we do not have"""
 
 
 def load_hf_model(folder: Path, convert: bool = False) -> PublicModel:
@@ -43,51 +42,65 @@ def load_hf_model(folder: Path, convert: bool = False) -> PublicModel:
     """
     config = read_hf_config(folder)
     check_sentence_encoder(folder)
-    tokenizer, trunk_config = Tokenizer.load(folder), config.trunk()
-    if tokenizer.vocab_size > trunk_config["vocabulary"]:
+    tokenizer = Tokenizer.load(folder)
+    check_tokenizer_fits(tokenizer, config, folder)
+    return build_public_model(config, tokenizer, read_hf_weights(folder, convert), folder)
+
+
+def check_tokenizer_fits(tokenizer: Tokenizer, config: PublicConfig, source: Path) -> None:
+    vocabulary = config.trunk()["vocabulary"]
+    if tokenizer.vocab_size > vocabulary:
         raise CaudexError(
-            f"{folder}: the vocabulary has {tokenizer.vocab_size:,} tokens, the model {trunk_config['vocabulary']:,}; it "
-            "is the tokenizer of another model."
+            f"{source}: the vocabulary has {tokenizer.vocab_size:,} tokens, the model {vocabulary:,}; it is the tokenizer of another model."
         )
     if config.model_type == "bert":
         for name in ("cls", "sep", "mask"):
             if getattr(tokenizer, f"{name}_token_id") is None:
                 raise CaudexError(
-                    f"{folder}: the vocabulary has no [{name.upper()}], and a BERT has; it is of another model."
+                    f"{source}: the vocabulary has no [{name.upper()}], and a BERT has; it is of another model."
                 )
-    weights = read_names(config, read_hf_weights(folder, convert))
-    other_heads = check_weights(config, weights, folder)
+
+
+def build_public_model(
+    config: PublicConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], source: Path
+) -> PublicModel:
+    """From what was read of `source`; weights by the names of transformers. Raises CaudexError for tensors that do not fit."""
+    weights = read_names(config, weights)
+    other_heads = check_weights(config, weights, source)
     ends = config.eos_token_id if isinstance(config.eos_token_id, tuple) else (config.eos_token_id,)
     ends = tuple(token for token in ends if token is not None and 0 <= token < tokenizer.vocab_size)
-    spec = TextSpec(trunk_config, tokenizer.config, tied=is_tied(config, weights), eos_token_ids=ends)
-    system = make_system(config.model_type, folder, trunk_config)
+    spec = TextSpec(config.trunk(), tokenizer.config, tied=is_tied(config, weights), eos_token_ids=ends)
+    system = make_system(config.model_type, source, spec.trunk)
     model = system.model(spec)
-    missing_signals = load_hf_weights(model, config, weights, folder)
+    missing_signals = load_hf_weights(model, config, weights, source)
     if any(name in missing_signals for name in model.signals):
         spec = replace(spec, heads=tuple(name for name in model.signals if name not in missing_signals))
         model = system.model(spec)
-        load_hf_weights(model, config, weights, folder)
-    return PublicModel(system, spec, model.eval(), missing_signals, other_heads)
+        load_hf_weights(model, config, weights, source)
+    return PublicModel(config.model_type, system, spec, model.eval(), missing_signals, other_heads)
 
 
 def make_system(model_type: str, folder: Path, trunk_config: dict):
     """The system that trains such models."""
     sizes = {name: trunk_config[name] for name in ("context", "depth", "width", "heads")}
-    return find_class("systems", SYSTEMS[model_type])(
-        data=str(folder), tokenizer=str(folder), vocab_size=trunk_config["vocabulary"], rotary=False, **sizes
+    return find_class("systems", "bert" if model_type == "bert" else "gpt")(
+        data=str(folder),
+        tokenizer=str(folder),
+        vocab_size=trunk_config["vocabulary"],
+        rotary=trunk_config.get("rotary", False),
+        **sizes,
     )
 
 
-def import_hf_model(folder: Path, run: Run, convert: bool = False) -> Iterator[str]:
-    """Write the run; yields the lines to print."""
-    system, spec, model, missing_signals, other_heads = load_hf_model(folder, convert)
+def write_public_model(public: PublicModel, run: Run) -> Iterator[str]:
+    """Write it as a run; yields the lines to print."""
+    model_type, system, spec, model, missing_signals, other_heads = public
     write_settings(system, run)
     run.write_spec(spec)
     run.write_json("results", {})
     save_model(model, run)
     size = sum(parameter.numel() for parameter in model.parameters())
-    kind = "gpt2" if model.trunk.causal else "bert"
-    yield f"{kind} with {size:,} parameters, {spec.trunk['vocabulary']:,} tokens, context {spec.trunk['context']:,}"
+    yield f"{model_type} with {size:,} parameters, {spec.trunk['vocabulary']:,} tokens, context {spec.trunk['context']:,}"
     if missing_signals:
         yield f"without weights for: {', '.join(missing_signals)}"
     if other_heads:

@@ -34,11 +34,11 @@ class LanguageModel(nn.Module):
         return len(self.tokenizer.encode(text, parse_special=False))
 
     def export(self, folder: Path) -> list[Path]:
-        """As a folder of a public GPT-2 or BERT, which transformers opens.
+        """As a folder of a public GPT-2, BERT or Llama, which transformers opens.
 
-        Raises CaudexError for rotary positions, which those layouts lack."""
-        if self.trunk.position_embedding is None:
-            raise CaudexError("a public folder of GPT-2 or BERT has learned places; train with --no-rotary to export.")
+        Raises CaudexError for rotary positions in GPT-2's layout, which it lacks."""
+        if self.trunk.position_embedding is None and not self.trunk_config.get("rms_norm"):
+            raise CaudexError("a public folder of GPT-2 has learned places; train with --no-rotary to export.")
         return write_hf_folder(self, folder)
 
     @torch.inference_mode()

@@ -1,6 +1,7 @@
 """Networks that turn an observation into features."""
 
 from caudex.core.trunk import Features, Trunk, Wrapped, width_of
+from caudex.trunks.attention import KVCache
 from caudex.trunks.conv import Conv
 from caudex.trunks.decoder import Decoder
 from caudex.trunks.frozen import FeatureTrunk, FrozenEncoder
@@ -21,12 +22,13 @@ from caudex.trunks.normalised import ImageNormaliser, ObservationNormaliser
 from caudex.trunks.recurrent import CausalTransformer, PaddedSequences, Recurrent, select_rows
 from caudex.trunks.resnet import ResNet
 from caudex.trunks.resnet50 import ResNet50
-from caudex.trunks.transformer import BERT_LAYOUT, GPT2_LAYOUT, KVCache, PaddedTokens, Transformer, mean_pooling
+from caudex.trunks.transformer import BERT_LAYOUT, GPT2_LAYOUT, LLAMA_LAYOUT, PaddedTokens, Transformer, mean_pooling
 
 __all__ = [
     "BERT_LAYOUT",
     "GPT2_LAYOUT",
     "GRU",
+    "LLAMA_LAYOUT",
     "MLP",
     "CausalTransformer",
     "Conv",

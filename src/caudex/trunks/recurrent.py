@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.trunk import Features, Trunk
+from caudex.trunks.attention import Attention, KVCache
 from caudex.trunks.gru import GRU
-from caudex.trunks.transformer import KVCache, TransformerBlock, init_weights
+from caudex.trunks.rotary import rotary_angles
+from caudex.trunks.transformer import TransformerBlock, init_weights
 
 ENCODE_CHUNK = 1024
 """observations encoded at once: more leave the processor's caches, and take twice the time"""
@@ -53,15 +55,20 @@ class CausalTransformer(nn.Module):
         super().__init__()
         self.in_proj, self.norm = nn.Linear(2 * inputs, width), nn.LayerNorm(width)
         self.blocks = nn.ModuleList(
-            TransformerBlock(width, heads, 4 * width, True, True, True, "tanh", 1e-5, 0.0) for _ in range(depth)
+            TransformerBlock(
+                width, 4 * width, True, "tanh", 0.0, Attention(width, heads, True, True, 0.0), nn.LayerNorm
+            )
+            for _ in range(depth)
         )
         init_weights(self)
 
     def forward(self, x: Tensor, state: CausalState | None = None) -> tuple[Tensor, CausalState | None]:
         cache, last_inputs = state or (None, torch.zeros_like(x[:, :1]))
         y = self.in_proj(torch.cat([x, torch.cat([last_inputs, x[:, :-1]], 1)], -1))
+        head_dim, offset = self.blocks[0].attention.head_dim, cache.length if cache else 0
+        rotation = rotary_angles(offset, x.shape[1], head_dim, x.device)
         for i, block in enumerate(self.blocks):
-            y = block(y, i, cache, None)
+            y = block(y, i, cache, None, rotation)
         if cache:
             cache.length += x.shape[1]
         return self.norm(y), cache and CausalState(cache, x[:, -1:])

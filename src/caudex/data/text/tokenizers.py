@@ -22,7 +22,7 @@ class Tokenizer:
     """A vocabulary and how text is cut into it. `kind` is bpe, wordpiece, characters, or another type of tokenizers.
 
     The ids of special tokens (`eos_token_id`, `pad_token_id`, ...) are None where it has none; every kind that is
-    trained here has an `eos_token_id`, which closes a document. Ids lie in [0, vocab_size).
+    trained here has an `eos_token_id`, which closes a document. `start_token_id` is what stands before a text. Ids lie in [0, vocab_size).
     """
 
     def __init__(self, backend):
@@ -38,6 +38,7 @@ class Tokenizer:
         self.cls_token_id, self.sep_token_id = self._first_id("[CLS]", "<s>"), self._first_id("[SEP]", "</s>")
         self.mask_token_id = self._first_id("[MASK]", "<mask>")
         kind = self.config["model"].get("type", "BPE")
+        self.start_token_id = self._first_added_id()
         single = kind == "WordLevel" and all(
             len(token) == 1 for token in self.vocab if token not in CHARACTER_SPECIAL_TOKENS
         )
@@ -158,6 +159,11 @@ class Tokenizer:
                 text = token if self.kind in ("wordpiece", "characters") else self.backend.decode([id])
                 mask[id] = condition(token, text)
         return mask
+
+    def _first_added_id(self) -> int | None:
+        """The token that its own post-processor puts before a text, as Llama's does."""
+        added, plain = (self.backend.encode("a", add_special_tokens=added).ids for added in (True, False))
+        return added[0] if len(added) > len(plain) and added[:1] != plain[:1] else None
 
     def _first_id(self, *tokens: str) -> int | None:
         return next((self.vocab[token] for token in tokens if token in self.vocab), None)
