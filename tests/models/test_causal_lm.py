@@ -1,0 +1,22 @@
+"""What stands before a prompt."""
+
+import json
+
+from helpers.public_models import write_public_folder
+
+from caudex.models.importing import load_hf_model
+
+
+def test_the_token_that_a_tokenizer_puts_before_a_text_stands_before_a_prompt(tmp_path):
+    write_public_folder(tmp_path, "llama")
+    model = load_hf_model(tmp_path).model
+    ids = model.tokenizer.encode("The cat")
+    assert model.tokenizer.start_token_id is None and model.prompt_ids("The cat") == ids and model.prompt_ids("") == [0]
+    start = {"id": "<|endoftext|>", "ids": [0], "tokens": ["<|endoftext|>"]}
+    template = [{"SpecialToken": {"id": start["id"], "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    pair = [*template, {"Sequence": {"id": "B", "type_id": 0}}]
+    processor = {"type": "TemplateProcessing", "single": template, "pair": pair, "special_tokens": {start["id"]: start}}
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"post_processor": processor}))
+    model = load_hf_model(tmp_path).model
+    assert model.tokenizer.start_token_id == 0 and model.prompt_ids("The cat") == [0, *ids]
