@@ -30,8 +30,8 @@ def test_every_field_that_transformers_writes_is_known(model_type, tmp_path):
 @pytest.mark.parametrize("model_type", LLAMAS)
 def test_what_a_llama_does_not_write_is_as_in_transformers(model_type, tmp_path):
     theirs, ours = LLAMA_KINDS[model_type][0](), parse_hf_config({"model_type": model_type}, tmp_path)
-    derived = ("rope_parameters", "rope_scaling", "num_key_value_heads", "head_dim", "sliding_window", "layer_types")
-    for name in set(ours.__struct_fields__) - {*derived, "eos_token_id"}:
+    elsewhere = ("rope_parameters", "rope_scaling", "num_key_value_heads", "head_dim", "sliding_window", "layer_types")
+    for name in set(ours.__struct_fields__) - {*elsewhere, "eos_token_id"}:
         assert getattr(ours, name) == getattr(theirs, name, getattr(ours, name)), name
     trunk = ours.trunk()
     assert trunk["kv_heads"] == theirs.num_key_value_heads

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from caudex.core.progress import ProgressBar
 from caudex.data import pad_sequences
-from caudex.trunks.transformer import KVCache
+from caudex.trunks.attention import KVCache
 
 MAX_BATCH_TOKENS = 4096
 """of the texts of a batch with what they begin with; bounds the memory of their features"""
