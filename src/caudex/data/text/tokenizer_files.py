@@ -25,12 +25,10 @@ SAMPLE = "A sample: caudex\u0378 12."
 
 _ENGLISH = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _CL100K = r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-PUBLISHED_PATTERNS = {
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",  # GPT-2
-    _ENGLISH + _CL100K % "{1,3}",  # cl100k, Llama 3
-    _ENGLISH + _CL100K % "",  # Qwen
-    r"[\s\S]",  # characters
-}
+GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+LLAMA3_PATTERN, QWEN_PATTERN = _ENGLISH + _CL100K % "{1,3}", _ENGLISH + _CL100K % ""
+PUBLISHED_PATTERNS = {GPT2_PATTERN, LLAMA3_PATTERN, QWEN_PATTERN, r"[\s\S]"}
+"""Llama 3's is cl100k's; the last cuts into characters"""
 _ESCAPE = r"\\(?:[sSdDwWnrt]|[pP]\{\^?\w{1,40}\}|[^\w\s])"
 _ATOM = rf"(?:{_ESCAPE}|\[\^?(?:{_ESCAPE}|[^\\\[\]&])+\]|[^\\\[\](){{}}?*+|^$])"
 _BRANCH = rf"(?:{_ATOM}\?)?{_ATOM}{{1,40}}(?:[*+?]|\{{\d{{1,3}}(?:,\d{{0,3}})?\}})?"

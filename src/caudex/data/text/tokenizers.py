@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from caudex.core.disk import write_atomically
+from caudex.core.gguf_header import find_gguf, read_gguf_header
 from caudex.data.text import corpora, tokenizer_files, vocabularies
+from caudex.data.text.gguf_tokenizer import gguf_tokenizer_config
 
 TOKENIZER_FILE = "tokenizer.json"
 MODEL_KINDS = {"BPE": "bpe", "WordPiece": "wordpiece"}
@@ -60,10 +62,13 @@ class Tokenizer:
     @classmethod
     def load(cls, folder: str | Path) -> Tokenizer:
         """What `save` wrote, or a published vocabulary: tokenizer.json; GPT-2's vocab.json and merges.txt (or
-        encoder.json and vocab.bpe); BERT's vocab.txt; or by name, `gpt2`, which is fetched. Only data is read, no
-        code. CaudexError if none can be."""
+        encoder.json and vocab.bpe); BERT's vocab.txt; a GGUF file; or by name, `gpt2`, which is fetched. Only data is
+        read, no code. CaudexError if none can be."""
         is_name = folder in corpora.PRETRAINED and not Path(folder).exists()
-        return cls(tokenizer_files.load_tokenizer(corpora.corpus_folder(folder) if is_name else Path(folder)))
+        path = corpora.corpus_folder(folder) if is_name else Path(folder)
+        if (file := find_gguf(path)) is not None:
+            return cls(tokenizer_files.parse_tokenizer(gguf_tokenizer_config(read_gguf_header(file)), file))
+        return cls(tokenizer_files.load_tokenizer(path))
 
     @classmethod
     def from_config(cls, config: dict) -> Tokenizer:

