@@ -256,17 +256,6 @@ class FillFlags:
 
 
 @dataclass
-class AskFlags:
-    run: Annotated[Positional[Path], arg(metavar="RUN")]
-    """a run folder of gpt, or of an imported GPT-2"""
-    source: Annotated[Positional[tuple[str, ...]], arg(metavar="FILE|TEXT")] = ()
-    """a text; or a .csv or .jsonl with the columns text, label (sentiment), sentence, candidates, answer (winograd), or
-    question, answer (qa); nothing: the packaged ones of winograd and qa"""
-    task: str = "qa"
-    """sentiment, winograd or qa"""
-
-
-@dataclass
 class ImportFlags:
     folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
     """with config.json, model.safetensors and a vocabulary; or minilm, a packaged BERT of six blocks"""

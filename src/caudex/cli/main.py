@@ -32,7 +32,7 @@ FUNCTIONS = {
     "play": "envs:play_command",
     "generate": "texts:generate_command",
     "fill": "texts:fill_command",
-    "ask": "texts:ask_command",
+    "ask": "ask:ask_command",
     "import": "texts:import_command",
     "search": "texts:search_command",
     "report": "runs:report_command",

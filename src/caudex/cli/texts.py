@@ -1,15 +1,13 @@
-"""Commands for texts: generate, fill masks, ask, import a public model, search."""
+"""Commands for texts: generate, fill masks, import a public model, search."""
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from caudex.cli.commands import AskFlags, FillFlags, GenerateFlags, ImportFlags, SearchFlags
+from caudex.cli.commands import FillFlags, GenerateFlags, ImportFlags, SearchFlags
 from caudex.cli.flags import flag_value, parse_flags
 from caudex.cli.terminal import create_run_folder, hold_run, print_table
 from caudex.core.errors import CaudexError
@@ -19,7 +17,7 @@ from caudex.core.typed_json import Share
 def generate_command(words: Sequence[str]) -> None:
     flags = parse_flags(GenerateFlags, words, "generate")
     check_generate_flags(flags, words)
-    model = _load_language_model(flags.run, "next-token", "generate")
+    model = load_language_model(flags.run, "next-token", "generate")
     prompt_ids = model.chat_ids(flags.prompt) if flags.chat else model.prompt_ids(flags.prompt)
     prompt, context = "" if flags.chat else flags.prompt, model.trunk.context
     if len(prompt_ids) > context:
@@ -77,24 +75,16 @@ def fill_command(words: Sequence[str]) -> None:
     if flags.then is not None:
         from caudex.core.run import Run
 
-        model = _load_language_model(flags.run, "next-sentence", "tell whether one passage follows another")
+        model = load_language_model(flags.run, "next-sentence", "tell whether one passage follows another")
         results = Run(flags.run).read_checked("results", NextSentenceShare) or {}
         random_share = results.get("random next", 0.5)  # a public BERT saw as many of both
         probability = model.next_sentence_probability(flags.text, flags.then)
         print(f"it follows: {probability:.1%}; one who has not read them would say {1 - random_share:.1%}")
         return
-    model = _load_language_model(flags.run, "masked-token", "fill in")
+    model = load_language_model(flags.run, "masked-token", "fill in")
     for number, candidates in enumerate(model.fill_mask(flags.text, flags.count), 1):
         header = (f"[MASK] {number}", "probability")
         print_table([header, *((token, f"{probability:.1%}") for token, probability in candidates)])
-
-
-def ask_command(words: Sequence[str]) -> None:
-    flags = parse_flags(AskFlags, words, "ask")
-    tasks = {"sentiment": _ask_sentiment, "winograd": _ask_winograd, "qa": _ask_questions}
-    if flags.task not in tasks:
-        raise CaudexError(f"--task {flags.task} is unknown; choose {', '.join(tasks)}.")
-    tasks[flags.task](_load_language_model(flags.run, "next-token", "score texts"), " ".join(flags.source))
 
 
 def import_command(words: Sequence[str]) -> None:
@@ -127,7 +117,7 @@ def search_command(words: Sequence[str]) -> None:
     print_table([("", "document", "text"), *rows])
 
 
-def _load_language_model(path: Path, signal: str, purpose: str):
+def load_language_model(path: Path, signal: str, purpose: str):
     """Raises CaudexError for a model that was not trained with the signal."""
     from caudex.core.system import load
     from caudex.models.language_model import LanguageModel
@@ -137,101 +127,3 @@ def _load_language_model(path: Path, signal: str, purpose: str):
         raise CaudexError(f"{path} holds no language model; train one with `caudex train gpt` or `caudex train bert`.")
     model.require_signal(signal, purpose)
     return model
-
-
-# -- tasks of ask ------------------------------------------------------------------------------------------------
-
-
-def _ask_sentiment(model, source: str) -> None:
-    from caudex.models.prompting import SENTIMENT_EXAMPLES, SENTIMENT_LABELS, classify_sentiment
-
-    rows = _read_table(source, ("text",)) or [{"text": source}]
-    if not source:
-        raise CaudexError(
-            "say of which text, or give a .csv or .jsonl with the column text, and label where it is known."
-        )
-    probabilities, num_shots = classify_sentiment(model, [row["text"] for row in rows])
-    if num_shots < len(SENTIMENT_EXAMPLES):
-        print(
-            f"caudex: the context of {model.trunk.context:,} tokens holds {num_shots} examples of {len(SENTIMENT_EXAMPLES)}.",
-            file=sys.stderr,
-        )
-    predictions = [(SENTIMENT_LABELS[positive < 0.5], positive) for positive in probabilities.tolist()]
-    cells = [(row["text"][:60], label, f"{p:.1%}") for row, (label, p) in zip(rows[:20], predictions)]
-    print_table([("text", "sentiment", "positive"), *cells])
-    answers = [(row.get("label"), row.get("label") == label) for row, (label, _) in zip(rows, predictions)]
-    _print_score(answers, 1 / 2)
-
-
-def _ask_winograd(model, source: str) -> None:
-    from caudex.models.prompting import WINOGRAD_SCHEMAS, WinogradSchema, resolve_pronouns
-
-    schemas = WINOGRAD_SCHEMAS
-    if rows := _read_table(source, ("sentence", "candidates")):
-        schemas = []
-        for row in rows:
-            candidates = row["candidates"]
-            candidates = tuple(candidates.split("|") if isinstance(candidates, str) else candidates)
-            if row.get("answer") not in (None, *candidates):
-                raise CaudexError(f"{source}: the answer {row['answer']!r} is not among {', '.join(candidates)}.")
-            answer = candidates.index(row["answer"]) if row.get("answer") else None
-            schemas.append(WinogradSchema(row["sentence"], candidates, answer))
-    elif source:
-        raise CaudexError(
-            f"{source!r} is no .csv or .jsonl; give one with the columns sentence (with _ for the pronoun), candidates "
-            "(a|b) and answer, or nothing for the packaged ones."
-        )
-    predictions = resolve_pronouns(model, schemas)
-    pairs = list(zip(schemas, predictions))
-    cells = [(schema.sentence[:70], *(schema.candidates[i] for i in prediction)) for schema, prediction in pairs]
-    print_table([("sentence", "full", "partial"), *cells[:20]])
-    chance = sum(1 / len(schema.candidates) for schema in schemas) / len(schemas)
-    for score in ("full", "partial"):
-        print(f"{score}: ", end="")
-        answers = [(schema.answer, schema.answer == getattr(prediction, score)) for schema, prediction in pairs]
-        _print_score(answers, chance)
-
-
-def _ask_questions(model, source: str) -> None:
-    from caudex.models.prompting import QUESTIONS, answer_question, is_correct_answer
-
-    rows = _read_table(source, ("question",)) or ([{"question": source}] if source else [])
-    questions = [(row["question"], row.get("answer")) for row in rows] or list(QUESTIONS)
-    predictions = [answer_question(model, question) for question, _ in questions]
-    cells = [(q[:50], answer[:50], f"{p:.1%}") for (q, _), (answer, p) in zip(questions, predictions)]
-    print_table([("question", "answer", "probability"), *cells])
-    answers = [
-        (truth, truth is not None and is_correct_answer(answer, truth))
-        for (_, truth), (answer, _) in zip(questions, predictions)
-    ]
-    _print_score(answers, None)
-
-
-def _read_table(source: str, columns: tuple[str, ...]) -> list[dict]:
-    """The rows of a .csv or .jsonl; nothing where `source` is no such file."""
-    file = Path(source) if source else None
-    if file is None or file.suffix not in (".csv", ".jsonl") or not file.is_file():
-        return []
-    try:
-        text = file.read_text(encoding="utf-8", errors="replace")
-        lines = [line for line in text.splitlines() if line.strip()]
-        rows = list(csv.DictReader(lines)) if file.suffix == ".csv" else list(map(json.loads, lines))
-    except ValueError as error:
-        raise CaudexError(f"{file} is no .jsonl: {error}.") from None
-    for row in rows[:1] or [{}]:
-        for name in columns:
-            if name not in row:
-                header = ", ".join(map(str, row)) or "nothing"
-                raise CaudexError(f"{file} has no column {name!r}; it has {header}. Needed: {', '.join(columns)}.")
-    return rows
-
-
-def _print_score(answers: list[tuple], chance: float | None) -> None:
-    """Of (truth, whether the answer is right); answers without a truth do not count."""
-    is_correct = [correct for truth, correct in answers if truth is not None]
-    if is_correct:
-        from caudex.evaluation.intervals import wilson_interval
-
-        low, high = wilson_interval(sum(is_correct) / len(is_correct), len(is_correct))
-        guess = f"; guessing has {chance:.0%}" if chance else ""
-        print(f"{sum(is_correct)} of {len(is_correct)} right ({low:.0%} to {high:.0%}){guess}")

@@ -30,6 +30,21 @@ def read_rows(path: Path, columns: list[str], decoder: UTF8Decoder) -> Iterator[
         yield from (_read_jsonl if path.suffix.lower() == ".jsonl" else _read_csv)(path, file, columns, decoder)
 
 
+def table_columns(path: Path) -> list[str]:
+    """The columns of a table; of a .jsonl those of its first row. [] where there are none."""
+    with path.open("rb") as file:
+        check_encoding(file.read(4), path)
+        file.seek(0)
+        first = next((text for _, text in _read_lines(path, file, UTF8Decoder()) if text.strip()), "")
+    if path.suffix.lower() != ".jsonl":
+        return _parse_header(path, first)[0]
+    try:
+        row = json.loads(first)
+    except (ValueError, RecursionError):
+        return []
+    return list(row) if isinstance(row, dict) else []
+
+
 def _read_jsonl(
     path: Path, file: BinaryIO, columns: list[str], decoder: UTF8Decoder
 ) -> Iterator[tuple[int, list[str]]]:
@@ -62,13 +77,7 @@ def _read_csv(path: Path, file: BinaryIO, columns: list[str], decoder: UTF8Decod
         max(csv.field_size_limit(), MAX_ROW_BYTES)
     )  # Python's own is 131,072, less than many a document
     lines = (text for _, text in _read_lines(path, file, decoder))
-    first = next(lines, "")
-    if "\r" in first.rstrip("\r\n"):
-        raise CaudexError(
-            f"{path} has lines that end in \\r, as old Macs wrote them; save it with lines that end in \\n."
-        )
-    delimiter = max(",;\t", key=first.count)
-    header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    header, delimiter = _parse_header(path, next(lines, ""))
     indices = [find_column(column, header, path) for column in columns]
     reader = csv.reader(lines, delimiter=delimiter)
     try:
@@ -83,6 +92,16 @@ def _read_csv(path: Path, file: BinaryIO, columns: list[str], decoder: UTF8Decod
             yield reader.line_num + 1, [cells[i] for i in indices]
     except csv.Error as error:
         raise CaudexError(f"{path}, line {reader.line_num + 1:,}: {error}.") from None
+
+
+def _parse_header(path: Path, first: str) -> tuple[list[str], str]:
+    """(names, delimiter) of the first line of a .csv or .tsv."""
+    if "\r" in first.rstrip("\r\n"):
+        raise CaudexError(
+            f"{path} has lines that end in \\r, as old Macs wrote them; save it with lines that end in \\n."
+        )
+    delimiter = max(",;\t", key=first.count)
+    return [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])], delimiter
 
 
 def _read_lines(path: Path, file: BinaryIO, decoder: UTF8Decoder) -> Iterator[tuple[int, str]]:

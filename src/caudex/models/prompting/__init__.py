@@ -1,0 +1,1 @@
+"""Tasks that a language model was never trained for, by its prompt alone: classification, Winograd schemas, questions."""

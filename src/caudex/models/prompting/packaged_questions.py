@@ -1,0 +1,57 @@
+"""Questions with the spellings of their answers that count, written for caudex; no model was asked before they were final."""
+
+from __future__ import annotations
+
+QA_EXAMPLES = (
+    ("Who wrote the play Hamlet?", "William Shakespeare"),
+    ("What is the capital of France?", "Paris"),
+    ("How many legs has a spider?", "eight"),
+)
+"""before a question"""
+QUESTIONS = (
+    ("Who wrote the book the origin of species?", "Charles Darwin|Darwin"),
+    ("What is the largest planet of the solar system?", "Jupiter"),
+    ("Who painted the Mona Lisa?", "Leonardo da Vinci|Leonardo"),
+    ("In which country is Kyoto?", "Japan"),
+    ("Who wrote the novel Pride and Prejudice?", "Jane Austen|Austen"),
+    ("Who wrote the novel War and Peace?", "Leo Tolstoy|Lev Tolstoy|Tolstoy"),
+    ("Who wrote the novel Don Quixote?", "Miguel de Cervantes|Cervantes"),
+    ("Who wrote the novel Frankenstein?", "Mary Shelley|Mary Wollstonecraft Shelley"),
+    ("Who wrote the novel Oliver Twist?", "Charles Dickens|Dickens"),
+    ("Who is said to have written the Odyssey?", "Homer"),
+    ("What is the capital of Japan?", "Tokyo"),
+    ("What is the capital of Egypt?", "Cairo"),
+    ("What is the capital of Canada?", "Ottawa"),
+    ("What is the capital of Norway?", "Oslo"),
+    ("What is the capital of Kenya?", "Nairobi"),
+    ("What is the capital of Portugal?", "Lisbon|Lisboa"),
+    ("What is the capital of Greece?", "Athens"),
+    ("What is the chemical symbol of gold?", "Au"),
+    ("Which gas do plants take from the air to grow?", "carbon dioxide|CO2"),
+    ("At how many degrees Celsius does water boil?", "100|one hundred|a hundred"),
+    ("Which planet is nearest to the Sun?", "Mercury"),
+    ("Which force makes an apple fall to the ground?", "gravity|gravitation|gravitational"),
+    ("Who published the general theory of relativity?", "Albert Einstein|Einstein"),
+    ("Which organ pumps blood through the body?", "heart"),
+    ("What is the chemical formula of water?", "H2O"),
+    ("Who discovered penicillin?", "Alexander Fleming|Fleming"),
+    ("Who was the first president of the United States?", "George Washington|Washington"),
+    ("In which year did the Second World War end?", "1945"),
+    ("In which year did the Berlin Wall fall?", "1989"),
+    ("Who was the first person on the Moon?", "Neil Armstrong|Armstrong"),
+    ("Which volcano buried the Roman town of Pompeii?", "Vesuvius"),
+    ("Who was the first emperor of Rome?", "Augustus|Octavian"),
+    ("What is two plus three?", "five|5"),
+    ("What is four plus four?", "eight|8"),
+    ("What is nine minus two?", "seven|7"),
+    ("What is three times two?", "six|6"),
+    ("What is the largest ocean on Earth?", "Pacific"),
+    ("What is the highest mountain on Earth?", "Everest"),
+    ("Which country is the largest by area?", "Russia|Russian Federation"),
+    ("What is the largest animal on Earth?", "blue whale"),
+    ("What is the longest river of South America?", "Amazon"),
+    ("What is the largest hot desert on Earth?", "Sahara"),
+    ("Which continent is the largest?", "Asia"),
+    ("Which state of the USA is the largest by area?", "Alaska"),
+)
+"""(question, answers that count, divided by |)"""
