@@ -253,7 +253,8 @@ class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Texts: the arguments of the transformer, the tokenizer's description, the entropy of its tokens in nats, and the
     classes of labelled texts. Of public models: `heads` are the signals that there are weights for (None: all), `tied`
     whether the logits of tokens come from their embedding, `eos_token_ids` end a text in the tokenizer's place, and
-    `chat_template` (jinja2) is how a chat is written; "" where there is none."""
+    `chat_template` (jinja2) is how a chat is written; "" where there is none. Of classifiers: texts stand in the `prompt`, of
+    which `max_tokens` are seen, and `tuned_blocks` of the trunk learned (None: all)."""
 
     trunk: dict[str, Any]
     tokenizer: dict
@@ -263,6 +264,9 @@ class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
     tied: bool = True
     eos_token_ids: tuple[int, ...] = ()
     chat_template: Annotated[str, Meta(max_length=1 << 18)] = ""
+    prompt: str | None = None
+    max_tokens: Size | None = None
+    tuned_blocks: Annotated[int, Meta(ge=0, le=10_000)] | None = None
 
     def __post_init__(self):
         msgspec.convert(self.trunk, TransformerArguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -111,6 +111,17 @@ def evaluate_predictions(labels: Tensor, predictions: Tensor, classes: Sequence[
         "majority": {"class": classes[int(np.argmax(counts))], "accuracy": majority_share(labels)},
         "gain_over_majority": paired_gain(correct.tolist(), majority.tolist()).to_json(),
     }
+
+
+def compare_predictions(
+    predictions: Mapping[str, Tensor], labels: Tensor, classes: Sequence[str], suffix: str = ""
+) -> dict[str, dict]:
+    """`evaluate_predictions` of each, and the gains of the first over the others, paired by example and judged together. The names end
+    with `suffix`."""
+    rows = {name + suffix: evaluate_predictions(labels, predicted, classes) for name, predicted in predictions.items()}
+    correct, *others = [(predicted == labels).tolist() for predicted in predictions.values()]
+    gains = with_verdicts([paired_gain(correct, other) for other in others])
+    return rows | {f"gain over {name}{suffix}": gain.to_json() for name, gain in zip(list(predictions)[1:], gains)}
 
 
 def majority_share(labels: Tensor) -> float:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
 from caudex.data import LabelledTexts
 from caudex.data.stratified import seeded_permutation, split_stratified
 from caudex.evaluation.probing import linear_probe_accuracy
@@ -20,3 +27,14 @@ def split_text_probe_accuracy(model: LanguageModel, texts: LabelledTexts, seed: 
     texts = texts.select(seeded_permutation(len(texts), seed, "worth")[:max_texts])
     train, test = (texts.select(rows) for rows in split_stratified(texts.labels, 0.25, seed, "worth, held out"))
     return text_probe_accuracy(model, train.select(~train.stands_in(test)), test)
+
+
+def fit_logistic_regression(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """(weight [K, W], bias [K]) of a linear head for standardised features [N, W], of which each class has some."""
+    with warnings.catch_warnings(), threadpool_limits(1):  # so small that threads only wait for each other
+        warnings.simplefilter("ignore")  # it stopped after 1,000 steps: good enough
+        model = LogisticRegression(max_iter=1000).fit(features.numpy(), labels.numpy())
+    weight, bias = (torch.from_numpy(part).float() for part in (model.coef_, model.intercept_))
+    return (
+        (torch.cat([-weight / 2, weight / 2]), torch.cat([-bias / 2, bias / 2])) if len(weight) == 1 else (weight, bias)
+    )

@@ -45,13 +45,13 @@ class SearchRow(Struct):
 
 
 class TextLabelsResults(Struct):
-    scratch: ResultRow = field(name="from scratch")
     words: ResultRow = field(name="words counted")
     gain: GainRow = field(name="gain over words counted")
+    scratch: ResultRow | UnsetType = field(default=UNSET, name="from scratch")
     tuned: ResultRow | UnsetType = field(default=UNSET, name="fine-tuned")
+    frozen: ResultRow | UnsetType = field(default=UNSET, name="frozen trunk, logistic regression")
 
     def __post_init__(self):
-        if UNSET in (self.scratch.accuracy, self.words.accuracy) or (
-            self.tuned is not UNSET and self.tuned.accuracy is UNSET
-        ):
+        models = [row for row in (self.tuned, self.scratch, self.frozen) if row is not UNSET]
+        if not models or any(row.accuracy is UNSET for row in [self.words, *models]):
             raise ValueError("an accuracy is missing")

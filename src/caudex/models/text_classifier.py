@@ -9,9 +9,10 @@ from torch import Tensor
 
 from caudex.core.learner import Learner
 from caudex.core.specs import TextSpec
-from caudex.data import LabelledTexts, Tokenizer, encode_texts
+from caudex.data import LabelledTexts, Tokenizer
 from caudex.models.classifier import Classifier
 from caudex.models.language_model import map_batches
+from caudex.models.text_features import tokenize
 from caudex.trunks import PaddedTokens
 
 
@@ -23,6 +24,7 @@ class TextClassifier(Classifier):
         self.trunk, self.signals = learner.averaged
         self.head = head
         self.classes, self.tokenizer = spec.classes, Tokenizer.from_config(spec.tokenizer)
+        self.prompt, self.max_tokens = spec.prompt, spec.max_tokens or self.trunk.context
 
     @torch.inference_mode()
     def probabilities(
@@ -30,12 +32,16 @@ class TextClassifier(Classifier):
     ) -> Tensor:
         """[N, K]; texts longer than the context are truncated."""
         self.eval()
-        encoded_texts = encode_texts(self.tokenizer, texts, text_pairs, self.trunk.context)
+        encoded_texts = tokenize(self.tokenizer, texts, text_pairs, self.prompt, self.max_tokens)
 
         def classify_batch(batch: PaddedTokens) -> Tensor:
             return self.signals[self.head].logits(self.trunk, batch).softmax(1)
 
         return map_batches(classify_batch, encoded_texts, len(self.classes), batch_size, next(self.parameters()).device)
 
+    def predict_labels(self, texts: LabelledTexts) -> Tensor:
+        """int64 [N]: the likeliest class of each."""
+        return self.probabilities(texts.texts, texts.text_pairs).argmax(1)
+
     def accuracy(self, texts: LabelledTexts) -> float:
-        return (self.probabilities(texts.texts, texts.text_pairs).argmax(1) == texts.labels).double().mean().item()
+        return (self.predict_labels(texts) == texts.labels).double().mean().item()

@@ -5,6 +5,7 @@ from caudex.trunks.attention import KVCache
 from caudex.trunks.conv import Conv
 from caudex.trunks.decoder import Decoder
 from caudex.trunks.frozen import FeatureTrunk, FrozenEncoder
+from caudex.trunks.frozen_transformer import FrozenTransformer
 from caudex.trunks.gru import GRU
 from caudex.trunks.layers import (
     Standardise,
@@ -37,6 +38,7 @@ __all__ = [
     "FeatureTrunk",
     "Features",
     "FrozenEncoder",
+    "FrozenTransformer",
     "Identity",
     "ImageNormaliser",
     "KVCache",

@@ -26,27 +26,28 @@ def make_texts(rows, test=None):
 @settings(deadline=None)
 def test_equal_texts_are_never_on_both_sides(texts, seed):
     rows = [(text, "ab"[i % 2]) for i, text in enumerate(texts)] + [(f"only {i}", "ab"[i % 2]) for i in range(8)]
-    train, test, _ = split_texts(make_texts(rows), 0, seed)
+    train, test, _, unlabelled = split_texts(make_texts(rows), 0, seed)
     assert not set(train.keys()) & set(test.keys())
-    assert len(train) + len(test) <= len(rows) and set(train.labels.tolist()) == {0, 1}
+    assert len(unlabelled) == 0 and len(train) + len(test) <= len(rows) and set(train.labels.tolist()) == {0, 1}
 
 
 def test_texts_without_twins_are_split_as_before_this_rule():
     texts = make_texts([(f"text {i}", "ab"[i % 2]) for i in range(40)])
-    train, test, notes = split_texts(texts, 3, seed=5)
+    train, test, notes, unlabelled = split_texts(texts, 3, seed=5)
     rows = stratified_sample(texts.labels, [5, 5], 5, "test").tolist()
     assert test.texts == [texts.texts[i] for i in rows]
     others = [i for i in range(40) if i not in rows]
     few = stratified_sample(texts.labels[others], [3, 3], 5, "labels").tolist()
     assert train.texts == [texts.texts[others[i]] for i in few]
+    assert unlabelled.texts == [text for text in texts.texts if text not in {*train.texts, *test.texts}]
     assert notes == ["texts of each class, to learn from + to test on: a: 3 + 5, b: 3 + 5"]
 
 
 def test_a_twin_leaves_the_draw_of_the_others_as_it_is():
     rows = [(f"text {i}", "ab"[i % 2]) for i in range(40)]
-    _, test, _ = split_texts(make_texts(rows), 0, 0)
+    _, test, *_ = split_texts(make_texts(rows), 0, 0)
     twin = next(i for i, (text, _) in enumerate(rows) if text not in test.texts)
-    plain, _, _ = split_texts(make_texts(rows), 8, 0)
+    plain, *_ = split_texts(make_texts(rows), 8, 0)
     rows[twin] = (test.texts[0] + " ", rows[twin][1])
     split = split_texts(make_texts(rows), 8, 0)
     assert "texts equal to one of the test, not learned from: 1" in split.notes

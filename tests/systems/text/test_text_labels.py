@@ -44,7 +44,7 @@ def test_labels_of_one_class_are_refused(stories_folder, tmp_path):
 
 DAMAGES = {
     "no gain": lambda results: results.pop("gain over words counted"),
-    "no baseline": lambda results: results.pop("from scratch"),
+    "no baseline": lambda results: results.pop("words counted"),
     "a gain without a verdict": lambda results: results["gain over words counted"].pop("verdict"),
     "a number for a row": lambda results: results.update({"words counted": 3}),
     "an accuracy of 7": lambda results: results["fine-tuned"].update(accuracy=7),

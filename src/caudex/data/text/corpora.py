@@ -19,6 +19,8 @@ class Corpus:
     description: str
     archive: Archive
     unpack: Callable[[Path], unpacking.UnpackedFiles]
+    prompt: str | None = None
+    """for the class of a text, where it has classes"""
 
 
 def corpus_folder(name: str) -> Path:
@@ -74,19 +76,29 @@ CORPORA = {
             "410d4e77de81f41002e57bc06b60157994362055d018e788c56365ce471d72a2",
         ),
         unpacking.unpack_brown,
+        "Text: {text}\nGenre:",
     ),
     "films": Corpus(
-        "sentences of film reviews, positive or negative", _VADER, unpacking.vader_unpacker("movieReviewSnippets")
+        "sentences of film reviews, positive or negative",
+        _VADER,
+        unpacking.vader_unpacker("movieReviewSnippets"),
+        "Review: {text}\nSentiment:",
     ),
     "products": Corpus(
-        "sentences of product reviews, positive or negative", _VADER, unpacking.vader_unpacker("amazonReviewSnippets")
+        "sentences of product reviews, positive or negative",
+        _VADER,
+        unpacking.vader_unpacker("amazonReviewSnippets"),
+        "Review: {text}\nSentiment:",
     ),
     "editorials": Corpus(
         "sentences of newspaper editorials, positive or negative",
         _VADER,
         unpacking.vader_unpacker("nytEditorialSnippets"),
+        "Editorial: {text}\nSentiment:",
     ),
-    "tweets": Corpus("tweets, positive or negative", _VADER, unpacking.vader_unpacker("tweets")),
+    "tweets": Corpus(
+        "tweets, positive or negative", _VADER, unpacking.vader_unpacker("tweets"), "Tweet: {text}\nSentiment:"
+    ),
     "topics": Corpus(
         "2,225 articles of the BBC on 5 topics (Greene and Cunningham 2006)",
         Archive(
@@ -97,6 +109,7 @@ CORPORA = {
             "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270",
         ),
         unpacking.unpack_bbc_topics,
+        "Article: {text}\nTopic:",
     ),
     "spam": Corpus(
         "6,046 mails, spam or not (SpamAssassin's public corpus)",
@@ -108,6 +121,7 @@ CORPORA = {
             "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb",
         ),
         unpacking.unpack_spam_assassin,
+        "Mail: {text}\nSpam or ham:",
     ),
 }
 PRETRAINED = {

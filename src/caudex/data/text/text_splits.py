@@ -16,11 +16,12 @@ TEST_SHARE, MAX_TEST = 0.25, 1000  # of each class; texts of each class
 
 
 class TextSplit(NamedTuple):
-    """What `split_texts` returns; `notes` are sentences for the screen."""
+    """What `split_texts` returns; `unlabelled` are texts whose labels are not kept, `notes` sentences for the screen."""
 
     train: LabelledTexts
     test: LabelledTexts
     notes: list[str]
+    unlabelled: LabelledTexts
 
 
 def split_texts(texts: LabelledTexts, labels_per_class: int, seed: int) -> TextSplit:
@@ -37,12 +38,16 @@ def split_texts(texts: LabelledTexts, labels_per_class: int, seed: int) -> TextS
     if twins := int((~is_new).sum()):
         notes.append(f"texts equal to one of the test, not learned from: {twins:,}")
     per_class = [labels_per_class] * len(texts.classes)
-    train = train.select(stratified_sample(labels, per_class, seed, "labels") if labels_per_class else is_new)
+    is_kept = is_new
+    if labels_per_class:
+        is_kept = torch.zeros_like(is_new)
+        is_kept[stratified_sample(labels, per_class, seed, "labels")] = True
+    unlabelled, train = train.select(is_new & ~is_kept), train.select(is_kept)
     counts, test_counts = (torch.bincount(part.labels, minlength=len(texts.classes)).tolist() for part in (train, test))
     notes.append(
         f"texts of each class, to learn from + to test on: {describe_classes(texts.classes, counts, test_counts)}"
     )
-    return TextSplit(train, test, notes)
+    return TextSplit(train, test, notes, unlabelled)
 
 
 def _hold_out(texts: LabelledTexts, seed: int) -> tuple[LabelledTexts, LabelledTexts]:

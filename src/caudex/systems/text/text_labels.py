@@ -23,7 +23,7 @@ from caudex.core.specs import TextSpec
 from caudex.core.system import System, load
 from caudex.core.weights import load_weights
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
-from caudex.data.text.text_splits import split_texts
+from caudex.data.text.text_splits import TextSplit, split_texts
 from caudex.evaluation import result_kinds, text_result_kinds
 from caudex.evaluation.baselines.sklearn import predict_by_tfidf
 from caudex.evaluation.claim import Claim
@@ -31,23 +31,31 @@ from caudex.evaluation.classification import (
     MAJORITY,
     accuracy_with_interval,
     classification_rows,
-    evaluate_predictions,
+    compare_predictions,
     majority_warning,
 )
 from caudex.evaluation.plots.word_by_word import plot_word_by_word
 from caudex.evaluation.text_probing import text_probe_accuracy
-from caudex.evaluation.verdicts import format_gain, paired_gain, with_verdicts
+from caudex.evaluation.verdicts import format_gain
 from caudex.models.language_model import LanguageModel
 from caudex.models.text_classifier import TextClassifier
+from caudex.models.text_features import tokenize
+from caudex.systems.text.frozen_texts import FROZEN, MINILM, find_prompt, frozen_predictors
 from caudex.systems.text.shared import check_heads
-from caudex.trunks import GPT2_LAYOUT, Transformer
+from caudex.trunks import GPT2_LAYOUT, FrozenTransformer, Transformer
+
+TUNED, SCRATCH, WORDS = "fine-tuned", "from scratch", "words counted"
+MAX_TUNED_PARAMETERS = 50_000_000
+"""of a trunk that learns as a whole unless --finetune is set: on two cores more take hours"""
 
 
 @dataclass
 class TextLabels(System):
     """Labelled texts: go on with a trunk that has read other texts (`--from RUN`, of gpt or bert) to tell their classes.
 
-    Beside it the same network from scratch, and TF-IDF with logistic regression, which is strong where labels are many.
+    The same network from scratch, and TF-IDF with logistic regression, which is strong where labels are many, are compared. A trunk that
+    reads from left to right is given each text in a prompt; of one with over 50 million parameters the features stay frozen, unless
+    --finetune says otherwise.
     """
 
     data: str = "films"
@@ -64,6 +72,11 @@ class TextLabels(System):
     """further sets of the same classes to test on, for example products"""
     start: str | None = None
     """the run to begin with, one of gpt or bert; also written --from"""
+    prompt: str | None = None
+    """around each text, for a trunk that reads from left to right: a file or a text with {text}, and {second} of pairs; default: the
+    packaged set's own, else {text} and on the next line the name of the label column"""
+    finetune: int | None = None
+    """blocks of the trunk, the last ones, that learn: 0 none; default: all of it, but none of one with over 50 million parameters"""
     steps: int = 400
     """of the fine-tuning, and of the network from scratch"""
     batch: int = 32
@@ -77,7 +90,7 @@ class TextLabels(System):
     dropout: float = 0.1
     """share of the numbers left out while learning"""
     context: int = 128
-    """tokens that are seen of a text, without --from; with it, as there"""
+    """tokens that are seen of a text from scratch, or with its prompt; without a prompt, a trunk of --from sees as many as it did there"""
     depth: int = 4
     """blocks, without --from"""
     width: int = 128
@@ -92,42 +105,56 @@ class TextLabels(System):
 
     def train(self, run: Run) -> TextClassifier:
         start = self.load_start(run)
-        train, test, spec = self.load_split(run, start)
+        split, spec = self.load_split(run, start)
         run.write_spec(spec)
-        context = spec.trunk["context"]
-        tokens = encode_texts(Tokenizer.from_config(spec.tokenizer), train.texts, train.text_pairs, context)
+        self.print_data(run, split, spec)
+        classifiers, predictors = {}, {}
+        if spec.tuned_blocks is None:
+            classifiers = self.fit_classifiers(run, split.train, spec, start)
+            predictors = {name: classifier.predict_labels for name, classifier in classifiers.items()}
+        if start and (start.trunk.causal or not classifiers):
+            frozen = frozen_predictors(self, run, split, start)
+            predictors |= {name: predictor.predict for name, predictor in frozen.items()}
+            classifiers = classifiers or {FROZEN: frozen[FROZEN].classifier(spec)}
+        predictors[WORDS] = partial(predict_by_tfidf, split.train)
+        results: dict = {"labels": len(split.train)}
+        sets = {"": split.test} | {f", on {name}": self.load_other_test(name, split.train) for name in self.test_on}
+        for suffix, texts in sets.items():
+            with run.counting(*classifiers.values()):
+                predictions = {name: predict(texts) for name, predict in predictors.items()}
+            results |= compare_predictions(predictions, texts.labels, texts.classes, suffix)
+            if start and FROZEN not in predictions:
+                accuracy = text_probe_accuracy(start, split.train, texts)
+                results[FROZEN + suffix] = accuracy_with_interval(accuracy, len(texts))
+        run.write_json("results", results)
+        classifier = next(iter(classifiers.values()))
+        self.plot_samples(run, classifier, split.test)
+        return classifier
+
+    def fit_classifiers(
+        self, run: Run, train: LabelledTexts, spec: TextSpec, start: LanguageModel | None
+    ) -> dict[str, TextClassifier]:
+        """The whole network, from scratch, and before it from the weights of `start`."""
+        tokens = encode_texts(
+            Tokenizer.from_config(spec.tokenizer), train.texts, train.text_pairs, spec.trunk["context"]
+        )
+        classifiers = {SCRATCH: self.fit_classifier(run.stage("scratch"), tokens, train.labels, spec)}
+        if start:
+            tuned = self.fit_classifier(run.stage("fine-tuned"), tokens, train.labels, spec, start)
+            classifiers = {TUNED: tuned, **classifiers}
+        return classifiers
+
+    def print_data(self, run: Run, split: TextSplit, spec: TextSpec) -> None:
+        train, context = split.train, spec.max_tokens or spec.trunk["context"]
+        tokens = tokenize(Tokenizer.from_config(spec.tokenizer), train.texts, train.text_pairs, spec.prompt, context)
         longer = sum(len(row) >= context for row, _ in tokens)
         truncated = f"; of {longer:,} longer than {context} tokens the beginning counts" if longer else ""
         print_once(
-            run, f"{len(spec.classes)} classes; {len(train):,} labelled texts, {len(test):,} held out{truncated}"
+            run,
+            f"{len(spec.classes)} classes; {len(train):,} labelled texts, {len(split.test):,} held out{truncated}",
         )
-        classifiers = {"from scratch": self.fit_classifier(run.stage("scratch"), tokens, train.labels, spec)}
-        if start:
-            tuned = self.fit_classifier(run.stage("fine-tuned"), tokens, train.labels, spec, start)
-            classifiers = {"fine-tuned": tuned, **classifiers}
-        sets = {"": test} | {f", on {name}": self.load_other_test(name, train) for name in self.test_on}
-        results: dict = {"labels": len(train)}
-        for suffix, texts in sets.items():
-            with run.counting(*classifiers.values()):
-                predictions = {
-                    name: classifier.probabilities(texts.texts, texts.text_pairs).argmax(1)
-                    for name, classifier in classifiers.items()
-                }
-                frozen = text_probe_accuracy(start, train, texts) if start else None
-            predictions["words counted"] = predict_by_tfidf(train, texts)
-            for name, predicted in predictions.items():
-                results[name + suffix] = evaluate_predictions(texts.labels, predicted, texts.classes)
-            if frozen is not None:
-                results["frozen trunk, logistic regression" + suffix] = accuracy_with_interval(frozen, len(texts))
-            correct, *others = [(predicted == texts.labels).tolist() for predicted in predictions.values()]
-            for name, gain in zip(
-                list(predictions)[1:], with_verdicts([paired_gain(correct, other) for other in others])
-            ):
-                results[f"gain over {name}{suffix}"] = gain.to_json()
-        run.write_json("results", results)
-        classifier = next(iter(classifiers.values()))
-        self.plot_samples(run, classifier, test)
-        return classifier
+        if spec.prompt is not None:
+            print_once(run, f"logistic regression on frozen features of the last token of {spec.prompt!r}")
 
     def load_start(self, run: Run) -> LanguageModel | None:
         """The model of `--from`, on the device of the run."""
@@ -136,20 +163,36 @@ class TextLabels(System):
             raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
         return model and model.to(launch_fabric(run.hardware).device)
 
-    def load_split(self, run: Run, start: LanguageModel | None) -> tuple[LabelledTexts, LabelledTexts, TextSpec]:
+    def load_split(self, run: Run, start: LanguageModel | None) -> tuple[TextSplit, TextSpec]:
         """Texts to learn from and to test on, and the spec of the model."""
         texts = self.load_texts(self.data)
-        train, test, notes = split_texts(texts, self.labels_per_class, self.seed)
+        split = split_texts(texts, self.labels_per_class, self.seed)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in texts.skipped])
-        for note in notes:
+        for note in split.notes:
             print_once(run, note)
-        if start:
-            trunk, tokenizer = start.trunk_config | {"dropout": self.dropout, "mean_pooling": True}, start.tokenizer
-        else:
-            tokenizer = Tokenizer.train("bpe", list(enumerate(train.texts)), 4096)
+        classes = split.train.classes
+        if not start:
+            tokenizer = Tokenizer.train("bpe", list(enumerate(split.train.texts)), 4096)
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
             trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.vocab_size, "mean_pooling": True}
-        return train, test, TextSpec(trunk, tokenizer.config, classes=train.classes)
+            return split, TextSpec(trunk, tokenizer.config, classes=classes)
+        prompt = find_prompt(self, start)  # also where it is not the trained model's: it may be refused
+        if self.learns_whole(start):
+            trunk = start.trunk_config | {"dropout": self.dropout, "mean_pooling": True}
+            return split, TextSpec(trunk, start.tokenizer.config, classes=classes)
+        max_tokens = min(self.context, start.trunk.context) if prompt is not None else None
+        return split, TextSpec(
+            start.trunk_config,
+            start.tokenizer.config,
+            classes=classes,
+            prompt=prompt,
+            max_tokens=max_tokens,
+            tuned_blocks=0,
+        )
+
+    def learns_whole(self, start: LanguageModel) -> bool:
+        """Whether the whole trunk learns."""
+        return self.finetune is None and sum(p.numel() for p in start.trunk.parameters()) <= MAX_TUNED_PARAMETERS
 
     def load_other_test(self, name: str, train: LabelledTexts) -> LabelledTexts:
         """Texts of another set, without those that were learned from."""
@@ -177,7 +220,10 @@ class TextLabels(System):
     def learner(self, spec: TextSpec, lr: float) -> Learner:
         optimizer = partial(AdamW, lr=lr, weight_decay=self.decay, fused=True)
         labels = {"labels": signals.Labels(len(spec.classes))}
-        return Learner(Transformer(**spec.trunk), labels, optimizer, partial(cosine_schedule, warmup=0.1))
+        trunk = Transformer(**spec.trunk)
+        if spec.tuned_blocks is not None:
+            trunk = FrozenTransformer(trunk, mean_pooling=spec.prompt is None)
+        return Learner(trunk, labels, optimizer, partial(cosine_schedule, warmup=0.1))
 
     def model(self, spec: TextSpec) -> TextClassifier:
         return TextClassifier(self.learner(spec, self.lr), spec)
@@ -198,9 +244,9 @@ class TextLabels(System):
         return classification_rows(results)
 
     def warn(self, results: dict) -> list[str]:
-        name = "fine-tuned" if "fine-tuned" in results else "from scratch"
-        warnings = majority_warning(f"the network, {name},", results[name])
-        gain = results["gain over words counted"]
+        name = main_arm(results)
+        warnings = majority_warning(f"the classifier, {name},", results[name])
+        gain = results[f"gain over {WORDS}"]
         if gain["gain"] < 0:
             verdict = "does better here" if gain["verdict"] == "worse" else "may well do better here"
             warnings.append(
@@ -221,15 +267,25 @@ class TextLabels(System):
             for name, row in results.items()
             if "accuracy" in (row if isinstance(row, dict) else ())
         }
-        fine_tuned = accuracies.pop("fine-tuned")
-        baselines = {name: accuracies.pop(name) for name in ("from scratch", "words counted")}
-        controls = {MAJORITY: results["fine-tuned"]["majority"]["accuracy"]}
-        return Claim(self.statement, fine_tuned, baselines, accuracies, controls)
+        name = main_arm(results)
+        score = accuracies.pop(name)
+        rivals = (SCRATCH, WORDS) if name == TUNED else (WORDS, MINILM)
+        baselines = {rival: accuracies.pop(rival) for rival in rivals if rival in accuracies}
+        controls = {MAJORITY: results[name]["majority"]["accuracy"]}
+        return Claim(self.statement, score, baselines, accuracies, controls)
 
     def check(self) -> None:
         super().check()
         endless = float("inf")
         check_range(self, labels_per_class=(0, endless), batch=(2, endless), lr=(1e-8, 10), fine_tuning_lr=(1e-8, 10))
         check_range(self, decay=(0, 10), dropout=(0, 0.9), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
-        check_range(self, heads=(1, self.width))
+        check_range(self, heads=(1, self.width), finetune=(0, 0))
         check_heads(self.width, self.heads)
+        for name in ("prompt", "finetune"):
+            if getattr(self, name) is not None and not self.start:
+                raise CaudexError(f"--{name} is about the trunk of --from; add it, or leave --{name} out.")
+
+
+def main_arm(results: dict) -> str:
+    """What the run's model is."""
+    return next(name for name in (TUNED, SCRATCH, FROZEN) if name in results)

@@ -1,0 +1,134 @@
+"""What language models know of texts before they learn from them: heads on frozen features, and the next word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from caudex.core.console import print_once
+from caudex.core.errors import CaudexError
+from caudex.core.learner import Learner
+from caudex.core.run import Run
+from caudex.core.specs import TextSpec
+from caudex.data import LabelledTexts
+from caudex.data.stratified import seeded_permutation
+from caudex.data.text.corpora import CORPORA
+from caudex.data.text.prompts import default_prompt, read_prompt
+from caudex.data.text.text_splits import TextSplit
+from caudex.evaluation.text_probing import fit_logistic_regression
+from caudex.models.causal_lm import CausalLM
+from caudex.models.language_model import LanguageModel
+from caudex.models.passage_index import load_encoder
+from caudex.models.text_classifier import TextClassifier
+from caudex.models.text_features import TextEncoder
+from caudex.signals import Labels
+
+if TYPE_CHECKING:
+    from caudex.systems.text.text_labels import TextLabels
+
+FROZEN, MINILM, PROMPTED = (
+    "frozen trunk, logistic regression",
+    "MiniLM, logistic regression",
+    "prompting without labels",
+)
+MAX_UNLABELLED = 500
+"""texts without labels from which the scale of features is measured"""
+MAX_LOGIT_ROWS = 256
+"""texts whose logits, each as long as the vocabulary, are held at once"""
+
+
+class FrozenTexts:
+    """Logistic regression on the features of `encoder`, standardised by the labelled texts and up to `MAX_UNLABELLED` of the others;
+    the test's are not looked at."""
+
+    def __init__(self, encoder: TextEncoder, split: TextSplit, seed: int):
+        self.encoder = encoder
+        self.learner = Learner(encoder.trunk, {"labels": Labels(len(split.train.classes))})
+        features = encoder.encode(split.train)
+        others = seeded_permutation(len(split.unlabelled), seed, "scale of features")[:MAX_UNLABELLED]
+        encoder.trunk.set_statistics(torch.cat([features, encoder.encode(split.unlabelled.select(others))]))
+        head = self.learner.signals["labels"].head.to(encoder.device)
+        with torch.no_grad():
+            standardised = encoder.trunk(features.to(encoder.device)).pooled.cpu()
+            weight, bias = fit_logistic_regression(standardised, split.train.labels)
+            head.weight.copy_(weight)
+            head.bias.copy_(bias)
+
+    def classifier(self, spec: TextSpec) -> TextClassifier:
+        return TextClassifier(self.learner, spec)
+
+    @torch.inference_mode()
+    def predict(self, texts: LabelledTexts) -> Tensor:
+        """int64 [N]"""
+        features = self.encoder.encode(texts).to(self.encoder.device)
+        return self.learner.signals["labels"].logits(self.encoder.trunk, features).argmax(1).cpu()
+
+
+def find_prompt(settings: TextLabels, start: LanguageModel) -> str | None:
+    """That of the settings, or the packaged set's, or the one for the column of labels; None for a trunk that reads both ways."""
+    if not start.trunk.causal:
+        if settings.prompt is not None:
+            raise CaudexError(
+                f"--prompt is for a trunk that reads from left to right, and {settings.start} reads both ways; leave it out."
+            )
+        return None
+    has_pairs = settings.second is not None
+    if settings.prompt is not None:
+        return read_prompt(settings.prompt, has_pairs)
+    packaged = CORPORA[settings.data].prompt if settings.data in CORPORA else None
+    return packaged or default_prompt(settings.label, has_pairs)
+
+
+def minilm_encoder(run: Run) -> TextEncoder | None:
+    """The packaged sentence encoder; None, and a line that says so, where it cannot be fetched."""
+    try:
+        model, _ = load_encoder(None)
+    except CaudexError as error:
+        print_once(run, f"without {MINILM}: {error}")
+        return None
+    return TextEncoder(model)
+
+
+class NextWord:
+    """Which class's name the model finds likeliest behind the prompt, by its first token. From each name's ln p its median over the texts
+    is subtracted, which assumes that the classes are equally frequent; of two classes that is half of the texts each."""
+
+    def __init__(self, model: LanguageModel, encoder: TextEncoder, classes: tuple[str, ...]):
+        self.model, self.encoder = model, encoder
+        names = [" " + name.replace("_", " ") for name in classes]
+        self.tokens = [model.tokenizer.encode(name, parse_special=False)[0] for name in names]
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether the names of two classes begin with the same token."""
+        return len(set(self.tokens)) < len(self.tokens)
+
+    @torch.inference_mode()
+    def predict(self, texts: LabelledTexts) -> Tensor:
+        """int64 [N]"""
+        signal, rows = self.model.signals["next-token"], self.encoder.encode(texts).split(MAX_LOGIT_ROWS)
+        logits = [
+            signal.logits(self.model.trunk, part.to(self.model.device))[:, self.tokens].float().cpu() for part in rows
+        ]
+        scores = torch.cat(logits)  # [N, K]: up to what all classes of a text have in common
+        scores = scores - scores.mean(1, keepdim=True)
+        return (scores - scores.median(0).values).argmax(1)
+
+
+def frozen_predictors(
+    settings: TextLabels, run: Run, split: TextSplit, start: LanguageModel
+) -> dict[str, FrozenTexts | NextWord]:
+    """Heads on frozen features of `start`; of a trunk that reads from left to right also its next word, and MiniLM's features."""
+    encoder = TextEncoder(start, find_prompt(settings, start), settings.context if start.trunk.causal else None)
+    predictors: dict = {FROZEN: FrozenTexts(encoder, split, settings.seed)}
+    if start.trunk.causal and (minilm := minilm_encoder(run)):
+        predictors[MINILM] = FrozenTexts(minilm, split, settings.seed)
+    if isinstance(start, CausalLM) and "next-token" in start.signals:
+        next_word = NextWord(start, encoder, split.train.classes)
+        if next_word.is_ambiguous:
+            print_once(run, f"without {PROMPTED}: the names of several classes begin with the same token")
+        else:
+            predictors[PROMPTED] = next_word
+    return predictors
