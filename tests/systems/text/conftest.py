@@ -34,3 +34,11 @@ def gpt_run(stories_folder):
     words = ("--data", stories_folder / "stories", "--vocab-size", "400", "--steps", "500", "--lr", "0.005", *QUICK)
     run_cli("train", "gpt", *words, "--run", stories_folder / "gpt")
     return stories_folder / "gpt"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_minilm():
+    """Nothing is fetched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("caudex.systems.text.frozen_texts.minilm_encoder", lambda run: None)
+        yield

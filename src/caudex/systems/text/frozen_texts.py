@@ -15,7 +15,7 @@ from caudex.core.specs import TextSpec
 from caudex.data import LabelledTexts
 from caudex.data.stratified import seeded_permutation
 from caudex.data.text.corpora import CORPORA
-from caudex.data.text.prompts import default_prompt, read_prompt
+from caudex.data.text.prompts import default_prompt, encode_prompts, read_prompt
 from caudex.data.text.text_splits import TextSplit
 from caudex.evaluation.text_probing import fit_logistic_regression
 from caudex.models.causal_lm import CausalLM
@@ -33,7 +33,7 @@ FROZEN, MINILM, PROMPTED = (
     "MiniLM, logistic regression",
     "prompting without labels",
 )
-MAX_UNLABELLED = 500
+MAX_UNLABELLED = 200
 """texts without labels from which the scale of features is measured"""
 MAX_LOGIT_ROWS = 256
 """texts whose logits, each as long as the vocabulary, are held at once"""
@@ -74,11 +74,13 @@ def find_prompt(settings: TextLabels, start: LanguageModel) -> str | None:
                 f"--prompt is for a trunk that reads from left to right, and {settings.start} reads both ways; leave it out."
             )
         return None
-    has_pairs = settings.second is not None
+    has_pairs, packaged = settings.second is not None, CORPORA.get(settings.data)
     if settings.prompt is not None:
-        return read_prompt(settings.prompt, has_pairs)
-    packaged = CORPORA[settings.data].prompt if settings.data in CORPORA else None
-    return packaged or default_prompt(settings.label, has_pairs)
+        prompt = read_prompt(settings.prompt, has_pairs)
+    else:
+        prompt = (packaged and packaged.prompt) or default_prompt(settings.label, has_pairs)
+    encode_prompts(start.tokenizer, prompt, [], None, min(settings.context, start.trunk.context))  # refuses a long one
+    return prompt
 
 
 def minilm_encoder(run: Run) -> TextEncoder | None:

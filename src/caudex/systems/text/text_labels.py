@@ -113,7 +113,8 @@ class TextLabels(System):
             classifiers = self.fit_classifiers(run, split.train, spec, start)
             predictors = {name: classifier.predict_labels for name, classifier in classifiers.items()}
         if start and (start.trunk.causal or not classifiers):
-            frozen = frozen_predictors(self, run, split, start)
+            with run.counting(start.trunk):
+                frozen = frozen_predictors(self, run, split, start)
             predictors |= {name: predictor.predict for name, predictor in frozen.items()}
             classifiers = classifiers or {FROZEN: frozen[FROZEN].classifier(spec)}
         predictors[WORDS] = partial(predict_by_tfidf, split.train)
@@ -165,6 +166,7 @@ class TextLabels(System):
 
     def load_split(self, run: Run, start: LanguageModel | None) -> tuple[TextSplit, TextSpec]:
         """Texts to learn from and to test on, and the spec of the model."""
+        prompt = find_prompt(self, start) if start else None
         texts = self.load_texts(self.data)
         split = split_texts(texts, self.labels_per_class, self.seed)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in texts.skipped])
@@ -176,7 +178,6 @@ class TextLabels(System):
             sizes = {name: getattr(self, name) for name in ("context", "depth", "width", "heads", "dropout")}
             trunk = GPT2_LAYOUT | sizes | {"vocabulary": tokenizer.vocab_size, "mean_pooling": True}
             return split, TextSpec(trunk, tokenizer.config, classes=classes)
-        prompt = find_prompt(self, start)  # also where it is not the trained model's: it may be refused
         if self.learns_whole(start):
             trunk = start.trunk_config | {"dropout": self.dropout, "mean_pooling": True}
             return split, TextSpec(trunk, start.tokenizer.config, classes=classes)
@@ -246,12 +247,11 @@ class TextLabels(System):
     def warn(self, results: dict) -> list[str]:
         name = main_arm(results)
         warnings = majority_warning(f"the classifier, {name},", results[name])
-        gain = results[f"gain over {WORDS}"]
+        gain, more_steps = results[f"gain over {WORDS}"], "" if name == FROZEN else ", or try more --steps"
         if gain["gain"] < 0:
             verdict = "does better here" if gain["verdict"] == "worse" else "may well do better here"
             warnings.append(
-                f"counting words (TF-IDF with logistic regression) {verdict} ({format_gain(gain, '.1%')}); take that, or try more "
-                "--steps."
+                f"counting words (TF-IDF with logistic regression) {verdict} ({format_gain(gain, '.1%')}); take that{more_steps}."
             )
         return warnings
 
