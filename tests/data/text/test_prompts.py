@@ -81,3 +81,12 @@ def test_a_text_is_cut_at_its_tokens():
     for length in (1, 7, 20):
         assert tokenizer.encode(cut_text(tokenizer, text, length), False) == tokenizer.encode(text, False)[:length]
     assert cut_text(tokenizer, "cat", 100) == "cat" and cut_text(tokenizer, "cat", 0) == ""
+
+
+def test_a_prompt_begins_with_the_token_that_its_tokenizer_puts_there(monkeypatch):
+    tokenizer = byte_tokenizer()
+    plain = encode_prompts(tokenizer, "{text} who", ["the cat", "the dog " * 50], None, 30)
+    monkeypatch.setattr(tokenizer, "start_token_id", 7)
+    (short, segments), (long, _) = encode_prompts(tokenizer, "{text} who", ["the cat", "the dog " * 50], None, 30)
+    assert short == [7, *plain[0][0]] and len(segments) == len(short)
+    assert long[0] == 7 and len(long) <= 30 and long[-1] == plain[1][0][-1]

@@ -54,8 +54,10 @@ def default_prompt(label: str, has_pairs: bool = False) -> str:
 def encode_prompts(
     tokenizer: Tokenizer, prompt: str, texts: Sequence[str], text_pairs: Sequence[str] | None, max_length: int
 ) -> list[EncodedText]:
-    """Tokens of the prompt with each text, or pair of texts, in its place. Of what is too long the end of the text is cut off,
-    never the prompt. Raises CaudexError for a prompt that leaves no room for a text."""
+    """Tokens of the prompt with each text, or pair of texts, in its place, behind the token that begins texts if there is one. Of what is
+    too long the end of the text is cut off, never the prompt. Raises CaudexError for a prompt that leaves no room for a text."""
+    prefix = [] if tokenizer.start_token_id is None else [tokenizer.start_token_id]
+    max_length -= len(prefix)
     room = max_length - len(tokenizer.encode(fill_prompt(prompt, "", ""), False))
     if room < MIN_TEXT_TOKENS:
         raise CaudexError(
@@ -72,7 +74,7 @@ def encode_prompts(
             )
             length -= max(1, len(tokens) - max_length)  # cut, a text may have other tokens
         rows[i] = tokens
-    return [(tokens, [0] * len(tokens)) for tokens in rows]
+    return [([*prefix, *tokens], [0] * (len(prefix) + len(tokens))) for tokens in rows]
 
 
 def fill_prompt(prompt: str, text: str, second: str) -> str:
