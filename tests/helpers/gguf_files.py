@@ -6,23 +6,12 @@ from typing import Any
 import gguf
 import numpy as np
 import torch
-import transformers
 
 from caudex.data import Tokenizer
-from helpers.public_models import disturb_weights, tiny_tokenizer
+from helpers.public_models import tiny_tokenizer
 
 ARCHITECTURES = {"llama": "LLAMA", "mistral": "LLAMA", "qwen2": "QWEN2", "qwen3": "QWEN3"}
 """of each model_type, as gguf calls it"""
-SIZES = {
-    "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
-    "intermediate_size": 40, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
-}  # fmt: skip
-
-
-def tiny_decoder(model_type: str, vocab_size: int = 300, **settings):
-    torch.manual_seed(0)
-    config = transformers.AutoConfig.for_model(model_type, **{"vocab_size": vocab_size, **SIZES, **settings})
-    return disturb_weights(transformers.AutoModelForCausalLM.from_config(config))
 
 
 def write_gguf(
@@ -63,12 +52,21 @@ def write_config(writer: gguf.GGUFWriter, config) -> None:
     writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(config.num_attention_heads)
     writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_key_length(config.head_dim)
-    writer.add_value_length(config.head_dim)
+    writer.add_key_length(head_dim(config))
+    writer.add_value_length(head_dim(config))
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    if getattr(config, "sliding_window", None):
+    rope = config.rope_parameters
+    writer.add_rope_freq_base(rope["rope_theta"])
+    if rope["rope_type"] in ("linear", "yarn"):
+        writer.add_rope_scaling_type(gguf.RopeScalingType[rope["rope_type"].upper()])
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope.get("original_max_position_embeddings", 16))
+    if config.model_type == "mistral" and config.sliding_window:
         writer.add_sliding_window(config.sliding_window)
+
+
+def head_dim(config) -> int:
+    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
 def write_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
@@ -92,6 +90,10 @@ def gguf_tensors(model) -> dict[str, np.ndarray]:
         if ARCHITECTURES[config.model_type] == "LLAMA" and ("q_proj" in name or "k_proj" in name):
             numbers = permute(numbers, config.num_attention_heads if "q_proj" in name else config.num_key_value_heads)
         tensors[name_map.get_name(name, (".weight", ".bias"))] = numbers
+    if config.rope_parameters["rope_type"] == "llama3":
+        half = head_dim(config) // 2
+        frequencies = config.rope_parameters["rope_theta"] ** -(torch.arange(half) / half)
+        tensors["rope_freqs.weight"] = (frequencies / model.model.rotary_emb.inv_freq).numpy()
     return tensors
 
 

@@ -87,21 +87,26 @@ def fill_command(words: Sequence[str]) -> None:
         print_table([header, *((token, f"{probability:.1%}") for token, probability in candidates)])
 
 
+PACKAGED_MODELS = ("minilm", "smollm2")
+
+
 def import_command(words: Sequence[str]) -> None:
     from caudex import data
     from caudex.core.hardware import Hardware
     from caudex.core.run import Run
-    from caudex.models.importing import load_hf_model, write_public_model
+    from caudex.models.importing import load_public_model, write_public_model
 
     flags = parse_flags(ImportFlags, words, "import")
-    folder = data.corpus_folder("minilm") if str(flags.folder) == "minilm" else flags.folder
-    if not folder.is_dir():
+    name = str(flags.source)
+    source = data.corpus_folder(name) if name in PACKAGED_MODELS and not flags.source.exists() else flags.source
+    if not source.exists():
         raise CaudexError(
-            f"{folder} is no folder; give one with config.json, model.safetensors and a vocabulary, or minilm."
+            f"{source} is neither a folder nor a file; give a folder with config.json, model.safetensors and a vocabulary, a "
+            f"GGUF file, or {' or '.join(PACKAGED_MODELS)}."
         )
     run = Run(create_run_folder(flags.run, "imported", Hardware()))
     with hold_run(run, True):
-        for line in write_public_model(load_hf_model(folder, flags.convert), run):
+        for line in write_public_model(load_public_model(source, flags.convert), run):
             print(line)
         print(run.path)
 

@@ -19,6 +19,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.gguf_header import GGUFHeader, describe_value, read_gguf_header, read_gguf_tensor
 from caudex.core.typed_json import short_json
 from caudex.data.text.gguf_tokenizer import gguf_tokenizer_config, special_token_id
+from caudex.models.chat_template import MAX_TEMPLATE
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3")
 CONFIG_NAMES = {
@@ -71,7 +72,8 @@ class GGUFModel(NamedTuple):
     """float32, by the names of transformers; read when they are asked for"""
     tokenizer: dict[str, Any]
     """as tokenizer.json"""
-    chat_template: str | None
+    chat_template: str
+    """"" where there is none"""
 
 
 def read_gguf(file: Path) -> GGUFModel:
@@ -79,7 +81,12 @@ def read_gguf(file: Path) -> GGUFModel:
     header = read_gguf_header(file)
     weights = GGUFWeights(header)
     config = gguf_config(header, weights)
-    return GGUFModel(config, weights, gguf_tokenizer_config(header), header.field("tokenizer.chat_template", str))
+    template = header.field("tokenizer.chat_template", str, "")
+    if len(template) > MAX_TEMPLATE:
+        raise CaudexError(
+            f"{file}: its chat template has {len(template):,} characters; up to {MAX_TEMPLATE:,} are read."
+        )
+    return GGUFModel(config, weights, gguf_tokenizer_config(header), template)
 
 
 class GGUFWeights(Mapping[str, Tensor]):
@@ -108,6 +115,9 @@ class GGUFWeights(Mapping[str, Tensor]):
         module = name.rpartition(".")[0].split(".", 3)[-1]
         heads = self.head_counts.get(module)
         return torch.from_numpy(unpermute(numbers, heads) if heads else numbers)
+
+    def __contains__(self, name: object) -> bool:  # without reading the tensor
+        return name in self.sources
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.sources)

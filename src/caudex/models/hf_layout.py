@@ -86,10 +86,25 @@ BUFFERS = {
 """tensors without effect: masks and positions that older versions saved"""
 
 
-def read_names(config: PublicConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors without the prefix of the trunk, so that they have one name whether or not a head is saved with it."""
-    prefix = BASE_MODEL_PREFIXES[config.model_type]
-    return {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
+class UnprefixedWeights(Mapping[str, Tensor]):
+    """The tensors without the prefix of the trunk, so that they have one name whether or not a head is saved with it. Those
+    that are read when they are asked for still are."""
+
+    def __init__(self, model_type: str, weights: Mapping[str, Tensor]):
+        self.weights = weights
+        self.full_names = {name.removeprefix(BASE_MODEL_PREFIXES[model_type]): name for name in weights}
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.weights[self.full_names[name]]
+
+    def __contains__(self, name: object) -> bool:  # without reading the tensor
+        return name in self.full_names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.full_names)
+
+    def __len__(self) -> int:
+        return len(self.full_names)
 
 
 def check_weights(config: PublicConfig, weights: Mapping[str, Tensor], path: Path) -> list[str]:
@@ -160,7 +175,7 @@ def rows_of_parts(model: nn.Module, names: list[str], rows: int) -> tuple[int, .
 
 @torch.no_grad()
 def load_hf_weights(model: nn.Module, config: PublicConfig, weights: Mapping[str, Tensor], path: Path) -> list[str]:
-    """Load weights by the names of `read_names` into our model; returns those of our signals that lack weights and are
+    """Load weights by the names of `UnprefixedWeights` into our model; returns those of our signals that lack weights and are
     unchanged.
 
     Raises CaudexError that names the tensor which is missing, of another shape or not of finite numbers.
@@ -177,9 +192,10 @@ def load_hf_weights(model: nn.Module, config: PublicConfig, weights: Mapping[str
                 continue
             raise CaudexError(f"{path} has no tensor {missing[0]}; its weights are not of a {config.model_type}.")
         shape = state[ours].shape[::-1] if is_transposed else state[ours].shape
-        for name, rows in zip(names, rows_of_parts(model, names, shape[0])):
-            _check_shape(path, name, weights[name], torch.Size((rows, *shape[1:])))
-        tensor = torch.cat([weights[name] for name in names])
+        parts = [weights[name] for name in names]
+        for name, part, rows in zip(names, parts, rows_of_parts(model, names, shape[0])):
+            _check_shape(path, name, part, torch.Size((rows, *shape[1:])))
+        tensor = torch.cat(parts)
         state[ours].copy_(tensor.T if is_transposed else tensor)
     for i, block in enumerate(model.trunk.blocks):
         if (scale := config.query_scale(i)) != 1:

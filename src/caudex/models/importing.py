@@ -1,4 +1,4 @@
-"""A folder with a public language model becomes a run like any other."""
+"""A public language model, in a folder or a GGUF file, becomes a run like any other."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
+from caudex.core.gguf_header import find_gguf
 from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.specs import TextSpec
 from caudex.core.system import System, save_model, write_settings
 from caudex.data import Tokenizer
-from caudex.models.hf_config import PublicConfig, check_sentence_encoder, read_hf_config
-from caudex.models.hf_layout import check_weights, is_tied, load_hf_weights, read_names
+from caudex.data.text.tokenizer_files import parse_tokenizer
+from caudex.models.chat_template import read_chat_template
+from caudex.models.gguf_file import read_gguf
+from caudex.models.hf_config import PublicConfig, check_sentence_encoder, parse_hf_config, read_hf_config
+from caudex.models.hf_layout import UnprefixedWeights, check_weights, is_tied, load_hf_weights
 from caudex.models.hf_weights import read_hf_weights
 from caudex.models.language_model import LanguageModel
 
@@ -34,6 +38,21 @@ class PublicModel(NamedTuple):
     """of theirs, which we do not have"""
 
 
+def load_public_model(path: Path, convert: bool = False) -> PublicModel:
+    """From a GGUF file, or a folder with one; else as `load_hf_model`."""
+    file = find_gguf(path)
+    return load_hf_model(path, convert) if file is None else load_gguf_model(file)
+
+
+def load_gguf_model(file: Path) -> PublicModel:
+    """Raises CaudexError as `load_hf_model`. Quantised weights are multiplied out, tensor by tensor."""
+    gguf = read_gguf(file)
+    config = parse_hf_config(gguf.config, file)
+    tokenizer = Tokenizer(parse_tokenizer(gguf.tokenizer, file))
+    check_tokenizer_fits(tokenizer, config, file)
+    return build_public_model(config, tokenizer, gguf.weights, file, gguf.chat_template)
+
+
 def load_hf_model(folder: Path, convert: bool = False) -> PublicModel:
     """From config.json, safetensors and a vocabulary. No code in the folder is run; with `convert`, weights may be pickled.
 
@@ -44,7 +63,7 @@ def load_hf_model(folder: Path, convert: bool = False) -> PublicModel:
     check_sentence_encoder(folder)
     tokenizer = Tokenizer.load(folder)
     check_tokenizer_fits(tokenizer, config, folder)
-    return build_public_model(config, tokenizer, read_hf_weights(folder, convert), folder)
+    return build_public_model(config, tokenizer, read_hf_weights(folder, convert), folder, read_chat_template(folder))
 
 
 def check_tokenizer_fits(tokenizer: Tokenizer, config: PublicConfig, source: Path) -> None:
@@ -62,14 +81,15 @@ def check_tokenizer_fits(tokenizer: Tokenizer, config: PublicConfig, source: Pat
 
 
 def build_public_model(
-    config: PublicConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], source: Path
+    config: PublicConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], source: Path, chat_template: str = ""
 ) -> PublicModel:
     """From what was read of `source`; weights by the names of transformers. Raises CaudexError for tensors that do not fit."""
-    weights = read_names(config, weights)
+    weights = UnprefixedWeights(config.model_type, weights)
     other_heads = check_weights(config, weights, source)
     ends = config.eos_token_id if isinstance(config.eos_token_id, tuple) else (config.eos_token_id,)
     ends = tuple(token for token in ends if token is not None and 0 <= token < tokenizer.vocab_size)
-    spec = TextSpec(config.trunk(), tokenizer.config, tied=is_tied(config, weights), eos_token_ids=ends)
+    tied = is_tied(config, weights)
+    spec = TextSpec(config.trunk(), tokenizer.config, tied=tied, eos_token_ids=ends, chat_template=chat_template)
     system = make_system(config.model_type, source, spec.trunk)
     model = system.model(spec)
     missing_signals = load_hf_weights(model, config, weights, source)

@@ -38,7 +38,7 @@ def test_a_public_model_is_imported_generates_as_there_and_is_exported(gpt_run, 
 
 
 def test_what_cannot_be_imported_is_refused_in_a_sentence(gpt_run, tmp_path):
-    assert_refused("import", tmp_path / "nothing", because="is no folder")
+    assert_refused("import", tmp_path / "nothing", because="is neither a folder nor a file")
     for size, message in [
         (90, "it is the tokenizer of another model"),
         (500, "is pickled, and a pickle can hold code; with --convert"),
