@@ -24,7 +24,16 @@ from caudex.systems.encoded import read_encoded
 from caudex.systems.studies.advise import advise, cheap_methods, settings_for, trial_predictions
 
 RESULTS = Path(__file__).parents[1] / "results"
-COLUMNS = ("set", "draws", "in the interval", "low", "high", "mean width", "mean error of the forecast", "best or within a point")
+COLUMNS = (
+    "set",
+    "draws",
+    "in the interval",
+    "low",
+    "high",
+    "mean width",
+    "mean error of the forecast",
+    "best or within a point",
+)
 DRAWS, LABELS, MORE, TEST_SHARE = range(200, 220), 9, 50, 0.2
 
 
