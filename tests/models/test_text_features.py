@@ -1,11 +1,14 @@
 """Texts are encoded once: by their tokens and the weights, on after an interruption, and as without a cache."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from helpers.language_models import make_causal_lm
 from helpers.texts import make_sentences
 
 from caudex.data import LabelledTexts
+from caudex.data.text.text_batches import pad_activations
 from caudex.models import text_features
 from caudex.models.text_features import TextEncoder
 
@@ -96,3 +99,22 @@ def test_two_processes_share_the_work_and_a_cut_file_loses_only_its_end(tmp_path
 
 def test_no_text_has_no_features():
     assert TextEncoder(make_causal_lm(), PROMPT).encode(labelled([])).shape == (0, 16)
+
+
+def test_cached_activations_are_those_of_the_block_before():
+    torch.manual_seed(0)
+    model = deepcopy(make_causal_lm())
+    model.trunk.blocks.append(deepcopy(model.trunk.blocks[0]))
+    encoder = TextEncoder(model, PROMPT, tuned_blocks=1)
+    activations = encoder.encode_activations(labelled(TEXTS))
+    ids = [model.tokenizer.encode(PROMPT.replace("{text}", text), False) for text in TEXTS]
+    for (values,), row in zip(activations, ids, strict=True):
+        expected = model.trunk(torch.tensor([row])).layers["block1"][0]
+        assert values.dtype == torch.float16
+        torch.testing.assert_close(values.float(), expected, atol=1e-2, rtol=1e-3)
+    batch = pad_activations(activations[:3])
+    assert batch.values.shape == (3, max(map(len, ids[:3])), 16) and batch.lengths.tolist() == list(map(len, ids[:3]))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            encoder.trunk(batch).pooled, TextEncoder(model, PROMPT).encode(labelled(TEXTS[:3])), atol=1e-2, rtol=0
+        )

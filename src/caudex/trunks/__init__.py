@@ -5,7 +5,7 @@ from caudex.trunks.attention import KVCache
 from caudex.trunks.conv import Conv
 from caudex.trunks.decoder import Decoder
 from caudex.trunks.frozen import FeatureTrunk, FrozenEncoder
-from caudex.trunks.frozen_transformer import FrozenTransformer
+from caudex.trunks.frozen_transformer import FrozenTransformer, PaddedActivations, TunedBlocks
 from caudex.trunks.gru import GRU
 from caudex.trunks.layers import (
     Standardise,
@@ -45,6 +45,7 @@ __all__ = [
     "MultiInput",
     "NatureCNN",
     "ObservationNormaliser",
+    "PaddedActivations",
     "PaddedSequences",
     "PaddedTokens",
     "Recurrent",
@@ -55,6 +56,7 @@ __all__ = [
     "TiedHead",
     "Transformer",
     "Trunk",
+    "TunedBlocks",
     "Wrapped",
     "channels_of",
     "fetch_efficientnet_lite",

@@ -166,8 +166,7 @@ class Transformer(Trunk):
 
     def forward(self, x: Tensor | PaddedTokens, state: KVCache | None = None) -> Features:
         tokens, segments, lengths = x if isinstance(x, PaddedTokens) else (x, None, None)
-        batch, length = tokens.shape
-        offset = state.length if state else 0
+        length, offset = tokens.shape[1], state.length if state else 0
         if offset + length > self.context:
             raise CaudexError(
                 f"{offset + length:,} tokens are more than this trunk can see at once ({self.context:,}); give fewer."
@@ -177,12 +176,17 @@ class Transformer(Trunk):
             y = y + self.position_embedding.weight[offset : offset + length]
         if self.segment_embedding:
             y = y + (self.segment_embedding.weight[0] if segments is None else self.segment_embedding(segments))
-        y = self.dropout(y if self.pre_norm else self.norm(y))
-        mask = None
+        return self.run_blocks(self.dropout(y if self.pre_norm else self.norm(y)), lengths, state)
+
+    def run_blocks(
+        self, y: Tensor, lengths: Tensor | None = None, state: KVCache | None = None, first: int = 0
+    ) -> Features:
+        """What follows the output [B, T, width] of the block before `first`."""
+        (batch, length, _), offset, mask = y.shape, state.length if state else 0, None
         if lengths is not None and not self.causal:  # a causal token attends to no padding
             mask = (torch.arange(length, device=y.device) < lengths[:, None])[:, None, None]  # [B, 1, 1, T]
         rotation, layers = self.rotation(offset, length, y.device), {}
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.blocks[first:], first):
             y = layers[f"block{i + 1}"] = block(y, i, state, mask, rotation)
         y = layers["tokens"] = self.norm(y) if self.pre_norm else y
         if state:

@@ -93,11 +93,29 @@ def test_a_run_predicts_as_it_was_tested(gpt_run, stories_folder):
     assert "words counted" in results and "from scratch" not in results
 
 
+def test_the_last_blocks_learn_and_predict_as_they_were_tested(gpt_run, stories_folder):
+    words = ("--data", stories_folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
+    words = (*words, "--finetune", "1", "--steps", "60", "--batch", "16", "--fine-tuning-lr", "0.003")
+    output = run_cli("train", "text-labels", "--from", gpt_run, *words)
+    results, (system, _), model = (
+        json.loads((output.run / "results.json").read_text()),
+        open_run(output.run),
+        load(output.run),
+    )
+    test = split_texts(system.load_texts(system.data), 0, 0).test
+    assert model.accuracy(test) == pytest.approx(results["fine-tuned"]["accuracy"])
+    assert results["fine-tuned"]["accuracy"] > 0.8 and "gain over frozen trunk, logistic regression" in results
+    start, tuned = (m.state_dict() for m in (load(gpt_run).trunk, model.trunk.transformer))
+    changed = {".".join(name.split(".")[:2]) for name in start if not torch.equal(start[name], tuned[name])}
+    assert changed == {"blocks.1", "norm.weight", "norm.bias"}
+
+
 def test_bad_inputs_are_one_sentence(gpt_run, stories_folder, tmp_path):
     words = ("train", "text-labels", "--from", gpt_run, "--data", stories_folder / "reviews.csv", "--text", "review")
     words = (*words, "--label", "mood", "--threads", "1", "--finetune", "0")
     assert_refused(*words, "--prompt", "Sentiment:", because="has no {text}, where the text goes")
     assert_refused(*words, "--prompt", "the cat " * 40 + "{text}", because="of the 40 that are seen at once")
+    assert_refused(*words[:-1], "2", because="--finetune 2: this trunk has 2 blocks; give fewer than these")
     assert_refused(*words[:2], *words[4:], because="--finetune is about the trunk of --from")
     (tmp_path / "empty.csv").write_text("review,mood\n ,good\n,bad\n")
     (tmp_path / "one.csv").write_text("review,mood\nfine,good\nnice,good\n ,bad\n")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from caudex.core.source import Source
 from caudex.data.sampling import BatchSampler, check_batch_fits
 from caudex.data.text.tokenizers import Tokenizer
-from caudex.trunks import PaddedTokens
+from caudex.trunks import PaddedActivations, PaddedTokens
 
 EncodedText = tuple[list[int], list[int]]  # tokens, and to which of two texts each belongs
 
@@ -19,7 +20,7 @@ EncodedText = tuple[list[int], list[int]]  # tokens, and to which of two texts e
 class TextBatch(NamedTuple):
     """The observation stands first."""
 
-    texts: PaddedTokens
+    texts: PaddedTokens | PaddedActivations
     labels: Tensor  # class numbers [B]
     index: Tensor  # [B] the position of each in its dataset
     weights: Tensor | None = None  # [B]
@@ -27,15 +28,23 @@ class TextBatch(NamedTuple):
 
 
 class TextBatches(Source):
-    """Endless shuffled batches of `size` texts, with labels [N]."""
+    """Endless shuffled batches of `size` texts, with labels [N]. `pad` makes one observation of several texts."""
 
-    def __init__(self, texts: Sequence[EncodedText], labels: Tensor, size: int, seed: int = 0):
-        check_batch_fits(size, 8 * max((len(tokens) for tokens, _ in texts), default=0))
+    def __init__(
+        self,
+        texts: Sequence[EncodedText] | Sequence[tuple[Tensor]],
+        labels: Tensor,
+        size: int,
+        seed: int = 0,
+        pad: Callable[[Sequence], PaddedTokens | PaddedActivations] | None = None,
+    ):
+        check_batch_fits(size, 8 * max((len(text[0]) for text in texts), default=0))
         self.texts, self.labels, self.sampler = texts, labels, BatchSampler(len(texts), size, seed)
+        self.pad = pad or pad_sequences
 
     def __next__(self) -> TextBatch:
         index = torch.from_numpy(self.sampler.next()[0])
-        return TextBatch(pad_sequences([self.texts[i] for i in index.tolist()]), self.labels[index], index)
+        return TextBatch(self.pad([self.texts[i] for i in index.tolist()]), self.labels[index], index)
 
     @property
     def samples_seen(self) -> int:
@@ -86,3 +95,9 @@ def pad_sequences(texts: Sequence[EncodedText], pad: int = 0) -> PaddedTokens:
     for i, (ids, marks) in enumerate(texts):
         tokens[i, : len(ids)], segments[i, : len(marks)] = torch.tensor(ids), torch.tensor(marks)
     return PaddedTokens(tokens, segments, lengths)
+
+
+def pad_activations(texts: Sequence[tuple[Tensor]]) -> PaddedActivations:
+    """Activations [T, W] of texts of different lengths as one batch of float32, padded on the right."""
+    lengths = torch.tensor([len(values) for (values,) in texts])
+    return PaddedActivations(pad_sequence([values.float() for (values,) in texts], batch_first=True), lengths)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 from torch.optim import AdamW
 
@@ -23,6 +21,7 @@ from caudex.core.specs import TextSpec
 from caudex.core.system import System, load
 from caudex.core.weights import load_weights
 from caudex.data import LabelledTexts, TextBatches, Tokenizer, encode_texts
+from caudex.data.text.text_batches import pad_activations
 from caudex.data.text.text_splits import TextSplit, split_texts
 from caudex.evaluation import result_kinds, text_result_kinds
 from caudex.evaluation.baselines.sklearn import predict_by_tfidf
@@ -39,10 +38,11 @@ from caudex.evaluation.text_probing import text_probe_accuracy
 from caudex.evaluation.verdicts import format_gain
 from caudex.models.language_model import LanguageModel
 from caudex.models.text_classifier import TextClassifier
-from caudex.models.text_features import tokenize
-from caudex.systems.text.frozen_texts import FROZEN, MINILM, find_prompt, frozen_predictors
+from caudex.models.text_features import TextEncoder, tokenize
+from caudex.systems.text.frozen_texts import FROZEN, MINILM, FrozenTexts, find_prompt, frozen_predictors
 from caudex.systems.text.shared import check_heads
-from caudex.trunks import GPT2_LAYOUT, FrozenTransformer, Transformer
+from caudex.trunks import GPT2_LAYOUT, FrozenTransformer, Transformer, Trunk, TunedBlocks
+from caudex.trunks.frozen_transformer import check_tuned_blocks
 
 TUNED, SCRATCH, WORDS = "fine-tuned", "from scratch", "words counted"
 MAX_TUNED_PARAMETERS = 50_000_000
@@ -116,6 +116,9 @@ class TextLabels(System):
             with run.counting(start.trunk):
                 frozen = frozen_predictors(self, run, split, start)
             predictors |= {name: predictor.predict for name, predictor in frozen.items()}
+            if spec.tuned_blocks:
+                tuned = self.tune_blocks(run.stage("fine-tuned"), split.train, spec, start, frozen[FROZEN])
+                classifiers, predictors = {TUNED: tuned}, {TUNED: tuned.predict_labels, **predictors}
             classifiers = classifiers or {FROZEN: frozen[FROZEN].classifier(spec)}
         predictors[WORDS] = partial(predict_by_tfidf, split.train)
         results: dict = {"labels": len(split.train)}
@@ -129,7 +132,7 @@ class TextLabels(System):
                 results[FROZEN + suffix] = accuracy_with_interval(accuracy, len(texts))
         run.write_json("results", results)
         classifier = next(iter(classifiers.values()))
-        self.plot_samples(run, classifier, split.test)
+        plot_word_by_word(run, classifier, split.test)
         return classifier
 
     def fit_classifiers(
@@ -145,6 +148,21 @@ class TextLabels(System):
             classifiers = {TUNED: tuned, **classifiers}
         return classifiers
 
+    def tune_blocks(
+        self, run: Run, train: LabelledTexts, spec: TextSpec, start: LanguageModel, frozen: FrozenTexts
+    ) -> TextClassifier:
+        """The last blocks learn on the activations of the others, from the head of the frozen features on (Kumar et al. 2022)."""
+        encoder = TextEncoder(start, spec.prompt, spec.max_tokens, spec.tuned_blocks)
+        source = TextBatches(encoder.encode_activations(train), train.labels, self.batch, run.seed, pad_activations)
+        trunk = encoder.trunk.copy_tuned()
+        trunk.load_state_dict(frozen.encoder.trunk.state_dict())
+        with run.seeded("weights"):
+            learner = self.learner(spec, self.fine_tuning_lr or 0.04 / start.trunk.width, TunedBlocks(trunk))
+        load_weights(learner.signals, frozen.learner.signals.state_dict())
+        fit(learner, {"labels": source}, **self.budget(1.0), run=run)
+        learner.trunk = trunk
+        return TextClassifier(learner, spec)
+
     def print_data(self, run: Run, split: TextSplit, spec: TextSpec) -> None:
         train, context = split.train, spec.max_tokens or spec.trunk["context"]
         tokens = tokenize(Tokenizer.from_config(spec.tokenizer), train.texts, train.text_pairs, spec.prompt, context)
@@ -155,7 +173,9 @@ class TextLabels(System):
             f"{len(spec.classes)} classes; {len(train):,} labelled texts, {len(split.test):,} held out{truncated}",
         )
         if spec.prompt is not None:
-            print_once(run, f"logistic regression on frozen features of the last token of {spec.prompt!r}")
+            print_once(run, f"the features are those of the last token of {spec.prompt!r}")
+        if spec.tuned_blocks:
+            print_once(run, f"the last {spec.tuned_blocks} of {spec.trunk['depth']} blocks learn")
 
     def load_start(self, run: Run) -> LanguageModel | None:
         """The model of `--from`, on the device of the run."""
@@ -167,6 +187,8 @@ class TextLabels(System):
     def load_split(self, run: Run, start: LanguageModel | None) -> tuple[TextSplit, TextSpec]:
         """Texts to learn from and to test on, and the spec of the model."""
         prompt = find_prompt(self, start) if start else None
+        if start:
+            check_tuned_blocks(self.finetune or 0, start.trunk)
         texts = self.load_texts(self.data)
         split = split_texts(texts, self.labels_per_class, self.seed)
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in texts.skipped])
@@ -182,14 +204,8 @@ class TextLabels(System):
             trunk = start.trunk_config | {"dropout": self.dropout, "mean_pooling": True}
             return split, TextSpec(trunk, start.tokenizer.config, classes=classes)
         max_tokens = min(self.context, start.trunk.context) if prompt is not None else None
-        return split, TextSpec(
-            start.trunk_config,
-            start.tokenizer.config,
-            classes=classes,
-            prompt=prompt,
-            max_tokens=max_tokens,
-            tuned_blocks=0,
-        )
+        encoding = {"prompt": prompt, "max_tokens": max_tokens, "tuned_blocks": self.finetune or 0}
+        return split, TextSpec(start.trunk_config, start.tokenizer.config, classes=classes, **encoding)
 
     def learns_whole(self, start: LanguageModel) -> bool:
         """Whether the whole trunk learns."""
@@ -218,25 +234,17 @@ class TextLabels(System):
         share = 0.5 if self.start else 1.0
         return TextClassifier(fit(learner, {"labels": source}, **self.budget(share), run=run), spec)
 
-    def learner(self, spec: TextSpec, lr: float) -> Learner:
+    def learner(self, spec: TextSpec, lr: float, trunk: Trunk | None = None) -> Learner:
         optimizer = partial(AdamW, lr=lr, weight_decay=self.decay, fused=True)
         labels = {"labels": signals.Labels(len(spec.classes))}
-        trunk = Transformer(**spec.trunk)
-        if spec.tuned_blocks is not None:
-            trunk = FrozenTransformer(trunk, mean_pooling=spec.prompt is None)
+        if trunk is None:
+            trunk = Transformer(**spec.trunk)
+            if spec.tuned_blocks is not None:
+                trunk = FrozenTransformer(trunk, spec.prompt is None, spec.tuned_blocks)
         return Learner(trunk, labels, optimizer, partial(cosine_schedule, warmup=0.1))
 
     def model(self, spec: TextSpec) -> TextClassifier:
         return TextClassifier(self.learner(spec, self.lr), spec)
-
-    def plot_samples(self, run: Run, classifier: TextClassifier, test: LabelledTexts, max_texts: int = 4) -> None:
-        """The probabilities of the classes as the network reads on, for a few short texts of each class in turn."""
-        short = [i for i in range(len(test)) if 8 <= len(test.texts[i].split()) <= 25]
-        by_class = [[i for i in short if test.labels[i] == k] for k in range(len(test.classes))]
-        rows = [i for turn in zip_longest(*by_class) for i in turn if i is not None][:max_texts]
-        if test.text_pairs or not rows:
-            return
-        plot_word_by_word(run, classifier, test.select(torch.tensor(rows)))
 
     def kinds_of_results(self) -> tuple:
         return (result_kinds.ImageResults, text_result_kinds.TextLabelsResults)
@@ -279,7 +287,7 @@ class TextLabels(System):
         endless = float("inf")
         check_range(self, labels_per_class=(0, endless), batch=(2, endless), lr=(1e-8, 10), fine_tuning_lr=(1e-8, 10))
         check_range(self, decay=(0, 10), dropout=(0, 0.9), context=(8, endless), depth=(1, 1000), width=(8, 100_000))
-        check_range(self, heads=(1, self.width), finetune=(0, 0))
+        check_range(self, heads=(1, self.width), finetune=(0, 1000))
         check_heads(self.width, self.heads)
         for name in ("prompt", "finetune"):
             if getattr(self, name) is not None and not self.start:
