@@ -262,6 +262,8 @@ class ImportFlags:
     file of the last four; or a packaged model: minilm, a BERT of six blocks, or smollm2, a Llama of thirty"""
     run: Path | None = None
     """folder of the run; default: the next free runs/imported-N"""
+    start: Path | None = None
+    """of a LoRA adapter (adapter_config.json): the run whose weights it is added to; also written --from"""
     convert: bool = False
     """also open pickled weights (.bin); of a pickle only tensors are read, no code of it is run"""
 
@@ -302,3 +304,5 @@ class ExportFlags:
     """a run folder"""
     to: Path | None = None
     """where to write; default: RUN/export"""
+    adapter: Path | None = None
+    """instead, the LoRA adapter that the run trained, to this folder; peft opens it"""

@@ -41,7 +41,7 @@ def parse_system(command: str, words: Sequence[str]):
     name, rest = words[0], words[1:]
     for flag in ("--also", "--env-args", "--wrap"):
         rest = merge_repeated(flag, rest)
-    rest = [re.sub("^--from(?==|$)", "--start", word) for word in rest]  # `from` is no name for a setting in Python
+    rest = rename_from(rest)
     scale = flag_value("--scale", rest) or "laptop"
     default = system_at_scale(name, scale)
     system_class = type(default)
@@ -117,6 +117,11 @@ def format_setting(flag: str, value) -> str:
 def format_value(value) -> str:
     """The value as it is typed behind a flag."""
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def rename_from(words: Sequence[str]) -> list[str]:
+    """--from as --start: `from` is no name for a setting in Python."""
+    return [re.sub("^--from(?==|$)", "--start", word) for word in words]
 
 
 def merge_repeated(flag: str, words: Sequence[str]) -> list[str]:

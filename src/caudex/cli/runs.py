@@ -46,6 +46,9 @@ def compare_command(words: Sequence[str]) -> None:
 
 def export_command(words: Sequence[str]) -> None:
     flags = parse_flags(ExportFlags, words, "export")
+    if flags.adapter:
+        export_adapter_command(flags)
+        return
     from caudex.core.root_folder import RootFolder
     from caudex.core.system import load
 
@@ -62,3 +65,14 @@ def export_command(words: Sequence[str]) -> None:
     with warnings.catch_warnings(action="ignore"):
         files = model.export(flags.to or flags.run / "export")
     print(*files, sep="\n")
+
+
+def export_adapter_command(flags: ExportFlags) -> None:
+    from caudex.core.system import open_run
+    from caudex.models.adapters import CONFIG_FILE, export_adapter
+
+    if flags.to:
+        raise CaudexError("--to is for the model, --adapter for its adapter alone; give one of them.")
+    if flags.adapter.is_file() or (flags.adapter / CONFIG_FILE).exists():
+        raise CaudexError(f"--adapter {flags.adapter} is a file, or holds an adapter already; give another folder.")
+    print(*export_adapter(open_run(flags.run)[1], flags.adapter), sep="\n")

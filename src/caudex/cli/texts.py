@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from caudex.cli.commands import FillFlags, GenerateFlags, ImportFlags, SearchFlags
-from caudex.cli.flags import flag_value, parse_flags
+from caudex.cli.flags import flag_value, parse_flags, rename_from
 from caudex.cli.terminal import create_run_folder, hold_run, print_table
 from caudex.core.errors import CaudexError
 from caudex.core.typed_json import Share
@@ -94,9 +94,10 @@ def import_command(words: Sequence[str]) -> None:
     from caudex import data
     from caudex.core.hardware import Hardware
     from caudex.core.run import Run
+    from caudex.models.adapters import has_adapter, import_adapter
     from caudex.models.importing import load_public_model, write_public_model
 
-    flags = parse_flags(ImportFlags, words, "import")
+    flags = parse_flags(ImportFlags, rename_from(words), "import")
     name = str(flags.source)
     source = data.corpus_folder(name) if name in PACKAGED_MODELS and not flags.source.exists() else flags.source
     if not source.exists():
@@ -104,10 +105,16 @@ def import_command(words: Sequence[str]) -> None:
             f"{source} is neither a folder nor a file; give a folder with config.json, model.safetensors and a vocabulary, a "
             f"GGUF file, or {' or '.join(PACKAGED_MODELS)}."
         )
+    if has_adapter(source) != (flags.start is not None):
+        way_out = f"--from {flags.start} is for adapters alone; leave it out" if flags.start else "add --from RUN"
+        holds = "no LoRA adapter" if flags.start else "a LoRA adapter, which changes the weights of another model"
+        raise CaudexError(f"{source} holds {holds}; {way_out}.")
     run = Run(create_run_folder(flags.run, "imported", Hardware()))
     with hold_run(run, True):
-        for line in write_public_model(load_public_model(source, flags.convert), run):
-            print(line)
+        if flags.start:
+            print(*import_adapter(source, flags.start, run), sep="\n")
+        else:
+            print(*write_public_model(load_public_model(source, flags.convert), run), sep="\n")
         print(run.path)
 
 

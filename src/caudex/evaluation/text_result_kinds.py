@@ -19,6 +19,14 @@ class GPTResults(Struct):
     frequencies: GPTFigures
     parameters: Count
     test_size: Count
+    before: GPTFigures | UnsetType = UNSET
+    gain: GainRow | UnsetType = UNSET
+    learning: Count | UnsetType = field(default=UNSET, name="learning parameters")
+
+    def __post_init__(self):
+        missing = [figure is UNSET for figure in (self.before, self.gain, self.learning)]
+        if any(missing) and not all(missing):
+            raise ValueError("of a fine-tuned model figures are missing")
 
 
 class BERTResults(Struct):

@@ -14,7 +14,7 @@ from caudex.trunks import TiedHead, vocabulary_of
 
 class NextToken(Signal):
     """Predict the next token. Cross-entropy at every position; the head is tied to the trunk's token embedding, unless `tied`
-    is false.
+    is false; a `frozen` head of its own stays as it was loaded.
 
     `unigram` is the loss of predicting token frequencies, in nats: learning starts below it.
     Sources: Radford et al. 2019, section 2; weight tying, Press and Wolf 2017.
@@ -22,13 +22,14 @@ class NextToken(Signal):
 
     needs = "tokens"
 
-    def __init__(self, unigram: float | None = None, tied: bool = True):
+    def __init__(self, unigram: float | None = None, tied: bool = True, frozen: bool = False):
         super().__init__()
-        self.unigram, self.tied = unigram, tied
+        self.unigram, self.tied, self.frozen = unigram, tied, frozen
 
     def build(self, trunk):
         self.vocabulary = vocabulary_of(trunk)
         self.head = TiedHead() if self.tied else nn.Linear(width_of(trunk), self.vocabulary, bias=False)
+        self.head.requires_grad_(not self.frozen)
 
     def chance_loss(self):
         return math.log(self.vocabulary) if self.unigram is None else self.unigram

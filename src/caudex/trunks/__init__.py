@@ -15,6 +15,7 @@ from caudex.trunks.layers import (
     twice_differentiable,
     vocabulary_of,
 )
+from caudex.trunks.low_rank import AdapterPlace, LowRankTrunk
 from caudex.trunks.mlp import MLP, Identity
 from caudex.trunks.mobile import EfficientNetLite, fetch_efficientnet_lite
 from caudex.trunks.multi_input import MultiInput
@@ -31,6 +32,7 @@ __all__ = [
     "GRU",
     "LLAMA_LAYOUT",
     "MLP",
+    "AdapterPlace",
     "CausalTransformer",
     "Conv",
     "Decoder",
@@ -42,6 +44,7 @@ __all__ = [
     "Identity",
     "ImageNormaliser",
     "KVCache",
+    "LowRankTrunk",
     "MultiInput",
     "NatureCNN",
     "ObservationNormaliser",

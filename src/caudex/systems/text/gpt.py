@@ -7,32 +7,39 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from caudex import data, signals
+from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.run import Run
 from caudex.core.signal import Signal
 from caudex.core.specs import TextSpec
-from caudex.data import TokenBatch, TokenBatches, TokenStream, evaluation_windows
+from caudex.data import TokenBatches, TokenStream, evaluation_windows
 from caudex.evaluation import text_result_kinds
 from caudex.evaluation.baselines.lzma_coder import lzma_bits_per_byte
 from caudex.evaluation.claim import Claim
+from caudex.evaluation.perplexity import loss_and_accuracy
 from caudex.evaluation.text_probing import split_text_probe_accuracy
+from caudex.evaluation.verdicts import format_gain
 from caudex.models.causal_lm import CausalLM
-from caudex.systems.text.shared import Texts, TextSystem
+from caudex.systems.text.fine_tuning import FineTuning
+from caudex.systems.text.shared import Texts
 from caudex.trunks import GPT2_LAYOUT
 
 TEST_WINDOWS, QUICK_WINDOWS = 400, 40
 """windows of held-out text, at most, in the test and at each evaluation of a training"""
+TUNING_SHARE = 4
+"""with --from so many times fewer: those models are large"""
 
 
 @dataclass
-class GPT(TextSystem):
+class GPT(FineTuning):
     """Running text alone: tell the next token, and so go on with any prompt (Radford et al. 2019).
 
     `caudex generate RUN "..."` goes on with a text, `caudex ask RUN` answers from the prompt alone, and
-    `caudex train text-labels --from RUN` makes more of few labels.
+    `caudex train text-labels --from RUN` makes more of few labels. With `--from RUN` a model that has read before, ours or an
+    imported one, goes on learning from your texts: all of its weights, or `--lora` alone.
     """
 
     steps: int = 1500
@@ -56,7 +63,7 @@ class GPT(TextSystem):
     )
 
     def signals(self, spec: TextSpec) -> dict[str, Signal]:
-        heads = {"next-token": signals.NextToken(spec.unigram, spec.tied)}
+        heads = {"next-token": signals.NextToken(spec.unigram, spec.tied, frozen=self.lora is not None)}
         return heads if spec.heads is None else {name: heads[name] for name in spec.heads}
 
     def source(self, stream: TokenStream, batch: int, seed: int) -> TokenBatches:
@@ -64,21 +71,26 @@ class GPT(TextSystem):
 
     def test_windows(self, texts: Texts) -> Tensor:
         """int64 [N, T + 1] of held-out text."""
-        return evaluation_windows(texts.held_out, self.context, TEST_WINDOWS)
+        count = TEST_WINDOWS // TUNING_SHARE if self.start else TEST_WINDOWS
+        return evaluation_windows(texts.held_out, self.context, count)
 
     def quick_metrics(self, learner: Learner, texts: Texts) -> dict[str, float]:
         windows = self.test_windows(texts)
-        loss, _ = loss_and_accuracy(*learner.averaged, windows[:: max(1, len(windows) // QUICK_WINDOWS)])
+        quick_windows = QUICK_WINDOWS // TUNING_SHARE if self.start else QUICK_WINDOWS
+        loss, _ = loss_and_accuracy(*learner.averaged, windows[:: max(1, len(windows) // quick_windows)])
         return {"loss": loss}
 
     def test(self, model: CausalLM, texts: Texts) -> dict:
+        windows = self.test_windows(texts)
+        return self.figures(model, texts, windows, *loss_and_accuracy(model.trunk, model.signals, windows))
+
+    def figures(self, model: CausalLM, texts: Texts, windows: Tensor, loss: float, accuracy: float) -> dict:
         """Of the model, and of a predictor that knows the token frequencies alone."""
-        windows, count = self.test_windows(texts), len(texts.train)
-        targets = windows[:, 1:]
+        count, targets = len(texts.train), windows[:, 1:]
         frequencies = (texts.frequencies * count + 1) / (count + len(texts.frequencies))  # none is impossible
         most_frequent = frequencies.argmax()
         by_frequency = -frequencies[targets].log().mean().item(), (targets == most_frequent).double().mean().item()
-        predictors = {"model": loss_and_accuracy(model.trunk, model.signals, windows), "frequencies": by_frequency}
+        predictors = {"model": (loss, accuracy), "frequencies": by_frequency}
         num_bytes = sum(len(model.tokenizer.decode(row).encode(errors="replace")) for row in targets.tolist())
         results = {
             name: {
@@ -91,29 +103,36 @@ class GPT(TextSystem):
         }
         return results | {"parameters": sum(p.numel() for p in model.parameters()), "test_size": targets.numel()}
 
-    def samples(self, model: CausalLM, stream: TokenStream, count: int = 4, max_tokens: int = 150) -> str:
-        """How the model goes on with a few beginnings from held-out text, as it comes."""
+    def completions(
+        self, model: CausalLM, stream: TokenStream, count: int = 4, max_tokens: int = 150
+    ) -> list[tuple[str, str]]:
+        """A few beginnings from held-out text, and how the model goes on with each, as it comes."""
         texts = []
         for number in range(count):
             start = len(stream) * number // count
             tokens = stream.tokens_at(torch.arange(start, start + 12).numpy())
             prompt = model.tokenizer.decode(tokens, skip_special_tokens=True)
             completion = "".join(part for (part,) in model.generate(prompt, max_tokens, 0.8, 0.95, seed=number))
-            texts.append(f"{prompt}|{completion}")
-        return "\n\n----\n\n".join(texts) + "\n"
+            texts.append((prompt, completion))
+        return texts
+
+    def samples(self, model: CausalLM, stream: TokenStream) -> str:
+        return "\n\n----\n\n".join(map("|".join, self.completions(model, stream))) + "\n"
 
     def result_rows(self, results: dict) -> list[tuple]:
-        rows = [("held-out text", "this model", "token frequencies")]
+        columns = {"this model": "model", "before": "before", "token frequencies": "frequencies"}
+        columns = {header: results[name] for header, name in columns.items() if name in results}
+        rows = [("held-out text", *columns)]
         for name in ("nats a token", "perplexity", "bits a byte"):
-            rows.append((name, *(f"{results[predictor][name]:,.3f}" for predictor in ("model", "frequencies"))))
-        rows.append(
-            ("next token right", f"{results['model']['accuracy']:.1%}", f"{results['frequencies']['accuracy']:.1%}")
-        )
-        return [
-            *rows,
-            ("parameters", f"{results['parameters']:,}", ""),
-            ("tokens tested", f"{results['test_size']:,}", ""),
-        ]
+            rows.append((name, *(f"{figures[name]:,.3f}" for figures in columns.values())))
+        rows.append(("next token right", *(f"{figures['accuracy']:.1%}" for figures in columns.values())))
+        blank = [""] * (len(columns) - 1)
+        for name, count in (("parameters", "parameters"), ("tokens tested", "test_size")):
+            rows.append((name, f"{results[count]:,}", *blank))
+        if "learning parameters" in results:
+            rows.append(("parameters that learned", f"{results['learning parameters']:,}", *blank))
+            rows.append(("nats a token saved", format_gain(results["gain"], ".3f"), *blank))
+        return rows
 
     def warn(self, results: dict) -> list[str]:
         model, frequencies = results["model"], results["frequencies"]
@@ -128,6 +147,8 @@ class GPT(TextSystem):
         ]
 
     def claim(self, run: Run) -> Claim:
+        if self.start:
+            raise CaudexError("the claim of gpt is of models from scratch; leave --from out, or train instead.")
         texts = self.read_texts(run)
         model, results = self.train_on(run, texts), run.read_json("results")
         bits, frequency_bits = results["model"]["bits a byte"], results["frequencies"]["bits a byte"]
@@ -141,15 +162,3 @@ class GPT(TextSystem):
             secondary[task] = split_text_probe_accuracy(model, data.load_labelled_texts(task), self.seed)
         baselines = {"lzma, that has seen the text": 1 - coder_bits / frequency_bits}
         return Claim(self.statement, 1 - bits / frequency_bits, baselines, secondary, {"token frequencies": 0.0})
-
-
-@torch.no_grad()
-def loss_and_accuracy(trunk: nn.Module, heads: nn.ModuleDict, windows: Tensor, batch: int = 32) -> tuple[float, float]:
-    """Mean -ln p of each next token in windows int64 [N, T + 1], and the share of them that is predicted rightly."""
-    loss = accuracy = 0.0
-    for part in windows.split(batch):
-        part = part.to(trunk.token_embedding.weight.device)
-        output = heads["next-token"].loss(trunk, TokenBatch(part[:, :-1], part[:, 1:], part[:, 0]))
-        loss += output.loss.item() * len(part)
-        accuracy += output.metrics["accuracy"].item() * len(part)
-    return loss / len(windows), accuracy / len(windows)

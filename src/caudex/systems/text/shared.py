@@ -27,7 +27,7 @@ from caudex.core.specs import TextSpec
 from caudex.core.system import System
 from caudex.data import Tokenizer, TokenStream
 from caudex.models.language_model import LanguageModel
-from caudex.trunks import Transformer
+from caudex.trunks import Transformer, Trunk
 
 TOKENIZERS = ("bpe", "wordpiece", "characters")
 MANY_BYTES, MAX_WORKERS = 20_000_000, 3
@@ -120,13 +120,7 @@ class TextSystem(System):
         run.write_spec(spec)
         with run.seeded("weights"):
             learner = self.learner(spec)
-        sources = dict.fromkeys(learner.signals, self.source(texts.train, self.batch, run.seed))
-        self.source(texts.held_out, self.batch, 0)  # refuses before the training what cannot be tested after it
-
-        def evaluate(learner: Learner) -> dict[str, float]:
-            return self.quick_metrics(learner, texts)
-
-        fit(learner, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=evaluate)
+        self.fit_to_texts(learner, run, texts)
         model = self.model_class(learner, spec)
         with run.counting(model):
             results = self.test(model, texts)
@@ -134,23 +128,33 @@ class TextSystem(System):
         run.write("samples.txt", self.samples(model, texts.held_out))
         return model
 
+    def fit_to_texts(self, learner: Learner, run: Run, texts: Texts) -> None:
+        sources = dict.fromkeys(learner.signals, self.source(texts.train, self.batch, run.seed))
+        self.source(texts.held_out, self.batch, 0)  # refuses before the training what cannot be tested after it
+
+        def evaluate(learner: Learner) -> dict[str, float]:
+            return self.quick_metrics(learner, texts)
+
+        fit(learner, sources, **self.budget(1.0), run=run.stage("pretraining"), evaluate=evaluate)
+
     def model(self, spec: TextSpec) -> LanguageModel:
         return self.model_class(self.learner(spec), spec)
 
     def learner(self, spec: TextSpec) -> Learner:
-        """A transformer under the signals: AdamW, warmed up, then half a cosine."""
-        signals = self.with_extra_signals(self.signals(spec), spec)
-        optimizer = partial(AdamW, lr=self.lr, betas=self.betas, weight_decay=self.decay, fused=True)
-        return Learner(Transformer(**spec.trunk), signals, optimizer, partial(cosine_schedule, final=self.final_lr))
+        """A transformer under the signals."""
+        return self.make_learner(Transformer(**spec.trunk), spec, self.lr)
 
-    def read_texts(self, run: Run) -> Texts:
-        """The texts that the settings name, as streams of tokens, which are built once and kept in the cache."""
+    def make_learner(self, trunk: Trunk, spec: TextSpec, lr: float) -> Learner:
+        """The trunk under the signals: AdamW, warmed up, then half a cosine."""
+        signals = self.with_extra_signals(self.signals(spec), spec)
+        optimizer = partial(AdamW, lr=lr, betas=self.betas, weight_decay=self.decay, fused=True)
+        return Learner(trunk, signals, optimizer, partial(cosine_schedule, final=self.final_lr))
+
+    def read_texts(self, run: Run, tokenizer: Tokenizer | None = None) -> Texts:
+        """The texts that the settings name, as streams of tokens of this tokenizer, or of that of the settings. They are built
+        once and kept in the cache."""
         documents = data.open_documents(self.data, self.column, self.strict)
-        if self.tokenizer in TOKENIZERS:
-            vocab_size = 0 if self.tokenizer == "characters" else self.vocab_size
-            tokenizer = Tokenizer.train(self.tokenizer, documents, vocab_size)
-        else:
-            tokenizer = Tokenizer.load(self.tokenizer)
+        tokenizer = tokenizer or self.make_tokenizer(documents)
         key = [str(documents.root.resolve()), documents.column, documents.strict, tokenizer.fingerprint]
         name = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
         workers = min(MAX_WORKERS, os.cpu_count() or 1) if documents.num_bytes > MANY_BYTES else 1
@@ -165,6 +169,11 @@ class TextSystem(System):
             f"{tokenizer.vocab_size:,} kinds of token{replaced}",
         )
         return Texts(tokenizer, train, held_out, token_frequencies(train))
+
+    def make_tokenizer(self, documents: data.Documents) -> Tokenizer:
+        if self.tokenizer not in TOKENIZERS:
+            return Tokenizer.load(self.tokenizer)
+        return Tokenizer.train(self.tokenizer, documents, 0 if self.tokenizer == "characters" else self.vocab_size)
 
     def text_spec(self, texts: Texts) -> TextSpec:
         """What must be known of the texts to rebuild the model without them."""
