@@ -13,7 +13,7 @@ from caudex.data import LabelledTexts
 from caudex.data.text.text_splits import TextSplit, split_texts
 from caudex.evaluation.text_probing import fit_logistic_regression
 from caudex.models.text_features import TextEncoder
-from caudex.systems.text.frozen_texts import FrozenTexts, NextWord
+from caudex.systems.text.frozen_texts import FrozenHead, NextWord
 
 PROMPT = "{text} who"
 
@@ -31,13 +31,13 @@ def some_texts(start, count):
 def test_features_are_scaled_by_all_texts_to_learn_from_and_none_of_the_test():
     split = TextSplit(some_texts(0, 10), some_texts(100, 10), [], some_texts(50, 20))
     encoder = TextEncoder(make_causal_lm(), PROMPT)
-    FrozenTexts(encoder, split, 0)
+    FrozenHead(encoder, split, 0)
     features = TextEncoder(make_causal_lm(), PROMPT).encode(some_texts(0, 10))
     features = torch.cat([features, encoder.encode(some_texts(50, 20))])
     torch.testing.assert_close(encoder.trunk.mean, features.mean(0))
     torch.testing.assert_close(encoder.trunk.std, features.std(0, correction=0))
     statistics, other = encoder.trunk.mean.clone(), TextEncoder(make_causal_lm(), PROMPT)
-    FrozenTexts(other, split._replace(test=some_texts(200, 3)), 0)
+    FrozenHead(other, split._replace(test=some_texts(200, 3)), 0)
     assert torch.equal(other.trunk.mean, statistics)
 
 

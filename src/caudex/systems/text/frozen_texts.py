@@ -39,7 +39,7 @@ MAX_LOGIT_ROWS = 256
 """texts whose logits, each as long as the vocabulary, are held at once"""
 
 
-class FrozenTexts:
+class FrozenHead:
     """Logistic regression on the features of `encoder`, standardised by the labelled texts and up to `MAX_UNLABELLED` of the others;
     the test's are not looked at."""
 
@@ -121,12 +121,12 @@ class NextWord:
 
 def frozen_predictors(
     settings: TextLabels, run: Run, split: TextSplit, start: LanguageModel
-) -> dict[str, FrozenTexts | NextWord]:
+) -> dict[str, FrozenHead | NextWord]:
     """Heads on frozen features of `start`; of a trunk that reads from left to right also its next word, and MiniLM's features."""
     encoder = TextEncoder(start, find_prompt(settings, start), settings.context if start.trunk.causal else None)
-    predictors: dict = {FROZEN: FrozenTexts(encoder, split, settings.seed)}
+    predictors: dict = {FROZEN: FrozenHead(encoder, split, settings.seed)}
     if start.trunk.causal and (minilm := minilm_encoder(run)):
-        predictors[MINILM] = FrozenTexts(minilm, split, settings.seed)
+        predictors[MINILM] = FrozenHead(minilm, split, settings.seed)
     if isinstance(start, CausalLM) and "next-token" in start.signals:
         next_word = NextWord(start, encoder, split.train.classes)
         if next_word.is_ambiguous:

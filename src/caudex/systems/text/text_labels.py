@@ -39,7 +39,7 @@ from caudex.evaluation.verdicts import format_gain
 from caudex.models.language_model import LanguageModel
 from caudex.models.text_classifier import TextClassifier
 from caudex.models.text_features import TextEncoder, tokenize
-from caudex.systems.text.frozen_texts import FROZEN, MINILM, FrozenTexts, find_prompt, frozen_predictors
+from caudex.systems.text.frozen_texts import FROZEN, MINILM, FrozenHead, find_prompt, frozen_predictors
 from caudex.systems.text.shared import check_heads
 from caudex.trunks import GPT2_LAYOUT, FrozenTransformer, Transformer, Trunk, TunedBlocks
 from caudex.trunks.frozen_transformer import check_tuned_blocks
@@ -149,7 +149,7 @@ class TextLabels(System):
         return classifiers
 
     def tune_blocks(
-        self, run: Run, train: LabelledTexts, spec: TextSpec, start: LanguageModel, frozen: FrozenTexts
+        self, run: Run, train: LabelledTexts, spec: TextSpec, start: LanguageModel, frozen: FrozenHead
     ) -> TextClassifier:
         """The last blocks learn on the activations of the others, from the head of the frozen features on (Kumar et al. 2022)."""
         encoder = TextEncoder(start, spec.prompt, spec.max_tokens, spec.tuned_blocks)
