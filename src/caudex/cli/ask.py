@@ -66,14 +66,14 @@ def ask_command(words: Sequence[str]) -> None:
     check_range(flags, shots=(0, 1000), draws=(1, 100))
     check_new_file("--to", flags.to, ".csv")
     source = " ".join(flags.source)
-    file = Path(source) if Path(source).suffix.lower() in TABLE_SUFFIXES and len(flags.source) == 1 else None
-    if file and not file.is_file():
-        raise CaudexError(f"{file} is not there; give a file that is, or a text.")
-    ask = {"sentiment": ask_sentiment, "winograd": ask_winograd, "qa": ask_questions}[flags.task]
-    ask(flags, load_language_model(flags.run, "next-token", "score texts"), source, file)
+    is_table = len(flags.source) == 1 and Path(source).suffix.lower() in TABLE_SUFFIXES
+    file = Path(source) if is_table and Path(source).is_file() else None
+    if is_table and not file and " " not in source:
+        raise CaudexError(f"{source} is not there; give a file that is, or a text.")
+    {"sentiment": ask_sentiment, "winograd": ask_winograd, "qa": ask_questions}[flags.task](flags, source, file)
 
 
-def ask_sentiment(flags: AskFlags, model, source: str, file: Path | None) -> None:
+def ask_sentiment(flags: AskFlags, source: str, file: Path | None) -> None:
     from caudex.models.prompting import classification, prompts
 
     if not source:
@@ -88,6 +88,7 @@ def ask_sentiment(flags: AskFlags, model, source: str, file: Path | None) -> Non
     labels = class_numbers(rows, prompt.classes)
     examples = read_examples(flags.examples, prompt.classes, set(texts)) if flags.examples else None
     num_shots = (flags.shots or 0) if examples else 0
+    model = _load_model(flags)
     result = classification.classify(
         model, prompt, texts, flags.calibrate, examples, num_shots, flags.draws, flags.seed, "scoring"
     )
@@ -109,7 +110,7 @@ def ask_sentiment(flags: AskFlags, model, source: str, file: Path | None) -> Non
     _print_scores(prompt.classes, labels, result.probabilities, num_shots)
 
 
-def ask_winograd(flags: AskFlags, model, source: str, file: Path | None) -> None:
+def ask_winograd(flags: AskFlags, source: str, file: Path | None) -> None:
     from caudex.models.prompting.schema_files import read_schemas
     from caudex.models.prompting.winograd import packaged_schemas, resolve_pronouns
 
@@ -124,13 +125,13 @@ def ask_winograd(flags: AskFlags, model, source: str, file: Path | None) -> None
             f"caudex: left out, with one candidate or not one that is right: {counted(num_left_out, 'sentence')}.",
             file=sys.stderr,
         )
-    predictions = resolve_pronouns(model, schemas, "scoring")
+    predictions = resolve_pronouns(_load_model(flags), schemas, "scoring")
     rows = [
         (f"{schema.before}_{schema.after}", *(schema.candidates[i] for i in prediction))
         for schema, prediction in zip(schemas, predictions)
     ]
     write_answers(flags.to, ("sentence", "full", "partial"), rows)
-    print_table([("sentence", "full", "partial"), *((row[0][:70], *row[1:]) for row in rows[:SHOWN_ROWS])])
+    print_table([("sentence", "full", "partial"), *((row[0][:120], *row[1:]) for row in rows[:SHOWN_ROWS])])
     answered = [(schema, prediction) for schema, prediction in zip(schemas, predictions) if schema.answer is not None]
     if answered:
         chance = sum(1 / len(schema.candidates) for schema, _ in answered) / len(answered)
@@ -139,7 +140,7 @@ def ask_winograd(flags: AskFlags, model, source: str, file: Path | None) -> None
             print_wrapped(f"{score}: {describe_score(is_correct)}; {compare_with_chance(is_correct, chance)}")
 
 
-def ask_questions(flags: AskFlags, model, source: str, file: Path | None) -> None:
+def ask_questions(flags: AskFlags, source: str, file: Path | None) -> None:
     from caudex.models.prompting.packaged_questions import QA_EXAMPLES, QUESTIONS
     from caudex.models.prompting.questions import answer_questions, is_correct_answer
 
@@ -148,7 +149,8 @@ def ask_questions(flags: AskFlags, model, source: str, file: Path | None) -> Non
         raise CaudexError(f"--shots {num_shots}: there are {len(QA_EXAMPLES)} examples of questions; take fewer.")
     pairs = [(question, truth) for _, question, truth in read_columns(file, "question", "answer")] if file else []
     pairs = pairs or ([(source, "")] if source else list(QUESTIONS))
-    answers = answer_questions(model, [question for question, _ in pairs], num_shots, progress="answering")
+    questions = [question for question, _ in pairs]
+    answers = answer_questions(_load_model(flags), questions, num_shots, progress="answering")
     rows = []
     for (question, truth), answer in zip(pairs, answers):
         verdict = ("right" if is_correct_answer(answer.text, truth) else "wrong") if truth else ""
@@ -158,6 +160,10 @@ def ask_questions(flags: AskFlags, model, source: str, file: Path | None) -> Non
     print_table([("question", "answer", "probability", ""), *cells])
     if is_correct := [verdict == "right" for *_, verdict in rows if verdict]:
         print_wrapped(describe_score(is_correct))
+
+
+def _load_model(flags: AskFlags):
+    return load_language_model(flags.run, "next-token", "score texts")
 
 
 def _make_prompt(flags: AskFlags, prompts):

@@ -41,7 +41,7 @@ def answer_questions(
     room = model.trunk.context - max_new_tokens
     for shots in range(num_shots, -1, -1):
         prompts = [make_question_prompt(question, shots) for question in questions]
-        encoded = model.tokenizer.encode_batch(prompts, parse_special=False)
+        encoded = [model.prompt_ids(prompt) for prompt in prompts]
         longest = max(range(len(encoded)), key=lambda i: len(encoded[i]))
         if len(encoded[longest]) < room:
             return generate_lines(model, encoded, max_new_tokens, progress)
