@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from caudex.core.errors import CaudexError
+
 MANY_CANDIDATES = 256
 """tokens that are looked at first: sorting a whole vocabulary takes longer than computing it"""
 
@@ -15,8 +17,12 @@ def sample_tokens(
     """A token for each row [N] of logits [N, V]; temperature 0 is greedy.
 
     Drawn from the `top_k` likeliest (0: all; Fan et al. 2018, section 5.2), and of these from the likeliest that together have the
-    share `top_p` of their probability (Holtzman et al. 2020, section 3.1).
+    share `top_p` of their probability (Holtzman et al. 2020, section 3.1). Raises CaudexError for logits that are not finite.
     """
+    if not logits.amax().isfinite():
+        raise CaudexError(
+            "the model's logits are not finite; its weights are damaged, or too large: import or train it anew."
+        )
     if temperature == 0:
         return logits.argmax(1)
     logits = logits / temperature
