@@ -27,7 +27,7 @@ COMMANDS = {
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
     "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
-    "import": "FOLDER: a public GPT-2 or BERT becomes a run",
+    "import": "FOLDER: a public language model becomes a run",
     "search": "TEXTS QUERY: find by meaning, and by words",
     "report": "RUN: write report.html, one file with all figures",
     "compare": "RUN RUN...: results, cost, settings; over environments and seeds",
@@ -257,7 +257,7 @@ class FillFlags:
 
 @dataclass
 class ImportFlags:
-    source: Annotated[Positional[Path], arg(metavar="FOLDER|FILE|NAME")]
+    source: Annotated[Positional[Path], arg(metavar="MODEL")]
     """a folder with config.json, model.safetensors and a vocabulary: a GPT-2, BERT, Llama, Mistral, Qwen2 or Qwen3; or a GGUF
     file of the last four; or a packaged model: minilm, a BERT of six blocks, or smollm2, a Llama of thirty"""
     run: Path | None = None
