@@ -21,7 +21,7 @@ from caudex.data import Split
 from caudex.data.stratified import seeded_permutation, split_stratified, stratified_sample
 from caudex.evaluation.intervals import wilson_interval
 from caudex.systems.encoded import read_encoded
-from caudex.systems.studies.advise import advise, cheap_methods, settings_for, trial_predictions
+from caudex.systems.studies.advise import advise_on_images, cheap_methods, settings_for, trial_predictions
 
 RESULTS = Path(__file__).parents[1] / "results"
 COLUMNS = (
@@ -43,7 +43,7 @@ def measure_draw(images, encoder, settings, draw: int) -> dict:
     first = rest[stratified_sample(images.labels[rest], [LABELS] * len(images.classes), draw, "advise, labelled")]
     labels[first] = images.labels[first]
     methods = cheap_methods(settings)
-    advice = advise(replace(images, labels=labels).take(rest), encoder, methods, MORE, draw)
+    advice = advise_on_images(replace(images, labels=labels).take(rest), encoder, methods, MORE, draw)
 
     def accuracy(name: str, labelled: torch.Tensor) -> float:
         unlabelled = images.take(rest[~torch.isin(rest, labelled)]).without_labels()

@@ -4,53 +4,113 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from caudex.cli.commands import AdviseFlags
 from caudex.cli.flags import parse_flags
 from caudex.cli.queues import relative_names
 from caudex.cli.terminal import create_run_folder, hold_run, print_table, print_wrapped
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 from caudex.core.ranges import check_range
 
 
 def advise_command(words: Sequence[str]) -> None:
     flags = parse_flags(AdviseFlags, words, "advise")
     if flags.data is None:
-        raise CaudexError("say which images you have: caudex advise photos/, or a table such as labels.csv.")
+        raise CaudexError("say which images or texts you have: caudex advise photos/, or a table such as reviews.csv.")
     check_range(flags, more=(1, 1_000_000), repeats=(0, 1000))
     from caudex.core.hardware import Hardware
     from caudex.core.run import Run
-    from caudex.evaluation.doctor import off_topic_findings, wrong_labels
-    from caudex.reports.advise import advice_rows, advice_sentences, write_advice_page
-    from caudex.systems.encoded import read_encoded
-    from caudex.systems.studies.advise import advise, cheap_methods, settings_for
 
     run = Run(create_run_folder(flags.run, "advise", Hardware()), flags.seed)
     with hold_run(run, fresh=True):
-        unsplit, encoder = read_encoded(flags.data, flags.labels, flags.trunk, flags.size, flags.pad)
-        images = unsplit.images.take(~unsplit.is_test)
-        if images.target != "class":
-            raise CaudexError(f"advise is about classes, and column {images.target_name!r} has {images.target}.")
-        trunk = "small" if encoder is None else flags.trunk
-        settings = settings_for(trunk, flags.seed, data=flags.data, labels=flags.labels, size=flags.size, pad=flags.pad)
-        advice = advise(images, encoder, cheap_methods(settings), flags.more, flags.seed, flags.repeats)
-        wrong = wrong_labels(images, encoder, flags.seed)
-        off_topic, _ = off_topic_findings(images, unsplit.is_test[~unsplit.is_test])
-        sentences = advice_sentences(advice, images, wrong, off_topic, flags.more, flags.seed, training_command(flags))
-        write_advice_page(run, advice, images, wrong, off_topic, flags.more, sentences)
-    print_table(advice_rows(advice, flags.more))
-    for sentence in sentences:
-        print_wrapped(sentence)
-    if wrong:
-        names = relative_names(images, flags.data)
-        print_table([("probably wrong labels", ""), *((names[f.row], f.reason) for f in wrong[:5])])
+        (advise_texts if are_texts(flags.data, flags.text) else advise_images)(flags, run)
     print(run.path / "report.html")
 
 
-def training_command(flags: AdviseFlags) -> str:
+def are_texts(data: str, column: str) -> bool:
+    """Whether this is a packaged set of texts, or a table with a column of this name."""
+    from caudex.data.text.corpora import CORPORA
+    from caudex.data.text.rows import TABLE_SUFFIXES, table_columns
+
+    path = Path(data).expanduser()
+    return data in CORPORA or (
+        path.suffix.lower() in TABLE_SUFFIXES and path.is_file() and column in table_columns(path)
+    )
+
+
+def advise_images(flags: AdviseFlags, run) -> None:
+    from caudex.evaluation.doctor import off_topic_findings, wrong_labels
+    from caudex.reports.advise import advice_sentences, image_examples, write_advice_page
+    from caudex.systems.encoded import read_encoded
+    from caudex.systems.studies.advise import advise_on_images, cheap_methods, settings_for
+
+    unsplit, encoder = read_encoded(flags.data, flags.labels, flags.trunk, flags.size, flags.pad)
+    images = unsplit.images.take(~unsplit.is_test)
+    if images.target != "class":
+        raise CaudexError(f"advise is about classes, and column {images.target_name!r} has {images.target}.")
+    trunk = "small" if encoder is None else flags.trunk
+    settings = settings_for(trunk, flags.seed, data=flags.data, labels=flags.labels, size=flags.size, pad=flags.pad)
+    advice = advise_on_images(images, encoder, cheap_methods(settings), flags.more, flags.seed, flags.repeats)
+    wrong = wrong_labels(images, encoder, flags.seed)
+    off_topic, _ = off_topic_findings(images, unsplit.is_test[~unsplit.is_test])
+    command = f"; `caudex doctor {shlex.quote(flags.data)}` lists them"
+    sentences = advice_sentences(advice, describe_wrong(wrong, command), len(off_topic), flags.more, image_flags(flags))
+    examples = image_examples(run, images, wrong, off_topic)
+    write_advice_page(run, advice, counted(len(images), "image"), flags.more, sentences, list(examples))
+    names = relative_names(images, flags.data)
+    print_advice(advice, flags.more, sentences, [(names[finding.row], finding.reason) for finding in wrong])
+
+
+def advise_texts(flags: AdviseFlags, run) -> None:
+    from caudex.data import load_labelled_texts
+    from caudex.evaluation.doctor import unlikely_labels
+    from caudex.reports.advise import advice_sentences, text_examples, write_advice_page
+    from caudex.systems.studies.advise import advise
+    from caudex.systems.studies.text_methods import encode_for_advice, text_predictors
+
+    texts = load_labelled_texts(flags.data, flags.text, flags.label, keep_unlabelled=True)
+    is_labelled = texts.labels >= 0
+    for note in texts.notes:
+        print_wrapped(note)
+    features = encode_for_advice(texts)
+    labelled = texts.select(is_labelled)
+    predictors = text_predictors(texts, features, is_labelled)
+    advice = advise(labelled.labels, texts.classes, predictors, flags.more, flags.seed, flags.repeats or 6)
+    wrong = unlikely_labels(features[is_labelled], labelled.labels, texts.classes, True, flags.seed)
+    sentences = advice_sentences(advice, describe_wrong(wrong, ""), 0, flags.more, text_flags(flags))
+    examples = text_examples(labelled.texts, wrong)
+    write_advice_page(run, advice, counted(len(texts), "text"), flags.more, sentences, list(examples))
+    excerpts = [(" ".join(labelled.texts[finding.row].split())[:50], finding.reason) for finding in wrong]
+    print_advice(advice, flags.more, sentences, excerpts)
+
+
+def print_advice(advice, more: int, sentences: Sequence[str], wrong: Sequence[tuple[str, str]]) -> None:
+    from caudex.reports.advise import advice_rows
+
+    print_table(advice_rows(advice, more))
+    for sentence in sentences:
+        print_wrapped(sentence)
+    if wrong:
+        print_table([("probably wrong labels", ""), *wrong[:5]])
+
+
+def describe_wrong(wrong: Sequence, way_on: str) -> str:
+    return f"{counted(len(wrong), 'label')} may be wrong{way_on}." if wrong else ""
+
+
+def image_flags(flags: AdviseFlags) -> str:
     """The flags that every training on these images has, as they are typed."""
     words = ["--data", flags.data]
     for name, value in (("labels", flags.labels), ("size", flags.size or None)):
         words += [f"--{name}", str(value)] if value is not None else []
     words += ["--trunk", flags.trunk] if flags.trunk != "auto" else []
     return shlex.join([*words, *["--pad"] * flags.pad])
+
+
+def text_flags(flags: AdviseFlags) -> str:
+    """The same of texts."""
+    words = ["--data", flags.data]
+    for name in ("text", "label"):
+        words += [f"--{name}", getattr(flags, name)] if getattr(flags, name) != name else []
+    return shlex.join(words)

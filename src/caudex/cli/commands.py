@@ -128,6 +128,12 @@ class ImagesFlags:
 
 @dataclass
 class AdviseFlags(ImagesFlags):
+    data: Annotated[Positional[str | None], arg(metavar="FOLDER|CSV")] = None
+    """images as every training takes them; or texts: a .csv or .jsonl with a column of texts, or the name of a packaged set"""
+    text: str = "text"
+    """of texts: the column that holds them"""
+    label: str = "label"
+    """of texts: the column of their classes"""
     more: int = 50
     """labels that you might add"""
     repeats: int = 0

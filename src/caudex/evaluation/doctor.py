@@ -57,17 +57,22 @@ def examine_images(images: ImageSet, is_test: Tensor, encoder: nn.Module | None,
 
 def wrong_labels(images: ImageSet, encoder: nn.Module | None, seed: int) -> list[Finding]:
     """Labels that a quick classifier, which did not see the image, finds unlikely."""
-    if len(images.classes) < 2:
+    return unlikely_labels(input_vectors(images, encoder), images.labels, images.classes, encoder is not None, seed)
+
+
+def unlikely_labels(
+    vectors: Tensor, labels: Tensor, classes: Sequence[str], are_features: bool, seed: int
+) -> list[Finding]:
+    """The same of any examples, by their vectors [N, D]; labels int64 [N], -1 where there is none."""
+    if len(classes) < 2:
         return []
-    rows, probabilities = cross_fit(
-        input_vectors(images, encoder), images.labels, len(images.classes), encoder is not None, seed
-    )
+    rows, probabilities = cross_fit(vectors, labels, len(classes), are_features, seed)
     if not len(rows):
         return []
-    errors = find_label_errors(probabilities, images.labels[rows])
+    errors = find_label_errors(probabilities, labels[rows])
     findings = []
     for row, other, share in zip(rows[errors.rows].tolist(), errors.classes.tolist(), errors.probabilities.tolist()):
-        label, suggestion = images.classes[images.labels[row]], images.classes[other]
+        label, suggestion = classes[labels[row]], classes[other]
         findings.append(Finding(row, f"{label!r} is {share:.1%} likely; rather {suggestion!r}", suggestion))
     return findings
 

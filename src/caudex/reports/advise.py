@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import numpy as np
@@ -17,12 +17,16 @@ from caudex.systems.studies.advise import Advice, confused_classes, gain_over
 
 WORTH_WHILE = 0.01
 """a gain that more labels cannot exceed, and labelling may stop"""
-TILES = 16
+SHOWN = 16
+"""examples of a kind of finding on the page"""
 COMMANDS = {
     "supervised": "caudex train supervised {flags}",
     "noisy-student": "caudex train noisy-student {flags}",
     "logistic regression": "caudex embed {data} --to features.npy, then scikit-learn's LogisticRegression",
     "label spreading": "caudex embed {data} --to features.npy, then scikit-learn's LabelSpreading(kernel='knn', n_neighbors=10, alpha=0.5)",
+    "MiniLM, logistic regression": "caudex import minilm --run runs/minilm, then caudex train text-labels {flags} --from runs/minilm --finetune 0",
+    "MiniLM, label spreading": "scikit-learn's LabelSpreading(kernel='knn', n_neighbors=10, alpha=0.5) on features of MiniLM",
+    "words counted": "scikit-learn's TfidfVectorizer and LogisticRegression; caudex train text-labels {flags} prints what they reach",
 }
 """how to begin with each method"""
 
@@ -38,21 +42,13 @@ def advice_rows(advice: Advice, more: int) -> list[tuple[str, ...]]:
     return [header, *rows, ("one class for all", f"{advice.majority:.1%}", "", "")]
 
 
-def advice_sentences(
-    advice: Advice,
-    images: ImageSet,
-    wrong: Sequence[Finding],
-    off_topic: Sequence[Finding],
-    more: int,
-    seed: int,
-    flags: str,
-) -> list[str]:
-    """What to do, in a few sentences."""
+def advice_sentences(advice: Advice, wrong: str, off_topic: int, more: int, flags: str) -> list[str]:
+    """What to do, in a few sentences; `wrong` is one on labels that may be wrong, `off_topic` counts images that may be of other things."""
     forecast, data = advice.forecasts[advice.best], flags.split(" --")[0].removeprefix("--data ")
     sentences = [f"Begin with {advice.best}: {COMMANDS[advice.best].format(flags=flags, data=data)}"]
     if forecast.now_interval[1] <= advice.majority:
         sentences = [
-            f"No method is better than one class for all ({advice.majority:.0%}): the images may not show what the labels say, or "
+            f"No method is better than one class for all ({advice.majority:.0%}): the examples may not show what the labels say, or "
             "many labels may be wrong."
         ]
     gain = (
@@ -62,28 +58,20 @@ def advice_sentences(
         sentences.append(f"You can stop labelling here: {more:,} more labels are worth {gain}.")
     else:
         sentences.append(f"{more:,} more labels are worth {gain}.")
-    if pairs := confused_classes(advice.methods[advice.best].errors, images.classes):
+    if pairs := confused_classes(advice.methods[advice.best].errors, advice.classes):
         named = ", ".join(f"{a!r} and {b!r}" for a, b, _ in pairs)
         sentences.append(f"Most often taken for each other: {named}. Labels of these help most.")
-    if wrong:
-        sentences.append(f"{counted(len(wrong), 'label')} may be wrong; `caudex doctor {data}` lists them.")
     if off_topic:
-        sentences.append(f"{counted(len(off_topic), 'unlabelled image')} may be of other things.")
-    return sentences
+        sentences.append(f"{counted(off_topic, 'unlabelled image')} may be of other things.")
+    return [*sentences, wrong] if wrong else sentences
 
 
 def write_advice_page(
-    run: Run,
-    advice: Advice,
-    images: ImageSet,
-    wrong: Sequence[Finding],
-    off_topic: Sequence[Finding],
-    more: int,
-    sentences: Sequence[str],
+    run: Run, advice: Advice, count: str, more: int, sentences: Sequence[str], examples: Sequence[str]
 ) -> None:
-    """report.html."""
+    """report.html; `count` says how many examples there are, `examples` are further parts of the page."""
     plot_forecast(run, advice, more)
-    parts = [f"<h1>advise</h1><p>{counted(len(images), 'image')}, {advice.num_labels:,} labelled.</p>"]
+    parts = [f"<h1>advise</h1><p>{count}, {advice.num_labels:,} labelled.</p>"]
     parts += [f"<p><b>{escape(sentences[0])}</b></p>", *(f"<p>{escape(sentence)}</p>" for sentence in sentences[1:])]
     parts.append("<h2>Methods</h2>" + html_table(advice_rows(advice, more)))
     caption = (
@@ -91,18 +79,27 @@ def write_advice_page(
         f"{more:,} more labels."
     )
     parts.append(html_figure("forecast", run.folder.read("figures/forecast.png") or b"", caption))
-    pairs = confused_classes(advice.methods[advice.best].errors, images.classes, 10)
-    parts.append(
-        "<h2>Confused classes</h2>" + html_table([("class", "class", "errors in all trials"), *pairs]) if pairs else ""
-    )
+    if pairs := confused_classes(advice.methods[advice.best].errors, advice.classes, 10):
+        parts.append("<h2>Confused classes</h2>" + html_table([("class", "class", "errors in all trials"), *pairs]))
+    write_page(run, f"advise: {run.path.name}", [*parts, *examples])
+
+
+def image_examples(run: Run, images: ImageSet, wrong: Sequence[Finding], off_topic: Sequence[Finding]) -> Iterator[str]:
+    """Tiles of what was found, for the page."""
     for title, findings in {"Probably wrong labels": wrong, "Unlike all labelled images": off_topic}.items():
         if findings:
-            rows, stem = [finding.row for finding in findings[:TILES]], title.lower().replace(" ", "-")
-            captions = [finding.suggestion[:14] for finding in findings[:TILES]]
+            rows, stem = [finding.row for finding in findings[:SHOWN]], title.lower().replace(" ", "-")
+            captions = [finding.suggestion[:14] for finding in findings[:SHOWN]]
             plot_image_tiles(run, stem, images.fetch(rows), min(8, len(rows)), captions)
-            parts.append(f"<h2>{title}: {len(findings):,}</h2>")
-            parts.append(html_figure(stem, run.folder.read(f"figures/{stem}.png") or b"", title))
-    write_page(run, f"advise: {run.path.name}", parts)
+            yield f"<h2>{title}: {len(findings):,}</h2>"
+            yield html_figure(stem, run.folder.read(f"figures/{stem}.png") or b"", title)
+
+
+def text_examples(texts: Sequence[str], wrong: Sequence[Finding]) -> Iterator[str]:
+    """A table of labels that may be wrong, for the page."""
+    if wrong:
+        rows = [(texts[finding.row][:300], finding.reason) for finding in wrong[:SHOWN]]
+        yield f"<h2>Probably wrong labels: {len(wrong):,}</h2>" + html_table([("text", ""), *rows])
 
 
 def plot_forecast(run: Run, advice: Advice, more: int) -> None:
@@ -133,7 +130,8 @@ def interval(bounds: tuple[float, float]) -> str:
 
 def points(gain: float, low: float, high: float) -> str:
     """+3.1 points (0.4 to 6.0)"""
-    return f"{100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+    gain, low, high = (round(100 * value, 1) + 0.0 for value in (gain, low, high))  # no -0.0
+    return f"{gain:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
 def swap(values: tuple[float, float, float]) -> tuple[float, float, float]:

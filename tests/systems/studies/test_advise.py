@@ -14,7 +14,7 @@ from caudex.evaluation.learning_curve import Trial
 from caudex.systems.studies import advise as advise_module
 from caudex.systems.studies.advise import (
     MethodTrials,
-    advise,
+    advise_on_images,
     cheap_methods,
     check_labels,
     choose_method,
@@ -66,7 +66,7 @@ def test_confusions_count_both_ways():
 
 def test_advice_on_photos_of_two_kinds():
     images = as_image_set(cuts_of_photos(90, side=32), [i % 2 if i < 24 else -1 for i in range(90)])
-    advice = advise(images, None, quick_methods("small"), more=50, seed=0, repeats=2)
+    advice = advise_on_images(images, None, quick_methods("small"), more=50, seed=0, repeats=2)
     assert set(advice.methods) == {"logistic regression", "label spreading", "supervised", "noisy-student"}
     assert advice.num_labels == 24 and advice.majority == 0.5
     assert advice.methods["logistic regression"].accuracy > 0.7
@@ -86,12 +86,12 @@ def test_advice_on_photos_of_two_kinds():
     ],
 )
 def test_too_few_labels_are_refused(labels, message):
-    images = as_image_set(cuts_of_photos(len(labels), side=16), labels)
+    classes = ["china", "flower"]
     if message.startswith("13"):
-        check_labels(images)  # enough
+        check_labels(torch.tensor(labels), classes)  # enough
         return
     with pytest.raises(CaudexError, match=message):
-        check_labels(images)
+        check_labels(torch.tensor(labels), classes)
 
 
 def test_the_command_writes_a_page_and_names_a_command(tmp_path, monkeypatch):
@@ -102,6 +102,43 @@ def test_the_command_writes_a_page_and_names_a_command(tmp_path, monkeypatch):
     assert "Begin with " in output and "50 more labels are worth " in output
     page = (tmp_path / "advice/report.html").read_text()
     assert "<h1>advise</h1>" in page and "26 images, 16 labelled" in page and "label spreading" in page
-    assert_refused("advise", because="say which images you have")
-    assert_refused("advise", pile / "unlabelled", "--trunk", "small", because="no image is labelled")
+    assert_refused("advise", because="say which images or texts you have")
+    assert_refused("advise", pile / "unlabelled", "--trunk", "small", because="nothing is labelled")
     assert_refused("advise", pile, "--more", "0", because="--more 0")
+
+
+def write_reviews(file, labelled: int, unlabelled: int = 0, words=("dreadful", "splendid")) -> None:
+    """Reviews in which one word tells the class; the first of them are labelled."""
+    things = ("film", "book", "dinner", "hotel", "concert", "journey", "phone", "garden")
+    lines = ["text,label"]
+    for i in range(labelled + unlabelled):
+        label = ("negative", "positive")[i % 2] if i < labelled else ""
+        lines.append(f"The {things[i % 8]} number {i} was quite {words[i % 2]} for us,{label}")
+    file.write_text("\n".join(lines) + "\n")
+
+
+def test_advice_on_texts_names_a_command_and_lists_wrong_labels(tmp_path):
+    write_reviews(tmp_path / "reviews.csv", labelled=40, unlabelled=20)
+    lines = (tmp_path / "reviews.csv").read_text().splitlines()
+    lines[5] = lines[5].replace("negative", "positive")
+    (tmp_path / "reviews.csv").write_text("\n".join(lines) + "\n")
+    output = " ".join(run_cli("advise", tmp_path / "reviews.csv", "--repeats", "2", "--run", "advice").out.split())
+    assert "Begin with " in output and "kept unlabelled: 20" in output
+    assert "1 label may be wrong" in output and "rather 'negative'" in output
+    page = (tmp_path / "advice/report.html").read_text()
+    assert (
+        "60 texts, 40 labelled" in page and "MiniLM, label spreading" in page and "number 4 was quite dreadful" in page
+    )
+
+
+def test_texts_without_unlabelled_ones_of_other_columns_or_of_one_class(tmp_path):
+    write_reviews(tmp_path / "reviews.csv", labelled=24)
+    content = (tmp_path / "reviews.csv").read_text()
+    (tmp_path / "other.csv").write_text(content.replace("text,label", "opinion,verdict"))
+    words = ("--text", "opinion", "--label", "verdict", "--repeats", "1", "--run", "advice")
+    output = " ".join(run_cli("advise", tmp_path / "other.csv", *words).out.split())
+    assert "label spreading" not in output
+    (tmp_path / "one.csv").write_text(content.replace("negative", "positive"))
+    assert_refused("advise", tmp_path / "one.csv", because="one class, 'positive'")
+    (tmp_path / "few.csv").write_text("\n".join(content.splitlines()[:7]) + "\n")
+    assert_refused("advise", tmp_path / "few.csv", because="6 labels, 3 of class 'negative', are too few")

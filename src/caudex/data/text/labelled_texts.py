@@ -61,11 +61,13 @@ def load_labelled_texts(
     label_column: str = "label",
     pair_column: str | None = None,
     strict: bool = False,
+    keep_unlabelled: bool = False,
 ) -> LabelledTexts:
     """The texts of a .csv or .jsonl with columns of these names, of a folder with one folder a class (in the layouts of
     `find_layout`), or of a packaged set such as films.
 
-    Raises CaudexError for a column that is not there, where there is no text, and for labels of one class only.
+    Rows without a label are left out, or kept with the label -1. Raises CaudexError for a column that is not there, where there is
+    no text, and for labels of one class only.
     """
     path = corpora.corpus_folder(spec) if spec in corpora.CORPORA else Path(spec).expanduser()
     if path.is_dir() and not list_folders(path):  # a packaged set: one table
@@ -87,13 +89,15 @@ def load_labelled_texts(
         raise CaudexError(not_found_message(spec, expected, corpora.CORPORA, "text"))
     notes = [decoder.describe()]
     if not path.is_dir():  # the name of a folder is a class, whatever it is
-        notes.insert(0, describe_missing((row[1] for row in rows), "left out"))
+        notes.insert(
+            0, describe_missing((row[1] for row in rows), "kept unlabelled" if keep_unlabelled else "left out")
+        )
         rows = [[row[0], parse_label(row[1]), *row[2:]] for row in rows]
         labelled = [row[1] for row in rows if row[1]]
         notes.append(describe_distinct(label_column, len(labelled), len(set(labelled))))
     if no_text := sum(not all(cell.strip() for i, cell in enumerate(row) if i != 1) for row in rows):
         notes.append(f"rows without a text, left out: {no_text:,}")
-    texts = _encode_rows(rows, (), bool(pair_column))
+    texts = _encode_rows(rows, (), bool(pair_column), keep_unlabelled)
     if len(texts.classes) < 2:
         only = f"one class, {texts.classes[0]!r}" if texts.classes else "no labelled text"
         if path.is_dir():
@@ -114,12 +118,14 @@ def load_labelled_texts(
     )
 
 
-def _encode_rows(rows: list[list[str]], classes: tuple[str, ...], has_pairs: bool) -> LabelledTexts:
+def _encode_rows(
+    rows: list[list[str]], classes: tuple[str, ...], has_pairs: bool, keep_unlabelled: bool = False
+) -> LabelledTexts:
     """Rows of [text, label, perhaps second text], without those that lack one; further classes come after the given."""
-    complete = [row for row in rows if all(cell.strip() for cell in row)]
+    complete = [row for row in rows if all(cell.strip() or (i == 1 and keep_unlabelled) for i, cell in enumerate(row))]
     labels = [row[1] for row in complete]
-    classes = (*classes, *sorted(set(labels) - set(classes)))
-    numbers = {name: number for number, name in enumerate(classes)}
+    classes = (*classes, *sorted(set(labels) - set(classes) - {""}))
+    numbers = {"": -1} | {name: number for number, name in enumerate(classes)}
     return LabelledTexts(
         [row[0] for row in complete],
         torch.tensor([numbers[label] for label in labels], dtype=torch.int64),

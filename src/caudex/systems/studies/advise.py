@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,14 +22,24 @@ from caudex.data import ImageSet, Split
 from caudex.data.stratified import class_counts, seeded_permutation
 from caudex.evaluation.learning_curve import Forecast, Trial, forecast_accuracy
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.studies.methods import BASELINES, Method, few_label_systems, predict_by_baseline
+from caudex.systems.studies.methods import (
+    BASELINES,
+    LABEL_SPREADING,
+    LOGISTIC_REGRESSION,
+    Method,
+    few_label_systems,
+    predict_by_baseline,
+)
+from caudex.systems.studies.text_methods import SPREADING
+from caudex.systems.text.frozen_texts import MINILM
+from caudex.systems.text.text_labels import WORDS
 
 SHARES = (0.25, 0.5, 0.75)
 """of the labels that a trial learns from; it is tested on the others"""
 REPEATS = {True: 6, False: 3}
 """of each share: on features, and with a network from scratch, which takes longer"""
 MIN_LABELS, MIN_PER_CLASS = 10, 2
-PREFERRED = ("supervised", "noisy-student", "logistic regression", "label spreading")
+PREFERRED = ("supervised", "noisy-student", LOGISTIC_REGRESSION, LABEL_SPREADING, MINILM, SPREADING, WORDS)
 """of methods that are equally good, the one to begin with"""
 EQUAL = 0.005
 """accuracies that differ by less count as equal"""
@@ -53,49 +64,67 @@ class Advice(NamedTuple):
     methods: dict[str, MethodTrials]
     forecasts: dict[str, Forecast]
     best: str
+    classes: tuple[str, ...]
     num_labels: int
     majority: float
 
 
-def advise(
-    images: ImageSet, encoder: nn.Module | None, methods: Mapping[str, Method], more: int, seed: int, repeats: int = 0
-) -> Advice:
-    """Of images of which some are labelled, what each of the methods reaches with today's labels and with `more`.
+Predictor = Callable[[Tensor, Tensor, int], Tensor]
+"""(rows to learn from, rows to predict, seed) to the classes of these rows, int64; rows are of the labelled examples"""
 
-    Each method learns from shares of the labels, drawn anew in each repeat, and is tested on the other labelled images; the draws are the
-    same for all. Raises CaudexError where the labels are too few.
+
+def advise(
+    labels: Tensor, classes: Sequence[str], predictors: Mapping[str, Predictor], more: int, seed: int, repeats: int = 6
+) -> Advice:
+    """What each method reaches with today's labels, int64 [N], and with `more`.
+
+    Each learns from shares of the labels, drawn anew in each repeat, and is tested on the other labelled examples; the draws are the same
+    for all. Raises CaudexError where the labels are too few.
     """
-    labelled, unlabelled = images.take(images.is_labelled), images.take(~images.is_labelled).without_labels()
-    check_labels(labelled)
-    methods = {name: part for name, part in methods.items() if len(unlabelled) or not part.needs_unlabelled}
-    draws = list(draw_rows(labelled.labels, repeats or REPEATS[encoder is not None], seed))
-    measured = {name: MethodTrials([], Counter()) for name in methods}
-    jobs = [(name, number) for number in range(len(draws)) for name in methods]
+    check_labels(labels, classes)
+    draws = list(draw_rows(labels, repeats, seed))
+    measured = {name: MethodTrials([], Counter()) for name in predictors}
+    jobs = [(name, number) for number in range(len(draws)) for name in predictors]
     for name, number in track(jobs, "measuring", len(jobs), slow=True):
         train, test, is_largest = draws[number]
-        split = Split(labelled.take(train), unlabelled, labelled.take(test), train=unlabelled, encoder=encoder)
-        predictions = trial_predictions(methods[name], split, derive_seed(seed, "trial", number))
-        truth = labelled.labels[test]
+        predictions, truth = predictors[name](train, test, derive_seed(seed, "trial", number)), labels[test]
         measured[name].trials.append(Trial(len(train), test.numpy(), (predictions == truth).numpy()))
         if is_largest:
             wrong = predictions != truth
             measured[name].errors.update(zip(truth[wrong].tolist(), predictions[wrong].tolist()))
-    forecasts = {name: forecast_accuracy(part.trials, len(labelled), more, seed) for name, part in measured.items()}
-    counts = class_counts(labelled.labels, labelled.classes)
-    return Advice(measured, forecasts, choose_method(measured), len(labelled), max(counts) / sum(counts))
+    forecasts = {name: forecast_accuracy(part.trials, len(labels), more, seed) for name, part in measured.items()}
+    counts = class_counts(labels, classes)
+    majority = max(counts) / sum(counts)
+    return Advice(measured, forecasts, choose_method(measured), tuple(classes), len(labels), majority)
 
 
-def check_labels(labelled: ImageSet) -> None:
-    counts = class_counts(labelled.labels, labelled.classes)
+def check_labels(labels: Tensor, classes: Sequence[str]) -> None:
+    counts = class_counts(labels, classes)
     if len(counts) < 2:
-        problem = f"all labels are of one class, {labelled.classes[0]!r}" if counts else "no image is labelled"
-        raise CaudexError(f"{problem}; label at least {MIN_PER_CLASS} images of each of two classes.")
+        problem = f"all labels are of one class, {classes[0]!r}" if counts else "nothing is labelled"
+        raise CaudexError(f"{problem}; label at least {MIN_PER_CLASS} examples of each of two classes.")
     if min(counts) < MIN_PER_CLASS or sum(counts) < MIN_LABELS:
-        name = labelled.classes[counts.index(min(counts))]
+        name = classes[counts.index(min(counts))]
         raise CaudexError(
             f"{sum(counts)} labels, {min(counts)} of class {name!r}, are too few to learn from some and test on others; label at least "
             f"{MIN_PER_CLASS} of each class, {MIN_LABELS} in all."
         )
+
+
+def advise_on_images(
+    images: ImageSet, encoder: nn.Module | None, methods: Mapping[str, Method], more: int, seed: int, repeats: int = 0
+) -> Advice:
+    """`advise` for images of which some are labelled."""
+    labelled, unlabelled = images.take(images.is_labelled), images.take(~images.is_labelled).without_labels()
+
+    def predict(method: Method, train: Tensor, test: Tensor, seed: int) -> Tensor:
+        split = Split(labelled.take(train), unlabelled, labelled.take(test), train=unlabelled, encoder=encoder)
+        return trial_predictions(method, split, seed)
+
+    methods = {name: part for name, part in methods.items() if len(unlabelled) or not part.needs_unlabelled}
+    predictors = {name: partial(predict, method) for name, method in methods.items()}
+    repeats = repeats or REPEATS[encoder is not None]
+    return advise(labelled.labels, labelled.classes, predictors, more, seed, repeats)
 
 
 def cheap_methods(settings: FewLabels) -> dict[str, Method]:
