@@ -22,6 +22,7 @@ from torch import Tensor
 from caudex.core.system import load
 from caudex.data import corpus_folder
 from caudex.data.stratified import stratified_sample
+from caudex.data.text.labelled_texts import LabelledTexts
 from caudex.evaluation.intervals import wilson_interval
 from caudex.models.causal_lm import CausalLM
 from caudex.models.prompting.calibration import (
@@ -31,7 +32,7 @@ from caudex.models.prompting.calibration import (
     no_calibration,
     threshold_calibration,
 )
-from caudex.models.prompting.classification import LabelledExamples, class_log_likelihoods, classify, draw_shots
+from caudex.models.prompting.classification import class_log_likelihoods, classify, draw_shots
 from caudex.models.prompting.packaged_questions import QUESTIONS
 from caudex.models.prompting.prompts import SENTIMENT_EXAMPLES, ClassificationPrompt
 from caudex.models.prompting.questions import answer_questions, is_correct_answer
@@ -45,13 +46,13 @@ CHANCE = {"sentiment": 0.5, "winograd": 0.5, "questions": 0.0}
 BALANCES = {"0.5": (200, 200), "0.2": (40, 160), "0.8": (160, 40)}  # share of positive ones: positive, negative
 
 
-def film_snippets() -> tuple[LabelledExamples, LabelledExamples]:
+def film_snippets() -> tuple[LabelledTexts, LabelledTexts]:
     """(tested ones, others); class 0 is positive."""
     (file,) = corpus_folder("films").glob("*.jsonl")
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     rows = [row for row in rows if abs(row["rating"]) > MIN_RATING]
     labels = torch.tensor([int(row["rating"] < 0) for row in rows])
-    snippets = LabelledExamples([row["text"] for row in rows], labels)
+    snippets = LabelledTexts([row["text"] for row in rows], labels, ("positive", "negative"))
     tested = stratified_sample(labels, [PER_CLASS] * 2, 0, "test")
     is_other = torch.ones(len(labels), dtype=torch.bool)
     is_other[tested] = False

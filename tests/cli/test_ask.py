@@ -89,7 +89,8 @@ def test_schemas_and_questions_are_compared_with_chance(run, tmp_path):
         (["--task", "sentiment", "a", "--shots", "2", "--labels", "a=b,c=d"], "the packaged examples are for the packaged"),
         (["--task", "sentiment", "a", "--calibrate", "mean"], "--calibrate mean is unknown"),
         (["--task", "sentiment", "a", "--calibrate", "threshold"], "needs labelled texts of each class"),
-        (["--task", "sentiment", "a", "--examples", "none.csv"], "--examples none.csv: give a .csv"),
+        (["--task", "sentiment", "a", "--examples", "none.csv"], "none.csv is not there; give a .jsonl or .csv, or a folder"),
+        (["--task", "sentiment", "a", "--examples", "numbers.csv"], "--examples numbers.csv: the label '0' is not one of positive"),
         (["--task", "sentiment", "a", "--draws", "0"], "--draws 0 is out of range"),
         (["--task", "sentiment", "a", "--to", "a.txt"], "give a file that ends in .csv"),
         (["--task", "sentiment", "numbers.csv"], "numbers.csv, line 2: the label '1' is not one of positive, negative; say which word "

@@ -38,8 +38,9 @@ class AskFlags:
     """of sentiment: a file with your own prompt, {text} where the text stands; the class's word comes behind it"""
     shots: int | None = None
     """examples before each text or question; default: none of sentiment, three of qa"""
-    examples: Path | None = None
-    """of sentiment: labelled texts; the shots are drawn from them, and the others fit the threshold"""
+    examples: str | None = None
+    """of sentiment: labelled texts, a .csv or .jsonl, a folder with one folder a class, or a packaged set; the shots are drawn from them,
+    and the others fit the threshold"""
     draws: int = 5
     """how many times the shots are drawn from --examples"""
     calibrate: str = "auto"
@@ -86,7 +87,7 @@ def ask_sentiment(flags: AskFlags, source: str, file: Path | None) -> None:
     rows = read_columns(file, "text", "label") if file else [("", source, "")]
     texts = [text for _, text, _ in rows]
     labels = class_numbers(rows, prompt.classes)
-    examples = read_examples(flags.examples, prompt.classes, set(texts)) if flags.examples else None
+    examples = read_examples(flags.examples, prompt.classes, texts) if flags.examples else None
     num_shots = (flags.shots or 0) if examples else 0
     model = _load_model(flags)
     result = classification.classify(

@@ -14,6 +14,8 @@ from caudex.core.errors import CaudexError, counted
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from caudex.data.text.labelled_texts import LabelledTexts
+
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
 
 
@@ -57,24 +59,28 @@ def class_numbers(rows: list[tuple[str, str, str]], classes: tuple[str, ...]) ->
     return torch.tensor([classes.index(label) if label else -1 for label in labels])
 
 
-def read_examples(file: Path, classes: tuple[str, ...], tested: set[str]):
-    """The labelled rows of --examples, without the texts that are asked about."""
-    from caudex.models.prompting.classification import LabelledExamples
+def read_examples(spec: str, classes: tuple[str, ...], tested: Sequence[str]) -> LabelledTexts:
+    """The labelled texts of --examples, without those that are asked about; their labels are numbers of `classes`."""
+    import torch
 
-    if file.suffix.lower() not in TABLE_SUFFIXES or not file.is_file():
-        raise CaudexError(f"--examples {file}: give a .csv, .tsv or .jsonl with the columns text and label.")
-    rows = read_columns(file, "text", "label")
-    labels = class_numbers(rows, classes)
-    rows, labels = [row for row, label in zip(rows, labels) if label >= 0], labels[labels >= 0]
-    new = [i for i, (_, text, _) in enumerate(rows) if text not in tested]
-    if not new:
-        raise CaudexError(f"--examples {file} has no labelled text that is not asked about; give others.")
-    if len(new) < len(rows):
-        print(
-            f"caudex: left out of the examples, for they are asked about: {counted(len(rows) - len(new), 'text')}.",
-            file=sys.stderr,
+    from caudex.data.text.labelled_texts import LabelledTexts, load_labelled_texts
+
+    loaded = load_labelled_texts(spec)
+    if unknown := sorted(set(loaded.classes) - set(classes)):
+        raise CaudexError(
+            f"--examples {spec}: the label {unknown[0]!r} is not one of {', '.join(classes)}; see --labels CLASS=WORD,CLASS=WORD."
         )
-    return LabelledExamples([rows[i][1] for i in new], labels[new])
+    numbers = torch.tensor([classes.index(name) for name in loaded.classes])
+    examples = LabelledTexts(loaded.texts, numbers[loaded.labels], classes)
+    is_tested = examples.stands_in(LabelledTexts(list(tested), torch.zeros(len(tested)), classes))
+    if is_tested.all():
+        raise CaudexError(f"--examples {spec} has no text that is not asked about; give others.")
+    notes = list(loaded.notes)
+    if is_tested.any():
+        notes.append(f"left out of the examples, for they are asked about: {counted(int(is_tested.sum()), 'text')}")
+    for note in notes:
+        print(f"caudex: --examples {spec}: {note}.", file=sys.stderr)
+    return examples.select(~is_tested)
 
 
 def write_answers(file: Path | None, header: Sequence[str], rows: Iterable[Sequence]) -> None:

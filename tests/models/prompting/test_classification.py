@@ -5,9 +5,9 @@ import torch
 from helpers.language_models import make_causal_lm
 
 from caudex.core.errors import CaudexError
+from caudex.data.text.labelled_texts import LabelledTexts
 from caudex.models.prompting.calibration import median_calibration
 from caudex.models.prompting.classification import (
-    LabelledExamples,
     choose_calibration,
     class_log_likelihoods,
     classify,
@@ -27,7 +27,7 @@ TEXTS = ["the mat", "sat on the mat and the log", "who", "ran"]
 
 
 def examples(*labels):
-    return LabelledExamples([f"example {i}" for i in range(len(labels))], torch.tensor(labels))
+    return LabelledTexts([f"example {i}" for i in range(len(labels))], torch.tensor(labels), ("c", "d"))
 
 
 def test_a_prompt_shows_its_examples_first():

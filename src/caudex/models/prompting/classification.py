@@ -12,6 +12,7 @@ from torch import Tensor
 from caudex.core.errors import CaudexError, counted
 from caudex.core.seeds import derive_seed
 from caudex.data.stratified import apportion, seeded_permutation, stratified_sample
+from caudex.data.text.labelled_texts import LabelledTexts
 from caudex.models.causal_lm import CausalLM
 from caudex.models.likelihood import common_prefix_length
 from caudex.models.prompting.calibration import (
@@ -30,14 +31,6 @@ MIN_MEDIAN_TEXTS = 20
 MAX_FITTING_EXAMPLES = 200
 
 
-class LabelledExamples(NamedTuple):
-    texts: list[str]
-    labels: Tensor  # int64 [N]
-
-    def select(self, rows: Tensor) -> LabelledExamples:
-        return LabelledExamples([self.texts[i] for i in rows.tolist()], self.labels[rows])
-
-
 class Classification(NamedTuple):
     """`kind` is the calibration, `num_shots` how many examples fit into the context, `num_truncated` how many texts did not."""
 
@@ -52,7 +45,7 @@ def classify(
     prompt: ClassificationPrompt,
     texts: Sequence[str],
     kind: str = "auto",
-    examples: LabelledExamples | None = None,
+    examples: LabelledTexts | None = None,
     num_shots: int = 0,
     draws: int = 1,
     seed: int = 0,
@@ -97,8 +90,8 @@ def class_log_likelihoods(
 
 
 def draw_shots(
-    prompt: ClassificationPrompt, examples: LabelledExamples, num_shots: int, seed: int, draw: int
-) -> tuple[ClassificationPrompt, LabelledExamples]:
+    prompt: ClassificationPrompt, examples: LabelledTexts, num_shots: int, seed: int, draw: int
+) -> tuple[ClassificationPrompt, LabelledTexts]:
     """(the prompt with examples drawn at random, as many of each class as can be; the examples that are left).
 
     Raises CaudexError where a class has too few.
@@ -121,13 +114,13 @@ def draw_shots(
     return replace(prompt, shots=shots), examples.select(is_left.nonzero().flatten())
 
 
-def fitting_examples(examples: LabelledExamples, seed: int) -> LabelledExamples:
+def fitting_examples(examples: LabelledTexts, seed: int) -> LabelledTexts:
     """At most `MAX_FITTING_EXAMPLES`, drawn at random."""
-    order = seeded_permutation(len(examples.texts), derive_seed(seed, "fitting"), "order")
+    order = seeded_permutation(len(examples), derive_seed(seed, "fitting"), "order")
     return examples.select(order[:MAX_FITTING_EXAMPLES].sort().values)
 
 
-def choose_calibration(kind: str, num_texts: int, examples: LabelledExamples | None, num_classes: int) -> str:
+def choose_calibration(kind: str, num_texts: int, examples: LabelledTexts | None, num_classes: int) -> str:
     """`auto` takes the threshold where there are examples of each class, the median of many texts, else empty texts.
 
     Raises CaudexError for a threshold without examples of each class.
@@ -147,7 +140,7 @@ def fit_calibration(
     prompt: ClassificationPrompt,
     log_likelihoods: Tensor,
     kind: str,
-    examples: LabelledExamples | None = None,
+    examples: LabelledTexts | None = None,
 ) -> Calibration:
     """For the texts of these log-likelihoods [N, K], of a kind that `choose_calibration` gives. Their labels are never seen."""
     if kind == "none":
