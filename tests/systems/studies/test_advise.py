@@ -126,10 +126,8 @@ def test_advice_on_texts_names_a_command_and_lists_wrong_labels(tmp_path):
     assert "Begin with " in output and "kept unlabelled: 20" in output
     assert "1 label may be wrong" in output
     page = (tmp_path / "advice/report.html").read_text()
-    assert (
-        "60 texts, 40 labelled" in page and "MiniLM, label spreading" in page and "rather &#x27;negative&#x27;" in page
-    assert "number 4 was quite dreadful" in page
-    )
+    assert "60 texts, 40 labelled" in page and "MiniLM, label spreading" in page
+    assert "number 4 was quite dreadful" in page and "rather &#x27;negative&#x27;" in page
 
 
 def test_texts_without_unlabelled_ones_of_other_columns_or_of_one_class(tmp_path):
