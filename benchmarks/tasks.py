@@ -36,7 +36,7 @@ from caudex.evaluation.baselines.sklearn import predict_by_tfidf
 from caudex.evaluation.intervals import t_interval
 from caudex.models.language_model import LanguageModel, map_batches
 from caudex.models.text_features import TextEncoder
-from caudex.systems.text.frozen_texts import FrozenHead
+from caudex.systems.text.frozen_texts import FrozenHead, NextWord
 from caudex.trunks import Transformer
 
 TASKS = ("films", "products", "editorials", "tweets", "topics", "spam", "brown")
@@ -68,7 +68,10 @@ def measure_frozen(runs: list[str], seed: int, max_test: int, context: int) -> A
         for method, prompt in prompts.items():
             for task, split in tasks.items():
                 task_prompt = prompt or CORPORA[task].prompt if model.trunk.causal else None
-                head = FrozenHead(TextEncoder(model, task_prompt, context), split, seed)
+                encoder = TextEncoder(model, task_prompt, context)
+                next_word = NextWord(model, encoder, split.train.classes) if model.trunk.causal else None
+                answers = next_word.answers if next_word and not next_word.is_ambiguous else None
+                head = FrozenHead(encoder, split, seed, answers)
                 accuracies[run, task, method] = share_right(head.predict(split.test), split)
                 print(run, seed, task, method, round(accuracies[run, task, method], 4), flush=True)
     return accuracies

@@ -29,12 +29,20 @@ def split_text_probe_accuracy(model: LanguageModel, texts: LabelledTexts, seed: 
     return text_probe_accuracy(model, train.select(~train.stands_in(test)), test)
 
 
-def fit_logistic_regression(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """(weight [K, W], bias [K]) of a linear head for standardised features [N, W], of which each class has some."""
+def fit_logistic_regression(
+    features: Tensor, labels: Tensor, directions: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """(weight [K, W], bias [K]) of a linear head for standardised features [N, W], of which each class has some.
+
+    What the features are along `directions` [D, W] are further features, which a penalty on the weights hardly holds back where they are
+    large; what is learned of them is folded into the head.
+    """
+    width = features.shape[1]
+    inputs = features if directions is None else torch.cat([features, features @ directions.T], 1)
     with warnings.catch_warnings(), threadpool_limits(1):  # so small that threads only wait for each other
         warnings.simplefilter("ignore")  # it stopped after 1,000 steps: good enough
-        model = LogisticRegression(max_iter=1000).fit(features.numpy(), labels.numpy())
+        model = LogisticRegression(C=0.1, max_iter=1000).fit(inputs.numpy(), labels.numpy())
     weight, bias = (torch.from_numpy(part).float() for part in (model.coef_, model.intercept_))
-    return (
-        (torch.cat([-weight / 2, weight / 2]), torch.cat([-bias / 2, bias / 2])) if len(weight) == 1 else (weight, bias)
-    )
+    if len(weight) == 1:  # of two classes: the logit of the second
+        weight, bias = torch.cat([-weight / 2, weight / 2]), torch.cat([-bias / 2, bias / 2])
+    return weight[:, :width] + (0 if directions is None else weight[:, width:] @ directions), bias

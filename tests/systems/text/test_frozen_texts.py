@@ -1,6 +1,7 @@
 """Heads on frozen features: what they are scaled by, what they predict, and the next word alone."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -50,10 +51,39 @@ def test_a_head_is_logistic_regression(classes):
     features = torch.randn(30, 4, generator=generator) + labels[:, None]
     weight, bias = fit_logistic_regression(features, labels)
     assert weight.shape == (classes, 4) and bias.shape == (classes,)
-    expected = LogisticRegression(max_iter=1000).fit(features.numpy(), labels.numpy()).predict_proba(features.numpy())
+    expected = LogisticRegression(C=0.1, max_iter=1000).fit(features.numpy(), labels.numpy())
+    expected = expected.predict_proba(features.numpy())
     torch.testing.assert_close(
         (features @ weight.T + bias).softmax(1).double(), torch.from_numpy(expected).double(), atol=1e-5, rtol=0
     )
+
+
+def test_what_the_model_answers_counts_more_than_a_feature():
+    labels = torch.tensor([0, 1] * 4)
+    features = torch.randn(8, 50, generator=torch.Generator().manual_seed(0))
+    answer, noise = labels * 2.0 - 1, torch.arange(1, 50)
+    features[:, 0] = answer  # the same as the label, as one among fifty
+    directions = torch.zeros(1, 50).index_fill(1, torch.tensor([0]), 10.0)
+    shares = []
+    for rows in (None, directions):
+        weight, _ = fit_logistic_regression(features, labels, rows)
+        weight = weight[1] - weight[0]
+        shares.append((weight[0] / weight[noise].norm()).item())
+    assert shares[0] < 1 and shares[1] > 5  # the folded head looks at it, and hardly at the noise
+
+
+def test_few_labels_do_no_worse_than_the_model_alone():
+    model = make_causal_lm()
+    encoder, texts = TextEncoder(model, PROMPT), some_texts(0, 200)
+    next_word = NextWord(model, encoder, ("cat", "dog"))
+    texts = replace(texts, labels=next_word.predict(texts))  # so that the model knows all
+    few, test = texts.select(torch.arange(20)), texts.select(torch.arange(100, 200))
+    split = TextSplit(few, test, [], texts.select(torch.arange(20, 100)))
+    right = {
+        name: (FrozenHead(TextEncoder(model, PROMPT), split, 0, answers).predict(test) == test.labels).float().mean()
+        for name, answers in {"labels alone": None, "answers too": next_word.answers}.items()
+    }
+    assert right["answers too"] > 0.95 > 0.9 > right["labels alone"]
 
 
 def test_the_next_word_is_compared_with_its_median():
