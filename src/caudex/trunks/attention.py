@@ -82,12 +82,14 @@ class Attention(nn.Module):
     ) -> Tensor:
         batch, length, _ = x.shape
         heads = (self.heads, self.kv_heads, self.kv_heads)
-        qkv = self.qkv_proj(x).view(batch, length, sum(heads), self.head_dim).transpose(1, 2)
-        queries, keys, values = qkv.split(heads, 1)  # [B, heads, T, head_dim]
+        qkv = self.qkv_proj(x).view(batch, length, sum(heads), self.head_dim).transpose(1, 2)  # [B, heads, T, head_dim]
+        queries_keys, values = qkv.split((self.heads + self.kv_heads, self.kv_heads), 1)
         if self.query_norm:
-            queries, keys = self.query_norm(queries), self.key_norm(keys)
-        if rotation:
-            queries, keys = apply_rotary(queries, *rotation), apply_rotary(keys, *rotation)
+            queries, keys = queries_keys.split(heads[:2], 1)
+            queries_keys = torch.cat([self.query_norm(queries), self.key_norm(keys)], 1)
+        if rotation:  # of both at once: fewer operations a token
+            queries_keys = apply_rotary(queries_keys, *rotation)
+        queries, keys = queries_keys.split(heads[:2], 1)
         offset = cache.length if cache else 0
         if cache:
             keys, values = cache.update(block, keys, values)
