@@ -107,7 +107,9 @@ def main() -> None:
             seconds = seconds_per_token(ways, arguments.tokens, arguments.turns)
             speeds = {way: batch / each for way, each in (seconds | {"limit of memory traffic": limit}).items()}
             ratio = round(speeds["caudex"] / speeds["transformers"], 2)
-            rows += [(batch, name, way, round(speed, 1), ratio if way == "caudex" else "") for way, speed in speeds.items()]
+            rows += [
+                (batch, name, way, round(speed, 1), ratio if way == "caudex" else "") for way, speed in speeds.items()
+            ]
             print(*rows[-3:], sep="\n", flush=True)
     if arguments.llama_cpp:
         speed = 1 / llama_cpp_seconds(arguments.llama_cpp, arguments.tokens)
