@@ -120,3 +120,17 @@ def test_what_tensorboard_reads_is_written_through_no_link(outside, tmp_path):
     with pytest.raises(CaudexError, match=f"run/tensorboard {LINK}"):
         open_logger(Run(tmp_path / "run"), 1)
     assert sorted(file_names(outside)) == ["file", "inner"]
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    folder = RootFolder(tmp_path)
+    folder.write("labels.csv", b"old")
+    for mode in (0o600, 0o664, 0o444):
+        (tmp_path / "labels.csv").chmod(mode)
+        folder.write("labels.csv", b"new")
+        assert (tmp_path / "labels.csv").stat().st_mode & 0o777 == mode
+    (tmp_path / "labels.csv").unlink()
+    (tmp_path / "other.csv").touch(0o600)
+    (tmp_path / "labels.csv").symlink_to("other.csv")
+    folder.write("labels.csv", b"new")
+    assert not (tmp_path / "labels.csv").is_symlink() and (tmp_path / "other.csv").read_bytes() == b""

@@ -89,7 +89,8 @@ class RootFolder:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a temporary file, fsync, rename: a reader gets the old file or the new one. A link of that name goes."""
+        """Write a temporary file, fsync, rename: a reader gets the old file or the new one, with its permissions. A link of that name
+        goes."""
         *parents, last = self._parts(name)
         temporary = f".{last}.aside"
         with self._folder(parents, create=True) as folder:
@@ -98,6 +99,10 @@ class RootFolder:
                     os.unlink(temporary, dir_fd=folder)
                 handle = os.open(temporary, FILE_FLAGS | os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
                 with os.fdopen(handle, "wb") as file:
+                    with suppress(FileNotFoundError):
+                        old = os.stat(last, dir_fd=folder, follow_symlinks=False)
+                        if stat.S_ISREG(old.st_mode):
+                            os.fchmod(handle, stat.S_IMODE(old.st_mode) & 0o777)
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())

@@ -51,8 +51,9 @@ def test_which_column_is_meant(photos):
     cells = ["a,x|y", "b,x", "a,", "b,y"]
     rows = [cell.replace(",", '","') for cell in cells]
     assert load_table(photos, rows, "path,label,tags").labelled.target == "class"
-    tagged = load_table(photos, rows, "path,species,Tags").labelled
+    tagged = load_table(photos, rows, "path,species,Tags", "tags:Tags").labelled
     assert (tagged.target, tagged.target_name, tagged.columns["species"][1]) == ("tags", "Tags", ("a", "b"))
+    assert load_table(photos, rows, "path,species,Tags").labelled.target == "class"  # the first column
     assert load_table(photos, rows, "path,label,words", "tags:words").labelled.classes == ("x", "y")
     assert load_table(photos, rows, "path,label,tags", "class:tags").labelled.classes == ("x", "x|y", "y")
     # who asks for no target reads classes, as ever

@@ -49,7 +49,7 @@ def load_images(
     does not name is unlabelled. `labels_per_class` keeps that many labels a class, drawn by `label_seed` (else `seed`), and
     hides the others; None keeps all. `size` is the side of the square images; 0 takes what suits the files, at least 16. Without a test of
     its own, `test_share` of the labelled is held out, drawn by `seed`; nothing where a class has fewer than five.
-    `target` is what a table's labels are: "class", "auto" (tags where the table has a column of that name and none called label)
+    `target` is what a table's labels are: "class", "auto" (tags where its first column of labels has that name)
     or KIND:COLUMN with a kind of class, tags and number; tags and numbers need ten labelled images to hold some out.
     With `pad` each image is fitted in whole and padded, instead of cropped at the centre; one of more than `max_pixels` is
     not read. Without `need_labels` there may be none at all: images for signals that need none.

@@ -16,7 +16,7 @@ from caudex.data.labels import describe_missing, parse_label, parse_number
 from caudex.data.stratified import seeded_permutation
 
 AUTO = "auto"
-"""the column `label`, else `tags`, else the first; `tags` holds tags, any other names of classes"""
+"""the column `label`, else the first; one called `tags` holds tags, any other names of classes"""
 KINDS = ("class", "tags", "number")
 MIN_LABELLED_FOR_TEST = 10
 """labelled images, of tags or numbers, from which on some are held out"""
@@ -43,9 +43,7 @@ def choose_column(target: str, columns: Sequence[str], path: Path) -> tuple[str,
     if name:
         return kind, columns[find_column(name, columns, path)]
     main = min(columns, key=lambda name: (name != "label", name.casefold() != "label"))  # else the first
-    if kind == AUTO and main.casefold() != "label" and (tags := [c for c in columns if c.casefold() == "tags"]):
-        return "tags", tags[0]
-    return "class", main
+    return ("tags" if kind == AUTO and main.casefold() == "tags" else "class"), main
 
 
 def check_target(target: str) -> None:
