@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from caudex.cli.commands import FillFlags, GenerateFlags, ImportFlags, SearchFlags
 from caudex.cli.flags import flag_value, parse_flags, rename_from
 from caudex.cli.terminal import create_run_folder, hold_run, print_table
+from caudex.cli.text_flags import FillFlags, GenerateFlags, ImportFlags, SearchFlags
 from caudex.core.errors import CaudexError
 from caudex.core.typed_json import Share
 

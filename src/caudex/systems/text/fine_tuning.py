@@ -45,7 +45,7 @@ class BeforeTuning(Struct):
 
 
 @dataclass
-class FineTuning(TextSystem):
+class FineTunedSystem(TextSystem):
     """A system that can begin with a model that has read before. It brings `figures` and `completions`."""
 
     start: str | None = None
@@ -153,7 +153,7 @@ class FineTuning(TextSystem):
 
     # -- settings ----------------------------------------------------------------------------------------------
 
-    def resolve(self) -> FineTuning:
+    def resolve(self) -> FineTunedSystem:
         """With the sizes of the run of --from. Raises CaudexError for a flag that contradicts them."""
         if not self.start:
             return self

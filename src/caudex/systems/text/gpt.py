@@ -23,7 +23,7 @@ from caudex.evaluation.perplexity import loss_and_accuracy
 from caudex.evaluation.text_probing import split_text_probe_accuracy
 from caudex.evaluation.verdicts import format_gain
 from caudex.models.causal_lm import CausalLM
-from caudex.systems.text.fine_tuning import FineTuning
+from caudex.systems.text.fine_tuning import FineTunedSystem
 from caudex.systems.text.shared import Texts
 from caudex.trunks import GPT2_LAYOUT
 
@@ -34,7 +34,7 @@ TUNING_SHARE = 4
 
 
 @dataclass
-class GPT(FineTuning):
+class GPT(FineTunedSystem):
     """Running text alone: tell the next token, and so go on with any prompt (Radford et al. 2019).
 
     `caudex generate RUN "..."` goes on with a text, `caudex ask RUN` answers from the prompt alone, and
