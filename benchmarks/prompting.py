@@ -1,12 +1,12 @@
 """What language models answer by their prompt alone, by their size, and what calibration is worth.
 
-    python benchmarks/prompting.py RUN RUN ...              # results/prompting.csv and docs/prompting.png, all runs anew
+    python benchmarks/prompting.py RUN RUN ...              # results/prompting.csv and docs/prompting.png; other runs' rows stay
     python benchmarks/prompting.py --calibrations RUN       # results/prompting-calibration.csv
 
 Sentiment: snippets of film reviews (`films`) that the mean of some 20 raters puts beyond 1.5 of 4, 200 positive and 200 negative,
 drawn with one seed. Winograd: the 60 packaged schemas, partial score. Questions: the 44 packaged ones after three examples.
 `--calibrations`: the same snippets, and of these 200 in which a fifth or four fifths are positive, by prompt and calibration;
-thresholds are fitted on 40 others of the same balance, five draws. Prompts and calibrations were chosen on `products`.
+thresholds are fitted on 40 others of the same balance, five draws; examples are drawn three times. Prompts and calibrations were chosen on `products`.
 """
 
 import csv
@@ -41,7 +41,7 @@ from caudex.models.prompting.winograd import packaged_schemas, resolve_pronouns
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("run", "parameters", "task", "right", "n", "accuracy", "low", "high", "chance")
 CALIBRATION_COLUMNS = ("prompt", "positive", "n", "calibration", "accuracy", "answered positive", "AUC")
-MIN_RATING, PER_CLASS, FITTING, DRAWS = 1.5, 200, 40, 5
+MIN_RATING, PER_CLASS, FITTING, DRAWS, SHOT_DRAWS = 1.5, 200, 40, 5, 3
 CHANCE = {"sentiment": 0.5, "winograd": 0.5, "questions": 0.0}
 BALANCES = {"0.5": (200, 200), "0.2": (40, 160), "0.8": (160, 40)}  # share of positive ones: positive, negative
 
@@ -74,25 +74,29 @@ def answers(model: CausalLM) -> dict[str, list[bool]]:
 
 
 def measure_sizes(folders: list[str]) -> None:
-    rows = []
-    for folder in folders:
+    table = ROOT / "results" / "prompting.csv"
+    names = [Path(folder).name for folder in folders]
+    old_rows = list(csv.DictReader(table.open())) if table.exists() else []
+    rows = [row for row in old_rows if row["run"] not in names]
+    for name, folder in zip(names, folders):
         model = load(folder)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         for task, is_right in answers(model).items():
             share = sum(is_right) / len(is_right)
             figures = (f"{figure:.3f}" for figure in (share, *wilson_interval(share, len(is_right)), CHANCE[task]))
-            row = (Path(folder).name, parameters, task, sum(is_right), len(is_right), *figures)
+            row = (name, parameters, task, sum(is_right), len(is_right), *figures)
             rows.append(dict(zip(COLUMNS, row)))
             print(*row, sep=", ", flush=True)
-    write_table("prompting.csv", COLUMNS, rows)
+    rows.sort(key=lambda row: int(row["parameters"]))
+    write_table(table.name, COLUMNS, rows)
     plot_sizes(rows, ROOT / "docs" / "prompting.png")
 
 
 def plot_sizes(rows: list[dict], file: Path) -> None:
     figure, axis = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
     for number, (task, chance) in enumerate(CHANCE.items()):
-        of_task = sorted((row for row in rows if row["task"] == task), key=lambda row: row["parameters"])
-        sizes = [row["parameters"] for row in of_task]
+        of_task = [row for row in rows if row["task"] == task]
+        sizes = [int(row["parameters"]) for row in of_task]
         shares, lows, highs = ([float(row[name]) for row in of_task] for name in ("accuracy", "low", "high"))
         errors = [
             [share - low for share, low in zip(shares, lows)],
@@ -109,7 +113,7 @@ def measure_calibrations(folder: str) -> None:
     model = load(folder)
     tested, others = film_snippets()
     prompts = {"no examples": [ClassificationPrompt()], "4 packaged": [ClassificationPrompt(shots=SENTIMENT_EXAMPLES)]}
-    prompts["4 drawn"] = [draw_shots(ClassificationPrompt(), others, 4, 0, draw)[0] for draw in range(DRAWS)]
+    prompts["4 drawn"] = [draw_shots(ClassificationPrompt(), others, 4, 0, draw)[0] for draw in range(SHOT_DRAWS)]
     fitting = others.select(stratified_sample(others.labels, [PER_CLASS] * 2, 0, "fitting"))
     rows = []
     for name, variants in prompts.items():

@@ -29,3 +29,11 @@ def make_causal_lm(context=128, seed=3):
     with torch.no_grad():
         model.trunk.token_embedding.weight.normal_()  # else all tokens are about as likely
     return model
+
+
+def plain_log_likelihood(model, tokens, start):
+    """The sum of ln p of the tokens from `start` on."""
+    with torch.no_grad():
+        features = model.trunk(torch.tensor([tokens[:-1]])).layers["tokens"][0]
+        log_probs = model.signals["next-token"].logits(model.trunk, features).log_softmax(-1)
+    return sum(log_probs[i - 1, tokens[i]].item() for i in range(start, len(tokens)))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.language_models import make_causal_lm
+from helpers.language_models import make_causal_lm, plain_log_likelihood
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -14,13 +14,6 @@ from caudex.models.likelihood import (
     prefix_cache,
     repeat_cache,
 )
-
-
-def plain_log_likelihood(model, tokens, start):
-    with torch.no_grad():
-        features = model.trunk(torch.tensor([tokens[:-1]])).layers["tokens"][0]
-        log_probs = model.signals["next-token"].logits(model.trunk, features).log_softmax(-1)
-    return sum(log_probs[i - 1, tokens[i]].item() for i in range(start, len(tokens)))
 
 
 @settings(max_examples=25, deadline=None)

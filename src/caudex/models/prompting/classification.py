@@ -14,7 +14,7 @@ from caudex.core.seeds import derive_seed
 from caudex.data.stratified import apportion, seeded_permutation, stratified_sample
 from caudex.data.text.labelled_texts import LabelledTexts
 from caudex.models.causal_lm import CausalLM
-from caudex.models.likelihood import common_prefix_length
+from caudex.models.likelihood import common_prefix_length, continuation_log_likelihoods
 from caudex.models.prompting.calibration import (
     EMPTY_TEXTS,
     Calibration,
@@ -76,17 +76,17 @@ def class_log_likelihoods(
 ) -> Tensor:
     """[N, K]: ln p of each class's word behind the prompt with each text.
 
-    Prompt and word are encoded as one text, and cut where the classes' tokens begin to differ.
+    Prompt and word are encoded as one text, and cut where the classes' tokens begin to differ. As when text is generated, no token
+    stands before them unless the tokenizer puts it there.
     """
     words = list(prompt.words.values())
-    prompts = [prompt.complete(text, word) for text in texts for word in words]
-    encoded = model.tokenizer.encode_batch(prompts, parse_special=False)
+    encoded = [model.prompt_ids(prompt.complete(text, word)) for text in texts for word in words]
     rows = []
     for first in range(0, len(encoded), len(words)):
         of_text = encoded[first : first + len(words)]
-        start = common_prefix_length(of_text)
+        start = min(common_prefix_length(of_text), *(len(ids) - 1 for ids in of_text))
         rows += [(ids, start) for ids in of_text]
-    return model.token_log_likelihoods(rows, progress)[0].view(len(texts), len(words))
+    return continuation_log_likelihoods(model, rows, progress).view(len(texts), len(words))
 
 
 def draw_shots(

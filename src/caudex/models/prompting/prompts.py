@@ -52,6 +52,10 @@ def read_template(file: Path) -> str:
         raise CaudexError(f"--prompt {file} is not UTF-8; save it so.") from None
     if len(content) > TEMPLATE_BYTES:
         raise CaudexError(f"--prompt {file} has over {TEMPLATE_BYTES >> 10} KB, too many for a prompt; shorten it.")
+    if template.strip() == "{text}":
+        raise CaudexError(
+            f"--prompt {file} is {{text}} alone; write what the class's word answers, as in '{{text}} It was'."
+        )
     if template.count("{text}") != 1:
         raise CaudexError(
             f"--prompt {file} has {{text}} {counted(template.count('{text}'), 'time')}; write it once, where the text stands, "
