@@ -27,7 +27,7 @@ COMMANDS = {
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
     "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
-    "import": "FOLDER: a public language model becomes a run",
+    "import": "MODEL: a public language model becomes a run",
     "search": "TEXTS QUERY: find by meaning, and by words",
     "report": "RUN: write report.html, one file with all figures",
     "compare": "RUN RUN...: results, cost, settings; over environments and seeds",
