@@ -5,6 +5,7 @@ import json
 import pytest
 import transformers
 from helpers.public_models import LLAMA_KINDS, tiny_bert, tiny_gpt2, tiny_llama, write_public_folder
+from helpers.public_relatives import RELATIVES
 
 from caudex.core.errors import CaudexError
 from caudex.models.hf_config import CONFIG_TYPES, ONLY_VALUES, WITHOUT_EFFECT, parse_hf_config, read_hf_config
@@ -25,6 +26,15 @@ def test_every_field_that_transformers_writes_is_known(model_type, tmp_path):
     assert (config.trunk()["width"], config.trunk()["depth"], config.trunk()["heads"]) == (
         (32, 2, 4) if model_type in LLAMAS else (24, 2, 3)
     )
+
+
+@pytest.mark.parametrize("model_type", RELATIVES)
+def test_every_field_of_a_relative_is_known(model_type, tmp_path):
+    theirs = RELATIVES[model_type][0]()
+    generation = transformers.GenerationConfig._get_default_generation_params()
+    trunk = parse_hf_config(theirs.to_dict() | generation, tmp_path).trunk()
+    sizes = theirs.hidden_size, theirs.num_hidden_layers, theirs.num_attention_heads, theirs.vocab_size
+    assert (trunk["width"], trunk["depth"], trunk["heads"], trunk["vocabulary"]) == sizes
 
 
 @pytest.mark.parametrize("model_type", LLAMAS)
@@ -57,7 +67,7 @@ def test_what_is_not_written_is_as_in_transformers(tmp_path):
         (
             "gpt2",
             {"model_type": "opt"},
-            'is a model of type "opt"; gpt2, bert, llama, mistral, qwen2, qwen3 can be imported',
+            'is a model of type "opt"; gpt2, bert, llama, mistral, qwen2, qwen3, distilbert, roberta, gpt_neo can be imported',
         ),
         ("llama", {"hidden_act": "gelu"}, 'hidden_act is "gelu"'),
         (

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from caudex import data
 from caudex.core.errors import CaudexError
-from caudex.models.hf_config import GELU_APPROXIMATIONS
+from caudex.models.hf_fields import GELU_APPROXIMATIONS
 from caudex.models.importing import load_hf_model
 from caudex.models.passage_index import embed_texts
 from caudex.trunks import PaddedTokens

@@ -12,6 +12,7 @@ import pytest
 from helpers.command_line import assert_refused
 from helpers.mutations import mutated
 from helpers.public_models import TEXT, tiny_tokenizer, write_public_folder
+from helpers.public_relatives import RELATIVES, write_relative
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -19,14 +20,14 @@ from caudex import data
 from caudex.core.errors import CaudexError
 from caudex.models.importing import load_hf_model
 
-FORMS = ("gpt2", "gpt2 of old", "bert", "bert of sentence-transformers", "llama", "qwen3")
+FORMS = ("gpt2", "gpt2 of old", "bert", "bert of sentence-transformers", "llama", "qwen3", "roberta", "gpt_neo")
 
 
 @cache
 def public_files(form: str) -> dict[str, bytes]:
     """The files of a folder as transformers, GPT-2's first release, and sentence-transformers write them."""
     folder, kind = Path(mkdtemp()), form.split()[0]
-    write_public_folder(folder, kind)
+    (write_relative if kind in RELATIVES else write_public_folder)(folder, kind)
     tokens = sorted(tiny_tokenizer("wordpiece" if kind == "bert" else "bpe").vocab.items(), key=lambda pair: pair[1])
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     shutil.rmtree(folder)

@@ -50,8 +50,9 @@ class FillFlags:
 @dataclass
 class ImportFlags:
     source: Annotated[Positional[Path], arg(metavar="MODEL")]
-    """a folder with config.json, model.safetensors and a vocabulary: a GPT-2, BERT, Llama, Mistral, Qwen2 or Qwen3; or a GGUF
-    file of the last four; or a packaged model: minilm, a BERT of six blocks, or smollm2, a Llama of thirty"""
+    """a folder with config.json, model.safetensors and a vocabulary: a GPT-2, GPT-Neo, BERT, DistilBERT, RoBERTa, Llama, Mistral,
+    Qwen2 or Qwen3; or a GGUF file of the last four; or a packaged model: minilm, a BERT of six blocks, or smollm2, a Llama
+    of thirty"""
     run: Path | None = None
     """folder of the run; default: the next free runs/imported-N"""
     start: Path | None = None

@@ -4,112 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from caudex.core.errors import CaudexError
 from caudex.core.typed_json import FileName, convert_public, read_public_json, short_json
-from caudex.models.hf_fields import Context, Epsilon, Hidden, NumHeads, NumLayers, TokenIds, Vocabulary, Width
+from caudex.models.hf_bert import BERTConfig, DistilBERTConfig, RoBERTaConfig
+from caudex.models.hf_fields import TokenIds
+from caudex.models.hf_gpt2 import GPT2Config, GPTNeoConfig
 from caudex.models.hf_llama import LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, check_rope
-from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT
-
-GELU_APPROXIMATIONS = {
-    "gelu": "none", "gelu_python": "none", "gelu_new": "tanh", "gelu_fast": "tanh", "gelu_accurate": "tanh",
-    "gelu_pytorch_tanh": "tanh", "gelu_python_tanh": "tanh",
-}  # fmt: skip
-"""of each activation of transformers that we have, how GELU is computed"""
 
 _BERT_ALONE = "delete modules.json to import the BERT alone."
-
-Activation = Literal[*GELU_APPROXIMATIONS]
-
-
-class GPT2Config(Struct, kw_only=True):
-    """What a GPT-2 computes; the defaults are those of transformers."""
-
-    vocab_size: Vocabulary
-    n_positions: Context
-    n_embd: Width
-    n_layer: NumLayers
-    n_head: NumHeads
-    n_inner: Hidden | None = None
-    activation_function: Activation = "gelu_new"
-    layer_norm_epsilon: Epsilon = 1e-5
-    scale_attn_weights: bool = True
-    scale_attn_by_inverse_layer_idx: bool = False
-    tie_word_embeddings: bool = True
-    eos_token_id: TokenIds = None
-
-    model_type: ClassVar[str] = "gpt2"
-
-    def trunk(self) -> dict[str, Any]:
-        """The arguments of our `Transformer`."""
-        sizes = (self.vocab_size, self.n_positions, self.n_embd, self.n_layer, self.n_head)
-        arguments = dict(zip(("vocabulary", "context", "width", "depth", "heads"), sizes))
-        arguments |= {"hidden": self.n_inner or 4 * self.n_embd, "eps": self.layer_norm_epsilon}
-        return GPT2_LAYOUT | arguments | {"gelu_approximate": GELU_APPROXIMATIONS[self.activation_function]}
-
-    def query_scale(self, layer: int) -> float:
-        """What queries are multiplied with where their products with keys are not divided by the square root of a head's
-        width, or by the number of the layer too."""
-        scale = 1.0 if self.scale_attn_weights else (self.n_embd / self.n_head) ** 0.5
-        return scale / (layer + 1) if self.scale_attn_by_inverse_layer_idx else scale
-
-    def sizes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of the tensors that fix all sizes of the model."""
-        return {
-            "wte.weight": (self.vocab_size, self.n_embd),
-            "wpe.weight": (self.n_positions, self.n_embd),
-            f"h.{self.n_layer - 1}.mlp.c_fc.weight": (self.n_embd, self.n_inner or 4 * self.n_embd),
-        }
-
-
-class BERTConfig(Struct, kw_only=True):
-    """What a BERT computes; the defaults are those of transformers."""
-
-    vocab_size: Vocabulary
-    max_position_embeddings: Context
-    hidden_size: Width
-    num_hidden_layers: NumLayers
-    num_attention_heads: NumHeads
-    intermediate_size: Hidden
-    hidden_act: Activation = "gelu"
-    layer_norm_eps: Epsilon = 1e-12
-    type_vocab_size: Annotated[int, Meta(ge=1, le=1 << 16)] = 2
-    tie_word_embeddings: bool = True
-    eos_token_id: TokenIds = None
-
-    model_type: ClassVar[str] = "bert"
-
-    def trunk(self) -> dict[str, Any]:
-        """The arguments of our `Transformer`."""
-        names = ("vocabulary", "context", "width", "depth", "heads")
-        sizes = (self.vocab_size, self.max_position_embeddings, self.hidden_size)
-        arguments = dict(zip(names, (*sizes, self.num_hidden_layers, self.num_attention_heads)))
-        arguments |= {"hidden": self.intermediate_size, "eps": self.layer_norm_eps, "segments": self.type_vocab_size}
-        return BERT_LAYOUT | arguments | {"gelu_approximate": GELU_APPROXIMATIONS[self.hidden_act]}
-
-    def query_scale(self, layer: int) -> float:
-        return 1.0
-
-    def sizes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of the tensors that fix all sizes of the model."""
-        return {
-            "embeddings.word_embeddings.weight": (self.vocab_size, self.hidden_size),
-            "embeddings.position_embeddings.weight": (self.max_position_embeddings, self.hidden_size),
-            "embeddings.token_type_embeddings.weight": (self.type_vocab_size, self.hidden_size),
-            f"encoder.layer.{self.num_hidden_layers - 1}.intermediate.dense.weight": (
-                self.intermediate_size,
-                self.hidden_size,
-            ),
-        }
 
 
 PublicConfig = GPT2Config | BERTConfig | LlamaConfig
 CONFIG_TYPES: dict[str, type[Struct]] = {
     kind.model_type: kind for kind in (GPT2Config, BERTConfig, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config)
-}
+} | {"distilbert": DistilBERTConfig, "roberta": RoBERTaConfig, "gpt_neo": GPTNeoConfig}
+"""the last three are read as the BERT or GPT-2 that is the same function"""
 
 ONLY_VALUES = {
     **dict.fromkeys(("add_cross_attention", "is_encoder_decoder", "pruned_heads", "per_layer_config")),
@@ -149,7 +62,18 @@ _OF_BERT = """
 _OF_LLAMA = """
     attention_dropout pretraining_tp is_llama_config transformers.js_config unsloth_fixed unsloth_version
 """
-_OF_KINDS = {"gpt2": _OF_GPT2, "bert": _OF_BERT, **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), _OF_LLAMA)}
+_OF_DISTILBERT = "attention_dropout dropout qa_dropout seq_classif_dropout sinusoidal_pos_embds tie_weights_"
+_OF_GPT_NEO = (
+    "attention_layers attention_dropout embed_dropout resid_dropout classifier_dropout summary_type summary_use_proj"
+)
+_OF_KINDS = {
+    "gpt2": _OF_GPT2,
+    "bert": _OF_BERT,
+    "roberta": _OF_BERT,
+    "distilbert": _OF_DISTILBERT,
+    "gpt_neo": _OF_GPT2 + _OF_GPT_NEO,
+    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), _OF_LLAMA),
+}
 WITHOUT_EFFECT = {
     model_type: frozenset((_OF_ALL + _OF_GENERATION + own).split()) for model_type, own in _OF_KINDS.items()
 }
@@ -227,7 +151,7 @@ def parse_hf_config(config: Mapping[str, Any], path: Path) -> PublicConfig:
             f"{path} is a model of type {short_json(model_type)}; {', '.join(CONFIG_TYPES)} can be imported."
         )
     for name, value in config.items():
-        if name in kind.__struct_fields__ or name in WITHOUT_EFFECT[model_type]:
+        if name in kind.__struct_encode_fields__ or name in WITHOUT_EFFECT[model_type]:
             continue
         if name not in ONLY_VALUES:
             raise CaudexError(

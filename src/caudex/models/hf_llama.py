@@ -11,7 +11,18 @@ from msgspec import Meta, Struct, to_builtins
 from caudex.core.errors import CaudexError
 from caudex.core.specs import Positive, RopeScaling
 from caudex.core.typed_json import short_json
-from caudex.models.hf_fields import Context, Epsilon, HeadDim, Hidden, NumHeads, NumLayers, TokenIds, Vocabulary, Width
+from caudex.models.hf_fields import (
+    Context,
+    Epsilon,
+    HeadDim,
+    Hidden,
+    NumHeads,
+    NumLayers,
+    PublicFields,
+    TokenIds,
+    Vocabulary,
+    Width,
+)
 from caudex.trunks import LLAMA_LAYOUT
 
 WholeHead = Annotated[float, Meta(ge=1, le=1)]
@@ -41,7 +52,7 @@ class RopeParameters(Struct, kw_only=True, forbid_unknown_fields=True):
         return self.rope_type or self.type or "default"
 
 
-class LlamaConfig(Struct, kw_only=True):
+class LlamaConfig(PublicFields, kw_only=True):
     """What a Llama computes; the defaults are those of transformers."""
 
     vocab_size: Vocabulary = 32_000
@@ -96,9 +107,6 @@ class LlamaConfig(Struct, kw_only=True):
     def context(self) -> int:
         """Within the window, attention to all is the same function."""
         return min(self.max_position_embeddings, self.window or self.max_position_embeddings)
-
-    def query_scale(self, layer: int) -> float:
-        return 1.0
 
     def sizes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the tensors that fix all sizes of the model."""

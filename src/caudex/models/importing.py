@@ -84,7 +84,7 @@ def build_public_model(
     config: PublicConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], source: Path, chat_template: str = ""
 ) -> PublicModel:
     """From what was read of `source`; weights by the names of transformers. Raises CaudexError for tensors that do not fit."""
-    weights = UnprefixedWeights(config.model_type, weights)
+    weights = UnprefixedWeights(config.model_type, config.translate(weights))
     other_heads = check_weights(config, weights, source)
     ends = config.eos_token_id if isinstance(config.eos_token_id, tuple) else (config.eos_token_id,)
     ends = tuple(token for token in ends if token is not None and 0 <= token < tokenizer.vocab_size)

@@ -17,6 +17,7 @@ from caudex.core.errors import CaudexError, short_message
 from caudex.core.typed_json import read_public_json, short_json
 
 EOS_TOKEN, UNK_TOKEN = "<|endoftext|>", "<|unknown|>"
+ROBERTA_SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 BERT_SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 MAX_TOKENS, MAX_BYTES = 1 << 22, 1 << 28
 MAX_WORD_CHARACTERS = 1000
@@ -140,6 +141,9 @@ def byte_level_bpe(vocabulary: dict[str, int], merges: list[tuple[str, str]], ad
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([EOS_TOKEN] if EOS_TOKEN in vocabulary else [])
+    if all(token in vocabulary for token in ROBERTA_SPECIAL_TOKENS):  # of its mask the space before is a part
+        flags = [(token, token == "<mask>") for token in ROBERTA_SPECIAL_TOKENS]
+        tokenizer.add_special_tokens([tokenizers.AddedToken(token, lstrip=lstrip) for token, lstrip in flags])
     return tokenizer
 
 
