@@ -5,7 +5,7 @@
     python benchmarks/tasks.py runs/minilm runs/smollm2 --seeds 3
     python benchmarks/tasks.py runs/minilm --tuned --seeds 3        # hours on two cores
 
-100 labels of each class; of each test `--max-test` texts, of each text `--context` tokens. Frozen: logistic regression for each task
+`--labels` of each class; of each test `--max-test` texts, of each text `--context` tokens. Frozen: logistic regression for each task
 on features that all tasks share (one pass, one prompt), or behind a prompt of its own; of a trunk that reads both ways, which has no prompt, the
 two are one. `--tuned`: one network that learns all tasks at once, a batch of each a step, against a network for each.
 """
@@ -41,21 +41,21 @@ from caudex.trunks import Transformer
 
 TASKS = ("films", "products", "editorials", "tweets", "topics", "spam", "brown")
 SHARED_PROMPT = "Text: {text}\nTopic, genre and sentiment:"
-LABELS, STEPS, BATCH = 100, 200, 32
+STEPS, BATCH = 200, 32
 
 Accuracies = dict[tuple[str, str, str], float]  # of (run, task, method)
 
 
-def load_task(task: str, seed: int, max_test: int) -> TextSplit:
-    split = split_texts(load_labelled_texts(task), LABELS, seed)
+def load_task(task: str, seed: int, labels: int, max_test: int) -> TextSplit:
+    split = split_texts(load_labelled_texts(task), labels, seed)
     test = split.test.select(seeded_permutation(len(split.test), seed, "tasks")[:max_test])
     return split._replace(test=test, unlabelled=split.unlabelled.select(torch.tensor([], dtype=torch.int64)))
 
 
-def measure_frozen(runs: list[str], seed: int, max_test: int, context: int) -> Accuracies:
+def measure_frozen(runs: list[str], seed: int, labels: int, max_test: int, context: int) -> Accuracies:
     """Accuracy of logistic regression on frozen features, and of what needs no network."""
     torch.set_num_threads(1)
-    accuracies, tasks = {}, {task: load_task(task, seed, max_test) for task in TASKS}
+    accuracies, tasks = {}, {task: load_task(task, seed, labels, max_test) for task in TASKS}
     for task, split in tasks.items():
         accuracies["", task, "words counted"] = share_right(predict_by_tfidf(split.train, split.test), split)
     for run in runs:
@@ -77,10 +77,10 @@ def measure_frozen(runs: list[str], seed: int, max_test: int, context: int) -> A
     return accuracies
 
 
-def measure_tuned(run: str, seed: int, max_test: int, context: int) -> Accuracies:
+def measure_tuned(run: str, seed: int, labels: int, max_test: int, context: int) -> Accuracies:
     """Accuracy of one network with all heads, and of a network for each task."""
     torch.set_num_threads(1)
-    model, tasks = load(run), {task: load_task(task, seed, max_test) for task in TASKS}
+    model, tasks = load(run), {task: load_task(task, seed, labels, max_test) for task in TASKS}
     together = tune(model, tasks, seed, context)
     alone = {task: tune(model, {task: split}, seed, context)[task] for task, split in tasks.items()}
     methods = {"tuned, one network": together, "tuned, a network for each": alone}
@@ -147,12 +147,13 @@ def main() -> None:
     parser.add_argument("runs", nargs="+")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--labels", type=int, default=100)
     parser.add_argument("--max-test", type=int, default=1000)
     parser.add_argument("--context", type=int, default=128)
     parser.add_argument("--tuned", action="store_true")
     parser.add_argument("--csv", type=Path, default=Path("results/text-tasks.csv"))
     flags = parser.parse_args()
-    sizes, seeds = (flags.max_test, flags.context), range(flags.seeds)
+    sizes, seeds = (flags.labels, flags.max_test, flags.context), range(flags.seeds)
     results = run_parallel(measure_frozen, [(flags.runs, seed, *sizes) for seed in seeds], flags.workers)
     for run in flags.runs if flags.tuned else ():
         for accuracies, tuned in zip(
