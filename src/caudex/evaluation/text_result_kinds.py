@@ -55,6 +55,7 @@ class SearchRow(Struct):
 class TextLabelsResults(Struct):
     words: ResultRow = field(name="words counted")
     gain: GainRow = field(name="gain over words counted")
+    gain_over_prompting: GainRow | UnsetType = field(default=UNSET, name="gain over prompting without labels")
     scratch: ResultRow | UnsetType = field(default=UNSET, name="from scratch")
     tuned: ResultRow | UnsetType = field(default=UNSET, name="fine-tuned")
     frozen: ResultRow | UnsetType = field(default=UNSET, name="frozen trunk, logistic regression")

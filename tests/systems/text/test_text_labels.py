@@ -78,3 +78,12 @@ def test_classes_of_new_texts_are_predicted(labels_run, stories_folder, tmp_path
     assert rows[0]["file"].endswith("one.txt") and rows[1]["file"].endswith("reviews.csv, row 1")
     assert {row["class"] for row in rows} <= {"round", "square"}
     assert_refused("predict", run, tmp_path / "none.txt", because="none.txt is not there")
+
+
+def test_a_prompt_that_does_better_than_the_head_is_warned_of():
+    row = {"accuracy": 0.7, "low": 0.6, "high": 0.8, "test_size": 100}
+    gains = {name: {"gain": gain, "low": gain - 0.01, "high": gain + 0.01, "verdict": "worse"} for name, gain in {
+        "gain over words counted": 0.1, "gain over prompting without labels": -0.05
+    }.items()}  # fmt: skip
+    (warning,) = TextLabels().warn({"frozen trunk, logistic regression": row, **gains})
+    assert warning.startswith("prompting without labels does better here (-5.0 points") and "caudex ask" in warning

@@ -37,7 +37,7 @@ MAX_UNLABELLED = 200
 """texts without labels from which the scale of features is measured"""
 ANSWER_WEIGHT = 10.0
 """standard deviation of what the model itself answers, among features of deviation 1: so little of a penalty lies on it that few labels
-do not do worse than none. Chosen on 600 products and 160 topics"""
+do hardly worse than none. Chosen on 600 products and 160 topics"""
 
 
 class FrozenHead:

@@ -39,7 +39,7 @@ from caudex.evaluation.verdicts import format_gain
 from caudex.models.language_model import LanguageModel
 from caudex.models.text_classifier import TextClassifier
 from caudex.models.text_features import TextEncoder, tokenize
-from caudex.systems.text.frozen_texts import FROZEN, MINILM, FrozenHead, find_prompt, frozen_predictors
+from caudex.systems.text.frozen_texts import FROZEN, MINILM, PROMPTED, FrozenHead, find_prompt, frozen_predictors
 from caudex.systems.text.shared import check_heads
 from caudex.trunks import GPT2_LAYOUT, FrozenTransformer, Transformer, Trunk, TunedBlocks
 from caudex.trunks.frozen_transformer import check_tuned_blocks
@@ -255,12 +255,16 @@ class TextLabels(System):
     def warn(self, results: dict) -> list[str]:
         name = main_arm(results)
         warnings = majority_warning(f"the classifier, {name},", results[name])
-        gain, more_steps = results[f"gain over {WORDS}"], "" if name == FROZEN else ", or try more --steps"
-        if gain["gain"] < 0:
-            verdict = "does better here" if gain["verdict"] == "worse" else "may well do better here"
-            warnings.append(
-                f"counting words (TF-IDF with logistic regression) {verdict} ({format_gain(gain, '.1%')}); take that{more_steps}."
-            )
+        more = "" if name == FROZEN else ", or try more --steps"
+        rivals = {
+            WORDS: ("counting words (TF-IDF with logistic regression)", f"take that{more}"),
+            PROMPTED: (PROMPTED, "take that (`caudex ask`), or give more labels"),
+        }
+        for rival, (description, advice) in rivals.items():
+            gain = results.get(f"gain over {rival}")
+            if gain and gain["gain"] < 0:
+                verdict = "does better here" if gain["verdict"] == "worse" else "may well do better here"
+                warnings.append(f"{description} {verdict} ({format_gain(gain, '.1%')}); {advice}.")
         return warnings
 
     def claim(self, run: Run) -> Claim:
@@ -270,11 +274,8 @@ class TextLabels(System):
             )
         self.train(run)
         results = run.read_json("results")
-        accuracies = {
-            name: row["accuracy"]
-            for name, row in results.items()
-            if "accuracy" in (row if isinstance(row, dict) else ())
-        }
+        rows = {name: row for name, row in results.items() if isinstance(row, dict) and "accuracy" in row}
+        accuracies = {name: row["accuracy"] for name, row in rows.items()}
         name = main_arm(results)
         score = accuracies.pop(name)
         rivals = (SCRATCH, WORDS) if name == TUNED else (WORDS, MINILM)
