@@ -43,4 +43,6 @@ def likeliest(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
         candidates = probabilities.topk(MANY_CANDIDATES)
         if (candidates.values.sum(1) > top_p + 1e-6).all():
             return candidates
+        unlikely = (1 - top_p) / size  # tokens below have less than 1 - top_p together, so the others have top_p
+        return probabilities.topk(int((probabilities >= unlikely).sum(1).max()))
     return probabilities.sort(dim=1, descending=True)

@@ -87,6 +87,11 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(lora, gpt_run, o
     monkeypatch.setattr(GPT, "quick_metrics", quick_metrics)
     with pytest.raises(Killed):
         run_cli("train", "gpt", *words, "--save-seconds", "0", "--run", tmp_path / "again")
+    before = json.loads((tmp_path / "again/before.json").read_text())
+    (tmp_path / "again/before.json").write_text(json.dumps(before | {"start": "0" * 64}))
+    refused = invoke("resume", tmp_path / "again")
+    assert refused.code == 2 and "was changed since this training began with it" in refused.err
+    (tmp_path / "again/before.json").write_text(json.dumps(before))
     run_cli("resume", tmp_path / "again")
     for name in ("model.safetensors", "results.json", "samples.txt", "stages/pretraining/metrics.jsonl"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name

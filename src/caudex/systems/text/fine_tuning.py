@@ -15,6 +15,7 @@ from caudex.core.hardware import launch_fabric
 from caudex.core.learner import Learner
 from caudex.core.ranges import check_range
 from caudex.core.run import Run
+from caudex.core.run_records import Finished
 from caudex.core.specs import TextSpec
 from caudex.core.system import load, open_run
 from caudex.core.weights import load_weights
@@ -39,6 +40,8 @@ SAMPLE_TOKENS = 60
 class BeforeTuning(Struct):
     """before.json: the model of --from on the held-out text, so that a resumed training need not test it again."""
 
+    start: str
+    """hash of its weights"""
     figures: GPTFigures
     losses: list[float]
     completions: list[str]
@@ -124,12 +127,19 @@ class FineTunedSystem(TextSystem):
     # -- before and after --------------------------------------------------------------------------------------
 
     def test_before(self, run: Run, start: CausalLM, texts: Texts) -> BeforeTuning:
-        before = run.read_struct("before", BeforeTuning)
+        before, model_hash = (
+            run.read_struct("before", BeforeTuning),
+            Run(self.start).read_struct("finished", Finished).model,
+        )
         if before is None:
             losses, results = self.test_windows_singly(run, start, texts)
             completions = [text for _, text in self.completions(start, texts.held_out, max_tokens=SAMPLE_TOKENS)]
-            before = BeforeTuning(results["model"], losses, completions)
+            before = BeforeTuning(model_hash, results["model"], losses, completions)
             run.write_struct("before", before)
+        if before.start != model_hash:
+            raise CaudexError(
+                f"{self.start} was changed since this training began with it; put it back, or train anew."
+            )
         return before
 
     def test_after(self, run: Run, model: CausalLM, texts: Texts, before: BeforeTuning, learning: int) -> None:
