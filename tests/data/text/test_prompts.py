@@ -13,7 +13,7 @@ TOKENIZERS = {"bpe": byte_tokenizer, "wordpiece": wordpiece_tokenizer, "characte
 
 def test_a_prompt_is_a_text_or_a_file(tmp_path):
     assert read_prompt(r"Review: {text}\nSentiment:") == "Review: {text}\nSentiment:"
-    (tmp_path / "prompt.txt").write_text("One.\n{text}\\n\nMood:\n")
+    (tmp_path / "prompt.txt").write_bytes(b"\xef\xbb\xbfOne.\r\n{text}\\n\nMood: \n")
     assert read_prompt(str(tmp_path / "prompt.txt")) == "One.\n{text}\\n\nMood:"  # a file is taken as it is
     assert read_prompt("{text} and {second}", has_pairs=True) == "{text} and {second}"
     assert default_prompt("mood") == "Text: {text}\nMood:"
@@ -22,11 +22,13 @@ def test_a_prompt_is_a_text_or_a_file(tmp_path):
 
 def test_a_prompt_without_a_place_is_refused(tmp_path):
     (tmp_path / "empty").write_text("")
+    (tmp_path / "latin").write_bytes(b"{text} caf\xe9")
     (tmp_path / "long").write_text("{text}" + "x" * (1 << 20))
     for prompt, message in {
         "Sentiment:": r"--prompt 'Sentiment:' has no \{text\}, where the text goes",
         "x" * 5000 + "\x00": r"has no \{text\}",
         str(tmp_path / "empty"): r"has no \{text\}",
+        str(tmp_path / "latin"): r"is not UTF-8; save it so",
         str(tmp_path / "long"): r"has over 1,048,576 bytes",
         str(tmp_path / "no such file"): r"has no \{text\}",
     }.items():

@@ -19,7 +19,8 @@ MAX_PROMPT_BYTES = 1 << 20
 
 
 def read_prompt(prompt: str, has_pairs: bool = False) -> str:
-    """The prompt itself, or the content of the file that it names. `\\n` in a prompt that is no file is a new line.
+    """The prompt itself, or the content of the file that it names. `\\n` in a prompt that is no file is a new line. White space at
+    the end goes: a class's name begins with its space.
 
     Raises CaudexError for one without {text}, or, with pairs of texts, without {second}.
     """
@@ -34,7 +35,10 @@ def read_prompt(prompt: str, has_pairs: bool = False) -> str:
             raise CaudexError(f"--prompt {prompt} cannot be read ({error.strerror}).") from None
         if len(content) > MAX_PROMPT_BYTES:
             raise CaudexError(f"--prompt {prompt} has over {MAX_PROMPT_BYTES:,} bytes; give the prompt of one text.")
-        prompt = content.decode("utf-8", errors="replace").removesuffix("\n")
+        try:
+            prompt = content.decode().removeprefix("\ufeff").replace("\r\n", "\n")
+        except UnicodeDecodeError:
+            raise CaudexError(f"--prompt {prompt} is not UTF-8; save it so.") from None
     else:
         prompt = prompt.replace("\\n", "\n")
     places = [PLACE] + [SECOND_PLACE] * has_pairs
@@ -42,7 +46,7 @@ def read_prompt(prompt: str, has_pairs: bool = False) -> str:
         raise CaudexError(
             f"--prompt {name[:60]!r} has no {missing[0]}, where the text goes; write it as in 'Review: {{text}}\\nSentiment:'."
         )
-    return str(prompt)
+    return str(prompt).rstrip()
 
 
 def default_prompt(label: str, has_pairs: bool = False) -> str:
