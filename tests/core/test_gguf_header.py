@@ -1,6 +1,7 @@
 """The header of a GGUF file: whatever it says, it is read or refused in a sentence, before memory is taken."""
 
 import struct
+import sys
 import tracemalloc
 
 import gguf
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from caudex.core.errors import CaudexError
-from caudex.core.gguf_header import read_gguf_header, read_gguf_tensor
+from caudex.core.gguf_header import find_gguf, read_gguf_header, read_gguf_tensor
 
 HEADER = struct.pack("<4sIQQ", b"GGUF", 3, 0, 1)
 
@@ -101,6 +102,20 @@ def test_no_file_is_refused(tmp_path):
     for file in (tmp_path, tmp_path / "none.gguf"):
         with pytest.raises(CaudexError, match="is no file"):
             read_gguf_header(file)
+
+
+def test_a_missing_library_is_named(tmp_path, monkeypatch):
+    (tmp_path / "x.gguf").write_bytes(one_tensor(b"w", [16]))
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    with pytest.raises(CaudexError, match=r"pip install 'caudex\[text\]'"):
+        read_gguf_header(tmp_path / "x.gguf")
+
+
+def test_of_several_files_in_a_folder_one_must_be_named(tmp_path):
+    for name in ("a.gguf", "b.gguf"):
+        (tmp_path / name).write_bytes(b"GGUF")
+    with pytest.raises(CaudexError, match="holds 2 GGUF files; give one of them"):
+        find_gguf(tmp_path)
 
 
 @settings(max_examples=150)

@@ -201,6 +201,27 @@ def test_the_tokenizer_and_the_template_are_those_that_were_written(tmp_path):
     assert public.chat_template == "{{ messages }}"
 
 
+@pytest.mark.parametrize(("pre", "start"), [("gpt-2", None), ("qwen2", None), ("llama-bpe", 2)])
+def test_a_llama_3_begins_with_its_token_also_where_the_file_does_not_say_so(pre, start, tmp_path):
+    fields = {"tokenizer.ggml.pre": pre, "tokenizer.ggml.bos_token_id": 2}
+    write_gguf(tmp_path / "x.gguf", tiny_llama(300), fields=fields)
+    assert load_public_model(tmp_path / "x.gguf").model.tokenizer.start_token_id == start
+
+
+def test_more_tokens_than_the_model_has_are_refused(tmp_path):
+    write_gguf(tmp_path / "x.gguf", tiny_llama(200))
+    with pytest.raises(CaudexError, match="the vocabulary has 300 tokens, the model 200"):
+        load_public_model(tmp_path / "x.gguf")
+
+
+def test_a_weight_that_is_no_number_is_refused(tmp_path):
+    published = tiny_llama(300)
+    published.state_dict()["model.layers.1.mlp.up_proj.weight"][3, 4] = float("nan")
+    write_gguf(tmp_path / "x.gguf", published)
+    with pytest.raises(CaudexError, match=r"layers\.1\.mlp\.up_proj\.weight holds numbers that are not finite"):
+        load_public_model(tmp_path / "x.gguf")
+
+
 @pytest.mark.parametrize(
     ("text", "pieces"),
     [

@@ -49,7 +49,7 @@ def test_logits_are_those_of_transformers(model):
     torch.testing.assert_close(logits[:8], torch.tensor(expected), atol=1e-3, rtol=0)
 
 
-def test_a_chat_is_answered_and_ends(model):
+def test_a_turn_ends_with_its_own_token(model):
     assert model.eos_token_ids == (2,) and model.spec.chat_template
 
 
