@@ -68,7 +68,7 @@ def load_tokenizer(folder: Path):
         return _build(bert_wordpiece, file, vocabulary, settings)
     raise CaudexError(
         f"{folder} has no vocabulary; it needs a tokenizer.json, or vocab.json and merges.txt (or encoder.json and "
-        "vocab.bpe), or vocab.txt."
+        "vocab.bpe), or vocab.txt, or a GGUF file."
     )
 
 
