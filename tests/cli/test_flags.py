@@ -112,7 +112,7 @@ from helpers.command_line import assert_refused
         ("export nowhere", "nowhere is not a run folder"),
         ("resume", "usage: `caudex resume RUN [--trust]`"),
         ("resume nowhere", "nowhere is not a run folder"),
-        ("list systems", "say `caudex list`, or `caudex list envs`"),
+        ("list systems", "say `caudex list`, `caudex list envs` or `caudex list games`"),
         ("list --all", "no setting --all"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 COMMANDS = {
-    "list": "the systems and the signals, and which to take; list envs",
+    "list": "the systems and the signals, and which to take; list envs, list games",
     "train": "SYSTEM [settings]: train, measure, report",
     "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
     "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
@@ -37,8 +37,8 @@ COMMANDS = {
 
 @dataclass
 class ListFlags:
-    topic: Annotated[Positional[str], arg(metavar="[envs]")] = ""
-    """environments: what --env can be"""
+    topic: Annotated[Positional[str], arg(metavar="[envs|games]")] = ""
+    """envs: what --env can be; games: board games"""
 
 
 @dataclass

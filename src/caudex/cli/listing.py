@@ -18,12 +18,12 @@ LEARNS_FROM = {
 
 def list_command(words: Sequence[str]) -> None:
     flags = parse_flags(ListFlags, words, "list")
-    if flags.topic not in ("", "envs"):
-        raise CaudexError(f"list {flags.topic}: say `caudex list`, or `caudex list envs`.")
+    if flags.topic not in ("", "envs", "games"):
+        raise CaudexError(f"list {flags.topic}: say `caudex list`, `caudex list envs` or `caudex list games`.")
     if flags.topic:
-        from caudex import envs
+        from caudex.envs import boards, env_names
 
-        print(*envs.env_names(), sep="\n")
+        print(*(env_names() if flags.topic == "envs" else boards.game_names()), sep="\n")
         return
     from rich.console import Console
     from rich.table import Table

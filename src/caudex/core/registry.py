@@ -1,7 +1,7 @@
 """Systems and signals by name: `noisy-student` is `NoisyStudent` in the file `noisy_student.py` under `systems/`.
 
-Others' packages add theirs by entry points of the groups `caudex.systems` and `caudex.signals`, and environments by
-those of `caudex.envs`. Nothing is imported until it is used, so that `caudex list` answers at once.
+Others' packages add theirs by entry points of the groups `caudex.systems` and `caudex.signals`, environments by
+those of `caudex.envs`, and board games by those of `caudex.games`. Nothing is imported until it is used, so that `caudex list` answers at once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def class_paths(kind: str) -> dict[str, str]:
 
 @cache
 def plugin_paths(kind: str) -> dict[str, str]:
-    """Name to `module:attribute` of the entry points of one kind: "systems", "signals" or "envs"."""
+    """Name to `module:attribute` of the entry points of one kind: "systems", "signals", "envs" or "games"."""
     return {point.name: f"{point.module}:{point.attr}" for point in entry_points(group=f"caudex.{kind}")}
 
 

@@ -1,0 +1,146 @@
+"""The rules of Go on batches of boards, compiled.
+
+Points are counted row by row, 0 empty, 1 black, 2 white. `neighbors` int16 [P, 4] has -1 at the edge, `keys` uint64 [3, P] the Zobrist
+keys of a stone of each colour on each point: the exclusive or of all stones' keys names a board.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+
+def compiled(function):
+    """The function compiled by numba, without Python's lock; kept on disk between processes where a folder can be written."""
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written
+        return numba.njit(nogil=True)(function)
+
+
+@compiled
+def fill_group(board, start, neighbors, labels, label, stack):
+    """Label the points of one colour that are connected with `start`; they stand in `stack`, and their number is returned."""
+    labels[start], stack[0], size, done = label, start, 1, 0
+    while done < size:
+        for near in neighbors[stack[done]]:
+            if near >= 0 and labels[near] < 0 and board[near] == board[start]:
+                labels[near] = label
+                stack[size] = near
+                size += 1
+        done += 1
+    return size
+
+
+@compiled
+def find_groups(board, neighbors, keys, labels, liberties, hashes, stack, last_group):
+    """The group of each stone in `labels`; of each group, how many liberties it has and the exclusive or of its keys."""
+    labels[:] = -1
+    last_group[:] = -1  # of each point, the last group that counted it as a liberty
+    label = 0
+    for start in range(len(board)):
+        if board[start] == 0 or labels[start] >= 0:
+            continue
+        size = fill_group(board, start, neighbors, labels, label, stack)
+        liberties[label], hashes[label] = 0, np.uint64(0)
+        for i in range(size):
+            hashes[label] ^= keys[board[start], stack[i]]
+            for near in neighbors[stack[i]]:
+                if near >= 0 and board[near] == 0 and last_group[near] != label:
+                    last_group[near] = label
+                    liberties[label] += 1
+        label += 1
+
+
+@compiled
+def mark_legal(boards, history, moves, rows, neighbors, keys, legal):
+    """Set `legal` bool [B, P + 1] in these rows: points without suicide and without a board of the `history` uint64 [B, M + 1], and
+    the pass."""
+    points = boards.shape[1]
+    labels, stack, last_group = np.empty(points, np.int16), np.empty(points, np.int16), np.empty(points, np.int16)
+    liberties, hashes = np.empty(points, np.int16), np.empty(points, np.uint64)
+    captured = np.empty(4, np.int16)
+    for b in rows:
+        board, color, number = boards[b], 1 + moves[b] % 2, moves[b]
+        find_groups(board, neighbors, keys, labels, liberties, hashes, stack, last_group)
+        legal[b, points] = True
+        for point in range(points):
+            if board[point] != 0:
+                continue
+            has_liberty, num_captured = False, 0
+            after = history[b, number] ^ keys[color, point]
+            for near in neighbors[point]:
+                if near < 0:
+                    continue
+                label = labels[near]
+                if board[near] == 0 or (board[near] == color and liberties[label] > 1):
+                    has_liberty = True
+                elif board[near] == 3 - color and liberties[label] == 1:
+                    has_liberty, is_new = True, True
+                    for i in range(num_captured):
+                        is_new &= captured[i] != label
+                    if is_new:
+                        captured[num_captured] = label
+                        num_captured += 1
+                        after ^= hashes[label]
+            if has_liberty:
+                repeats = False
+                for i in range(number + 1):
+                    repeats |= history[b, i] == after
+                legal[b, point] = not repeats
+
+
+@compiled
+def place_stones(boards, history, moves, rows, actions, neighbors, keys):
+    """Play `actions` in these rows of `boards` int8 [B, P] and append the new boards to the `history`, both in place."""
+    points = boards.shape[1]
+    labels, stack = np.empty(points, np.int16), np.empty(points, np.int16)
+    for b in rows:
+        board, point, color = boards[b], actions[b], 1 + moves[b] % 2
+        after = history[b, moves[b]]
+        if point < points:
+            board[point] = color
+            after ^= keys[color, point]
+            for near in neighbors[point]:
+                if near < 0 or board[near] != 3 - color:
+                    continue
+                labels[:] = -1
+                size = fill_group(board, near, neighbors, labels, 0, stack)
+                if count_liberties(board, stack, size, neighbors) == 0:
+                    for i in range(size):
+                        board[stack[i]] = 0
+                        after ^= keys[3 - color, stack[i]]
+        history[b, moves[b] + 1] = after
+
+
+@compiled
+def count_liberties(board, group, size, neighbors):
+    """Free points beside the group; one that touches several of its stones counts as often."""
+    count = 0
+    for i in range(size):
+        for near in neighbors[group[i]]:
+            count += near >= 0 and board[near] == 0
+    return count
+
+
+@compiled
+def mark_owners(boards, rows, neighbors, owners):
+    """Set `owners` int8 [B, P] in these rows: 1 for Black's stones and what only they touch, -1 for White's, 0 for neither."""
+    points = boards.shape[1]
+    labels, stack = np.empty(points, np.int16), np.empty(points, np.int16)
+    for b in rows:
+        board = boards[b]
+        labels[:] = -1
+        for start in range(points):
+            if board[start] != 0:
+                owners[b, start] = 1 if board[start] == 1 else -1
+            elif labels[start] < 0:
+                size = fill_group(board, start, neighbors, labels, start, stack)
+                touches_black, touches_white = False, False
+                for i in range(size):
+                    for near in neighbors[stack[i]]:
+                        if near >= 0:
+                            touches_black |= board[near] == 1
+                            touches_white |= board[near] == 2
+                for i in range(size):
+                    owners[b, stack[i]] = int(touches_black) - int(touches_white)
