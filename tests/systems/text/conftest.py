@@ -7,6 +7,8 @@ import pytest
 from helpers.command_line import run_cli
 from helpers.stories import ANIMALS, QUICK, story
 
+from caudex.core.errors import CaudexError
+
 
 @pytest.fixture(autouse=True)
 def _eighty_columns(monkeypatch):
@@ -36,9 +38,13 @@ def gpt_run(stories_folder):
     return stories_folder / "gpt"
 
 
+def refuse_to_fetch(run):
+    raise CaudexError("there is no network.")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_minilm():
     """Nothing is fetched."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("caudex.systems.text.frozen_texts.minilm_encoder", lambda run: None)
+        patch.setattr("caudex.systems.text.frozen_texts.load_encoder", refuse_to_fetch)
         yield

@@ -51,7 +51,7 @@ MAX_TUNED_PARAMETERS = 50_000_000
 
 @dataclass
 class TextLabels(System):
-    """Labelled texts: go on with a trunk that has read other texts (`--from RUN`, of gpt or bert) to tell their classes.
+    """Labelled texts: go on with a trunk that has read others (`--from RUN`, of gpt, bert or an imported model) to tell their classes.
 
     The same network from scratch, and TF-IDF with logistic regression, which is strong where labels are many, are compared. A trunk that
     reads from left to right is given each text in a prompt; of one with over 50 million parameters the features stay frozen, unless
@@ -71,10 +71,10 @@ class TextLabels(System):
     test_on: tuple[str, ...] = ()
     """further sets of the same classes to test on, for example products"""
     start: str | None = None
-    """the run to begin with, one of gpt or bert; also written --from"""
+    """the run to begin with, of gpt, bert or an imported model; also written --from"""
     prompt: str | None = None
     """around each text, for a trunk that reads from left to right: a file or a text with {text}, and {second} of pairs; default: the
-    packaged set's own, else {text} and on the next line the name of the label column"""
+    packaged set's own, else {text} and below it the name of the label column"""
     finetune: int | None = None
     """blocks of the trunk, the last ones, that learn: 0 none; default: all of it, but none of one with over 50 million parameters"""
     steps: int = 400
@@ -181,7 +181,7 @@ class TextLabels(System):
         """The model of `--from`, on the device of the run."""
         model = load(self.start) if self.start else None
         if model and not isinstance(model, LanguageModel):
-            raise CaudexError(f"--from {self.start} holds no trunk for texts; give a run of gpt or bert.")
+            raise CaudexError(f"--from {self.start} holds no trunk for texts; give one of gpt, bert or import.")
         return model and model.to(launch_fabric(run.hardware).device)
 
     def load_split(self, run: Run, start: LanguageModel | None) -> tuple[TextSplit, TextSpec]:
