@@ -107,5 +107,5 @@ def test_a_promotion_is_written_with_its_piece():
     queen, knight = (game.parse_action(positions, 0, text) for text in ("e7e8q", "e8=N"))
     assert "Q" in game.describe(game.apply(positions, np.array([queen])), 0)
     assert "N" in game.describe(game.apply(positions, np.array([knight])), 0)
-    with pytest.raises(CaudexError, match="'e7e8k' is not a legal move. Did you mean e7e8"):
+    with pytest.raises(CaudexError, match=r"'e7e8k' is not a legal move\. Did you mean e7e8"):
         game.parse_action(positions, 0, "e7e8k")

@@ -32,7 +32,7 @@ def test_the_class_is_a_game_whose_winner_has_just_moved(lines):
     game = find_game("lines:Lines")
     check_game(game)
     positions = game.initial(1)
-    for move in "b5 a1 c4 a2 d3 a3 e2".split():  # a diagonal
+    for move in ["b5", "a1", "c4", "a2", "d3", "a3", "e2"]:  # a diagonal
         assert not game.outcome(positions)[0][0]
         positions = game.apply(positions, np.array([game.parse_action(positions, 0, move)]))
     assert [array.tolist() for array in game.outcome(positions)] == [[True], [-1]]
