@@ -240,7 +240,10 @@ def check_positions(stones: np.ndarray, occupied: np.ndarray) -> tuple[np.ndarra
 
 
 def load_openings() -> np.ndarray:
-    """int64 [2, K]: keys of the positions of the first plies, mirrored ones once, and their values (benchmarks/connect_four_openings.py)."""
+    """int64 [2, K]: keys of the positions up to ply 8, mirrored ones once, and their values.
+
+    The values of ply 8 are those of Markus Thill's opening book; benchmarks/connect_four_openings.py has checked a sample.
+    """
     file = resources.files("caudex.evaluation") / "connect_four_openings.npz"
     with file.open("rb") as stream, np.load(stream) as arrays:
         return np.stack([arrays["steps"].cumsum(), arrays["values"].astype(np.int64)])
