@@ -7,7 +7,7 @@
 The set has 1,000 positions of random play with a losing choice, equally many at plies 4 to 36, of seed 0. Our solver gives the
 values from ply 13 on. Before, BitBully (Markus Thill) reads them from its opening book of ply 12: plies 8 to 12 would take our
 solver some ten minutes, and more on a busy machine.
-UCT's constant is the best of three on 500 positions of seed 1, at plies 4 to 7 and 13 to 36, which our solver solves quickly. Milliseconds a move are on one thread.
+UCT's constant is the best of three on 500 positions of seed 1, at plies 4 to 7 and 13 to 36, which are quick. Milliseconds a move are on one thread.
 """
 
 import csv
@@ -73,8 +73,14 @@ def check_set(first: int, last: int) -> None:
 
 
 def measure() -> None:
-    quick = [positions_with_a_losing_choice(*part) for part in ((200, OTHER_SEED, range(4, 8)), (300, OTHER_SEED, range(13, 37)))]
-    others, positions = SolvedPositions(*(np.concatenate(parts) for parts in zip(*quick))), optimal_moves.packaged_positions()
+    quick = [
+        positions_with_a_losing_choice(*part)
+        for part in ((200, OTHER_SEED, range(4, 8)), (300, OTHER_SEED, range(13, 37)))
+    ]
+    others, positions = (
+        SolvedPositions(*(np.concatenate(parts) for parts in zip(*quick))),
+        optimal_moves.packaged_positions(),
+    )
     arms = [(f"mcts-{n}", UCT(n, c), c, OTHER_SEED) for n in (200, 1000) for c in CONSTANTS]
     arms += [("random", random_columns(), "", SEED)]
     arms += [(f"mcts-{n}", UCT(n, c), c, SEED) for n in (200, 1000) for c in CONSTANTS]
