@@ -15,12 +15,8 @@ from importlib import resources
 
 import numpy as np
 
+from caudex.core.compiled import compiled
 from caudex.core.errors import CaudexError
-
-try:
-    from caudex.envs.boards.go_rules import compiled
-except ImportError:
-    raise CaudexError("the Connect Four solver needs the package numba: pip install 'caudex[games]'.") from None
 
 COLUMNS, ROWS = 7, 6
 SQUARES = COLUMNS * ROWS

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from caudex.core.errors import CaudexError
-from caudex.envs.boards.go_rules import compiled
+from caudex.core.compiled import compiled
 from caudex.evaluation.connect_four_solver import (
     COLUMNS,
     ILLEGAL,

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
+from caudex.core.compiled import compiled
 from caudex.core.errors import CaudexError
-from caudex.envs.boards.go_rules import compiled
 from caudex.evaluation.connect_four_solver import (
     BOARD,
     COLUMN,
