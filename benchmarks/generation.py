@@ -1,11 +1,12 @@
 """Generation beside transformers on the same weights in float32, the limit of memory traffic, and llama.cpp: tokens a second.
 
     caudex import smollm2 --run runs/smollm2
-    python benchmarks/generation.py runs/smollm2        # some five minutes; writes results/generation.csv
+    python benchmarks/generation.py runs/smollm2            # some two minutes; writes results/generation.csv
+    python benchmarks/generation.py runs/smollm2 --llama-cpp llama/bin/python MODEL.gguf
 
-One thread; temperature 0.8 and top-p 0.95 for both, and greedy. The ways take turns, and the median over turns counts. Processor
-seconds are counted, so that a busy machine disturbs less. `--llama-cpp MODEL.gguf` adds a row, where xllamacpp is installed: its
-weights have fewer bits, so it is no peer at the same precision.
+One thread; greedy, and sampled at temperature 0.8 with top-p 0.95. The ways take turns, and the median over turns counts. Processor
+seconds are counted, so that a busy machine disturbs less. Each batch is a piece: rows of other batches stay in the table.
+llama.cpp reads the GGUF's own bits, so it is no peer at the same precision.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,7 +26,7 @@ import transformers
 from caudex.core.system import load
 
 PROMPT = "The history of the city begins with"
-BATCHES, SAMPLING = (1, 16), {"greedy": (0.0, 1.0), "sampled": (0.8, 0.95)}
+FILE, SAMPLING = Path("results/generation.csv"), {"greedy": (0.0, 1.0), "sampled": (0.8, 0.95)}
 
 
 def generators(model, published, batch: int, temperature: float, top_p: float, tokens: int) -> dict[str, Callable]:
@@ -74,50 +76,56 @@ def traffic_limit(model, turns: int) -> float:
     return min(times)
 
 
-def llama_cpp_seconds(file: str, tokens: int) -> float:
-    """Processor seconds a token of llama.cpp on a GGUF file, one thread."""
-    import xllamacpp
+def measure_batch(model, published, batch: int, tokens: int, turns: int) -> list[tuple]:
+    """Rows of the table."""
+    limit, rows = traffic_limit(model, 2 * turns), []
+    for name, (temperature, top_p) in SAMPLING.items():
+        seconds = seconds_per_token(generators(model, published, batch, temperature, top_p, tokens), tokens, turns)
+        ratio = round(seconds["transformers"] / seconds["caudex"], 2)
+        for way, each in {**seconds, "limit of memory traffic": limit}.items():
+            rows.append(
+                (batch, name, way, round(1000 * each, 1), round(batch / each, 1), ratio if way == "caudex" else "")
+            )
+            print(*rows[-1], sep="\t", flush=True)
+    return rows
 
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path, parameters.n_ctx = file, 512
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
-    server = xllamacpp.Server(parameters)
-    request = {"prompt": PROMPT, "n_predict": tokens, "temperature": 0.0, "ignore_eos": True}
-    server.handle_completions(request)
-    started = time.process_time()
-    server.handle_completions(request)
-    return (time.process_time() - started) / tokens
+
+def measure_llama_cpp(python: str, file: str, tokens: int) -> list[tuple]:
+    command = [python, str(Path(__file__).with_name("llama_cpp.py")), file, PROMPT, str(tokens)]
+    output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    seconds = float(output.splitlines()[-1])
+    return [(1, "greedy", "llama.cpp, the GGUF's own bits", round(1000 * seconds, 1), round(1 / seconds, 1), "")]
+
+
+def write_rows(rows: list[tuple]) -> None:
+    """Replace the rows of the table that have the same first three cells."""
+    header = ("batch", "tokens are", "way", "ms a step", "tokens a processor second", "ratio to transformers")
+    table = {}
+    if FILE.exists():
+        with FILE.open(newline="") as file:
+            table = {tuple(row[:3]): row for row in list(csv.reader(file))[1:]}
+    table |= {tuple(map(str, row[:3])): row for row in rows}
+    with FILE.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *table.values()])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run")
-    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--batch", type=int, nargs="+", default=(1, 16))
+    parser.add_argument("--tokens", type=int, default=16)
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--llama-cpp", metavar="MODEL.gguf")
+    parser.add_argument("--llama-cpp", nargs=2, metavar=("PYTHON", "MODEL.gguf"))
     arguments = parser.parse_args()
+    if arguments.llama_cpp:
+        write_rows(measure_llama_cpp(*arguments.llama_cpp, 2 * arguments.tokens))
+        return
     torch.set_num_threads(1)
-    model, rows = load(arguments.run), []
+    model = load(arguments.run)
     with tempfile.TemporaryDirectory() as folder:
         published = open_published(model, Path(folder))
-    limit = traffic_limit(model, 2 * arguments.turns)
-    for batch in BATCHES:
-        for name, (temperature, top_p) in SAMPLING.items():
-            ways = generators(model, published, batch, temperature, top_p, arguments.tokens)
-            seconds = seconds_per_token(ways, arguments.tokens, arguments.turns)
-            speeds = {way: batch / each for way, each in (seconds | {"limit of memory traffic": limit}).items()}
-            ratio = round(speeds["caudex"] / speeds["transformers"], 2)
-            rows += [
-                (batch, name, way, round(speed, 1), ratio if way == "caudex" else "") for way, speed in speeds.items()
-            ]
-            print(*rows[-3:], sep="\n", flush=True)
-    if arguments.llama_cpp:
-        speed = 1 / llama_cpp_seconds(arguments.llama_cpp, arguments.tokens)
-        rows.append((1, "greedy", "llama.cpp on the GGUF's own bits", round(speed, 1), ""))
-        print(rows[-1])
-    with Path("results/generation.csv").open("w", newline="") as file:
-        header = ("batch", "tokens are", "way", "tokens a processor second", "ratio to transformers")
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    for batch in arguments.batch:
+        write_rows(measure_batch(model, published, batch, arguments.tokens, arguments.turns))
 
 
 if __name__ == "__main__":

@@ -214,6 +214,18 @@ def test_more_tokens_than_the_model_has_are_refused(tmp_path):
         load_public_model(tmp_path / "x.gguf")
 
 
+def test_a_tensor_of_another_architecture_is_named(tmp_path):
+    tensors = {"blk.0.post_ffw_norm.weight": (np.ones(32, np.float32), "F32")}
+    write_gguf(tmp_path / "x.gguf", tiny_llama(300), tensors=tensors)
+    with pytest.raises(
+        CaudexError, match=r'has the tensor "blk\.0\.post_ffw_norm\.weight", which caudex does not compute'
+    ):
+        read_gguf(tmp_path / "x.gguf")
+    write_gguf(tmp_path / "x.gguf", tiny_llama(300), fields={"general.architecture": "gemma3"}, tensors=tensors)
+    with pytest.raises(CaudexError, match='architecture "gemma3"'):
+        read_gguf(tmp_path / "x.gguf")
+
+
 def test_a_weight_that_is_no_number_is_refused(tmp_path):
     published = tiny_llama(300)
     published.state_dict()["model.layers.1.mlp.up_proj.weight"][3, 4] = float("nan")

@@ -79,8 +79,14 @@ class GGUFModel(NamedTuple):
 def read_gguf(file: Path) -> GGUFModel:
     """Raises CaudexError for a damaged file, another architecture, and what is not computed here."""
     header = read_gguf_header(file)
-    weights = GGUFWeights(header)
-    config = gguf_config(header, weights)
+    arch = header.required("general.architecture", str)
+    if arch not in ARCHITECTURES:
+        raise CaudexError(
+            f"{file} is a model of the architecture {short_json(arch)}; {', '.join(ARCHITECTURES)} can be imported."
+        )
+    check_model_fields(header, arch)
+    weights = GGUFWeights(header, arch)
+    config = gguf_config(header, arch, weights)
     template = header.field("tokenizer.chat_template", str, "")
     if len(template) > MAX_TEMPLATE:
         raise CaudexError(
@@ -93,7 +99,7 @@ class GGUFWeights(Mapping[str, Tensor]):
     """The tensors by their names in transformers. Each is read from the file and multiplied out when it is asked for, so that
     memory holds one of them."""
 
-    def __init__(self, header: GGUFHeader):
+    def __init__(self, header: GGUFHeader, arch: str):
         self.header, self.sources = header, {}
         for source in header.tensors:
             if (name := hf_name(source)) is not None:
@@ -102,18 +108,28 @@ class GGUFWeights(Mapping[str, Tensor]):
                 raise CaudexError(
                     f"{header.file} has the tensor {short_json(source)}, which caudex does not compute with."
                 )
-        arch = header.field("general.architecture", str)
         self.head_counts: dict[str, int] = {}
         if arch == "llama":
             heads = layer_field(header, "llama.attention.head_count")
             kv_heads = layer_field(header, "llama.attention.head_count_kv", heads)
             self.head_counts = {"self_attn.q_proj": heads, "self_attn.k_proj": kv_heads}
+        for name in self.sources:
+            rows, heads = self.shape(name)[0], self.num_heads(name)
+            if heads is not None and (heads < 1 or rows % (2 * heads)):
+                tensor = short_json(self.sources[name])
+                raise CaudexError(
+                    f"{header.file}: the tensor {tensor} has {rows:,} rows, which {heads:,} heads cannot share."
+                )
+
+    def num_heads(self, name: str) -> int | None:
+        """Of a tensor whose rows llama.cpp permutes within each head."""
+        return self.head_counts.get(name.rpartition(".")[0].split(".", 3)[-1])
 
     def __getitem__(self, name: str) -> Tensor:
-        source = self.sources[name]
-        numbers = read_gguf_tensor(self.header.file, self.header.tensors[source])
-        module = name.rpartition(".")[0].split(".", 3)[-1]
-        heads = self.head_counts.get(module)
+        numbers, heads = (
+            read_gguf_tensor(self.header.file, self.header.tensors[self.sources[name]]),
+            self.num_heads(name),
+        )
         return torch.from_numpy(unpermute(numbers, heads) if heads else numbers)
 
     def __contains__(self, name: object) -> bool:  # without reading the tensor
@@ -156,14 +172,9 @@ def layer_field(header: GGUFHeader, name: str, default: int | None = None) -> in
     return header.field(name, int, default)
 
 
-def gguf_config(header: GGUFHeader, weights: GGUFWeights) -> dict[str, Any]:
+def gguf_config(header: GGUFHeader, arch: str, weights: GGUFWeights) -> dict[str, Any]:
     """The content of a config.json; CaudexError for a field that changes the function and has no place there."""
-    file, arch = header.file, header.required("general.architecture", str)
-    if arch not in ARCHITECTURES:
-        raise CaudexError(
-            f"{file} is a model of the architecture {short_json(arch)}; {', '.join(ARCHITECTURES)} can be imported."
-        )
-    check_model_fields(header, arch)
+    file = header.file
     config: dict[str, Any] = {"model_type": arch}
     for name, (config_name, kind) in CONFIG_NAMES.items():
         header_name = f"{arch}.{name}"
@@ -192,13 +203,6 @@ def gguf_config(header: GGUFHeader, weights: GGUFWeights) -> dict[str, Any]:
         config["attention_bias"] = "model.layers.0.self_attn.q_proj.bias" in weights
     if arch == "llama":
         config["mlp_bias"] = "model.layers.0.mlp.up_proj.bias" in weights
-    for part, count in weights.head_counts.items():
-        for name in (name for name in weights if part in name):
-            if count < 1 or weights.shape(name)[0] % (2 * count):
-                raise CaudexError(
-                    f"{file}: the tensor {short_json(weights.sources[name])} has {weights.shape(name)[0]:,} rows, which {count:,} "
-                    "heads cannot share."
-                )
     return config
 
 
@@ -207,7 +211,7 @@ def check_model_fields(header: GGUFHeader, arch: str) -> None:
     if header.field("general.type", str, "model") != "model":
         kind = short_json(header.fields["general.type"])
         raise CaudexError(f"{header.file} is of the type {kind}, no model; merge it into its model first.")
-    if header.fields.get("split.count", 1) not in (0, 1):
+    if header.field("split.count", int, 1) not in (0, 1):
         raise CaudexError(
             f"{header.file} is one of several files of a model; merge them first: llama-gguf-split --merge FIRST.gguf ALL.gguf."
         )
@@ -249,7 +253,7 @@ def rope_scaling(header: GGUFHeader, arch: str, config: Mapping[str, Any]) -> di
 
 
 def llama3_divisors(half: int, theta: float, scaling: Mapping[str, Any]) -> np.ndarray:
-    """float64 [half]: what the frequencies are divided by, in Llama 3.1: long waves by `factor`, key ones by 1."""
+    """float64 [half]: what the frequencies are divided by, in Llama 3.1: long waves by `factor`, short ones by 1."""
     low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
     frequencies = np.float64(theta) ** (-np.arange(half) / half)
     turns = scaling["original_max_position_embeddings"] * frequencies / (2 * math.pi)  # within the trained context
