@@ -1,12 +1,12 @@
 """How often random play and MCTS keep the game value of Connect Four: results/connect-four-baselines.csv.
 
     python benchmarks/connect_four.py                  # measure the players on the packaged set
-    python benchmarks/connect_four.py --positions      # solve that set anew; needs pip install bitbully bitbully-databases
+    python benchmarks/connect_four.py --positions      # solve that set anew, in some minutes
     python benchmarks/connect_four.py --check 10 12    # our own solver against the set, at these plies
 
-The set has 1,000 positions of random play with a losing choice, equally many at plies 4 to 36, of seed 0. Our solver gives the
-values from ply 13 on. Before, BitBully (Markus Thill) reads them from its opening book of ply 12: plies 8 to 12 would take our
-solver some ten minutes, and more on a busy machine.
+The set has 1,000 positions of random play with a losing choice, equally many at plies 4 to 36, of seed 0. Those up to ply 7 have
+their values from the solver's table of openings. The packaged file was first filled by BitBully (Markus Thill) up to ply 12, and
+our solver's values are the same wherever --check has run: plies 9 to 36.
 UCT's constant is the best of three on 500 positions of seed 1, at plies 4 to 7 and 13 to 36, which are quick. Milliseconds a move are on one thread.
 """
 
@@ -19,40 +19,20 @@ import numpy as np
 
 from caudex.evaluation import optimal_moves
 from caudex.evaluation.baselines.uct import UCT, random_columns
-from caudex.evaluation.connect_four_solver import COLUMNS, ILLEGAL, ConnectFourSolver
+from caudex.evaluation.connect_four_solver import ConnectFourSolver
 from caudex.evaluation.optimal_moves import SolvedPositions, optimal_share, positions_with_a_losing_choice
 
 SET, RESULTS = Path("src/caudex/evaluation/connect_four_positions.npz"), Path("results/connect-four-baselines.csv")
-COUNT, SEED, OTHER_SEED, BOOK_PLIES = 1000, 0, 1, 12
+COUNT, SEED, OTHER_SEED = 1000, 0, 1
 PLIES = range(optimal_moves.FIRST_PLY, optimal_moves.LAST_PLY + 1)
 CONSTANTS = (0.7, 1.4, 2.8)
 
 
-class Book:
-    """BitBully with its opening book of ply 12, as a solver."""
-
-    def __init__(self):
-        from bitbully import BitBully, Board
-
-        self.agent, self.board = BitBully("12-ply-dist"), Board
-
-    def move_values(self, stones: np.ndarray, occupied: np.ndarray) -> np.ndarray:
-        own, both, squares = int(stones), int(occupied), 7 * np.arange(7)[:, None] + np.arange(6)
-        first = own if both.bit_count() % 2 == 0 else both ^ own
-        board = np.where(first >> squares & 1, 1, 2 * (both >> squares & 1))
-        values = np.full((1, COLUMNS), ILLEGAL, np.int8)
-        for column, score in self.agent.score_all_moves(self.board.from_array(board.tolist())).items():
-            values[0, column] = np.sign(score)
-        return values
-
-
 def solve_set() -> None:
-    parts, solver, book = [], ConnectFourSolver(), Book()
+    parts, solver = [], ConnectFourSolver(table_bits=24)
     for index, ply in enumerate(PLIES):
         count = COUNT // len(PLIES) + (index < COUNT % len(PLIES))
-        parts.append(
-            positions_with_a_losing_choice(count, SEED, range(ply, ply + 1), book if ply <= BOOK_PLIES else solver)
-        )
+        parts.append(positions_with_a_losing_choice(count, SEED, range(ply, ply + 1), solver))
     np.savez_compressed(
         SET, **{name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(SolvedPositions._fields)}
     )
