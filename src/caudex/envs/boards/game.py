@@ -79,11 +79,13 @@ class Game:
     def parse_action(self, positions: Position, row: int, text: str) -> int:
         """The legal action that a player wrote. Raises CaudexError where no legal action has that name."""
         legal = np.flatnonzero(self.legal(positions)[row]).tolist()
-        names = {self.action_name(positions, row, action).lower(): action for action in legal}
-        if (name := text.strip().lower()) not in names:
+        names = {self.action_name(positions, row, action): action for action in legal}
+        name = text.strip()
+        matches = [name] if name in names else [other for other in names if other.lower() == name.lower()]
+        if len(matches) != 1:
             suggestion, some = did_you_mean(name, names), ", ".join([*names][:20]) + ", ..." * (len(names) > 20)
             raise CaudexError(f"{text!r} is not a legal move.{suggestion} Legal: {some or 'none, the game is over'}.")
-        return names[name]
+        return names[matches[0]]
 
 
 def select(positions: Position, rows: Any) -> Position:

@@ -10,14 +10,18 @@ import numpy as np
 
 from caudex.core.compiled import compiled
 
+LOW_BITS = np.uint64(1023)
+"""of a hash"""
+
 
 @compiled
 def fill_group(board, start, neighbors, labels, label, stack):
     """Label the points of one colour that are connected with `start`; they stand in `stack`, and their number is returned."""
-    labels[start], stack[0], size, done = label, start, 1, 0
+    labels[start], stack[0], size, done, color = label, start, 1, 0, board[start]
     while done < size:
-        for near in neighbors[stack[done]]:
-            if near >= 0 and labels[near] < 0 and board[near] == board[start]:
+        for side in range(4):
+            near = neighbors[stack[done], side]
+            if near >= 0 and board[near] == color and labels[near] < 0:
                 labels[near] = label
                 stack[size] = near
                 size += 1
@@ -38,7 +42,8 @@ def find_groups(board, neighbors, keys, labels, liberties, hashes, stack, last_g
         liberties[label], hashes[label] = 0, np.uint64(0)
         for i in range(size):
             hashes[label] ^= keys[board[start], stack[i]]
-            for near in neighbors[stack[i]]:
+            for side in range(4):
+                near = neighbors[stack[i], side]
                 if near >= 0 and board[near] == 0 and last_group[near] != label:
                     last_group[near] = label
                     liberties[label] += 1
@@ -52,17 +57,21 @@ def mark_legal(boards, history, moves, rows, neighbors, keys, legal):
     points = boards.shape[1]
     labels, stack, last_group = np.empty(points, np.int16), np.empty(points, np.int16), np.empty(points, np.int16)
     liberties, hashes = np.empty(points, np.int16), np.empty(points, np.uint64)
-    captured = np.empty(4, np.int16)
+    captured, is_known = np.empty(4, np.int16), np.empty(LOW_BITS + 1, np.bool_)
     for b in rows:
         board, color, number = boards[b], 1 + moves[b] % 2, moves[b]
         find_groups(board, neighbors, keys, labels, liberties, hashes, stack, last_group)
         legal[b, points] = True
+        is_known[:] = False  # few moves need the search among all earlier boards
+        for i in range(number + 1):
+            is_known[history[b, i] & LOW_BITS] = True
         for point in range(points):
             if board[point] != 0:
                 continue
             has_liberty, num_captured = False, 0
             after = history[b, number] ^ keys[color, point]
-            for near in neighbors[point]:
+            for side in range(4):
+                near = neighbors[point, side]
                 if near < 0:
                     continue
                 label = labels[near]
@@ -76,11 +85,11 @@ def mark_legal(boards, history, moves, rows, neighbors, keys, legal):
                         captured[num_captured] = label
                         num_captured += 1
                         after ^= hashes[label]
-            if has_liberty:
-                repeats = False
+            repeats = False
+            if has_liberty and is_known[after & LOW_BITS]:
                 for i in range(number + 1):
                     repeats |= history[b, i] == after
-                legal[b, point] = not repeats
+            legal[b, point] = has_liberty and not repeats
 
 
 @compiled
@@ -94,7 +103,8 @@ def place_stones(boards, history, moves, rows, actions, neighbors, keys):
         if point < points:
             board[point] = color
             after ^= keys[color, point]
-            for near in neighbors[point]:
+            for side in range(4):
+                near = neighbors[point, side]
                 if near < 0 or board[near] != 3 - color:
                     continue
                 labels[:] = -1
@@ -111,7 +121,8 @@ def count_liberties(board, group, size, neighbors):
     """Free points beside the group; one that touches several of its stones counts as often."""
     count = 0
     for i in range(size):
-        for near in neighbors[group[i]]:
+        for side in range(4):
+            near = neighbors[group[i], side]
             count += near >= 0 and board[near] == 0
     return count
 
@@ -131,7 +142,8 @@ def mark_owners(boards, rows, neighbors, owners):
                 size = fill_group(board, start, neighbors, labels, start, stack)
                 touches_black, touches_white = False, False
                 for i in range(size):
-                    for near in neighbors[stack[i]]:
+                    for side in range(4):
+                        near = neighbors[stack[i], side]
                         if near >= 0:
                             touches_black |= board[near] == 1
                             touches_white |= board[near] == 2

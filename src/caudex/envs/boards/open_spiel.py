@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -101,8 +102,17 @@ class OpenSpielGame(Game):
         return str(chess.Board(str(state))) if self.short_name == "chess" else str(state)
 
     def action_name(self, positions: OpenSpielPosition, row: int, action: int) -> str:
+        """As OpenSpiel writes it; in chess by the squares (UCI), as e2e4 and e7e8q."""
         state = positions.states[row]
-        return state.action_to_string(player_of(state), action)
+        name = state.action_to_string(player_of(state), action)
+        return chess.Board(str(state)).parse_san(name).uci() if self.short_name == "chess" else name
+
+    def parse_action(self, positions: OpenSpielPosition, row: int, text: str) -> int:
+        """In chess also as Nf3 and exd8=Q."""
+        if self.short_name == "chess":
+            with contextlib.suppress(ValueError):
+                text = chess.Board(str(positions.states[row])).parse_san(text.strip()).uci()
+        return super().parse_action(positions, row, text)
 
 
 def load_game(name: str, short_name: str, parameters: dict[str, Any]) -> Any:
@@ -117,9 +127,12 @@ def load_game(name: str, short_name: str, parameters: dict[str, Any]) -> Any:
             f"{name} cannot be played here: {', '.join(faults)}. `caudex list games` shows the games that can."
         )
     try:
-        return pyspiel.load_game(short_name, parameters)
+        game = pyspiel.load_game(short_name, parameters)
     except (pyspiel.SpielError, TypeError) as error:
         raise CaudexError(f"{name} cannot be made: {str(error).strip().rstrip('.')}.") from None
+    if game.num_players() != 2:
+        raise CaudexError(f"{name} is made for {game.num_players()} players; games here have two.")
+    return game
 
 
 def open_spiel_names() -> list[str]:
