@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from caudex.core.errors import CaudexError
 from caudex.core.compiled import compiled
+from caudex.core.errors import CaudexError
 from caudex.evaluation.connect_four_solver import (
     COLUMNS,
     ILLEGAL,
