@@ -110,6 +110,6 @@ def test_a_missing_package_is_named():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.splitlines() == [
         "tic-tac-toe",
-        "go-5 needs the package numba: pip install 'caudex[games]'.",
+        "games need the package numba: pip install 'caudex[games]'.",
         "othello needs the package open-spiel: pip install 'caudex[games]'.",
     ]

@@ -122,7 +122,7 @@ def check_go_settings(name: str, size: int, komi: float, history: int, max_moves
 
 
 def neighbors_of(size: int) -> np.ndarray:
-    """int16 [P, 4]: the points beside each point, -1 at the edge."""
+    """int16 [P, 4]: the points beside each point, -1 at the edge; the first and third are those counted before it."""
     board = np.pad(np.arange(size * size, dtype=np.int16).reshape(size, size), 1, constant_values=-1)
     near = (board[:-2, 1:-1], board[2:, 1:-1], board[1:-1, :-2], board[1:-1, 2:])
     return np.stack(near, -1).reshape(-1, 4)

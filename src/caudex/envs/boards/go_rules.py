@@ -30,24 +30,36 @@ def fill_group(board, start, neighbors, labels, label, stack):
 
 
 @compiled
-def find_groups(board, neighbors, keys, labels, liberties, hashes, stack, last_group):
-    """The group of each stone in `labels`; of each group, how many liberties it has and the exclusive or of its keys."""
-    labels[:] = -1
-    last_group[:] = -1  # of each point, the last group that counted it as a liberty
-    label = 0
-    for start in range(len(board)):
-        if board[start] == 0 or labels[start] >= 0:
-            continue
-        size = fill_group(board, start, neighbors, labels, label, stack)
-        liberties[label], hashes[label] = 0, np.uint64(0)
-        for i in range(size):
-            hashes[label] ^= keys[board[start], stack[i]]
+def find_groups(board, neighbors, keys, labels, in_atari, hashes, sums):
+    """The group of each stone in `labels`, named by its first point; of each group, whether it has a single liberty, and the exclusive
+    or of its keys.
+
+    Free sides of a group's stones are counted, not free points: they are one point where the squares of their numbers, times their
+    count, are the square of their sum.
+    """
+    for point in range(len(board)):
+        labels[point], hashes[point], sums[point] = point, np.uint64(0), 0
+        for side in (0, 2):  # the sides that come before it
+            near = neighbors[point, side]
+            if near >= 0 and board[near] == board[point]:
+                one, other = labels[point], labels[near]
+                while labels[one] != one:
+                    one = labels[one]
+                while labels[other] != other:
+                    other = labels[other]
+                labels[max(one, other)] = min(one, other)
+    for point in range(len(board)):
+        group = labels[point] = labels[labels[point]]  # the label of an earlier point is final
+        if board[point] != 0:
+            hashes[group] ^= keys[board[point], point]
             for side in range(4):
-                near = neighbors[stack[i], side]
-                if near >= 0 and board[near] == 0 and last_group[near] != label:
-                    last_group[near] = label
-                    liberties[label] += 1
-        label += 1
+                near = np.int64(neighbors[point, side])
+                is_free = np.int64((near >= 0) & (board[near] == 0))
+                sums[group, 0] += is_free
+                sums[group, 1] += is_free * near
+                sums[group, 2] += is_free * near * near
+    for point in range(len(board)):
+        in_atari[point] = sums[point, 0] * sums[point, 2] == sums[point, 1] * sums[point, 1]
 
 
 @compiled
@@ -55,12 +67,12 @@ def mark_legal(boards, history, moves, rows, neighbors, keys, legal):
     """Set `legal` bool [B, P + 1] in these rows: points without suicide and without a board of the `history` uint64 [B, M + 1], and
     the pass."""
     points = boards.shape[1]
-    labels, stack, last_group = np.empty(points, np.int16), np.empty(points, np.int16), np.empty(points, np.int16)
-    liberties, hashes = np.empty(points, np.int16), np.empty(points, np.uint64)
+    labels, in_atari = np.empty(points, np.int16), np.empty(points, np.bool_)
+    hashes, sums = np.empty(points, np.uint64), np.empty((points, 3), np.int64)
     captured, is_known = np.empty(4, np.int16), np.empty(LOW_BITS + 1, np.bool_)
     for b in rows:
         board, color, number = boards[b], 1 + moves[b] % 2, moves[b]
-        find_groups(board, neighbors, keys, labels, liberties, hashes, stack, last_group)
+        find_groups(board, neighbors, keys, labels, in_atari, hashes, sums)
         legal[b, points] = True
         is_known[:] = False  # few moves need the search among all earlier boards
         for i in range(number + 1):
@@ -75,9 +87,9 @@ def mark_legal(boards, history, moves, rows, neighbors, keys, legal):
                 if near < 0:
                     continue
                 label = labels[near]
-                if board[near] == 0 or (board[near] == color and liberties[label] > 1):
+                if board[near] == 0 or (board[near] == color and not in_atari[label]):
                     has_liberty = True
-                elif board[near] == 3 - color and liberties[label] == 1:
+                elif board[near] == 3 - color and in_atari[label]:
                     has_liberty, is_new = True, True
                     for i in range(num_captured):
                         is_new &= captured[i] != label
