@@ -157,9 +157,11 @@ def ask_questions(flags: AskFlags, source: str, file: Path | None) -> None:
         verdict = ("right" if is_correct_answer(answer.text, truth) else "wrong") if truth else ""
         rows.append((question, answer.text, answer.probability, verdict))
     write_answers(flags.to, ("question", "answer", "probability", "verdict"), rows)
-    cells = [(question[:50], answer[:50], f"{share:.1%}", verdict) for question, answer, share, verdict in rows]
-    print_table([("question", "answer", "probability", ""), *cells])
-    if is_correct := [verdict == "right" for *_, verdict in rows if verdict]:
+    is_correct = [verdict == "right" for *_, verdict in rows if verdict]
+    width = 4 if is_correct else 3  # without a column of verdicts where no answer is known
+    cells = [(question[:50], answer[:50], f"{share:.1%}", verdict)[:width] for question, answer, share, verdict in rows]
+    print_table([("question", "answer", "probability", "")[:width], *cells])
+    if is_correct:
         print_wrapped(describe_score(is_correct))
 
 
