@@ -18,7 +18,6 @@ def byte_tokenizer():
     return Tokenizer.train("bpe", [(0, make_sentences(0, 200))], 300)
 
 
-@cache
 def make_causal_lm(context=128, seed=3):
     tokenizer = byte_tokenizer()
     sizes = GPT2_LAYOUT | {"vocabulary": tokenizer.vocab_size, "width": 16, "context": context, "depth": 1, "heads": 2}

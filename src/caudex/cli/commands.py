@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 COMMANDS = {
-    "list": "the systems and the signals, and which to take; list envs, list games",
+    "list": "systems and signals, and which to take; list envs, list games",
     "train": "SYSTEM [settings]: train, measure, report",
     "labels-saved": "[--data FOLDER] [settings]: how many labels each signal saves",
     "probe": "RUN [--data FOLDER] [settings]: what its features are worth",
