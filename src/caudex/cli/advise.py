@@ -66,7 +66,7 @@ def advise_texts(flags: AdviseFlags, run) -> None:
     from caudex.data import load_labelled_texts
     from caudex.evaluation.doctor import unlikely_labels
     from caudex.reports.advise import advice_sentences, text_examples, write_advice_page
-    from caudex.systems.studies.advise import advise
+    from caudex.systems.studies.advise import REPEATS, advise
     from caudex.systems.studies.text_methods import encode_for_advice, text_predictors
 
     texts = load_labelled_texts(flags.data, flags.text, flags.label, keep_unlabelled=True)
@@ -76,7 +76,8 @@ def advise_texts(flags: AdviseFlags, run) -> None:
     features = encode_for_advice(texts)
     labelled = texts.select(is_labelled)
     predictors = text_predictors(texts, features, is_labelled)
-    advice = advise(labelled.labels, texts.classes, predictors, flags.more, flags.seed, flags.repeats or 6)
+    repeats = flags.repeats or REPEATS[True]
+    advice = advise(labelled.labels, texts.classes, predictors, flags.more, flags.seed, repeats)
     wrong = unlikely_labels(features[is_labelled], labelled.labels, texts.classes, True, flags.seed)
     sentences = advice_sentences(advice, describe_wrong(wrong, ""), 0, flags.more, text_flags(flags))
     examples = text_examples(labelled.texts, wrong)

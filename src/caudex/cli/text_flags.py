@@ -12,7 +12,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 @dataclass
 class GenerateFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
-    """a run folder of gpt, or of an imported GPT-2"""
+    """a run folder of gpt, or of an imported language model"""
     prompt: Annotated[Positional[str], arg(metavar="PROMPT")] = ""
     """what is gone on with; best without a space at its end, for words bring theirs"""
     max_tokens: int = 100

@@ -64,6 +64,14 @@ def playable_squares(occupied):
 
 
 @compiled
+def random_square(squares, generator):
+    """One of the squares, all alike likely."""
+    for _ in range(int(generator.random() * count_bits(squares))):
+        squares &= squares - 1
+    return squares & -squares
+
+
+@compiled
 def non_losing_squares(stones, occupied):
     """The playable squares after which the opponent cannot win at once; 0 if there are none."""
     playable = playable_squares(occupied)

@@ -22,6 +22,7 @@ from caudex.evaluation.connect_four_solver import (
     has_four,
     opening_key,
     playable_squares,
+    random_square,
 )  # fmt: skip
 from caudex.evaluation.intervals import wilson_interval
 
@@ -118,10 +119,7 @@ def random_position(ply, generator):
     while True:
         stones, occupied = 0, 0
         for _ in range(ply):
-            playable = playable_squares(occupied)
-            for _ in range(int(generator.random() * count_bits(playable))):
-                playable &= playable - 1
-            square = playable & -playable
+            square = random_square(playable_squares(occupied), generator)
             if has_four(stones | square):
                 break
             stones, occupied = occupied ^ stones, occupied | square

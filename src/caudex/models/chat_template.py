@@ -72,7 +72,7 @@ def encode_chat(tokenizer: Tokenizer, template: str, text: str, eos_token_ids: t
     lead, _, trail = text.partition(stripped) if stripped else (text, "", "")
     content = f"{lead}{place if stripped else ''}{trail}"
     eos_tokens = [tokenizer.id_to_token(id) for id in (*eos_token_ids, tokenizer.eos_token_id) if id is not None]
-    start_id = getattr(tokenizer, "start_token_id", None)
+    start_id = tokenizer.start_token_id
     variables = {
         "messages": [{"role": "user", "content": content}],
         "add_generation_prompt": True,

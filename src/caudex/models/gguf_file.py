@@ -5,7 +5,6 @@ Sources: docs/gguf.md of ggml; the names of fields and tensors in llama.cpp.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,9 +16,11 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.core.gguf_header import GGUFHeader, describe_value, read_gguf_header, read_gguf_tensor
+from caudex.core.specs import RopeScaling
 from caudex.core.typed_json import short_json
 from caudex.data.text.gguf_tokenizer import gguf_tokenizer_config, special_token_id
 from caudex.models.chat_template import MAX_TEMPLATE
+from caudex.trunks.rotary import scale_llama3
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3")
 CONFIG_NAMES = {
@@ -61,7 +62,7 @@ BLOCK_TENSOR_NAMES = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
-LLAMA3_ROPE = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+LLAMA3_ROPE = {"original_max_position_embeddings": 8192, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
 """of every Llama 3 that was published"""
 
 
@@ -243,22 +244,16 @@ def rope_scaling(header: GGUFHeader, arch: str, config: Mapping[str, Any]) -> di
     tensor = header.tensors["rope_freqs.weight"]
     divisors = read_gguf_tensor(header.file, tensor) if tensor.shape == (config["head_dim"] // 2,) else np.zeros(1)
     llama3 = {"rope_type": "llama3", "factor": float(divisors.max()), **LLAMA3_ROPE}
-    with np.errstate(all="ignore"):
-        expected = llama3_divisors(len(divisors), config["rope_theta"], llama3)
-    if not np.allclose(divisors, expected, rtol=1e-4, atol=0):
+    theta = torch.tensor(config["rope_theta"], dtype=torch.float64)
+    frequencies = theta ** (-torch.arange(len(divisors), dtype=torch.float64) / len(divisors))
+    scaled = scale_llama3(
+        frequencies, config["rope_theta"], RopeScaling("llama3", llama3["factor"], *LLAMA3_ROPE.values())
+    )
+    if not np.allclose(divisors, (frequencies / scaled).numpy(), rtol=1e-4, atol=0):
         raise CaudexError(
             f"{header.file}: rope_freqs.weight is not the scaling of Llama 3; caudex does not compute another."
         )
     return llama3 if llama3["factor"] > 1 else None
-
-
-def llama3_divisors(half: int, theta: float, scaling: Mapping[str, Any]) -> np.ndarray:
-    """float64 [half]: what the frequencies are divided by, in Llama 3.1: long waves by `factor`, short ones by 1."""
-    low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
-    frequencies = np.float64(theta) ** (-np.arange(half) / half)
-    turns = scaling["original_max_position_embeddings"] * frequencies / (2 * math.pi)  # within the trained context
-    ramp = np.clip((turns - low) / (high - low), 0, 1)
-    return 1 / ((1 - ramp) / np.float64(scaling["factor"]) + ramp)
 
 
 def vocabulary_fields(header: GGUFHeader, arch: str, weights: GGUFWeights) -> dict[str, Any]:

@@ -81,6 +81,7 @@ LLAMA_LAYOUT = {
 }  # fmt: skip
 """Touvron et al. 2023, section 2.2"""
 MIN_CACHED_TOKENS = 256
+"""that a cache has room for at first; the room is doubled when full"""
 
 
 def init_weights(module: nn.Module, pre_norm: bool = True) -> None:

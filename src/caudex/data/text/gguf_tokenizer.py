@@ -191,7 +191,7 @@ def merges_by_score(header: GGUFHeader, ids: dict[str, int], types: list[int]) -
 
 
 def post_processor(header: GGUFHeader, tokens: list[str], kind: str) -> dict[str, Any] | None:
-    """What is put prefix_ids and behind a text by itself."""
+    """What is put before and behind a text by itself."""
     is_llama = kind == "llama" or header.required("tokenizer.ggml.pre", str).startswith("llama")
     has_bos = header.field("tokenizer.ggml.add_bos_token", bool, is_llama)  # llama.cpp's default
     has_eos = header.field("tokenizer.ggml.add_eos_token", bool, False)

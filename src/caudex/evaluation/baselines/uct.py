@@ -18,9 +18,9 @@ from caudex.evaluation.connect_four_solver import (
     COLUMNS,
     SQUARES,
     check_positions,
-    count_bits,
     has_four,
     playable_squares,
+    random_square,
     winning_squares,
 )  # fmt: skip
 
@@ -58,13 +58,6 @@ def random_columns(seed: int = 0):
 def best_column(visits: np.ndarray, values: np.ndarray) -> int:
     """The most visited; among equals the one of the higher mean."""
     return int(np.argmax(visits + 0.4 * values / np.maximum(visits, 1)))
-
-
-@compiled
-def random_square(squares, generator):
-    for _ in range(int(generator.random() * count_bits(squares))):
-        squares &= squares - 1
-    return squares & -squares
 
 
 @compiled

@@ -16,7 +16,6 @@ from caudex.data.text.rows import read_rows, table_columns
 from caudex.data.text.utf8 import UTF8Decoder
 from caudex.models.prompting.winograd import WinogradSchema, parse_schema
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
 MAX_BYTES = 1 << 26
 POSSESSIVE = frozenset(("my", "his", "her", "our", "their", "its"))
 """pronouns in whose place a candidate gets 's; her may also be an object, where both candidates get it alike"""

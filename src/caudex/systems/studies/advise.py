@@ -74,7 +74,12 @@ Predictor = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def advise(
-    labels: Tensor, classes: Sequence[str], predictors: Mapping[str, Predictor], more: int, seed: int, repeats: int = 6
+    labels: Tensor,
+    classes: Sequence[str],
+    predictors: Mapping[str, Predictor],
+    more: int,
+    seed: int,
+    repeats: int = REPEATS[True],
 ) -> Advice:
     """What each method reaches with today's labels, int64 [N], and with `more`.
 
