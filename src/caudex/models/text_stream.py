@@ -16,6 +16,7 @@ UNFINISHED = "\ufffd"
 class TextStream:
     """The characters that tokens add to a prompt, until a token ends the text or one of the `stop` strings comes, which is cut off.
 
+    Of several stop strings the one that is complete first counts, and of those that end together the longest.
     Held back are bytes of unfinished characters, and characters that a stop string may begin with, for it may span tokens.
     Raises CaudexError for an empty stop string.
     """
@@ -55,9 +56,11 @@ class TextStream:
 
     def _release(self) -> str:
         """Of the pending characters those that no stop string can begin with."""
-        ends = [self.pending.find(stop) for stop in self.stop if stop in self.pending]
-        if ends:
-            self.pending = self.pending[: min(ends)]
+        starts = [(self.pending.find(stop), len(stop)) for stop in self.stop if stop in self.pending]
+        if starts:
+            # whichever is complete first ends the text, as if characters came one by one
+            _, start = min((start + length, start) for start, length in starts)
+            self.pending = self.pending[:start]
             return self.finish()
         held = max((overlap(self.pending, stop) for stop in self.stop), default=0)
         certain = len(self.pending) - held
