@@ -7,11 +7,13 @@ import torch
 from helpers.language_trunks import bert_trunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from caudex.core.compute import count_flops
 from caudex.core.errors import CaudexError
 from caudex.signals import MaskedToken, NextSentence, NextToken
 from caudex.trunks import BERT_LAYOUT, GPT2_LAYOUT, MLP, PaddedTokens, Transformer
+from caudex.trunks.layers import RMSNorm
 from caudex.trunks.rotary import apply_rotary, rotary_angles
 
 
@@ -90,6 +92,27 @@ def test_turning_keeps_lengths_and_makes_products_hang_on_distance_alone():
         line = products.diagonal(distance)
         torch.testing.assert_close(line, line[:1].expand_as(line))
     torch.testing.assert_close(apply_rotary(query, cos[3:], sin[3:])[:9], turned[3:])
+
+
+def test_turning_has_the_bits_of_the_textbook_form_and_so_have_its_gradients():
+    x, gradient = torch.randn(2, 5, 3, 8).transpose(1, 2).requires_grad_(), torch.randn(2, 3, 5, 8)
+    cos, sin = rotary_angles(7, 5, 8, x.device)
+    a, b = x.split(4, -1)
+    halves = torch.cat([a * cos[:, :4] - b * sin[:, 4:], a * sin[:, 4:] + b * cos[:, :4]], -1)
+    turned = apply_rotary(x, cos, sin)
+    assert torch.equal(turned, halves)
+    assert torch.equal(*(torch.autograd.grad(y, x, gradient)[0] for y in (turned, halves)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 576), (3, 5, 64), (2, 4, 7, 32)])
+def test_rms_norm_without_gradient_has_the_bits_of_torchs(shape):
+    norm = RMSNorm(shape[-1], eps=1e-5)
+    nn.init.normal_(norm.weight)
+    x = 5 * torch.randn(shape).transpose(0, 1)
+    with torch.no_grad():
+        assert torch.equal(norm(x), nn.RMSNorm.forward(norm, x))
+        half = norm.bfloat16()(x.bfloat16())
+        assert half.dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("trunk", [gpt_trunk(), bert_trunk()], ids=["gpt", "bert"])

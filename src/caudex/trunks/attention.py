@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
+from caudex.trunks.layers import RMSNorm
 from caudex.trunks.rotary import apply_rotary
 
 
@@ -65,7 +66,7 @@ class Attention(nn.Module):
         self.causal, self.dropout = causal, dropout
         self.qkv_proj = nn.Linear(width, sum(self.qkv_rows), qkv_bias)
         self.out_proj = nn.Linear(heads * self.head_dim, width, out_bias)
-        self.query_norm, self.key_norm = (nn.RMSNorm(self.head_dim, eps) if qk_norm else None for _ in range(2))
+        self.query_norm, self.key_norm = (RMSNorm(self.head_dim, eps) if qk_norm else None for _ in range(2))
 
     @property
     def qkv_rows(self) -> tuple[int, int, int]:

@@ -55,6 +55,15 @@ class StochasticDepth(nn.Module):
         return branch * (mask / self.survival)
 
 
+class RMSNorm(nn.RMSNorm):
+    """As torch's, and bit for bit, with half the operations where there is no gradient: a generated token costs little else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or x.dtype != torch.float32:
+            return super().forward(x)
+        return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + self.eps) * self.weight
+
+
 def normalisation(kind: str, channels: int) -> nn.Module:
     """`batch`, or `group`, whose result does not depend on the other examples of the batch (Wu and He 2018)."""
     if kind == "batch":

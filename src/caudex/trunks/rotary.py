@@ -11,9 +11,8 @@ from caudex.core.specs import RopeScaling
 
 
 def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the pairs of features (i, i + D / 2) of x [..., T, D] by angles of these cosines and sines [T, D / 2]."""
-    a, b = x.split(x.shape[-1] // 2, dim=-1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
+    """Turn the pairs of features (i, i + D / 2) of x [..., T, D] by angles of these cosines and signed sines [T, D]."""
+    return (x * cos + x.roll(x.shape[-1] // 2, -1) * sin).to(x.dtype)
 
 
 def rotary_angles(
@@ -24,14 +23,16 @@ def rotary_angles(
     base: float = 10_000.0,
     scaling: RopeScaling | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Cosines and sines, float32 [length, head_dim / 2], of angles that grow with the position, from `offset` on."""
+    """Cosines and sines, float32 [length, head_dim], of angles that grow with the position, from `offset` on; the sines of the
+    first half are negative, as `apply_rotary` takes them."""
     positions = torch.arange(offset, offset + length, device=device, dtype=torch.float32)
     frequencies = base ** (-torch.arange(head_dim // 2, device=device) / (head_dim // 2))
     if scaling:
         frequencies = SCALINGS[scaling.kind](frequencies, base, scaling)
     angles = positions[:, None] * frequencies
     scale = scaling.attention_factor if scaling else 1.0
-    return angles.cos() * scale, angles.sin() * scale
+    cos, sin = angles.cos() * scale, angles.sin() * scale
+    return torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
 
 
 def scale_linearly(frequencies: Tensor, base: float, scaling: RopeScaling) -> Tensor:

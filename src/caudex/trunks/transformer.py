@@ -15,6 +15,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.specs import RopeScaling
 from caudex.core.trunk import Features, Trunk
 from caudex.trunks.attention import Attention, KVCache
+from caudex.trunks.layers import RMSNorm
 from caudex.trunks.rotary import rotary_angles
 
 
@@ -49,7 +50,7 @@ class TransformerBlock(nn.Module):
         self.attention = attention
         self.gate_proj = nn.Linear(width, hidden, mlp_bias) if gated else None
         self.up_proj, self.down_proj = nn.Linear(width, hidden, mlp_bias), nn.Linear(hidden, width, mlp_bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(
         self,
@@ -140,7 +141,7 @@ class Transformer(Trunk):
         self.rotary, self.rope_base = rotary, rope_base
         self.rope_scaling = convert(rope_scaling, RopeScaling | None)
         self.mean_pooling = mean_pooling
-        make_norm = partial(nn.RMSNorm if rms_norm else nn.LayerNorm, eps=eps)
+        make_norm = partial(RMSNorm if rms_norm else nn.LayerNorm, eps=eps)
         self.token_embedding = nn.Embedding(vocabulary, width)
         self.position_embedding = None if rotary else nn.Embedding(context, width)
         self.segment_embedding = nn.Embedding(segments, width) if segments else None
@@ -200,7 +201,7 @@ class Transformer(Trunk):
         return Features(last, layers, state)
 
     def rotation(self, offset: int, length: int, device: torch.device) -> tuple[Tensor, Tensor] | None:
-        """Cosines and sines, float32 [length, head_dim / 2], of the positions from `offset` on."""
+        """Cosines and sines, float32 [length, head_dim], of the positions from `offset` on."""
         if not self.rotary:
             return None
         head_dim = self.blocks[0].attention.head_dim
