@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from caudex.cli.commands import AdviseFlags
@@ -22,8 +22,12 @@ def advise_command(words: Sequence[str]) -> None:
     from caudex.core.hardware import Hardware
     from caudex.core.run import Run
 
-    run = Run(create_run_folder(flags.run, "advise", Hardware()), flags.seed)
-    with hold_run(run, fresh=True):
+    is_begun = flags.run is not None and (flags.run / "advice.json").is_file()
+    if is_begun and (flags.run / "report.html").exists():
+        raise CaudexError(f"{flags.run / 'report.html'} has this advice; choose another --run for new advice.")
+    run = Run(flags.run if is_begun else create_run_folder(flags.run, "advise", Hardware()), flags.seed)
+    command = ["caudex", "advise", *words, *([] if flags.run else ["--run", str(run.path)])]
+    with hold_run(run, fresh=not is_begun, way_on=shlex.join(command)):
         (advise_texts if are_texts(flags.data, flags.text) else advise_images)(flags, run)
     print(run.path / "report.html")
 
@@ -44,14 +48,16 @@ def advise_images(flags: AdviseFlags, run) -> None:
     from caudex.reports.advise import advice_sentences, image_examples, write_advice_page
     from caudex.systems.encoded import read_encoded
     from caudex.systems.studies.advise import advise_on_images, cheap_methods, settings_for
+    from caudex.systems.studies.trial_files import digest_examples, record_advice
 
     unsplit, encoder = read_encoded(flags.data, flags.labels, flags.trunk, flags.size, flags.pad)
     images = unsplit.images.take(~unsplit.is_test)
     if images.target != "class":
         raise CaudexError(f"advise is about classes, and column {images.target_name!r} has {images.target}.")
+    record_advice(run, recorded_flags(flags), digest_examples(image_bytes(images), images.labels))
     trunk = "small" if encoder is None else flags.trunk
     settings = settings_for(trunk, flags.seed, data=flags.data, labels=flags.labels, size=flags.size, pad=flags.pad)
-    advice = advise_on_images(images, encoder, cheap_methods(settings), flags.more, flags.seed, flags.repeats)
+    advice = advise_on_images(images, encoder, cheap_methods(settings), flags.more, flags.seed, flags.repeats, run)
     wrong = wrong_labels(images, encoder, flags.seed)
     off_topic, _ = off_topic_findings(images, unsplit.is_test[~unsplit.is_test])
     command = f"; `caudex doctor {shlex.quote(flags.data)}` lists them"
@@ -68,22 +74,35 @@ def advise_texts(flags: AdviseFlags, run) -> None:
     from caudex.reports.advise import advice_sentences, text_examples, write_advice_page
     from caudex.systems.studies.advise import REPEATS, advise
     from caudex.systems.studies.text_methods import encode_for_advice, text_predictors
+    from caudex.systems.studies.trial_files import digest_examples, record_advice
 
     texts = load_labelled_texts(flags.data, flags.text, flags.label, keep_unlabelled=True)
     is_labelled = texts.labels >= 0
     for note in texts.notes:
         print_wrapped(note)
+    record_advice(run, recorded_flags(flags), digest_examples((text.encode() for text in texts.texts), texts.labels))
     features = encode_for_advice(texts)
     labelled = texts.select(is_labelled)
     predictors = text_predictors(texts, features, is_labelled)
     repeats = flags.repeats or REPEATS[True]
-    advice = advise(labelled.labels, texts.classes, predictors, flags.more, flags.seed, repeats)
+    advice = advise(labelled.labels, texts.classes, predictors, flags.more, flags.seed, repeats, run)
     wrong = unlikely_labels(features[is_labelled], labelled.labels, texts.classes, True, flags.seed)
     sentences = advice_sentences(advice, describe_wrong(wrong, ""), 0, flags.more, text_flags(flags))
     examples = text_examples(labelled.texts, wrong)
     write_advice_page(run, advice, counted(len(texts), "text"), flags.more, sentences, list(examples))
     excerpts = [(" ".join(labelled.texts[finding.row].split())[:50], finding.reason) for finding in wrong]
     print_advice(advice, flags.more, sentences, excerpts)
+
+
+def recorded_flags(flags: AdviseFlags) -> dict:
+    """What the trials follow from, besides the examples."""
+    return {name: value for name, value in vars(flags).items() if name not in ("run", "more")}
+
+
+def image_bytes(images) -> Iterator[bytes]:
+    """What is learned from, a thousand images at a time."""
+    for start in range(0, len(images), 1000):
+        yield images.inputs(slice(start, start + 1000)).numpy().tobytes()
 
 
 def print_advice(advice, more: int, sentences: Sequence[str], wrong: Sequence[tuple[str, str]]) -> None:

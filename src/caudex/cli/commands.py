@@ -137,7 +137,7 @@ class AdviseFlags(ImagesFlags):
     more: int = 50
     """labels that you might add"""
     repeats: int = 0
-    """draws of the labels for each share of them; default: 6 on the features of a pretrained trunk, else 3"""
+    """divisions of the labels into four folds, eight trials of each method; default: 2 on the features of a pretrained trunk, else 1"""
 
 
 @dataclass

@@ -28,7 +28,7 @@ def doctor_command(words: Sequence[str]) -> None:
     from caudex.systems.encoded import read_encoded
 
     run = Run(create_run_folder(flags.run, "doctor", Hardware()), flags.seed)
-    with hold_run(run, fresh=True):
+    with hold_run(run, fresh=True, way_on=shlex.join(["caudex", "doctor", *words])):
         unsplit, encoder = read_encoded(flags.data, flags.labels, flags.trunk, flags.size, flags.pad)
         images, is_test = unsplit.images, unsplit.is_test
         if images.target != "class":

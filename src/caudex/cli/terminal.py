@@ -78,9 +78,9 @@ def lossy_output() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def hold_run(run, fresh: bool) -> Iterator[None]:
+def hold_run(run, fresh: bool, way_on: str = "") -> Iterator[None]:
     """Lock the run folder; remove it after an error, where it is `fresh` and has no checkpoint; after Ctrl-C say how
-    to go on.
+    to go on: by the command `way_on`, else by `resume`.
     What the work prints may be lost, as with `caudex train ... | head`."""
     from caudex.core.disk import lock_folder  # imports torch, which the first screens do without
     from caudex.core.run_files import has_checkpoints
@@ -92,18 +92,19 @@ def hold_run(run, fresh: bool) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # of whatever kind: it is raised again, only the folder must not stay
-            way_on = how_to_go_on(run) if isinstance(error, EnvError) else ""
+            resume = how_to_go_on(run) if isinstance(error, EnvError) else ""
             if fresh and not has_checkpoints(run.path):
                 shutil.rmtree(run.path, ignore_errors=True)
                 if run.path.parent == Path("runs"):
                     with contextlib.suppress(OSError):  # it holds other runs
                         run.path.parent.rmdir()
-            if way_on:
-                sentence = f"{str(error).rstrip('.')}; mend it; {way_on} goes on from a checkpoint, where there is one."
+            if resume:
+                sentence = f"{str(error).rstrip('.')}; mend it; {resume} goes on from a checkpoint, where there is one."
                 raise CaudexError(sentence) from error
             raise
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"stopped; {how_to_go_on(run)} goes on.") from None
+            command = f"`{way_on}`" if way_on else how_to_go_on(run)
+            raise KeyboardInterrupt(f"stopped; {command} goes on.") from None
 
 
 def how_to_go_on(run) -> str:

@@ -5,11 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from helpers.command_line import assert_refused, run_cli
+from helpers.command_line import assert_refused, invoke, run_cli
 from helpers.cuts import as_image_set, cuts_of_photos
 from helpers.photos import write_photos
 
 from caudex.core.errors import CaudexError
+from caudex.core.run import Run
 from caudex.evaluation.learning_curve import Trial
 from caudex.systems.studies import advise as advise_module
 from caudex.systems.studies.advise import (
@@ -23,6 +24,7 @@ from caudex.systems.studies.advise import (
     gain_over,
     settings_for,
 )
+from caudex.systems.studies.trial_files import digest_examples, record_advice, remember_predictions
 
 
 def quick_methods(trunk, **settings):
@@ -30,7 +32,7 @@ def quick_methods(trunk, **settings):
     methods = cheap_methods(settings_for(trunk, 0, width=4, **settings))
     for name in ("supervised", "noisy-student"):
         system = methods[name].system
-        system.steps = 20
+        system.steps = 5
         if name == "noisy-student":
             system.rounds = 1
     return methods
@@ -50,13 +52,23 @@ def test_the_best_is_named_and_of_equals_the_one_that_caudex_trains():
     assert choose_method(methods) == "label spreading"
 
 
-def test_trials_learn_from_each_class_and_test_on_the_others():
+def test_trials_learn_from_each_class_and_test_each_example_once():
     labels = torch.tensor([0] * 8 + [1] * 2)
     draws = list(draw_rows(labels, 2, seed=0))
-    assert [len(train) for train, *_ in draws] == [3, 5, 7] * 2
-    for train, test, is_largest in draws:
+    assert [draw.size for draw in draws] == [3, 3, 5, 5, 8, 8, 8, 8] * 2
+    for size, train, test in draws:
         assert sorted([*train.tolist(), *test.tolist()]) == list(range(10))
-        assert set(labels[train].tolist()) == {0, 1} and is_largest == (len(train) == 7)
+        assert set(labels[train].tolist()) == {0, 1} and abs(len(train) - size) <= 1
+    for group in (draws[2:4], draws[4:8]):
+        assert sorted(torch.cat([draw.test for draw in group]).tolist()) == list(range(10))
+    assert not torch.equal(draws[2].train, draws[10].train)  # another division
+
+
+def test_of_two_labels_a_class_no_quarter_is_tried():
+    labels = torch.arange(6).repeat(2)
+    draws = list(draw_rows(labels, 1, seed=0))
+    assert [draw.size for draw in draws] == [6, 6, 9, 9, 9, 9]
+    assert all(set(labels[draw.train].tolist()) == set(range(6)) for draw in draws)
 
 
 def test_confusions_count_both_ways():
@@ -66,7 +78,7 @@ def test_confusions_count_both_ways():
 
 def test_advice_on_photos_of_two_kinds():
     images = as_image_set(cuts_of_photos(90, side=32), [i % 2 if i < 24 else -1 for i in range(90)])
-    advice = advise_on_images(images, None, quick_methods("small"), more=50, seed=0, repeats=2)
+    advice = advise_on_images(images, None, quick_methods("small"), more=50, seed=0)
     assert set(advice.methods) == {"logistic regression", "label spreading", "supervised", "noisy-student"}
     assert advice.num_labels == 24 and advice.majority == 0.5
     assert advice.methods["logistic regression"].accuracy > 0.7
@@ -105,6 +117,57 @@ def test_the_command_writes_a_page_and_names_a_command(tmp_path, monkeypatch):
     assert_refused("advise", because="say which images or texts you have")
     assert_refused("advise", pile / "unlabelled", "--trunk", "small", because="nothing is labelled")
     assert_refused("advise", pile, "--more", "0", because="--more 0")
+
+
+def test_advice_that_was_killed_goes_on_to_the_same_page(tmp_path, monkeypatch):
+    methods = quick_methods("small")
+    del methods["noisy-student"], methods["label spreading"]
+    monkeypatch.setattr(advise_module, "cheap_methods", lambda settings: methods)
+    pile = write_photos(tmp_path / "pile", labelled=8, unlabelled=10)
+    words = ("advise", pile, "--trunk", "small")
+    run_cli(*words, "--run", "advice")
+    calls, predict = [], advise_module.trial_predictions
+
+    def predict_until(last):
+        def trial_predictions(*arguments):
+            if len(calls) == last:
+                raise KeyboardInterrupt
+            calls.append(arguments)
+            return predict(*arguments)
+
+        return trial_predictions
+
+    page = (tmp_path / "advice/report.html").read_text()
+    trials = len(list((tmp_path / "advice/trials").iterdir()))
+    (tmp_path / "advice").rename(tmp_path / "undisturbed")
+    for last in (0, 7, trials - 1):
+        monkeypatch.setattr(advise_module, "trial_predictions", predict_until(last))
+        output = invoke(*words, "--run", "advice")
+        assert output.code == 130
+        assert output.err.endswith(f"stopped; `caudex advise {pile} --trunk small --run advice` goes on.\n")
+    assert_refused(*words, "--seed", "1", "--run", "advice", because="advice was begun with other --seed; give another")
+    monkeypatch.setattr(advise_module, "trial_predictions", predict_until(None))
+    run_cli(*words, "--run", "advice")
+    assert len(calls) == trials
+    assert (tmp_path / "advice/report.html").read_text() == page
+    assert_refused(*words, "--run", "advice", because="report.html has this advice; choose another --run")
+
+
+def test_advice_is_not_gone_on_with_other_labels_or_damaged_files(tmp_path):
+    run = Run(tmp_path / "run")
+    record_advice(run, {"seed": 0}, digest_examples([b"a", b"b"], torch.tensor([0, 1])))
+    record_advice(run, {"seed": 0}, digest_examples([b"a", b"b"], torch.tensor([0, 1])))
+    with pytest.raises(CaudexError, match="begun with other examples or labels; give another --run"):
+        record_advice(run, {"seed": 0}, digest_examples([b"a", b"b"], torch.tensor([1, 1])))
+    predict = remember_predictions(run, "words, counted", lambda train, test, seed: torch.tensor([1, 0]), 2)
+    rows = torch.arange(2)
+    assert predict(rows, rows, 5).tolist() == [1, 0]
+    (file,) = (tmp_path / "run/trials").iterdir()
+    assert file.name == "words-counted-5.json"
+    for content, message in (("[1]", "is damaged"), ("[1, 2]", "is damaged"), ('["a", 1]', "words-counted-5.json")):
+        file.write_text(content)
+        with pytest.raises(CaudexError, match=message):
+            predict(rows, rows, 5)
 
 
 def write_reviews(file, labelled: int, unlabelled: int = 0, words=("dreadful", "splendid")) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -31,13 +31,14 @@ from caudex.systems.studies.methods import (
     predict_by_baseline,
 )
 from caudex.systems.studies.text_methods import SPREADING
+from caudex.systems.studies.trial_files import Predictor, remember_predictions
 from caudex.systems.text.frozen_texts import MINILM
 from caudex.systems.text.text_labels import WORDS
 
-SHARES = (0.25, 0.5, 0.75)
-"""of the labels that a trial learns from; it is tested on the others"""
-REPEATS = {True: 6, False: 3}
-"""of each share: on features, and with a network from scratch, which takes longer"""
+LEARNED_FOLDS = (((0,), (2,)), ((0, 2), (1, 3)), ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2)))
+"""of four folds of the labels, those that a trial learns from, by the share that they are; it is tested on the others"""
+REPEATS = {True: 2, False: 1}
+"""divisions into folds: on features, and with a network from scratch, which takes longer"""
 MIN_LABELS, MIN_PER_CLASS = 10, 2
 PREFERRED = ("supervised", "noisy-student", LOGISTIC_REGRESSION, LABEL_SPREADING, MINILM, SPREADING, WORDS)
 """of methods that are equally good, the one to begin with"""
@@ -69,10 +70,6 @@ class Advice(NamedTuple):
     majority: float
 
 
-Predictor = Callable[[Tensor, Tensor, int], Tensor]
-"""(rows to learn from, rows to predict, seed) to the classes of these rows, int64; rows are of the labelled examples"""
-
-
 def advise(
     labels: Tensor,
     classes: Sequence[str],
@@ -80,21 +77,24 @@ def advise(
     more: int,
     seed: int,
     repeats: int = REPEATS[True],
+    run: Run | None = None,
 ) -> Advice:
     """What each method reaches with today's labels, int64 [N], and with `more`.
 
-    Each learns from shares of the labels, drawn anew in each repeat, and is tested on the other labelled examples; the draws are the same
-    for all. Raises CaudexError where the labels are too few.
+    Each learns from some folds of the labels and is tested on the others; the folds are the same for all. With a run, predictions that it
+    has are not made again. Raises CaudexError where the labels are too few.
     """
     check_labels(labels, classes)
+    if run:
+        predictors = {n: remember_predictions(run, n, predict, len(classes)) for n, predict in predictors.items()}
     draws = list(draw_rows(labels, repeats, seed))
     measured = {name: MethodTrials([], Counter()) for name in predictors}
     jobs = [(name, number) for number in range(len(draws)) for name in predictors]
     for name, number in track(jobs, "measuring", len(jobs), slow=True):
-        train, test, is_largest = draws[number]
+        size, train, test = draws[number]
         predictions, truth = predictors[name](train, test, derive_seed(seed, "trial", number)), labels[test]
-        measured[name].trials.append(Trial(len(train), test.numpy(), (predictions == truth).numpy()))
-        if is_largest:
+        measured[name].trials.append(Trial(size, test.numpy(), (predictions == truth).numpy()))
+        if size == draws[-1].size:
             wrong = predictions != truth
             measured[name].errors.update(zip(truth[wrong].tolist(), predictions[wrong].tolist()))
     forecasts = {name: forecast_accuracy(part.trials, len(labels), more, seed) for name, part in measured.items()}
@@ -117,7 +117,13 @@ def check_labels(labels: Tensor, classes: Sequence[str]) -> None:
 
 
 def advise_on_images(
-    images: ImageSet, encoder: nn.Module | None, methods: Mapping[str, Method], more: int, seed: int, repeats: int = 0
+    images: ImageSet,
+    encoder: nn.Module | None,
+    methods: Mapping[str, Method],
+    more: int,
+    seed: int,
+    repeats: int = 0,
+    run: Run | None = None,
 ) -> Advice:
     """`advise` for images of which some are labelled."""
     labelled, unlabelled = images.take(images.is_labelled), images.take(~images.is_labelled).without_labels()
@@ -129,7 +135,7 @@ def advise_on_images(
     methods = {name: part for name, part in methods.items() if len(unlabelled) or not part.needs_unlabelled}
     predictors = {name: partial(predict, method) for name, method in methods.items()}
     repeats = repeats or REPEATS[encoder is not None]
-    return advise(labelled.labels, labelled.classes, predictors, more, seed, repeats)
+    return advise(labelled.labels, labelled.classes, predictors, more, seed, repeats, run)
 
 
 def cheap_methods(settings: FewLabels) -> dict[str, Method]:
@@ -139,16 +145,39 @@ def cheap_methods(settings: FewLabels) -> dict[str, Method]:
     return methods | {"supervised": Method(supervised), "noisy-student": Method(student)}
 
 
-def draw_rows(labels: Tensor, repeats: int, seed: int) -> Iterator[tuple[Tensor, Tensor, bool]]:
-    """Rows to learn from and rows to test on, and whether the first are the largest share: at least one of each class to learn from."""
-    counts = torch.bincount(labels).tolist()
+class TrialRows(NamedTuple):
+    """Rows to learn from, about `size` of them, and rows to test on."""
+
+    size: int
+    train: Tensor  # int64 [M]
+    test: Tensor  # int64 [N - M]
+
+
+def draw_rows(labels: Tensor, repeats: int, seed: int) -> Iterator[TrialRows]:
+    """Cross-fitting: the labelled examples are divided into four stratified folds, `repeats` times, and each trial learns from one, two or
+    three of them. At each size from two folds on each example is tested once a division. Of each class at least one is learned from.
+    """
     for repeat in range(repeats):
         order = seeded_permutation(len(labels), derive_seed(seed, "advise", repeat), "order")
-        sizes = {tuple(min(count - 1, max(1, round(share * count))) for count in counts): None for share in SHARES}
-        for size in sizes:
-            train = torch.cat([order[labels[order] == label][:count] for label, count in enumerate(size)])
-            is_test = torch.ones(len(labels), dtype=torch.bool).index_fill(0, train, False)
-            yield train, is_test.nonzero().flatten(), size == list(sizes)[-1]
+        order = order[
+            labels[order].argsort(stable=True)
+        ]  # two neighbours, as a class has at least, lie in the one half and in the other
+        folds = torch.arange(len(order)) % 4
+        for groups in LEARNED_FOLDS:
+            trains = [
+                with_all_classes(order[torch.isin(folds, torch.tensor(group))], order, labels) for group in groups
+            ]
+            size = round(sum(map(len, trains)) / len(trains))
+            if size < len(labels) / 2 or len(groups[0]) > 1:
+                for train in trains:
+                    is_test = torch.ones(len(labels), dtype=torch.bool).index_fill(0, train, False)
+                    yield TrialRows(size, train, is_test.nonzero().flatten())
+
+
+def with_all_classes(rows: Tensor, order: Tensor, labels: Tensor) -> Tensor:
+    """The rows, and the first in `order` of each class that is not among them."""
+    missing = set(labels.tolist()) - set(labels[rows].tolist())
+    return torch.cat([rows, *(order[labels[order] == label][:1] for label in sorted(missing))])
 
 
 def trial_predictions(method: Method, split: Split, seed: int) -> Tensor:
