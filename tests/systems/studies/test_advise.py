@@ -10,7 +10,6 @@ from helpers.cuts import as_image_set, cuts_of_photos
 from helpers.photos import write_photos
 
 from caudex.core.errors import CaudexError
-from caudex.core.run import Run
 from caudex.evaluation.learning_curve import Trial
 from caudex.systems.studies import advise as advise_module
 from caudex.systems.studies.advise import (
@@ -24,7 +23,6 @@ from caudex.systems.studies.advise import (
     gain_over,
     settings_for,
 )
-from caudex.systems.studies.trial_files import digest_examples, record_advice, remember_predictions
 
 
 def quick_methods(trunk, **settings):
@@ -151,23 +149,6 @@ def test_advice_that_was_killed_goes_on_to_the_same_page(tmp_path, monkeypatch):
     assert len(calls) == trials
     assert (tmp_path / "advice/report.html").read_text() == page
     assert_refused(*words, "--run", "advice", because="report.html has this advice; choose another --run")
-
-
-def test_advice_is_not_gone_on_with_other_labels_or_damaged_files(tmp_path):
-    run = Run(tmp_path / "run")
-    record_advice(run, {"seed": 0}, digest_examples([b"a", b"b"], torch.tensor([0, 1])))
-    record_advice(run, {"seed": 0}, digest_examples([b"a", b"b"], torch.tensor([0, 1])))
-    with pytest.raises(CaudexError, match="begun with other examples or labels; give another --run"):
-        record_advice(run, {"seed": 0}, digest_examples([b"a", b"b"], torch.tensor([1, 1])))
-    predict = remember_predictions(run, "words, counted", lambda train, test, seed: torch.tensor([1, 0]), 2)
-    rows = torch.arange(2)
-    assert predict(rows, rows, 5).tolist() == [1, 0]
-    (file,) = (tmp_path / "run/trials").iterdir()
-    assert file.name == "words-counted-5.json"
-    for content, message in (("[1]", "is damaged"), ("[1, 2]", "is damaged"), ('["a", 1]', "words-counted-5.json")):
-        file.write_text(content)
-        with pytest.raises(CaudexError, match=message):
-            predict(rows, rows, 5)
 
 
 def write_reviews(file, labelled: int, unlabelled: int = 0, words=("dreadful", "splendid")) -> None:
