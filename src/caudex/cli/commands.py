@@ -23,7 +23,7 @@ COMMANDS = {
     "audit": "RUN FOLDER [--count 50]: which to label for an honest accuracy",
     "label": "FOLDER [--queue FILE]: a local page to label images by keyboard",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
-    "play": "RUN [--episodes 20] [--video out.mp4] [--record out.npz]: act",
+    "play": "RUN [--video out.mp4]: act; a board game: [--opponent mcts-1000]",
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
     "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
@@ -188,11 +188,11 @@ class LabelFlags:
 @dataclass
 class PlayFlags:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
-    """a run folder of ppo, or of another system that acts"""
+    """a run folder of ppo, or of another system that acts; of alpha-zero, to play its game"""
     episodes: int = 20
     """to be played"""
     seed: int = 0
-    """the same seed begins the same episodes"""
+    """the same seed begins the same episodes, or games"""
     drawn: bool = False
     """draw actions by their probabilities, instead of the likeliest"""
     env: str | None = None
@@ -204,9 +204,21 @@ class PlayFlags:
     best: bool = False
     """the policy that earned most when it was evaluated, where it was trained with --evaluate-every, instead of the last"""
     record: Path | None = None
-    """write what was seen, done and earned in all episodes there, as .npz: observations as the environment gives them, actions, rewards"""
+    """write what was seen, done and earned in all episodes there, as .npz: observations as the environment gives them, actions, rewards;
+    of a board game the games, as .sgf (Go), .pgn (chess) or .txt"""
     video: Path | None = None
     """film one episode there, as .mp4, and as a sheet of images beside it, as .png"""
+    opponent: str = "human"
+    """of a board game: human, random, mcts-N (UCT with N random rollouts a move), solver (connect-four), or another run of the game"""
+    games: int = 20
+    """of a board game against others than a human; each side begins half of them"""
+    second: bool = False
+    """of a board game: the human moves second"""
+    simulations: int | None = None
+    """of a board game: simulations of each move; default: as many as in training"""
+    opening_moves: int | None = None
+    """of a board game: random moves before the players take over, the same in both games of a pair; default: 2 against another run,
+    which would else repeat one game, 0 against all others"""
 
 
 @dataclass(kw_only=True)

@@ -19,15 +19,16 @@ def play_command(words: Sequence[str]) -> None:
 
     check_range(flags, episodes=(1, 100_000))
     check_seed(flags.seed)
-    check_new_file("--record", flags.record, ".npz")
     check_new_file("--video", flags.video, ".mp4")
     check_new_file("--video", flags.video and flags.video.with_suffix(".png"))
     import numpy as np
     from PIL import Image
 
+    from caudex.cli.games import GAME_FLAGS, play_games, refuse_flags
     from caudex.core.disk import write_atomically
     from caudex.core.system import load
     from caudex.envs import join_env_name
+    from caudex.evaluation.players import plays_board_games
     from caudex.evaluation.plots.contact_sheet import contact_sheet
     from caudex.evaluation.plots.video import write_video
     from caudex.evaluation.returns import format_return_summary, summarize_returns
@@ -35,6 +36,11 @@ def play_command(words: Sequence[str]) -> None:
     from caudex.models.agent import Agent
 
     agent = load(flags.run, flags.best)
+    if plays_board_games(agent):
+        play_games(agent, flags)
+        return
+    refuse_flags(flags, GAME_FLAGS, f"{flags.run} plays no board game")
+    check_new_file("--record", flags.record, ".npz")
     if not isinstance(agent, Agent):
         raise CaudexError(
             f"{flags.run} holds nothing that acts in an environment; give a run of ppo or dqn, for example; one of rl2 is for "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,10 +70,13 @@ def run_player(folder: str, game: Game, simulations: int | None) -> ChooseAction
     from caudex.core.system import load
 
     agent = load(folder)
-    agent_game = getattr(agent, "game", None)
-    if not isinstance(agent_game, Game):
+    if not plays_board_games(agent):
         raise CaudexError(f"{folder} holds nothing that plays board games; give a run of alpha-zero.")
-    if agent_game.name != game.name or agent_game.shape != game.shape:
-        raise CaudexError(f"{folder} plays {agent_game.name}, not {game.name}; give a run of {game.name}.")
+    if agent.game.name != game.name or agent.game.shape != game.shape:
+        raise CaudexError(f"{folder} plays {agent.game.name}, not {game.name}; give a run of {game.name}.")
     agent.simulations = simulations or agent.simulations
     return agent.choose
+
+
+def plays_board_games(model: Any) -> bool:
+    return isinstance(getattr(model, "game", None), Game)

@@ -109,3 +109,17 @@ def test_a_promotion_is_written_with_its_piece():
     assert "N" in game.describe(game.apply(positions, np.array([knight])), 0)
     with pytest.raises(CaudexError, match=r"'e7e8k' is not a legal move\. Did you mean e7e8"):
         game.parse_action(positions, 0, "e7e8k")
+
+
+def test_squares_are_named_beside_the_board():
+    drawings = {
+        "tic-tac-toe": ("c1", "   a b c\n 1 . . x\n 2 . . .\n 3 . . ."),
+        "hex-3": ("b1", "   a b c\n 1 . x .\n 2  . . .\n 3   . . ."),
+    }
+    for name, (move, drawing) in drawings.items():
+        game, positions = find_game(name), find_game(name).initial(1)
+        action = game.parse_action(positions, 0, move)
+        assert game.action_name(positions, 0, action) == move
+        assert game.describe(game.apply(positions, np.array([action])), 0) == drawing
+    chess_lines = find_game("chess").describe(find_game("chess").initial(1), 0).splitlines()
+    assert (chess_lines[0], chess_lines[-1]) == ("8 r n b q k b n r", "  a b c d e f g h")

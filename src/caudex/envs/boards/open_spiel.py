@@ -98,14 +98,21 @@ class OpenSpielGame(Game):
         return board_symmetries(np.arange(rows * columns).reshape(rows, columns), self.num_actions, *turns)
 
     def describe(self, positions: OpenSpielPosition, row: int) -> str:
+        """As OpenSpiel draws it; the squares of chess, Hex and tic-tac-toe have names beside them."""
         state = positions.states[row]
-        return str(chess.Board(str(state))) if self.short_name == "chess" else str(state)
+        return DRAWINGS.get(self.short_name, str)(state)
 
     def action_name(self, positions: OpenSpielPosition, row: int, action: int) -> str:
-        """As OpenSpiel writes it; in chess by the squares (UCI), as e2e4 and e7e8q."""
+        """As OpenSpiel writes it; in chess by the squares (UCI), as e2e4 and e7e8q, in tic-tac-toe from a1, the top left, to c3."""
         state = positions.states[row]
+        if self.short_name == "tic_tac_toe":
+            return f"{'abc'[action % 3]}{action // 3 + 1}"
         name = state.action_to_string(player_of(state), action)
         return chess.Board(str(state)).parse_san(name).uci() if self.short_name == "chess" else name
+
+    def fen(self, positions: OpenSpielPosition, row: int) -> str:
+        """Of chess: the position in Forsyth-Edwards notation."""
+        return str(positions.states[row])
 
     def parse_action(self, positions: OpenSpielPosition, row: int, text: str) -> int:
         """In chess also as Nf3 and exd8=Q."""
@@ -150,6 +157,30 @@ def object_array(states: list) -> np.ndarray:
     array = np.empty(len(states), object)
     array[:] = states
     return array
+
+
+def with_names(lines: list[str]) -> str:
+    """Rows of a board with their numbers from the top, and letters of the columns above."""
+    columns = len(lines[0].split())
+    letters = " ".join(chr(ord("a") + column) for column in range(columns))
+    return "\n".join(["   " + letters, *(f"{number:2} {line}" for number, line in enumerate(lines, 1))])
+
+
+def draw_tic_tac_toe(state: Any) -> str:
+    return with_names([" ".join(line) for line in str(state).split()])
+
+
+def draw_hex(state: Any) -> str:
+    return with_names([line.rstrip() for line in str(state).rstrip().split("\n")])
+
+
+def draw_chess(state: Any) -> str:
+    ranks = zip(range(8, 0, -1), str(chess.Board(str(state))).split("\n"))
+    return "\n".join([*(f"{rank} {line}" for rank, line in ranks), "  a b c d e f g h"])
+
+
+DRAWINGS: dict[str, Callable[[Any], str]] = {"tic_tac_toe": draw_tic_tac_toe, "hex": draw_hex, "chess": draw_chess}
+"""of a state, where OpenSpiel's own does not name the squares"""
 
 
 def with_player(planes: np.ndarray, player: int) -> np.ndarray:
