@@ -6,6 +6,7 @@ import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,11 @@ def embed_command(words: Sequence[str]) -> None:
         raise CaudexError(
             "say what to embed, and where to: caudex embed photos/ --to features.npy, or .csv, or .parquet."
         )
-    if flags.to.suffix not in WRITERS:
+    writer = WRITERS.get(flags.to.suffix)
+    if writer is None:
         raise CaudexError(f"--to {flags.to}: give a file that ends in {', '.join(WRITERS)}.")
+    if flags.to.suffix == ".parquet":
+        import_parquet()  # first of all: encoding takes long
     check_new_file("--to", flags.to)
     import torch
 
@@ -55,8 +59,13 @@ def embed_command(words: Sequence[str]) -> None:
     batches = ((readable[i : i + BATCH], features.fetch(rows[i : i + BATCH]).numpy()) for i in starts)
     partial = flags.to.with_name(f".{flags.to.name}.partial")
     try:
-        WRITERS[flags.to.suffix](partial, batches, readable, encoder.width)
+        writer(partial, batches, readable, encoder.width)
         partial.replace(flags.to)
+    except OSError as error:
+        raise CaudexError(
+            f"--to {flags.to} cannot be written ({error.strerror or error}); what was encoded stays in the cache, so the same command "
+            "goes on from there."
+        ) from None
     finally:
         partial.unlink(missing_ok=True)
     print(f"{flags.to}: {len(rows):,} images, {encoder.width:,} features each")
@@ -64,13 +73,14 @@ def embed_command(words: Sequence[str]) -> None:
 
 def write_npy(file: Path, batches: FeatureBatches, names: list[str], width: int) -> None:
     """An array with the fields `file` (a string) and `features` (float32 [W]), a row an image; written as the batches come."""
-    fields = [("file", f"U{max(map(len, names), default=1)}"), ("features", "f4", (width,))]
-    table, start = np.lib.format.open_memmap(file, "w+", fields, (len(names),)), 0
-    for part, features in batches:
-        rows = slice(start, start + len(part))
-        table["file"][rows], table["features"][rows] = part, features
-        start += len(part)
-    table.flush()
+    row = np.dtype([("file", f"U{max(map(len, names), default=1)}"), ("features", "f4", (width,))])
+    header = {"descr": np.lib.format.dtype_to_descr(row), "fortran_order": False, "shape": (len(names),)}
+    with file.open("wb") as opened:
+        np.lib.format.write_array_header_1_0(opened, header)
+        for part, features in batches:
+            table = np.empty(len(part), row)
+            table["file"], table["features"] = part, features
+            opened.write(table.tobytes())
 
 
 def write_csv(file: Path, batches: FeatureBatches, names: list[str], width: int) -> None:
@@ -84,17 +94,28 @@ def write_csv(file: Path, batches: FeatureBatches, names: list[str], width: int)
 
 def write_parquet(file: Path, batches: FeatureBatches, names: list[str], width: int) -> None:
     """The columns `file` and `features`, a list of floats."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise CaudexError("--to: a .parquet needs the package pyarrow: pip install pyarrow.") from None
+    from caudex.data.files import printable
+
+    pyarrow, parquet = import_parquet()
     kind = pyarrow.list_(pyarrow.float32(), width)
     schema = pyarrow.schema([("file", pyarrow.string()), ("features", kind)])
     with parquet.ParquetWriter(file, schema) as writer:
         for part, features in batches:
             values = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(features.reshape(-1)), width)
-            writer.write_table(pyarrow.table([pyarrow.array(part), values], schema=schema))
+            files = pyarrow.array(map(printable, part), pyarrow.string())  # names must be UTF-8
+            writer.write_table(pyarrow.table([files, values], schema=schema))
+
+
+def import_parquet() -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet. Raises CaudexError where they are missing."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise CaudexError(
+            "--to: a .parquet needs the package pyarrow: pip install 'caudex[parquet]'; or write .npy or .csv."
+        ) from None
+    return pyarrow, parquet
 
 
 WRITERS: dict[str, Callable] = {".npy": write_npy, ".csv": write_csv, ".parquet": write_parquet}
