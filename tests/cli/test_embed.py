@@ -52,8 +52,7 @@ def test_features_in_three_forms_and_broken_files_are_named(monkeypatch):
 
 
 def test_a_name_that_is_not_utf8():
-    Path("photos").mkdir()
-    os.rename(write_photo(Path("photos"), True, 1), b"photos/\xff.jpg")
+    write_photo(Path("photos"), True, 1).rename(os.fsdecode(b"photos/\xff.jpg"))
     run_cli("embed", "photos", "--to", "features.parquet", "--size", "32")
     run_cli("embed", "photos", "--to", "features.csv", "--size", "32")
     assert parquet.read_table("features.parquet")["file"].to_pylist() == [r"photos/\xff.jpg"]
@@ -64,7 +63,9 @@ def test_without_pyarrow_nothing_is_encoded(monkeypatch):
     write_album("photos")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr("caudex.data.encode_images", lambda *_: pytest.fail("images are encoded"))
-    assert_refused("embed", "photos", "--to", "features.parquet", because="pip install 'caudex[parquet]'; or write .npy")
+    assert_refused(
+        "embed", "photos", "--to", "features.parquet", because="pip install 'caudex[parquet]'; or write .npy"
+    )
 
 
 def test_a_full_disk_leaves_no_file(monkeypatch):
