@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from caudex.envs.boards.game import Game, Symmetry, turn, where
+from caudex.core.compiled import compiled
+from caudex.envs.boards.game import Game, Symmetry, turn
 
 ROWS, COLUMNS = 6, 7
 HEIGHT = ROWS + 1
@@ -17,7 +18,8 @@ TOPS = BOTTOMS << np.uint64(ROWS - 1)
 COLUMN_MASKS = BOTTOMS * np.uint64((1 << ROWS) - 1)
 FULL = np.bitwise_or.reduce(COLUMN_MASKS)
 SQUARE_BITS = np.arange(ROWS - 1, -1, -1, dtype=np.uint64)[:, None] + COLUMN_BITS  # [6, 7], the highest row first
-DIRECTIONS = (1, HEIGHT - 1, HEIGHT, HEIGHT + 1)  # up, down to the right, right, up to the right
+STEPS = tuple(np.uint64(step) for step in (1, HEIGHT - 1, HEIGHT, HEIGHT + 1))
+"""to the next square: up, down to the right, right, up to the right"""
 
 
 class ConnectFourPosition(NamedTuple):
@@ -47,20 +49,16 @@ class ConnectFour(Game):
         return is_open & ~has_line(positions.stones ^ positions.occupied)[:, None]
 
     def apply(self, positions: ConnectFourPosition, actions: np.ndarray) -> ConnectFourPosition:
-        stones, occupied = positions
-        dropped = occupied | (
-            (occupied + BOTTOMS[actions]) & COLUMN_MASKS[actions]
-        )  # the carry runs up to the first free row
-        is_over, _ = self.outcome(positions)
-        return where(~is_over, ConnectFourPosition(stones ^ occupied, dropped), positions)
+        return ConnectFourPosition(*drop_stones(*positions, actions, BOTTOMS, COLUMN_MASKS))
 
     def outcome(self, positions: ConnectFourPosition) -> tuple[np.ndarray, np.ndarray]:
         is_lost = has_line(positions.stones ^ positions.occupied)  # only who moved last can have completed a line
         return is_lost | (positions.occupied == FULL), -is_lost.astype(np.float32)
 
     def planes(self, positions: ConnectFourPosition) -> np.ndarray:
-        stones = np.stack([positions.stones, positions.stones ^ positions.occupied], 1)
-        return ((stones[:, :, None, None] >> SQUARE_BITS) & np.uint64(1)).astype(np.uint8)
+        planes = np.empty((len(positions.stones), *self.shape), np.uint8)
+        draw_stones(*positions, SQUARE_BITS, planes)
+        return planes
 
     def to_play(self, positions: ConnectFourPosition) -> np.ndarray:
         return (np.bitwise_count(positions.occupied) & 1).astype(np.int64)
@@ -79,10 +77,44 @@ class ConnectFour(Game):
         return str(action + 1)
 
 
-def has_line(stones: np.ndarray) -> np.ndarray:
-    """bool [B]: whether four of uint64 [B] `stones` stand in a line."""
-    is_line = np.zeros(len(stones), bool)
-    for step in DIRECTIONS:
-        pairs = stones & (stones >> np.uint64(step))
-        is_line |= (pairs & (pairs >> np.uint64(2 * step))) != 0
+@compiled
+def is_won(stones):
+    """Whether four of uint64 `stones` stand in a line."""
+    for step in STEPS:
+        pairs = stones & (stones >> step)
+        if pairs & (pairs >> (step + step)):
+            return True
+    return False
+
+
+@compiled
+def has_line(stones):
+    """bool [B]: `is_won` of uint64 [B]."""
+    is_line = np.empty(len(stones), np.bool_)
+    for row in range(len(stones)):
+        is_line[row] = is_won(stones[row])
     return is_line
+
+
+@compiled
+def drop_stones(stones, occupied, actions, bottoms, columns):
+    """New stones and occupied squares uint64 [B] after `actions` [B] of games that are not over; the others are as they were."""
+    next_stones, dropped = stones.copy(), occupied.copy()
+    for row in range(len(stones)):
+        action = actions[row]
+        place = (occupied[row] + bottoms[action]) & columns[action]  # the carry runs up to the first free row
+        if place and not is_won(stones[row] ^ occupied[row]):
+            next_stones[row] ^= occupied[row]
+            dropped[row] |= place
+    return next_stones, dropped
+
+
+@compiled
+def draw_stones(stones, occupied, square_bits, planes):
+    """Fill `planes` uint8 [B, 2, 6, 7]: the player's stones, and the opponent's."""
+    for row in range(len(stones)):
+        other = stones[row] ^ occupied[row]
+        for y in range(ROWS):
+            for x in range(COLUMNS):
+                planes[row, 0, y, x] = (stones[row] >> square_bits[y, x]) & np.uint64(1)
+                planes[row, 1, y, x] = (other >> square_bits[y, x]) & np.uint64(1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from caudex.core.compiled import compiled
 from caudex.envs.boards.game import Game, select
 from caudex.experience.search.root import MAX_CONSIDERED, add_root_noise, halving_phases
-from caudex.experience.search.selection import descend, improved_policy, root_scores
+from caudex.experience.search.selection import descend, root_policies, root_scores
 from caudex.experience.search.tree import NONE, Tree, add_nodes, back_up, empty_tree, move_root
 
 Evaluate = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -53,13 +55,12 @@ class Search:
         batch = len(positions[0])
         if self.tree is None:
             self._begin(batch, positions)
-        roots = np.flatnonzero(self.tree.size == 0)
-        self._expand(roots, np.full(len(roots), NONE), np.full(len(roots), NONE), select(positions, roots))
+        roots, nothing = np.flatnonzero(self.tree.size == 0), np.full(batch, NONE, np.int32)
+        self._expand(roots, nothing[roots], nothing[roots], select(positions, roots))
         if self.by == "gumbel":
             return self._run_gumbel(batch)
         if self.noise:
             add_root_noise(self.tree, self.noise, self.alpha, self.generator)
-        nothing = np.full(batch, NONE)
         for _ in range(self.simulations - int(self.tree.visits[:, 0].sum(1).min())):
             self._simulate(nothing)
         visits = self.tree.visits[:, 0].copy()
@@ -82,8 +83,7 @@ class Search:
                 self._simulate(ranked[np.arange(batch), place % num_legal])
         most = tree.visits[:, 0] == tree.visits[:, 0].max(1, keepdims=True)
         best = np.where(most, root_scores(tree, gumbels), -np.inf).argmax(1)
-        policy = np.stack([improved_policy(tree, game, 0) for game in range(batch)]).astype(np.float32)
-        return SearchResult(policy, best, self._root_values(), tree.visits[:, 0].copy())
+        return SearchResult(root_policies(tree).astype(np.float32), best, self._root_values(), tree.visits[:, 0].copy())
 
     def _begin(self, batch: int, positions) -> None:
         nodes = 2 * self.simulations + 1  # of what is kept and what is added
@@ -107,16 +107,16 @@ class Search:
         if not len(games):
             return games
         is_over, values = game.outcome(positions)
-        nodes = add_nodes(tree, games, parents, actions, game.to_play(positions), is_over)
+        nodes = add_nodes(tree, games, parents, actions, game.to_play(positions), is_over, values)
         for field, part in zip(self.positions, positions):
             field[games, nodes] = part
-        tree.value[games, nodes] = values
         going = np.flatnonzero(~is_over)
         if len(going):
-            going_on = select(positions, going)
+            going_on = select(positions, going) if is_over.any() else positions
             logits, values = self.evaluate(game.planes(going_on))
-            tree.priors[games[going], nodes[going]] = masked_softmax(logits, game.legal(going_on))
-            tree.value[games[going], nodes[going]] = values
+            evaluated = games[going], nodes[going]
+            tree.priors[evaluated] = masked_softmax(logits, game.legal(going_on))
+            tree.value[evaluated] = values
         return nodes
 
     def _root_values(self) -> np.ndarray:
@@ -125,8 +125,19 @@ class Search:
         return (total / (1 + self.tree.visits[:, 0].sum(1))).astype(np.float32)
 
 
-def masked_softmax(logits: np.ndarray, legal: np.ndarray) -> np.ndarray:
-    """float32 [B, A]: of the legal actions alone; none of these has probability 0."""
-    logits = np.where(legal, logits, -np.inf)
-    weights = np.where(legal, np.exp(logits - logits.max(1, keepdims=True)).clip(1e-12), 0)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+@compiled
+def masked_softmax(logits, legal):
+    """float32 [B, A]: the softmax of the logits of legal actions, none of which has probability 0."""
+    priors = np.zeros(logits.shape, np.float32)
+    for row in range(len(logits)):
+        highest, total = -np.inf, 0.0
+        for action in range(logits.shape[1]):
+            if legal[row, action]:
+                highest = max(highest, logits[row, action])
+        for action in range(logits.shape[1]):
+            if legal[row, action]:
+                priors[row, action] = max(math.exp(logits[row, action] - highest), 1e-12)
+                total += priors[row, action]
+        for action in range(logits.shape[1]):
+            priors[row, action] /= total
+    return priors

@@ -37,57 +37,51 @@ def select_by_puct(tree, game, node):
 
 
 @compiled
-def completed_q_values(tree, game, node):
-    """float64 [A] in [0, 1]: Q of each edge; of one that was never followed the mixed value of the node (equations 10 and 33)."""
-    actions = tree.visits.shape[2]
-    q_values = np.zeros(actions)
-    total, followed_prior, weighted = 0, 0.0, 0.0
-    for action in range(actions):
+def improved_logits(tree, game, node, logits):
+    """Fill `logits` float64 [A] with ln prior + sigma(Q), Q in [0, 1]; -inf where illegal (equations 8 and 11).
+
+    Q of an edge that was never followed is the mixed value of the node (equations 10 and 33).
+    """
+    total, most, followed_prior, weighted = 0, 0, 0.0, 0.0
+    for action in range(len(logits)):
         visits = tree.visits[game, node, action]
         if visits:
-            q_values[action] = tree.value_sums[game, node, action] / visits
-            total += visits
-            followed_prior += tree.priors[game, node, action]
-            weighted += tree.priors[game, node, action] * q_values[action]
+            prior = tree.priors[game, node, action]
+            total, most = total + visits, max(most, visits)
+            followed_prior += prior
+            weighted += prior * (tree.value_sums[game, node, action] / visits)
     mixed = tree.value[game, node]
     if followed_prior > 0:
         mixed = (mixed + total * weighted / followed_prior) / (1 + total)
-    for action in range(actions):
-        if not tree.visits[game, node, action]:
-            q_values[action] = mixed
-        q_values[action] = (q_values[action] + 1) / 2
-    return q_values
+    scale = C_SCALE * (C_VISIT + most)
+    for action in range(len(logits)):
+        prior, visits = tree.priors[game, node, action], tree.visits[game, node, action]
+        q_value = tree.value_sums[game, node, action] / visits if visits else mixed
+        logits[action] = math.log(prior) + scale * (q_value + 1) / 2 if prior > 0 else -np.inf
 
 
 @compiled
-def improved_logits(tree, game, node):
-    """float64 [A]: ln prior + sigma(completed Q); -inf where illegal (equations 8 and 11)."""
-    q_values = completed_q_values(tree, game, node)
-    scale = C_SCALE * (C_VISIT + tree.visits[game, node].max())
-    logits = np.full(len(q_values), -np.inf)
-    for action in range(len(q_values)):
-        if tree.priors[game, node, action] > 0:
-            logits[action] = math.log(tree.priors[game, node, action]) + scale * q_values[action]
-    return logits
+def improved_policy(tree, game, node, policy):
+    """Fill `policy` float64 [A] with the softmax of `improved_logits`; returns the visits of all edges."""
+    improved_logits(tree, game, node, policy)
+    highest, weights, total = policy.max(), 0.0, 0
+    for action in range(len(policy)):
+        policy[action] = math.exp(policy[action] - highest) if policy[action] > -np.inf else 0.0
+        weights += policy[action]
+        total += tree.visits[game, node, action]
+    policy /= weights
+    return total
 
 
 @compiled
-def improved_policy(tree, game, node):
-    """float64 [A], the softmax of `improved_logits`."""
-    logits = improved_logits(tree, game, node)
-    weights = np.exp(logits - logits.max())
-    return weights / weights.sum()
-
-
-@compiled
-def select_by_improved_policy(tree, game, node):
-    """Below the root: the edge whose share of visits lags most behind the improved policy (equation 14)."""
-    policy, visits = improved_policy(tree, game, node), tree.visits[game, node]
-    lag = policy - visits / (1 + visits.sum())
-    best = -1
-    for action in range(len(lag)):
-        if tree.priors[game, node, action] > 0 and (best < 0 or lag[action] > lag[best]):
-            best = action
+def select_by_improved_policy(tree, game, node, policy):
+    """Below the root: the edge whose share of visits lags most behind the improved policy (equation 14), which fills `policy`."""
+    total = improved_policy(tree, game, node, policy)
+    best, best_lag = -1, -np.inf
+    for action in range(len(policy)):
+        lag = policy[action] - tree.visits[game, node, action] / (1 + total)
+        if tree.priors[game, node, action] > 0 and lag > best_lag:
+            best, best_lag = action, lag
     return best
 
 
@@ -95,23 +89,32 @@ def select_by_improved_policy(tree, game, node):
 def root_scores(tree, gumbels):
     """float64 [B, A]: Gumbel noise + ln prior + sigma(Q) at each root; -inf where illegal."""
     scores = np.empty(gumbels.shape)
-    for game in range(len(gumbels)):
-        scores[game] = gumbels[game] + improved_logits(tree, game, 0)
-    return scores
+    for game in range(len(scores)):
+        improved_logits(tree, game, 0, scores[game])
+    return scores + gumbels
+
+
+@compiled
+def root_policies(tree):
+    """float64 [B, A]: the improved policy of each root."""
+    policies = np.empty((len(tree.priors), tree.priors.shape[2]))
+    for game in range(len(policies)):
+        improved_policy(tree, game, 0, policies[game])
+    return policies
 
 
 @compiled
 def descend(tree, root_actions, by_improved_policy):
     """(node, action) [B] of the first edge on each way from the root that is not expanded; the action is NONE where the game is over at
     the node. `root_actions` [B] are followed first; NONE: chosen as everywhere."""
-    games = len(root_actions)
+    games, policy = len(root_actions), np.empty(tree.priors.shape[2])
     nodes, actions = np.zeros(games, np.int32), np.full(games, NONE, np.int32)
     for game in range(games):
         node, action = 0, root_actions[game]
         while not tree.is_over[game, node]:
             if action == NONE:
                 if by_improved_policy:  # noqa: SIM108 - numba needs the two calls apart
-                    action = select_by_improved_policy(tree, game, node)
+                    action = select_by_improved_policy(tree, game, node, policy)
                 else:
                     action = select_by_puct(tree, game, node)
             child = tree.children[game, node, action]

@@ -27,29 +27,35 @@ class Tree(NamedTuple):
 
 
 def empty_tree(batch: int, nodes: int, actions: int) -> Tree:
+    """No nodes yet. All is 0, so that memory is taken as nodes are added."""
     edges = (batch, nodes, actions)
     return Tree(
         np.zeros(batch, np.int32),
-        np.full((batch, nodes), NONE, np.int32),
-        np.full((batch, nodes), NONE, np.int32),
+        np.zeros((batch, nodes), np.int32),
+        np.zeros((batch, nodes), np.int32),
         np.zeros((batch, nodes), np.int8),
         np.zeros((batch, nodes), bool),
         np.zeros((batch, nodes), np.float32),
         np.zeros(edges, np.float32),
-        np.full(edges, NONE, np.int32),
+        np.zeros(edges, np.int32),
         np.zeros(edges, np.int32),
         np.zeros(edges, np.float32),
     )
 
 
-def add_nodes(tree: Tree, games: np.ndarray, parents: np.ndarray, actions: np.ndarray, to_play, is_over) -> np.ndarray:
-    """A new node below each of `parents` [M], nodes of `games` [M]; returns their numbers. NONE as parent makes a root."""
+@compiled
+def add_nodes(tree, games, parents, actions, to_play, is_over, values):
+    """A new node below each of `parents` [M], nodes of `games` [M]; returns their numbers int32 [M]. NONE as parent makes a root."""
     nodes = tree.size[games]
-    tree.parent[games, nodes], tree.action[games, nodes] = parents, actions
-    tree.to_play[games, nodes], tree.is_over[games, nodes] = to_play, is_over
-    is_child = parents != NONE
-    tree.children[games[is_child], parents[is_child], actions[is_child]] = nodes[is_child]
-    tree.size[games] += 1
+    for i in range(len(games)):
+        game, node = games[i], nodes[i]
+        tree.parent[game, node], tree.action[game, node] = parents[i], actions[i]
+        tree.to_play[game, node], tree.is_over[game, node] = to_play[i], is_over[i]
+        tree.value[game, node] = values[i]
+        tree.children[game, node] = NONE
+        if parents[i] != NONE:
+            tree.children[game, parents[i], actions[i]] = node
+        tree.size[game] += 1
     return nodes
 
 
