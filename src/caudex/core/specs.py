@@ -272,6 +272,16 @@ class TextSpec(Struct, frozen=True, forbid_unknown_fields=True):
         msgspec.convert(self.trunk, TransformerArguments)
 
 
+class GameSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """A board game: its name, with settings, the shape [C, H, W] of its planes, and how many actions and moves it has."""
+
+    game: str
+    shape: tuple[Side, Side, Side]
+    num_actions: Annotated[int, Meta(ge=1, le=1 << 20)]
+    max_moves: Annotated[int, Meta(ge=1, le=1 << 20)]
+    has_ownership: bool = False
+
+
 class EncoderSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """The run whose features are compared; None is the packaged sentence encoder."""
 

@@ -39,6 +39,7 @@ NEEDS = {
     "rollouts": "an environment to act in, and its reward",
     "histories": "trials of one task after the other, and a memory of each",
     "replay": "a memory of what was lived through in an environment",
+    "games": "games of self-play",
 }
 """what the kinds of source are called; see `Signal.needs`"""
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Literal, NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 import torch
-from msgspec import Struct, to_builtins
-from msgspec.json import decode as json_decode
 from torch import Tensor
 
 from caudex.core.compute import PassCounter
@@ -20,6 +17,7 @@ from caudex.core.typed_json import Amount, Count, check_kind
 from caudex.core.weights import check_tensor
 from caudex.experience.buffer_files import BufferFiles
 from caudex.experience.frame_buffer import FrameBuffer
+from caudex.experience.generator_state import load_generator, save_generator
 from caudex.experience.runner import EnvRunner
 from caudex.experience.sum_tree import SumTree
 
@@ -45,22 +43,6 @@ class ReplayState(TypedDict):
     buffer: dict
     priorities: NotRequired[Tensor]
     max_priority: NotRequired[Amount]
-
-
-class PCG64State(Struct, forbid_unknown_fields=True):
-    """Whole numbers of 128 bits, which numpy checks."""
-
-    state: int
-    inc: int
-
-
-class BitGeneratorState(Struct, forbid_unknown_fields=True):
-    """Of numpy's default generator."""
-
-    bit_generator: Literal["PCG64"]
-    state: PCG64State
-    has_uint32: Literal[0, 1]
-    uinteger: Count
 
 
 class ReplaySource(Source):
@@ -165,7 +147,7 @@ class ReplaySource(Source):
             "samples_seen": self.samples_seen,
             "pending_batches": self.pending_batches,
             "flops": self.flops,
-            "rng": json.dumps(self.rng.bit_generator.state),
+            "rng": save_generator(self.rng),
             "buffer": self.files.save(),
         }
         if self.priorities:
@@ -178,7 +160,7 @@ class ReplaySource(Source):
         self.runner.load_state_dict(state["runner"])
         self.samples_seen, self.pending_batches = state["samples_seen"], state["pending_batches"]
         self.pass_counter.flops = state["flops"]
-        self.rng.bit_generator.state = to_builtins(json_decode(state["rng"], type=BitGeneratorState))
+        load_generator(self.rng, state["rng"])
         self.files.load(state["buffer"])
         if self.priorities:
             priorities = state.get("priorities")

@@ -39,7 +39,7 @@ def test_superko_and_score_are_those_of_slow_rules(size):
     is_over, value = game.outcome(positions)
     assert is_over.all()
     scores = np.array([rules.score() for rules in slow])
-    assert game.ownership(positions).sum(1).tolist() == scores.tolist()
+    assert game.ownership(positions).sum((1, 2)).tolist() == scores.tolist()
     assert (value * np.where(positions.moves % 2, -1, 1)).tolist() == np.where(scores > 0.5, 1, -1).tolist()
 
 

@@ -68,6 +68,10 @@ class Game:
         """All that map games onto games; the identity is the first."""
         return [Symmetry(lambda planes: planes, np.arange(self.num_actions))]
 
+    def ownership(self, positions: Position) -> np.ndarray | None:
+        """int8 [B, H, W] of games that are over: 1 where player 0 owns a point, -1 where player 1 does; None: the game has no such."""
+        return None
+
     def describe(self, positions: Position, row: int) -> str:
         """The board as text, for a terminal."""
         return str(self.planes(positions)[row])

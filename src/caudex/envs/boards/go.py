@@ -72,15 +72,19 @@ class Go(Game):
 
     def outcome(self, positions: GoPosition) -> tuple[np.ndarray, np.ndarray]:
         is_over = self.is_over(positions)
-        black_lead = np.where(is_over, self.ownership(positions, is_over).sum(1) - self.komi, 0)
+        black_lead = np.where(is_over, self.areas(positions, is_over).sum(1) - self.komi, 0)
         return is_over, np.sign(np.where(positions.moves % 2, -black_lead, black_lead)).astype(np.float32)
 
-    def ownership(self, positions: GoPosition, mask: np.ndarray | None = None) -> np.ndarray:
+    def areas(self, positions: GoPosition, mask: np.ndarray) -> np.ndarray:
         """int8 [B, P]: 1 for Black's area, -1 for White's, 0 for neither's, and in rows outside the mask."""
         boards = positions.boards[:, 0]
-        owners, rows = np.zeros(boards.shape, np.int8), np.arange(len(boards))
-        go_rules.mark_owners(boards, rows if mask is None else rows[mask], self.neighbors, owners)
+        owners = np.zeros(boards.shape, np.int8)
+        go_rules.mark_owners(boards, np.flatnonzero(mask), self.neighbors, owners)
         return owners
+
+    def ownership(self, positions: GoPosition) -> np.ndarray:
+        areas = self.areas(positions, np.ones(len(positions.moves), bool))
+        return areas.reshape(-1, self.size, self.size)
 
     def planes(self, positions: GoPosition) -> np.ndarray:
         count = len(positions.moves)
