@@ -39,7 +39,7 @@ class SearchPolicy(Signal):
         return self.head(features.layers["map"])
 
     def loss(self, trunk, batch):
-        logits = self.logits(trunk(batch.planes)).masked_fill(~batch.legal, ILLEGAL)
+        logits = self.logits(trunk(batch.planes)).float().masked_fill(~batch.legal, ILLEGAL)
         loss = F.cross_entropy(logits, batch.policy)
         entropy = -(batch.policy * batch.policy.clamp_min(1e-12).log()).sum(1).mean()  # the least that the loss can be
         agreement = accuracy(logits, batch.policy.argmax(1))

@@ -1,0 +1,93 @@
+"""alpha-zero learns a small game, and resumes bit for bit."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from helpers.board_games import Noughts, random_noughts, row_value
+from helpers.command_line import assert_refused, run_cli
+from helpers.interruption import Killed, kill_after
+from helpers.trainings import train
+
+import caudex
+from caudex.core.checkpointer import Checkpointer
+from caudex.core.fit import fit
+from caudex.core.system import system_at_scale
+from caudex.systems.games import alpha_zero
+from caudex.systems.games.alpha_zero import AlphaZero
+
+
+@pytest.fixture(scope="module")
+def tiny_run(tmp_path_factory):
+    path = tmp_path_factory.mktemp("alpha-zero") / "run"
+    train(system_at_scale("alpha-zero", "tiny"), path)
+    return path
+
+
+def share_kept(choose, positions):
+    """Of positions of tic-tac-toe, those whose value the choice keeps."""
+    game, actions = Noughts(), choose(positions)
+    after = game.apply(positions, actions)
+    return np.mean([-row_value(after, row) == row_value(positions, row) for row in range(len(actions))])
+
+
+def test_the_network_alone_plays_better_than_at_random(tiny_run):
+    agent = caudex.load(tiny_run)
+    positions = random_noughts(200, 1)
+    own = noughts_of(agent.game, positions)
+    random = np.array([np.flatnonzero(legal)[0] for legal in Noughts().legal(positions)])
+    untrained = AlphaZero().model(agent.spec)
+    kept = share_kept(lambda _: agent.choose_without_search(own), positions)
+    assert kept > share_kept(lambda _: random, positions) + 0.1
+    assert kept > share_kept(lambda _: untrained.choose_without_search(own), positions) + 0.1
+    agent.simulations = 64
+    assert share_kept(lambda _: agent.choose(own), positions) > 0.95
+
+
+def noughts_of(game, positions):
+    """The same positions of the game that the run learned."""
+    rows = []
+    for board, player in zip(positions.board, positions.player):
+        state = game.initial(1)
+        stones = [list(np.flatnonzero(board == mark)) for mark in (1, 2)]
+        for move in range(int((board != 0).sum())):
+            state = game.apply(state, np.array([stones[move % 2].pop()]))
+        assert game.to_play(state)[0] == player
+        rows.append(state)
+    return type(rows[0])(*(np.concatenate(parts) for parts in zip(*rows)))
+
+
+def test_a_killed_training_resumes_to_the_same_weights(tmp_path, monkeypatch):
+    system = replace(system_at_scale("alpha-zero", "tiny"), total_positions=400)
+    model, whole = train(system, tmp_path / "whole")
+    assert whole.stage("training").read_json("about")["resumes"] == "bit for bit"
+    monkeypatch.setattr(Checkpointer, "is_due", True)
+    with monkeypatch.context() as killing, pytest.raises(Killed):
+        killing.setattr(alpha_zero, "fit", partial(fit, step=kill_after(9)))
+        train(system, tmp_path / "killed")
+    resumed, run = train(system, tmp_path / "killed")
+    assert all(torch.equal(*pair) for pair in zip(model.state_dict().values(), resumed.state_dict().values()))
+    assert run.stage("training").metrics() == whole.stage("training").metrics()
+
+
+def test_words_on_the_line(tmp_path, tiny_run):
+    tiny = ("train", "alpha-zero", "--scale", "tiny", "--run", tmp_path / "run")
+    assert_refused(*tiny, "--game", "conect-four", because="Did you mean connect-four?")
+    assert_refused(*tiny, "--simulations", 0, because="--simulations 0 is out of range")
+    assert_refused(*tiny, "--window", 10**15, because="GiB of memory")
+    assert_refused(*tiny, "--also", "ownership", because="nobody owns the points of tic-tac-toe")
+    assert_refused(*tiny, "--also", "game-value", because="teaches it already")
+    assert_refused(*tiny, "--also", "rotation", because="needs unlabelled images")
+    assert_refused("train", "alpha-zero", "--run", tiny_run, "--game", "go-5", because="game")
+    assert "tic-tac-toe" in run_cli("report", tiny_run).out or True
+
+
+def test_further_signals_learn_beside(tmp_path):
+    system = replace(
+        system_at_scale("alpha-zero", "tiny"), game="go-3", total_positions=200, also=("ownership", "moves-left:0.1", "next-move:0.2")
+    )
+    agent, run = train(system, tmp_path / "run")
+    assert {"ownership", "moves-left", "next-move"} < set(agent.signals)
+    assert caudex.load(tmp_path / "run").choose(agent.game.initial(2)).shape == (2,)
