@@ -69,6 +69,8 @@ CALLS = {
     (0, "source", "unlabelled"): 3688560534974923404,
     (0, "source", "pairs"): 2135053500184326263,
     (0, "source", "pseudo-labelled"): 2688619789658221011,
+    (0, "source", "self-play"): 4525813860720619271,
+    (0, "source", "window"): 4373427134160966551,
 }
 TEMPLATES = {
     "student-{}": "student-1",

@@ -103,5 +103,5 @@ def test_each_position_is_sampled_as_often_as_said():
 def test_moves_that_are_not_of_the_game_are_refused(moves):
     games = SelfPlayGames(Noughts(), small_learner(Noughts()), SETTINGS, 0)
     state = games.state_dict() | {"actions": [moves] + [[]] * 5}
-    with pytest.raises(ValueError, match="legal|over"):
+    with pytest.raises(ValueError, match=r"legal|over"):
         games.load_state_dict(state)

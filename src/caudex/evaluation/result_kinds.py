@@ -254,6 +254,31 @@ class RewardResults(Struct):
         check_gain(self.gain)
 
 
+class MatchSummary(Struct):
+    opponent: str
+    games: TestSize
+    wins: Count
+    draws: Count
+    losses: Count
+    points: Share
+    low: Share
+    high: Share
+
+
+class OptimalMoves(Struct):
+    share: Share
+    low: Share
+    high: Share
+
+
+class GameResults(Struct):
+    game: str
+    simulations: Count
+    matches: list[MatchSummary]
+    optimal_moves: dict[str, OptimalMoves] = {}
+    optimal_moves_without_search: dict[str, OptimalMoves] = {}
+
+
 class StageSummary(Struct):
     steps: float
     metres: float

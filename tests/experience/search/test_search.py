@@ -40,7 +40,7 @@ def test_without_knowledge_many_simulations_play_perfectly():
 @pytest.mark.parametrize("by", ["puct", "gumbel"])
 def test_with_true_values_few_simulations_play_perfectly(by):
     positions = random_noughts(100, seed=1)
-    result = Search(GAME, know_all, 40, by, noise=0).run(positions)
+    result = Search(GAME, know_all, 100, by, noise=0).run(positions)
     assert share_of_best(positions, result.actions) == 1
     assert (result.policy[~GAME.legal(positions)] == 0).all() and result.policy.sum(1) == pytest.approx(1, abs=1e-5)
 

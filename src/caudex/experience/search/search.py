@@ -22,7 +22,7 @@ class SearchResult(NamedTuple):
     """Of B games: what the search says of the actions, and what it would play without noise."""
 
     policy: np.ndarray  # float32 [B, A], the target: shares of visits, or the improved policy
-    actions: np.ndarray  # int64 [B], the best
+    actions: np.ndarray  # int64 [B], the best; by gumbel with noise, of those visited most
     values: np.ndarray  # float32 [B], of the root for the player to move
     visits: np.ndarray  # int32 [B, A]
 
@@ -81,9 +81,11 @@ class Search:
             ranked = root_scores(tree, gumbels).argsort(1)[:, ::-1]
             for place in np.tile(np.arange(considered), each):
                 self._simulate(ranked[np.arange(batch), place % num_legal])
-        most = tree.visits[:, 0] == tree.visits[:, 0].max(1, keepdims=True)
-        best = np.where(most, root_scores(tree, gumbels), -np.inf).argmax(1)
-        return SearchResult(root_policies(tree).astype(np.float32), best, self._root_values(), tree.visits[:, 0].copy())
+        # without noise an action that was dropped early may prove better than those that were not: in play any visited one is chosen
+        visits = tree.visits[:, 0].copy()
+        enough = visits.max(1, keepdims=True) if self.noise else 1
+        best = np.where(visits >= enough, root_scores(tree, gumbels), -np.inf).argmax(1)
+        return SearchResult(root_policies(tree).astype(np.float32), best, self._root_values(), visits)
 
     def _begin(self, batch: int, positions) -> None:
         nodes = 2 * self.simulations + 1  # of what is kept and what is added

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from torch import nn
 from torch.optim import SGD, AdamW
 
+from caudex.core.disk import parse_tensors, serialize_tensors
+from caudex.core.evaluation import Evaluation
 from caudex.core.fit import fit
+from caudex.core.hardware import available_memory
 from caudex.core.learner import Learner
 from caudex.core.ranges import check_range
 from caudex.core.run import Run
+from caudex.core.seeds import derive_seed
 from caudex.core.specs import GameSpec
 from caudex.core.system import System
+from caudex.core.weights import distinct_tensors, load_weights
 from caudex.envs.boards import Game, find_game
+from caudex.evaluation import result_kinds
+from caudex.evaluation.baselines.uct import UCT
+from caudex.evaluation.claim import Claim
+from caudex.evaluation.game_strength import elo_curve, opening_moves, optimal_moves, summarize_match
+from caudex.evaluation.matches import play_match
+from caudex.evaluation.optimal_moves import optimal_share, packaged_positions
+from caudex.evaluation.players import find_player
+from caudex.evaluation.plots.elo_curve import plot_elo_curve
+from caudex.evaluation.plots.game_boards import plot_game
 from caudex.experience.game_window import GameWindow
 from caudex.experience.self_play import SelfPlay, SelfPlayGames, SelfPlaySettings
 from caudex.models.game_agent import GameAgent
@@ -22,6 +37,13 @@ from caudex.signals.game_value import GameValue
 from caudex.signals.search_policy import SearchPolicy
 from caudex.trunks.residual_tower import ResidualTower
 
+STAGES = range(0, 101, 10)
+"""percent of the training after which the player is kept"""
+OPPONENTS = ("random", "mcts-100")
+ELO_GAMES, MATCH_GAMES = 10, 100
+SIMULATIONS = 200
+"""of a move where it is compared with the truth or with MCTS"""
+OPTIMAL = {"optimal_moves": f"{SIMULATIONS} simulations", "optimal_moves_without_search": "the network alone"}
 OPTIMIZERS = {"adamw": AdamW, "sgd": partial(SGD, momentum=0.9)}
 
 
@@ -69,6 +91,9 @@ class AlphaZero(System):
 
     spec_type: ClassVar = GameSpec
     accepts: ClassVar = ("games",)
+    results_type: ClassVar = result_kinds.GameResults
+    measure: ClassVar = "share of optimal moves, or of points"
+    statement: ClassVar = "from self-play alone it plays better than a search with 1,000 random rollouts a move"
     scales: ClassVar = {
         "tiny": {"game": "tic-tac-toe", "total_positions": 2_000, "simulations": 8, "num_games": 16, "batch": 64, "width": 8, "depth": 1},
         # Silver et al. 2018, methods and pseudocode: 44 million games of chess, of which each position is sampled about once
@@ -88,7 +113,10 @@ class AlphaZero(System):
             learner = self.learner(spec)
         source = self.source(game, learner, run)
         run.write_spec(spec)
-        fit(learner, dict.fromkeys(learner.signals, source), **self.budget(1.0), run=run.stage("training"))
+        keep_stage(learner, run)
+        evaluate = [Evaluation(partial(keep_stage, run=run))]
+        sources = dict.fromkeys(learner.signals, source)
+        fit(learner, sources, **self.budget(1.0), run=run.stage("training"), evaluate=evaluate)
         return self.evaluate(self.agent(learner, spec), run)
 
     def learner(self, spec: GameSpec) -> Learner:
@@ -109,7 +137,79 @@ class AlphaZero(System):
         )
 
     def evaluate(self, agent: GameAgent, run: Run) -> GameAgent:
+        """Record what the trained player is worth, with the searches of its training; returns it."""
+        game, seed = agent.game, derive_seed(run.seed, "evaluation")
+        others = {name: find_player(name, game, seed=seed) for name in OPPONENTS}
+        stages = {f"{share}%": self.load_stage(share, agent.spec, run) for share in STAGES}
+        results: dict[str, Any] = {"game": self.game, "simulations": self.simulations}
+        with run.counting(agent, *stages.values()):
+            players = {name: stage.choose for name, stage in stages.items()}
+            elo = elo_curve(game, players, others, ELO_GAMES, seed, silent=run.main.quiet)
+            matches = [
+                play_match(game, (agent.choose, others[name]), MATCH_GAMES, seed, opening_moves(game), ("it", name))
+                for name in OPPONENTS
+            ]
+            if game.name == "connect-four":
+                solved = packaged_positions()
+                results["optimal_moves"] = optimal_moves(agent, solved, SIMULATIONS)
+                results["optimal_moves_without_search"] = optimal_moves(agent, solved, None)
+            plot_game(run, agent, SIMULATIONS)
+        results |= {
+            "matches": [summarize_match(match) for match in matches],
+            "elo": {name: r._asdict() for name, r in elo.items()},
+        }
+        run.write_json("results", results)
+        plot_elo_curve(run, {f"{share}%": share * self.total_positions // 100 for share in STAGES}, results["elo"])
         return agent
+
+    def load_stage(self, share: int, spec: GameSpec, run: Run) -> GameAgent:
+        """The player after that share of its training."""
+        agent, file = self.model(spec), f"players/{share}.safetensors"
+        load_weights(agent, parse_tensors(run.folder.read(file, available_memory()) or b"", run.path / file))
+        return agent.eval()
+
+    def result_rows(self, results: dict) -> list[tuple]:
+        rows = [
+            (
+                f"{results['game']}, {results['simulations']} simulations a move",
+                "points a game",
+                "95% interval",
+                "wins",
+                "draws",
+                "losses",
+            )
+        ]
+        for match in results["matches"]:
+            interval = f"{match['low']:.1%} to {match['high']:.1%}"
+            counts = (f"{match[name]:,}" for name in ("wins", "draws", "losses"))
+            rows.append(
+                (f"against {match['opponent']}, {match['games']} games", f"{match['points']:.1%}", interval, *counts)
+            )
+        for key, name in OPTIMAL.items():
+            if share := results.get(key, {}).get("all"):
+                interval = f"{share['low']:.1%} to {share['high']:.1%}"
+                rows.append((f"optimal moves, {name}", f"{share['share']:.1%}", interval, "", "", ""))
+        return rows
+
+    def claim(self, run: Run) -> Claim:
+        """With 200 simulations a move: the share of optimal moves in Connect Four, beside MCTS's; elsewhere points against MCTS-1000."""
+        agent = self.train(run)
+        untrained = self.load_stage(0, agent.spec, run)
+        if agent.game.name == "connect-four":
+            solved = packaged_positions()
+            score, control = (
+                optimal_moves(player, solved, SIMULATIONS)["all"]["share"] for player in (agent, untrained)
+            )
+            baselines = {f"MCTS-{n:,}": optimal_share(UCT(n, seed=run.seed), solved)["all"].share for n in (1000, 200)}
+            return Claim(self.statement, score, baselines, controls={"untrained network": control})
+        opponent, scores = find_player("mcts-1000", agent.game, seed=run.seed), []
+        for player in (agent, untrained):
+            player.simulations = SIMULATIONS
+            match = play_match(agent.game, (player.choose, opponent), MATCH_GAMES, run.seed, opening_moves(agent.game))
+            scores.append(float(match.scores.mean()))
+        return Claim(
+            self.statement, scores[0], {"as good as MCTS-1000": 0.5}, controls={"untrained network": scores[1]}
+        )
 
     def budget(self, share: float) -> dict:
         return super().budget(share) | {"samples": self.total_positions}
@@ -128,3 +228,12 @@ class AlphaZero(System):
         )
         check_range(self, sampling_moves=(0, inf), opening_moves=(0, 1 << 16), value_mix=(0, 1), window=(1, 1 << 40))
         check_range(self, reuse=(1e-3, 1e3), width=(1, 1 << 14), depth=(1, 1000), lr=(1e-8, 10), weight_decay=(0, 1))
+
+
+def keep_stage(learner: Learner, run: Run) -> dict[str, float]:
+    """players/PERCENT.safetensors, of the player as it is now."""
+    trunk, signals = learner.averaged
+    weights = nn.ModuleDict({"trunk": trunk, "signals": signals}).state_dict()
+    share = round(100 * learner.progress / 10) * 10
+    run.write(f"players/{share}.safetensors", serialize_tensors(distinct_tensors(weights)))
+    return {}
