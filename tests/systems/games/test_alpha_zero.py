@@ -95,7 +95,6 @@ def test_words_on_the_line(tmp_path, tiny_run):
     assert_refused(*tiny, "--also", "ownership", because="nobody owns the points of tic-tac-toe")
     assert_refused(*tiny, "--also", "game-value", because="teaches it already")
     assert_refused(*tiny, "--also", "rotation", because="needs unlabelled images")
-    assert_refused("train", "alpha-zero", "--run", tiny_run, "--game", "go-5", because="game")
 
 
 def test_further_signals_learn_beside(tmp_path):
