@@ -21,9 +21,9 @@ def plot_game(run: Run, agent: GameAgent, simulations: int) -> bool:
     while not game.outcome(positions[-1])[0][0]:
         played.append(agent.search(positions[-1], simulations))
         positions.append(game.apply(positions[-1], played[-1].actions))
-    shown = np.unique(np.linspace(0, len(played) - 1, MAX_BOARDS).round().astype(int))
-    with run.figure("game", columns=len(shown), rows=3, width=1.5, height=1.7) as axes:
-        for number, column in zip(shown, np.transpose(axes)):
+    moments = np.unique(np.linspace(0, len(played) - 1, MAX_BOARDS).round().astype(int))
+    with run.figure("game", columns=len(moments), rows=3, width=1.5, height=1.7) as axes:
+        for number, column in zip(moments, np.transpose(axes)):
             position, result = positions[number], played[number]
             draw_board(column[0], game, position, int(result.actions[0]))
             column[0].set_title(f"move {number + 1}", fontsize=8)
