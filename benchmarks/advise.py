@@ -1,10 +1,11 @@
 """Whether `caudex advise` is right: its forecast of 50 more labels, and the method that it names; results/advise.csv.
 
-    python benchmarks/advise.py digits emoji    # the second as benchmarks/pretrained.py makes it; some three core-hours, a piece a draw
+    python benchmarks/advise.py runs/benchmark emoji 20    # as benchmarks/pretrained.py makes it; a minute of one core a draw
+    python benchmarks/advise.py runs/benchmark digits 10   # three minutes a draw
 
-Of each of 20 draws (200 to 219; the forecast was made on 100 to 119) a fifth of the images is the test, 9 of each class are labelled, and
-all others are unlabelled. `advise` runs with its defaults. Then each method learns from today's labels, and the named one from 50 more, drawn
-at random; both are tested on the test. A draw that was measured is read back from results/pieces/advise/, so that a run that was stopped goes on.
+Of each draw (from 200 on; the forecast was made on 100 to 119) half of the images are the test, 9 of each class are labelled, and all others
+are unlabelled. `advise` runs with its defaults. Then each method learns from today's labels with the settings that training has, and the
+named one from 50 more, drawn at random; both are tested on the test. Each fit is kept in the folder, so that a benchmark that was stopped goes on.
 """
 
 import csv
@@ -15,46 +16,50 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from image_sets import RESULTS, read_labelled, write_table
+from torch import Tensor
 
-from caudex.core.disk import write_atomically
+from caudex.core.run import Run
 from caudex.data import Split
 from caudex.data.stratified import seeded_permutation, split_stratified, stratified_sample
 from caudex.evaluation.intervals import wilson_interval
-from caudex.systems.encoded import read_encoded
-from caudex.systems.studies.advise import advise_on_images, cheap_methods, settings_for, trial_predictions
-
-RESULTS = Path(__file__).parents[1] / "results"
-COLUMNS = (
-    "set",
-    "draws",
-    "in the interval",
-    "low",
-    "high",
-    "mean width",
-    "mean error of the forecast",
-    "best or within a point",
+from caudex.systems.studies.advise import (
+    advise_on_images,
+    cheap_methods,
+    settings_for,
+    short_methods,
+    trial_predictions,
 )
-DRAWS, LABELS, MORE, TEST_SHARE = range(200, 220), 9, 50, 0.2
+from caudex.systems.studies.trial_files import remember_predictions
+
+COLUMNS = ("set", "draws", "in the interval", "low", "high", "mean width", "mean error", "best or within a point")
+FIRST_DRAW, LABELS, MORE, TEST_SHARE = 200, 9, 50, 0.5
 
 
-def measure_draw(images, encoder, settings, draw: int) -> dict:
+def measure_draw(images, encoder, settings, draw: int, run: Run) -> dict:
     rest, test = split_stratified(images.labels, TEST_SHARE, draw, "advise, test")
     labels = torch.full_like(images.labels, -1)
     first = rest[stratified_sample(images.labels[rest], [LABELS] * len(images.classes), draw, "advise, labelled")]
     labels[first] = images.labels[first]
-    methods = cheap_methods(settings)
-    advice = advise_on_images(replace(images, labels=labels).take(rest), encoder, methods, MORE, draw)
+    methods, quick = cheap_methods(settings), short_methods(settings, encoder is not None)
+    advice = advise_on_images(replace(images, labels=labels).take(rest), encoder, quick, MORE, draw, run=run)
 
-    def accuracy(name: str, labelled: torch.Tensor) -> float:
-        unlabelled = images.take(rest[~torch.isin(rest, labelled)]).without_labels()
-        split = Split(images.take(labelled), unlabelled, images.take(test), train=unlabelled, encoder=encoder)
-        return (trial_predictions(methods[name], split, draw) == images.labels[test]).double().mean().item()
+    def accuracy(name: str, labelled: Tensor) -> float:
+        def predict(train: Tensor, test: Tensor, seed: int) -> Tensor:
+            unlabelled = images.take(rest[~torch.isin(rest, train)]).without_labels()
+            split = Split(images.take(train), unlabelled, images.take(test), train=unlabelled, encoder=encoder)
+            return trial_predictions(methods[name], split, seed)
+
+        when = "now" if labelled is first else "later"
+        predict = remember_predictions(run, f"{when} {name}", predict, len(images.classes))
+        return (predict(labelled, test, draw) == images.labels[test]).double().mean().item()
 
     pool = rest[~torch.isin(rest, first)]
     later = torch.cat([first, pool[seeded_permutation(len(pool), draw, "advise, more")[:MORE]]])
     forecast = advice.forecasts[advice.best]
     return {
         "best": advice.best,
+        "measured": {name: part.accuracy for name, part in advice.methods.items()},
         "now": {name: accuracy(name, first) for name in advice.methods},
         "later": accuracy(advice.best, later),
         "forecast": forecast.later,
@@ -62,30 +67,30 @@ def measure_draw(images, encoder, settings, draw: int) -> dict:
     }
 
 
+def summary_row(name: str, pieces: list[dict]) -> tuple:
+    covered = [low <= piece["later"] <= high for piece in pieces for low, high in [piece["interval"]]]
+    near = [piece["now"][piece["best"]] >= max(piece["now"].values()) - 0.01 for piece in pieces]
+    widths = [piece["interval"][1] - piece["interval"][0] for piece in pieces]
+    errors = [abs(piece["forecast"] - piece["later"]) for piece in pieces]
+    figures = (*wilson_interval(np.mean(covered), len(covered)), np.mean(widths), np.mean(errors))
+    return (name, len(pieces), sum(covered), *(f"{figure:.3f}" for figure in figures), sum(near))
+
+
 def main() -> None:
+    folder, data, draws = sys.argv[1:]
     torch.set_num_threads(1)
-    rows = []
-    for name in sys.argv[1:]:
-        unsplit, encoder = read_encoded(name, None, "auto", 0, False)
-        images = unsplit.images.take(unsplit.images.is_labelled)
-        settings = settings_for("small" if encoder is None else "auto", 0, data=name)
-        pieces = []
-        for draw in DRAWS:
-            file = RESULTS / "pieces" / "advise" / f"{Path(name).name}-{draw}.json"
-            if not file.exists():
-                write_atomically(file, json.dumps(measure_draw(images, encoder, settings, draw), indent=1) + "\n")
-            pieces.append(json.loads(file.read_text()))
-            print(Path(name).name, draw, pieces[-1], flush=True)
-        covered = [low <= piece["later"] <= high for piece in pieces for low, high in [piece["interval"]]]
-        near = [piece["now"][piece["best"]] >= max(piece["now"].values()) - 0.01 for piece in pieces]
-        widths = [piece["interval"][1] - piece["interval"][0] for piece in pieces]
-        errors = [abs(piece["forecast"] - piece["later"]) for piece in pieces]
-        low, high = wilson_interval(np.mean(covered), len(covered))
-        figures = [f"{value:.3f}" for value in (low, high, np.mean(widths), np.mean(errors))]
-        rows.append((Path(name).name, len(pieces), sum(covered), *figures, sum(near)))
-        print(*rows[-1], flush=True)
-    with (RESULTS / "advise.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    images, encoder = read_labelled(data)
+    settings, name = settings_for("small" if encoder is None else "auto", 0, data=data), Path(data).name
+    pieces = []
+    for draw in range(FIRST_DRAW, FIRST_DRAW + int(draws)):
+        run = Run(Path(folder) / f"{name}-{draw}", draw)
+        pieces.append(measure_draw(images, encoder, settings, draw, run))
+        run.write_json("draw", pieces[-1])
+        print(name, draw, json.dumps(pieces[-1]), flush=True)
+    old = list(csv.reader((RESULTS / "advise.csv").open()))[1:] if (RESULTS / "advise.csv").exists() else []
+    row = summary_row(name, pieces)
+    write_table("advise", COLUMNS, [*(other for other in old if other[0] != name), row])
+    print(*row)
 
 
 if __name__ == "__main__":

@@ -6,21 +6,19 @@ The quick classifier of `doctor` learns from 5 or 20 labels of each class; all o
 100 draws of 50, and of 100, images each. At random: Wilson's interval.
 """
 
-import csv
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from image_sets import read_labelled, write_table
 from threadpoolctl import threadpool_limits
 
 from caudex.data.stratified import class_counts, seeded_permutation, stratified_sample
 from caudex.evaluation.audit import draw_audit, estimate_accuracy
 from caudex.evaluation.cross_fitting import input_vectors, quick_classifier
 from caudex.evaluation.intervals import wilson_interval
-from caudex.systems.encoded import read_encoded
 
-FILE = Path(__file__).parents[1] / "results" / "audit.csv"
 COLUMNS = (
     "set",
     "labels learned from",
@@ -52,9 +50,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = []
     for name in sys.argv[1:]:
-        unsplit, encoder = read_encoded(name, None, "auto", 0, False)
-        images = unsplit.images.take(unsplit.images.is_labelled)
-        images = images.take(seeded_permutation(len(images), 0, "of many")[:MAX_IMAGES])
+        images, encoder = read_labelled(name, MAX_IMAGES)
         vectors, labels = input_vectors(images, encoder), images.labels
         for learned in LABELS:
             known = stratified_sample(labels, [learned] * len(class_counts(labels, images.classes)), 0, "known")
@@ -69,8 +65,7 @@ def main() -> None:
                 accuracy = f"{is_right.double().mean():.3f}"
                 rows.append((Path(name).name, learned, accuracy, count, *measure(confidence, is_right, count)))
                 print(*rows[-1], flush=True)
-    with FILE.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    write_table("audit", COLUMNS, rows)
 
 
 if __name__ == "__main__":

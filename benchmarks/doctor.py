@@ -8,21 +8,18 @@ under the ROC curve of the distances, that is how often an image of another clas
 distances were chosen on others.
 """
 
-import csv
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import torch
+from image_sets import read_labelled, write_table
 from sklearn.metrics import roc_auc_score
 
 from caudex.data.images.off_topic import labelled_distances
 from caudex.evaluation.cross_fitting import cross_fit, input_vectors
 from caudex.evaluation.intervals import t_interval
 from caudex.evaluation.label_errors import find_label_errors
-from caudex.systems.encoded import read_encoded
 
-FILE = Path(__file__).parents[1] / "results" / "doctor.csv"
 COLUMNS = ("set", "images", "figure", "mean", "low", "high")
 DRAWS, FLIPPED, LABELS = range(200, 210), 0.05, 20
 
@@ -55,17 +52,14 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = []
     for name in sys.argv[1:]:
-        unsplit, encoder = read_encoded(name, None, "auto", 0, False)
-        images = replace(unsplit.images, hidden_labels=None)
-        images = images.take(images.is_labelled)
+        images, encoder = read_labelled(name)
         found = [flipped_labels(images, encoder, draw) for draw in DRAWS]
         figures = dict(zip(("flipped labels found", "precision"), zip(*found)))
         figures["off-topic AUC"] = [off_topic_auc(images, draw) for draw in DRAWS]
         for figure, values in figures.items():
             rows.append((Path(name).name, len(images), figure, *(f"{value:.3f}" for value in t_interval(values))))
             print(*rows[-1], flush=True)
-    with FILE.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    write_table("doctor", COLUMNS, rows)
 
 
 if __name__ == "__main__":

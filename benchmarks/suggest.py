@@ -8,21 +8,19 @@ grey images on an approximate RBF kernel. The figure is the accuracy after 50, 1
 draw, and how many labels random choice needs for the same, interpolated between the numbers tried.
 """
 
-import csv
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from image_sets import read_labelled, write_table
 from threadpoolctl import threadpool_limits
 
 from caudex.data.stratified import seeded_permutation, stratified_sample
 from caudex.evaluation.acquisition import core_set, least_margins, weighted_centres
 from caudex.evaluation.cross_fitting import input_vectors, quick_classifier
 from caudex.evaluation.verdicts import paired_gain, with_verdicts
-from caudex.systems.encoded import read_encoded
 
-FILE = Path(__file__).parents[1] / "results" / "suggest.csv"
 COLUMNS = ("set", "way", "more labels", "accuracy", "gain", "low", "high", "verdict", "labels at random")
 DRAWS, FIRST, STEP, STEPS, MAX_IMAGES = range(10), 2, 50, 3, 4000
 WAYS = ("random", "margin", "core-set", "both")
@@ -59,9 +57,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = []
     for name in sys.argv[1:]:
-        unsplit, encoder = read_encoded(name, None, "auto", 0, False)
-        images = unsplit.images.take(unsplit.images.is_labelled)
-        images = images.take(seeded_permutation(len(images), 0, "of many")[:MAX_IMAGES])
+        images, encoder = read_labelled(name, MAX_IMAGES)
         vectors = input_vectors(images, encoder)
         with threadpool_limits(1):
             curves = {
@@ -80,8 +76,7 @@ def main() -> None:
                 verdict = "" if way == "random" else content["verdict"]
                 rows.append((Path(name).name, way, i * STEP, *figures, verdict, f"{needed:.0f}"))
                 print(*rows[-1], flush=True)
-    with FILE.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    write_table("suggest", COLUMNS, rows)
 
 
 if __name__ == "__main__":

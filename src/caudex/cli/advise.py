@@ -47,7 +47,7 @@ def advise_images(flags: AdviseFlags, run) -> None:
     from caudex.evaluation.doctor import off_topic_findings, wrong_labels
     from caudex.reports.advise import advice_sentences, image_examples, write_advice_page
     from caudex.systems.encoded import read_encoded
-    from caudex.systems.studies.advise import advise_on_images, cheap_methods, settings_for
+    from caudex.systems.studies.advise import advise_on_images, settings_for, short_methods
     from caudex.systems.studies.trial_files import digest_examples, record_advice
 
     unsplit, encoder = read_encoded(flags.data, flags.labels, flags.trunk, flags.size, flags.pad)
@@ -57,7 +57,8 @@ def advise_images(flags: AdviseFlags, run) -> None:
     record_advice(run, recorded_flags(flags), digest_examples(image_bytes(images), images.labels))
     trunk = "small" if encoder is None else flags.trunk
     settings = settings_for(trunk, flags.seed, data=flags.data, labels=flags.labels, size=flags.size, pad=flags.pad)
-    advice = advise_on_images(images, encoder, cheap_methods(settings), flags.more, flags.seed, flags.repeats, run)
+    methods = short_methods(settings, encoder is not None)
+    advice = advise_on_images(images, encoder, methods, flags.more, flags.seed, flags.repeats, run)
     wrong = wrong_labels(images, encoder, flags.seed)
     off_topic, _ = off_topic_findings(images, unsplit.is_test[~unsplit.is_test])
     command = f"; `caudex doctor {shlex.quote(flags.data)}` lists them"

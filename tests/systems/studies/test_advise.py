@@ -105,7 +105,7 @@ def test_too_few_labels_are_refused(labels, message):
 
 
 def test_the_command_writes_a_page_and_names_a_command(tmp_path, monkeypatch):
-    monkeypatch.setattr(advise_module, "cheap_methods", lambda settings: quick_methods("small", data=settings.data))
+    monkeypatch.setattr(advise_module, "short_methods", lambda *settings: quick_methods("small"))
     pile = write_photos(tmp_path / "pile", labelled=8, unlabelled=10)
     words = ("advise", pile, "--trunk", "small", "--repeats", "1", "--run", "advice")
     output = " ".join(run_cli(*words).out.split())
@@ -120,7 +120,7 @@ def test_the_command_writes_a_page_and_names_a_command(tmp_path, monkeypatch):
 def test_advice_that_was_killed_goes_on_to_the_same_page(tmp_path, monkeypatch):
     methods = quick_methods("small")
     del methods["noisy-student"], methods["label spreading"]
-    monkeypatch.setattr(advise_module, "cheap_methods", lambda settings: methods)
+    monkeypatch.setattr(advise_module, "short_methods", lambda *settings: methods)
     pile = write_photos(tmp_path / "pile", labelled=8, unlabelled=10)
     words = ("advise", pile, "--trunk", "small")
     run_cli(*words, "--run", "advice")

@@ -40,6 +40,14 @@ LEARNED_FOLDS = (((0,), (2,)), ((0, 2), (1, 3)), ((1, 2, 3), (0, 2, 3), (0, 1, 3
 REPEATS = {True: 2, False: 1}
 """divisions into folds: on features, and with a network from scratch, which takes longer"""
 MIN_LABELS, MIN_PER_CLASS = 10, 2
+SHORT = {
+    True: {
+        "supervised": {"steps": 100, "lr": 0.03, "average": 0.9},
+        "noisy-student": {"steps": 100, "lr": 0.009, "average": 0.97, "rounds": 3},
+    },
+    False: {"supervised": {"steps": 300}, "noisy-student": {"steps": 150, "rounds": 3}},
+}
+"""settings of the trials, on features and with a network from scratch; chosen on draws 100 and 104 of emoji and digits"""
 PREFERRED = ("supervised", "noisy-student", LOGISTIC_REGRESSION, LABEL_SPREADING, MINILM, SPREADING, WORDS)
 """of methods that are equally good, the one to begin with"""
 EQUAL = 0.005
@@ -143,6 +151,15 @@ def cheap_methods(settings: FewLabels) -> dict[str, Method]:
     supervised, student = few_label_systems(settings)
     methods = {name: Method(supervised, name) for name in BASELINES}
     return methods | {"supervised": Method(supervised), "noisy-student": Method(student)}
+
+
+def short_methods(settings: FewLabels, on_features: bool) -> dict[str, Method]:
+    """The same, with fewer steps and students: nearly as accurate, in a third of the time. A head on features learns as far in fewer steps of
+    as much larger a rate."""
+    methods = cheap_methods(settings)
+    for name, short in SHORT[on_features].items():
+        methods[name] = Method(replace(methods[name].system, **short))
+    return methods
 
 
 class TrialRows(NamedTuple):
