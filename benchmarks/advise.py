@@ -59,7 +59,7 @@ def measure_draw(images, encoder, settings, draw: int, run: Run) -> dict:
     forecast = advice.forecasts[advice.best]
     return {
         "best": advice.best,
-        "measured": {name: part.accuracy for name, part in advice.methods.items()},
+        "forecasts now": {name: part.now for name, part in advice.forecasts.items()},
         "now": {name: accuracy(name, first) for name in advice.methods},
         "later": accuracy(advice.best, later),
         "forecast": forecast.later,

@@ -18,7 +18,7 @@ def advise_command(words: Sequence[str]) -> None:
     flags = parse_flags(AdviseFlags, words, "advise")
     if flags.data is None:
         raise CaudexError("say which images or texts you have: caudex advise photos/, or a table such as reviews.csv.")
-    check_range(flags, more=(1, 1_000_000), repeats=(0, 1000))
+    check_range(flags, more=(1, 1_000_000), repeats=(1, 1000))
     from caudex.core.hardware import Hardware
     from caudex.core.run import Run
 
@@ -73,7 +73,7 @@ def advise_texts(flags: AdviseFlags, run) -> None:
     from caudex.data import load_labelled_texts
     from caudex.evaluation.doctor import unlikely_labels
     from caudex.reports.advise import advice_sentences, text_examples, write_advice_page
-    from caudex.systems.studies.advise import REPEATS, advise
+    from caudex.systems.studies.advise import advise
     from caudex.systems.studies.text_methods import encode_for_advice, text_predictors
     from caudex.systems.studies.trial_files import digest_examples, record_advice
 
@@ -85,8 +85,7 @@ def advise_texts(flags: AdviseFlags, run) -> None:
     features = encode_for_advice(texts)
     labelled = texts.select(is_labelled)
     predictors = text_predictors(texts, features, is_labelled)
-    repeats = flags.repeats or REPEATS[True]
-    advice = advise(labelled.labels, texts.classes, predictors, flags.more, flags.seed, repeats, run)
+    advice = advise(labelled.labels, texts.classes, predictors, flags.more, flags.seed, flags.repeats, run)
     wrong = unlikely_labels(features[is_labelled], labelled.labels, texts.classes, True, flags.seed)
     sentences = advice_sentences(advice, describe_wrong(wrong, ""), 0, flags.more, text_flags(flags))
     examples = text_examples(labelled.texts, wrong)

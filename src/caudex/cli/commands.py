@@ -136,8 +136,8 @@ class AdviseFlags(ImagesFlags):
     """of texts: the column of their classes"""
     more: int = 50
     """labels that you might add"""
-    repeats: int = 0
-    """divisions of the labels into four folds, eight trials of each method; default: 2 on the features of a pretrained trunk, else 1"""
+    repeats: int = 1
+    """divisions of the labels into four folds: eight trials of each method a division"""
 
 
 @dataclass
