@@ -41,8 +41,6 @@ from caudex.trunks import Transformer
 
 TASKS = ("films", "products", "editorials", "tweets", "topics", "spam", "brown")
 SHARED_PROMPT = "Text: {text}\nTopic, genre and sentiment:"
-STEPS, BATCH = 200, 32
-
 Accuracies = dict[tuple[str, str, str], float]  # of (run, task, method)
 
 
@@ -77,17 +75,22 @@ def measure_frozen(runs: list[str], seed: int, labels: int, max_test: int, conte
     return accuracies
 
 
-def measure_tuned(run: str, seed: int, labels: int, max_test: int, context: int) -> Accuracies:
+def measure_tuned(
+    run: str, seed: int, labels: int, max_test: int, context: int, steps: int, batch: int
+) -> Accuracies:
     """Accuracy of one network with all heads, and of a network for each task."""
     torch.set_num_threads(1)
     model, tasks = load(run), {task: load_task(task, seed, labels, max_test) for task in TASKS}
-    together = tune(model, tasks, seed, context)
-    alone = {task: tune(model, {task: split}, seed, context)[task] for task, split in tasks.items()}
+    sizes = (seed, context, steps, batch)
+    together = tune(model, tasks, *sizes)
+    alone = {task: tune(model, {task: split}, *sizes)[task] for task, split in tasks.items()}
     methods = {"tuned, one network": together, "tuned, a network for each": alone}
     return {(run, task, name): accuracies[task] for name, accuracies in methods.items() for task in TASKS}
 
 
-def tune(model: LanguageModel, tasks: dict[str, TextSplit], seed: int, context: int) -> dict[str, float]:
+def tune(
+    model: LanguageModel, tasks: dict[str, TextSplit], seed: int, context: int, steps: int, batch: int
+) -> dict[str, float]:
     """Accuracy at each task of one trunk with a head for each."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder, seed)
@@ -100,11 +103,11 @@ def tune(model: LanguageModel, tasks: dict[str, TextSplit], seed: int, context: 
         load_weights(learner.trunk, model.trunk.state_dict())
         sources = {
             task: TextBatches(
-                encode_texts(model.tokenizer, split.train.texts, None, context), split.train.labels, BATCH, seed
+                encode_texts(model.tokenizer, split.train.texts, None, context), split.train.labels, batch, seed
             )
             for task, split in tasks.items()
         }
-        fit(learner, sources, steps=STEPS, run=run)
+        fit(learner, sources, steps=steps, run=run)
     learner.eval()
     return {task: share_right(predict(learner, model, task, split, context), split) for task, split in tasks.items()}
 
@@ -150,6 +153,8 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=100)
     parser.add_argument("--max-test", type=int, default=1000)
     parser.add_argument("--context", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--tuned", action="store_true")
     parser.add_argument("--csv", type=Path, default=Path("results/text-tasks.csv"))
     flags = parser.parse_args()
@@ -157,7 +162,9 @@ def main() -> None:
     results = run_parallel(measure_frozen, [(flags.runs, seed, *sizes) for seed in seeds], flags.workers)
     for run in flags.runs if flags.tuned else ():
         for accuracies, tuned in zip(
-            results, run_parallel(measure_tuned, [(run, seed, *sizes) for seed in seeds], flags.workers)
+            results, run_parallel(
+                measure_tuned, [(run, seed, *sizes, flags.steps, flags.batch) for seed in seeds], flags.workers
+            )
         ):
             accuracies |= tuned
     rows = list(rows_of(results))

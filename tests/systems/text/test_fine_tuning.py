@@ -126,8 +126,9 @@ def test_settings_that_contradict_the_run_are_refused(gpt_run, other_texts, tmp_
     assert_refused(*words, "--vocab-size", "999", because="--vocab-size 999")
     assert_refused(*words, "--tokenizer", "characters", because="brings its own; leave it out")
     assert_refused(*words, "--context", "41", because="sees 40 tokens at once")
-    assert_refused(*words, "--lora", "0", because="--lora 0 is out of range; it must be between 1 and")
+    assert_refused(*words, "--lora", "0", because="--lora 0 is out of range; it must be at least 1")
     assert_refused(*words, "--lora", str(width + 1), because=f"it must be between 1 and {width}")
+    GPT(start="wide", lora=200).check()  # the width of the run counts, not the default
     assert_refused("train", "gpt", "--lora", "4", because="--lora needs a model to begin with")
     assert_refused(*words, "--lora-mlp", because="add --lora RANK")
     assert_refused("claim", "gpt", "--from", gpt_run, "--data", other_texts, "--seeds", "1", because="leave --from out")

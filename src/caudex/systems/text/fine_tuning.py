@@ -182,7 +182,9 @@ class FineTunedSystem(TextSystem):
             raise CaudexError(
                 f"--context {self.context}: {self.start} sees {longest:,} tokens at once; give that or less."
             )
-        return replace(self, **sizes, context=min(self.context, longest))
+        resolved = replace(self, **sizes, context=min(self.context, longest))
+        check_range(resolved, lora=(1, resolved.width))
+        return resolved
 
     def own_values(self, name: str) -> set:
         """What a setting has where nobody chose it: the default, and those of the scales."""
@@ -197,7 +199,7 @@ class FineTunedSystem(TextSystem):
                 raise CaudexError(f"--{flag} needs a model to begin with; add --from RUN.")
         if (self.lora_alpha or self.lora_mlp) and not self.lora:
             raise CaudexError("--lora-alpha and --lora-mlp are of adapters; add --lora RANK.")
-        check_range(self, lora=(1, self.width), lora_alpha=(1e-3, 1e6), fine_tuning_lr=(1e-8, 10))
+        check_range(self, lora=(1, float("inf")), lora_alpha=(1e-3, 1e6), fine_tuning_lr=(1e-8, 10))
 
 
 def count_parameters(model: torch.nn.Module) -> int:
