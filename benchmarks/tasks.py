@@ -75,9 +75,7 @@ def measure_frozen(runs: list[str], seed: int, labels: int, max_test: int, conte
     return accuracies
 
 
-def measure_tuned(
-    run: str, seed: int, labels: int, max_test: int, context: int, steps: int, batch: int
-) -> Accuracies:
+def measure_tuned(run: str, seed: int, labels: int, max_test: int, context: int, steps: int, batch: int) -> Accuracies:
     """Accuracy of one network with all heads, and of a network for each task."""
     torch.set_num_threads(1)
     model, tasks = load(run), {task: load_task(task, seed, labels, max_test) for task in TASKS}
@@ -162,9 +160,10 @@ def main() -> None:
     results = run_parallel(measure_frozen, [(flags.runs, seed, *sizes) for seed in seeds], flags.workers)
     for run in flags.runs if flags.tuned else ():
         for accuracies, tuned in zip(
-            results, run_parallel(
+            results,
+            run_parallel(
                 measure_tuned, [(run, seed, *sizes, flags.steps, flags.batch) for seed in seeds], flags.workers
-            )
+            ),
         ):
             accuracies |= tuned
     rows = list(rows_of(results))

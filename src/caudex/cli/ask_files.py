@@ -55,7 +55,11 @@ def class_numbers(rows: list[tuple[str, str, str]], classes: tuple[str, ...]) ->
             values = sorted(set(filter(None, labels)))
             words = ("negative", "positive") if values == ["0", "1"] else ["WORD"] * len(values)
             pairs = ",".join(f"{value}={word}" for value, word in zip(values, words))
-            advice = f"say which word stands for each, as in --labels {shlex.quote(pairs)}" if len(values) <= 8 else "see --labels"
+            advice = (
+                f"say which word stands for each, as in --labels {shlex.quote(pairs)}"
+                if len(values) <= 8
+                else "see --labels"
+            )
             raise CaudexError(f"{place}: the label {label!r} is not one of {', '.join(classes)}; {advice}.")
     return torch.tensor([classes.index(label) if label else -1 for label in labels])
 
