@@ -9,12 +9,15 @@ from helpers.trainings import quiet_run
 
 from caudex.core import fetch
 from caudex.core.errors import CaudexError
-from caudex.core.system import load, save_model, system_at_scale, write_settings
+from caudex.core.system import load, save_model, write_settings
 from caudex.core.trust import UntrustedName
-from caudex.data import PACKAGED_IMAGES
+from caudex.data import PACKAGED_IMAGES, Batch
 from caudex.systems.few_labels.noisy_student import NoisyStudent
 from caudex.systems.few_labels.supervised import Supervised
+from caudex.systems.few_labels.two_heads import TwoHeads
 from caudex.systems.image_trunks import _open_kind, check_trunk, pin_trunk, resolve_trunk, split_name
+from caudex.systems.pretraining.simclr import SimCLR
+from caudex.systems.shared import image_spec
 from caudex.trunks import ResNet50
 from caudex.trunks.resnet50_weights import torchvision_name
 
@@ -52,8 +55,6 @@ def test_other_weights_than_those_of_the_run_are_refused():
 def test_unknown_trunks_are_refused_and_the_nearest_is_named():
     with pytest.raises(CaudexError, match=r"--trunk efficientnet-lite is unknown. Did you mean efficientnet-lite0\?"):
         check_trunk("efficientnet-lite", pretrained=True)
-    with pytest.raises(CaudexError, match="--trunk efficientnet-lite0 is unknown"):
-        check_trunk("efficientnet-lite0", pretrained=False)
     with pytest.raises(CaudexError, match="--finetune 2 is for pretrained trunks"):
         Supervised(trunk="small", finetune=2).check()
 
@@ -90,14 +91,55 @@ def test_heads_learn_on_a_pretrained_trunk_and_the_run_opens_without_it(tmp_path
     assert torch.equal(load(tmp_path / "run").probabilities(images), classifier.probabilities(images))
 
 
-def test_a_free_signal_beside_labels_sees_pixels(tmp_path):
+@pytest.mark.parametrize("signals", [("rotation:0.5",), ("contrast:0.5",)])
+def test_free_signals_teach_the_last_blocks(tmp_path, signals):
     photos = write_photos(tmp_path / "photos", labelled=6, unlabelled=4, test=2)
-    system = system_at_scale("two-heads", "tiny")
-    system.data, system.trunk, system.size, system.steps = str(photos), "efficientnet-lite0", 32, 2
+    system = TwoHeads(
+        data=str(photos), size=64, steps=2, batch=4, finetune=2, also=signals, calibrate=False, magnitude=0.0
+    )
     run = quiet_run(tmp_path / "run")
     system = write_settings(system, run)
-    system.train(run)
+    assert system.trunk == f"efficientnet-lite0@{SHA256}"
+    split = system.load_split()
+    learner = system.learner(image_spec(split), encoder=split.encoder).train()
+    signal, weight = learner.signals[signals[0].split(":")[0]], learner.trunk.blocks[0].layers[0].conv.weight
+    images = split.labelled.fetch(slice(0, 4)).float() / 255
+    signal.loss(learner.trunk, Batch(images, None, torch.arange(4), other_images=images.flip(3))).loss.backward()
+    assert weight.grad.abs().sum() > 0
+    frozen = split.encoder.state_dict()
+    before = {name: tensor.clone() for name, tensor in frozen.items()}
+    classifier = system.train(run)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in frozen.items())
+    assert not torch.equal(classifier.trunk.blocks[0].layers[0].conv.weight, weight)
     assert 0 <= system.read_results(run)["two-heads"]["accuracy"] <= 1
+
+
+def test_a_frozen_trunk_cannot_learn_from_a_free_signal(tmp_path, capsys):
+    photos = write_photos(tmp_path / "photos")
+    system = TwoHeads(data=str(photos))
+    assert system.resolve().trunk == "small"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("caudex: for --also rotation:0.5 a small network learns from your images alone; --finetune 2")
+    with pytest.raises(CaudexError, match=r"--also jigsaw: efficientnet-lite0 stays frozen .*; add --finetune 2"):
+        NoisyStudent(data=str(photos), trunk="efficientnet-lite0", also=("labels:colour", "jigsaw")).resolve()
+    assert Supervised(data=str(photos), also=("labels:colour",)).resolve().trunk == f"efficientnet-lite0@{SHA256}"
+
+
+@pytest.mark.parametrize("signal", ["jigsaw", "inpainting", "colorization", "denoising"])
+def test_a_signal_that_needs_more_than_pooled_features_is_refused_before_images_are_encoded(tmp_path, signal, monkeypatch):
+    photos = write_photos(tmp_path / "photos")
+    monkeypatch.setattr("caudex.data.encode_split", lambda *_: pytest.fail("images are encoded"))
+    system = Supervised(data=str(photos), finetune=2, also=(signal,)).resolve()
+    with pytest.raises(CaudexError, match="FeatureTrunk .*--trunk small.*Rotation and contrast learn on every trunk"):
+        system.load_split()
+
+
+def test_systems_that_begin_at_random_say_where_a_pretrained_trunk_learns():
+    for name in ("efficientnet-lite0", "hf:facebook/dinov2-small", "models/dino"):
+        with pytest.raises(CaudexError, match=f"--trunk {name} is pretrained, and this system begins .* --also contrast"):
+            SimCLR(trunk=name).check()
+    with pytest.raises(CaudexError, match=r"--trunk smal is unknown. Did you mean small\? Choose small or resnet50"):
+        SimCLR(trunk="smal").check()
 
 
 def test_resnet50_with_a_file_of_weights_is_a_pretrained_trunk(tmp_path):

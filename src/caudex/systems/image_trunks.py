@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from caudex import data, trunks
 from caudex.core.errors import CaudexError
 from caudex.core.registry import did_you_mean
+from caudex.core.signal import parse_spec
 from caudex.core.trust import UntrustedName, check_trusted, mark_like
 from caudex.trunks.pretrained import Pretrained, build_pretrained, open_pretrained
 from caudex.trunks.resnet50_weights import load_resnet50_weights
@@ -33,7 +34,12 @@ def check_trunk(name: str, pretrained: bool, tuned_blocks: int = 0) -> None:
     names = (*TRUNKS, "auto", PRETRAINED) if pretrained else TRUNKS
     kind, sha256 = split_name(name)
     is_folder = "/" in kind or (not isinstance(kind, UntrustedName) and Path(kind).is_dir())
-    is_elsewhere = pretrained and (kind.startswith(("hf:", "timm:", RESNET50)) or is_folder)
+    is_elsewhere = kind.startswith(("hf:", "timm:", RESNET50)) or is_folder
+    if not pretrained and kind not in names and (kind == PRETRAINED or is_elsewhere):
+        raise CaudexError(
+            f"--trunk {name} is pretrained, and this system begins with one at random; choose {' or '.join(TRUNKS)}. With some labels, "
+            f"`caudex train two-heads --trunk {PRETRAINED} --finetune 2 --also contrast` teaches the last two blocks."
+        )
     if (kind not in names and not is_elsewhere) or (sha256 and not is_pretrained(kind)):
         options = (
             f"{', '.join(names)}, hf:NAME, timm:NAME, {RESNET50}FILE or a folder" if pretrained else " or ".join(names)
@@ -57,17 +63,37 @@ def pin_trunk(name: str) -> str:
     return f"{split_name(name)[0]}@{_open(name).sha256}"
 
 
-def resolve_trunk(name: str, images: str, labels: str | None) -> str:
+def idle_signals(also: Sequence[str], tuned_blocks: int) -> list[str]:
+    """Those of `--also` that would teach a pretrained trunk nothing: they learn without labels, and all of its blocks stay frozen."""
+    return [] if tuned_blocks else [flag for flag in also if parse_spec(flag)[1].needs != "labelled"]
+
+
+def resolve_trunk(name: str, images: str, labels: str | None, idle: Sequence[str] = ()) -> str:
     """The trunk that `auto` stands for, of these images as in `load_images`: the pretrained one for colour images that are not packaged.
-    That of any other name is its own; a pretrained one comes with the hash of its weights."""
-    if name != "auto":
-        return pin_trunk(name) if is_pretrained(name) else name
-    return auto_trunk(images not in data.PACKAGED_IMAGES and data.has_colour(images, labels))
+    That of any other name is its own; a pretrained one comes with the hash of its weights. Raises CaudexError as `check_teachable` does."""
+    if name == "auto":
+        return auto_trunk(images not in data.PACKAGED_IMAGES and data.has_colour(images, labels), idle)
+    check_teachable(name, idle)
+    return pin_trunk(name) if is_pretrained(name) else name
 
 
-def auto_trunk(is_own_colour: bool) -> str:
-    """The pretrained trunk with its hash, for colour images of one's own; else, or where it cannot be had, the small one."""
+def check_teachable(name: str, idle: Sequence[str]) -> None:
+    """Raises CaudexError where signals are `idle` on a pretrained trunk."""
+    if idle and is_pretrained(name):
+        raise CaudexError(
+            f"--also {idle[0]}: {split_name(name)[0]} stays frozen and learns nothing from this signal; add --finetune 2, so that its last "
+            "two blocks learn, or take --trunk small."
+        )
+
+
+def auto_trunk(is_own_colour: bool, idle: Sequence[str] = ()) -> str:
+    """The pretrained trunk with its hash, for colour images of one's own; else, or where it cannot be had or signals would be `idle` on
+    it, the small one."""
     if not is_own_colour:
+        return "small"
+    if idle:
+        advice = f"--finetune 2 lets the last two blocks of {PRETRAINED} learn from it, which takes longer."
+        print(f"caudex: for --also {idle[0]} a small network learns from your images alone; {advice}", file=sys.stderr)
         return "small"
     try:
         return pin_trunk(PRETRAINED)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
 from caudex.core.trunk import Features, Trunk
+from caudex.trunks.layers import POOLED_SIGNALS
 
 
 class Decoder(nn.Module):
@@ -23,7 +24,7 @@ class Decoder(nn.Module):
         widths = list(getattr(trunk, "widths", {}).items())[::-1]  # the coarsest first
         if not widths:
             raise CaudexError(
-                f"{type(trunk).__name__} has no feature maps; pixels need a trunk such as ResNet or Conv."
+                f"{type(trunk).__name__} has no feature maps; pixels need a trunk such as ResNet or Conv (--trunk small).{POOLED_SIGNALS}"
             )
         self.layer_names = tuple(name for name, _ in widths)
         sizes = [width for _, width in widths]

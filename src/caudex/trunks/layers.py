@@ -73,11 +73,18 @@ def normalisation(kind: str, channels: int) -> nn.Module:
     raise CaudexError(f"normalisation {kind!r} is unknown; choose 'batch' or 'group'.")
 
 
+POOLED_SIGNALS = " Rotation and contrast learn on every trunk of images, also on the last blocks of a pretrained one."
+"""the way out where a signal needs more of a trunk than its pooled features"""
+
+
 def channels_of(trunk: nn.Module) -> int:
     """The number of channels of a trunk's images. Raises CaudexError for a trunk without images."""
     standardise = getattr(trunk, "standardise", None)
     if standardise is None:
-        raise CaudexError(f"{type(trunk).__name__} takes no images; this signal needs a trunk such as ResNet or Conv.")
+        raise CaudexError(
+            f"{type(trunk).__name__} does not standardise images; this signal needs a trunk such as ResNet or Conv (--trunk small)."
+            f"{POOLED_SIGNALS}"
+        )
     return len(standardise.mean)
 
 

@@ -19,6 +19,7 @@ from caudex.core.run import Run
 from caudex.data import Split
 from caudex.systems.few_labels.estimator_inputs import ImageInputs, VectorInputs, is_vectors
 from caudex.systems.few_labels.shared import FewLabels
+from caudex.systems.image_trunks import idle_signals
 
 METHODS = ("noisy-student", "supervised", "two-heads")
 
@@ -80,7 +81,9 @@ class CaudexClassifier(ClassifierMixin, BaseEstimator):
         if vectors:
             self.inputs_ = VectorInputs(X, self.trunk)
         else:
-            self.inputs_ = ImageInputs(X, self.trunk, self.size, self.finetune)
+            also = (self.settings or {}).get("also", find_class("systems", self.method).also)
+            idle = idle_signals(also, self.finetune)
+            self.inputs_ = ImageInputs(X, self.trunk, self.size, self.finetune, idle)
         labels, is_labelled = torch.from_numpy(labels), torch.from_numpy(labels >= 0)
         images = replace(self.inputs_.read(X), labels=labels, classes=tuple(map(str, self.classes_)))
         unlabelled, nothing = images.take(~is_labelled), images.take([])

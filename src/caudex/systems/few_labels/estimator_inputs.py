@@ -19,7 +19,7 @@ from caudex.data.images.decode import ImageFormat, common_format
 from caudex.data.images.image_set import NumberedNames
 from caudex.systems.few_labels.noisy_student import PRETRAINED_RATIO
 from caudex.systems.few_labels.shared import FewLabels
-from caudex.systems.image_trunks import auto_trunk, check_trunk, is_pretrained, open_encoder, pin_trunk
+from caudex.systems.image_trunks import auto_trunk, check_teachable, check_trunk, is_pretrained, open_encoder, pin_trunk
 
 HIDDEN = (128, 128)
 """units of the two layers that learn from vectors"""
@@ -33,14 +33,15 @@ def is_vectors(X: Any) -> bool:
 
 
 class ImageInputs:
-    """Images of one format, and the frozen trunk whose features are learned from, if any. Raises CaudexError for a file that cannot be
-    read, and for arrays that are no images."""
+    """Images of one format, and the frozen trunk whose features are learned from, if any; `idle` are the signals that would teach it
+    nothing. Raises CaudexError for a file that cannot be read, for arrays that are no images and for such signals."""
 
-    def __init__(self, X: Any, trunk: str, size: int, finetune: int):
+    def __init__(self, X: Any, trunk: str, size: int, finetune: int, idle: Sequence[str]):
         check_trunk(trunk, pretrained=True, tuned_blocks=finetune)
         names = ImageSources(X)
         if trunk == "auto":
-            trunk = auto_trunk(common_format(names, ImageFormat((0, size, size))).shape[0] == 3)
+            trunk = auto_trunk(common_format(names, ImageFormat((0, size, size))).shape[0] == 3, idle)
+        check_teachable(trunk, idle)
         self.trunk = pin_trunk(trunk) if is_pretrained(trunk) else trunk
         self.encoder = open_encoder(self.trunk, finetune) if is_pretrained(self.trunk) else None
         side = size or (self.encoder.image_size if self.encoder else 0)

@@ -28,7 +28,7 @@ from caudex.models.image_classifier import ImageClassifier
 from caudex.models.image_predictor import ImagePredictor
 from caudex.systems.few_labels.cross_validation import calibration_warning
 from caudex.systems.few_labels.targets import label_head, make_predictor
-from caudex.systems.image_trunks import is_pretrained, open_encoder, resolve_trunk, untrained_encoder
+from caudex.systems.image_trunks import idle_signals, is_pretrained, open_encoder, resolve_trunk, untrained_encoder
 from caudex.systems.shared import ImageSystem, image_spec, standardise_inputs
 from caudex.trunks import FeatureTrunk, FrozenEncoder
 
@@ -38,7 +38,7 @@ class FewLabels(ImageSystem):
     """A system that learns a classifier from few labelled images. Each brings `train_and_test`."""
 
     trunk: str = "auto"
-    """auto: efficientnet-lite0 for colour images of your own, else small; efficientnet-lite0, hf:NAME, a folder of transformers,
+    """auto: efficientnet-lite0 for colour images of your own, if nothing but labels teaches, else small; efficientnet-lite0, hf:NAME, a folder of transformers,
     resnet50:FILE: pretrained, mostly with ImageNet's 1.3 million labels, and frozen; small, resnet50: a residual net at random"""
     finetune: int = 0
     """the last blocks of a pretrained trunk that learn, too"""
@@ -94,7 +94,7 @@ class FewLabels(ImageSystem):
     def resolve(self) -> Self:
         """With the trunk that `auto` stands for, and the hash of the weights of a pretrained one."""
         trunk = open_run(self.start)[0].trunk if self.start and self.trunk == "auto" else self.trunk
-        return replace(self, trunk=resolve_trunk(trunk, self.data, self.labels))
+        return replace(self, trunk=resolve_trunk(trunk, self.data, self.labels, idle_signals(self.also, self.finetune)))
 
     def load_split(self) -> Split:
         """Of a packaged set ten labels a class are kept by default. The test images are those that the run of `--start`
@@ -121,6 +121,8 @@ class FewLabels(ImageSystem):
         self.check_target(split.labelled)
         if self.off_topic is not None:
             split = data.with_off_topic(split, self.off_topic, self.seed)
+        if encoder and self.also:  # a signal that cannot learn on it is refused before images are encoded
+            self.learner(image_spec(replace(split, encoder=encoder)), encoder=encoder)
         return data.encode_split(split, encoder) if encoder else split
 
     def check_target(self, images: ImageSet) -> None:
