@@ -119,24 +119,30 @@ def test_a_frozen_trunk_cannot_learn_from_a_free_signal(tmp_path, capsys):
     system = TwoHeads(data=str(photos))
     assert system.resolve().trunk == "small"
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("caudex: for --also rotation:0.5 a small network learns from your images alone; --finetune 2")
+    assert line.startswith(
+        "caudex: for --also rotation:0.5 a small network learns from your images alone; --finetune 2"
+    )
     with pytest.raises(CaudexError, match=r"--also jigsaw: efficientnet-lite0 stays frozen .*; add --finetune 2"):
         NoisyStudent(data=str(photos), trunk="efficientnet-lite0", also=("labels:colour", "jigsaw")).resolve()
     assert Supervised(data=str(photos), also=("labels:colour",)).resolve().trunk == f"efficientnet-lite0@{SHA256}"
 
 
 @pytest.mark.parametrize("signal", ["jigsaw", "inpainting", "colorization", "denoising"])
-def test_a_signal_that_needs_more_than_pooled_features_is_refused_before_images_are_encoded(tmp_path, signal, monkeypatch):
+def test_a_signal_that_needs_more_than_pooled_features_is_refused_before_images_are_encoded(
+    tmp_path, signal, monkeypatch
+):
     photos = write_photos(tmp_path / "photos")
     monkeypatch.setattr("caudex.data.encode_split", lambda *_: pytest.fail("images are encoded"))
     system = Supervised(data=str(photos), finetune=2, also=(signal,)).resolve()
-    with pytest.raises(CaudexError, match="FeatureTrunk .*--trunk small.*Rotation and contrast learn on every trunk"):
+    with pytest.raises(CaudexError, match=r"FeatureTrunk .*--trunk small.*Rotation and contrast learn on every trunk"):
         system.load_split()
 
 
 def test_systems_that_begin_at_random_say_where_a_pretrained_trunk_learns():
     for name in ("efficientnet-lite0", "hf:facebook/dinov2-small", "models/dino"):
-        with pytest.raises(CaudexError, match=f"--trunk {name} is pretrained, and this system begins .* --also contrast"):
+        with pytest.raises(
+            CaudexError, match=f"--trunk {name} is pretrained, and this system begins .* --also contrast"
+        ):
             SimCLR(trunk=name).check()
     with pytest.raises(CaudexError, match=r"--trunk smal is unknown. Did you mean small\? Choose small or resnet50"):
         SimCLR(trunk="smal").check()
