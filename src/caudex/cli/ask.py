@@ -34,8 +34,8 @@ class AskFlags:
     """sentiment, winograd or qa"""
     labels: str | None = None
     """of sentiment: other classes and the word that stands for each, such as good=great,bad=terrible"""
-    prompt: Path | None = None
-    """of sentiment: a file with your own prompt, {text} where the text stands; the class's word comes behind it"""
+    prompt: str | None = None
+    """of sentiment: your own prompt, or a file with one, {text} where the text stands; the class's word comes behind it"""
     shots: int | None = None
     """examples before each text or question; default: none of sentiment, three of qa"""
     examples: str | None = None

@@ -23,13 +23,13 @@ def test_a_prompt_is_a_text_or_a_file(tmp_path):
 def test_a_prompt_without_a_place_is_refused(tmp_path):
     (tmp_path / "empty").write_text("")
     (tmp_path / "latin").write_bytes(b"{text} caf\xe9")
-    (tmp_path / "long").write_text("{text}" + "x" * (1 << 20))
+    (tmp_path / "long").write_text("{text}" + "x" * (1 << 16))
     for prompt, message in {
         "Sentiment:": r"--prompt 'Sentiment:' has no \{text\}, where the text goes",
         "x" * 5000 + "\x00": r"has no \{text\}",
         str(tmp_path / "empty"): r"has no \{text\}",
         str(tmp_path / "latin"): r"is not UTF-8; save it so",
-        str(tmp_path / "long"): r"has over 1,048,576 bytes",
+        str(tmp_path / "long"): r"has over 64 KB",
         str(tmp_path / "no such file"): r"has no \{text\}",
     }.items():
         with pytest.raises(CaudexError, match=message):

@@ -149,7 +149,7 @@ def test_labels_may_be_several_words():
 @pytest.mark.parametrize(
     ("content", "because"),
     [
-        (b"Review:", "has {text} 0 times"),
+        (b"Review:", "has no {text}, where the text goes"),
         (b"{text} {text}", "has {text} 2 times"),
         (b" {text}\n", "is {text} alone"),
         (b"\xff{text}", "is not UTF-8"),
@@ -159,11 +159,12 @@ def test_labels_may_be_several_words():
 def test_prompts_that_are_none(tmp_path, content, because):
     (tmp_path / "p.txt").write_bytes(content)
     with pytest.raises(CaudexError, match=because):
-        read_template(tmp_path / "p.txt")
+        read_template(str(tmp_path / "p.txt"))
 
 
-def test_a_template_loses_its_last_line_end(tmp_path):
+def test_a_template_is_a_text_or_a_file_without_its_last_line_end(tmp_path):
     (tmp_path / "p.txt").write_bytes(b"\xef\xbb\xbfText: {text}\r\nTopic:\r\n")
-    assert read_template(tmp_path / "p.txt") == "Text: {text}\nTopic:"
-    with pytest.raises(CaudexError, match="cannot be read"):
-        read_template(tmp_path / "none.txt")
+    assert read_template(str(tmp_path / "p.txt")) == "Text: {text}\nTopic:"
+    assert read_template(r"Text: {text}\nTopic:") == "Text: {text}\nTopic:"
+    with pytest.raises(CaudexError, match="or name a file that holds such a prompt"):
+        read_template(str(tmp_path / "none.txt"))

@@ -15,7 +15,7 @@ from caudex.data.text.tokenizers import Tokenizer
 PLACE, SECOND_PLACE = "{text}", "{second}"
 MIN_TEXT_TOKENS = 8
 """that a prompt must leave for the text"""
-MAX_PROMPT_BYTES = 1 << 20
+MAX_PROMPT_BYTES = 1 << 16
 
 
 def read_prompt(prompt: str, has_pairs: bool = False) -> str:
@@ -34,7 +34,7 @@ def read_prompt(prompt: str, has_pairs: bool = False) -> str:
         except OSError as error:
             raise CaudexError(f"--prompt {prompt} cannot be read ({error.strerror}).") from None
         if len(content) > MAX_PROMPT_BYTES:
-            raise CaudexError(f"--prompt {prompt} has over {MAX_PROMPT_BYTES:,} bytes; give the prompt of one text.")
+            raise CaudexError(f"--prompt {prompt} has over {MAX_PROMPT_BYTES >> 10} KB, too many for a prompt; shorten it.")
         try:
             prompt = content.decode().removeprefix("\ufeff").replace("\r\n", "\n")
         except UnicodeDecodeError:
@@ -44,7 +44,8 @@ def read_prompt(prompt: str, has_pairs: bool = False) -> str:
     places = [PLACE] + [SECOND_PLACE] * has_pairs
     if missing := [place for place in places if place not in prompt]:
         raise CaudexError(
-            f"--prompt {name[:60]!r} has no {missing[0]}, where the text goes; write it as in 'Review: {{text}}\\nSentiment:'."
+            f"--prompt {name[:60]!r} has no {missing[0]}, where the text goes; write it as in 'Review: {{text}}\\nSentiment:', or name a "
+            "file that holds such a prompt."
         )
     return str(prompt).rstrip()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from caudex.core.errors import CaudexError, counted
+from caudex.data.text.prompts import PLACE, read_prompt
 from caudex.models.causal_lm import CausalLM
 
 SENTIMENT_TEMPLATE = "Review: {text}\nSentiment:"
@@ -19,7 +19,6 @@ SENTIMENT_EXAMPLES = (
 )
 MIN_TEXT_TOKENS = 16
 """that a prompt must leave for a text"""
-TEMPLATE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -41,25 +40,20 @@ class ClassificationPrompt:
         return "\n\n".join([*blocks, ending])
 
 
-def read_template(file: Path) -> str:
-    """Raises CaudexError for a file that is no template: it needs {text} once, and nothing else in braces."""
-    try:
-        content = file.read_bytes()[: TEMPLATE_BYTES + 1]
-        template = content.decode().removeprefix("\ufeff").replace("\r\n", "\n").rstrip()
-    except OSError as error:
-        raise CaudexError(f"--prompt {file} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise CaudexError(f"--prompt {file} is not UTF-8; save it so.") from None
-    if len(content) > TEMPLATE_BYTES:
-        raise CaudexError(f"--prompt {file} has over {TEMPLATE_BYTES >> 10} KB, too many for a prompt; shorten it.")
-    if template.strip() == "{text}":
+def read_template(prompt: str) -> str:
+    """The template itself, or the content of the file that it names, as `read_prompt`.
+
+    Raises CaudexError for what is no template: it needs {text} once, and words besides.
+    """
+    template = read_prompt(prompt)
+    if template.strip() == PLACE:
         raise CaudexError(
-            f"--prompt {file} is {{text}} alone; write what the class's word answers, as in '{{text}} It was'."
+            f"--prompt {prompt} is {{text}} alone; write what the class's word answers, as in '{{text}} It was'."
         )
-    if template.count("{text}") != 1:
+    if (count := template.count(PLACE)) > 1:
         raise CaudexError(
-            f"--prompt {file} has {{text}} {counted(template.count('{text}'), 'time')}; write it once, where the text stands, "
-            "as in 'Review: {text}\\nSentiment:'; the class's word comes behind the prompt."
+            f"--prompt {prompt[:60]!r} has {{text}} {counted(count, 'time')}; write it once, where the text stands, as in "
+            "'Review: {text}\\nSentiment:'; the class's word comes behind the prompt."
         )
     return template
 
