@@ -34,7 +34,9 @@ def read_prompt(prompt: str, has_pairs: bool = False) -> str:
         except OSError as error:
             raise CaudexError(f"--prompt {prompt} cannot be read ({error.strerror}).") from None
         if len(content) > MAX_PROMPT_BYTES:
-            raise CaudexError(f"--prompt {prompt} has over {MAX_PROMPT_BYTES >> 10} KB, too many for a prompt; shorten it.")
+            raise CaudexError(
+                f"--prompt {prompt} has over {MAX_PROMPT_BYTES >> 10} KB, too many for a prompt; shorten it."
+            )
         try:
             prompt = content.decode().removeprefix("\ufeff").replace("\r\n", "\n")
         except UnicodeDecodeError:
