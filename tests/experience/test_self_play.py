@@ -1,30 +1,14 @@
 """Self-play: who won is told from each player's side, and games go on after a kill as if there had been none."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 from helpers.board_games import Noughts, minimax
-from torch.optim import AdamW
+from helpers.self_play import SETTINGS, small_learner
 
-from caudex.core.learner import Learner
 from caudex.envs.boards import find_game
 from caudex.experience.game_window import GameWindow
-from caudex.experience.self_play import SelfPlay, SelfPlayGames, SelfPlaySettings
-from caudex.signals.game_value import GameValue
-from caudex.signals.search_policy import SearchPolicy
-from caudex.trunks.residual_tower import ResidualTower
-
-SETTINGS = SelfPlaySettings(
-    num_games=6, simulations=8, search="gumbel", sampling_moves=4, opening_moves=0, value_mix=0.0
-)
-
-
-def small_learner(game):
-    torch.manual_seed(0)
-    signals = {"search-policy": SearchPolicy(game.num_actions, game.shape), "game-value": GameValue(game.shape, 8)}
-    return Learner(ResidualTower(game.shape[0], 4, 1), signals, partial(AdamW, lr=1e-3))
+from caudex.experience.self_play import SelfPlay, SelfPlayGames
 
 
 def finished_games(game, count, **settings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -20,7 +21,7 @@ from caudex.core.seeds import derive_seed
 from caudex.core.specs import GameSpec
 from caudex.core.system import System
 from caudex.core.weights import distinct_tensors, load_weights
-from caudex.envs.boards import Game, find_game
+from caudex.envs.boards import find_game
 from caudex.evaluation import result_kinds
 from caudex.evaluation.baselines.uct import UCT
 from caudex.evaluation.claim import Claim
@@ -31,7 +32,8 @@ from caudex.evaluation.players import find_player
 from caudex.evaluation.plots.elo_curve import plot_elo_curve
 from caudex.evaluation.plots.game_boards import plot_game
 from caudex.experience.game_window import GameWindow
-from caudex.experience.self_play import SelfPlay, SelfPlayGames, SelfPlaySettings
+from caudex.experience.self_play import Games, SelfPlay, SelfPlayGames, SelfPlaySettings
+from caudex.experience.self_play_workers import SelfPlayWorkers
 from caudex.models.game_agent import GameAgent
 from caudex.signals.game_value import GameValue
 from caudex.signals.search_policy import SearchPolicy
@@ -66,6 +68,8 @@ class AlphaZero(System):
     """gumbel: sequential halving of moves drawn without replacement (Danihelka et al. 2022), good with few simulations; puct, as published"""
     num_games: int = 64
     """games side by side: the network sees so many positions at once"""
+    actors: int = 0
+    """processes that play, each so many games, while this one learns; 0: this one plays, then learns, and resumes bit for bit"""
     sampling_moves: int = 30
     """by puct: so many moves of a game are drawn by their visits, later ones are the most visited"""
     opening_moves: int = 4
@@ -111,12 +115,14 @@ class AlphaZero(System):
         )
         with run.seeded("weights"):
             learner = self.learner(spec)
-        source = self.source(game, learner, run)
+        window = GameWindow(game, self.window)
         run.write_spec(spec)
         keep_stage(learner, run)
         evaluate = [Evaluation(partial(keep_stage, run=run))]
-        sources = dict.fromkeys(learner.signals, source)
-        fit(learner, sources, **self.budget(1.0), run=run.stage("training"), evaluate=evaluate)
+        with self.games(learner, spec, run) as games:
+            source = SelfPlay(games, window, self.batch, self.reuse, run.source_seed("window"))
+            sources = dict.fromkeys(learner.signals, source)
+            fit(learner, sources, **self.budget(1.0), run=run.stage("training"), evaluate=evaluate)
         return self.evaluate(self.agent(learner, spec), run)
 
     def learner(self, spec: GameSpec) -> Learner:
@@ -126,10 +132,12 @@ class AlphaZero(System):
         trunk = ResidualTower(spec.shape[0], self.width, self.depth)
         return Learner(trunk, signals, optimizer, lambda progress: 1 - 0.9 * progress)
 
-    def source(self, game: Game, learner: Learner, run: Run) -> SelfPlay:
-        window = GameWindow(game, self.window)
-        games = SelfPlayGames(game, learner, self.self_play_settings(), run.source_seed("self-play"))
-        return SelfPlay(games, window, self.batch, self.reuse, run.source_seed("window"))
+    def games(self, learner: Learner, spec: GameSpec, run: Run) -> AbstractContextManager[Games]:
+        """Games in this process, or in those of the actors."""
+        seed = run.source_seed("self-play")
+        if not self.actors:
+            return nullcontext(SelfPlayGames(find_game(spec.game), learner, self.self_play_settings(), seed))
+        return SelfPlayWorkers(learner, partial(make_games, self, spec), self.actors, seed)
 
     def self_play_settings(self) -> SelfPlaySettings:
         return SelfPlaySettings(
@@ -224,7 +232,12 @@ class AlphaZero(System):
         super().check()
         inf = float("inf")
         check_range(
-            self, total_positions=(1, inf), simulations=(1, 1 << 16), num_games=(1, 1 << 16), batch=(1, 1 << 20)
+            self,
+            total_positions=(1, inf),
+            simulations=(1, 1 << 16),
+            num_games=(1, 1 << 16),
+            actors=(0, 1000),
+            batch=(1, 1 << 20),
         )
         check_range(self, sampling_moves=(0, inf), opening_moves=(0, 1 << 16), value_mix=(0, 1), window=(1, 1 << 40))
         check_range(self, reuse=(1e-3, 1e3), width=(1, 1 << 14), depth=(1, 1000), lr=(1e-8, 10), weight_decay=(0, 1))
@@ -237,3 +250,8 @@ def keep_stage(learner: Learner, run: Run) -> dict[str, float]:
     share = round(100 * learner.progress / 10) * 10
     run.write(f"players/{share}.safetensors", serialize_tensors(distinct_tensors(weights)))
     return {}
+
+
+def make_games(system: AlphaZero, spec: GameSpec, seed: int) -> SelfPlayGames:
+    """The games of an actor, and its own learner."""
+    return SelfPlayGames(find_game(spec.game), system.learner(spec), system.self_play_settings(), seed)
