@@ -53,7 +53,7 @@ def go_on(model: CausalLM, prompt: str, seed: int) -> str:
 def main() -> None:
     torch.set_num_threads(1)
     models = {name: load(name).eval() for name in sys.argv[1:]}
-    encoders = {"MiniLM": TextEncoder(load_encoder(None)[0])}
+    encoders = {"MiniLM": TextEncoder(load_encoder(None))}
     first = next(iter(models))
     encoders[Path(first).name] = TextEncoder(models[first], PROMPT)
     pairs, rows = real_texts(), []

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 from torch.nn import functional as F
 
 from caudex import data
-from caudex.core.disk import write_atomically
 from caudex.core.errors import CaudexError
-from caudex.core.fetch import cache_folder
-from caudex.core.progress import track
-from caudex.core.run import Run
-from caudex.core.run_records import Finished
 from caudex.models.language_model import LanguageModel
+from caudex.models.text_features import TextEncoder
 
 PASSAGE_WORDS = 120
 """of a passage, about: longer ones are truncated by the encoder, and mean less"""
-PASSAGES_PER_FILE = 256
-"""that are encoded before they are written to the cache"""
 RANKINGS = ("meaning", "words", "both")
 WORDS_WEIGHT = 0.5
 """relative to meaning; chosen on seed 101 of semantic-search, where 0.5 to 1 were best for headlines"""
@@ -104,41 +97,31 @@ class PassageIndex:
         return meaning if by == "meaning" else meaning + WORDS_WEIGHT * self.bm25.normalized_scores(query)
 
 
-def load_encoder(run: str | None) -> tuple[LanguageModel, str]:
-    """The model of a run, or the packaged sentence encoder; and a key for caches."""
+def load_encoder(run: str | None) -> LanguageModel:
+    """The model of a run, or the packaged sentence encoder."""
     if run is None:
         from caudex.models.importing import load_hf_model
 
-        folder = data.corpus_folder("minilm")
-        return load_hf_model(folder).model, str(folder)
+        return load_hf_model(data.corpus_folder("minilm")).model
     from caudex.core.system import load
 
     model = load(run)
     if not isinstance(model, LanguageModel):
         raise CaudexError(f"--model {run} holds no language model; give a run of bert, gpt or an imported one.")
-    return model, Run(run).read_struct("finished", Finished).model
+    return model
 
 
 def build_index(spec: str, run: str | None, column: str | None) -> PassageIndex:
-    """The index of these texts: as it is in the cache, or built there; what was embedded before a kill is not lost."""
+    """The index of these texts; embeddings are read from the cache of features as far as they stand there."""
     documents = data.open_documents(spec, column)
-    model, encoder = load_encoder(run)
-    key = repr([encoder, str(documents.root.resolve()), documents.column, documents.file_stats(), PASSAGE_WORDS])
-    folder = cache_folder() / "search" / hashlib.sha256(key.encode()).hexdigest()[:16]
     passages = [
         passage._replace(location=documents.location(passage.document)) for passage in split_passages(documents)
     ]
     if not passages:
         raise CaudexError(f"{spec} has no words to find; give some text.")
-    starts = range(0, len(passages), PASSAGES_PER_FILE)
-    missing = [start for start in starts if not (folder / f"{start}.npy").exists()]
-    for start in track(missing, f"reading {len(passages):,} passages", len(missing)):
-        buffer = io.BytesIO()
-        texts = [passage.text for passage in passages[start : start + PASSAGES_PER_FILE]]
-        np.save(buffer, embed_texts(model, texts))
-        write_atomically(folder / f"{start}.npy", buffer.getvalue())
-    parts = [np.load(folder / f"{start}.npy") for start in starts]
-    return PassageIndex(model, passages, np.concatenate(parts))
+    model, texts = load_encoder(run), [passage.text for passage in passages]
+    features = TextEncoder(model).encode(data.LabelledTexts(texts, torch.zeros(len(texts)), ("",)))
+    return PassageIndex(model, passages, F.normalize(features, dim=1).numpy())
 
 
 def search_passages(spec: str, query: str, count: int, by: str, run: str | None, column: str | None) -> list[tuple]:

@@ -104,7 +104,7 @@ def test_the_next_word_is_compared_with_its_median():
 
 
 def test_a_run_predicts_as_it_was_tested(gpt_run, stories_folder, monkeypatch):
-    monkeypatch.setattr("caudex.systems.text.frozen_texts.load_encoder", lambda run: (make_causal_lm(), ""))
+    monkeypatch.setattr("caudex.systems.text.frozen_texts.load_encoder", lambda run: make_causal_lm())
     words = ("--data", stories_folder / "reviews.csv", "--text", "review", "--label", "mood", "--threads", "1")
     output = run_cli("train", "text-labels", "--from", gpt_run, *words, "--finetune", "0", "--labels-per-class", "20")
     assert "'Text: {text}\\nMood:'" in output.out

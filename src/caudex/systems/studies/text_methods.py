@@ -24,7 +24,7 @@ SPREADING = "MiniLM, label spreading"
 
 def encode_for_advice(texts: LabelledTexts) -> Tensor:
     """float32 [N, W] by the packaged sentence encoder, centred and of one length. Raises CaudexError where it cannot be fetched."""
-    features = TextEncoder(load_encoder(None)[0]).encode(texts)
+    features = TextEncoder(load_encoder(None)).encode(texts)
     return F.normalize(features - features.mean(0), dim=1)
 
 

@@ -90,7 +90,7 @@ def find_prompt(settings: TextLabels, start: LanguageModel) -> str | None:
 def minilm_encoder(run: Run) -> TextEncoder | None:
     """The packaged sentence encoder; None, and a line that says so, where it cannot be fetched."""
     try:
-        model, _ = load_encoder(None)
+        model = load_encoder(None)
     except CaudexError as error:
         print_once(run, f"without {MINILM}: {error}")
         return None

@@ -49,7 +49,7 @@ class SemanticSearch(System):
     statement: ClassVar = "where words differ, meaning finds what BM25 does not"
 
     def train(self, run: Run) -> LanguageModel:
-        model, _ = load_encoder(self.start)
+        model = load_encoder(self.start)
         titles, bodies = self.load_headlines()
         run.write_spec(EncoderSpec(self.start))
         print_once(run, f"reading {len(bodies):,} documents of up to {self.words} words")
@@ -80,7 +80,7 @@ class SemanticSearch(System):
         return [title for title, _ in pairs], [body for _, body in pairs]
 
     def model(self, spec: EncoderSpec) -> LanguageModel:
-        return load_encoder(spec.start)[0]
+        return load_encoder(spec.start)
 
     def result_rows(self, results: dict) -> list[tuple]:
         rows = [("mean reciprocal rank", *RANKINGS, "queries")]
