@@ -24,6 +24,7 @@ COMMANDS = {
     "label": "FOLDER [--queue FILE]: a local page to label images by keyboard",
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
     "play": "RUN [--video out.mp4]: act; a board game: [--opponent mcts-1000]",
+    "serve": "RUN [--port 8000]: a local page to play its board game",
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
     "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
@@ -219,6 +220,18 @@ class PlayFlags:
     opening_moves: int | None = None
     """of a board game: random moves before the players take over, the same in both games of a pair; default: 2 against another run,
     which would else repeat one game, 0 against all others"""
+
+
+@dataclass
+class ServeFlags:
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """a run folder of alpha-zero"""
+    simulations: int | None = None
+    """simulations of each move, which the page can change; default: as many as in training"""
+    port: int = 8000
+    """of this machine alone"""
+    open: bool = False
+    """open the page in a browser"""
 
 
 @dataclass(kw_only=True)

@@ -26,12 +26,11 @@ from caudex.envs.boards.records import (
 )
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.matches import MatchResult, play_match
-from caudex.evaluation.players import find_player
+from caudex.evaluation.players import find_player, simulation_limit
 
 GAME_FLAGS = ("opponent", "games", "second", "simulations", "opening_moves")
 ENV_FLAGS = ("episodes", "drawn", "env", "env_args", "wrap", "video")
 COMMANDS = "undo, hint, quit"
-MAX_SIMULATIONS = 1_000_000
 
 
 def refuse_flags(flags: PlayFlags, names: Sequence[str], reason: str) -> None:
@@ -46,7 +45,7 @@ def play_games(agent: Any, flags: PlayFlags) -> None:
     """Against a human in the terminal, or a match with a table of its results."""
     game = agent.game
     refuse_flags(flags, ENV_FLAGS, f"{flags.run} plays {game.name}, a board game")
-    check_range(flags, games=(2, 100_000), simulations=(1, MAX_SIMULATIONS), opening_moves=(0, game.max_moves))
+    check_range(flags, games=(2, 100_000), simulations=(1, simulation_limit(game)), opening_moves=(0, game.max_moves))
     check_new_file("--record", flags.record, record_suffix(game))
     agent.simulations = flags.simulations or agent.simulations
     if flags.opponent == "human":

@@ -30,6 +30,7 @@ FUNCTIONS = {
     "label": "label:label_command",
     "meta-test": "envs:meta_test_command",
     "play": "envs:play_command",
+    "serve": "serve:serve_command",
     "generate": "texts:generate_command",
     "fill": "texts:fill_command",
     "ask": "ask:ask_command",

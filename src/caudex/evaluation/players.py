@@ -15,6 +15,8 @@ from caudex.envs.boards import Game, Position, random_actions
 ChooseActions = Callable[[Position], np.ndarray]
 """a player: actions int64 [B] for positions of games that go on"""
 PLAYERS = "random, mcts-N (as mcts-1000), solver (of connect-four), or the folder of a run"
+BYTES_PER_EDGE = 32
+"""of a search's tree, for each simulation: it has room for twice as many nodes"""
 EXACT_SCORES_FROM = 14
 """the ply from which the solver looks for the quickest win; before, this takes too long"""
 
@@ -76,6 +78,11 @@ def run_player(folder: str, game: Game, simulations: int | None) -> ChooseAction
         raise CaudexError(f"{folder} plays {agent.game.name}, not {game.name}; give a run of {game.name}.")
     agent.simulations = simulations or agent.simulations
     return agent.choose
+
+
+def simulation_limit(game: Game) -> int:
+    """Simulations of a search whose tree, of one game, takes about 2 GiB at most."""
+    return min(100_000, (1 << 31) // (BYTES_PER_EDGE * game.num_actions))
 
 
 def plays_board_games(model: Any) -> bool:

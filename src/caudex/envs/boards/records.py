@@ -52,13 +52,13 @@ def outcome_of_first(game: Game, positions: Position) -> float | None:
     return float(values[0] if game.to_play(positions)[0] == 0 else -values[0])
 
 
-def describe_outcome(game: Game, positions: Position) -> str:
-    """As "Black wins by 3.5 points", "a draw"; "not finished"."""
+def describe_outcome(game: Game, positions: Position, sides: tuple[str, str] | None = None) -> str:
+    """As "Black wins by 3.5 points", "a draw"; "not finished". `sides` are other names than those of `side_names`."""
     outcome = outcome_of_first(game, positions)
     if outcome is None:
         return "not finished"
     points = f" by {abs(area_lead(game, positions)):g} points" if game_kind(game) == "go" else ""
-    return f"{side_names(game)[outcome < 0]} wins{points}" if outcome else "a draw"
+    return f"{(sides or side_names(game))[outcome < 0]} wins{points}" if outcome else "a draw"
 
 
 def area_lead(game: Game, positions: Position) -> float:

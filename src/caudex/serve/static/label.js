@@ -1,8 +1,8 @@
 // The page of labels. The program holds the queue; this page shows one image of it, by number.
 
-const element = (id) => document.getElementById(id);
+import { Problem, element, notice, request as ask, tag, token } from "./page.js";
+
 const page = element("page");
-const token = document.querySelector('meta[name="caudex-token"]').content;
 const pastKey = `past-${token}`; // a program that was started anew knows nothing of it
 const past = JSON.parse(sessionStorage.getItem(pastKey) ?? "[]"); // what this tab did, to be undone
 const previews = new Map(); // number of the image -> a promise of {url} or {error}
@@ -10,22 +10,7 @@ const KEPT_PREVIEWS = 12;
 let queue, item;
 let edits = null; // of the table by others, that the page has reported
 
-class Problem extends Error {}
-
-async function request(path, body) {
-  const headers = { "Content-Type": "application/json", "X-Caudex-Token": token };
-  const options = body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) };
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch {
-    throw new Problem("The program does not answer; it may have been stopped. All labels that were given are in the table. Start it again and load this page.");
-  }
-  const content = await response.json();
-  if (response.status === 409) return { conflict: true, item: content.item };
-  if (!response.ok) throw new Problem(content.error[0].toUpperCase() + content.error.slice(1));
-  return content;
-}
+const request = (path, body) => ask(path, body, "All labels that were given are in the table.");
 
 function preview(number) {
   if (!previews.has(number)) {
@@ -58,15 +43,6 @@ const setState = (state) => {
   for (const button of document.querySelectorAll(".class, #accept")) button.disabled = state === "unreadable" || state === "end";
   element("undo").disabled = past.length === 0;
 };
-
-function notice(sentence) {
-  element("notice").textContent = sentence;
-  element("notice").hidden = !sentence;
-}
-
-function tag(name, text, properties = {}) {
-  return Object.assign(document.createElement(name), { textContent: text }, properties);
-}
 
 function drawClasses() {
   const buttons = queue.classes.map(({ name, text, key }) => {
