@@ -1,6 +1,7 @@
 """The cache of features: found by content, appended by several processes, cut anywhere."""
 
 import errno
+import mmap
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caudex.core.errors import CaudexError
+from caudex.data import feature_cache
 from caudex.data.feature_cache import DIGEST, FeatureCache, missing_chunks
 
 
@@ -80,6 +82,25 @@ def test_the_form_of_numbers_is_chosen(tmp_path):
         assert torch.equal(
             FeatureCache(cache.folder, (3,), dtype).open(np.array([0])).fetch(torch.tensor([0])), expected
         )
+
+
+def resident_file_bytes():
+    """Bytes of mapped files in this process's memory."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile"))
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="the system does not take pages back")
+def test_of_a_large_file_little_stays_in_memory(tmp_path, monkeypatch):
+    cache, count = FeatureCache(tmp_path, (1 << 18,)), 100  # 50 MiB
+    for number in range(count):
+        cache.append(digests(number), torch.full((1, 1 << 18), number))
+    stored, before = cache.open(np.arange(count)), resident_file_bytes()
+    monkeypatch.setattr(feature_cache, "MAX_MAPPED", 1 << 20)
+    for rows in torch.randperm(count).split(4):
+        assert torch.equal(stored.fetch(rows)[:, -1], rows.float())
+    assert resident_file_bytes() - before < 8 << 20
+    assert stored.values[7, 3] == 7  # what is let go is read again
 
 
 def test_what_the_disk_cannot_hold_is_not_begun(tmp_path, monkeypatch):

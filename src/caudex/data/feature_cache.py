@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import shutil
 from collections.abc import Iterator
@@ -22,12 +23,17 @@ DIGEST = np.dtype("S16")
 """of an image or a text: 16 bytes"""
 
 
+MAX_MAPPED = 200_000_000
+"""bytes; of larger files only what is being read counts as this process's memory"""
+
+
 @dataclass(frozen=True, eq=False)
 class StoredFeatures:
-    """Features of a set: row `index[i]` of `values` ([M, ...], mapped from disk) is that of example `i`; -1: none."""
+    """Features of a set: row `index[i]` of `values` ([M, ...], by `mapping` from disk) is that of example `i`; -1: none."""
 
     values: Tensor
     index: Tensor
+    mapping: mmap.mmap | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -35,7 +41,10 @@ class StoredFeatures:
 
     def fetch(self, rows: Tensor) -> Tensor:
         """float32 [B, ...]"""
-        return self.values.index_select(0, self.index[rows]).float()
+        features = self.values.index_select(0, self.index[rows]).float()
+        if self.mapping and len(self.mapping) > MAX_MAPPED and hasattr(mmap, "MADV_DONTNEED"):
+            self.mapping.madvise(mmap.MADV_DONTNEED)  # nothing was written to it, so nothing is lost
+        return features
 
 
 class FeatureCache:
@@ -106,10 +115,12 @@ class FeatureCache:
     def open(self, index: np.ndarray) -> StoredFeatures:
         """The features of the rows that `find` gave."""
         count = self.count()
-        size = count * self.row_bytes // self.dtype.itemsize
-        path = str(self.folder / "features")
-        values = torch.from_file(path, size=size, dtype=self.dtype) if count else torch.empty(0, dtype=self.dtype)
-        return StoredFeatures(values.view(count, *self.shape), torch.from_numpy(index))
+        if not count:
+            return StoredFeatures(torch.empty(0, *self.shape, dtype=self.dtype), torch.from_numpy(index))
+        with (self.folder / "features").open("rb") as file:
+            mapping = mmap.mmap(file.fileno(), count * self.row_bytes, access=mmap.ACCESS_COPY)
+        values = torch.frombuffer(mapping, dtype=self.dtype).view(count, *self.shape)
+        return StoredFeatures(values, torch.from_numpy(index), mapping)
 
     def _write(self, name: str, offset: int, values: np.ndarray) -> None:
         with (self.folder / name).open("ab") as file:
