@@ -19,7 +19,6 @@ from caudex.core.specs import TextSpec
 from caudex.data import MaskedTokenBatches, NextSentenceBatches, TokenBatches, TokenStream
 from caudex.evaluation import text_result_kinds
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.text_probing import split_text_probe_accuracy
 from caudex.models.masked_lm import MaskedLM
 from caudex.systems.text.shared import Texts, TextSystem
 from caudex.trunks import BERT_LAYOUT
@@ -136,6 +135,8 @@ class BERT(TextSystem):
 
     def claim(self, run: Run) -> Claim:
         """Features of sentences for labelled texts: the mean of the tokens', and logistic regression."""
+        from caudex.evaluation.text_probing import split_text_probe_accuracy  # with sklearn: two fifths of the imports
+
         if not self.tasks:
             raise CaudexError("--tasks is empty; name one set of labelled texts at least, such as films.")
         model = self.train(run)
