@@ -14,6 +14,7 @@ from helpers.trainings import quiet_run, train
 
 import caudex
 from caudex.core.checkpointer import Checkpointer
+from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.system import open_run, system_at_scale
 from caudex.evaluation.optimal_moves import SolvedPositions, packaged_positions
@@ -140,3 +141,17 @@ def test_connect_four_is_compared_with_the_truth(tmp_path):
     )
     assert 0.3 < claim.controls["untrained network"] < claim.baselines["MCTS-1,000"]
     assert len(system.result_rows(results)) == 5
+
+
+class Stuck(Noughts):
+    """Without a move after the third."""
+
+    def legal(self, positions):
+        return super().legal(positions) & ((positions.board != 0).sum(1) < 3)[:, None]
+
+
+def test_a_game_that_breaks_the_contract_is_refused_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(alpha_zero, "find_game", lambda name: Stuck())
+    with pytest.raises(CaudexError, match="noughts"):
+        train(system_at_scale("alpha-zero", "tiny"), tmp_path / "run")
+    assert not (tmp_path / "run" / "stages").exists()

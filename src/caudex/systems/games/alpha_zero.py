@@ -21,7 +21,7 @@ from caudex.core.seeds import derive_seed
 from caudex.core.specs import GameSpec
 from caudex.core.system import System
 from caudex.core.weights import distinct_tensors, load_weights
-from caudex.envs.boards import find_game
+from caudex.envs.boards import check_game, find_game
 from caudex.evaluation import result_kinds
 from caudex.evaluation.baselines.uct import UCT
 from caudex.evaluation.claim import Claim
@@ -110,6 +110,7 @@ class AlphaZero(System):
 
     def train(self, run: Run) -> GameAgent:
         game = find_game(self.game)
+        check_game(game, num_games=8)
         spec = GameSpec(
             self.game, game.shape, game.num_actions, game.max_moves, game.ownership(game.initial(1)) is not None
         )
