@@ -6,33 +6,31 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
 from caudex.core.progress import track
 from caudex.envs.boards import Game
 from caudex.evaluation.elo import Rating, elo_ratings
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.matches import MatchResult, play_match
-from caudex.evaluation.optimal_moves import SolvedPositions, optimal_share
-from caudex.evaluation.players import ChooseActions
+from caudex.evaluation.optimal_moves import optimal_share, packaged_positions
+from caudex.evaluation.players import ChooseActions, find_player
 from caudex.models.game_agent import GameAgent
 
 OPENING_MOVES = 2
 """of matches, at random: else players that draw nothing repeat one game"""
 
 
-def summarize_match(match: MatchResult) -> dict[str, Any]:
-    """Wins, draws and losses of the first player, and its points a game with a 95% interval (Wilson, a draw as half a win)."""
-    scores, (_, opponent) = match.scores, match.names
-    points = float(scores.mean())
-    low, high = wilson_interval(points, len(scores))
-    counts = {name: int((scores == score).sum()) for name, score in (("wins", 1), ("draws", 0.5), ("losses", 0))}
-    return {"opponent": opponent, "games": len(scores), **counts, "points": points, "low": low, "high": high}
-
-
 def opening_moves(game: Game) -> int:
     """A small board is nearly decided by two random moves."""
     return OPENING_MOVES if game.num_actions > 9 or game.name == "connect-four" else 1
+
+
+def summarize_match(match: MatchResult) -> dict[str, Any]:
+    """Wins, draws and losses of the first player, and its share of the points with a 95% interval (Wilson, a draw as half a win)."""
+    scores, (_, opponent) = match.scores, match.names
+    share = float(scores.mean())
+    low, high = wilson_interval(share, len(scores))
+    counts = {name: int((scores == score).sum()) for name, score in (("wins", 1), ("draws", 0.5), ("losses", 0))}
+    return {"opponent": opponent, "games": len(scores), **counts, "share": share, "low": low, "high": high}
 
 
 def elo_curve(
@@ -55,11 +53,20 @@ def elo_curve(
     return elo_ratings(rows, next(iter(others)))
 
 
-def optimal_moves(agent: GameAgent, positions: SolvedPositions, simulations: int | None) -> dict[str, dict]:
-    """By phase of Connect Four, the share of positions whose game value the agent's move keeps; None: the network without search."""
+def strength(choose: ChooseActions, game: Game, opponent: str, games: int, seed: int) -> dict[str, Any]:
+    """Of Connect Four the share of optimal moves in 1,000 solved positions, of other games the share of points against an opponent;
+    with a 95% interval (Wilson), and the name of the measure."""
+    if game.name == "connect-four":
+        position = type(game.initial(1))
+        share = optimal_share(lambda *boards: choose(position(*boards)), packaged_positions())["all"]
+        return {"measure": "optimal moves", "share": share.share, "low": share.low, "high": share.high}
+    both = choose, find_player(opponent, game, seed=seed)
+    match = summarize_match(play_match(game, both, games, seed, opening_moves(game)))
+    return {"measure": f"points against {opponent}", **{name: match[name] for name in ("share", "low", "high")}}
 
-    def choose(stones: np.ndarray, occupied: np.ndarray) -> np.ndarray:
-        own = type(agent.game.initial(1))(stones, occupied)
-        return agent.choose_without_search(own) if simulations is None else agent.search(own, simulations).actions
 
-    return {phase: share._asdict() for phase, share in optimal_share(choose, positions).items()}
+def with_simulations(agent: GameAgent, simulations: int) -> ChooseActions:
+    """The agent with so many simulations a move; 0: the network alone."""
+    if not simulations:
+        return agent.choose_without_search
+    return lambda positions: agent.search(positions, simulations).actions

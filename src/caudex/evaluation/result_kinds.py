@@ -260,12 +260,14 @@ class MatchSummary(Struct):
     wins: Count
     draws: Count
     losses: Count
-    points: Share
+    share: Share
     low: Share
     high: Share
 
 
-class OptimalMoves(Struct):
+class Strength(Struct):
+    simulations: Count
+    measure: str
     share: Share
     low: Share
     high: Share
@@ -275,8 +277,7 @@ class GameResults(Struct):
     game: str
     simulations: Count
     matches: list[MatchSummary]
-    optimal_moves: dict[str, OptimalMoves] = {}
-    optimal_moves_without_search: dict[str, OptimalMoves] = {}
+    strength: list[Strength]
 
 
 class StageSummary(Struct):

@@ -35,6 +35,7 @@ CAPTIONS = {
     "episode": "An episode of the trained policy: images spread evenly in time, from the upper left to the lower right.",
     "boundaries": "What each classifier says of each point of the plane; the large points are those whose label it knew.",
     "elo": "Elo of the player on the way, against the positions that it had searched, with 95% intervals; a random player has 0.",
+    "strength": "What the search adds: the measure of the table against the simulations of a move, with 95% intervals.",
     "game": "A game against itself. Below each position the probabilities of moves by the network alone, and after the search; above them the "
     "largest of these, and the chance to win for the player to move.",
     "mazes": "The paths of the first two episodes in some new mazes, and the lengths of all episodes.",

@@ -17,8 +17,9 @@ from caudex.core.checkpointer import Checkpointer
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.system import open_run, system_at_scale
+from caudex.evaluation import game_strength
 from caudex.evaluation.optimal_moves import SolvedPositions, packaged_positions
-from caudex.systems.games import alpha_zero
+from caudex.systems.games import alpha_zero, shared
 from caudex.systems.games.alpha_zero import AlphaZero
 
 
@@ -30,8 +31,9 @@ def _few_games():
             "MATCH_GAMES": 4,
             "STAGES": (0, 100),
             "OPPONENTS": ("random", "mcts-10"),
+            "FEWER_SIMULATIONS": (0,),
         }.items():
-            patch.setattr(alpha_zero, name, value)
+            patch.setattr(shared, name, value)
         yield
 
 
@@ -122,7 +124,7 @@ def test_the_last_kept_player_is_the_result_and_the_first_is_untrained(tiny_run)
     system, run = open_run(tiny_run)
     model = caudex.load(tiny_run)
     weights = model.state_dict()
-    first, last = (system.load_stage(share, model.spec, run).state_dict() for share in (0, 100))
+    first, last = (system.load_player(share, model.spec, run).state_dict() for share in (0, 100))
     assert all(torch.equal(last[name], weights[name]) for name in weights)
     assert not torch.equal(first["trunk.stem.0.weight"], weights["trunk.stem.0.weight"])
 
@@ -132,14 +134,12 @@ def test_connect_four_is_compared_with_the_truth(tmp_path):
     positions = packaged_positions()
     few = SolvedPositions(*(array[::50] for array in positions))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(alpha_zero, "packaged_positions", lambda: few)
-        patch.setattr(alpha_zero, "SIMULATIONS", 16)
+        patch.setattr(game_strength, "packaged_positions", lambda: few)
+        patch.setattr(shared, "SIMULATIONS", 16)
         claim = system.claim(quiet_run(tmp_path / "run"))
         results = quiet_run(tmp_path / "run").read_json("results")
-    assert (
-        set(claim.baselines) == {"MCTS-1,000", "MCTS-200"} and claim.score == results["optimal_moves"]["all"]["share"]
-    )
-    assert 0.3 < claim.controls["untrained network"] < claim.baselines["MCTS-1,000"]
+    assert set(claim.baselines) == {"mcts-1000", "mcts-200"} and claim.score == results["strength"][-1]["share"]
+    assert 0.3 < claim.controls["untrained network"] < claim.baselines["mcts-1000"]
     assert len(system.result_rows(results)) == 5
 
 
@@ -151,7 +151,7 @@ class Stuck(Noughts):
 
 
 def test_a_game_that_breaks_the_contract_is_refused_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(alpha_zero, "find_game", lambda name: Stuck())
+    monkeypatch.setattr(shared, "find_game", lambda name: Stuck())
     with pytest.raises(CaudexError, match="noughts"):
         train(system_at_scale("alpha-zero", "tiny"), tmp_path / "run")
     assert not (tmp_path / "run" / "stages").exists()
