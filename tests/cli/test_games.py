@@ -1,15 +1,33 @@
 """`play` of a board game, with an agent that knows nothing."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.command_line import assert_refused, run_cli
 from helpers.game_agents import UniformAgent
+from helpers.trainings import train
 
 from caudex.cli.commands import PlayFlags
 from caudex.cli.games import GAME_FLAGS, TerminalBoard, play_games, refuse_flags
 from caudex.core.errors import CaudexError
+from caudex.core.system import system_at_scale
+from caudex.envs.boards import find_game
+from caudex.evaluation.players import find_player
+from caudex.systems.games import alpha_zero
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Hardly trained."""
+    path = tmp_path_factory.mktemp("alpha-zero") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"ELO_GAMES": 2, "MATCH_GAMES": 2, "STAGES": (0, 100), "OPPONENTS": ("random",)}.items():
+            patch.setattr(alpha_zero, name, value)
+        train(replace(system_at_scale("alpha-zero", "tiny"), total_positions=100), path)
+    return path
 
 
 def play(lines, agent=None, monkeypatch=None, **flags):
@@ -56,8 +74,8 @@ def test_a_hint_shows_what_the_search_visits(monkeypatch, capsys):
     agent = UniformAgent(simulations=64)
     agent.search = lambda positions: UniformAgent(simulations=64).search(positions)._replace(actions=np.array([6]))
     play(["1", "1", "1", "hint"], agent, monkeypatch)
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "would look at" in line]
-    assert line.startswith("your move: the run would look at 1 (") and "your win chance" in line
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "most visits" in line]
+    assert line.startswith("your move: most visits of a search: 1 (") and "your win chance" in line
 
 
 def test_a_match_is_a_table_by_side_and_a_record(monkeypatch, capsys):
@@ -81,8 +99,9 @@ def test_a_solved_game_has_the_score_and_the_interval_that_is_known(monkeypatch,
 
 def test_two_games_that_are_always_the_same_are_said_to_be(monkeypatch, capsys):
     monkeypatch.setattr("caudex.cli.games.find_player", lambda *_: UniformAgent(simulations=8).choose)
-    play([], UniformAgent(simulations=8), monkeypatch, opponent="mcts-1", games=4)
-    assert "of these games differ" in capsys.readouterr().out
+    Path("other").mkdir()
+    play([], UniformAgent(simulations=8), monkeypatch, opponent="other", games=4, opening_moves=0)
+    assert "only 1 of these games differ, and the intervals" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -90,7 +109,7 @@ def test_two_games_that_are_always_the_same_are_said_to_be(monkeypatch, capsys):
     [
         ({"games": 3, "opponent": "random"}, "a match of 3 games cannot swap sides"),
         ({"opponent": "stockfish"}, "'stockfish' is no player; give random, mcts-N"),
-        ({"simulations": 0}, r"--simulations 0 is out of range; it must be between 1 and"),
+        ({"simulations": 0}, "--simulations 0 is out of range; connect-four takes 1 to 100,000"),
         ({"record": Path("g.pgn")}, "--record g.pgn: give a file that ends in .txt"),
         ({"video": Path("g.mp4")}, "runs/az plays connect-four, a board game: leave out --video"),
         ({"env_args": ("a=1",)}, "leave out --env-args"),
@@ -99,6 +118,18 @@ def test_two_games_that_are_always_the_same_are_said_to_be(monkeypatch, capsys):
 def test_what_does_not_fit_is_refused(flags, sentence, monkeypatch):
     with pytest.raises(CaudexError, match=sentence):
         play([], None, monkeypatch, **flags)
+
+
+def test_a_run_is_played_and_is_an_opponent_of_its_own_game_alone(run):
+    output = run_cli("play", run, "--opponent", run, "--games", 2, "--simulations", 4, "--record", "g.txt")
+    assert "both" in output.out and Path("g.txt").read_text().count("game: tic-tac-toe") == 2
+    assert_refused("play", run, "--opponent", "solver", because="the solver plays connect-four, not tic-tac-toe")
+    assert_refused("play", run, "--opponent", ".", because="is not a run folder")
+    assert_refused("play", run, "--episodes", 3, because="plays tic-tac-toe, a board game: leave out --episodes.")
+    with pytest.raises(CaudexError, match=r"run plays tic-tac-toe, not connect-four; give a run of connect-four\."):
+        find_player(str(run), find_game("connect-four"))
+    with pytest.raises(CaudexError, match=r"--simulations 100,001 is out of range; tic-tac-toe takes 1 to 100,000\."):
+        find_player(str(run), find_game("tic-tac-toe"), 100_001)
 
 
 def test_flags_of_board_games_are_refused_elsewhere():

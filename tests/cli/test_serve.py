@@ -29,7 +29,7 @@ def test_a_missing_package_says_what_to_install(monkeypatch, package):
     ("words", "sentence"),
     [
         (["--port", "80"], "--port 80 is out of range"),
-        (["--simulations", "0"], "--simulations 0 is out of range; it must be between 1 and 100000"),
+        (["--simulations", "0"], "--simulations 0 is out of range; connect-four takes 1 to 100,000."),
     ],
 )
 def test_what_cannot_be_is_refused(agent, words, sentence):

@@ -9,8 +9,6 @@ import pytest
 from helpers.board_pages import open_board, post
 from helpers.game_agents import UniformAgent
 
-from caudex.envs.boards import find_game
-
 
 def game_of(client):
     return client.get("/game").json()
@@ -137,7 +135,7 @@ def test_the_end_of_a_game_is_said_and_nothing_can_be_played_after_it():
 def test_simulations_can_be_set_within_limits():
     client, _ = open_board()
     answer = post(client, "/players", 1, humans=[False, True], simulations=0)
-    assert answer.json() == {"error": "simulations 0 are out of range; give 1 to 100,000."}
+    assert answer.json() == {"error": "simulations 0 are out of range; connect-four takes 1 to 100,000."}
     game = post(client, "/players", 1, humans=[False, True], simulations=5).json()
     assert (game["simulations"], game["humans"]) == (5, [False, True])
     search = post(client, "/replies", game["version"]).json()["search"]
@@ -191,7 +189,7 @@ def test_a_run_that_plays_no_legal_move_says_so_and_the_game_stays():
     "name", ["go-5", "hex-5", "othello", "tic-tac-toe", "open_spiel:breakthrough?rows=4&columns=4"]
 )
 def test_whole_games_are_described_at_every_position(name):
-    client, _ = open_board(UniformAgent(find_game(name), 4))
+    client, _ = open_board(UniformAgent(name, 4))
     version = post(client, "/players", 1, humans=[False, False], simulations=4).json()["version"]
     while not (game := post(client, "/replies", version).json())["over"]:
         version = game["version"]

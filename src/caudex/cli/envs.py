@@ -28,15 +28,15 @@ def play_command(words: Sequence[str]) -> None:
     from caudex.core.disk import write_atomically
     from caudex.core.system import load
     from caudex.envs import join_env_name
-    from caudex.evaluation.players import plays_board_games
     from caudex.evaluation.plots.contact_sheet import contact_sheet
     from caudex.evaluation.plots.video import write_video
     from caudex.evaluation.returns import format_return_summary, summarize_returns
     from caudex.experience import Recording
     from caudex.models.agent import Agent
+    from caudex.models.game_agent import GameAgent
 
     agent = load(flags.run, flags.best)
-    if plays_board_games(agent):
+    if isinstance(agent, GameAgent):
         play_games(agent, flags)
         return
     refuse_flags(flags, GAME_FLAGS, f"{flags.run} plays no board game")

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from caudex.envs.boards.records import (
     PlayedGame,
     describe_outcome,
     format_games,
+    game_kind,
     outcome_of_first,
     record_suffix,
     replay_moves,
@@ -26,10 +26,13 @@ from caudex.envs.boards.records import (
 )
 from caudex.evaluation.intervals import wilson_interval
 from caudex.evaluation.matches import MatchResult, play_match
-from caudex.evaluation.players import find_player, simulation_limit
+from caudex.evaluation.players import find_player, set_simulations
+from caudex.models.game_agent import GameAgent
 
 GAME_FLAGS = ("opponent", "games", "second", "simulations", "opening_moves")
 ENV_FLAGS = ("episodes", "drawn", "env", "env_args", "wrap", "video")
+SYMBOLS = {"go": ("X", "O"), "hex": ("x", "o"), "othello": ("x", "o"), "chess": ("capitals", "small letters")}
+"""how the terminal draws the sides, where their names do not say it"""
 COMMANDS = "undo, hint, quit"
 
 
@@ -41,13 +44,13 @@ def refuse_flags(flags: PlayFlags, names: Sequence[str], reason: str) -> None:
             raise CaudexError(f"{reason}: leave out --{field.name.replace('_', '-')}.")
 
 
-def play_games(agent: Any, flags: PlayFlags) -> None:
+def play_games(agent: GameAgent, flags: PlayFlags) -> None:
     """Against a human in the terminal, or a match with a table of its results."""
     game = agent.game
     refuse_flags(flags, ENV_FLAGS, f"{flags.run} plays {game.name}, a board game")
-    check_range(flags, games=(2, 100_000), simulations=(1, simulation_limit(game)), opening_moves=(0, game.max_moves))
+    check_range(flags, games=(2, 100_000), opening_moves=(0, game.max_moves))
     check_new_file("--record", flags.record, record_suffix(game))
-    agent.simulations = flags.simulations or agent.simulations
+    set_simulations(agent, flags.simulations)
     if flags.opponent == "human":
         names = (str(flags.run), "human") if flags.second else ("human", str(flags.run))
         games = [PlayedGame(names, TerminalBoard(agent, int(flags.second)).play())]
@@ -64,15 +67,16 @@ def write_games(file: Path, game: Game, games: Sequence[PlayedGame]) -> None:
     print(f"written to {file}")
 
 
-def play_opponent(agent: Any, flags: PlayFlags) -> list[PlayedGame]:
+def play_opponent(agent: GameAgent, flags: PlayFlags) -> list[PlayedGame]:
     """A match; prints its table."""
     game, opponent = agent.game, flags.opponent
     choose = find_player(opponent, game, flags.simulations, flags.seed)
-    opening = flags.opening_moves if flags.opening_moves is not None else 2 * Path(opponent).is_dir()
+    is_run = Path(opponent).is_dir()
+    opening = flags.opening_moves if flags.opening_moves is not None else 2 * is_run
     names = (str(flags.run), opponent)
     result = play_match(game, (agent.choose, choose), flags.games, flags.seed, opening, names)
     print_table(match_rows(game, result))
-    if (different := result.num_different()) < flags.games:
+    if is_run and (different := result.num_different()) < flags.games:  # nothing else repeats a game but by chance
         print(
             f"only {different:,} of these games differ, and the intervals take all to be different; "
             f"more random opening moves help: --opening-moves {opening + 2}."
@@ -95,7 +99,7 @@ def match_rows(game: Game, result: MatchResult) -> list[tuple]:
 class TerminalBoard:
     """One game of a human, who has side `human` (0 or 1), against the run. Lines are moves, or one of `COMMANDS`."""
 
-    def __init__(self, agent: Any, human: int):
+    def __init__(self, agent: GameAgent, human: int):
         self.agent, self.game, self.human = agent, agent.game, human
         self.moves: list[int] = []
         self.positions = self.game.initial(1)
@@ -103,7 +107,9 @@ class TerminalBoard:
     def play(self) -> list[int]:
         """The moves of the game, until it ends, the human quits, or the input does."""
         sides = side_names(self.game)
-        print(f"{self.game.name}: you play {sides[self.human]}, {'who moves first' if not self.human else 'second'}.")
+        symbol = SYMBOLS.get(game_kind(self.game), ("", ""))[self.human]
+        turn = "second" if self.human else "first"
+        print(f"{self.game.name}: you play {sides[self.human]}{symbol and f' ({symbol})'}, who moves {turn}.")
         print(f"Moves are written as {self.example()}; also {COMMANDS}.")
         while outcome_of_first(self.game, self.positions) is None:
             if self.game.to_play(self.positions)[0] != self.human:
@@ -173,11 +179,11 @@ class TerminalBoard:
         result = self.agent.search(self.positions)
         best = np.argsort(-result.visits[0], kind="stable")[:3]
         names = (
-            f"{self.game.action_name(self.positions, 0, int(action))} ({result.visits[0, action]:,} visits)"
+            f"{self.game.action_name(self.positions, 0, int(action))} ({result.visits[0, action]:,})"
             for action in best
             if result.visits[0, action]
         )
-        print(f"the run would look at {', '.join(names)}; your win chance {chance(result.values[0])}")
+        print(f"most visits of a search: {', '.join(names)}; your win chance {chance(result.values[0])}")
 
 
 def chance(value: float) -> str:

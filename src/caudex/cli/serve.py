@@ -25,16 +25,12 @@ def serve_command(words: Sequence[str]) -> None:
     flags = parse_flags(ServeFlags, words, "serve")
     check_range(flags, port=(1024, 65535))
     app = import_app("serve")
-    from caudex.core.system import load
-    from caudex.evaluation.players import plays_board_games, simulation_limit
+    from caudex.evaluation.players import load_game_agent, set_simulations
     from caudex.serve.board_game import BoardGame
     from caudex.serve.board_page import board_routes
 
-    agent = load(flags.run)
-    if not plays_board_games(agent):
-        raise CaudexError(f"{flags.run} plays no board game; give a run of alpha-zero.")
-    check_range(flags, simulations=(1, simulation_limit(agent.game)))
-    agent.simulations = flags.simulations or agent.simulations
+    agent = load_game_agent(flags.run)
+    set_simulations(agent, flags.simulations)
     listener, board = app.listen(flags.port), BoardGame(agent, str(flags.run))
     print(f"{agent.game.name} against {flags.run}; Ctrl-C ends", flush=True)
     app.serve(app.create_app(board_routes(board), listener.getsockname()[1]), listener, flags.open)

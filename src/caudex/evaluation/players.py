@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from caudex.core.errors import CaudexError
 from caudex.envs.boards import Game, Position, random_actions
+from caudex.models.game_agent import GameAgent
 
 ChooseActions = Callable[[Position], np.ndarray]
 """a player: actions int64 [B] for positions of games that go on"""
@@ -53,7 +53,7 @@ def uct_player(game: Game, rollouts: int, seed: int) -> ChooseActions:
 def solver_player(game: Game, seed: int) -> ChooseActions:
     """Draws among the moves that keep the game value, later among those that win soonest, or lose latest."""
     if game.name != "connect-four":
-        raise CaudexError(f"the solver plays connect-four, not {game.name}; give {PLAYERS}.")
+        raise CaudexError(f"the solver plays connect-four, not {game.name}; give another opponent, as mcts-1000.")
     from caudex.evaluation.connect_four_solver import ConnectFourSolver
 
     solver, generator = ConnectFourSolver(), np.random.default_rng(seed)
@@ -69,21 +69,31 @@ def solver_player(game: Game, seed: int) -> ChooseActions:
 
 
 def run_player(folder: str, game: Game, simulations: int | None) -> ChooseActions:
+    agent = load_game_agent(folder)
+    if agent.game.name != game.name or agent.game.shape != game.shape:
+        raise CaudexError(f"{folder} plays {agent.game.name}, not {game.name}; give a run of {game.name}.")
+    set_simulations(agent, simulations)
+    return agent.choose
+
+
+def load_game_agent(folder: str | Path) -> GameAgent:
+    """Raises CaudexError where the run plays no board game."""
     from caudex.core.system import load
 
     agent = load(folder)
-    if not plays_board_games(agent):
-        raise CaudexError(f"{folder} holds nothing that plays board games; give a run of alpha-zero.")
-    if agent.game.name != game.name or agent.game.shape != game.shape:
-        raise CaudexError(f"{folder} plays {agent.game.name}, not {game.name}; give a run of {game.name}.")
-    agent.simulations = simulations or agent.simulations
-    return agent.choose
+    if not isinstance(agent, GameAgent):
+        raise CaudexError(f"{folder} plays no board game; give a run of alpha-zero.")
+    return agent
+
+
+def set_simulations(agent: GameAgent, simulations: int | None) -> None:
+    """Of each of its searches; None leaves what it has. Raises CaudexError where no search can have so many."""
+    number, limit = agent.simulations if simulations is None else simulations, simulation_limit(agent.game)
+    if not 1 <= number <= limit:
+        raise CaudexError(f"--simulations {number:,} is out of range; {agent.game.name} takes 1 to {limit:,}.")
+    agent.simulations = number
 
 
 def simulation_limit(game: Game) -> int:
     """Simulations of a search whose tree, of one game, takes about 2 GiB at most."""
     return min(100_000, (1 << 31) // (BYTES_PER_EDGE * game.num_actions))
-
-
-def plays_board_games(model: Any) -> bool:
-    return isinstance(getattr(model, "game", None), Game)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from caudex.envs.boards.records import (
 )
 from caudex.evaluation.players import simulation_limit
 from caudex.experience.search.search import SearchResult
+from caudex.models.game_agent import GameAgent
 from caudex.serve.board_layout import action_cells, board_cells, board_layout, page_sides
 
 
@@ -33,7 +34,7 @@ class LastSearch(NamedTuple):
 class BoardGame:
     """`version` counts what was changed: a change names the version that its page showed, and is refused after another one."""
 
-    def __init__(self, agent: Any, name: str):
+    def __init__(self, agent: GameAgent, name: str):
         self.agent, self.game, self.name = agent, agent.game, name
         self.simulations = agent.simulations
         self.humans = [True, False]  # who of players 0 and 1 is a person
@@ -123,7 +124,9 @@ class BoardGame:
         with self._lock:
             self._check_version(version)
             if not 1 <= simulations <= self._limit:
-                raise CaudexError(f"simulations {simulations:,} are out of range; give 1 to {self._limit:,}.")
+                raise CaudexError(
+                    f"simulations {simulations:,} are out of range; {self.game.name} takes 1 to {self._limit:,}."
+                )
             self.humans, self.simulations = humans, simulations
             self.version += 1
 
