@@ -28,7 +28,7 @@ class SelfPlaySettings(NamedTuple):
     simulations: int  # of a move
     search: Literal["gumbel", "puct"]
     sampling_moves: int  # by puct: so many moves of a game are drawn by their visits, later ones are the most visited
-    opening_moves: int  # a game begins with up to so many random moves
+    opening_moves: int  # half of all games begin with up to so many random moves
     value_mix: float  # share of the search's value in the target; the rest is the outcome
 
 
@@ -118,6 +118,7 @@ class SelfPlayGames:
         """New games in these rows, after some random moves, none of which ends a game."""
         game, opening_moves = self.game, self.settings.opening_moves
         positions, lengths = game.initial(len(rows)), self.rng.integers(0, opening_moves + 1, len(rows))
+        lengths[self.rng.random(len(rows)) < 0.5] = 0
         for row in rows:
             self.games[row] = GameInProgress()
         for move in range(lengths.max(initial=0)):

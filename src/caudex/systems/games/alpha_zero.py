@@ -46,8 +46,8 @@ class AlphaZero(GameSystem):
     """processes that play, each so many games, while this one learns; 0: this one plays, then learns, and resumes bit for bit"""
     sampling_moves: int = 30
     """by puct: so many moves of a game are drawn by their visits, later ones are the most visited"""
-    opening_moves: int = 4
-    """a game begins with up to so many random moves, so that more of the game is seen"""
+    opening_moves: int = 20
+    """half of all games begin with up to so many random moves, so that more of the game is seen"""
     value_mix: float = 0.5
     """share of the search's value in the target of the value; the rest is the outcome"""
     window: int = 200_000
