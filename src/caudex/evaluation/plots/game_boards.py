@@ -52,7 +52,7 @@ def draw_board(axis, game: Game, position: Position, action: int) -> None:
         y, x = np.nonzero(stones)
         axis.scatter(x, y, s=(95 / max(height, width) * 0.6) ** 2, color=colour, edgecolors="0.15", linewidths=0.6)
     if game.num_actions == width:
-        axis.annotate("▼", (action, -0.9), color="tab:red", ha="center", va="bottom", fontsize=8, annotation_clip=False)
+        axis.scatter(action, -1, marker="v", s=25, color="tab:red")  # above the column
     elif action < height * width:
         axis.scatter(action % width, action // width, marker="x", s=25, color="tab:red", linewidths=1.5)
     else:
@@ -72,6 +72,8 @@ def draw_policy(axis, game: Game, policy: np.ndarray) -> None:
 
 
 def limits(game: Game) -> tuple[float, float]:
-    """Go counts its rows from below, others from above."""
-    height = game.shape[1]
+    """Go counts its rows from below, others from above; there is room above columns."""
+    _, height, width = game.shape
+    if game.num_actions == width:
+        return (height - 0.4, -1.6)
     return (-0.6, height - 0.4) if game.name.startswith("go-") else (height - 0.4, -0.6)
