@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from caudex import load
+from caudex.core.system import load
 from caudex.envs.boards import Game, select
 from caudex.evaluation.game_strength import with_simulations
 from caudex.evaluation.intervals import t_interval, wilson_interval
