@@ -9,7 +9,7 @@ from caudex.core.learner import Learner
 from caudex.core.specs import GameSpec
 from caudex.envs.boards import find_game
 from caudex.envs.boards.game import Position
-from caudex.experience.search.network import network_evaluation
+from caudex.experience.search.network import in_random_symmetry, network_evaluation
 from caudex.experience.search.search import Search, SearchResult, masked_softmax
 
 
@@ -29,9 +29,10 @@ class GameAgent(nn.Module):
     def search(
         self, positions: Position, simulations: int | None = None, noise: float = 0.0, seed: int = 0
     ) -> SearchResult:
-        """What a search says of positions, none of which is over; `noise` as in `Search`."""
+        """What a search says of positions, none of which is over; `noise` as in `Search`. Evaluations are in random symmetries."""
         rng, simulations = np.random.default_rng(seed), simulations or self.simulations
-        return Search(self.game, self.evaluate, simulations, self.search_kind, noise, generator=rng).run(positions)
+        evaluate = in_random_symmetry(self.evaluate, self.game.symmetries(), rng)
+        return Search(self.game, evaluate, simulations, self.search_kind, noise, generator=rng).run(positions)
 
     def choose(self, positions: Position) -> np.ndarray:
         """The best action int64 [B] of a search without noise."""
