@@ -134,6 +134,8 @@ def test_a_name_is_taken_from_the_hubs_cache_without_a_network(tmp_path, monkeyp
     assert open_pretrained("hf:someone/tiny-vit").config["model_type"] == "vit"
     with pytest.raises(CaudexError, match=r"cannot be fetched .*`hf download someone/other --local-dir FOLDER`"):
         open_pretrained("hf:someone/other")
+    with pytest.raises(CaudexError, match=r"this machine's cache. Did you mean facebook/dinov2-small\? Where there is"):
+        open_pretrained("hf:facebook/dinov2-smal")
 
 
 @pytest.mark.parametrize(

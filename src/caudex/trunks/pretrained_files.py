@@ -56,8 +56,9 @@ def fetch_hub_folder(name: str) -> Path:
         suggestion = did_you_mean(name, HUB_NAMES) or f" These fit: {', '.join(HUB_NAMES)}."
         raise CaudexError(f"hf:{name} is not on the hub, or is not open to you.{suggestion}") from None
     except Exception as error:  # the package raises its own, the network's and the file system's
+        suggestion = "" if name in HUB_NAMES else did_you_mean(name, HUB_NAMES)
         raise CaudexError(
-            f"hf:{name} cannot be fetched ({short_message(error)}), and is not in this machine's cache. Where there is a network, "
+            f"hf:{name} cannot be fetched ({short_message(error)}), and is not in this machine's cache.{suggestion} Where there is a network, "
             f"`hf download {name} --local-dir FOLDER` fetches it; bring FOLDER here and name it in place of hf:{name}."
         ) from None
 
