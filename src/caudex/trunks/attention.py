@@ -94,7 +94,9 @@ class Attention(nn.Module):
         offset = cache.length if cache else 0
         if cache:
             keys, values = cache.update(block, keys, values)
-        if offset and length > 1:
+        if length == 1:  # the queries of a group are rows that attend to the same keys
+            queries = queries.reshape(batch, self.kv_heads, -1, self.head_dim)
+        elif offset:
             mask = torch.ones(length, offset + length, dtype=torch.bool, device=x.device).tril(offset)
         attended = F.scaled_dot_product_attention(
             queries,
@@ -103,8 +105,9 @@ class Attention(nn.Module):
             mask,
             self.dropout if self.training else 0.0,
             is_causal=self.causal and mask is None and length > 1,
-            enable_gqa=self.kv_heads != self.heads,
+            enable_gqa=keys.shape[1] != queries.shape[1],
         )
+        attended = attended.reshape(batch, self.heads, length, self.head_dim)
         return self.out_proj(attended.transpose(1, 2).reshape(batch, length, -1))
 
     def forward_flops(self, inputs, output):
