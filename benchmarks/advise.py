@@ -1,7 +1,8 @@
 """Whether `caudex advise` is right: its forecast of 50 more labels, and the method that it names; results/advise.csv.
 
-    python benchmarks/advise.py runs/benchmark emoji 20    # as benchmarks/pretrained.py makes it; a minute of one core a draw
-    python benchmarks/advise.py runs/benchmark digits 10   # three minutes a draw
+    python benchmarks/advise.py runs/benchmark emoji 20             # as benchmarks/pretrained.py makes it; a minute of one core a draw
+    python benchmarks/advise.py runs/benchmark digits 20            # three minutes a draw
+    python benchmarks/advise.py runs/benchmark digits 20 baselines  # of logistic regression and label spreading alone; ten seconds in all
 
 Of each draw (from 200 on; the forecast was made on 100 to 119) half of the images are the test, 9 of each class are labelled, and all others
 are unlabelled. `advise` runs with its defaults. Then each method learns from today's labels with the settings that training has, and the
@@ -32,16 +33,27 @@ from caudex.systems.studies.advise import (
 )
 from caudex.systems.studies.trial_files import remember_predictions
 
-COLUMNS = ("set", "draws", "in the interval", "low", "high", "mean width", "mean error", "best or within a point")
+COLUMNS = (
+    "set",
+    "methods",
+    "draws",
+    "in the interval",
+    "low",
+    "high",
+    "mean width",
+    "mean error",
+    "best or within a point",
+)
 FIRST_DRAW, LABELS, MORE, TEST_SHARE = 200, 9, 50, 0.5
 
 
-def measure_draw(images, encoder, settings, draw: int, run: Run) -> dict:
+def measure_draw(images, encoder, settings, kind: str, draw: int, run: Run) -> dict:
     rest, test = split_stratified(images.labels, TEST_SHARE, draw, "advise, test")
     labels = torch.full_like(images.labels, -1)
     first = rest[stratified_sample(images.labels[rest], [LABELS] * len(images.classes), draw, "advise, labelled")]
     labels[first] = images.labels[first]
     methods, quick = cheap_methods(settings), short_methods(settings, encoder is not None)
+    quick = {name: method for name, method in quick.items() if kind == "all" or method.baseline}
     advice = advise_on_images(replace(images, labels=labels).take(rest), encoder, quick, MORE, draw, run=run)
 
     def accuracy(name: str, labelled: Tensor) -> float:
@@ -67,30 +79,37 @@ def measure_draw(images, encoder, settings, draw: int, run: Run) -> dict:
     }
 
 
-def summary_row(name: str, pieces: list[dict]) -> tuple:
+def summary_row(name: str, kind: str, pieces: list[dict]) -> tuple:
     covered = [low <= piece["later"] <= high for piece in pieces for low, high in [piece["interval"]]]
     near = [piece["now"][piece["best"]] >= max(piece["now"].values()) - 0.01 for piece in pieces]
     widths = [piece["interval"][1] - piece["interval"][0] for piece in pieces]
     errors = [abs(piece["forecast"] - piece["later"]) for piece in pieces]
     figures = (*wilson_interval(np.mean(covered), len(covered)), np.mean(widths), np.mean(errors))
-    return (name, len(pieces), sum(covered), *(f"{figure:.3f}" for figure in figures), sum(near))
+    return (name, kind, len(pieces), sum(covered), *(f"{figure:.3f}" for figure in figures), sum(near))
 
 
 def main() -> None:
-    folder, data, draws = sys.argv[1:]
+    folder, data, draws, *kinds = sys.argv[1:]
     torch.set_num_threads(1)
     images, encoder = read_labelled(data)
-    settings, name = settings_for("small" if encoder is None else "auto", 0, data=data), Path(data).name
+    settings, name, kind = (
+        settings_for("small" if encoder is None else "auto", 0, data=data),
+        Path(data).name,
+        (*kinds, "all")[0],
+    )
     pieces = []
     for draw in range(FIRST_DRAW, FIRST_DRAW + int(draws)):
         run = Run(Path(folder) / f"{name}-{draw}", draw)
-        pieces.append(measure_draw(images, encoder, settings, draw, run))
-        run.write_json("draw", pieces[-1])
+        pieces.append(measure_draw(images, encoder, settings, kind, draw, run))
         print(name, draw, json.dumps(pieces[-1]), flush=True)
-    old = list(csv.reader((RESULTS / "advise.csv").open()))[1:] if (RESULTS / "advise.csv").exists() else []
-    row = summary_row(name, pieces)
-    write_table("advise", COLUMNS, [*(other for other in old if other[0] != name), row])
+        row = summary_row(name, kind, pieces)
+        write_table("advise", COLUMNS, [*(other for other in read_rows() if other[:2] != row[:2]), row])
     print(*row)
+
+
+def read_rows() -> list[tuple]:
+    file = RESULTS / "advise.csv"
+    return [tuple(row) for row in csv.reader(file.open())][1:] if file.exists() else []
 
 
 if __name__ == "__main__":

@@ -45,17 +45,22 @@ def test_a_port_that_is_taken_is_refused():
         )
 
 
-@pytest.mark.parametrize("labels", [(), ("cat",)])
-def test_it_ends_with_what_was_written_and_the_next_step(monkeypatch, labels):
-    write_images(Path("my photos"), "cat/1.png", "dog/2.png", "unsorted/3.png")
+def press_keys(*labels):
+    """Instead of `serve`: these labels for the first image of the queue."""
 
-    def press_keys(guard, listener, open_browser):
+    def serve(guard, listener, open_browser):
         listener.close()
         address = "http://127.0.0.1:8765"
         client = TestClient(guard, address, headers={"origin": address, app.TOKEN_HEADER: guard.token})
         assert all(post_label(client, 0, label).status_code == 200 for label in labels) and not open_browser
 
-    monkeypatch.setattr(app, "serve", press_keys)
+    return serve
+
+
+@pytest.mark.parametrize("labels", [(), ("cat",)])
+def test_it_ends_with_what_was_written_and_the_next_step(monkeypatch, labels):
+    write_images(Path("my photos"), "cat/1.png", "dog/2.png", "unsorted/3.png")
+    monkeypatch.setattr(app, "serve", press_keys(*labels))
     output = run_cli("label", "my photos", "--classes", "cat", "dog", "--port", "8765")
     command = "caudex train noisy-student --data 'my photos' --labels 'my photos/labels.csv'"
     assert output.out.splitlines() == [
@@ -63,3 +68,12 @@ def test_it_ends_with_what_was_written_and_the_next_step(monkeypatch, labels):
         f"1 label written to my photos/labels.csv; next: {command}" if labels else "no label was written",
     ]
     assert Path("my photos/labels.csv").exists() == bool(labels)
+
+
+def test_labels_in_the_table_of_an_audit_are_not_to_be_learned_from(monkeypatch):
+    write_images(Path("photos"), "cat/1.png", "dog/2.png", "unsorted/3.png")
+    Path("audit.csv").write_text("path,label,suggestion,reason\nunsorted/3.png,,cat,cat 60%\n")
+    monkeypatch.setattr(app, "serve", press_keys("dog"))
+    words = ("--queue", "audit.csv", "--labels", "audit.csv", "--classes", "cat", "dog", "--port", "8765")
+    assert run_cli("label", "photos", *words).out.splitlines()[-1] == "1 label written to audit.csv"
+    assert Path("audit.csv").read_text().splitlines()[1] == "unsorted/3.png,dog,cat,cat 60%"

@@ -29,7 +29,8 @@ def test_suggest_chooses_unlabelled_images_and_a_training_takes_the_labels(train
     output = " ".join(
         run_cli("suggest", trained_run, pile, "--count", 10, "--by", by, "--csv", "queue.csv").out.split()
     )
-    assert "queue.csv: 10 images" in output and "--queue queue.csv" in output
+    assert "queue.csv: 10 images. Label them there, or with" in output
+    assert f"`caudex label {pile} --queue queue.csv`" in output
     rows = rows_of("queue.csv")
     assert list(rows[0]) == ["path", "label", "suggestion", "reason"] and len(rows) == 10
     paths = [row["path"] for row in rows]
@@ -47,7 +48,9 @@ def test_suggest_prints_the_first_where_no_table_is_asked_for(trained_run, pile)
 
 def test_an_audit_tells_the_accuracy_of_what_was_drawn(trained_run, pile):
     command = ("audit", trained_run, pile, "--count", 30)
-    run_cli(*command, "--csv", "audit.csv")
+    output = " ".join(run_cli(*command, "--csv", "audit.csv").out.split())
+    assert f"`caudex label {pile} --queue audit.csv --labels audit.csv --classes cat dog`" in output
+    assert f"`caudex audit {trained_run} {pile} --count 30 --audited audit.csv`" in output
     rows = rows_of("audit.csv")
     for row in rows:
         row["label"] = "cat" if is_cat(row["path"]) else "dog"
@@ -58,6 +61,7 @@ def test_an_audit_tells_the_accuracy_of_what_was_drawn(trained_run, pile):
         writer.writerow({"path": "unlabelled/elsewhere.png", "label": "cat"})
     output = " ".join(run_cli(*command, "--audited", "done.csv").out.split())
     assert output.startswith("accuracy ") and "on 40 images, by 25 labels" in output
+    assert "5 images of 30 that were drawn have no label yet." in output
     assert "left out: 1 label of images that were not drawn" in output
 
 
@@ -83,6 +87,7 @@ def test_doctor_writes_a_page_and_a_table_that_a_training_takes(pile):
         (("suggest", "RUN", "PILE", "--csv", "none/queue.csv"), "there is no folder none"),
         (("audit", "RUN", "PILE", "--audited", "few.csv"), "of the 20 images that were drawn; label at least 10"),
         (("audit", "RUN", "PILE", "--audited", "gone.csv"), "gone.csv is not there"),
+        (("audit", "RUN", "PILE", "--labels", "few.csv", "--audited", "few.csv"), "is the table of --labels"),
         (("audit", "nothing", "PILE"), "nothing"),
         (("doctor",), "say which images to examine"),
         (("doctor", "PILE", "--trunk", "smal"), "Did you mean small?"),

@@ -25,13 +25,16 @@ def label_command(words: Sequence[str]) -> None:
     for note in notes:
         print(f"caudex: {note}.", file=sys.stderr)
     listener = app.listen(flags.port)
-    file = labelling.table.file
+    file, had_labels = labelling.table.file, bool(labelling.table.labels)
     print(f"{counted(len(labelling.queue), 'image')} to look at; labels go to {file}; Ctrl-C ends")
     page = app.create_app(label_routes(labelling, flags.folder), listener.getsockname()[1])
     with allow_pixels(MAX_PIXELS):
         app.serve(page, listener, flags.open)
     if not (written := labelling.count_written()):
         print("no label was written")
+        return
+    if flags.queue and flags.queue.resolve() == file.resolve() and not had_labels:
+        print(f"{counted(written, 'label')} written to {file}")  # an audit's: not to be learned from
         return
     command = shlex.join(["caudex", "train", "noisy-student", "--data", str(flags.folder), "--labels", str(file)])
     print(f"{counted(written, 'label')} written to {file}; next: {command}")

@@ -36,10 +36,17 @@ def suggest_command(words: Sequence[str]) -> None:
     else:
         rows = weighted_centres(probabilities, model.features(unlabelled), flags.count)
     write_queue(flags, model, unlabelled, probabilities, rows)
+    if flags.csv:
+        print_wrapped(f"Label them there, or with `{label_command_line(flags, flags.labels)}`.")
 
 
 def audit_command(words: Sequence[str]) -> None:
     flags = parse_flags(AuditFlags, words, "audit")
+    if flags.labels and flags.audited and Path(flags.labels).resolve() == Path(flags.audited).resolve():
+        raise CaudexError(
+            f"--audited {flags.audited} is the table of --labels, whose images were not drawn, for they have a label; keep the labels of an "
+            "audit in a table of their own, the one that --csv wrote."
+        )
     model, _, unlabelled = read_unlabelled(flags, "audit")
     from caudex.evaluation.audit import draw_audit
 
@@ -47,8 +54,21 @@ def audit_command(words: Sequence[str]) -> None:
     rows = draw_audit(probabilities.max(1).values, flags.count, flags.seed)
     if flags.audited is None:
         write_queue(flags, model, unlabelled, probabilities, rows)
+        if flags.csv:
+            print_audit_commands(flags, model.classes)
     else:
         print_estimate(flags, model, unlabelled, probabilities, rows)
+
+
+def print_audit_commands(flags: AuditFlags, classes: Sequence[str]) -> None:
+    label = f"{label_command_line(flags, str(flags.csv))} {shlex.join(['--classes', *classes])}"
+    words = ["caudex", "audit", str(flags.run), flags.data]
+    for name in ("labels", "count", "seed"):
+        words += [f"--{name}", str(getattr(flags, name))] if getattr(flags, name) else []
+    print_wrapped(
+        f"Label them there, or with `{label}`: in a table of their own, for a model is not tested on what it learns from. Then "
+        f"`{shlex.join([*words, '--audited', str(flags.csv)])}` prints the accuracy."
+    )
 
 
 def read_unlabelled(flags: QueueFlags, command: str):
@@ -85,8 +105,13 @@ def write_queue(flags: QueueFlags, model, unlabelled, probabilities, rows) -> No
             print(f"and {len(queue) - SHOWN:,} more; --csv FILE writes them all.")
         return
     flags.csv.write_bytes(table_text(queue).encode("utf-8", "surrogateescape"))
-    command = f"caudex label {shlex.quote(flags.data)} --queue {shlex.quote(str(flags.csv))}"
-    print_wrapped(f"{flags.csv}: {counted(len(queue), 'image')}; label them there, or with `{command}`.")
+    print(f"{flags.csv}: {counted(len(queue), 'image')}.")
+
+
+def label_command_line(flags: QueueFlags, table: str | None) -> str:
+    """The command that labels the chosen images in this table, None: the folder's own."""
+    words = ["caudex", "label", flags.data, "--queue", str(flags.csv)]
+    return shlex.join([*words, "--labels", table] if table else words)
 
 
 def print_estimate(flags: AuditFlags, model, unlabelled, probabilities, rows) -> None:
@@ -113,6 +138,8 @@ def print_estimate(flags: AuditFlags, model, unlabelled, probabilities, rows) ->
         f"{counted(len(drawn), 'label')}. As many drawn at random would tell it from {low:.1%} to {high:.1%}; "
         f"{is_right.float().mean():.1%} of those that were drawn are right, which are the unsure ones for the most part."
     )
+    if len(drawn) < len(rows):
+        print_wrapped(f"{counted(len(rows) - len(drawn), 'image')} of {len(rows):,} that were drawn have no label yet.")
     if others:
         print_wrapped(f"left out: {counted(others, 'label')} of images that were not drawn.")
 
