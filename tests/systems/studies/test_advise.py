@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from helpers.command_line import assert_refused, invoke, run_cli
@@ -9,9 +10,10 @@ from helpers.cuts import as_image_set, cuts_of_photos
 from helpers.photos import write_photos
 
 from caudex.core.errors import CaudexError
-from caudex.evaluation.learning_curve import Forecast
+from caudex.evaluation.learning_curve import Forecast, Trial
 from caudex.systems.studies import advise as advise_module
 from caudex.systems.studies.advise import (
+    MethodTrials,
     advise_on_images,
     cheap_methods,
     check_labels,
@@ -20,6 +22,7 @@ from caudex.systems.studies.advise import (
     draw_rows,
     gain_over,
     settings_for,
+    std_error_of_gain,
 )
 
 
@@ -34,15 +37,24 @@ def quick_methods(trunk, **settings):
     return methods
 
 
-def forecasts(**accuracies):
-    return {name: Forecast(now, (0.0, 1.0), now, (0.0, 1.0), 0.0, (0.0, 0.0)) for name, now in accuracies.items()}
+def measured(**shares):
+    """Methods that were right for the first so many of 100 examples, and what is forecast of them."""
+    trials = {
+        name: MethodTrials([Trial(60, np.arange(100), np.arange(100) < 100 * share)], Counter())
+        for name, share in shares.items()
+    }
+    forecasts = {name: Forecast(now, (0.0, 1.0), now, (0.0, 1.0), 0.0, (0.0, 0.0)) for name, now in shares.items()}
+    return trials, forecasts
 
 
-def test_the_best_is_named_and_of_equals_the_one_that_caudex_trains():
+def test_the_best_is_named_and_of_equals_the_one_that_is_best_elsewhere():
     methods = {"logistic regression": 0.80, "noisy-student": 0.85, "label spreading": 0.70}
-    assert choose_method(forecasts(**methods)) == "noisy-student"
-    assert choose_method(forecasts(**methods | {"logistic regression": 0.853})) == "noisy-student"
-    assert choose_method(forecasts(**methods | {"label spreading": 0.90})) == "label spreading"
+    assert choose_method(*measured(**methods)) == "noisy-student"
+    # 86 and 85 of 100: one difference, a standard error of a point
+    assert choose_method(*measured(**methods | {"label spreading": 0.858})) == "noisy-student"
+    assert choose_method(*measured(**methods | {"label spreading": 0.90})) == "label spreading"
+    trials, _ = measured(a=0.85, b=0.87)
+    assert std_error_of_gain(trials["a"], trials["b"]) == pytest.approx(0.014)
 
 
 def test_trials_learn_from_each_class_and_test_each_example_once():
