@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 
 import chess.pgn
 import numpy as np
@@ -107,6 +108,23 @@ def test_a_reply_that_comes_after_a_move_was_taken_back_is_not_played():
     go_on.set()
     thread.join()
     assert answers[0].status_code == 409 and board.moves == [] and not board.is_thinking
+
+
+@pytest.mark.parametrize("end", ["/returns", "/games", "close"])
+def test_a_search_ends_once_nobody_waits_for_it(end):
+    client, board = open_board()
+    post(client, "/players", 1, humans=[True, False], simulations=100_000)  # minutes
+    version, answers = play(client, "4")["version"], []
+    thread = threading.Thread(target=lambda: answers.append(post(client, "/replies", version)))
+    thread.start()
+    while not board.is_thinking:
+        time.sleep(0.01)
+    if end == "close":
+        board.close()
+    else:
+        assert post(client, end, version).status_code == 200
+    thread.join(20)
+    assert answers[0].status_code == 409 and not board.is_thinking
 
 
 def test_take_back_goes_to_the_persons_last_move_and_a_hint_moves_nothing():

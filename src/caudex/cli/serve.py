@@ -31,7 +31,9 @@ def serve_command(words: Sequence[str]) -> None:
 
     agent = load_game_agent(flags.run)
     set_simulations(agent, flags.simulations)
+    agent.search(agent.game.initial(1), simulations=2)  # the first compiles, for seconds
     listener, board = app.listen(flags.port), BoardGame(agent, str(flags.run))
     print(f"{agent.game.name} against {flags.run}; Ctrl-C ends", flush=True)
     app.serve(app.create_app(board_routes(board), listener.getsockname()[1]), listener, flags.open)
+    board.close()
     print(f"{counted(board.num_games(), 'game')} played")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
 import socket
 import threading
@@ -60,7 +62,10 @@ class Guard:
             await send(message)
 
         refusal = self.refusal(scope["method"], Headers(scope=scope))
-        await (refusal or self.app)(scope, receive, send_securely)
+        try:
+            await (refusal or self.app)(scope, receive, send_securely)
+        except asyncio.CancelledError:  # by Ctrl-C, while a request was worked on
+            await error_response(503, "the program ends.")(scope, receive, send_securely)
 
     def refusal(self, method: str, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")
@@ -152,6 +157,8 @@ def serve(app: ASGIApp, listener: socket.socket, open_browser: bool = False) -> 
         timeout_graceful_shutdown=1,
         ws="none",
     )
+    # Ctrl-C may end a request that takes long, as a search does: that is no error
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith("Cancel "))
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:  # uvicorn raises it again once all is closed

@@ -39,6 +39,8 @@ class BoardGame:
         self.simulations = agent.simulations
         self.humans = [True, False]  # who of players 0 and 1 is a person
         self.version, self.searches, self.is_thinking = 0, 0, False
+        self._searched_version = 0
+        self._evaluate, agent.evaluate = agent.evaluate, self._evaluate_unless_stale
         self.earlier: list[PlayedGame] = []  # games before this one
         self._lock, self._search_lock = threading.Lock(), threading.Lock()
         self._layout, self._limit = board_layout(self.game), simulation_limit(self.game)
@@ -130,6 +132,11 @@ class BoardGame:
             self.humans, self.simulations = humans, simulations
             self.version += 1
 
+    def close(self) -> None:
+        """End a search that is under way."""
+        with self._lock:
+            self.version += 1
+
     def record(self) -> str:
         """All games of this page as a file."""
         with self._lock:
@@ -181,9 +188,9 @@ class BoardGame:
                 positions, simulations = self.positions[-1], self.simulations
                 if moves and self._is_human(positions):
                     raise CaudexError("it is your turn.")
-                self.is_thinking = True
-            try:
-                result = self.agent.search(positions, simulations=simulations)  # the other tabs go on meanwhile
+                self.is_thinking, self._searched_version = True, version
+            try:  # the other tabs go on meanwhile
+                result = self.agent.search(positions, simulations=simulations)
             finally:
                 self.is_thinking = False
             with self._lock:
@@ -192,6 +199,12 @@ class BoardGame:
                 self.searches += 1
                 if moves:
                     self._move(int(result.actions[0]))
+
+    def _evaluate_unless_stale(self, planes):
+        """Of the agent; raises GameConflict once the game has changed, so that nobody waits for a search in vain."""
+        if self.version != self._searched_version:
+            raise GameConflict
+        return self._evaluate(planes)
 
     def _describe_action(self, positions, action: int) -> dict:
         source, target = action_cells(self.game, positions, action)

@@ -1,7 +1,7 @@
 // The page of a board. The program holds the game, for all tabs; this page shows it and asks for changes by the version it shows.
 
 import { drawBoard } from "./board_drawing.js";
-import { Problem, element, notice, request as ask, tag } from "./page.js";
+import { Problem, element, notice, request, tag } from "./page.js";
 
 const page = element("page");
 const MOVES_OF_A_SEARCH = 5;
@@ -12,7 +12,6 @@ let chosen = null; // in chess the cell of the piece that is to move
 let busy = false; // a change is on its way
 let isLost = false; // the program did not answer
 
-const request = (path, body) => ask(path, body, "Nothing can be played until then.");
 const isTurn = () => !game.over && game.humans[game.to_play];
 const sideOf = (player) => game.sides[player];
 
@@ -130,7 +129,6 @@ function show(state) {
 async function change(path, body = {}) {
   if (busy || !game) return;
   busy = true;
-  isLost = false;
   notice("");
   try {
     const answer = await request(path, { version: game.version, ...body });
@@ -247,8 +245,7 @@ element("visits").addEventListener("change", draw);
 async function look() {
   try {
     const stamp = await request("/stamp");
-    if (isLost) notice("");
-    isLost = false;
+    if (isLost) location.reload(); // the program was started anew
     const isNew = ["version", "searches", "thinking"].some((name) => stamp[name] !== game?.[name]);
     if (isNew && !busy && awaited === null) show(await request("/game"));
     if (game) reply();

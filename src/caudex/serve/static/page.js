@@ -24,7 +24,8 @@ export async function request(path, body, safe = "") {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Problem(`The program does not answer; it may have been stopped. ${safe} Start it again and load this page.`);
+    const sentences = ["The program does not answer; it may have been stopped.", safe, "Start it again and load this page."];
+    throw new Problem(sentences.filter(Boolean).join(" "));
   }
   const content = await response.json();
   if (response.status === 409) return { conflict: true, ...content };
