@@ -78,5 +78,7 @@ def test_priors_are_the_softmax_of_legal_logits():
     rng = np.random.default_rng(2)
     logits, legal = 5 * rng.normal(size=(50, 9)).astype(np.float32), rng.random((50, 9)) < 0.7
     legal[:, 0] = True
-    expected = np.stack([softmax(np.where(mask, row, -np.inf)) for row, mask in zip(logits.astype(float), legal)])
-    assert masked_softmax(logits, legal) == pytest.approx(expected, rel=1e-5)
+    legal[0] = False  # a finished game
+    priors = masked_softmax(logits, legal)
+    expected = [softmax(np.where(mask, row, -np.inf)) for row, mask in zip(logits[1:].astype(float), legal[1:])]
+    assert priors[1:] == pytest.approx(np.stack(expected), rel=1e-5) and not priors[0].any()

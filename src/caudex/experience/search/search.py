@@ -129,7 +129,7 @@ class Search:
 
 @compiled
 def masked_softmax(logits, legal):
-    """float32 [B, A]: the softmax of the logits of legal actions, none of which has probability 0."""
+    """float32 [B, A]: the softmax of the logits of legal actions, none of which has probability 0; all 0 where none is legal."""
     priors = np.zeros(logits.shape, np.float32)
     for row in range(len(logits)):
         highest, total = -np.inf, 0.0
@@ -141,5 +141,6 @@ def masked_softmax(logits, legal):
                 priors[row, action] = max(math.exp(logits[row, action] - highest), 1e-12)
                 total += priors[row, action]
         for action in range(logits.shape[1]):
-            priors[row, action] /= total
+            if legal[row, action]:
+                priors[row, action] /= total
     return priors
