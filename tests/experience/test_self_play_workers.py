@@ -10,6 +10,7 @@ from helpers.board_games import Noughts
 from helpers.self_play import make_broken_games, make_games, small_learner
 
 from caudex.core.errors import CaudexError
+from caudex.core.seeds import derive_seed
 from caudex.experience.game_window import GameWindow
 from caudex.experience.self_play import SelfPlay
 from caudex.experience.self_play_workers import SelfPlayWorkers
@@ -51,6 +52,15 @@ def test_workers_take_the_newest_weights():
     with SelfPlayWorkers(learner, make_games, 1, 0) as workers:
         finished = [game for _ in range(3) for game in workers.play()]
     assert all(game.policy[0].argmax() == 4 for game in finished) and finished
+
+
+def test_the_operations_of_all_moves_are_counted():
+    with SelfPlayWorkers(small_learner(Noughts()), make_games, 1, 0) as workers:
+        num_finished = len(workers.play())
+    games = make_games(derive_seed(0, "self-play", 0, 1))
+    while not (finished := games.play()):
+        pass
+    assert len(finished) == num_finished and workers.flops == games.flops > 0
 
 
 def test_an_error_in_a_worker_is_raised_here():

@@ -118,13 +118,13 @@ def run_worker(make: Callable[[int], SelfPlayGames], seed: int, weights_file: Pa
     torch.set_num_threads(1)
     with suppress(BrokenPipeError):
         try:
-            games, version = make(seed), 0
+            games, version, flops = make(seed), 0, 0.0
             while True:
                 version = load_newer(games.learner, weights_file, version)
-                flops = games.flops
                 finished = games.play()
                 if finished:
                     pipe.send((finished, games.flops - flops))
+                    flops = games.flops
         except CaudexError as error:
             pipe.send(error)
         except BrokenPipeError:
