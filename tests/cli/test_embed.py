@@ -68,6 +68,14 @@ def test_without_pyarrow_nothing_is_encoded(monkeypatch):
     )
 
 
+def test_a_cache_that_cannot_be_written(monkeypatch):
+    write_photo(Path("photos"), True, 1)
+    open_encoder("efficientnet-lite0", 0)
+    monkeypatch.setenv("CAUDEX_CACHE", "/proc/nothing")
+    words = "(No such file or directory); set CAUDEX_CACHE to a folder that you can write to"
+    assert_refused("embed", "photos", "--to", "features.npy", "--size", "32", because=words)
+
+
 def test_a_full_disk_leaves_no_file(monkeypatch):
     write_photo(Path("photos"), True, 1)
 
@@ -87,6 +95,7 @@ def test_a_full_disk_leaves_no_file(monkeypatch):
         (["photos"], "say what to embed, and where to: caudex embed photos/ --to features.npy"),
         (["photos", "--to", "features.txt"], "--to features.txt: give a file that ends in .npy, .csv, .parquet"),
         (["photos", "--to", "nowhere/features.npy"], "there is no folder nowhere"),
+        (["photos", "--to", "/proc/features.npy"], "--to /proc/features.npy cannot be written (No such file or"),
         (["photos", "--to", "old.npy"], "--to old.npy exists already; delete it first"),
         (["photos", "--to", "features.npy", "--trunk", "small"], "--trunk small has learned nothing yet"),
         (["photos", "--to", "features.npy", "--size", "2"], "A size of 2 makes no sense; give one from 4"),

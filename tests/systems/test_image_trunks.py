@@ -33,6 +33,15 @@ def test_auto_is_pretrained_for_colour_images_of_ones_own(tmp_path):
     assert resolve_trunk("efficientnet-lite0", "digits", None) == f"efficientnet-lite0@{SHA256}"
 
 
+def test_auto_reads_labels_as_the_target_says(tmp_path):
+    photos = write_photos(tmp_path / "photos")
+    table = tmp_path / "prices.csv"
+    files = sorted(path.relative_to(photos) for path in (photos / "labelled").rglob("*.*"))
+    table.write_text("path,price\n" + "".join(f"{file},3\n" for file in files))
+    with pytest.raises(CaudexError, match="price.*constant|price.*the same|price.*one value"):
+        Supervised(data=str(photos), labels=str(table), target="number:price").resolve()
+
+
 def test_without_a_network_a_small_net_is_taken_and_one_line_says_so(tmp_path, monkeypatch, capsys):
     photos = write_photos(tmp_path / "photos")
     monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path / "cache"))

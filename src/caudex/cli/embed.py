@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,37 +39,48 @@ def embed_command(words: Sequence[str]) -> None:
     from caudex.data import ImageFiles, encode_images, image_files
     from caudex.data.images.decode import ImageFormat
     from caudex.data.images.formats import check_size_and_test_share
-    from caudex.systems.image_trunks import check_trunk, is_pretrained, open_encoder
+    from caudex.systems.image_trunks import PRETRAINED, check_trunk, is_pretrained, open_encoder
 
     check_size_and_test_share(flags.size, 0.0)
-    check_trunk(flags.trunk, pretrained=True)
-    if not is_pretrained(flags.trunk):
-        raise CaudexError(f"--trunk {flags.trunk} has learned nothing yet; take a pretrained one.")
+    trunk = PRETRAINED if flags.trunk == "auto" else flags.trunk
+    check_trunk(trunk, pretrained=True)
+    if not is_pretrained(trunk):
+        raise CaudexError(f"--trunk {trunk} has learned nothing yet; take a pretrained one.")
     names, skipped = image_files(flags.files)
-    encoder = open_encoder(flags.trunk, 0)
+    encoder = open_encoder(trunk, 0)
     side = flags.size or encoder.image_size
     store = ImageFiles(names, ImageFormat((3, side, side)))
-    features = encode_images(store, torch.arange(len(names)), encoder)
-    is_encoded = features.index >= 0
-    skipped += [(names[row], store.reasons[row]) for row in (~is_encoded).nonzero().flatten().tolist()]
-    for path, reason in skipped:
-        print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
-    rows = is_encoded.nonzero().flatten()
-    readable = [names[row] for row in rows.tolist()]
-    starts = range(0, len(rows), BATCH)
-    batches = ((readable[i : i + BATCH], features.fetch(rows[i : i + BATCH]).numpy()) for i in starts)
-    partial = flags.to.with_name(f".{flags.to.name}.partial")
-    try:
+    with replace_when_written(flags.to) as partial:
+        features = encode_images(store, torch.arange(len(names)), encoder)
+        is_encoded = features.index >= 0
+        skipped += [(names[row], store.reasons[row]) for row in (~is_encoded).nonzero().flatten().tolist()]
+        for path, reason in skipped:
+            print(f"caudex: skipped {path}: {reason}", file=sys.stderr)
+        rows = is_encoded.nonzero().flatten()
+        readable = [names[row] for row in rows.tolist()]
+        starts = range(0, len(rows), BATCH)
+        batches = ((readable[i : i + BATCH], features.fetch(rows[i : i + BATCH]).numpy()) for i in starts)
         writer(partial, batches, readable, encoder.width)
-        partial.replace(flags.to)
+    print(f"{flags.to}: {len(rows):,} images, {encoder.width:,} features each")
+
+
+@contextmanager
+def replace_when_written(file: Path) -> Iterator[Path]:
+    """Yields the path of an empty file beside it, which becomes `file` at the end. Raises CaudexError, at once or later, where it cannot
+    be written."""
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        partial.touch()
+        yield partial
+        partial.replace(file)
     except OSError as error:
         raise CaudexError(
-            f"--to {flags.to} cannot be written ({error.strerror or error}); what was encoded stays in the cache, so the same command "
-            "goes on from there."
+            f"--to {file} cannot be written ({error.strerror or error}); what was encoded stays in the cache, so the same command goes on "
+            "from there."
         ) from None
     finally:
-        partial.unlink(missing_ok=True)
-    print(f"{flags.to}: {len(rows):,} images, {encoder.width:,} features each")
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def write_npy(file: Path, batches: FeatureBatches, names: list[str], width: int) -> None:

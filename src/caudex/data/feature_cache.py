@@ -57,7 +57,12 @@ class FeatureCache:
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: torch.dtype = torch.float16):
         self.folder, self.shape, self.dtype = folder, shape, dtype
         self.row_bytes = dtype.itemsize * int(np.prod(shape))
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CaudexError(
+                f"features cannot be kept in {folder} ({error.strerror}); set CAUDEX_CACHE to a folder that you can write to."
+            ) from None
 
     def count(self) -> int:
         """Examples whose features are there."""

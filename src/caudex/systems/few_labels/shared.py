@@ -94,7 +94,8 @@ class FewLabels(ImageSystem):
     def resolve(self) -> Self:
         """With the trunk that `auto` stands for, and the hash of the weights of a pretrained one."""
         trunk = open_run(self.start)[0].trunk if self.start and self.trunk == "auto" else self.trunk
-        return replace(self, trunk=resolve_trunk(trunk, self.data, self.labels, idle_signals(self.also, self.finetune)))
+        idle = idle_signals(self.also, self.finetune)
+        return replace(self, trunk=resolve_trunk(trunk, self.data, self.labels, idle, self.target))
 
     def load_split(self) -> Split:
         """Of a packaged set ten labels a class are kept by default. The test images are those that the run of `--start`
@@ -149,10 +150,8 @@ class FewLabels(ImageSystem):
         """A trunk with a head for the labels and those of `--also`, on half a cosine, weights averaged: AdamW; on what follows an encoder,
         SGD with momentum, which keeps a linear head's margin where labels are few."""
         if encoder:
-            trunk, optimizer = (
-                FeatureTrunk(encoder, spec.shape[0], self.dropout),
-                partial(SGD, momentum=0.9, nesterov=True),
-            )
+            trunk = FeatureTrunk(encoder, spec.shape[0], self.dropout)
+            optimizer = partial(SGD, momentum=0.9, nesterov=True)
         else:
             trunk, optimizer = self.build_trunk(spec, width, self.dropout, self.survival), AdamW
         signals = self.with_extra_signals({"labels": label_head(spec, zero_init=encoder is not None)}, spec)
