@@ -71,10 +71,13 @@ def idle_signals(also: Sequence[str], tuned_blocks: int) -> list[str]:
 def resolve_trunk(
     name: str, images: str, labels: str | None, idle: Sequence[str] = (), target: str | None = None
 ) -> str:
-    """The trunk that `auto` stands for, of these images with their labels and `target` as in `load_images`: the pretrained one for colour images that are not packaged.
-    That of any other name is its own; a pretrained one comes with the hash of its weights. Raises CaudexError as `check_teachable` does."""
+    """The trunk that `auto` stands for, of these images with their labels and `target` as in `load_images`: the pretrained one for colour
+    images that are not packaged. That of any other name is its own; a pretrained one comes with the hash of its weights. Raises
+    CaudexError as `check_teachable` does."""
     if name == "auto":
-        return auto_trunk(images not in data.PACKAGED_IMAGES and data.has_colour(images, labels, target or "auto"), idle)
+        return auto_trunk(
+            images not in data.PACKAGED_IMAGES and data.has_colour(images, labels, target or "auto"), idle
+        )
     check_teachable(name, idle)
     return pin_trunk(name) if is_pretrained(name) else name
 
