@@ -38,7 +38,7 @@ def test_auto_reads_labels_as_the_target_says(tmp_path):
     table = tmp_path / "prices.csv"
     files = sorted(path.relative_to(photos) for path in (photos / "labelled").rglob("*.*"))
     table.write_text("path,price\n" + "".join(f"{file},3\n" for file in files))
-    with pytest.raises(CaudexError, match="price.* the same number, 3, for every image"):
+    with pytest.raises(CaudexError, match=r"price.* the same number, 3, for every image"):
         Supervised(data=str(photos), labels=str(table), target="number:price").resolve()
 
 
