@@ -4,7 +4,7 @@
     python benchmarks/generation.py runs/smollm2            # some two minutes; writes results/generation.csv
     python benchmarks/generation.py runs/smollm2 --llama-cpp llama/bin/python MODEL.gguf
 
-One thread; greedy, and sampled at temperature 0.8 with top-p 0.95. The ways take turns, and the median over turns counts. Processor
+One thread; greedy, and sampled at temperature 0.8 with top-p 0.95. The ways take turns, and the median over tokens counts. Processor
 seconds are counted, so that a busy machine disturbs less. Each batch is a piece: rows of other batches stay in the table.
 llama.cpp reads the GGUF's own bits, so it is no peer at the same precision.
 """
@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -29,18 +30,34 @@ PROMPT = "The history of the city begins with"
 FILE, SAMPLING = Path("results/generation.csv"), {"greedy": (0.0, 1.0), "sampled": (0.8, 0.95)}
 
 
+class TokenTimes(transformers.generation.streamers.BaseStreamer):
+    """Processor time when each token came; the first is that of the prompt."""
+
+    def __init__(self):
+        self.times: list[float] = []
+
+    def put(self, value) -> None:
+        self.times.append(time.process_time())
+
+    def end(self) -> None:
+        pass
+
+
 def generators(model, published, batch: int, temperature: float, top_p: float, tokens: int) -> dict[str, Callable]:
-    """For each way a function that adds `tokens` tokens to `batch` copies of the prompt."""
+    """For each way a function that adds `tokens` tokens to `batch` copies of the prompt, and returns when each came."""
     ids = model.prompt_ids(PROMPT)
     prompt = torch.tensor([ids])
     drawn = {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0}
     settings = drawn if temperature else {"do_sample": False}
 
-    def generate_caudex() -> None:
-        list(model.generate_tokens(ids, tokens, temperature, top_p, batch))
+    def generate_caudex() -> list[float]:
+        return [time.process_time() for _ in model.generate_tokens(ids, tokens, temperature, top_p, batch)]
 
-    def generate_transformers() -> None:
-        published.generate(prompt.expand(batch, -1), max_new_tokens=tokens, pad_token_id=0, **settings)
+    def generate_transformers() -> list[float]:
+        stream = TokenTimes()
+        inputs = prompt.expand(batch, -1)
+        published.generate(inputs, max_new_tokens=tokens, pad_token_id=0, streamer=stream, **settings)
+        return stream.times[1:]
 
     return {"caudex": generate_caudex, "transformers": generate_transformers}
 
@@ -54,14 +71,12 @@ def open_published(model, folder: Path):
     return published
 
 
-def seconds_per_token(ways: dict[str, Callable], tokens: int, turns: int) -> dict[str, float]:
-    """Processor seconds of one step: the median over turns."""
+def seconds_per_token(ways: dict[str, Callable], turns: int) -> dict[str, float]:
+    """Processor seconds between one token and the next: the median over all tokens of all turns."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(turns):
         for name, generate in ways.items():
-            started = time.process_time()
-            generate()
-            seconds[name].append((time.process_time() - started) / tokens)
+            seconds[name] += [after - before for before, after in pairwise(generate())]
     return {name: statistics.median(each) for name, each in seconds.items()}
 
 
@@ -80,7 +95,7 @@ def measure_batch(model, published, batch: int, tokens: int, turns: int) -> list
     """Rows of the table."""
     limit, rows = traffic_limit(model, 2 * turns), []
     for name, (temperature, top_p) in SAMPLING.items():
-        seconds = seconds_per_token(generators(model, published, batch, temperature, top_p, tokens), tokens, turns)
+        seconds = seconds_per_token(generators(model, published, batch, temperature, top_p, tokens), turns)
         ratio = round(seconds["transformers"] / seconds["caudex"], 2)
         for way, each in {**seconds, "limit of memory traffic": limit}.items():
             rows.append(
