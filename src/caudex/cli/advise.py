@@ -62,7 +62,8 @@ def advise_images(flags: AdviseFlags, run) -> None:
     wrong = wrong_labels(images, encoder, flags.seed)
     off_topic, _ = off_topic_findings(images, unsplit.is_test[~unsplit.is_test])
     command = f"; `caudex doctor {shlex.quote(flags.data)}` lists them"
-    sentences = advice_sentences(advice, describe_wrong(wrong, command), len(off_topic), flags.more, image_flags(flags))
+    warning, words = describe_wrong(wrong, command), image_flags(flags)
+    sentences = advice_sentences(advice, warning, len(off_topic), flags.more, words, on_pixels=encoder is None)
     examples = image_examples(run, images, wrong, off_topic)
     write_advice_page(run, advice, counted(len(images), "image"), flags.more, sentences, list(examples))
     names = relative_names(images, flags.data)

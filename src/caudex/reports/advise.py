@@ -29,6 +29,11 @@ COMMANDS = {
     "words counted": "scikit-learn's TfidfVectorizer and LogisticRegression; caudex train text-labels {flags} prints what they reach",
 }
 """how to begin with each method"""
+ON_PIXELS = {
+    "logistic regression": "scikit-learn's Nystroem and LogisticRegression on pixels",
+    "label spreading": "scikit-learn's LabelSpreading(kernel='knn', n_neighbors=10, alpha=0.5) on pixels",
+}
+"""the same, where images have no features"""
 
 
 def advice_rows(advice: Advice, more: int) -> list[tuple[str, ...]]:
@@ -42,15 +47,22 @@ def advice_rows(advice: Advice, more: int) -> list[tuple[str, ...]]:
     return [header, *rows, ("one class for all", f"{advice.majority:.1%}", "", "")]
 
 
-def advice_sentences(advice: Advice, wrong: str, off_topic: int, more: int, flags: str) -> list[str]:
+def advice_sentences(
+    advice: Advice, wrong: str, off_topic: int, more: int, flags: str, on_pixels: bool = False
+) -> list[str]:
     """What to do, in a few sentences; `wrong` is one on labels that may be wrong, `off_topic` counts images that may be of other things."""
+    commands = COMMANDS | ON_PIXELS if on_pixels else COMMANDS
     forecast, data = advice.forecasts[advice.best], flags.split(" --")[0].removeprefix("--data ")
-    sentences = [f"Begin with {advice.best}: {COMMANDS[advice.best].format(flags=flags, data=data)}"]
+    sentences = [f"Begin with {advice.best}: {commands[advice.best].format(flags=flags, data=data)}"]
     if forecast.now_interval[1] <= advice.majority:
         sentences = [
             f"No method is better than one class for all ({advice.majority:.0%}): the examples may not show what the labels say, or "
             "many labels may be wrong."
         ]
+    elif forecast.now_interval[0] <= advice.majority:
+        sentences.append(
+            f"Few labels do not show whether it is better than one class for all ({advice.majority:.0%}); label more before you trust it."
+        )
     gain = (
         f"{points(forecast.gain, *forecast.gain_interval)}, to {forecast.later:.1%} {interval(forecast.later_interval)}"
     )
