@@ -1,6 +1,7 @@
 """`play` of a board game, with an agent that knows nothing."""
 
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.system import system_at_scale
 from caudex.envs.boards import find_game
 from caudex.evaluation.players import find_player
-from caudex.systems.games import alpha_zero
+from caudex.systems.games import shared
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +25,9 @@ def run(tmp_path_factory):
     """Hardly trained."""
     path = tmp_path_factory.mktemp("alpha-zero") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"ELO_GAMES": 2, "MATCH_GAMES": 2, "STAGES": (0, 100), "OPPONENTS": ("random",)}.items():
-            patch.setattr(alpha_zero, name, value)
+        few = {"ELO_GAMES": 2, "MATCH_GAMES": 2, "STAGES": (0, 100), "OPPONENTS": ("random",), "FEWER_SIMULATIONS": (0,)}
+        for name, value in few.items():
+            patch.setattr(shared, name, value)
         train(replace(system_at_scale("alpha-zero", "tiny"), total_positions=100), path)
     return path
 
@@ -130,6 +132,17 @@ def test_a_run_is_played_and_is_an_opponent_of_its_own_game_alone(run):
         find_player(str(run), find_game("connect-four"))
     with pytest.raises(CaudexError, match=r"--simulations 100,001 is out of range; tic-tac-toe takes 1 to 100,000\."):
         find_player(str(run), find_game("tic-tac-toe"), 100_001)
+
+
+def test_the_module_of_a_strangers_game_is_not_imported(run):
+    Path("evil.py").write_text("open('canary', 'w')\n")
+    shutil.copytree(run, "stranger")
+    for name in ("settings.json", "spec.json"):
+        file = Path("stranger", name)
+        file.write_text(file.read_text().replace('"tic-tac-toe"', '"evil:Game"'))
+    for words in (("play", "stranger"), ("serve", "stranger"), ("play", run, "--opponent", "stranger")):
+        assert_refused(*words, because="its game evil:Game would import the module evil")
+    assert not Path("canary").exists()
 
 
 def test_flags_of_board_games_are_refused_elsewhere():
