@@ -25,7 +25,13 @@ def run(tmp_path_factory):
     """Hardly trained."""
     path = tmp_path_factory.mktemp("alpha-zero") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        few = {"ELO_GAMES": 2, "MATCH_GAMES": 2, "STAGES": (0, 100), "OPPONENTS": ("random",), "FEWER_SIMULATIONS": (0,)}
+        few = {
+            "ELO_GAMES": 2,
+            "MATCH_GAMES": 2,
+            "STAGES": (0, 100),
+            "OPPONENTS": ("random",),
+            "FEWER_SIMULATIONS": (0,),
+        }
         for name, value in few.items():
             patch.setattr(shared, name, value)
         train(replace(system_at_scale("alpha-zero", "tiny"), total_positions=100), path)
