@@ -45,6 +45,14 @@ class Noughts(Game):
         return np.stack([own, other], 1).reshape(-1, *self.shape).astype(np.uint8)
 
 
+class NoughtsOfSome(Noughts):
+    """It refuses a batch of no games, as `array.reshape(len(array), -1)` does."""
+
+    def outcome(self, positions):
+        assert len(positions.player)
+        return super().outcome(positions)
+
+
 @cache
 def minimax(board: tuple[int, ...], player: int) -> float:
     """The value for the player to move, by looking at everything."""

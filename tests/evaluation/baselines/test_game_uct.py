@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from helpers.board_games import Noughts, NoughtsPosition, random_noughts, row_value
+from helpers.board_games import Noughts, NoughtsOfSome, NoughtsPosition, random_noughts, row_value
 
 from caudex.core.errors import CaudexError
 from caudex.envs.boards import select
@@ -30,6 +30,11 @@ def test_visits_are_the_rollouts_and_a_certain_win_is_worth_one():
     root = GameUCT(Noughts(), 150).search(boards("XX.OO...."))[0]
     assert root.visits.sum() == 150
     assert root.sums[0] == root.visits[0] > 75  # action 2 is the first that is legal
+
+
+def test_a_game_is_not_asked_for_a_batch_of_none():
+    root = GameUCT(NoughtsOfSome(), 5).search(boards("XOXXOOOX."))[0]  # the last free place: each rollout ends the game
+    assert root.actions.tolist() == [8] and root.visits.tolist() == [5] and root.sums.tolist() == [0]
 
 
 def test_games_of_one_batch_have_trees_of_their_own():

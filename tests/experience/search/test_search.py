@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.board_games import Noughts, NoughtsPosition, random_noughts, row_value
+from helpers.board_games import Noughts, NoughtsOfSome, NoughtsPosition, random_noughts, row_value
 
 from caudex.experience.search.root import halving_phases
 from caudex.experience.search.search import Search, masked_softmax
@@ -62,6 +62,13 @@ def test_three_simulations_by_hand():
         search.tree.value_sums[0, 0, 2] == pytest.approx(3) and search.tree.size[0] == 2
     )  # a finished game has one node
     assert result.values[0] == pytest.approx((0.1 + 3) / 4)
+
+
+@pytest.mark.parametrize("by", ["puct", "gumbel"])
+def test_a_game_is_not_asked_for_a_batch_of_none(by):
+    # one place is free: every simulation but the first ends in the node of the finished game
+    positions = NoughtsPosition(np.array([[1, 2, 1, 1, 2, 2, 2, 1, 0]], np.int8), np.array([0]))
+    assert Search(NoughtsOfSome(), know_nothing, 4, by, noise=0).run(positions).visits.tolist() == [[0] * 8 + [4]]
 
 
 def test_values_change_their_sign_with_the_player():

@@ -112,6 +112,14 @@ def test_further_signals_learn_beside(tmp_path):
     assert caudex.load(tmp_path / "run").choose(agent.game.initial(2)).shape == (2,)
 
 
+def test_a_step_may_go_past_the_shares_at_which_players_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(shared, "STAGES", (0, 10, 100))
+    system = replace(system_at_scale("alpha-zero", "tiny"), total_positions=1, batch=8)
+    _, run = train(system, tmp_path / "run")
+    assert {file.stem for file in (run.path / "players").iterdir()} == {"0", "100"}
+    assert set(run.read_json("results")["elo"]) == {"0%", "100%", "random", "mcts-10"}
+
+
 def test_what_is_kept_of_a_training(tiny_run):
     results = msgspec.json.decode((tiny_run / "results.json").read_bytes())
     assert [match["opponent"] for match in results["matches"]] == ["random", "mcts-10"]

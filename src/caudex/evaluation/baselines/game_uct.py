@@ -58,8 +58,9 @@ class GameUCT:
             parents = type(positions)(*map(np.concatenate, zip(*(node.position for node in nodes))))
             leaves = self.game.apply(parents, np.array([node.actions[edge] for node, edge in zip(nodes, edges)]))
             going = np.flatnonzero(~self.game.outcome(leaves)[0])
-            for row, child in zip(going, self.make_nodes(select(leaves, going))):
-                nodes[row].children[edges[row]] = child
+            if len(going):  # games need not answer for a batch of none
+                for row, child in zip(going, self.make_nodes(select(leaves, going))):
+                    nodes[row].children[edges[row]] = child
             for path, outcome in zip(paths, play_randomly(self.game, leaves, self.generator)):
                 for node, edge in path:
                     node.visits[edge] += 1

@@ -98,9 +98,10 @@ class Search:
         """Select, expand, back up: one more visit in each tree."""
         leaves, actions = descend(self.tree, root_actions, self.by == "gumbel")
         games = np.flatnonzero(actions != NONE)
-        parents, chosen = leaves[games], actions[games]
-        before = type(self.positions)(*(field[games, parents] for field in self.positions))
-        leaves[games] = self._expand(games, parents, chosen, self.game.apply(before, chosen.astype(np.int64)))
+        if len(games):  # games need not answer for a batch of none
+            parents, chosen = leaves[games], actions[games]
+            before = type(self.positions)(*(field[games, parents] for field in self.positions))
+            leaves[games] = self._expand(games, parents, chosen, self.game.apply(before, chosen.astype(np.int64)))
         back_up(self.tree, leaves)
 
     def _expand(self, games: np.ndarray, parents: np.ndarray, actions: np.ndarray, positions) -> np.ndarray:

@@ -28,7 +28,7 @@ from caudex.evaluation.plots.game_strength import plot_elo_curve, plot_strength
 from caudex.models.game_agent import GameAgent
 
 STAGES = (0, *(round(100 * share) for share in TENTHS))
-"""percent of the training after which the player is kept"""
+"""percent of the training after which the player is kept; a step that goes past several keeps one"""
 OPPONENTS = ("random", "mcts-100")
 ELO_GAMES, MATCH_GAMES = 10, 100
 SIMULATIONS = 200
@@ -79,12 +79,12 @@ class GameSystem(System):
         trunk, signals = learner.averaged
         weights = nn.ModuleDict({"trunk": trunk, "signals": signals}).state_dict()
         share = min(STAGES, key=lambda stage: abs(stage - 100 * learner.progress))
-        run.write(f"players/{share}.safetensors", serialize_tensors(distinct_tensors(weights)))
+        run.write(player_file(share), serialize_tensors(distinct_tensors(weights)))
         return {}
 
     def load_player(self, share: int, spec: GameSpec, run: Run) -> GameAgent:
         """The player after that share of its training, in percent."""
-        agent, file = self.model(spec), f"players/{share}.safetensors"
+        agent, file = self.model(spec), player_file(share)
         load_weights(agent, parse_tensors(run.folder.read(file, available_memory()) or b"", run.path / file))
         return agent.eval()
 
@@ -92,7 +92,8 @@ class GameSystem(System):
         """Record what the trained player is worth; returns it."""
         game, seed = agent.game, derive_seed(run.seed, "evaluation")
         others = {name: find_player(name, game, seed=seed) for name in OPPONENTS}
-        players = {f"{share}%": self.load_player(share, agent.spec, run) for share in STAGES}
+        stages = [share for share in STAGES if run.folder.stat(player_file(share))]
+        players = {f"{share}%": self.load_player(share, agent.spec, run) for share in stages}
         with run.counting(agent, *players.values()):
             choices = {name: player.choose for name, player in players.items()}
             elo = elo_curve(game, choices, others, ELO_GAMES, seed, silent=run.main.quiet)
@@ -138,6 +139,11 @@ class GameSystem(System):
             baselines = {name: measure(find_player(name, game, seed=run.seed)) for name in ("mcts-1000", "mcts-200")}
         score, control = (measure(with_simulations(player, SIMULATIONS)) for player in (agent, untrained))
         return Claim(self.statement, score, baselines, controls={"untrained network": control})
+
+
+def player_file(share: int) -> str:
+    """In the run's folder, of the player after that share of its training, in percent."""
+    return f"players/{share}.safetensors"
 
 
 def share_cells(row: dict) -> tuple[str, str]:
