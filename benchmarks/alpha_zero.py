@@ -60,11 +60,20 @@ def measure_connect_four(agent: GameAgent, simulations: int, games: int, seed: i
     players = {name: find_player(name, game, seed=seed) for name in ("random", "mcts-200", "mcts-1000")}
     players["network alone"] = with_simulations(agent, 0)
     players[f"{simulations} simulations"] = with_simulations(agent, simulations)
-    position = type(game.initial(1))
+    solved, keeps = packaged_positions(), {}
+    positions = type(game.initial(1))(solved.stones, solved.occupied)
     for name, choose in players.items():
-        shares = optimal_share(lambda *boards, choose=choose: choose(position(*boards)), packaged_positions())
-        for phase, share in shares.items():
+        actions = choose(positions)
+        for phase, share in optimal_share(lambda *_, actions=actions: actions, solved).items():
             rows.append(share_row(game.name, f"optimal moves, {phase}: {name}", *share))
+        keeps[name] = solved.move_values[np.arange(len(actions)), actions] == solved.move_values.max(1)
+    for name in ("mcts-1000", "mcts-200"):  # in the same positions
+        gains = keeps[f"{simulations} simulations"].astype(float) - keeps[name]
+        rows.append(
+            share_row(
+                game.name, f"optimal moves: {simulations} simulations over {name}", *t_interval(gains), len(gains)
+            )
+        )
     ends, _ = play_as_first(game, players[f"{simulations} simulations"], players["mcts-1000"], games)
     _, value = game.outcome(ends)
     of_first = np.where(game.to_play(ends) == 0, value, -value)
