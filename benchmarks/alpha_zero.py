@@ -1,6 +1,6 @@
 """What runs of alpha-zero are worth: results/alpha-zero.csv.
 
-    python benchmarks/alpha_zero.py runs/alpha-zero-1 [runs/alpha-zero-2] [--games 100] [--simulations 200]
+    python benchmarks/alpha_zero.py runs/alpha-zero-1 [runs/alpha-zero-2] [--games 100] [--simulations 200 800]
 
 Of connect-four: games as first player against MCTS-1000, and optimal moves by phase beside random, MCTS-200 and MCTS-1000. Of 5x5 Go:
 games as Black against MCTS-1000, and against itself, where White draws its moves by Gumbel noise; whether it opens in the centre, and
@@ -55,65 +55,51 @@ def play_as_first(game: Game, first, second, games: int):
     return ends, opening
 
 
-def measure_connect_four(agent: GameAgent, simulations: int, games: int, seed: int) -> list[dict]:
+def measure_connect_four(agent: GameAgent, simulations: list[int], games: int, seed: int) -> list[dict]:
     game, rows = agent.game, []
-    players = {name: find_player(name, game, seed=seed) for name in ("random", "mcts-200", "mcts-1000")}
-    players["network alone"] = with_simulations(agent, 0)
-    players[f"{simulations} simulations"] = with_simulations(agent, simulations)
+    baselines = {name: find_player(name, game, seed=seed) for name in ("random", "mcts-200", "mcts-1000")}
+    players = {"network alone": with_simulations(agent, 0)}
+    players |= {f"{count} simulations": with_simulations(agent, count) for count in simulations}
     solved, keeps = packaged_positions(), {}
     positions = type(game.initial(1))(solved.stones, solved.occupied)
-    for name, choose in players.items():
+    for name, choose in (baselines | players).items():
         actions = choose(positions)
         for phase, share in optimal_share(lambda *_, actions=actions: actions, solved).items():
             rows.append(share_row(game.name, f"optimal moves, {phase}: {name}", *share))
         keeps[name] = solved.move_values[np.arange(len(actions)), actions] == solved.move_values.max(1)
-    for name in ("mcts-1000", "mcts-200"):  # in the same positions
-        gains = keeps[f"{simulations} simulations"].astype(float) - keeps[name]
-        rows.append(
-            share_row(
-                game.name, f"optimal moves: {simulations} simulations over {name}", *t_interval(gains), len(gains)
-            )
-        )
-    ends, _ = play_as_first(game, players[f"{simulations} simulations"], players["mcts-1000"], games)
-    _, value = game.outcome(ends)
-    of_first = np.where(game.to_play(ends) == 0, value, -value)
-    for name, score in (("wins", 1), ("draws", 0), ("losses", -1)):
-        share = float((of_first == score).mean())
-        rows.append(
-            share_row(
-                game.name, f"{name} as first player against mcts-1000", share, *wilson_interval(share, games), games
-            )
-        )
+    for name, choose in list(players.items())[1:]:
+        for baseline in ("mcts-1000", "mcts-200"):  # in the same positions
+            gains = keeps[name].astype(float) - keeps[baseline]
+            rows.append(share_row(game.name, f"optimal moves: {name} over {baseline}", *t_interval(gains), len(gains)))
+        ends, _ = play_as_first(game, choose, baselines["mcts-1000"], games)
+        _, value = game.outcome(ends)
+        of_first = np.where(game.to_play(ends) == 0, value, -value)
+        for result, score in (("wins", 1), ("draws", 0), ("losses", -1)):
+            share = float((of_first == score).mean())
+            measure = f"{result} as first player against mcts-1000: {name}"
+            rows.append(share_row(game.name, measure, share, *wilson_interval(share, games), games))
     return rows
 
 
-def measure_go(agent: GameAgent, simulations: int, games: int, seed: int) -> list[dict]:
-    game, rows, seeds = agent.game, [], iter(range(seed, seed + 10_000))
-    black = with_simulations(agent, simulations)
+def measure_go(agent: GameAgent, simulations: list[int], games: int, seed: int) -> list[dict]:
+    game, rows, seeds, count = agent.game, [], iter(range(seed, seed + 10_000)), simulations[0]
+    black, centre = with_simulations(agent, count), agent.game.points // 2
     opponents = {
-        "itself": lambda positions: agent.search(positions, simulations, noise=1.0, seed=next(seeds)).actions,
+        "itself": lambda positions: agent.search(positions, count, noise=1.0, seed=next(seeds)).actions,
         "mcts-1000": find_player("mcts-1000", game, seed=seed),
     }
-    centre = game.points // 2
     for name, white in opponents.items():
         ends, opening = play_as_first(game, black, white, games)
         lead = game.ownership(ends).sum((1, 2))
-        share = float((lead > game.komi).mean())
-        rows.append(
-            share_row(
-                game.name,
-                f"wins as Black at komi {game.komi:g} against {name}",
-                share,
-                *wilson_interval(share, games),
-                games,
+        for measure, share in (
+            (f"wins as Black at komi {game.komi:g}", (lead > game.komi).mean()),
+            ("all of the board is Black's", (lead == game.points).mean()),
+            ("opens in the centre", (opening == centre).mean()),
+        ):
+            low, high = wilson_interval(float(share), games)
+            rows.append(
+                share_row(game.name, f"{measure}, {count} simulations, against {name}", share, low, high, games)
             )
-        )
-        mean, low, high = t_interval(lead) if lead.std() else (float(lead.mean()),) * 3
-        rows.append(share_row(game.name, f"area beyond White's against {name}", mean, low, high, games))
-        share = float((opening == centre).mean())
-        rows.append(
-            share_row(game.name, f"opens in the centre against {name}", share, *wilson_interval(share, games), games)
-        )
     return rows
 
 
@@ -121,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", help="folders of finished runs of alpha-zero")
     parser.add_argument("--games", type=int, default=100)
-    parser.add_argument("--simulations", type=int, default=200, help="of a move")
+    parser.add_argument("--simulations", type=int, nargs="+", default=[200, 800], help="of a move, each measured")
     parser.add_argument("--seed", type=int, default=0)
     flags, rows = parser.parse_args(), []
     torch.set_num_threads(1)
