@@ -24,7 +24,7 @@ from caudex.envs.boards.records import (
     replay_moves,
     side_names,
 )
-from caudex.evaluation.intervals import wilson_interval
+from caudex.evaluation.game_strength import summarize_scores
 from caudex.evaluation.matches import MatchResult, play_match
 from caudex.evaluation.players import find_player, set_simulations
 from caudex.models.game_agent import GameAgent
@@ -90,9 +90,9 @@ def match_rows(game: Game, result: MatchResult) -> list[tuple]:
     first, second = side_names(game)
     parts = {first: result.of_side(0), second: result.of_side(1), "both": result.scores}
     for side, scores in parts.items():
-        counts = [f"{(scores == score).sum():,}" for score in (1, 0.5, 0)]
-        low, high = wilson_interval(float(scores.mean()), len(scores))
-        rows.append((side, f"{len(scores):,}", *counts, f"{scores.mean():.1%}", f"{low:.1%} to {high:.1%}"))
+        summary = summarize_scores(scores)
+        counts = (f"{summary[name]:,}" for name in ("games", "wins", "draws", "losses"))
+        rows.append((side, *counts, f"{summary['share']:.1%}", f"{summary['low']:.1%} to {summary['high']:.1%}"))
     return rows
 
 

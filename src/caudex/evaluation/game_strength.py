@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from caudex.core.progress import track
 from caudex.envs.boards import Game
 from caudex.evaluation.elo import Rating, elo_ratings
 from caudex.evaluation.intervals import wilson_interval
-from caudex.evaluation.matches import MatchResult, play_match
+from caudex.evaluation.matches import play_match
 from caudex.evaluation.optimal_moves import optimal_share, packaged_positions
 from caudex.evaluation.players import ChooseActions, find_player
 from caudex.models.game_agent import GameAgent
@@ -24,13 +26,12 @@ def opening_moves(game: Game) -> int:
     return OPENING_MOVES if game.num_actions > 9 or game.name == "connect-four" else 1
 
 
-def summarize_match(match: MatchResult) -> dict[str, Any]:
-    """Wins, draws and losses of the first player, and its share of the points with a 95% interval (Wilson, a draw as half a win)."""
-    scores, (_, opponent) = match.scores, match.names
+def summarize_scores(scores: np.ndarray) -> dict[str, Any]:
+    """Wins, draws and losses of float64 [G] scores, and the share of the points with a 95% interval (Wilson, a draw as half a win)."""
     share = float(scores.mean())
     low, high = wilson_interval(share, len(scores))
     counts = {name: int((scores == score).sum()) for name, score in (("wins", 1), ("draws", 0.5), ("losses", 0))}
-    return {"opponent": opponent, "games": len(scores), **counts, "share": share, "low": low, "high": high}
+    return {"games": len(scores), **counts, "share": share, "low": low, "high": high}
 
 
 def elo_curve(
@@ -61,8 +62,8 @@ def strength(choose: ChooseActions, game: Game, opponent: str, games: int, seed:
         share = optimal_share(lambda *boards: choose(position(*boards)), packaged_positions())["all"]
         return {"measure": "optimal moves", "share": share.share, "low": share.low, "high": share.high}
     both = choose, find_player(opponent, game, seed=seed)
-    match = summarize_match(play_match(game, both, games, seed, opening_moves(game)))
-    return {"measure": f"points against {opponent}", **{name: match[name] for name in ("share", "low", "high")}}
+    summary = summarize_scores(play_match(game, both, games, seed, opening_moves(game)).scores)
+    return {"measure": f"points against {opponent}", **{name: summary[name] for name in ("share", "low", "high")}}
 
 
 def with_simulations(agent: GameAgent, simulations: int) -> ChooseActions:

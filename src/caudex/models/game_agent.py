@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
+from caudex.core.errors import CaudexError
 from caudex.core.learner import Learner
 from caudex.core.specs import GameSpec
 from caudex.envs.boards import find_game
@@ -20,6 +21,11 @@ class GameAgent(nn.Module):
         super().__init__()
         self.trunk, self.signals = learner.averaged
         self.spec, self.game = spec, find_game(spec.game)
+        if (self.game.shape, self.game.num_actions) != (spec.shape, spec.num_actions):
+            raise CaudexError(
+                f"{spec.game} has planes {self.game.shape} and {self.game.num_actions:,} actions; the run learned {spec.shape} and "
+                f"{spec.num_actions:,}. The game has changed; put it back, or train anew."
+            )
         self.simulations, self.search_kind = simulations, search
 
     def evaluate(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -90,7 +90,7 @@ def test_names_that_are_no_game_are_refused(module, name, words):
 def test_a_strangers_run_imports_no_module_and_opens_no_file(module, name, words):
     with pytest.raises(CaudexError) as caught:
         find_game(UntrustedName(name, "runs/theirs"))
-    assert words in str(caught.value) and f"say --game {name}" in str(caught.value)
+    assert words in str(caught.value) and f"--game {name}" in str(caught.value)
     assert "widegame" not in sys.modules
 
 

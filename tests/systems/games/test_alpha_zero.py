@@ -1,5 +1,6 @@
 """alpha-zero learns a small game, and resumes bit for bit."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -163,3 +164,12 @@ def test_a_game_that_breaks_the_contract_is_refused_before_training(tmp_path, mo
     with pytest.raises(CaudexError, match="noughts"):
         train(system_at_scale("alpha-zero", "tiny"), tmp_path / "run")
     assert not (tmp_path / "run" / "stages").exists()
+
+
+def test_a_spec_of_another_game_is_refused(tiny_run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_run, copy)
+    spec = (copy / "spec.json").read_text().replace("tic-tac-toe", "go-3")
+    (copy / "spec.json").write_text(spec)
+    with pytest.raises(CaudexError, match=r"go-3 has planes .* the run learned"):
+        caudex.load(copy)

@@ -110,7 +110,7 @@ def import_game_class(name: str, place: str) -> Callable[..., Game]:
 
 
 def way_out(name: str) -> str:
-    return f"read it, then say --game {name}"
+    return f"read it; `caudex train alpha-zero --game {name}` makes a run of your own"
 
 
 def check_setting_names(name: str, factory: Callable, settings: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from caudex.core.weights import distinct_tensors, load_weights
 from caudex.envs.boards import Game, check_game, find_game
 from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
-from caudex.evaluation.game_strength import elo_curve, opening_moves, strength, summarize_match, with_simulations
+from caudex.evaluation.game_strength import elo_curve, opening_moves, strength, summarize_scores, with_simulations
 from caudex.evaluation.matches import play_match
 from caudex.evaluation.players import ChooseActions, find_player
 from caudex.evaluation.plots.game_boards import plot_game
@@ -99,8 +99,8 @@ class GameSystem(System):
             elo = elo_curve(game, choices, others, ELO_GAMES, seed, silent=run.main.quiet)
             matches = []
             for name, choose in others.items():
-                both, names = (agent.choose, choose), ("it", name)
-                matches.append(summarize_match(play_match(game, both, MATCH_GAMES, seed, opening_moves(game), names)))
+                match = play_match(game, (agent.choose, choose), MATCH_GAMES, seed, opening_moves(game), ("it", name))
+                matches.append({"opponent": name, **summarize_scores(match.scores)})
             counts = (*FEWER_SIMULATIONS, SIMULATIONS)
             rows = [
                 {"simulations": count, **strength(with_simulations(agent, count), game, "mcts-100", MATCH_GAMES, seed)}
