@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.board_games import Noughts
 from helpers.command_line import assert_refused, run_cli
 from helpers.game_agents import UniformAgent
 from helpers.trainings import train
@@ -41,6 +42,13 @@ def run(tmp_path_factory):
 def play(lines, agent=None, monkeypatch=None, **flags):
     monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
     play_games(agent or UniformAgent(), PlayFlags(Path("runs/az"), **flags))
+
+
+def test_a_side_without_a_name_is_said_once(monkeypatch, capsys):
+    agent = UniformAgent()
+    agent.game = Noughts()
+    play([], agent, monkeypatch)
+    assert capsys.readouterr().out.startswith("noughts: you play first.\n")
 
 
 def test_a_human_wins_in_the_terminal_and_the_game_is_written(monkeypatch, capsys):

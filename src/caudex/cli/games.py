@@ -109,7 +109,8 @@ class TerminalBoard:
         sides = side_names(self.game)
         symbol = SYMBOLS.get(game_kind(self.game), ("", ""))[self.human]
         turn = "second" if self.human else "first"
-        print(f"{self.game.name}: you play {sides[self.human]}{symbol and f' ({symbol})'}, who moves {turn}.")
+        side, moves = sides[self.human], "" if sides[self.human] == turn else f", who moves {turn}"
+        print(f"{self.game.name}: you play {side}{symbol and f' ({symbol})'}{moves}.")
         print(f"Moves are written as {self.example()}; also {COMMANDS}.")
         while outcome_of_first(self.game, self.positions) is None:
             if self.game.to_play(self.positions)[0] != self.human:

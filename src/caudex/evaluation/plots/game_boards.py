@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from caudex.core.run import Run
@@ -21,11 +23,12 @@ def plot_game(run: Run, agent: GameAgent, simulations: int) -> bool:
     while not game.outcome(positions[-1])[0][0]:
         played.append(agent.search(positions[-1], simulations))
         positions.append(game.apply(positions[-1], played[-1].actions))
+    draw = draw_board if has_stones(game, positions) else write_board
     moments = np.unique(np.linspace(0, len(played) - 1, MAX_BOARDS).round().astype(int))
     with run.figure("game", columns=len(moments), rows=3, width=1.5, height=1.7) as axes:
         for number, column in zip(moments, np.transpose(axes)):
             position, result = positions[number], played[number]
-            draw_board(column[0], game, position, int(result.actions[0]))
+            draw(column[0], game, position, int(result.actions[0]))
             column[0].set_title(f"move {number + 1}", fontsize=8)
             before = agent.policy(position)[0]
             for axis, policy in zip(column[1:], (before, result.policy[0])):
@@ -41,6 +44,22 @@ def has_places(game: Game) -> bool:
     """Whether actions are the board's places, in order, perhaps with a pass, or its columns."""
     channels, height, width = game.shape
     return channels >= 2 and game.num_actions in (width, height * width, height * width + 1)
+
+
+def has_stones(game: Game, positions: Sequence[Position]) -> bool:
+    """Whether the first two planes can be the players' stones: no place has both in any of these positions."""
+    planes = np.concatenate([game.planes(position)[:, :2] for position in positions])
+    return not (planes != 0).all(1).any()
+
+
+def write_board(axis, game: Game, position: Position, action: int) -> None:
+    """The position as the game describes it, and the name of the move that follows in red."""
+    text = game.describe(position, 0)
+    lines = text.splitlines() or [""]
+    size = min(8.0, 110 / max(map(len, lines)), 70 / len(lines))  # points: the text fits into its panel
+    axis.text(0.5, 0.5, text, ha="center", va="center", family="monospace", fontsize=size, transform=axis.transAxes)
+    axis.set_xlabel(game.action_name(position, 0, action), color="tab:red", fontsize=7)
+    axis.set(xticks=[], yticks=[])
 
 
 def draw_board(axis, game: Game, position: Position, action: int) -> None:
