@@ -54,7 +54,9 @@ def export_command(words: Sequence[str]) -> None:
 
     model = load(flags.run)
     if not hasattr(model, "export"):
-        raise CaudexError(f"{flags.run} holds nothing that can be exported.")
+        raise CaudexError(
+            f"{flags.run} holds nothing that has a public format; its weights are {flags.run}/model.safetensors."
+        )
     if flags.to and flags.to.is_file():
         raise CaudexError(f"--to {flags.to} is a file; give a folder.")
     if flags.to and any((flags.to / name).exists() for name in ("model.onnx", "model.safetensors", "config.json")):

@@ -17,6 +17,7 @@ import caudex
 from caudex.core.checkpointer import Checkpointer
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
+from caudex.core.specs import GameSpec
 from caudex.core.system import open_run, system_at_scale
 from caudex.evaluation import game_strength
 from caudex.evaluation.optimal_moves import SolvedPositions, packaged_positions
@@ -173,3 +174,12 @@ def test_a_spec_of_another_game_is_refused(tiny_run, tmp_path):
     (copy / "spec.json").write_text(spec)
     with pytest.raises(CaudexError, match=r"go-3 has planes .* the run learned"):
         caudex.load(copy)
+
+
+def test_a_player_that_was_deleted_is_named(tiny_run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_run, copy)
+    (copy / "players" / "0.safetensors").unlink()
+    system, run = open_run(copy)
+    with pytest.raises(CaudexError, match=r"players/0\.safetensors is gone"):
+        system.load_player(0, run.read_spec(GameSpec), run)

@@ -9,9 +9,11 @@ from typing import ClassVar
 from torch import nn
 
 from caudex.core.disk import parse_tensors, serialize_tensors
+from caudex.core.errors import CaudexError
 from caudex.core.evaluation import TENTHS, Evaluation
 from caudex.core.hardware import available_memory
 from caudex.core.learner import Learner
+from caudex.core.progress import track
 from caudex.core.run import Run
 from caudex.core.seeds import derive_seed
 from caudex.core.specs import GameSpec
@@ -85,7 +87,10 @@ class GameSystem(System):
     def load_player(self, share: int, spec: GameSpec, run: Run) -> GameAgent:
         """The player after that share of its training, in percent."""
         agent, file = self.model(spec), player_file(share)
-        load_weights(agent, parse_tensors(run.folder.read(file, available_memory()) or b"", run.path / file))
+        content = run.folder.read(file, available_memory())
+        if content is None:
+            raise CaudexError(f"{run.path / file} is gone; only a new training keeps that player.")
+        load_weights(agent, parse_tensors(content, run.path / file))
         return agent.eval()
 
     def evaluate(self, agent: GameAgent, run: Run) -> GameAgent:
@@ -104,7 +109,7 @@ class GameSystem(System):
             counts = (*FEWER_SIMULATIONS, SIMULATIONS)
             rows = [
                 {"simulations": count, **strength(with_simulations(agent, count), game, "mcts-100", MATCH_GAMES, seed)}
-                for count in counts
+                for count in track(counts, "measuring strength", len(counts), silent=run.main.quiet)
             ]
             plot_game(run, agent, SIMULATIONS)
         elo = {name: rating._asdict() for name, rating in elo.items()}
@@ -116,14 +121,13 @@ class GameSystem(System):
         return agent
 
     def result_rows(self, results: dict) -> list[tuple]:
-        header = f"{results['game']}, {results['simulations']} simulations a move"
-        rows = [(header, "points a game", "95% interval", "wins", "draws", "losses")]
+        rows = [(f"{results['game']}, {results['simulations']} simulations", "share", "95% interval", "won-drawn-lost")]
         for match in results["matches"]:
-            counts = (f"{match[name]:,}" for name in ("wins", "draws", "losses"))
-            rows.append((f"against {match['opponent']}, {match['games']} games", *share_cells(match), *counts))
+            counts = f"{match['wins']:,}-{match['draws']:,}-{match['losses']:,}"
+            rows.append((f"points against {match['opponent']}", *share_cells(match), counts))
         for row in results["strength"]:
             name = f"{row['simulations']} simulations" if row["simulations"] else "network alone"
-            rows.append((f"{name}: {row['measure']}", *share_cells(row), "", "", ""))
+            rows.append((f"{row['measure']}, {name}", *share_cells(row), ""))
         return rows
 
     def claim(self, run: Run) -> Claim:
