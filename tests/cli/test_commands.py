@@ -106,7 +106,7 @@ def test_no_settings_of_training_are_needed_to_run_the_others(trained_run, photo
     table = run_cli("compare", trained_copy, moons).out
     assert "label spreading" in table and "--steps" in table and "--labels-per-moon" not in table
     assert_refused("predict", moons, photo_album, because="nothing that predicts classes")
-    assert_refused("export", moons, because="nothing that can be exported")
+    assert_refused("export", moons, because="nothing that has a public format")
 
 
 def test_what_is_exported_predicts_the_same(trained_run, photo_album):
