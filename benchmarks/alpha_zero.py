@@ -82,7 +82,7 @@ def measure_connect_four(agent: GameAgent, simulations: list[int], games: int, s
 
 
 def measure_go(agent: GameAgent, simulations: list[int], games: int, seed: int) -> list[dict]:
-    game, rows, seeds, count = agent.game, [], iter(range(seed, seed + 10_000)), simulations[0]
+    game, rows, seeds, count, games = agent.game, [], iter(range(seed, seed + 10_000)), simulations[0], games // 2
     black, centre = with_simulations(agent, count), agent.game.points // 2
     opponents = {
         "itself": lambda positions: agent.search(positions, count, noise=1.0, seed=next(seeds)).actions,
@@ -106,7 +106,7 @@ def measure_go(agent: GameAgent, simulations: list[int], games: int, seed: int) 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", help="folders of finished runs of alpha-zero")
-    parser.add_argument("--games", type=int, default=100)
+    parser.add_argument("--games", type=int, default=100, help="of a match; half as many of Go, where MCTS is slow")
     parser.add_argument("--simulations", type=int, nargs="+", default=[200, 800], help="of a move, each measured")
     parser.add_argument("--seed", type=int, default=0)
     flags, rows = parser.parse_args(), []
