@@ -3,7 +3,7 @@
     python benchmarks/alpha_zero.py runs/alpha-zero-1 [runs/alpha-zero-2] [--games 100] [--simulations 200 800]
 
 Of connect-four: games as first player against MCTS-1000, and optimal moves by phase beside random, MCTS-200 and MCTS-1000. Of 5x5 Go:
-games as Black against MCTS-1000, and against itself, where White draws its moves by Gumbel noise; whether it opens in the centre, and
+games as Black against MCTS-1000, and against itself, where White draws its symmetries, or its moves by Gumbel noise, too; whether it opens in the centre, and
 its area beyond White's.
 """
 
@@ -85,7 +85,8 @@ def measure_go(agent: GameAgent, simulations: list[int], games: int, seed: int) 
     game, rows, seeds, count, games = agent.game, [], iter(range(seed, seed + 10_000)), simulations[0], games // 2
     black, centre = with_simulations(agent, count), agent.game.points // 2
     opponents = {
-        "itself": lambda positions: agent.search(positions, count, noise=1.0, seed=next(seeds)).actions,
+        "itself": lambda positions: agent.search(positions, count, seed=next(seeds)).actions,
+        "itself with noise": lambda positions: agent.search(positions, count, noise=1.0, seed=next(seeds)).actions,
         "mcts-1000": find_player("mcts-1000", game, seed=seed),
     }
     for name, white in opponents.items():
@@ -119,6 +120,10 @@ def main() -> None:
             print(*row.values(), sep="  ", flush=True)
         print(f"{run}: {time.process_time() - started:,.0f} s of processor time")
         rows += measured
+    games = {row["game"] for row in rows}
+    if RESULTS.exists():  # of games that were not measured now
+        with RESULTS.open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["game"] not in games] + rows
     with RESULTS.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
