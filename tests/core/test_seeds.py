@@ -70,6 +70,7 @@ CALLS = {
     (0, "source", "pairs"): 2135053500184326263,
     (0, "source", "pseudo-labelled"): 2688619789658221011,
     (0, "source", "self-play"): 4525813860720619271,
+    (7, "self-play", 1, 2): 1519211685046157120,
     (0, "source", "window"): 4373427134160966551,
 }
 TEMPLATES = {
