@@ -46,6 +46,7 @@ class Games(Protocol):
     """What plays: this process, or others."""
 
     flops: float
+    inexact_reason: str | None
 
     def play(self) -> list[FinishedGame]: ...
     def state_dict(self) -> dict: ...
@@ -63,6 +64,8 @@ class GamesState(TypedDict):
 
 class SelfPlayGames:
     """`num_games` side by side, of which each gets one move by `play`; where one ends the next begins."""
+
+    inexact_reason = None
 
     def __init__(self, game: Game, learner: Learner, settings: SelfPlaySettings, seed: int):
         self.game, self.learner, self.settings = game, learner, settings
@@ -221,7 +224,7 @@ class SelfPlay(Source):
 
     @property
     def inexact_reason(self) -> str | None:
-        return getattr(self.games, "inexact_reason", None)
+        return self.games.inexact_reason
 
     def __next__(self) -> GameBatch:
         while self.credit < self.batch:

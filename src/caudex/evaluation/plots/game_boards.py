@@ -13,12 +13,12 @@ from caudex.models.game_agent import GameAgent
 MAX_BOARDS = 10
 
 
-def plot_game(run: Run, agent: GameAgent, simulations: int) -> bool:
+def plot_game(run: Run, agent: GameAgent, simulations: int) -> None:
     """figures/game.png: positions of a game against itself, spread evenly; below each the probabilities of moves before the search
-    (left) and after it (right). False, and no figure, for a game whose actions are no places or columns of its board."""
+    and after it. No figure for a game whose actions are no places or columns of its board."""
     game = agent.game
     if not has_places(game):
-        return False
+        return
     positions, played = [game.initial(1)], []
     while not game.outcome(positions[-1])[0][0]:
         played.append(agent.search(positions[-1], simulations))
@@ -26,6 +26,7 @@ def plot_game(run: Run, agent: GameAgent, simulations: int) -> bool:
     draw = draw_board if has_stones(game, positions) else write_board
     moments = np.unique(np.linspace(0, len(played) - 1, MAX_BOARDS).round().astype(int))
     with run.figure("game", columns=len(moments), rows=3, width=1.5, height=1.7) as axes:
+        axes = np.reshape(axes, (3, -1))  # of a game of one move they have one dimension
         for number, column in zip(moments, np.transpose(axes)):
             position, result = positions[number], played[number]
             draw(column[0], game, position, int(result.actions[0]))
@@ -37,7 +38,6 @@ def plot_game(run: Run, agent: GameAgent, simulations: int) -> bool:
             column[2].set_title(f"{result.policy[0].max():.0%}, wins {(1 + result.values[0]) / 2:.0%}", fontsize=7)
         for axis, label in zip(np.transpose(axes)[0], ("position", "network", "after search")):
             axis.set_ylabel(label, fontsize=8)
-    return True
 
 
 def has_places(game: Game) -> bool:
