@@ -29,6 +29,12 @@ def one_tensor(*arguments, data: bytes = b"\0" * 64, count: int = 1) -> bytes:
     return head + b"\0" * (-len(head) % 32) + data
 
 
+def two_tensors(offset: int, kind: int = 0) -> bytes:
+    """v lies at `offset`; w says that it is of `kind`, of 16 numbers."""
+    head = struct.pack("<4sIQQ", b"GGUF", 3, 2, 0) + tensor(b"w", [16] if kind else [8], kind) + tensor(b"v", [8], 0, offset)
+    return head + b"\0" * 128
+
+
 def test_fields_and_tensors_are_those_that_were_written(tmp_path):
     writer = gguf.GGUFWriter(tmp_path / "x.gguf", "llama")
     writer.add_uint32("a.b", 7)
@@ -77,13 +83,16 @@ def test_fields_and_tensors_are_those_that_were_written(tmp_path):
         (one_tensor(b"w", []), "has 0 dimensions"),
         (one_tensor(b"w", [0, 1 << 60]), "is empty"),
         (one_tensor(b"w", [1 << 40, 1 << 40]), "the file is cut off"),
-        (one_tensor(b"w", [16], 0, 32), "ends at byte"),
-        (one_tensor(b"w", [16], 0, 1 << 63), "ends at byte"),
+        (one_tensor(b"w", [17]), "ends at byte"),
+        (one_tensor(b"w", [16], 0, 1 << 63), "begins 9,223,372,036,854,775,808 bytes"),
         (one_tensor(b"w", [16], 19), "has the type IQ1_S; caudex reads F32"),
         (one_tensor(b"w", [16], 999), "has the type number 999"),
         (one_tensor(b"w", [16], 8), "rows of 16 numbers, and Q8_0 has blocks of 32"),
         (one_tensor(b"w", [16], count=2), "has 0 dimensions"),
-        (struct.pack("<4sIQQ", b"GGUF", 3, 2, 0) + tensor(b"w", [8]) + tensor(b"v", [8], 0, 31) + b"\0" * 128, "overlap"),
+        (two_tensors(31), 'the tensor "v" begins 31 bytes behind the header, and by those before it 32'),
+        (two_tensors(64), "begins 64 bytes behind the header, and by those before it 32"),
+        (two_tensors((1 << 64) - 32), "begins 18,446,744,073,709,551,584 bytes"),
+        (two_tensors(64, kind=1), "begins 64 bytes"),  # 16 numbers were written as F32, and half of that is read
         (struct.pack("<4sIQQ", b"GGUF", 3, 2, 0) + tensor(b"w", [8]) * 2 + b"\0" * 128, "stands there twice"),
     ],
 )  # fmt: skip

@@ -10,15 +10,18 @@ from tempfile import mkdtemp
 
 import pytest
 from helpers.command_line import assert_refused
+from helpers.gguf_files import write_gguf
 from helpers.mutations import mutated
-from helpers.public_models import TEXT, tiny_tokenizer, write_public_folder
+from helpers.public_models import TEXT, tiny_llama, tiny_tokenizer, write_public_folder
 from helpers.public_relatives import RELATIVES, write_relative
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
+from safetensors.torch import load_file, save_file
 
 from caudex import data
 from caudex.core.errors import CaudexError
-from caudex.models.importing import load_hf_model
+from caudex.models import importing
+from caudex.models.importing import load_hf_model, load_public_model
 
 FORMS = ("gpt2", "gpt2 of old", "bert", "bert of sentence-transformers", "llama", "qwen3", "roberta", "gpt_neo")
 
@@ -105,3 +108,27 @@ def test_the_command_refuses_in_a_line_and_leaves_no_run(change, message, tmp_pa
     config = json.loads(public_files("gpt2")["config.json"])
     (tmp_path / "config.json").write_text(json.dumps(config | change))
     assert_refused("import", tmp_path, because=message)
+
+
+@pytest.mark.parametrize("form", ["folder", "gguf"])
+def test_a_model_that_memory_does_not_hold_is_refused_before_its_weights_are_read(form, tmp_path, monkeypatch):
+    source = tmp_path if form == "folder" else tmp_path / "x.gguf"
+    if form == "folder":
+        write_public_folder(tmp_path, "llama")
+    else:
+        write_gguf(source, tiny_llama(300))
+    monkeypatch.setattr(importing, "available_memory", lambda: 1 << 18)
+    monkeypatch.setattr(importing, "check_weights", None)  # reads them
+    with pytest.raises(CaudexError, match=r"has 3\d,\d{3} weights, and 0\.0 GiB of memory to import them are not free"):
+        load_public_model(source)
+
+
+def test_layers_that_the_file_does_not_have_are_not_built(tmp_path):
+    """What fixes the sizes is there, and most of the layers are not."""
+    write_public_folder(tmp_path, "llama", hidden_size=256, intermediate_size=256)
+    config, weights = json.loads((tmp_path / "config.json").read_text()), load_file(tmp_path / "model.safetensors")
+    weights |= {name.replace(".1.", ".999."): tensor.clone() for name, tensor in weights.items() if ".1." in name}
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1000}))
+    with pytest.raises(CaudexError, match=r"weights, far fewer than the sizes in its configuration ask for"):
+        load_public_model(tmp_path)

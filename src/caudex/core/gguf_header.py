@@ -21,7 +21,7 @@ T = TypeVar("T")
 TENSOR_TYPES = (
     "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
 )  # fmt: skip
-MAX_HEADER_BYTES, MAX_TENSORS, MAX_FIELDS, MAX_DIMENSIONS = 1 << 28, 1 << 16, 1 << 16, 4
+MAX_HEADER_BYTES, MAX_TENSORS, MAX_FIELDS, MAX_DIMENSIONS = 1 << 26, 1 << 16, 1 << 16, 4  # a million strings are 40 MB
 _NUMBERS = dict(
     zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), ["u1", "i1", "<u2", "<i2", "<u4", "<i4", "<f4", "?", "<u8", "<i8", "<f8"])
 )
@@ -109,7 +109,7 @@ def read_gguf_header(file: Path) -> GGUFHeader:
     alignment = fields.get("general.alignment", 32)
     if not isinstance(alignment, int) or alignment not in [1 << i for i in range(3, 21)]:
         raise CaudexError(f"{file}: general.alignment is {describe_value(alignment)}, no power of two from 8 on.")
-    return GGUFHeader(file, fields, _place_tensors(file, entries, -(-end // alignment) * alignment, size))
+    return GGUFHeader(file, fields, _place_tensors(file, entries, end, alignment))
 
 
 def read_gguf_tensor(file: Path, tensor: GGUFTensor) -> np.ndarray:
@@ -125,8 +125,11 @@ def read_gguf_tensor(file: Path, tensor: GGUFTensor) -> np.ndarray:
     return np.ascontiguousarray(numbers).reshape(tensor.shape)
 
 
-def _place_tensors(file: Path, entries: list[tuple], start: int, size: int) -> dict[str, GGUFTensor]:
+def _place_tensors(file: Path, entries: list[tuple], header_end: int, alignment: int) -> dict[str, GGUFTensor]:
+    """One after the other behind the header, each at the next multiple of the alignment, as llama.cpp demands it: a type
+    or size that lies moves the tensors behind it."""
     gguf = import_gguf()
+    size, start, end = file.stat().st_size, _align(header_end, alignment), 0
     type_names = {kind.value: kind.name for kind in gguf.GGMLQuantizationType}
     tensors: dict[str, GGUFTensor] = {}
     for name, shape, kind, offset in entries:
@@ -143,18 +146,20 @@ def _place_tensors(file: Path, entries: list[tuple], start: int, size: int) -> d
         if shape[-1] % block:
             raise CaudexError(f"{label} has rows of {shape[-1]:,} numbers, and {type_name} has blocks of {block}.")
         num_bytes = math.prod(shape) // block * block_bytes
-        if start + offset + num_bytes > size:
+        if offset != _align(end, alignment):
             raise CaudexError(
-                f"{label} ends at byte {start + offset + num_bytes:,} of {size:,}; the file is cut off: fetch it again."
+                f"{label} begins {offset:,} bytes behind the header, and by those before it {_align(end, alignment):,}; an offset, "
+                "type or size in the file is wrong: fetch it again."
             )
+        end = offset + num_bytes
+        if start + end > size:
+            raise CaudexError(f"{label} ends at byte {start + end:,} of {size:,}; the file is cut off: fetch it again.")
         tensors[name] = GGUFTensor(shape, type_name, start + offset, num_bytes)
-    in_order = sorted(tensors, key=lambda name: (tensors[name].offset, tensors[name].num_bytes))
-    for name, following in zip(in_order, in_order[1:]):
-        if tensors[name].offset + tensors[name].num_bytes > tensors[following].offset:
-            raise CaudexError(
-                f"{file}: the tensors {short_json(name)} and {short_json(following)} overlap; fetch it again."
-            )
     return tensors
+
+
+def _align(offset: int, alignment: int) -> int:
+    return -(-offset // alignment) * alignment
 
 
 class _Reader:

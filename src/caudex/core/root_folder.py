@@ -67,14 +67,15 @@ class RootFolder:
         """The file's content, or None where there is no such file; raises CaudexError beyond `limit` bytes."""
         try:
             with self._open(name, os.O_RDONLY) as file:
-                content = file.read(limit + 1)
+                size = os.fstat(file.fileno()).st_size
+                content = file.read(limit + 1) if size <= limit else b""  # the limit may be all free memory
         except NOTHING_THERE:
             return None
         except OSError as error:
             raise CaudexError(f"{self.path / name} cannot be read ({error.strerror or error}); restore it.") from None
-        if len(content) > limit:
+        if max(size, len(content)) > limit:
             raise CaudexError(
-                f"{self.path / name} is larger than {limit:,} bytes; caudex wrote no such file. Restore it."
+                f"{self.path / name} has {max(size, len(content)):,} bytes, and up to {limit:,} are read; restore it, or free memory."
             )
         return content
 

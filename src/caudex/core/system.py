@@ -235,9 +235,14 @@ def save_model(model: Any, run: Run) -> None:
     run.write_json("finished", run.compute.report() | {"model": sha256(weights).hexdigest()})
 
 
+def model_file_limit() -> int:
+    """Bytes of weights that can be loaded: memory holds the file, its tensors and the network at once."""
+    return available_memory() // 3
+
+
 def read_model(run: Run) -> bytes | None:
     """model.safetensors of a finished run that has its spec; None where a part is gone or the weights are not those written."""
-    finished, content = run.read_struct("finished", Finished), run.folder.read(MODEL_FILE, available_memory())
+    finished, content = run.read_struct("finished", Finished), run.folder.read(MODEL_FILE, model_file_limit())
     if finished is None or content is None or not run.folder.stat("spec.json"):
         return None
     return content if sha256(content).hexdigest() == finished.model else None
@@ -266,12 +271,13 @@ def load(path: str | Path, best: bool = False) -> Any:
             f"{path}/spec.json is gone; put it back, or `caudex resume {path}` writes it again from the data "
             "(an imported model is imported again)."
         )
-    content = run.folder.read(BEST_FILE, available_memory()) if best else read_model(run)
+    content = run.folder.read(BEST_FILE, model_file_limit()) if best else read_model(run)
     if content is None:
         raise CaudexError(f"{file} is gone or damaged; `caudex resume {path}` writes it again from the checkpoints.")
     weights = parse_tensors(content, file)
     try:
-        with parameter_limit(weights, file):
+        num_weights = sum(tensor.numel() for tensor in weights.values())
+        with parameter_limit(num_weights, file, "settings.json and spec.json"):
             model = system.model(mark_untrusted(spec, run, trusted_strings(system)))
     except RuntimeError as error:  # torch's, for sizes that no memory holds
         raise CaudexError(

@@ -51,18 +51,16 @@ def check_tensor(name: str, tensor: Tensor, dtype: torch.dtype, shape: Sequence[
 
 
 @contextmanager
-def parameter_limit(weights: Mapping[str, Tensor], file: Path) -> Iterator[None]:
-    """Raises CaudexError as soon as modules with far more parameters than `weights` are built: settings of a stranger could
-    ask for more than the memory holds. Some modules are built and not saved."""
-    limit, built = 4 * sum(tensor.numel() for tensor in weights.values()) + (1 << 24), 0
+def parameter_limit(num_weights: int, source: Path, settings: str) -> Iterator[None]:
+    """Raises CaudexError as soon as modules with far more parameters than the `num_weights` of `source` are built: settings of
+    a stranger could ask for more than the memory holds. Some modules are built and not saved."""
+    limit, built = 4 * num_weights + (1 << 24), 0
 
     def count(module: nn.Module, name: str, parameter: Tensor | None) -> None:
         nonlocal built
         built += 0 if parameter is None else parameter.numel()
         if built > limit:
-            raise CaudexError(
-                f"{file} has {(limit - (1 << 24)) // 4:,} weights, far fewer than settings.json and spec.json ask for."
-            )
+            raise CaudexError(f"{source} has {num_weights:,} weights, far fewer than {settings} ask for.")
 
     handle = register_module_parameter_registration_hook(count)
     try:

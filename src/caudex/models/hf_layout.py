@@ -117,7 +117,7 @@ def check_weights(config: PublicConfig, weights: Mapping[str, Tensor], path: Pat
     for name, shape in config.sizes().items():
         if name not in weights:
             raise CaudexError(
-                f"{path} has no tensor {name}; its weights are not of the {model_type} in its config.json."
+                f"{path} has no tensor {name}; its weights are not of the {model_type} in its configuration."
             )
         _check_shape(path, name, weights[name], torch.Size(shape))
     output, embedding = OUTPUT_WEIGHTS[model_type]
@@ -133,7 +133,7 @@ def check_weights(config: PublicConfig, weights: Mapping[str, Tensor], path: Pat
     for name in unknown:
         if name.partition(".")[0] in roots:
             raise CaudexError(
-                f"{path} has the tensor {short_json(name)}, which a {model_type} of its config.json does not have; without it the "
+                f"{path} has the tensor {short_json(name)}, which a {model_type} of its configuration does not have; without it the "
                 "model would be another function."
             )
     heads = {name.partition(".")[0] for name in unknown}
@@ -222,7 +222,7 @@ def to_hf_weights(model: nn.Module, model_type: str) -> dict[str, Tensor]:
 def _check_shape(path: Path, name: str, tensor: Tensor, shape: torch.Size) -> None:
     if tensor.shape != shape:
         raise CaudexError(
-            f"{path}: the tensor {name} has shape {tuple(tensor.shape)}, by its config.json it should have {tuple(shape)}."
+            f"{path}: the tensor {name} has shape {tuple(tensor.shape)}, by its configuration it should have {tuple(shape)}."
         )
     if tensor.dtype not in FLOATS:
         raise CaudexError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +12,12 @@ from torch import Tensor
 
 from caudex.core.errors import CaudexError
 from caudex.core.gguf_header import find_gguf
+from caudex.core.hardware import available_memory
 from caudex.core.registry import find_class
 from caudex.core.run import Run
 from caudex.core.specs import TextSpec
 from caudex.core.system import System, save_model, write_settings
+from caudex.core.weights import parameter_limit
 from caudex.data import Tokenizer
 from caudex.data.text.tokenizer_files import parse_tokenizer
 from caudex.models.chat_template import read_chat_template
@@ -23,6 +26,10 @@ from caudex.models.hf_config import PublicConfig, check_sentence_encoder, parse_
 from caudex.models.hf_layout import UnprefixedWeights, check_weights, is_tied, load_hf_weights
 from caudex.models.hf_weights import read_hf_weights
 from caudex.models.language_model import LanguageModel
+
+
+BYTES_PER_WEIGHT = 16
+"""of memory, at most: the model in float32, and the copies that are written"""
 
 
 class PublicModel(NamedTuple):
@@ -50,7 +57,8 @@ def load_gguf_model(file: Path) -> PublicModel:
     config = parse_hf_config(gguf.config, file)
     tokenizer = Tokenizer(parse_tokenizer(gguf.tokenizer, file))
     check_tokenizer_fits(tokenizer, config, file)
-    return build_public_model(config, tokenizer, gguf.weights, file, gguf.chat_template)
+    num_weights = sum(math.prod(gguf.weights.shape(name)) for name in gguf.weights)
+    return build_public_model(config, tokenizer, gguf.weights, num_weights, file, gguf.chat_template)
 
 
 def load_hf_model(folder: Path, convert: bool = False) -> PublicModel:
@@ -63,7 +71,9 @@ def load_hf_model(folder: Path, convert: bool = False) -> PublicModel:
     check_sentence_encoder(folder)
     tokenizer = Tokenizer.load(folder)
     check_tokenizer_fits(tokenizer, config, folder)
-    return build_public_model(config, tokenizer, read_hf_weights(folder, convert), folder, read_chat_template(folder))
+    weights = read_hf_weights(folder, convert)
+    num_weights = sum(tensor.numel() for tensor in weights.values())
+    return build_public_model(config, tokenizer, weights, num_weights, folder, read_chat_template(folder))
 
 
 def check_tokenizer_fits(tokenizer: Tokenizer, config: PublicConfig, source: Path) -> None:
@@ -81,9 +91,21 @@ def check_tokenizer_fits(tokenizer: Tokenizer, config: PublicConfig, source: Pat
 
 
 def build_public_model(
-    config: PublicConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], source: Path, chat_template: str = ""
+    config: PublicConfig,
+    tokenizer: Tokenizer,
+    weights: Mapping[str, Tensor],
+    num_weights: int,
+    source: Path,
+    chat_template: str = "",
 ) -> PublicModel:
-    """From what was read of `source`; weights by the names of transformers. Raises CaudexError for tensors that do not fit."""
+    """From what was read of `source`; weights by the names of transformers. Raises CaudexError for tensors that do not fit, and
+    for more than the memory holds."""
+    needed, free = BYTES_PER_WEIGHT * num_weights, available_memory()
+    if needed > free:
+        raise CaudexError(
+            f"{source} has {num_weights:,} weights, and {needed / 2**30:,.1f} GiB of memory to import them are not free, only "
+            f"{free / 2**30:,.1f}; take a smaller model, or a machine with more memory."
+        )
     weights = UnprefixedWeights(config.model_type, config.translate(weights))
     other_heads = check_weights(config, weights, source)
     ends = config.eos_token_id if isinstance(config.eos_token_id, tuple) else (config.eos_token_id,)
@@ -91,7 +113,8 @@ def build_public_model(
     tied = is_tied(config, weights)
     spec = TextSpec(config.trunk(), tokenizer.config, tied=tied, eos_token_ids=ends, chat_template=chat_template)
     system = make_system(config.model_type, source, spec.trunk)
-    model = system.model(spec)
+    with parameter_limit(num_weights, source, "the sizes in its configuration"):
+        model = system.model(spec)
     missing_signals = load_hf_weights(model, config, weights, source)
     if any(name in missing_signals for name in model.signals):
         spec = replace(spec, heads=tuple(name for name in model.signals if name not in missing_signals))
