@@ -31,7 +31,11 @@ def one_tensor(*arguments, data: bytes = b"\0" * 64, count: int = 1) -> bytes:
 
 def two_tensors(offset: int, kind: int = 0) -> bytes:
     """v lies at `offset`; w says that it is of `kind`, of 16 numbers."""
-    head = struct.pack("<4sIQQ", b"GGUF", 3, 2, 0) + tensor(b"w", [16] if kind else [8], kind) + tensor(b"v", [8], 0, offset)
+    head = (
+        struct.pack("<4sIQQ", b"GGUF", 3, 2, 0)
+        + tensor(b"w", [16] if kind else [8], kind)
+        + tensor(b"v", [8], 0, offset)
+    )
     return head + b"\0" * 128
 
 

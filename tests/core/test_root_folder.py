@@ -110,7 +110,7 @@ def test_names_that_lead_out_pipes_folders_and_hard_links_are_refused(folder, ou
 def test_what_is_too_large_is_not_read(folder):
     folder.write("file", b"12345")
     assert folder.read("file", 5) == b"12345"
-    with pytest.raises(CaudexError, match="run/file has [0-9]+ bytes, and up to 4 are read"):
+    with pytest.raises(CaudexError, match="run/file has 5 bytes, and up to 4 are read"):
         folder.read("file", 4)
 
 

@@ -27,7 +27,6 @@ from caudex.models.hf_layout import UnprefixedWeights, check_weights, is_tied, l
 from caudex.models.hf_weights import read_hf_weights
 from caudex.models.language_model import LanguageModel
 
-
 BYTES_PER_WEIGHT = 16
 """of memory, at most: the model in float32, and the copies that are written"""
 
