@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import warnings
 from collections.abc import Sequence
 
 from caudex.cli.commands import CompareFlags, ExportFlags, ReportFlags
@@ -63,10 +61,7 @@ def export_command(words: Sequence[str]) -> None:
         raise CaudexError(f"--to {flags.to} holds a model already; delete it first, or give another folder.")
     if not flags.to:
         RootFolder(flags.run).check_links("export")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of what is not installed and not needed
-    with warnings.catch_warnings(action="ignore"):
-        files = model.export(flags.to or flags.run / "export")
-    print(*files, sep="\n")
+    print(*model.export(flags.to or flags.run / "export"), sep="\n")
 
 
 def export_adapter_command(flags: ExportFlags) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.disk import serialize_tensors, write_atomically
-from caudex.core.errors import CaudexError
+from caudex.core.onnx import TakesList, onnx_bytes
 from caudex.core.specs import ImageSpec
 from caudex.data.images.decode import PADDING
 
@@ -31,35 +31,11 @@ def export_images(module: nn.Module, spec: ImageSpec, folder: Path, output_name:
     return files
 
 
-class TakesList(nn.Module):
-    """A module of one input, which comes in a list."""
-
-    def __init__(self, module: nn.Module):
-        super().__init__()
-        self.module = module
-
-    def forward(self, inputs: list[Tensor]) -> Tensor:
-        return self.module(*inputs)
-
-
 def export_onnx(
     module: nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str], folder: Path, metadata: dict[str, Any]
 ) -> Path:
-    """model.onnx of a module whose `forward` takes a list; `inputs` by name are examples [2, ...] of any number of rows, and each entry
-    of the metadata becomes JSON."""
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError:
-        raise CaudexError("export needs the packages onnx and onnxscript: pip install 'caudex[export]'.") from None
-    module.eval()
-    rows = torch.export.Dim("n")
-    program = torch.onnx.export(
-        module, (list(inputs.values()),), input_names=list(inputs), output_names=outputs,
-        dynamic_shapes=([{0: rows}] * len(inputs),), dynamo=True, verbose=False,
-    )  # fmt: skip
-    program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
-    write_atomically(folder / "model.onnx", program.model_proto.SerializeToString())
+    """model.onnx, as `onnx_bytes` makes it."""
+    write_atomically(folder / "model.onnx", onnx_bytes(module, inputs, outputs, metadata))
     return folder / "model.onnx"
 
 

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 
 from caudex.core.errors import CaudexError
 from caudex.core.trunk import Features, Trunk, width_of
+from caudex.trunks.mobile import EfficientNetLite
+from caudex.trunks.resnet50 import ResNet50
 
 FEATURE_NORM = 32.0
 """of each vector that heads are given; learning rates go with it"""
@@ -22,8 +24,8 @@ class FrozenEncoder(nn.Module):
     """The first blocks of a pretrained trunk, without gradient and always in eval mode.
 
     Images [B, C, H, W], uint8 or float in [0, 1], become the trunk's pooled features [B, W]; or, where its last `tuned_blocks` learn,
-    the maps [B, c, h, w] that these are given. `config` says, as JSON, how the trunk is built. Raises CaudexError where the trunk
-    has not so many blocks.
+    the maps [B, c, h, w] that these are given. `config` says, as JSON, how the trunk is built; `runs_in_onnx`, whether onnxruntime
+    computes the same. Raises CaudexError where the trunk has not so many blocks.
     """
 
     def __init__(self, trunk: Trunk, tuned_blocks: int = 0, config: Mapping[str, Any] = MappingProxyType({})):
@@ -44,6 +46,7 @@ class FrozenEncoder(nn.Module):
             module, last_blocks = nn.Sequential(trunk.standardise, blocks[:-tuned_blocks]), blocks[-tuned_blocks:]
         self.module = module.requires_grad_(False)
         self.last_blocks = (last_blocks,)  # in a tuple: `FeatureTrunk` learns a copy of them
+        self.runs_in_onnx = isinstance(trunk, EfficientNetLite | ResNet50)
         self.eval()
 
     @torch.no_grad()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from caudex.core.progress import ProgressBar
 from caudex.data.feature_cache import DIGEST, FeatureCache, StoredFeatures, digest_example, missing_chunks, open_cache
+from caudex.data.images.fastest_encoder import fastest_encoder
 from caudex.data.images.image_set import ImageFiles, ImageStore, Split
 
 CHUNK = 32
@@ -52,10 +53,11 @@ def encode_images(store: ImageStore, rows: Tensor, encoder: nn.Module) -> Stored
     digests = digest_images(store, rows)
     missing = np.flatnonzero(cache.find(digests) < 0)
     with ProgressBar("encoding images", len(missing)) as progress:
+        encode = fastest_encoder(encoder, shape, cache.folder, len(missing))
         for chunk, pixels in _decode_missing(store, rows, missing, cache, digests):
             readable = store.readable(rows[chunk]).numpy()
             if readable.any():
-                cache.append(digests[chunk[readable]], encoder(pixels[readable].to(device)).cpu())
+                cache.append(digests[chunk[readable]], encode(pixels[readable].to(device)).cpu())
             progress.advance(len(chunk))
     index = np.full(len(store), -1)
     index[rows.numpy()] = cache.find(digests)
