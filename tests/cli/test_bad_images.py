@@ -69,7 +69,7 @@ def test_a_bomb_among_many_is_skipped(trained_run, photo_album):
         (b"path,label\nlabelled/cat/000.png,cat\n", "one class, 'cat'"),
         (b"path,label\nlabelled/cat/000.png,cat\nlabelled/cat/000.png,dog\n", "both 'cat' and 'dog'"),
         (b"path,label\nlabelled/cat/000.png\n", "line 2"),
-        (b"", "It has: none"),
+        (b"", "is empty, or its first line is"),
     ],
 )
 def test_tables_that_are_wrong(photo_album, table, because):

@@ -1,6 +1,7 @@
 """suggest, audit and doctor: what they choose and write, the circle back to a training, and what they refuse."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,12 @@ def test_suggest_chooses_unlabelled_images_and_a_training_takes_the_labels(train
     lines = [f"{path},{'cat' if number % 2 else 'dog'}" for number, path in enumerate(paths)]
     Path("labels.csv").write_text("\n".join(["path,label", *lines]))
     run_cli("train", "supervised", "--data", pile, "--labels", "labels.csv", *QUICK, "--no-calibrate", "--run", "again")
+    because = f"without that table images that it learned from would be chosen: caudex audit again {pile} --labels labels.csv."
+    assert_refused("audit", "again", pile, because=because)
+    assert_refused("suggest", "again", f"{pile}/", because="again learned from the labels in labels.csv")
+    output = " ".join(run_cli("audit", "again", pile, "--labels", "labels.csv", "--count", 12, "--csv", "audit.csv").out.split())
+    assert f"`caudex audit again {pile} --labels labels.csv --count 12 --audited audit.csv`" in output
+    assert not {row["path"] for row in rows_of("audit.csv")} & set(paths)
 
 
 def test_suggest_prints_the_first_where_no_table_is_asked_for(trained_run, pile):
@@ -66,14 +73,21 @@ def test_an_audit_tells_the_accuracy_of_what_was_drawn(trained_run, pile):
 
 
 def test_doctor_writes_a_page_and_a_table_that_a_training_takes(pile):
+    shutil.copy(pile / "labelled/cat/000.png", pile / "labelled/dog/twice.png")
     output = " ".join(run_cli("doctor", pile, "--trunk", "small", "--run", "examined").out.split())
-    assert "examined/report.html" in output and "caudex label" in output
+    assert "examined/report.html" in output
+    assert f"`caudex label {pile} --queue examined/labels.csv --labels examined/labels.csv`" in output
     page = Path("examined/report.html").read_text()
-    assert "<h1>doctor</h1>" in page and "52 images, 12 labelled" in page
+    assert "<h1>doctor</h1>" in page and "53 images, 13 labelled" in page
     rows = rows_of("examined/labels.csv")
-    assert sum(row["label"] != "" for row in rows) == 12
+    assert sum(row["label"] != "" for row in rows) == 13
     table = ("--labels", "examined/labels.csv")
     run_cli("train", "supervised", "--data", pile, *table, *QUICK, "--no-calibrate", "--run", "again")
+
+
+def test_doctor_asks_for_no_mending_where_nothing_is_odd(pile):
+    output = " ".join(run_cli("doctor", pile, "--trunk", "small", "--run", "examined").out.split())
+    assert output.endswith("nothing odd was found in 52 images. examined/report.html has the rest.")
 
 
 @pytest.mark.parametrize(

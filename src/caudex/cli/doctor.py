@@ -54,9 +54,11 @@ def doctor_command(words: Sequence[str]) -> None:
     if unsplit.skipped:
         path, reason = unsplit.skipped[0]
         print_wrapped(f"{counted(len(unsplit.skipped), 'file')} cannot be read, the first is {path} ({reason}).")
-    if not examination.findings:
-        print(f"nothing odd was found in {counted(len(images), 'image')}.")
+    if not findings:
+        print_wrapped(f"nothing odd was found in {counted(len(images), 'image')}. {run.path / 'report.html'} has the rest.")
+        return
+    table = str(run.path / "labels.csv")
+    mend = shlex.join(["caudex", "label", flags.data, "--queue", table, "--labels", table])
     print_wrapped(
-        f"{run.path / 'report.html'} shows all. Mend {run.path / 'labels.csv'}, by hand or with `caudex label "
-        f"{shlex.quote(flags.data)} --queue {run.path / 'labels.csv'}`, and train with --labels."
+        f"{run.path / 'report.html'} shows all. Mend {table}, by hand or with `{mend}`, and train with --labels {shlex.quote(table)}."
     )

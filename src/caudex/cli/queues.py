@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,11 +85,27 @@ def read_unlabelled(flags: QueueFlags, command: str):
     model = load(flags.run)
     if not isinstance(model, ImageClassifier):
         raise CaudexError(f"{flags.run} holds no classifier of images.")
+    check_table_of_training(flags, command)
     images = read_for_model(flags.data, flags.labels, model).images
     unlabelled = images.take(~images.is_labelled)
     if len(unlabelled) == 0:
         raise CaudexError(f"every image of {flags.data} has a label; give a folder with some that have none.")
     return model, images, unlabelled
+
+
+def check_table_of_training(flags: QueueFlags, command: str) -> None:
+    """Raises CaudexError without --labels where the run learned from a table of labels in the same folder: without the table,
+    images that it learned from would be chosen, and an audit of them is no test."""
+    from caudex.core.system import open_run
+
+    system, _ = open_run(flags.run)
+    table = getattr(system, "labels", None)  # of systems that learn from images
+    folders = [os.path.abspath(Path(data).expanduser()) for data in (getattr(system, "data", ""), flags.data)]  # noqa: PTH100
+    if table and flags.labels is None and folders[0] == folders[1]:
+        raise CaudexError(
+            f"{flags.run} learned from the labels in {table}, and without that table images that it learned from would be chosen: "
+            f"{shlex.join(['caudex', command, str(flags.run), flags.data, '--labels', table])}."
+        )
 
 
 def write_queue(flags: QueueFlags, model, unlabelled, probabilities, rows) -> None:

@@ -17,9 +17,11 @@ def find_column(name: str, header: Sequence[str], path: Path, advice: str = "") 
     """
     places = [place for place, column in enumerate(header) if column == name]
     places = places or [place for place, column in enumerate(header) if column.casefold() == name.casefold()]
+    if not any(header):
+        raise CaudexError(f"{path} is empty, or its first line is; give a table whose first line names its columns.")
     if not places:
         raise CaudexError(
-            f"{path} has no column {name!r}.{did_you_mean(name, header)} It has: {', '.join(header) or 'none'}.{advice}"
+            f"{path} has no column {name!r}.{did_you_mean(name, header)} It has: {', '.join(header)}.{advice}"
         )
     if len(places) > 1:
         names = " and ".join(dict.fromkeys(repr(header[place]) for place in places))

@@ -137,7 +137,7 @@ def plot_forecast(run: Run, advice: Advice, more: int) -> None:
 
 
 def interval(bounds: tuple[float, float]) -> str:
-    return f"({bounds[0]:.0%} to {bounds[1]:.0%})"
+    return f"({bounds[0]:.1%} to {bounds[1]:.1%})"
 
 
 def points(gain: float, low: float, high: float) -> str:

@@ -71,7 +71,7 @@ def test_a_test_folder_beside_a_table(unlabelled_folder, tmp_path, rng):
             "has no column 'path'. It has: file, class. The table needs `path` and at least one",
         ),
         ("path\n000.png\n", "has the column `path` alone. The table needs"),
-        ("", "has no column 'path'. It has: none."),
+        ("", "is empty, or its first line is"),
         ("path,label,label\n000.png,a,b\n", "has 2 columns 'label'; rename or remove all but one"),
         ("Path,PATH,label\n000.png,a,b\n", "has 2 columns 'Path' and 'PATH'; rename"),
         ("path,label,\n000.png,a,b\n", "column 3 has no name; give it one, or remove it"),
