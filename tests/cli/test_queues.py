@@ -43,7 +43,9 @@ def test_suggest_chooses_unlabelled_images_and_a_training_takes_the_labels(train
     because = f"without that table images that it learned from would be chosen: caudex audit again {pile} --labels labels.csv."
     assert_refused("audit", "again", pile, because=because)
     assert_refused("suggest", "again", f"{pile}/", because="again learned from the labels in labels.csv")
-    output = " ".join(run_cli("audit", "again", pile, "--labels", "labels.csv", "--count", 12, "--csv", "audit.csv").out.split())
+    output = " ".join(
+        run_cli("audit", "again", pile, "--labels", "labels.csv", "--count", 12, "--csv", "audit.csv").out.split()
+    )
     assert f"`caudex audit again {pile} --labels labels.csv --count 12 --audited audit.csv`" in output
     assert not {row["path"] for row in rows_of("audit.csv")} & set(paths)
 

@@ -55,7 +55,9 @@ def doctor_command(words: Sequence[str]) -> None:
         path, reason = unsplit.skipped[0]
         print_wrapped(f"{counted(len(unsplit.skipped), 'file')} cannot be read, the first is {path} ({reason}).")
     if not findings:
-        print_wrapped(f"nothing odd was found in {counted(len(images), 'image')}. {run.path / 'report.html'} has the rest.")
+        print_wrapped(
+            f"nothing odd was found in {counted(len(images), 'image')}. {run.path / 'report.html'} has the rest."
+        )
         return
     table = str(run.path / "labels.csv")
     mend = shlex.join(["caudex", "label", flags.data, "--queue", table, "--labels", table])
