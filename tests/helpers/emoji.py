@@ -14,15 +14,14 @@ EMOJI = Archive(
 )  # fmt: skip
 
 
-def write_emoji(root: Path, categories: tuple[str, ...], count: int, side: int) -> Path:
-    """root/CATEGORY/NUMBER.png: so many of each category, evenly spaced over it, on white, with sides of so many pixels."""
+def write_emoji(root: Path, categories: tuple[str, ...], side: int) -> Path:
+    """root/CATEGORY/NUMBER.png: all of each category, on white, with sides of so many pixels."""
     archive = fetch_archive(EMOJI)
     ((_, entries),) = read_members(archive, "package/emoji.json")
     entries = [entry for entry in json.loads(entries) if entry["has_img_google"]]
     folders = {}
     for category in categories:
-        files = [entry["image"] for entry in entries if entry["category"] == category]
-        folders |= {files[i * len(files) // count]: category for i in range(count)}
+        folders |= {entry["image"]: category for entry in entries if entry["category"] == category}
     for path, content in read_members(archive, ".png"):
         file = Path(path)
         if file.parent.name == "64" and (category := folders.get(file.name)):

@@ -111,7 +111,6 @@ def import_timm() -> Any:
     except Exception as error:  # a torchvision of another build than torch raises RuntimeError
         raise CaudexError(
             f"timm cannot be imported ({short_message(error)}). It needs torchvision, whose wheel on PyPI does not load beside a CPU "
-            "build of torch: pip install timm torchvision --index-url https://download.pytorch.org/whl/cpu "
-            "--extra-index-url https://pypi.org/simple, or take hf:NAME."
+            "build of torch: install the torchvision of your build, from the index that PyTorch's installation page names, or take hf:NAME."
         ) from None
     return timm

@@ -174,20 +174,25 @@ def test_the_unlabelled_images_help(tmp_path):
 
 
 def test_emoji_on_a_pretrained_trunk_at_the_defaults(tmp_path):
-    """As good as logistic regression on the same features, give or take what docs/pretrained.md measured on other draws: with few
-    unlabelled images no gain is shown."""
+    """Above logistic regression on the same features in the mean of four draws, of all images whose label was hidden;
+    docs/pretrained.md has 20 draws."""
     categories = ("Food & Drink", "Travel & Places", "Animals & Nature", "Objects")
-    emoji = write_emoji(tmp_path / "emoji", categories, count=44, side=32)
-    system = NoisyStudent(data=str(emoji), labels_per_class=20, baseline=False, calibrate=False).resolve()
-    split = system.load_split()
-    student = system.train_classifier(quiet_run(tmp_path / "run"), split)
-    unseen = replace(
-        split.test,
-        rows=torch.cat([split.test.store_rows, split.unlabelled.store_rows]),
-        labels=torch.cat([split.test.labels, split.unlabelled.hidden_labels]),
-        hidden_labels=None,
-    )
-    regression = compare_with_linear_probe(student, replace(split, test=unseen))["logistic regression"]["accuracy"]
-    accuracy = student.accuracy(unseen)
-    assert accuracy > 0.5  # a guess: 0.25
-    assert accuracy > regression - 0.06
+    emoji = write_emoji(tmp_path / "emoji", categories, side=32)
+    gains = []
+    for draw in range(4):
+        system = NoisyStudent(
+            data=str(emoji), labels_per_class=20, seed=draw, baseline=False, calibrate=False
+        ).resolve()
+        split = system.load_split()
+        student = system.train_classifier(quiet_run(tmp_path / f"run-{draw}", draw), split)
+        unseen = replace(
+            split.test,
+            rows=torch.cat([split.test.store_rows, split.unlabelled.store_rows]),
+            labels=torch.cat([split.test.labels, split.unlabelled.hidden_labels]),
+            hidden_labels=None,
+        )
+        regression = compare_with_linear_probe(student, replace(split, test=unseen))["logistic regression"]["accuracy"]
+        accuracy = student.accuracy(unseen)
+        assert accuracy > 0.5  # a guess: 0.25
+        gains.append(accuracy - regression)
+    assert sum(gains) / len(gains) > 0, gains
