@@ -140,21 +140,22 @@ def list_paths(files: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
 
 def read_batches(flags: PredictFlags, model, paths: list[str]) -> Iterator[Inputs]:
     """The images of the files in batches, with a bar."""
-    from caudex.data import ImageStream, image_files
+    from caudex.data import ImageStream, image_files, stream_encoder
 
     image_format = model.image_format
     if flags.max_pixels:
         image_format = image_format._replace(max_pixels=flags.max_pixels)
     names, skipped = image_files(paths)
-    return show_progress(ImageStream(names, image_format), skipped)
+    encode = stream_encoder(image_format, model.encoder, len(names)) if model.encoder else None
+    return show_progress(ImageStream(names, image_format), encode, skipped)
 
 
-def show_progress(stream, skipped: list[tuple[str, str]]) -> Iterator[Inputs]:
+def show_progress(stream, encode: Callable | None, skipped: list[tuple[str, str]]) -> Iterator[Inputs]:
     yield Inputs([], [], skipped)
     total = len(stream.names)
     with ProgressBar("predicting", total) as progress:
         for images, names, unreadable in stream:
-            yield Inputs(names, images, unreadable)
+            yield Inputs(names, encode(images) if encode and names else images, unreadable)
             amount = len(names) + len(unreadable)
             progress.advance(amount, lambda: f"{progress.completed:,.0f} of {counted(total, 'file')}")
     for note in stream.notes():

@@ -1,7 +1,7 @@
 """Images from folders, tables and public formats, with few labels; videos; texts."""
 
 from caudex.data.images.batches import Batch, Batches, Join
-from caudex.data.images.encoding import encode_images, encode_split
+from caudex.data.images.encoding import encode_images, encode_split, stream_encoder
 from caudex.data.images.formats import PACKAGED_IMAGES, has_colour, load_images
 from caudex.data.images.image_set import ImageFiles, ImageSet, InMemoryImages, Split
 from caudex.data.images.image_stream import ImageStream, image_files, read_images
@@ -69,6 +69,7 @@ __all__ = [
     "open_token_stream",
     "pad_sequences",
     "read_images",
+    "stream_encoder",
     "with_half_of_classes",
     "with_off_topic",
 ]  # fmt: skip

@@ -139,15 +139,15 @@ def open_cache(
 ) -> FeatureCache:
     """The cache of what `encoder` makes of examples: `description` is what, besides its weights and an example's content, the
     features follow from."""
-    return FeatureCache(cache_folder() / "features" / features_key(description, encoder), shape, dtype)
+    return FeatureCache(features_folder(description, encoder), shape, dtype)
 
 
-def features_key(description: str, encoder: nn.Module) -> str:
+def features_folder(description: str, encoder: nn.Module) -> Path:
     key = sha256(description.encode())
     for name, weight in encoder.state_dict().items():
         key.update(name.encode())
         key.update(weight.cpu().reshape(-1).view(torch.uint8).numpy())
-    return key.hexdigest()[:32]
+    return cache_folder() / "features" / key.hexdigest()[:32]
 
 
 def digest_example(content: bytes) -> bytes:

@@ -4,7 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from caudex.data import stream_encoder
+from caudex.data.feature_cache import features_folder
 from caudex.data.images import fastest_encoder as module
+from caudex.data.images.decode import ImageFormat
+from caudex.data.images.encoding import describe
 from caudex.data.images.fastest_encoder import fastest_encoder
 from caudex.trunks import EfficientNetLite, FrozenEncoder, ResNet50
 
@@ -43,6 +47,17 @@ def test_features_are_those_of_torch(encoder, folder, count):
 def test_few_images_are_not_worth_an_export(encoder, tmp_path):
     assert fastest_encoder(encoder, SHAPE, tmp_path, module.MIN_IMAGES - 1) is encoder
     assert not list(tmp_path.iterdir())
+
+
+def test_a_stream_is_encoded_by_what_the_cache_has(encoder, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path))
+    image_format = ImageFormat(SHAPE)
+    assert stream_encoder(image_format, encoder, 3) is None and not list(tmp_path.iterdir())
+    features = features_folder(describe(image_format, encoder), encoder)
+    features.mkdir(parents=True)
+    (features / "encoder.onnx").write_bytes((folder / "encoder.onnx").read_bytes())
+    encode = stream_encoder(image_format, encoder, 3)
+    assert torch.allclose(encode(images(3)), encoder(images(3)), rtol=1e-3, atol=1e-3)
 
 
 def test_a_trunk_of_others_is_computed_by_torch(tmp_path):

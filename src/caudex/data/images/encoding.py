@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.progress import ProgressBar
-from caudex.data.feature_cache import DIGEST, FeatureCache, StoredFeatures, digest_example, missing_chunks, open_cache
+from caudex.data.feature_cache import (
+    DIGEST,
+    FeatureCache,
+    StoredFeatures,
+    digest_example,
+    features_folder,
+    missing_chunks,
+    open_cache,
+)
+from caudex.data.images.decode import ImageFormat
 from caudex.data.images.fastest_encoder import fastest_encoder
 from caudex.data.images.image_set import ImageFiles, ImageStore, Split
 
@@ -46,10 +55,8 @@ def encode_split(split: Split, encoder: nn.Module) -> Split:
 
 def encode_images(store: ImageStore, rows: Tensor, encoder: nn.Module) -> StoredFeatures:
     """The features of these rows of a store, from the cache as far as they stand there."""
-    device = next(encoder.parameters()).device
-    shape, pixel_range, pad, *_ = store.image_format
-    description = repr((FORMAT, shape, pixel_range, pad, str(encoder)))
-    cache = open_cache(description, encoder, feature_shape(encoder, shape))
+    device, shape = next(encoder.parameters()).device, store.image_format.shape
+    cache = open_cache(describe(store.image_format, encoder), encoder, feature_shape(encoder, shape))
     digests = digest_images(store, rows)
     missing = np.flatnonzero(cache.find(digests) < 0)
     with ProgressBar("encoding images", len(missing)) as progress:
@@ -62,6 +69,19 @@ def encode_images(store: ImageStore, rows: Tensor, encoder: nn.Module) -> Stored
     index = np.full(len(store), -1)
     index[rows.numpy()] = cache.find(digests)
     return cache.open(index)
+
+
+def stream_encoder(image_format: ImageFormat, encoder: nn.Module, count: int) -> Callable[[Tensor], Tensor] | None:
+    """What encodes so many images, which need no place in the cache, sooner than `encoder`; None: nothing does."""
+    folder = features_folder(describe(image_format, encoder), encoder)
+    encode = fastest_encoder(encoder, image_format.shape, folder, count)
+    return None if encode is encoder else encode
+
+
+def describe(image_format: ImageFormat, encoder: nn.Module) -> str:
+    """What features follow from besides weights and content."""
+    shape, pixel_range, pad, *_ = image_format
+    return repr((FORMAT, shape, pixel_range, pad, str(encoder)))
 
 
 def _decode_missing(
