@@ -57,7 +57,12 @@ def examine_images(images: ImageSet, is_test: Tensor, encoder: nn.Module | None,
 
 def wrong_labels(images: ImageSet, encoder: nn.Module | None, seed: int) -> list[Finding]:
     """Labels that a quick classifier, which did not see the image, finds unlikely."""
-    return unlikely_labels(input_vectors(images, encoder), images.labels, images.classes, encoder is not None, seed)
+    if encoder is not None:  # features are centred by the mean of all
+        return unlikely_labels(input_vectors(images, encoder), images.labels, images.classes, True, seed)
+    rows = images.is_labelled.nonzero().flatten().tolist()
+    images = images.take(images.is_labelled)
+    findings = unlikely_labels(input_vectors(images, None), images.labels, images.classes, False, seed)
+    return [finding._replace(row=rows[finding.row]) for finding in findings]
 
 
 def unlikely_labels(
@@ -78,20 +83,22 @@ def unlikely_labels(
 
 
 def duplicate_findings(images: ImageSet, is_test: Tensor) -> dict[str, list[Finding]]:
-    """Pairs of nearly equal images: on both sides of the split, with different labels, and others."""
-    kinds: dict[str, list[Finding]] = {"in training and in the test": [], "twice with other labels": [], "twice": []}
-    labels = images.labels.tolist()
-    for first, second in near_duplicates(images):
-        row, other = (second, first) if is_test[first] else (first, second)
-        reason = f"nearly the same as {images.name(other)}"
-        if is_test[row] != is_test[other]:
-            kinds["in training and in the test"].append(Finding(row, reason, other=other))
-        elif min(labels[row], labels[other]) >= 0 and labels[row] != labels[other]:
-            name = images.classes[labels[other]]
-            kinds["twice with other labels"].append(Finding(row, f"{reason}, which is {name!r}", other=other))
-        else:
-            kinds["twice"].append(Finding(second, f"nearly the same as {images.name(first)}", other=first))
-    return kinds
+    """Nearly equal images: on both sides of the split, with different labels, and others; each image once, with one of them."""
+    duplicates = near_duplicates(images, is_test)
+
+    def findings(part: dict[int, int], names_class: bool = False) -> list[Finding]:
+        reasons = (
+            f"nearly the same as {images.name(other)}"
+            + (f", which is {images.classes[images.labels[other]]!r}" if names_class else "")
+            for other in part.values()
+        )
+        return [Finding(row, reason, other=other) for (row, other), reason in zip(part.items(), reasons)]
+
+    return {
+        "in training and in the test": findings(duplicates.leaks),
+        "twice with other labels": findings(duplicates.contradictions, names_class=True),
+        "twice": findings(duplicates.copies),
+    }
 
 
 def off_topic_findings(images: ImageSet, is_test: Tensor) -> tuple[list[Finding], str]:

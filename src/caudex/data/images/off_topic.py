@@ -67,12 +67,12 @@ def labelled_distances(labelled: ImageSet, unlabelled: ImageSet, max_images: int
     Of pixels it is that of the nearest image shrunk to at most 8x8 and brought to the same brightness and contrast; of features, the mean
     over the five nearest by cosine, centred by the mean of all.
     """
-    parts = [part.inputs(evenly_spaced(len(part), max_images)).float() for part in (labelled, unlabelled)]
+    rows = [evenly_spaced(len(part), max_images) for part in (labelled, unlabelled)]
     if labelled.features is None:
-        vectors, others = (F.adaptive_avg_pool2d(part, 8).flatten(1) for part in parts)
-        vectors, others = (F.layer_norm(part, part.shape[1:]) for part in (vectors, others))
+        vectors, others = (shrink(part, index) for part, index in zip((labelled, unlabelled), rows))
         neighbours = 1
     else:
+        parts = [part.inputs(index).float() for part, index in zip((labelled, unlabelled), rows)]
         vectors, others = (part.mean((2, 3)) if part.ndim == 4 else part for part in parts)
         mean = torch.cat([vectors, others]).mean(0)
         vectors, others = (F.normalize(part - mean, dim=1) for part in (vectors, others))
@@ -81,8 +81,18 @@ def labelled_distances(labelled: ImageSet, unlabelled: ImageSet, max_images: int
     def nearest_mean(distances: Tensor) -> Tensor:
         return distances.topk(neighbours, dim=1, largest=False).values.mean(1)
 
-    own = nearest_mean(torch.cdist(vectors, vectors).fill_diagonal_(float("inf")))
-    return own, torch.cat([nearest_mean(torch.cdist(part, vectors)) for part in others.split(1000)])
+    own = []
+    for index in torch.arange(len(vectors)).split(2000):
+        distances = torch.cdist(vectors[index], vectors)
+        distances[torch.arange(len(index)), index] = torch.inf  # to itself
+        own.append(nearest_mean(distances))
+    return torch.cat(own), torch.cat([nearest_mean(torch.cdist(part, vectors)) for part in others.split(1000)])
+
+
+def shrink(images: ImageSet, rows: Tensor) -> Tensor:
+    """[N, D]: images at most 8x8 large, of the same brightness and contrast."""
+    parts = [F.adaptive_avg_pool2d(images.inputs(part).float(), 8).flatten(1) for part in rows.split(1000)]
+    return torch.cat([F.layer_norm(part, part.shape[1:]) for part in parts])
 
 
 def share_beyond(own: Tensor, distances: Tensor) -> float:
