@@ -34,6 +34,10 @@ class NextToken(Signal):
     def chance_loss(self):
         return math.log(self.vocabulary) if self.unigram is None else self.unigram
 
+    def head_weight(self, trunk: nn.Module) -> Tensor:
+        """[V, width]."""
+        return trunk.token_embedding.weight if self.tied else self.head.weight
+
     def logits(self, trunk: nn.Module, tokens: Tensor) -> Tensor:
         """[..., V] from features of tokens [..., width]."""
         return self.head(tokens, trunk.token_embedding.weight) if self.tied else self.head(tokens)

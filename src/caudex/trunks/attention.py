@@ -84,13 +84,13 @@ class Attention(nn.Module):
         batch, length, _ = x.shape
         heads = (self.heads, self.kv_heads, self.kv_heads)
         qkv = self.qkv_proj(x).view(batch, length, sum(heads), self.head_dim).transpose(1, 2)  # [B, heads, T, head_dim]
-        queries_keys, values = qkv.split((self.heads + self.kv_heads, self.kv_heads), 1)
+        queries_keys, values = qkv.split_with_sizes((self.heads + self.kv_heads, self.kv_heads), 1)
         if self.query_norm:
-            queries, keys = queries_keys.split(heads[:2], 1)
+            queries, keys = queries_keys.split_with_sizes(heads[:2], 1)
             queries_keys = torch.cat([self.query_norm(queries), self.key_norm(keys)], 1)
         if rotation:  # of both at once: fewer operations a token
             queries_keys = apply_rotary(queries_keys, *rotation)
-        queries, keys = queries_keys.split(heads[:2], 1)
+        queries, keys = queries_keys.split_with_sizes(heads[:2], 1)
         offset = cache.length if cache else 0
         if cache:
             keys, values = cache.update(block, keys, values)

@@ -61,7 +61,8 @@ class RMSNorm(nn.RMSNorm):
     def forward(self, x: Tensor) -> Tensor:
         if torch.is_grad_enabled() or x.dtype != torch.float32:
             return super().forward(x)
-        return ((x * x).mean(-1, keepdim=True).add_(self.eps).rsqrt_() * x).mul_(self.weight)
+        mean_square = (x * x).sum(-1, keepdim=True).div_(x.shape[-1])
+        return (mean_square.add_(self.eps).rsqrt_() * x).mul_(self.weight)
 
 
 def normalisation(kind: str, channels: int) -> nn.Module:

@@ -68,7 +68,8 @@ class TransformerBlock(nn.Module):
 
     def feed_forward(self, x: Tensor) -> Tensor:
         if self.gate_proj:
-            return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+            gate, up = self.gate_proj(x), self.up_proj(x)
+            return self.down_proj(F.silu(gate) * up)
         return self.down_proj(F.gelu(self.up_proj(x), approximate=self.gelu_approximate))
 
 
