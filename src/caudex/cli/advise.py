@@ -64,6 +64,7 @@ def advise_images(flags: AdviseFlags, run) -> None:
     command = f"; `caudex doctor {shlex.quote(flags.data)}` lists them"
     warning, words = describe_wrong(wrong, command), image_flags(flags)
     sentences = advice_sentences(advice, warning, len(off_topic), flags.more, words, on_pixels=encoder is None)
+    sentences += describe_sample(int((~images.is_labelled).sum()), "images")
     examples = image_examples(run, images, wrong, off_topic)
     write_advice_page(run, advice, counted(len(images), "image"), flags.more, sentences, list(examples))
     names = relative_names(images, flags.data)
@@ -89,6 +90,7 @@ def advise_texts(flags: AdviseFlags, run) -> None:
     advice = advise(labelled.labels, texts.classes, predictors, flags.more, flags.seed, flags.repeats, run)
     wrong = unlikely_labels(features[is_labelled], labelled.labels, texts.classes, True, flags.seed)
     sentences = advice_sentences(advice, describe_wrong(wrong, ""), 0, flags.more, text_flags(flags))
+    sentences += describe_sample(int((~is_labelled).sum()), "texts")
     examples = text_examples(labelled.texts, wrong)
     write_advice_page(run, advice, counted(len(texts), "text"), flags.more, sentences, list(examples))
     excerpts = [(" ".join(labelled.texts[finding.row].split())[:50], finding.reason) for finding in wrong]
@@ -118,6 +120,15 @@ def print_advice(advice, more: int, sentences: Sequence[str], wrong: Sequence[tu
 
 def describe_wrong(wrong: Sequence, way_on: str) -> str:
     return f"{counted(len(wrong), 'label')} may be wrong{way_on}." if wrong else ""
+
+
+def describe_sample(num_unlabelled: int, noun: str) -> list[str]:
+    """A sentence where the methods learned from some of the unlabelled examples alone."""
+    from caudex.systems.studies.methods import MAX_UNLABELLED
+
+    if num_unlabelled <= MAX_UNLABELLED:
+        return []
+    return [f"The methods learned from {MAX_UNLABELLED:,} of {num_unlabelled:,} unlabelled {noun}, evenly spaced."]
 
 
 def image_flags(flags: AdviseFlags) -> str:

@@ -9,9 +9,11 @@ from helpers.command_line import assert_refused, invoke, run_cli
 from helpers.cuts import as_image_set, cuts_of_photos
 from helpers.photos import write_photos
 
+from caudex.cli.advise import describe_sample
 from caudex.core.errors import CaudexError
 from caudex.evaluation.learning_curve import Forecast, Trial
 from caudex.systems.studies import advise as advise_module
+from caudex.systems.studies import methods as methods_module
 from caudex.systems.studies.advise import (
     MethodTrials,
     advise_on_images,
@@ -55,6 +57,23 @@ def test_the_best_is_named_and_of_equals_the_one_that_is_best_elsewhere():
     assert choose_method(*measured(**methods | {"label spreading": 0.90})) == "label spreading"
     trials, _ = measured(a=0.85, b=0.87)
     assert std_error_of_gain(trials["a"], trials["b"]) == pytest.approx(0.014)
+
+
+def test_of_many_unlabelled_images_some_are_learned_from(monkeypatch):
+    sizes = set()
+
+    def record(method, split, seed):
+        sizes.add(len(split.unlabelled))
+        return split.test.labels
+
+    monkeypatch.setattr(advise_module, "trial_predictions", record)
+    monkeypatch.setattr(advise_module, "MAX_UNLABELLED", 7)
+    images = as_image_set(cuts_of_photos(40), [i % 2 if i < 12 else -1 for i in range(40)])
+    advise_on_images(images, None, quick_methods("small"), 10, 0)
+    assert sizes == {7}
+    monkeypatch.setattr(methods_module, "MAX_UNLABELLED", 7)
+    assert describe_sample(28, "images") == ["The methods learned from 7 of 28 unlabelled images, evenly spaced."]
+    assert describe_sample(7, "images") == []
 
 
 def test_trials_learn_from_each_class_and_test_each_example_once():

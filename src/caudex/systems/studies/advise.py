@@ -26,6 +26,7 @@ from caudex.systems.studies.methods import (
     BASELINES,
     LABEL_SPREADING,
     LOGISTIC_REGRESSION,
+    MAX_UNLABELLED,
     Method,
     few_label_systems,
     predict_by_baseline,
@@ -127,7 +128,8 @@ def advise_on_images(
     run: Run | None = None,
 ) -> Advice:
     """`advise` for images of which some are labelled."""
-    labelled, unlabelled = images.take(images.is_labelled), images.take(~images.is_labelled).without_labels()
+    labelled = images.take(images.is_labelled)
+    unlabelled = images.take(~images.is_labelled).without_labels().subsample(MAX_UNLABELLED)
 
     def predict(method: Method, train: Tensor, test: Tensor, seed: int) -> Tensor:
         split = Split(labelled.take(train), unlabelled, labelled.take(test), train=unlabelled, encoder=encoder)

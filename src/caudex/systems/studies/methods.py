@@ -71,6 +71,8 @@ def few_label_systems(settings: FewLabels) -> tuple[FewLabels, FewLabels]:
     return supervised(**shared), student(**shared, baseline=False)
 
 
+MAX_UNLABELLED = 10_000
+"""examples without a label that `advise` learns from, evenly spaced; label spreading compares each with each"""
 LOGISTIC_REGRESSION, LABEL_SPREADING = "logistic regression", "label spreading"
 BASELINES = {
     LOGISTIC_REGRESSION: lambda: LogisticRegression(max_iter=1000),

@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from caudex.data import LabelledTexts
+from caudex.data.sampling import evenly_spaced
 from caudex.evaluation.baselines.sklearn import predict_by_tfidf
 from caudex.evaluation.text_probing import fit_logistic_regression
 from caudex.models.passage_index import load_encoder
 from caudex.models.text_features import TextEncoder
-from caudex.systems.studies.methods import BASELINES, LABEL_SPREADING
+from caudex.systems.studies.methods import BASELINES, LABEL_SPREADING, MAX_UNLABELLED
 from caudex.systems.text.frozen_texts import MINILM
 from caudex.systems.text.text_labels import WORDS
 
@@ -39,6 +40,7 @@ def text_predictors(
     """By name, as `advise` takes them, of all texts, of which some are labelled (bool [N]), and their features [N, W]."""
     labelled, standardised = texts.select(is_labelled), standardise(features)
     vectors, others = standardised[is_labelled], standardised[~is_labelled]
+    others = others[evenly_spaced(len(others), MAX_UNLABELLED)]
 
     def count_words(train: Tensor, test: Tensor, seed: int) -> Tensor:
         return predict_by_tfidf(labelled.select(train), labelled.select(test))
