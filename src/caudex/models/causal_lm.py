@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from caudex.core.errors import CaudexError
+from caudex.core.hardware import available_memory
 from caudex.models.beam_search import beam_search
 from caudex.models.chat_template import encode_chat
 from caudex.models.language_model import LanguageModel
@@ -135,7 +136,10 @@ class CausalLM(LanguageModel):
         return logits
 
     def _fast_next_logits(self, rows: int) -> Callable[[Tensor, KVCache], Tensor]:
-        """`next_logits` of so many sequences, by copies that are faster for one token of each."""
+        """`next_logits` of so many sequences, by copies that are faster for one token of each; without a second copy of the weights
+        where it would take more than half of the free memory."""
+        if sum(p.numel() * p.element_size() for p in self.parameters()) > available_memory() // 2:
+            rows = 1
         head = linear_function(self.signals["next-token"].head_weight(self.trunk), None, rows)
         return partial(self.next_logits, trunk=inference_copy(self.trunk, rows), head=head)
 
