@@ -8,7 +8,7 @@ from caudex.data import stream_encoder
 from caudex.data.feature_cache import features_folder
 from caudex.data.images import fastest_encoder as module
 from caudex.data.images.decode import ImageFormat
-from caudex.data.images.encoding import describe
+from caudex.data.images.encoding import describe_features
 from caudex.data.images.fastest_encoder import fastest_encoder
 from caudex.trunks import EfficientNetLite, FrozenEncoder, ResNet50
 
@@ -53,7 +53,7 @@ def test_a_stream_is_encoded_by_what_the_cache_has(encoder, folder, tmp_path, mo
     monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path))
     image_format = ImageFormat(SHAPE)
     assert stream_encoder(image_format, encoder, 3) is None and not list(tmp_path.iterdir())
-    features = features_folder(describe(image_format, encoder), encoder)
+    features = features_folder(describe_features(image_format, encoder), encoder)
     features.mkdir(parents=True)
     (features / "encoder.onnx").write_bytes((folder / "encoder.onnx").read_bytes())
     encode = stream_encoder(image_format, encoder, 3)

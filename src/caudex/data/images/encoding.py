@@ -56,7 +56,7 @@ def encode_split(split: Split, encoder: nn.Module) -> Split:
 def encode_images(store: ImageStore, rows: Tensor, encoder: nn.Module) -> StoredFeatures:
     """The features of these rows of a store, from the cache as far as they stand there."""
     device, shape = next(encoder.parameters()).device, store.image_format.shape
-    cache = open_cache(describe(store.image_format, encoder), encoder, feature_shape(encoder, shape))
+    cache = open_cache(describe_features(store.image_format, encoder), encoder, feature_shape(encoder, shape))
     digests = digest_images(store, rows)
     missing = np.flatnonzero(cache.find(digests) < 0)
     with ProgressBar("encoding images", len(missing)) as progress:
@@ -73,12 +73,12 @@ def encode_images(store: ImageStore, rows: Tensor, encoder: nn.Module) -> Stored
 
 def stream_encoder(image_format: ImageFormat, encoder: nn.Module, count: int) -> Callable[[Tensor], Tensor] | None:
     """What encodes so many images, which need no place in the cache, sooner than `encoder`; None: nothing does."""
-    folder = features_folder(describe(image_format, encoder), encoder)
+    folder = features_folder(describe_features(image_format, encoder), encoder)
     encode = fastest_encoder(encoder, image_format.shape, folder, count)
     return None if encode is encoder else encode
 
 
-def describe(image_format: ImageFormat, encoder: nn.Module) -> str:
+def describe_features(image_format: ImageFormat, encoder: nn.Module) -> str:
     """What features follow from besides weights and content."""
     shape, pixel_range, pad, *_ = image_format
     return repr((FORMAT, shape, pixel_range, pad, str(encoder)))
