@@ -6,7 +6,7 @@
 Sentiment: snippets of film reviews (`films`) that the mean of some 20 raters puts beyond 1.5 of 4, 200 positive and 200 negative,
 drawn with one seed. Winograd: the 60 packaged schemas, partial score. Questions: the 44 packaged ones after three examples.
 `--calibrations`: the same snippets, and of these 200 in which a fifth or four fifths are positive, by prompt and calibration;
-thresholds are fitted on 40 others of the same balance, five draws; examples are drawn three times. Prompts and calibrations were chosen on `products`.
+thresholds are fitted on 40 others of the same balance, five draws; examples are drawn five times. Prompts and calibrations were chosen on `products`.
 """
 
 import csv
@@ -41,7 +41,7 @@ from caudex.models.prompting.winograd import packaged_schemas, resolve_pronouns
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("run", "parameters", "task", "right", "n", "accuracy", "low", "high", "chance")
 CALIBRATION_COLUMNS = ("prompt", "positive", "n", "calibration", "accuracy", "answered positive", "AUC")
-MIN_RATING, PER_CLASS, FITTING, DRAWS, SHOT_DRAWS = 1.5, 200, 40, 5, 3
+MIN_RATING, PER_CLASS, FITTING, DRAWS, SHOT_DRAWS = 1.5, 200, 40, 5, 5
 CHANCE = {"sentiment": 0.5, "winograd": 0.5, "questions": 0.0}
 BALANCES = {"0.5": (200, 200), "0.2": (40, 160), "0.8": (160, 40)}  # share of positive ones: positive, negative
 
