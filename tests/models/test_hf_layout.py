@@ -185,9 +185,9 @@ def test_heads_of_other_tasks_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("name", "tensor", "message"),
     [
-        ("transformer.h.1.ln_1.weight", torch.ones(7), r"h\.1\.ln_1\.weight has shape \(7,\), by its config\.json .* \(24,\)"),
+        ("transformer.h.1.ln_1.weight", torch.ones(7), r"h\.1\.ln_1\.weight has shape \(7,\), by its configuration .* \(24,\)"),
         ("transformer.h.1.mlp.c_fc.bias", None, r"has no tensor h\.1\.mlp\.c_fc\.bias"),
-        ("transformer.wpe.weight", torch.ones(16, 24), r"wpe\.weight has shape \(16, 24\), by its config\.json .* \(32, 24\)"),
+        ("transformer.wpe.weight", torch.ones(16, 24), r"wpe\.weight has shape \(16, 24\), by its configuration .* \(32, 24\)"),
         ("transformer.h.1.mlp.c_fc.weight", None, r"has no tensor h\.1\.mlp\.c_fc\.weight"),
         ("transformer.ln_f.bias", torch.ones(24, dtype=torch.int32), r"ln_f\.bias holds torch\.int32"),
         ("transformer.ln_f.bias", torch.full((24,), torch.nan), r"ln_f\.bias holds numbers that are not finite"),

@@ -88,7 +88,7 @@ def test_a_link_stays_a_link_and_two_rows_of_one_image_change_alike(tmp_path):
     [
         ("path,label\n1.png,cat\n1.png,dog\n", "calls '1.png' both 'cat' and 'dog'"),
         ("path,tags\n1.png,a|b\n", "has tags and no column `label`; give another table: --labels labels.csv"),
-        ("", "has no column 'path'"),
+        ("", "is empty, or its first line is"),
     ],
 )
 def test_a_table_that_cannot_be_one_of_classes_is_refused(content, sentence):
