@@ -60,6 +60,14 @@ def test_a_stream_is_encoded_by_what_the_cache_has(encoder, folder, tmp_path, mo
     assert torch.allclose(encode(images(3)), encoder(images(3)), rtol=1e-3, atol=1e-3)
 
 
+def test_a_stream_makes_its_place_in_a_new_cache(encoder, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("CAUDEX_CACHE", str(tmp_path))
+    content = (folder / "encoder.onnx").read_bytes()
+    monkeypatch.setattr(module, "onnx_bytes", lambda *_: content)
+    assert stream_encoder(ImageFormat(SHAPE), encoder, module.MIN_IMAGES) is not None
+    assert next(tmp_path.rglob("encoder.onnx")).read_bytes() == content
+
+
 def test_a_trunk_of_others_is_computed_by_torch(tmp_path):
     class Means(nn.Module):
         def __init__(self):

@@ -40,6 +40,7 @@ def fastest_encoder(encoder: nn.Module, shape: tuple[int, ...], folder: Path, co
     images = torch.randint(0, 256, (2, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     try:
         if not file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
             write_atomically(file, onnx_bytes(TakesList(encoder), {"images": images}, ["features"]))
         run, expected = run_onnx(file.read_bytes()), encoder(images)
 
