@@ -3,9 +3,9 @@ forward pass and bare decoding; results/encoding.csv.
 
     python benchmarks/encoding.py              # four minutes; on a machine that does nothing else
 
-JPEGs of 500 x 375 pixels and of 12 megapixels, cut from scikit-learn's two photographs and enlarged, each another. Medians of three turns,
-each of them without features in the cache; the network was translated to ONNX before. Without a graphics card decoding and network share the cores: together they cannot be faster than the
-sum of their times.
+JPEGs of 500 x 375 pixels and of 12 megapixels, cut from scikit-learn's two photographs and enlarged, each another. Medians of three
+turns, each of them without features in the cache; the network was translated to ONNX before. Without a graphics card decoding and
+network share the cores: together they cannot be faster than the sum of their times.
 """
 
 import csv
