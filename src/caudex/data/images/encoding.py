@@ -60,7 +60,7 @@ def encode_images(store: ImageStore, rows: Tensor, encoder: nn.Module) -> Stored
     digests = digest_images(store, rows)
     missing = np.flatnonzero(cache.find(digests) < 0)
     with ProgressBar("encoding images", len(missing)) as progress:
-        encode = fastest_encoder(encoder, shape, cache.folder, len(missing))
+        encode = fastest_encoder(encoder, shape, cache.folder, len(missing)) if len(missing) else encoder
         for chunk, pixels in _decode_missing(store, rows, missing, cache, digests):
             readable = store.readable(rows[chunk]).numpy()
             if readable.any():
