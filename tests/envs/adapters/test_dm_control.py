@@ -15,6 +15,7 @@ from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
+from caudex.envs import mujoco_camera
 from caudex.envs.adapters import dm_control as suite
 from caudex.envs.adapters.dm_control import DMControlEnv
 from caudex.experience import EnvRunner
@@ -96,7 +97,7 @@ def test_an_image_shows_where_the_cart_is_and_which_way_the_pole_points():
         physics = env.envs[1].physics
         with physics.reset_context():
             physics.named.data.qpos["slider"], physics.named.data.qpos["hinge_1"] = slide, hinge
-        image = env.camera.render(physics).astype(int)
+        image = env.render_from(env.camera, 1).astype(int)
         rows, columns = np.nonzero(image[..., 0] > image[..., 2] + 30)  # cart and pole are yellow, all else is blue
         positions[name] = rows.mean(), columns.mean()
     assert positions["left"][1] < 30 and positions["right"][1] > 54 and 40 < positions["up"][1] < 44
@@ -218,7 +219,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, monkeypatch):
     def none():
         raise ImportError("Cannot initialize a EGL device display.")
 
-    monkeypatch.setattr(suite, "gl_context_class", none)
+    monkeypatch.setattr(mujoco_camera, "gl_context_class", none)
     words = ("train", "curl", "--env", "dm_control/cartpole-swingup-v0")
     assert_refused(*words, *where, because="Debian: apt-get install libegl1 libgl1.")
 

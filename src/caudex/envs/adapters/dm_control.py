@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import sys
-import weakref
 
 import numpy as np
 
 from caudex.core.errors import CaudexError, short_message
 from caudex.core.registry import did_you_mean
 from caudex.envs.env import Env, TimeStep
+from caudex.envs.mujoco_camera import MuJoCoCamera, open_camera
 from caudex.envs.watchdog import GuardedCall, start_watchdog
 
 ACTION_REPEATS = {"cartpole": 8, "finger": 2, "walker": 2}
@@ -75,84 +73,27 @@ class DMControlEnv(Env):
 
     def observe(self, i: int, time_step) -> np.ndarray:
         if self.camera:
-            return self.camera.render(self.envs[i].physics).transpose(2, 0, 1)
+            return self.render_from(self.camera, i).transpose(2, 0, 1)
         return np.concatenate([np.ravel(array) for array in time_step.observation.values()])
 
     def render(self) -> np.ndarray:
         self.render_camera = self.render_camera or self.make_camera(*RENDER_SIZE)
         with GuardedCall(self.name, "is painted"):
-            return self.render_camera.render(self.envs[0].physics)
+            return self.render_from(self.render_camera, 0)
+
+    def render_from(self, camera: MuJoCoCamera, i: int) -> np.ndarray:
+        physics = self.envs[i].physics
+        return camera.render(physics.model.ptr, physics.data.ptr)
 
     def make_camera(self, height: int, width: int) -> MuJoCoCamera:
         camera_id = CAMERA_IDS.get(self.task, CAMERA_IDS.get(self.domain, 0))
-        try:
-            return MuJoCoCamera(self.envs[0].physics.model.ptr, camera_id, height, width)
-        except Exception as error:
-            raise CaudexError(
-                f"{self.name} cannot be painted here, there is no OpenGL without a screen ({short_message(error).rstrip('(')}); on "
-                "Debian: apt-get install libegl1 libgl1."
-            ) from None
+        return open_camera(self.name, self.envs[0].physics.model.ptr, camera_id, height, width)
 
     def close(self) -> None:
         for camera in filter(None, (self.camera, self.render_camera)):
             camera.close()
         for env in self.envs:
             env.close()
-
-
-class MuJoCoCamera:
-    """Renders environments that have the same shapes, one after the other; without shadows and smooth edges, which cost more
-    than all the rest where there is no graphics card."""
-
-    def __init__(self, model, camera_id: int, height: int, width: int):
-        import mujoco
-
-        self.renderer = self.context = None
-        model.vis.quality.shadowsize, model.vis.quality.offsamples = 0, 0
-        model.vis.global_.offheight, model.vis.global_.offwidth = height, width
-        self.viewport = mujoco.MjrRect(0, 0, width, height)
-        self.context = gl_context_class()(width, height)
-        atexit.register(
-            lambda camera=weakref.ref(self): camera() and camera().close()
-        )  # EGL itself ends before objects do
-        self.context.make_current()
-        self.scene, self.options, self.view = mujoco.MjvScene(model, 2000), mujoco.MjvOption(), mujoco.MjvCamera()
-        self.view.type, self.view.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, camera_id
-        self.renderer = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self.renderer)
-
-    def render(self, physics) -> np.ndarray:
-        """uint8 [H, W, 3]."""
-        import mujoco
-
-        self.context.make_current()
-        all_categories = mujoco.mjtCatBit.mjCAT_ALL
-        mujoco.mjv_updateScene(
-            physics.model.ptr, physics.data.ptr, self.options, None, self.view, all_categories, self.scene
-        )
-        mujoco.mjr_render(self.viewport, self.scene, self.renderer)
-        pixels = np.empty((self.viewport.height, self.viewport.width, 3), np.uint8)
-        mujoco.mjr_readPixels(pixels, None, self.viewport, self.renderer)
-        return pixels[::-1]  # OpenGL counts rows from below
-
-    def close(self) -> None:
-        if self.renderer:
-            self.context.make_current()  # what is freed is freed in the context that is current
-            self.renderer.free()
-        if self.context:
-            self.context.free()
-        self.renderer = self.context = None
-
-    __del__ = close
-
-
-def gl_context_class() -> type:
-    """mujoco's OpenGL context that needs no screen; MUJOCO_GL chooses another, as osmesa, when mujoco is imported."""
-    if sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "egl"):
-        from mujoco.egl import GLContext
-    else:
-        from mujoco.gl_context import GLContext
-    return GLContext
 
 
 def load_suite(name: str):
