@@ -92,7 +92,7 @@ RULES = [
     *(Rule(old, "a name that says what it is", SRC) for old in sorted(VAGUE)),
     *SCOPED,
 ]
-SHARED_NAMES = {"Colorization", "Denoising", "Inpainting", "Jigsaw", "NextFrame", "Rotation"}
+SHARED_NAMES = {"Colorization", "Denoising", "DomainConfusion", "Inpainting", "Jigsaw", "NextFrame", "Rotation"}
 """a signal and the system that is named after it"""
 
 

@@ -10,6 +10,7 @@ from caudex.core.run import Run
 from caudex.core.seeds import derive_seed
 from caudex.systems.dense.dense_heads import TASKS
 from caudex.systems.reward.rainbow import PARTS
+from caudex.systems.simulation.domain_confusion import BOTH, BOUND, CONFUSION, RANDOMISED, SOURCE_ONLY
 
 STAGES = {
     "supervised": 3968128614405623008,
@@ -41,6 +42,11 @@ STAGES = {
     "without-a-distribution": 1965281544297101114,
     "without-several-rewards": 2770271420186102142,
     "without-priorities": 3249183748582828677,
+    "domain-confusion": 9285131732162970,
+    "source-only": 3003539848133859769,
+    "randomised-looks": 2348006886539890545,
+    "randomised-looks-and-domain-confusion": 2176511497662968547,
+    "target-labels": 2459799659512854683,
 }
 CALLS = {
     (0, "weights"): 1467018432505826723,
@@ -65,6 +71,8 @@ CALLS = {
     (0, "trial", 0): 1127061925829350605,
     (0, "shots", 0): 3608222908801144825,
     (0, "fitting"): 3765659185707040226,
+    (0, "domain probe"): 4339697142471091571,
+    (0, "source", "target"): 122252149929562175,
     (0, "source", "labelled"): 2585559535554771016,
     (0, "source", "unlabelled"): 3688560534974923404,
     (0, "source", "pairs"): 2135053500184326263,
@@ -106,6 +114,7 @@ def test_no_string_that_is_a_seed_is_new_or_renamed():
                     parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in argument.values)
                     used[name].add(TEMPLATES["".join(parts)])
     computed = {f"without-{part}".replace(" ", "-") for part in PARTS} | {"none-of-them"}  # rainbow's claim
+    computed |= {name.replace(" ", "-") for name in (CONFUSION, SOURCE_ONLY, RANDOMISED, BOTH, BOUND)}
     computed |= {f"{task}-alone" for task in TASKS} | {"student-2", "calibration-2"}
     assert used["stage"] | computed == set(STAGES)
     assert used["seeded"] | used["derive_seed"] | {"train", "test"} == {call[1] for call in CALLS} - {1}

@@ -32,6 +32,7 @@ NEEDS = {
     "labelled": "labelled images",
     "unlabelled": "unlabelled images",
     "pairs": "pairs of views",
+    "domains": "images of two domains in one batch",
     "frames": "videos",
     "scenes": "scenes whose every pixel is known",
     "tokens": "running text",

@@ -1,6 +1,7 @@
 """Images from folders, tables and public formats, with few labels; videos; texts."""
 
 from caudex.data.images.batches import Batch, Batches, Join
+from caudex.data.images.domains import Domains, load_domains
 from caudex.data.images.encoding import encode_images, encode_split, stream_encoder
 from caudex.data.images.formats import PACKAGED_IMAGES, has_colour, load_images
 from caudex.data.images.image_set import ImageFiles, ImageSet, InMemoryImages, Split
@@ -26,6 +27,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Documents",
+    "Domains",
     "ImageFiles",
     "ImageSet",
     "ImageStream",
@@ -59,6 +61,7 @@ __all__ = [
     "group_by_length",
     "has_colour",
     "image_files",
+    "load_domains",
     "load_images",
     "load_labelled_texts",
     "load_videos",

@@ -138,6 +138,32 @@ def check_gain(gain: dict | None) -> None:
         msgspec.convert(gain, GainRow)
 
 
+class DomainArm(Struct):
+    """Of one way to learn from a simulator; without accuracy where the target has no labels."""
+
+    probe: Share | UnsetType = UNSET
+    discriminator: Share | UnsetType = UNSET
+    accuracy: Share | UnsetType = UNSET
+    low: Finite = 0.0
+    high: Finite = 0.0
+    test_size: TestSize = 1
+    majority: Majority | UnsetType = UNSET
+    gain_over_majority: GainRow | UnsetType = UNSET
+
+    def __post_init__(self):
+        if self.accuracy is not UNSET and UNSET in (self.majority, self.gain_over_majority):
+            raise ValueError("an accuracy has a majority and the gain over it beside it")
+
+
+class DomainResults(Struct):
+    """Of domain-confusion."""
+
+    arms: Annotated[dict[str, DomainArm], Meta(min_length=1)]
+    confusion: str
+    gain: GainRow | None = None
+    gap_closed: Finite | None = None
+
+
 class ClassShares(Struct):
     """Of the class whose share by the teacher differs most from that of the labels."""
 

@@ -16,6 +16,7 @@ from caudex.data import ImageSet
 from caudex.data.images.decode import ImageFormat
 from caudex.data.sampling import evenly_spaced
 from caudex.models.export import export_images
+from caudex.trunks.layers import pool_map
 
 
 class Encoder(nn.Module):
@@ -51,8 +52,7 @@ def extract_features(trunk: nn.Module, images: ImageSet | Tensor, batch_size: in
     with _eval_mode(trunk) as device:
         for rows in torch.arange(len(images)).split(batch_size):
             features = trunk(fetch_inputs(images, rows).to(device))
-            maps = {name: features.layers[name] for name in trunk.widths}
-            means = {name: torch.cat([x.relu().mean((2, 3)), (-x).relu().mean((2, 3))], 1) for name, x in maps.items()}
+            means = {name: pool_map(features.layers[name]) for name in trunk.widths}
             parts.append({name: layer.cpu() for name, layer in (means | {"pooled": features.pooled}).items()})
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 

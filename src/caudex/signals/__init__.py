@@ -8,6 +8,7 @@ from caudex.signals.colorization import Colorization
 from caudex.signals.contrast import Contrast
 from caudex.signals.denoising import Denoising
 from caudex.signals.depth import Depth
+from caudex.signals.domain_confusion import DomainConfusion
 from caudex.signals.inpainting import Inpainting
 from caudex.signals.jigsaw import Jigsaw
 from caudex.signals.labels import Labels
@@ -20,7 +21,7 @@ from caudex.signals.rotation import Rotation
 from caudex.signals.segmentation import Segmentation
 
 __all__ = [
-    "BilinearContrast", "Colorization", "Contrast", "Denoising", "Depth", "Inpainting", "Jigsaw", "Labels",
+    "BilinearContrast", "Colorization", "Contrast", "Denoising", "Depth", "DomainConfusion", "Inpainting", "Jigsaw", "Labels",
     "MaskedToken", "NextFrame", "NextSentence", "NextToken", "Regression", "Rotation", "Segmentation", "Signal",
     "SignalOutput", "accuracy", "frozen",
 ]  # fmt: skip

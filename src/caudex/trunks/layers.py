@@ -74,6 +74,30 @@ def normalisation(kind: str, channels: int) -> nn.Module:
     raise CaudexError(f"normalisation {kind!r} is unknown; choose 'batch' or 'group'.")
 
 
+def pool_map(x: Tensor) -> Tensor:
+    """A map [B, C, H, W] as a vector [B, 2C]: the means over positions of its positive and of its negative parts."""
+    return torch.cat([x.relu().mean((2, 3)), (-x).relu().mean((2, 3))], 1)
+
+
+class HalvesBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation that, while training, normalises each half of a batch by statistics of its own: those of one domain do not
+    reach the other. The running statistics are of both; `models.encoder.update_bn` takes them anew from images of one."""
+
+    @classmethod
+    def convert(cls, module: nn.Module) -> None:
+        """Replace each batch normalisation of 2-D maps within a module that has not learned yet."""
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, cls(child.num_features, child.eps, child.momentum, child.affine))
+            else:
+                cls.convert(child)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        return torch.cat([super(HalvesBatchNorm2d, self).forward(half) for half in x.chunk(2)])
+
+
 POOLED_SIGNALS = " Rotation and contrast learn on every trunk of images, also on the last blocks of a pretrained one."
 """the way out where a signal needs more of a trunk than its pooled features"""
 

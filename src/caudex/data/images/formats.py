@@ -14,8 +14,10 @@ from caudex.data.images import arrays
 from caudex.data.images.csv_labels import read_csv_labels
 from caudex.data.images.decode import MIN_DEFAULT_SIDE, ImageFormat, cropped_share
 from caudex.data.images.folders import read_image_folder
+from caudex.data.images.font_digits import load_font_digits, load_random_font_digits
 from caudex.data.images.hub import read_hub
 from caudex.data.images.image_set import InMemoryImages, Split
+from caudex.data.images.mnist import load_mnist
 from caudex.data.images.opening import MAX_PIXELS, MIN_SIDE
 from caudex.data.images.splits import UnsplitImages, split_images
 
@@ -23,6 +25,9 @@ PACKAGED_IMAGES = {
     "digits": arrays.load_digits,
     "patches": arrays.load_patches,
     "fashion-mnist": arrays.load_fashion_mnist,
+    "mnist": load_mnist,
+    "font-digits": load_font_digits,
+    "random-font-digits": load_random_font_digits,
 }
 KNOWN_NAMES = (*PACKAGED_IMAGES, "hf:NAME")
 
@@ -44,7 +49,7 @@ def load_images(
 ) -> Split:
     """The labelled, the unlabelled and the test images of `spec`.
 
-    `spec` is digits, patches, fashion-mnist, hf:NAME, a folder (as `find_layout` reads it, or of idx files), an .npz or a
+    `spec` is one of `PACKAGED_IMAGES`, hf:NAME, a folder (as `find_layout` reads it, or of idx files), an .npz or a
     .csv (path,label). `labels` is such a .csv for the images of a folder; what it
     does not name is unlabelled. `labels_per_class` keeps that many labels a class, drawn by `label_seed` (else `seed`), and
     hides the others; None keeps all. `size` is the side of the square images; 0 takes what suits the files, at least 16. Without a test of

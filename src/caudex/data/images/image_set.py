@@ -193,6 +193,14 @@ class ImageSet:
             hidden_labels=None if self.hidden_labels is None else self.hidden_labels[index],
         )
 
+    def in_colour(self) -> ImageSet:
+        """The same images with three channels, which are equal where they were grey."""
+        image_format = self.image_format._replace(shape=(3, *self.shape[1:]))
+        store = replace(self.store, image_format=image_format)
+        if self.in_memory:
+            store = replace(store, images=self.store.images.expand(-1, 3, -1, -1).contiguous())
+        return replace(self, store=store)
+
     def subsample(self, max_count: int) -> ImageSet:
         """At most `max_count` of them, evenly spaced over the set, whose order is that of the files, class by class."""
         return self.take(evenly_spaced(len(self), max_count))
