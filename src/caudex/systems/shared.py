@@ -31,7 +31,7 @@ class ImageSystem(System):
     """A system that learns from images: its settings, their checks, its trunk and the rows of its results."""
 
     data: str = "digits"
-    """digits, mnist, patches, fashion-mnist, a folder (labelled/CLASS/, unlabelled/; or train/CLASS/, val/CLASS/), an .npz, a .csv or hf:NAME"""
+    """digits, patches, fashion-mnist, a folder (labelled/CLASS/, unlabelled/; or train/CLASS/, val/CLASS/), an .npz, a .csv or hf:NAME"""
     labels: str | None = None
     """a CSV file path,label for the images of the folder; what it does not name is unlabelled"""
     size: int = 0
