@@ -338,3 +338,16 @@ class DenseRow(Struct):
     accuracy: float
     mean_iou: float
     relative_error: float
+
+
+class LocationErrors(TypedDict):
+    """Of predicted positions, cm; `chance` and `near_chance` are those of saying the table's centre for all."""
+
+    error: Amount
+    median: Amount
+    near: Share
+    chance: Amount
+    near_chance: Share
+    test_size: TestSize
+    low: NotRequired[Finite]
+    high: NotRequired[Finite]

@@ -24,6 +24,7 @@ from caudex.trunks.normalised import ImageNormaliser, ObservationNormaliser
 from caudex.trunks.recurrent import CausalTransformer, PaddedSequences, Recurrent, select_rows
 from caudex.trunks.resnet import ResNet
 from caudex.trunks.resnet50 import ResNet50
+from caudex.trunks.spatial_softmax import SpatialSoftmax
 from caudex.trunks.transformer import BERT_LAYOUT, GPT2_LAYOUT, LLAMA_LAYOUT, PaddedTokens, Transformer, mean_pooling
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Recurrent",
     "ResNet",
     "ResNet50",
+    "SpatialSoftmax",
     "Standardise",
     "StochasticDepth",
     "TiedHead",

@@ -11,11 +11,12 @@ from caudex.envs.scenes.scene import SOLIDS
 from caudex.envs.scenes.stage import MuJoCoStage
 
 pytest.importorskip("mujoco")
+SIZE = 96
 
 
 @pytest.fixture(scope="module")
 def stage():
-    stage = MuJoCoStage(size=96)
+    stage = MuJoCoStage(size=SIZE)
     yield stage
     stage.close()
 
@@ -35,14 +36,16 @@ def test_a_solid_fills_the_pixels_that_its_corners_project_to(stage, shape):
         stage.show(scene)
         rows, columns = np.nonzero(stage.object_mask())
         seen = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-        assert seen == approx(hull_pixels(scene, 96), abs=1.01)
+        assert seen == approx(hull_pixels(scene, SIZE), abs=1.01)
 
 
 def test_the_centroid_of_a_sphere_is_the_projection_of_its_centre(stage):
     for scene in Randomiser(shape="sphere", off=("distractors",), seed=2).scenes(range(10)):
         stage.show(scene)
         rows, columns = np.nonzero(stage.object_mask())
-        assert stage.object_pixel() == approx([columns.mean() + 0.5, rows.mean() + 0.5], abs=0.35)
+        assert scene.camera.project(stage.object_position(), SIZE, SIZE) == approx(
+            [columns.mean() + 0.5, rows.mean() + 0.5], abs=0.35
+        )
         assert stage.object_position() == approx(scene.objects[0].position)
         assert 100 * stage.object_position()[:2] == approx(scene.label)
 
@@ -51,10 +54,10 @@ def test_the_same_scene_gives_the_same_image_whatever_was_shown_before(stage):
     first, *others = Randomiser().scenes(range(6))
     stage.show(first)
     image = stage.render()
-    assert image.shape == (3, 96, 96) and image.dtype == np.uint8
+    assert image.shape == (3, SIZE, SIZE) and image.dtype == np.uint8
     for scene in others:
         stage.show(scene)
-        assert (stage.render() != image).any() and stage.distractor_count() == len(scene.objects) - 1
+        assert (stage.render() != image).any()
     stage.show(first)
     assert (stage.render() == image).all()
     with_noise, clean = image, Randomiser(off=("noise",)).scenes([0])[0]
@@ -69,7 +72,7 @@ def test_colours_and_shadows_are_those_of_the_scene(stage):
     mask, lit = stage.object_mask(), stage.render()
     red, green, blue = lit[:, mask].mean(1)
     assert red > 2 * max(green, blue)  # the palette's object
-    bare = MuJoCoStage(size=96, shadow_size=0)
+    bare = MuJoCoStage(size=SIZE, shadow_size=0)
     bare.show(scene)
     assert bare.render().mean() > lit.mean()  # no shadow darkens it
     bare.close()

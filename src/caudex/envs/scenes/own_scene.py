@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from caudex.envs.scenes.stage import (
     MuJoCoStage,
     add_material,
     add_randomised,
+    import_mujoco,
 )
 
 MAX_SURFACES = 8
@@ -55,6 +57,9 @@ class OwnStage(MuJoCoStage):
     ):
         self.path, self.body_name, self.table_name, self.camera_name = Path(path), object_name, table_name, camera_name
         super().__init__(size, shadow_size)
+        content = np.zeros(import_mujoco().mj_sizeModel(self.model), np.uint8)  # with its meshes, which are other files
+        import_mujoco().mj_saveModel(self.model, None, content)
+        self.description |= {"own": sha256(content.tobytes()).hexdigest(), "object": object_name, "table": table_name}
 
     def compile(self, mujoco):
         if not self.path.is_file():

@@ -53,15 +53,15 @@ class RandomiserRow(NamedTuple):
 ROWS = {
     "textures": RandomiserRow("pattern of each surface, by its number", 0, 3, (4, 5), 0),
     "colours": RandomiserRow("each channel of each colour", 0.0, 1.0, (0.0, 1.0), 0.0),
-    "lights": RandomiserRow("height of one to three lights, degrees above the table", 35, 80, (20, 35), 60),
-    "brightness": RandomiserRow("of all lights together", 0.7, 1.3, (0.4, 0.7), 1.0),
-    "camera": RandomiserRow("place, in halves of a box of 10 x 5 x 10 cm on each axis", 0.0, 1.0, (1.0, 1.6), 0.0),
-    "angle": RandomiserRow("pan, tilt and roll of the camera, radians", 0.0, 0.05, (0.05, 0.08), 0.0),
-    "fov": RandomiserRow("change of the field of view, as a share of it", 0.0, 0.05, (0.05, 0.08), 0.0),
+    "lights": RandomiserRow("height of one to three lights, degrees above the table", 35, 80, (25, 35), 60),
+    "brightness": RandomiserRow("of all lights together", 0.7, 1.3, (1.3, 1.6), 1.0),
+    "camera": RandomiserRow("place, in halves of a box of 10 x 5 x 10 cm on each axis", 0.0, 1.0, (1.0, 1.3), 0.0),
+    "angle": RandomiserRow("pan, tilt and roll of the camera, radians", 0.0, 0.05, (0.05, 0.065), 0.0),
+    "fov": RandomiserRow("change of the field of view, as a share of it", 0.0, 0.05, (0.05, 0.065), 0.0),
     "distractors": RandomiserRow("number of other objects", 0, MAX_DISTRACTORS, (0, MAX_DISTRACTORS), 0),
     "shapes": RandomiserRow("shape of each distractor, by its number among the other seven", 0, 6, (0, 6), 0),
     "sizes": RandomiserRow("factor of each object's size", 0.8, 1.2, (1.2, 1.3), 1.0),
-    "noise": RandomiserRow("standard deviation of pixels in [0, 1]", 0.0, 0.04, (0.04, 0.08), 0.0),
+    "noise": RandomiserRow("standard deviation of pixels in [0, 1]", 0.0, 0.04, (0.04, 0.05), 0.0),
 }
 PALETTE = ((0.75, 0.15, 0.12), (0.15, 0.35, 0.7), (0.55, 0.42, 0.3), (0.45, 0.45, 0.47))
 """of the object of interest, distractors, the table, and all else, where the row colours is off"""

@@ -8,7 +8,7 @@ import numpy as np
 
 from caudex.core.errors import CaudexError, short_message
 from caudex.envs.mujoco_camera import open_camera
-from caudex.envs.scenes.randomiser import MAX_DISTRACTORS, MAX_LIGHTS
+from caudex.envs.scenes.randomiser import MAX_DISTRACTORS, MAX_LIGHTS, Randomiser
 from caudex.envs.scenes.scene import (
     CAMERA,
     FLOOR_DEPTH,
@@ -57,6 +57,7 @@ class MuJoCoStage:
     def __init__(self, size: int = 64, shadow_size: int = SHADOW_SIZE, samples: int = 0):
         mujoco = import_mujoco()
         self.size, self.pixels_of = size, {}
+        self.description: dict[str, object] = {"size": size, "shadow_size": shadow_size, "samples": samples}
         self.model = self.compile(mujoco)
         self.data = mujoco.MjData(self.model)
         self.index_model(mujoco)
@@ -154,6 +155,11 @@ class MuJoCoStage:
         model.tex_data[start : start + 3 * side * side] = self.pixels_of[texture, side]
         mujoco.mjr_uploadTexture(model, self.eye.renderer, number)
 
+    def randomiser(self, **settings) -> Randomiser:
+        """One for this stage: it knows its table, camera and surfaces."""
+        surfaces = len(self.surface_names)
+        return Randomiser(surfaces=surfaces, camera=self.camera, half=self.half, body=self.body_size, **settings)
+
     def aim(self, camera: Camera) -> None:
         model, i = self.model, self.camera_id
         model.cam_pos[i] = self.origin + self.axes @ np.array(camera.position)
@@ -175,18 +181,10 @@ class MuJoCoStage:
         x, y, z = self.object_position()
         return bool(abs(x) <= self.half[0] and abs(y) <= self.half[1] and z > 0)
 
-    def object_pixel(self) -> np.ndarray:
-        """[2]: where the camera sees the object, from the left and from the top."""
-        return self.scene.camera.project(self.object_position(), self.size, self.size)
-
     def object_mask(self) -> np.ndarray:
         """bool [size, size]: the pixels that show the object of interest."""
         geoms = self.eye.render_geoms(self.model, self.data)
         return np.isin(geoms, np.flatnonzero(self.model.body_rootid[self.model.geom_bodyid] == self.body_id))
-
-    def distractor_count(self) -> int:
-        geoms = [self.solid_ids[name][0] for name in DISTRACTORS]
-        return int((self.model.geom_group[geoms] == VISIBLE).sum())
 
     def close(self) -> None:
         self.eye.close()
