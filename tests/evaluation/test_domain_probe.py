@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from caudex.evaluation.domain_probe import describe_confusion, probe_domains
+from caudex.evaluation.domain_probe import describe_confusion, discriminator_accuracy, probe_domains
 
 
 def clouds(shift):
@@ -51,3 +51,10 @@ def test_one_half_is_no_proof(discriminator, probe, std, says):
 
 def test_features_that_have_collapsed_have_no_deviation():
     assert probe_domains(torch.ones(50, 4), torch.ones(50, 4), seed=0)["std"] < 0.02
+
+
+def test_both_domains_count_alike_for_the_discriminator():
+    always_target = torch.nn.Linear(4, 2)
+    torch.nn.init.zeros_(always_target.weight)
+    always_target.bias.data = torch.tensor([0.0, 1.0])
+    assert discriminator_accuracy(always_target, torch.ones(10, 4), torch.ones(90, 4)) == 0.5

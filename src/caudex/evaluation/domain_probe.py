@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
-from torch import Tensor
+from torch import Tensor, nn
 
 from caudex.core.seeds import derive_seed
 from caudex.evaluation.probing import COLLAPSED_STD, feature_spectrum
@@ -35,6 +35,14 @@ def probe_domains(source: Tensor, target: Tensor, seed: int) -> dict[str, float]
         accuracy = float(model.fit(train.numpy(), domains.numpy()).score(test.numpy(), domains.numpy()))
     spectrum = feature_spectrum(torch.cat(parts))
     return {"probe": accuracy, "a_distance": 2 * (2 * accuracy - 1), "std": spectrum["std"]}
+
+
+@torch.no_grad()
+def discriminator_accuracy(discriminator: nn.Module, source: Tensor, target: Tensor) -> float:
+    """Of a discriminator, features [N, W] and [M, W] to logits of two domains: the mean of its accuracies on each."""
+    device = next(discriminator.parameters()).device
+    domains = [discriminator(features.to(device)).argmax(1).float().mean().item() for features in (source, target)]
+    return (1 - domains[0] + domains[1]) / 2
 
 
 def describe_confusion(row: Mapping[str, float]) -> str:

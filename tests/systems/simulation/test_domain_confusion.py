@@ -135,6 +135,11 @@ def test_the_claim_has_the_arms_of_random_looks_where_there_are_some(two_domains
     run.quiet = True
     claim = tiny(two_domains).claim(run)
     assert list(claim.baselines) == [SOURCE_ONLY, STATISTICS, BOUND]
+    archive = np.load(two_domains["source"])
+    labels = np.where(np.arange(80) < 6, "leans", archive["y"])
+    np.savez(tmp_path / "other.npz", x=archive["x"], y=labels)
+    with pytest.raises(CaudexError, match="has not the classes of"):
+        tiny(two_domains, random_source=str(tmp_path / "other.npz")).claim(Run(tmp_path / "other", 0))
     run = Run(tmp_path / "random", 0)
     run.quiet = True
     claim = tiny(two_domains, random_source=two_domains["source"]).claim(run)

@@ -46,8 +46,8 @@ def _match_classes(split: Split, name: str, classes: Sequence[str]) -> Split:
     own_classes = split.labelled.classes
     if unknown := sorted(set(own_classes) - set(classes)):
         raise CaudexError(
-            f"{name} has a class {unknown[0]!r} that the source has not; its classes are {', '.join(classes)}. Rename the folder, or put "
-            f"images that nobody labelled into {name}/unlabelled/."
+            f"{name} has a class {unknown[0]!r} that the source has not; its classes are {', '.join(classes)}. Rename it, or give "
+            "the target's images without labels: in one folder, or below a folder unlabelled/."
         )
     numbers = torch.tensor(
         [classes.index(own_class) for own_class in own_classes] + [-1]

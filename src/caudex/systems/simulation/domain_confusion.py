@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
+import msgspec
 import torch
 from torch import Tensor
 from torch.optim import SGD
@@ -30,7 +31,7 @@ from caudex.evaluation.classification import (
     majority_warning,
 )
 from caudex.evaluation.domain_gap import domain_rows, evaluate_on_target, gap_closed
-from caudex.evaluation.domain_probe import describe_confusion, probe_domains
+from caudex.evaluation.domain_probe import describe_confusion, discriminator_accuracy, probe_domains
 from caudex.evaluation.plots.domains import plot_accuracies, plot_domain_features
 from caudex.evaluation.plots.image_tiles import plot_image_rows
 from caudex.models.encoder import extract_features, update_bn
@@ -98,7 +99,7 @@ class DomainConfusion(ImageSystem):
     def train(self, run: Run) -> ImageClassifier:
         domains = self.load(self.source)
         source, target = domains
-        run.write_spec(image_spec(source))
+        run.write_spec(spec_of(domains))
         run.table("skipped", [{"file": file, "reason": reason} for file, reason in source.skipped + target.skipped])
         self.print_data(run, source)
         print_once(
@@ -116,24 +117,17 @@ class DomainConfusion(ImageSystem):
     def load(self, source: str) -> Domains:
         options = {"labels": self.labels, "size": self.size, "pad": self.pad, "max_pixels": self.max_pixels}
         domains = load_domains(source, self.target, seed=self.seed, **options)
-        self.learner(image_spec(domains.source))  # a layer that the trunk lacks is refused before anything is printed
+        self.learner(spec_of(domains))  # a layer that the trunk lacks is refused before anything is printed
         return domains
 
     def fit_arms(
         self, run: Run, names: Sequence[str], domains: Domains, random_domains: Domains | None = None
     ) -> dict[str, ImageClassifier]:
         """A network for each name: the first by its share of the budget, each other for the same compute."""
-        arms, models, budget = (
-            {
-                CONFUSION: domains,
-                SOURCE_ONLY: (domains.source, None),
-                RANDOMISED: (random_domains and random_domains.source, None),
-                BOTH: random_domains,
-                BOUND: (domains.target, None),
-            },
-            {},
-            self.budget(1 / len(names)),
-        )
+        arms = {CONFUSION: domains, SOURCE_ONLY: (domains.source, None), BOUND: (domains.target, None)}
+        if random_domains:
+            arms |= {RANDOMISED: (random_domains.source, None), BOTH: random_domains}
+        models, budget = {}, self.budget(1 / len(names))
         for name in names:
             source, target = arms[name]
             flops_before = run.compute.flops
@@ -191,11 +185,8 @@ class DomainConfusion(ImageSystem):
         for name in (CONFUSION, SOURCE_ONLY):
             features[name] = self.domain_features(models[name], domains)
             arms[name] |= probe_domains(*features[name], self.seed)
-        source, target = features[CONFUSION]
-        with torch.no_grad():
-            logits = models[CONFUSION].signals["domain-confusion"].discriminator(torch.cat([source, target]))
-        is_target = (torch.arange(len(logits)) >= len(source)).long()
-        arms[CONFUSION]["discriminator"] = (logits.argmax(1) == is_target).float().mean().item()
+        discriminator = models[CONFUSION].signals["domain-confusion"].discriminator
+        arms[CONFUSION]["discriminator"] = discriminator_accuracy(discriminator, *features[CONFUSION])
         plot_domain_features(run, features)
         results = {"arms": arms, "confusion": describe_confusion(arms[CONFUSION])}
         if len(test):
@@ -235,11 +226,21 @@ class DomainConfusion(ImageSystem):
         if random_source is None and self.source == "font-digits":
             random_source = "random-font-digits"
         random_domains = self.load(random_source) if random_source else None
+        if random_domains and not is_same_task(random_domains.source.labelled, domains.source.labelled):
+            raise CaudexError(
+                f"--random-source {random_source} has not the classes of {self.source}, or is in colour where that is grey; give the same "
+                "simulator's images with other looks."
+            )
         names = [CONFUSION, SOURCE_ONLY, *[RANDOMISED, BOTH] * bool(random_domains), BOUND]
         models = self.fit_arms(run, names, domains, random_domains)
         results = self.evaluate(run, models, domains)
         run.write_json("results", results)
         arms = results["arms"]
+        if results["gap_closed"] is None:
+            raise CaudexError(
+                f"there is no gap to close: {SOURCE_ONLY} has {arms[SOURCE_ONLY]['accuracy']:.1%} of the target, {BOUND} "
+                f"{arms[BOUND]['accuracy']:.1%}. Give a harder target, or more --steps."
+            )
         accuracies = {name: arms[name]["accuracy"] for name in (SOURCE_ONLY, STATISTICS, *names[2:])}
         metrics = {
             f"gap closed by {name}": gap_closed(arms, name, SOURCE_ONLY, BOUND)
@@ -262,6 +263,16 @@ class DomainConfusion(ImageSystem):
 def annealed_rate(progress: float) -> float:
     """The factor on the learning rate: (1 + 10 p) ** -0.75 (Ganin et al. 2016, section 5.2.2)."""
     return (1 + 10 * progress) ** -0.75
+
+
+def spec_of(domains: Domains) -> ImageSpec:
+    """That of the source; what is predicted is read like the target."""
+    pixel_range = domains.target.train.image_format.pixel_range
+    return msgspec.structs.replace(image_spec(domains.source), pixel_range=pixel_range)
+
+
+def is_same_task(images: ImageSet, others: ImageSet) -> bool:
+    return (images.classes, images.shape) == (others.classes, others.shape)
 
 
 def training_images(domains: Domains) -> tuple[ImageSet, ImageSet]:
