@@ -8,7 +8,7 @@ from caudex.core.errors import CaudexError
 from caudex.data import load_domains
 
 
-def make_folder(path, classes, count=6, mode="L", side=20, seed=0):
+def make_folder(path, classes, count=24, mode="L", side=20, seed=0):
     generator = np.random.default_rng(seed)
     for name in classes:
         (path / name).mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def test_unlabelled_targets_are_learned_from_and_not_tested_on(tmp_path):
     source = make_folder(tmp_path / "source", ["a", "b"])
     target = make_folder(tmp_path / "target", ["."], seed=1)
     domains = load_domains(source, target)
-    assert len(domains.target.train) == 6 and len(domains.target.test) == len(domains.target.labelled) == 0
+    assert len(domains.target.train) == 24 and len(domains.target.test) == len(domains.target.labelled) == 0
 
 
 @pytest.mark.parametrize("source_mode, target_mode", [("L", "RGB"), ("RGB", "L")])
@@ -59,6 +59,9 @@ def test_what_cannot_be_learned_or_measured_is_refused(tmp_path):
         load_domains(source, str(tmp_path / "empty"))
     with pytest.raises(CaudexError, match="empty has no image"):
         load_domains(str(tmp_path / "empty"), source)
+    few = make_folder(tmp_path / "few", ["."], count=19, seed=4)
+    with pytest.raises(CaudexError, match="few has 19 images to learn from; .* fewer than 20 of each"):
+        load_domains(source, few)
     flat = make_folder(tmp_path / "flat", ["."], seed=2)
     with pytest.raises(CaudexError, match="images but no labels"):
         load_domains(flat, source)

@@ -8,9 +8,13 @@ from typing import NamedTuple
 
 import torch
 
-from caudex.core.errors import CaudexError
+from caudex.core.errors import CaudexError, counted
 from caudex.data.images.formats import load_images
 from caudex.data.images.image_set import ImageSet, Split
+
+
+MIN_IMAGES = 20
+"""of each domain, or nothing can be said on whether they can be told apart"""
 
 
 class Domains(NamedTuple):
@@ -33,6 +37,12 @@ def load_domains(source: str, target: str, *, labels: str | None = None, size: i
         source_split, target_split = _in_colour(source_split), _in_colour(target_split)
     target_split = _match_classes(target_split, target, source_split.labelled.classes)
     _check_disjoint(source_split, target_split)
+    for name, images in ((source, source_split.labelled), (target, target_split.train)):
+        if len(images) < MIN_IMAGES:
+            raise CaudexError(
+                f"{name} has {counted(len(images), 'image')} to learn from; that two domains look alike cannot be learned from fewer "
+                f"than {MIN_IMAGES} of each. Add some."
+            )
     return Domains(source_split, target_split)
 
 

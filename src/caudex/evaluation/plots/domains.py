@@ -36,7 +36,7 @@ def plot_accuracies(run: Run, arms: Mapping[str, Mapping], floor: str, ceiling: 
 
 def plot_domain_features(run: Run, arms: Mapping[str, tuple[Tensor, Tensor]], max_count: int = 300) -> None:
     """figures/domain-features.png: features of source and target [N, W] of each arm in two dimensions by t-SNE, coloured by domain
-    (after Ganin et al. 2016, figure 3)."""
+    (after Ganin et al. 2016, section 5.2.3)."""
     from sklearn.manifold import TSNE
 
     with run.figure("domain-features", columns=len(arms), width=4.0, height=4.0) as axes:
