@@ -60,7 +60,7 @@ def test_what_cannot_be_learned_or_measured_is_refused(tmp_path):
     with pytest.raises(CaudexError, match="empty has no image"):
         load_domains(str(tmp_path / "empty"), source)
     few = make_folder(tmp_path / "few", ["."], count=19, seed=4)
-    with pytest.raises(CaudexError, match="few has 19 images to learn from; .* fewer than 20 of each"):
+    with pytest.raises(CaudexError, match=r"few has 19 images to learn from; .* fewer than 20 of each"):
         load_domains(source, few)
     flat = make_folder(tmp_path / "flat", ["."], seed=2)
     with pytest.raises(CaudexError, match="images but no labels"):

@@ -12,7 +12,6 @@ from caudex.core.errors import CaudexError, counted
 from caudex.data.images.formats import load_images
 from caudex.data.images.image_set import ImageSet, Split
 
-
 MIN_IMAGES = 20
 """of each domain, or nothing can be said on whether they can be told apart"""
 
