@@ -77,11 +77,14 @@ def describe_system(command: str, name: str, system_class: type) -> str:
     width = min(100, shutil.get_terminal_size().columns)
     parts = [textwrap.fill(part, width) for part in inspect.getdoc(system_class).split("\n\n")]
     examples = {"": "as it stands", " --scale tiny": "in seconds"}
-    if {"data", "labels"} <= set(system_class.__dataclass_fields__):
+    settings = {field.name for field in fields(system_class)}
+    if {"data", "labels"} <= settings:
         examples |= {" --data photos/": "your images", " --data photos/ --labels few.csv": "path,label"}
-    if "column" in system_class.__dataclass_fields__:
+    if {"source", "target"} <= settings:
+        examples |= {" --source simulated/ --target photos/": "your images"}
+    if "column" in settings:
         examples |= {" --data texts/": "your texts"}
-    if "second" in system_class.__dataclass_fields__:
+    if "second" in settings:
         examples |= {" --from runs/bert-1": "go on"}
     width_of_flags, shortcuts = max(map(len, examples)), {"probe": "probe RUN", "labels-saved": "labels-saved"}
     words = shortcuts.get(name, f"train {name}") if command == "train" else f"{command} {name}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from caudex.data import ImageSet
 from caudex.evaluation.classification import MAJORITY, evaluate_predictions
-from caudex.evaluation.verdicts import format_gain
+from caudex.evaluation.verdicts import format_difference, format_interval, format_verdict
 from caudex.models.image_classifier import ImageClassifier
 
 
@@ -36,7 +36,9 @@ def domain_rows(results: Mapping, ceiling: str) -> list[tuple]:
     if majority := next(iter(results["arms"].values())).get("majority"):
         rows.append((f"{MAJORITY}: {majority['class']}", f"{majority['accuracy']:.1%}", "", "", ""))
     if gain := results.get("gain"):
-        rows.append(("gain over source only", format_gain(gain, ".1%"), "", "", ""))
+        interval = format_interval(gain["low"], gain["high"], ".1%")
+        difference = format_difference(gain["gain"], None, ".1%")
+        rows.append((f"gain over source only: {format_verdict(gain, '.1%')}", difference, interval, "", ""))
     if results.get("gap_closed") is not None:
         rows.append((f"gap closed, of that to {ceiling}", f"{results['gap_closed']:.0%}", "", "", ""))
     return rows

@@ -27,6 +27,10 @@ CAPTIONS = {
     "Black: labels alone. Dotted, where there is one: a signal beside the labels.",
     "linear-probes": "Linear probes of the frozen features of each signal, compared with a random trunk; the line: "
     "a network that learned from all labels. Intervals are those of the test images; one seed.",
+    "domains": "Images that are learned from: above those of the source, below those of the target.",
+    "accuracies": "Accuracy on the target, with 95% intervals of its test images; the lines are the gap to be closed.",
+    "domain-features": "Features of training images in two dimensions by t-SNE, coloured by domain. A map can mix what a discriminator tells "
+    "apart: the table has what a new one tells.",
     "signal-outputs": "What the signal predicts from images: from held-out ones, where some are held out.",
     "stages": "An episode of each stage of learning, from its beginning to its end; under each image how far it was, at the left what became of it.",
     "next-frames": "What was seen, what was predicted, what came, and where they differ; videos that it did not learn from.",
@@ -57,6 +61,9 @@ CAPTIONS = {
 WIDE_FIGURES = (
     "labels-saved",
     "linear-probes",
+    "domains",
+    "accuracies",
+    "domain-features",
     "signal-outputs",
     "stages",
     "episode",
