@@ -73,36 +73,50 @@ def quiet_run(folder: Path, seed: int) -> Run:
 
 
 def tune(folder: Path, target: str) -> None:
-    rows = [("arm", "settings", f"loss of seed {TUNING_SEED}")]
+    rows = [("arm", "settings", f"loss of seed {TUNING_SEED}", "accuracy on the target, seen after the choice")]
     for arm in (CONFUSION, SOURCE_ONLY, RANDOMISED, BOTH, BOUND):
         source = "random-font-digits" if arm in (RANDOMISED, BOTH) else "font-digits"
         for settings in TRIALS[arm in (CONFUSION, BOTH)]:
             words = " ".join(f"{name}={value:g}" for name, value in settings.items())
             system = replace(DomainConfusion(source=source, target=target, seed=TUNING_SEED), **settings)
             file = folder / f"tune-{target}-{arm}-{words}-{TUNING_SEED}.json"
-            rows.append((arm, words, f"{once(file, held_out_loss, system, arm)['loss']:.4f}"))
+            trial = once(file, try_settings, system, arm)
+            rows.append((arm, words, f"{trial['loss']:.4f}", f"{trial['accuracy']:.4f}"))
     write_csv(f"tune-{target}", rows)
 
 
-def held_out_loss(folder: Path, system: DomainConfusion, arm: str) -> dict:
+def try_settings(folder: Path, system: DomainConfusion, arm: str) -> dict:
     source, target = system.load(system.source)
     if arm == BOUND:
         train, held_out = split_stratified(target.labelled.labels, 0.2, system.seed, "bound")
         source = replace(target, labelled=target.labelled.take(train), test=target.labelled.take(held_out))
     images = target.train if arm in (CONFUSION, BOTH) else None
     model = system.fit_arm(quiet_run(folder, system.seed), source, images, **system.budget(1.0))
+    accuracy = model.accuracy(target.test)
     system.take_statistics(model, source.labelled)
-    return {"loss": F.cross_entropy(model.logits(source.test), source.test.labels).item()}
+    return {"loss": F.cross_entropy(model.logits(source.test), source.test.labels).item(), "accuracy": accuracy}
 
 
 def parts(folder: Path, target: str) -> None:
-    seeds = range(SEEDS)
-    rows = [("kind, layer", *(f"seed {seed}" for seed in seeds), "mean", "low", "high", "told by a new discriminator")]
-    for name, settings in PARTS.items():
-        systems = [replace(DomainConfusion(target=target, seed=seed), **settings) for seed in seeds]
-        values = [once(folder / f"parts-{target}-{name}-{system.seed}.json", confuse, system) for system in systems]
-        accuracies = [row["accuracy"] for row in values]
-        figures = (*accuracies, *t_interval(accuracies), np.mean([row["probe"] for row in values]))
+    values = {}
+    for seed in range(SEEDS):
+        for name, settings in PARTS.items():
+            system = replace(DomainConfusion(target=target, seed=seed), **settings)
+            row = once(folder / f"parts-{target}-{name}-{seed}.json", confuse, system)
+            values.setdefault(name, []).append(row)
+    rows = [
+        (
+            "kind, layer",
+            *(f"seed {seed}" for seed in range(SEEDS)),
+            "mean",
+            "low",
+            "high",
+            "told by a new discriminator",
+        )
+    ]
+    for name, parts in values.items():
+        accuracies = [part["accuracy"] for part in parts]
+        figures = (*accuracies, *t_interval(accuracies), np.mean([part["probe"] for part in parts]))
         rows.append((name, *(f"{value:.4f}" for value in figures)))
     write_csv(f"parts-{target}", rows)
 
