@@ -2,8 +2,9 @@
 
     python benchmarks/domain_confusion.py tune runs/domains     # eight trials an arm, chosen by the loss on held-out source images
     python benchmarks/domain_confusion.py parts runs/domains    # kinds, layers, statistics: accuracy on the target, seeds 0 to 4
+    python benchmarks/domain_confusion.py arms runs/claim       # a claim's arms by seed, and what domain confusion adds to either source
 
-What is done is not done again. They write results/domain-confusion-{tune,parts}-TARGET.csv. `tune` uses seed 100. The bound alone
+What is done is not done again. They write results/domain-confusion-{tune,parts,arms}-TARGET.csv. `tune` uses seed 100. The bound alone
 is chosen by the target's labels, on a fifth of those that it learns from.
 """
 
@@ -121,6 +122,18 @@ def parts(folder: Path, target: str) -> None:
     write_csv(f"parts-{target}", rows)
 
 
+def arms(folder: Path, target: str) -> None:
+    results = [json.loads(file.read_text())["arms"] for file in sorted(folder.glob("stages/seed-*/results.json"))]
+    accuracies = {name: np.array([result[name]["accuracy"] for result in results]) for name in results[0]}
+    gains = {f"gain: {SOURCE_ONLY} to {CONFUSION}": accuracies[CONFUSION] - accuracies[SOURCE_ONLY]}
+    gains[f"gain: {RANDOMISED} to {BOTH}"] = accuracies[BOTH] - accuracies[RANDOMISED]
+    gains[f"gain: {CONFUSION} to {RANDOMISED}"] = accuracies[RANDOMISED] - accuracies[CONFUSION]
+    rows = [("arm", *(f"seed {seed}" for seed in range(len(results))), "mean", "low", "high")]
+    for name, values in (accuracies | gains).items():
+        rows.append((name, *(f"{value:.4f}" for value in (*values, *t_interval(values)))))
+    write_csv(f"arms-{target}", rows)
+
+
 def confuse(folder: Path, system: DomainConfusion) -> dict:
     domains = system.load(system.source)
     run = quiet_run(folder, system.seed)
@@ -131,13 +144,13 @@ def confuse(folder: Path, system: DomainConfusion) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("tune", "parts"))
+    parser.add_argument("command", choices=("tune", "parts", "arms"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--target", default="digits")
     flags = parser.parse_args()
     torch.set_num_threads(1)
     flags.folder.mkdir(parents=True, exist_ok=True)
-    {"tune": tune, "parts": parts}[flags.command](flags.folder, flags.target)
+    {"tune": tune, "parts": parts, "arms": arms}[flags.command](flags.folder, flags.target)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def describe_system(command: str, name: str, system_class: type) -> str:
     if {"data", "labels"} <= settings:
         examples |= {" --data photos/": "your images", " --data photos/ --labels few.csv": "path,label"}
     if {"source", "target"} <= settings:
-        examples |= {" --source simulated/ --target photos/": "your images"}
+        examples |= {" --source sim/ --target photos/": "your images"}
     if "column" in settings:
         examples |= {" --data texts/": "your texts"}
     if "second" in settings:

@@ -249,6 +249,10 @@ class DomainConfusion(ImageSystem):
         metrics |= {
             f"domains told by a new discriminator, {name}": arms[name]["probe"] for name in (CONFUSION, SOURCE_ONLY)
         }
+        if random_domains:
+            metrics["gain of domain confusion with randomised looks"] = (
+                arms[BOTH]["accuracy"] - arms[RANDOMISED]["accuracy"]
+            )
         metrics["domains told by its own discriminator"] = arms[CONFUSION]["discriminator"]
         controls, trials = {MAJORITY: majority_share(test.labels)}, dict.fromkeys(("score", *accuracies), TRIALS)
         return Claim(self.statement, arms[CONFUSION]["accuracy"], accuracies, metrics, controls, trials, TUNING_SEEDS)
