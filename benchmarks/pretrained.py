@@ -3,7 +3,7 @@
     python benchmarks/pretrained.py make photos /usr/share/tuxpaint/stamps     # Debian's tuxpaint-stamps-default
     python benchmarks/pretrained.py make emoji package                         # npm's emoji-datasource-google, unpacked
     python benchmarks/pretrained.py tune photos                                # draws 100 to 102; a minute once the images are encoded
-    python benchmarks/pretrained.py heads photos emoji                         # draws 0 to 4; results/pretrained-heads.csv
+    python benchmarks/pretrained.py heads photos emoji                         # draws 0 to 19; results/pretrained-heads.csv
     caudex labels-saved --data photos --label-counts 1 5 10 20 ...             # the comparison; docs/pretrained.md has the command
 
 `heads` measures what learns on the frozen features alone, each draw with a test of its own and with the defaults of each method.
@@ -93,7 +93,7 @@ def heads(sets: list[Path]) -> None:
         settings = Supervised(data=str(data)).resolve()
         for labels in LABELS:
             scores: dict[str, list[float]] = {}
-            for draw in range(5):
+            for draw in range(20):
                 for name, method in methods_on_features(
                     replace(settings, seed=draw, labels_per_class=labels), 0
                 ).items():

@@ -37,6 +37,15 @@ def test_features_are_centred_and_of_one_length(efficientnet):
     assert torch.allclose(trunk(features).pooled, FEATURE_NORM * F.normalize(features - features.mean(0), dim=1))
 
 
+def test_features_are_then_centred_on_the_labelled(efficientnet):
+    encoder = FrozenEncoder(efficientnet)
+    trunk, features = FeatureTrunk(encoder), encoder(IMAGES)
+    trunk.set_statistics(features)
+    before = trunk(features).pooled
+    trunk.set_statistics(features, features[:2])
+    assert torch.allclose(trunk(features).pooled, before - before[:2].mean(0), atol=1e-5)
+
+
 def test_only_the_second_part_learns(efficientnet):
     encoder = FrozenEncoder(efficientnet, 1)
     before = [p.clone() for p in efficientnet.parameters()]
@@ -51,7 +60,7 @@ def test_only_the_second_part_learns(efficientnet):
     assert all(map(torch.equal, before, efficientnet.parameters()))
     assert all(map(torch.equal, statistics, efficientnet.buffers()))
     assert not any(map(torch.equal, learned, trunk.parameters()))
-    assert {name.split(".")[0] for name in trunk.state_dict()} == {"blocks", "mean"}
+    assert {name.split(".")[0] for name in trunk.state_dict()} == {"blocks", "mean", "labelled_mean"}
 
 
 def test_only_a_trunk_of_blocks_can_be_split_and_never_whole(efficientnet):

@@ -92,8 +92,8 @@ class FlopCounter:
 _active_counters: list[FlopCounter] = []
 
 
-def add_external_flops(flops: float) -> None:
-    """Count operations that another process did for this one."""
+def add_flops(flops: float) -> None:
+    """Count operations that no hook sees: those of another process, and outside of modules."""
     for counter in _active_counters:
         counter.flops += flops
 

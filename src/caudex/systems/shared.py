@@ -169,7 +169,11 @@ def describe_images(spec: ImageSpec) -> str:
     return f"{classes}{counts} images of {spec.shape[1]} x {spec.shape[2]}"
 
 
-def standardise_inputs(trunk: Trunk, images: ImageSet) -> None:
-    """The trunk's first layer standardises by the mean and deviation of some of these images."""
-    first_layer = trunk if isinstance(trunk, trunks.FeatureTrunk) else trunk.standardise
-    first_layer.set_statistics(images.subsample(2000).inputs(slice(None)))
+def standardise_inputs(trunk: Trunk, images: ImageSet, labelled: ImageSet | None = None) -> None:
+    """The trunk's first layer standardises by the mean and deviation of some of these images; one on features of a frozen encoder
+    centres them, too, on some of the labelled."""
+    inputs = [part.subsample(2000).inputs(slice(None)) for part in (images, labelled) if part is not None]
+    if isinstance(trunk, trunks.FeatureTrunk):
+        trunk.set_statistics(*inputs)
+    else:
+        trunk.standardise.set_statistics(inputs[0])

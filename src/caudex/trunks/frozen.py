@@ -65,6 +65,8 @@ class FrozenEncoder(nn.Module):
 class FeatureTrunk(Trunk):
     """What learns on the features of a frozen encoder: copies of the last blocks, if any; then features are centred, brought to one
     length, `FEATURE_NORM`, and dropped out. Each scaled by its own deviation, rare ones would drown the others where labels are few.
+    At last they are centred on those with a label, whose classes are shared out otherwise than in all: a head's bias, one input of
+    size 1 among these, would learn this too slowly.
 
     Takes such features, or images, which go through the encoder first. Batch normalisation in the blocks keeps its statistics:
     a few labelled images have none worth the name.
@@ -76,11 +78,12 @@ class FeatureTrunk(Trunk):
         self.blocks = deepcopy(encoder.last_blocks[0]).requires_grad_(True)
         self.width, self.channels = encoder.width, channels
         self.register_buffer("mean", torch.zeros(self.width))
+        self.register_buffer("labelled_mean", torch.zeros(self.width))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, state: Any = None) -> Features:
         pooled = self.pool(self.encode(x) if self.takes_images(x) else x)
-        return Features(self.dropout(FEATURE_NORM * F.normalize(pooled - self.mean, dim=1)))
+        return Features(self.dropout(FEATURE_NORM * F.normalize(pooled - self.mean, dim=1) - self.labelled_mean))
 
     def encode(self, images: Tensor) -> Tensor:
         return self._encoder[0].to(images.device)(images)
@@ -95,9 +98,12 @@ class FeatureTrunk(Trunk):
         return maps.mean((2, 3)) if maps.ndim == 4 else maps
 
     @torch.no_grad()
-    def set_statistics(self, features: Tensor) -> None:
-        """Centre by the mean of such features [N, ...]."""
+    def set_statistics(self, features: Tensor, labelled: Tensor | None = None) -> None:
+        """Centre by the mean of such features [N, ...], and then by that of the labelled [M, ...], if any."""
         self.mean.copy_(torch.cat([self.pool(part) for part in features.split(100)]).mean(0))
+        if labelled is not None:
+            unit = torch.cat([F.normalize(self.pool(part) - self.mean, dim=1) for part in labelled.split(100)])
+            self.labelled_mean.copy_(FEATURE_NORM * unit.mean(0))
 
     def train(self, mode: bool = True):
         super().train(mode)

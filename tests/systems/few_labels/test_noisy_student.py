@@ -17,9 +17,9 @@ from caudex.core.system import load, system_at_scale
 from caudex.data import ImageSet, InMemoryImages, Split
 from caudex.evaluation import classification as examination
 from caudex.evaluation.probing import compare_with_linear_probe
-from caudex.systems.few_labels import noisy_student
+from caudex.systems.few_labels import noisy_student, pseudo_labels
 from caudex.systems.few_labels.noisy_student import NoisyStudent
-from caudex.systems.few_labels.pseudo_labels import align_distribution, select_confident
+from caudex.systems.few_labels.pseudo_labels import align_distribution, select_confident, smooth_over_neighbours
 from caudex.systems.shared import image_spec
 
 # -- pseudo-labels -------------------------------------------------------------------------------------------------
@@ -171,6 +171,39 @@ def test_the_unlabelled_images_help(tmp_path):
     _, run = train(system, tmp_path)
     results = run.read_json("results")
     assert results["noisy-student"]["accuracy"] > results["supervised, same compute"]["accuracy"] + 0.05
+
+
+def test_neighbours_smooth_what_a_teacher_says():
+    # two pairs far apart, each the other's neighbour: F = 0.2 (1 - 0.8 S)^-1 P is 5/9 of one's own and 4/9 of the neighbour's
+    probabilities = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 1.0]])
+    features = torch.tensor([[0.0], [1.0], [10.0], [11.0]])
+    smoothed = smooth_over_neighbours(probabilities, features, neighbours=1, amount=0.8)
+    expected = torch.tensor([[7 / 9, 2 / 9], [13 / 18, 5 / 18], [0.0, 1.0], [0.0, 1.0]])
+    assert torch.allclose(smoothed, expected, atol=1e-4)
+
+
+@given(st.integers(2, 30), st.integers(1, 6), st.integers(0, 100))
+def test_smoothed_rows_are_probabilities_and_equal_ones_stay(count, neighbours, seed):
+    features = torch.randn(count, 3, generator=torch.Generator().manual_seed(seed))
+    same = torch.tensor([[0.2, 0.8]]).expand(count, 2)
+    assert torch.allclose(smooth_over_neighbours(same, features, neighbours), same, atol=1e-5)
+    smoothed = smooth_over_neighbours(features.softmax(1), features, neighbours)
+    assert (smoothed > 0).all() and torch.allclose(smoothed.sum(1), torch.ones(count))
+
+
+def test_of_many_rows_the_neighbours_are_sought_among_some(monkeypatch):
+    # of rows 0 to 8 only 0, 4 and 8 are compared with; rows 1, 2 and 3 all have their neighbour in one of these
+    monkeypatch.setattr(pseudo_labels, "MAX_COMPARED", 3)
+    graph = pseudo_labels.neighbour_graph(torch.arange(9.0).unsqueeze(1), 1).to_dense()
+    assert torch.equal(graph, graph.T)
+    assert graph[1].nonzero().flatten().tolist() == [0] and graph[7].nonzero().flatten().tolist() == [8]
+
+
+def test_defaults_are_those_of_the_trunk():
+    assert NoisyStudent(trunk="small").rounds == 6 and not NoisyStudent(trunk="small").smooth
+    pretrained = NoisyStudent(trunk="efficientnet-lite0", ratio=2.0)
+    assert (pretrained.rounds, pretrained.ratio, pretrained.smooth) == (1, 2.0, True)
+    assert replace(NoisyStudent(), trunk="small").rounds == 6  # `auto` is left until it is known
 
 
 def test_emoji_on_a_pretrained_trunk_at_the_defaults(tmp_path):

@@ -17,7 +17,7 @@ from caudex.data import ImageFiles, ImageSet, InMemoryImages, encode_images
 from caudex.data.feature_cache import StoredFeatures
 from caudex.data.images.decode import ImageFormat, common_format
 from caudex.data.images.image_set import NumberedNames
-from caudex.systems.few_labels.noisy_student import PRETRAINED_RATIO
+from caudex.systems.few_labels.noisy_student import DEFAULTS
 from caudex.systems.few_labels.shared import FewLabels
 from caudex.systems.image_trunks import auto_trunk, check_teachable, check_trunk, is_pretrained, open_encoder, pin_trunk
 
@@ -90,7 +90,7 @@ class VectorInputs:
         return kind if self.encoder else type(kind.__name__, (VectorSystem, kind), {})
 
     def settings(self, kind: type[FewLabels]) -> dict[str, Any]:
-        return {"trunk": "small"} | ({"ratio": PRETRAINED_RATIO} if self.encoder and hasattr(kind, "ratio") else {})
+        return {"trunk": "small"} | (DEFAULTS[True] if self.encoder and hasattr(kind, "rounds") else {})
 
 
 class VectorSystem(FewLabels):

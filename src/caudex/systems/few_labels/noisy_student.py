@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -32,14 +33,22 @@ from caudex.evaluation.verdicts import format_gain
 from caudex.models.image_classifier import ImageClassifier
 from caudex.signals.labels import one_hot
 from caudex.systems.few_labels.cross_validation import calibrate
-from caudex.systems.few_labels.pseudo_labels import align_distribution, compare_shares, select_confident
+from caudex.systems.few_labels.pseudo_labels import (
+    align_distribution,
+    compare_shares,
+    select_confident,
+    smooth_over_neighbours,
+)
 from caudex.systems.few_labels.shared import FewLabels, require_test_images
 from caudex.systems.image_trunks import is_pretrained
 from caudex.systems.shared import image_spec
 from caudex.trunks import FrozenEncoder
 
-PRETRAINED_RATIO = 1 / 3
-"""chosen on draws 100 to 107 (docs/pretrained.md)"""
+DEFAULTS = {
+    True: {"rounds": 1, "ratio": 1 / 3, "first_share": 1.0, "balance": False, "smooth": True},
+    False: {"rounds": 6, "ratio": 4.0, "first_share": 0.02, "smooth": False},
+}
+"""of settings left to the trunk: pretrained, where they were chosen on draws 100 to 119 (docs/pretrained.md), or at random"""
 
 
 @dataclass
@@ -52,14 +61,15 @@ class NoisyStudent(FewLabels):
     (supervised 71.4, 92.1, 96.9, 98.8%).
     """
 
-    rounds: int = 6
-    """students, each the teacher of the next"""
+    rounds: int | None = None
+    """students, each the teacher of the next; default: 6, or 1 with a pretrained trunk"""
     steps: int = 300
     ratio: float | None = None
     """pseudo-labelled images for each labelled one in a batch; each image weighs the same (the released code); default: 4, or a third
-    for heads on a pretrained trunk"""
-    first_share: float = 0.02
-    """the surest share of the images that the first student learns from; it grows evenly from student to student"""
+    with a pretrained trunk"""
+    first_share: float | None = None
+    """the surest share of the images that the first student learns from; it grows evenly from student to student; default: 0.02, or all
+    with a pretrained trunk"""
     last_share: float = 1.0
     """the share that the last student learns from"""
     threshold: float = 0.0
@@ -69,6 +79,9 @@ class NoisyStudent(FewLabels):
     balance: bool | None = None
     """as many of each class as its share of the labels says: the surest are kept, too few are repeated; default: not with a
     pretrained trunk, else unless the first teacher finds the unlabelled images shared out otherwise, and not by its own errors"""
+    smooth: bool | None = None
+    """draw what the teacher says of an image to what it says of its nearest neighbours, and to the labels among these; default: with a
+    pretrained trunk"""
     growth: float = 1.0
     """width of the last student over the teacher's; at least 1"""
     baseline: bool = True
@@ -87,6 +100,12 @@ class NoisyStudent(FewLabels):
         },
     }  # fmt: skip
     statement: ClassVar = "unlabelled images, labelled by a teacher, make a noised student better than labels alone"
+
+    def __post_init__(self):
+        defaults = DEFAULTS[is_pretrained(self.trunk)] if self.trunk != "auto" else {}
+        for name, value in defaults.items():
+            if getattr(self, name) is None:
+                setattr(self, name, value)
 
     def train_and_test(self, run: Run, split: Split) -> tuple[ImageClassifier, dict]:
         results = {
@@ -172,8 +191,7 @@ class NoisyStudent(FewLabels):
 
     def labelled_batch_size(self, labelled: int, pseudo_labelled: int) -> int:
         """Every image is learned from as often, but the labelled at least once for `ratio` others."""
-        ratio = self.ratio or (PRETRAINED_RATIO if is_pretrained(self.trunk) else 4.0)
-        share = max(labelled / (labelled + pseudo_labelled), 1 / (1 + ratio))
+        share = max(labelled / (labelled + pseudo_labelled), 1 / (1 + self.ratio))
         return min(self.batch - 1, max(1, round(self.batch * share)))
 
     def pseudo_labels(
@@ -181,19 +199,21 @@ class NoisyStudent(FewLabels):
     ) -> tuple[Tensor, Tensor, float]:
         """Rows of the unlabelled set [M], the teacher's labels for them [M, K], and the accuracy of these, where known.
 
-        The teacher sees clean images in eval mode; its class shares are first brought to those of the labels, where they are to be
-        balanced. What the first teacher finds decides for all, and is kept as class_shares.json.
+        The teacher sees clean images in eval mode. What it says is smoothed over neighbours, and its class shares are brought to those
+        of the labels, as far as the settings say so. What the first teacher finds decides for all, and is kept as class_shares.json.
         """
+        labels = one_hot(split.labelled.labels, len(split.labelled.classes))  # [M, K]
+        class_shares = labels.mean(0)  # [K]
         with run.counting(teacher):
             probabilities = teacher.probabilities(split.unlabelled)  # [N, K]
-        classes = probabilities.shape[1]
-        class_shares = one_hot(split.labelled.labels, classes).mean(0)  # [K]
-        if number == 1:
-            run.write_json("class_shares", compare_shares(probabilities, class_shares, split.labelled.classes))
+            if number == 1:
+                run.write_json("class_shares", compare_shares(probabilities, class_shares, split.labelled.classes))
+            if self.smooth:
+                features = torch.cat([teacher.features(part) for part in (split.labelled, split.unlabelled)])
+                probabilities = smooth_over_neighbours(torch.cat([labels, probabilities]), features)[len(labels) :]
         balance = self.balance
         if balance is None:
-            differ = run.read_checked("class_shares", result_kinds.ClassShares)["differ"]
-            balance = not differ and split.encoder is None
+            balance = not run.read_checked("class_shares", result_kinds.ClassShares)["differ"]
         if balance:
             probabilities = align_distribution(probabilities, class_shares)
         confidence, predictions = probabilities.max(1)
@@ -206,8 +226,8 @@ class NoisyStudent(FewLabels):
             )
         figure = f"wrong-pseudo-labels-{number}"
         accuracy = evaluate_pseudo_labels(run, figure, split.unlabelled, rows, predictions, confidence)
-        labels = probabilities if self.soft else F.one_hot(predictions, classes).float()
-        return rows, labels[rows], accuracy
+        pseudo_labels = probabilities if self.soft else F.one_hot(predictions, labels.shape[1]).float()
+        return rows, pseudo_labels[rows], accuracy
 
     def kinds_of_results(self) -> tuple:
         return (

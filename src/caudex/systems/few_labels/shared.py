@@ -181,7 +181,7 @@ class FewLabels(ImageSystem):
         if self.start:
             self.load_start(learner.trunk)
         else:
-            standardise_inputs(learner.trunk, unlabelled)
+            standardise_inputs(learner.trunk, unlabelled, split.labelled)
         images = unlabelled.without_features()  # signals turn and mask pixels
         one_view, two_views = self.augmentation(spec), views.simclr_augmentation(flip=self.should_mirror(spec))
         extra_sources = self.match_sources(

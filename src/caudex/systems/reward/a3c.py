@@ -8,7 +8,7 @@ from functools import partial
 from typing import ClassVar
 
 from caudex import envs
-from caudex.core.compute import add_external_flops
+from caudex.core.compute import add_flops
 from caudex.core.console import print_once
 from caudex.core.errors import CaudexError
 from caudex.core.fit import fit
@@ -124,6 +124,6 @@ def apply_actor_gradient(learner: Learner, batches: Mapping) -> dict[str, Signal
     gradient = batches["policy"]
     for parameter, part in zip(trainable_parameters(learner), gradient.gradients):
         parameter.grad = part
-    add_external_flops(gradient.flops)
+    add_flops(gradient.flops)
     learner.apply_gradients()
     return gradient.outputs

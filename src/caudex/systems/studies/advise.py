@@ -42,7 +42,7 @@ MIN_LABELS, MIN_PER_CLASS = 10, 2
 SHORT = {
     True: {
         "supervised": {"steps": 100, "lr": 0.03, "average": 0.9},
-        "noisy-student": {"steps": 100, "lr": 0.009, "average": 0.97, "rounds": 3},
+        "noisy-student": {"steps": 100, "lr": 0.009, "average": 0.97},
     },
     False: {"supervised": {"steps": 300}, "noisy-student": {"steps": 150, "rounds": 3}},
 }

@@ -110,7 +110,7 @@ def baseline_features(method: Method, split: Split) -> tuple[Tensor, Tensor]:
         )
         return torch.cat([labelled, unlabelled]), test
     trunk = method.system.learner(image_spec(split), encoder=split.encoder).trunk.eval()
-    standardise_inputs(trunk, split.unlabelled if len(split.unlabelled) else split.labelled)
+    standardise_inputs(trunk, split.unlabelled if len(split.unlabelled) else split.labelled, split.labelled)
     labelled, unlabelled, test = (
         trunk(part.inputs(slice(None))).pooled for part in (split.labelled, split.unlabelled, split.test)
     )
