@@ -22,7 +22,7 @@ from caudex.core.fetch import cache_folder
 from caudex.core.progress import ProgressBar
 from caudex.data import Batches, ImageSet, InMemoryImages
 from caudex.data.images.image_set import NumberedNames
-from caudex.envs.scenes.randomiser import Randomiser
+from caudex.envs.scenes.randomiser import ROWS, Randomiser
 from caudex.envs.scenes.stage import MuJoCoStage
 
 PART = 250
@@ -112,7 +112,7 @@ def read_part(file: Path, side: int) -> RenderedImages | None:
 
 def settings_hash(stage: MuJoCoStage, randomiser: Randomiser) -> str:
     """Of all that the images follow from: the stage, the randomiser, and the simulator that paints."""
-    settings = {"stage": stage.description, "mujoco": version("mujoco"), "format": FORMAT}
+    settings = {"stage": stage.description, "mujoco": version("mujoco"), "rows": ROWS, "format": FORMAT}
     fields = asdict(randomiser) | {"camera": msgspec.to_builtins(randomiser.camera), "off": sorted(randomiser.off)}
     return sha256(json.dumps(settings | fields, sort_keys=True).encode()).hexdigest()[:32]
 

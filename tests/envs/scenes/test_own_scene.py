@@ -78,6 +78,7 @@ def test_looks_vary_and_come_again(tmp_path):
         ({"table": "desk top"}, "no geom 'table'.*--table-name.*desk top"),
         ({"contact": 'contype="0" conaffinity="0"'}, "leaves it within 1 s"),
         ({"gravity": -1e13}, "gets NaN, infinite or huge within 1 s"),
+        ({"joint": "", "height": 0.3}, "is below the top of the table 'table'; raise it"),
         ({"joint": '<joint type="hinge"/>'}, "cannot be put where it shall stand"),
         ({"camera": "<camera pos="}, "does not load in MuJoCo"),
     ],

@@ -69,9 +69,13 @@ class OwnStage(MuJoCoStage):
             spec.compile()
         except Exception as error:
             raise CaudexError(
-                f"the scene {self.path} does not load in MuJoCo ({short_message(error).rstrip('.')})."
+                f"the scene {self.path} does not load in MuJoCo ({short_message(error).rstrip('.: ')})."
             ) from None
         body = self.choose(spec.bodies[1:], self.body_name, "body", "object")
+        if not body.geoms:
+            raise CaudexError(
+                f"{self.path}: the object {body.name!r} has no geom, so nothing of it is seen; give it one."
+            )
         self.choose(spec.geoms, self.table_name, "geom", "table")
         self.camera_name = self.choose(spec.cameras, self.camera_name, "camera", "camera").name
         add_material(mujoco, spec, OBJECT, OBJECT_TEXTURE)
@@ -128,6 +132,10 @@ class OwnStage(MuJoCoStage):
         start = self.object_position()
         if is_free:
             self.settle(mujoco, start[2], reach)
+        elif start[2] <= 0:
+            raise CaudexError(
+                f"{self.path}: the object {self.body_name!r} is below the top of the table {self.table_name!r}; raise it."
+            )
         else:
             self.body_size = (reach / 2**0.5, reach / 2**0.5, float(start[2]))
 
