@@ -3,18 +3,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint bench packages clean
+.PHONY: demo test lint docs bench packages clean
 
 demo: .venv/installed
 	$(BIN)/caudex train noisy-student --threads 1
 
-test: .venv/installed-dev packages lint
+test: .venv/installed-dev packages lint docs
 	$(BIN)/pytest -n 2
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check src tests benchmarks tools
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/names.py
+
+# The site of the documents, build/site; a link or an anchor that leads nowhere is an error.
+docs: .venv/installed-dev
+	$(BIN)/sphinx-build -q -W --keep-going -c docs . build/site
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/views.py
