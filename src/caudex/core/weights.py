@@ -37,7 +37,7 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
         if name not in weights or weights[name].shape != tensor.shape:
             has = f"shape {tuple(weights[name].shape)}" if name in weights else "nothing"
             raise CaudexError(
-                f"the saved weights have {has} for {name}, this network {tuple(tensor.shape)}; they were trained with other settings."
+                f"the saved weights have {has} for {name}, this network {tuple(tensor.shape)}; they were trained with other settings or by an earlier version."
             )
         if weights[name].is_floating_point() != tensor.is_floating_point():
             raise CaudexError(f"the saved weights have {weights[name].dtype} for {name}, this network {tensor.dtype}.")
