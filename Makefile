@@ -39,7 +39,7 @@ bench: .venv/installed-dev
 	touch $@
 
 # Fashion-MNIST comes as a Debian package, some packaged texts by npm, images of environments need OpenGL without a screen,
-# and pages a browser;
+# pages a browser, and integrals are compared with Maxima's;
 # tests that need them say so when they are missing.
 packages:
 	@if [ ! -d /usr/share/datasets/fashion-mnist ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -50,6 +50,8 @@ packages:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends libegl1 libgl1; fi
 	@if [ ! -e /usr/bin/chromium ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; fi
+	@if ! command -v maxima >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends maxima maxima-share; fi
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
