@@ -144,15 +144,18 @@ class DomainArm(Struct):
     probe: Share | UnsetType = UNSET
     discriminator: Share | UnsetType = UNSET
     accuracy: Share | UnsetType = UNSET
-    low: Finite = 0.0
-    high: Finite = 0.0
-    test_size: TestSize = 1
+    low: Finite | UnsetType = UNSET
+    high: Finite | UnsetType = UNSET
+    test_size: TestSize | UnsetType = UNSET
     majority: Majority | UnsetType = UNSET
     gain_over_majority: GainRow | UnsetType = UNSET
 
     def __post_init__(self):
-        if self.accuracy is not UNSET and UNSET in (self.majority, self.gain_over_majority):
-            raise ValueError("an accuracy has a majority and the gain over it beside it")
+        beside = (self.low, self.high, self.test_size, self.majority, self.gain_over_majority)
+        if self.accuracy is not UNSET and UNSET in beside:
+            raise ValueError("an accuracy has an interval, a majority and the gain over it beside it")
+        if self.accuracy is UNSET and self.gain_over_majority is not UNSET:
+            raise ValueError("a gain over the majority has an accuracy beside it")
 
 
 class DomainResults(Struct):

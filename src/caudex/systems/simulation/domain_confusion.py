@@ -193,7 +193,7 @@ class DomainConfusion(ImageSystem):
             model = deepcopy(models[SOURCE_ONLY])
             update_bn(model.trunk, domains.target.train)
             arms[STATISTICS] = evaluate_on_target(model, test)
-            results["gain"] = accuracy_gain(models[CONFUSION], models[SOURCE_ONLY], test)
+            results["gain"] = accuracy_gain(models[CONFUSION], models[SOURCE_ONLY], test) or None
             results["gap_closed"] = gap_closed(arms, CONFUSION, SOURCE_ONLY, BOUND)
             plot_accuracies(run, arms, SOURCE_ONLY, BOUND)
         return results
