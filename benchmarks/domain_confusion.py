@@ -1,7 +1,7 @@
 """Settings of domain-confusion's arms, and what kinds, layers and batch statistics give.
 
     python benchmarks/domain_confusion.py tune runs/domains     # eight trials an arm, chosen by the loss on held-out source images
-    python benchmarks/domain_confusion.py parts runs/domains    # kinds, layers, statistics: accuracy on the target, seeds 0 to 4
+    python benchmarks/domain_confusion.py parts runs/domains    # kinds, layers, statistics: accuracy on the target, seeds 0 to 2
     python benchmarks/domain_confusion.py arms runs/claim       # a claim's arms by seed, and what domain confusion adds to either source
 
 What is done is not done again. They write results/domain-confusion-{tune,parts,arms}-TARGET.csv. `tune` uses seed 100. The bound alone
@@ -32,7 +32,7 @@ from caudex.systems.simulation.domain_confusion import (
     DomainConfusion,
 )
 
-TUNING_SEED, SEEDS = 100, 5
+TUNING_SEED, SEEDS = 100, 3
 RATES = (0.01, 0.03, 0.1, 0.3)
 TRIALS = {
     True: [

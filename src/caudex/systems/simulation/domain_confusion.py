@@ -60,6 +60,8 @@ class DomainConfusion(ImageSystem):
 
     Trains with domain confusion, then from the source alone for the same compute, then from the target's labels, where there are some,
     as the bound.
+    laptop: a minute of one thread; fonts to scikit-learn's digits, 5 seeds: 44.7 +- 10.8% (source only 35.6 +- 5.6): not shown; on
+    randomised looks 81.0 +- 3.0 (these alone 69.6 +- 2.3).
     """
 
     steps: int = 600
