@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -25,6 +25,7 @@ COMMANDS = {
     "meta-test": "RUN [--tasks 1000] [sizes]: new tasks, beside classical ways",
     "play": "RUN [--video out.mp4]: act; a board game: [--opponent mcts-1000]",
     "serve": "RUN [--port 8000]: a local page to play its board game",
+    "render": "FOLDER [--count 400]: a table-top path-traced, with positions",
     "generate": "RUN PROMPT: go on with a text",
     "fill": "RUN TEXT: tell what [MASK] hides, or what follows",
     "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
@@ -232,6 +233,32 @@ class ServeFlags:
     """of this machine alone"""
     open: bool = False
     """open the page in a browser"""
+
+
+@dataclass
+class RenderFlags:
+    folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
+    """to be made: images, and positions.csv for `caudex train localization --photos FOLDER`"""
+    count: int = 400
+    """images"""
+    size: int = 64
+    """side of the images in pixels"""
+    samples: int = 64
+    """rays a pixel; fewer are faster and grainier"""
+    seed: int = 0
+    """of places, objects and looks"""
+    renderer: Literal["mitsuba", "mujoco"] = "mitsuba"
+    """mitsuba: proxy reality; mujoco: the same scenes as trainings see them, with random looks"""
+    shape: str = "cone"
+    """of the object of interest"""
+    scene: str = "tabletop"
+    """tabletop (packaged), or a file in MuJoCo's format, MJCF"""
+    object_name: str = "object"
+    """the body to find, in a scene of your own"""
+    table_name: str = "table"
+    """the geom that it stands on there, a box or a plane"""
+    camera_name: str = ""
+    """the camera there; the first by default"""
 
 
 @dataclass(kw_only=True)

@@ -31,6 +31,7 @@ FUNCTIONS = {
     "meta-test": "envs:meta_test_command",
     "play": "envs:play_command",
     "serve": "serve:serve_command",
+    "render": "render:render_command",
     "generate": "texts:generate_command",
     "fill": "texts:fill_command",
     "ask": "ask:ask_command",

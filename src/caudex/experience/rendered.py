@@ -22,11 +22,15 @@ from caudex.core.fetch import cache_folder
 from caudex.core.progress import ProgressBar
 from caudex.data import Batches, ImageSet, InMemoryImages
 from caudex.data.images.image_set import NumberedNames
+from caudex.envs.scenes.path_traced import PathTracedStage
 from caudex.envs.scenes.randomiser import ROWS, Randomiser
 from caudex.envs.scenes.stage import MuJoCoStage
 
 PART = 250
 """images of a file"""
+SLOW_PART = 20
+"""of images that take a second each: what a render that is cut off loses at most"""
+AnyStage = MuJoCoStage | PathTracedStage
 FORMAT = 1
 """of what is rendered; another number when the stage's images change"""
 
@@ -58,31 +62,31 @@ class RenderedBatches(Batches):
 
 
 def render_images(
-    stage: MuJoCoStage, randomiser: Randomiser, count: int, folder: Path | None = None, silent: bool = False
+    stage: AnyStage, randomiser: Randomiser, count: int, folder: Path | None = None, silent: bool = False
 ) -> RenderedImages:
     """The scenes number 0 to `count` of the randomiser, each a function of its settings and the number alone.
 
-    `folder` is by default one of the cache, by a hash of everything that the images follow from; each part of 250 images is
-    a file, beside it draws-NNNNN.jsonl with what each row of the randomiser drew for each image. Parts that are there are
+    `folder` is by default one of the cache, by a hash of everything that the images follow from; each part of 250 images (20
+    where they are path-traced) is a file, beside it draws-NNNNN.jsonl with what each row of the randomiser drew for each image. Parts that are there are
     read; one that is cut off or damaged is rendered again. CaudexError where the disk has no room.
     """
     folder = folder or cache_folder() / "rendered" / settings_hash(stage, randomiser)
-    starts = range(0, count, PART)
+    size = SLOW_PART if isinstance(stage, PathTracedStage) else PART
     with explain_failure(folder):
         folder.mkdir(parents=True, exist_ok=True)
     parts = []
     with lock_folder(folder, wait=True), ProgressBar("rendering", count, silent=silent) as progress:
-        for start in starts:
-            file = folder / f"{start // PART:05d}.safetensors"
-            part = read_part(file, stage.size)
+        for start in range(0, count, size):
+            file = folder / f"{start // size:05d}.safetensors"
+            part = read_part(file, size, stage.size)
             if part is None:
-                part = render_part(stage, randomiser, range(start, start + PART), file)
+                part = render_part(stage, randomiser, range(start, start + size), file)
             parts.append(part)
-            progress.advance(PART, lambda: f"{min(count, int(progress.completed)):,} of {count:,} images")
+            progress.advance(size, lambda: f"{min(count, int(progress.completed)):,} of {count:,} images")
     return RenderedImages(*(torch.cat(tensors)[:count] for tensors in zip(*parts)))
 
 
-def render_part(stage: MuJoCoStage, randomiser: Randomiser, numbers: Sequence[int], file: Path) -> RenderedImages:
+def render_part(stage: AnyStage, randomiser: Randomiser, numbers: Sequence[int], file: Path) -> RenderedImages:
     """Render these scenes and write them; the images last, for they say that the part is whole."""
     images, scenes = [], randomiser.scenes(numbers)
     for scene in scenes:
@@ -97,20 +101,20 @@ def render_part(stage: MuJoCoStage, randomiser: Randomiser, numbers: Sequence[in
     return part
 
 
-def read_part(file: Path, side: int) -> RenderedImages | None:
+def read_part(file: Path, size: int, side: int) -> RenderedImages | None:
     """None where it is not there, or not what was written."""
     try:
         tensors = parse_tensors(file.read_bytes(), file)
         part = RenderedImages(tensors["images"], tensors["positions"])
     except (OSError, CaudexError, KeyError):
         return None
-    shapes = {"images": (PART, 3, side, side), "positions": (PART, 2)}
+    shapes = {"images": (size, 3, side, side), "positions": (size, 2)}
     fits = all(getattr(part, name).shape == shape for name, shape in shapes.items())
     is_typed = part.images.dtype == torch.uint8 and part.positions.dtype == torch.float64
     return part if fits and is_typed and part.positions.isfinite().all() else None
 
 
-def settings_hash(stage: MuJoCoStage, randomiser: Randomiser) -> str:
+def settings_hash(stage: AnyStage, randomiser: Randomiser) -> str:
     """Of all that the images follow from: the stage, the randomiser, and the simulator that paints."""
     settings = {"stage": stage.description, "mujoco": version("mujoco"), "rows": ROWS, "format": FORMAT}
     fields = asdict(randomiser) | {"camera": msgspec.to_builtins(randomiser.camera), "off": sorted(randomiser.off)}
