@@ -8,6 +8,7 @@ import torch
 from helpers.command_line import assert_refused, invoke, run_cli
 from helpers.cuts import as_image_set, cuts_of_photos
 from helpers.photos import write_photos
+from PIL import Image
 
 from caudex.cli.advise import describe_sample
 from caudex.core.errors import CaudexError
@@ -37,6 +38,16 @@ def quick_methods(trunk, **settings):
         if name == "noisy-student":
             system.rounds = 1
     return methods
+
+
+def test_trials_on_features_have_the_defaults_of_a_pretrained_trunk(tmp_path):
+    image = np.full((32, 32, 3), (200, 40, 40), np.uint8)
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            Image.fromarray(image + number).save(tmp_path / name / f"{number}.png")
+    student = cheap_methods(settings_for("auto", 0, data=str(tmp_path)))["noisy-student"].system
+    assert student.trunk.startswith("efficientnet-lite0@") and (student.smooth, student.rounds) == (True, 1)
 
 
 def measured(**shares):

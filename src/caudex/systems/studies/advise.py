@@ -253,5 +253,5 @@ def confused_classes(
 
 
 def settings_for(trunk: str, seed: int, **settings) -> FewLabels:
-    """Those that all methods share."""
-    return find_class("systems", "supervised")(trunk=trunk, seed=seed, **settings)
+    """Those that all methods share, with the trunk that `auto` stands for."""
+    return find_class("systems", "supervised")(trunk=trunk, seed=seed, **settings).resolve()
