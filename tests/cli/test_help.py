@@ -30,6 +30,7 @@ def test_list_shows_every_system_and_signal_and_what_to_take():
         *(n for n in names.class_paths("signals") if names.signal_needs(n) not in runner),
     ):
         assert name in printed
+    assert printed.index("few labels") < printed.index("noisy-student") < printed.index("simclr") < printed.index("ppo")
     assert "Take noisy-student" in " ".join(printed.split())
     assert max(map(len, printed.splitlines())) <= 80
 

@@ -47,7 +47,7 @@ def test_a_constant_prediction_cannot_look_good():
     table = {name: cells for name, *cells in classification_rows({"network": row})}
     assert table["network"][-1] == f"{row['macro_f1']:.1%}"
     assert table["one class for all: ham"][0] == "83.0%"
-    assert table["recall of spam, 17 tested"][:2] == ["0.0%", "0.0% to 18.4%"]
+    assert table["recall of spam"][:2] == ["0.0%", "0.0% to 18.4% of 17"]
     (warning,) = majority_warning("the network", row)
     assert "not shown to be better than predicting 'ham' for all (82.0% against 83.0%)" in warning
     assert majority_warning("the network", evaluate_predictions(labels, labels, ("ham", "spam"))) == []
@@ -78,7 +78,7 @@ def test_of_many_classes_the_worst_are_listed():
     predictions = torch.where(labels >= 17, 0, labels)
     row = evaluate_predictions(labels, predictions, tuple(f"c{k}" for k in range(20)))
     names = [name for name, *_ in classification_rows({"network": row}) if name.startswith("recall")]
-    assert len(names) == 5 and {f"recall of c{k}, 10 tested, among the worst" for k in (17, 18, 19)} <= set(names)
+    assert len(names) == 5 and {f"recall of c{k}, among the worst" for k in (17, 18, 19)} <= set(names)
 
 
 def test_confusion_counts_labels_by_predictions():

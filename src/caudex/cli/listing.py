@@ -9,11 +9,18 @@ from caudex.cli.flags import parse_flags
 from caudex.core.errors import CaudexError
 from caudex.core.registry import class_paths, docstring_summary, signal_needs
 
-LEARNS_FROM = {
-    "few_labels": "images", "pretraining": "images", "dense": "images", "studies": "images", "text": "texts",
-    "reward": "an environment", "meta": "tasks",
-}  # fmt: skip
-"""what the systems in a folder learn from"""
+FAMILIES = {
+    "few_labels": "few labels, and more images without",
+    "pretraining": "images without labels",
+    "dense": "images with a label for every pixel",
+    "studies": "images, and the question what a method is worth on them",
+    "text": "texts",
+    "reward": "an environment and its reward",
+    "games": "a board game",
+    "meta": "many tasks",
+    "simulation": "a simulator, and reality without labels",
+}
+"""what one has who takes the systems of a folder"""
 
 
 def list_command(words: Sequence[str]) -> None:
@@ -29,17 +36,13 @@ def list_command(words: Sequence[str]) -> None:
     from rich.table import Table
 
     systems = Table(
-        "system",
-        "kind",
-        "what it does",
-        title="systems: caudex train SYSTEM",
-        title_justify="left",
-        row_styles=["", "dim"],
+        "system", "what it does", title="systems, by what you have: caudex train SYSTEM", title_justify="left"
     )
-    for name, path in sorted(class_paths("systems").items()):
-        folder = path.split(".")[2] if path.startswith("caudex.systems.") else ""
-        kind = LEARNS_FROM.get(folder, folder) if folder else "yours"
-        systems.add_row(f"[bold]{name}[/]", kind, docstring_summary("systems", name))
+    for family, names in systems_by_family().items():
+        systems.add_section()
+        systems.add_row("", f"[italic]{FAMILIES.get(family, family)}[/]")
+        for name in names:
+            systems.add_row(f"[bold]{name}[/]", docstring_summary("systems", name))
     signals = Table("signal", "what it teaches", title="signals: --also SIGNAL[:WEIGHT]", title_justify="left")
     for name in class_paths("signals"):
         if signal_needs(name) in ("replay", "rollouts"):
@@ -51,3 +54,12 @@ def list_command(words: Sequence[str]) -> None:
     console.print(
         "Few labels and many unlabelled images? Take noisy-student. Only labels? Take supervised.", style="italic"
     )
+
+
+def systems_by_family() -> dict[str, list[str]]:
+    """Names by their folder, in the order of `FAMILIES`; "yours" are those of other packages."""
+    families: dict[str, list[str]] = {family: [] for family in FAMILIES}
+    for name, path in sorted(class_paths("systems").items()):
+        family = path.split(".")[2] if path.startswith("caudex.systems.") else "yours"
+        families.setdefault(family, []).append(name)
+    return families

@@ -36,13 +36,11 @@ class Compute:
         }
 
     def __str__(self) -> str:
-        """For a person. `fit` counts the operations of its steps, not those of its evaluations, and the seconds of both."""
+        """For a person; petaflop/s-days stand in compute.json. `fit` counts the operations of its steps, not those of its evaluations,
+        and the seconds of both."""
         money = f", {self.price * self.seconds / 3600:.2f} at {self.price:g} an hour" if self.price else ""
         speed = self.flops / max(self.seconds, 1e-9) / 1e9
-        return (
-            f"{self.flops / 1e12:,.3g} TFLOP = {self.flops / PETAFLOP_S_DAY:.2e} petaflop/s-days "
-            f"in {self.seconds:,.0f} s ({speed:,.0f} GFLOP/s){money}; of evaluations while training, the seconds alone"
-        )
+        return f"{self.flops / 1e12:,.3g} TFLOP in {self.seconds:,.0f} s ({speed:,.0f} GFLOP/s){money}"
 
 
 def _conv_flops(module, inputs, output):

@@ -172,8 +172,8 @@ def recall_rows(recall: dict[str, dict]) -> list[tuple]:
     rows = []
     for name in names:
         low, high = wilson_interval(recall[name]["recall"], recall[name]["count"])
-        row = f"recall of {name}, {recall[name]['count']:,} tested{worst}"
-        rows.append((row, f"{recall[name]['recall']:.1%}", f"{low:.1%} to {high:.1%}"))
+        interval = f"{low:.1%} to {high:.1%} of {recall[name]['count']:,}"
+        rows.append((f"recall of {name}{worst}", f"{recall[name]['recall']:.1%}", interval))
     return rows
 
 
