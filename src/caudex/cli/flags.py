@@ -82,6 +82,8 @@ def describe_system(command: str, name: str, system_class: type) -> str:
         examples |= {" --data photos/": "your images", " --data photos/ --labels few.csv": "path,label"}
     if {"source", "target"} <= settings:
         examples |= {" --source sim/ --target photos/": "your images"}
+    if {"photos", "scene"} <= settings:
+        examples |= {" --off distractors": "an ablation", " --photos photos/": "tested on yours"}
     if "column" in settings:
         examples |= {" --data texts/": "your texts"}
     if "second" in settings:
