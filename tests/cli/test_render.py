@@ -85,10 +85,14 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, monkeypatch):
     assert_refused("render", new, "--samples", "0", because="--samples 0 is out of range")
     assert_refused("render", new, "--seed", "-1", because="--seed -1 is out of range")
     assert_refused("render", new, "--shape", "con", because="'con' is no shape. Did you mean cone?")
+    assert_refused("render", new, "--shape", "body", because="'body' is no shape.")
     assert_refused("render", new, "--scene", tmp_path / "no.xml", because="give a file in MuJoCo's format")
     assert_refused("render", new, "--renderer", "mujoco", "--samples", "4", because="MuJoCo traces no rays")
     assert_refused("render", new, "--renderer", "blender", because="mitsuba")
     assert_refused("render", because="FOLDER")
+    assert_refused(
+        "render", "/proc/new", "--count", "1", *SMALL, because="/proc/new cannot be written (No such file or"
+    )
     monkeypatch.setitem(sys.modules, "mitsuba", None)
     assert_refused("render", new, because="needs the package mitsuba: pip install 'caudex[render]'")
     assert not new.exists()

@@ -92,7 +92,7 @@ class Randomiser:
     def __post_init__(self):
         check_rows(self.off)
         shape = BODY if self.body else self.shape
-        if shape not in (*SOLIDS, BODY):
+        if shape not in SOLIDS and not self.body:
             raise CaudexError(f"{shape!r} is no shape.{did_you_mean(shape, SOLIDS)} Known: {', '.join(SOLIDS)}.")
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "others", tuple(name for name in SOLIDS if name != shape)[:7])
