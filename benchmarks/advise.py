@@ -1,6 +1,6 @@
 """Whether `caudex advise` is right: its forecast of 50 more labels, and the method that it names; results/advise.csv.
 
-    python benchmarks/advise.py runs/benchmark emoji 20             # as benchmarks/pretrained.py makes it; a minute of one core a draw
+    python benchmarks/advise.py runs/benchmark emoji 20             # as benchmarks/pretrained.py makes it; 20 seconds of one core a draw
     python benchmarks/advise.py runs/benchmark digits 20            # three minutes a draw
     python benchmarks/advise.py runs/benchmark digits 20 baselines  # of logistic regression and label spreading alone; ten seconds in all
 
