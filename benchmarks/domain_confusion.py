@@ -107,15 +107,14 @@ def parts(folder: Path, target: str, seeds: int) -> None:
         (
             "kind, layer",
             *(f"seed {seed}" for seed in range(seeds)),
-            "mean",
-            "low",
-            "high",
+            *(("mean", "low", "high") if seeds > 1 else ()),
             "told by a new discriminator",
         )
     ]
     for name, parts in values.items():
         accuracies = [part["accuracy"] for part in parts]
-        figures = (*accuracies, *t_interval(accuracies), np.mean([part["probe"] for part in parts]))
+        interval = t_interval(accuracies) if seeds > 1 else ()
+        figures = (*accuracies, *interval, np.mean([part["probe"] for part in parts]))
         rows.append((name, *(f"{value:.4f}" for value in figures)))
     write_csv(f"parts-{target}", rows)
 
