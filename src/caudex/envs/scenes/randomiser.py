@@ -100,15 +100,19 @@ class Randomiser:
     def scenes(self, numbers: Sequence[int]) -> list[Scene]:
         """The scenes of these numbers."""
         rows = {name: self.draw_row(name, numbers) for name in ROWS}
-        drawn = Draw(derive_seed(self.seed, "scene", "places"), 0, torch.as_tensor(numbers))
+        drawn = self.draw("places", numbers)
         rows |= {"place": drawn.uniform(2, low=-1).double().numpy(), "yaw": drawn.uniform(7, high=2 * np.pi).numpy()}
         rows["tries"] = drawn.uniform(MAX_DISTRACTORS, TRIES, 2, low=-1).double().numpy()
         rows["noise seed"] = drawn.integers(1 << 62).numpy()
         return [self.assemble({name: values[i] for name, values in rows.items()}) for i in range(len(numbers))]
 
+    def draw(self, name: str, numbers: Sequence[int]) -> Draw:
+        """Random numbers of this name, for each scene."""
+        return Draw(derive_seed(self.seed, "scene", name), 0, torch.as_tensor(numbers))
+
     def draw_row(self, name: str, numbers: Sequence[int]) -> np.ndarray:
         """[N, ...]: what the row draws for each number."""
-        draw, row = Draw(derive_seed(self.seed, "scene", name), 0, torch.as_tensor(numbers)), ROWS[name]
+        draw, row = self.draw(name, numbers), ROWS[name]
         count = 1 + MAX_DISTRACTORS + self.surfaces
 
         def values(*shape: int) -> np.ndarray:
