@@ -145,6 +145,14 @@ def test_the_queue_holds_the_last_keys_and_the_step_does_not_see_its_own():
     assert signal.queue.tolist() == [RIGHT, UP, RIGHT, RIGHT]
 
 
+def test_the_head_ends_in_batch_normalisation():
+    signal = Contrast(dimensions=3)
+    signal.build(Identity(8))
+    projections = signal.head(5 + 3 * torch.randn(64, 8))
+    torch.testing.assert_close(projections.mean(0), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(projections.std(0, correction=0), torch.ones(3), atol=1e-2, rtol=0)
+
+
 def test_the_first_versions_head_is_linear():
     signal = Contrast(hidden=0, queue_size=4)
     signal.build(Identity(8))

@@ -10,7 +10,7 @@ from caudex.core.registry import find_class
 from caudex.core.signal import signal_from_spec
 from caudex.core.specs import ImageSpec
 from caudex.signals import Colorization, Denoising, Inpainting, Jigsaw, NextFrame, Rotation
-from caudex.trunks import MLP, Conv, ResNet
+from caudex.trunks import MLP, Conv, Features, ResNet
 
 SIGNALS = [
     ("rotation", Rotation, 1),
@@ -90,3 +90,13 @@ def test_all_at_once_share_one_trunk():
 def test_signals_that_paint_refuse_a_trunk_without_maps(make):
     with pytest.raises(CaudexError, match="MLP"):
         make().build(MLP(12))
+
+
+@pytest.mark.parametrize("make", [Colorization, Denoising, Inpainting])
+def test_signals_that_paint_see_the_coarsest_map_alone(make):
+    signal, trunk = build_signal(make(), 3)
+    features, head = trunk.eval()(torch.rand(2, 3, 20, 20)), signal.head.eval()
+    *finer, coarsest = features.layers
+    for lost, alike in ((finer, True), ([coarsest], False)):
+        layers = features.layers | {name: torch.zeros_like(features.layers[name]) for name in lost}
+        assert torch.equal(head(features, (20, 20)), head(Features(features.pooled, layers), (20, 20))) is alike

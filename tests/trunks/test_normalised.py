@@ -24,3 +24,12 @@ def test_images_are_standardised_by_channel():
     assert standardised.mean((0, 2, 3)) == approx(np.zeros(2), abs=1e-3)
     assert standardised.std((0, 2, 3), correction=0) == approx(np.ones(2), abs=1e-3)
     assert ((standardised[:, 0] > 0) == (images[:, 0] == 1)).all()
+
+
+def test_a_forward_pass_does_not_move_statistics():
+    trunk = ObservationNormaliser(Identity(3), 3).train()
+    trunk.update_statistics(torch.randn(50, 3) * 5 + 2)
+    before = {name: value.clone() for name, value in trunk.state_dict().items()}
+    trunk(torch.randn(50, 3) - 9)
+    assert {"mean", "variance"} <= before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in trunk.state_dict().items())
