@@ -31,6 +31,7 @@ COMMANDS = {
     "ask": "RUN --task sentiment|winograd|qa FILE|TEXT: by prompt alone",
     "import": "MODEL: a public language model becomes a run",
     "search": "TEXTS QUERY: find by meaning, and by words",
+    "solve": "INTEGRAND [--seconds 5]: an antiderivative, verified",
     "report": "RUN: write report.html, one file with all figures",
     "compare": "RUN RUN...: results, cost, settings; over environments and seeds",
     "export": "RUN [--to FOLDER]: ONNX and safetensors",
@@ -273,6 +274,18 @@ class MetaTestFlags:
     """take the likeliest action, instead of drawing by their probabilities"""
     env: str | None = None
     """other tasks with the same observations and actions; sizes below that are not given are those it learned with"""
+
+
+@dataclass
+class SolveFlags:
+    problem: Annotated[Positional[str], arg(metavar="INTEGRAND")] = ""
+    """in x: 'x*cos(x**2)', or LaTeX: '\\int x \\cos x^2 dx'"""
+    all: Path | None = None
+    """instead, a file with one problem a line"""
+    seconds: float = 5
+    """for each problem, all solvers together; the start of a solver's process does not count"""
+    json: bool = False
+    """one JSON object a problem: answer, how it was checked, by which solver, seconds"""
 
 
 @dataclass

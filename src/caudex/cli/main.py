@@ -37,6 +37,7 @@ FUNCTIONS = {
     "ask": "ask:ask_command",
     "import": "texts:import_command",
     "search": "texts:search_command",
+    "solve": "solve:solve_command",
     "report": "runs:report_command",
     "compare": "runs:compare_command",
     "export": "runs:export_command",

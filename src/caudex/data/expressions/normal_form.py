@@ -247,7 +247,7 @@ def apply_function(name: str, argument: Normal) -> Normal:
 
 
 def has_variable(normal: Normal) -> bool:
-    return normal == VARIABLE or (type(normal) is tuple and any(map(has_variable, normal[1:])))
+    return normal == VARIABLE or (type(normal) is tuple and any(map(has_variable, normal)))
 
 
 def split_logarithms(argument: Normal) -> tuple[list[tuple[Normal, int | Fraction]], Normal]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from caudex.core.errors import CaudexError
 from caudex.data.expressions.evaluation import ARITHMETIC, fold_expression
 from caudex.data.expressions.trees import FUNCTIONS, VARIABLE, Expression
@@ -53,3 +55,15 @@ def from_sympy(value) -> Expression:
     if name in RECIPROCALS:
         return ("div", 1, (RECIPROCALS[name], operands[0]))
     raise CaudexError(f"{name[:60]} is no part of our expressions.")
+
+
+def integrate_by_sympy(integrand: Expression) -> list[Expression]:
+    """What SymPy gives as antiderivatives, each branch of a Piecewise; those alone that our expressions have. It may take for ever."""
+    sympy = import_sympy()
+    result = sympy.integrate(to_sympy(integrand), sympy.Symbol(VARIABLE))
+    branches = [part for part, _ in result.args] if isinstance(result, sympy.Piecewise) else [result]
+    answers = []
+    for branch in branches:
+        with contextlib.suppress(CaudexError):
+            answers.append(from_sympy(branch))
+    return answers
