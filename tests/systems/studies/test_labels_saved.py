@@ -59,6 +59,8 @@ def test_the_panel_measures_every_method_and_goes_on_where_it_was(coloured_shape
     first = Run(cells / "rotation first, 2, 0").read_json("cell")["flops"]
     first += Run(run.path / "stages" / "rotation-0" / "stages" / "pretraining").read_json("finished")["flops"]
     assert first == pytest.approx(spent["supervised"], rel=0.25)
+    pretrained = (run.path / "stages" / f"rotation-{draw}" / "stages" / "pretraining" for draw in (0, 1))
+    assert len({(stage / "metrics.jsonl").read_bytes() for stage in pretrained}) == 2  # each draw has its own
     assert spent["with rotation:0.5"] == pytest.approx(spent["supervised"], rel=0.25)
     shutil.rmtree(cells / "supervised, 2, 1")
     run.read_json("results")
