@@ -37,6 +37,7 @@ def test_without_maxima_it_names_the_package(monkeypatch):
         (["x", "--seconds", "0"], "--seconds 0 is out of range"),
         (["y' = y/x"], "differential equations are not solved yet"),
         (["__import__('os')"], "cannot be read at character 12"),
+        (["1/(x-x)"], "the expression divides by zero"),
         (["1/0"], "does it divide by zero"),
         (["--all", "nowhere.txt"], "nowhere.txt: No such file"),
     ],

@@ -20,6 +20,7 @@ def solve_command(words: Sequence[str]) -> None:
     check_range(flags, seconds=(0.1, 3600))
     if (flags.problem == "") == (flags.all is None):
         raise CaudexError('give one integrand in quotes, such as caudex solve "x*cos(x**2)", or --all problems.txt.')
+    from caudex.data.expressions.normal_form import simplify
     from caudex.data.expressions.parsing import parse_expression
     from caudex.data.expressions.sympy_bridge import import_sympy
     from caudex.models.solvers.maxima import has_maxima
@@ -32,6 +33,7 @@ def solve_command(words: Sequence[str]) -> None:
     with Portfolio(solvers) as portfolio:
         if flags.all is None:
             integrand = parse_expression(flags.problem)
+            simplify(integrand)  # refuses 1/(x-x)
             print_solution(flags.problem, portfolio.solve(integrand, flags.seconds), flags.json)
             return
         statuses = []
