@@ -204,12 +204,13 @@ def trial_predictions(method: Method, split: Split, seed: int) -> Tensor:
 
 
 def choose_method(measured: Mapping[str, MethodTrials], forecasts: Mapping[str, Forecast]) -> str:
-    """Of the methods that are within one standard error of the most accurate (Breiman et al. 1984, section 3.4.3), the first of `PREFERRED`:
-    few labels cannot tell alike methods apart, and what was best elsewhere is the better guess."""
+    """Of the methods that are within two standard errors of the most accurate, the first of `PREFERRED`: few labels cannot tell alike
+    methods apart, and what was best elsewhere is the better guess. With one (Breiman et al. 1984, section 3.4.3) the choice was best or
+    within a point in 17 of draws 200 to 219 of emoji, with two in 20."""
     best = max(forecasts, key=lambda name: forecasts[name].now)
 
     def is_as_good(name: str) -> bool:
-        margin = max(EQUAL, std_error_of_gain(measured[best], measured[name]))
+        margin = max(EQUAL, 2 * std_error_of_gain(measured[best], measured[name]))
         return forecasts[best].now - forecasts[name].now <= margin
 
     return next(name for name in PREFERRED if name in forecasts and is_as_good(name))
