@@ -80,7 +80,7 @@ def test_labels_in_a_table_and_a_second_column_of_labels(tmp_path):
     assert "yellow" in (table := run_cli("predict", run, photo_album / "unlabelled").out) or "blue" in table
 
 
-def test_no_settings_of_training_are_needed_to_run_the_others(trained_run, photo_album, trained_copy):
+def test_no_flags_of_training_are_needed_to_run_the_others(trained_run, photo_album, trained_copy):
     before = (trained_copy / "report.html").read_text()
     (trained_copy / "report.html").unlink()
     output = run_cli("report", trained_copy)

@@ -105,7 +105,7 @@ def test_a_loss_that_is_no_number_names_its_step(monkeypatch):
 def test_a_reader_that_has_enough():
     process = subprocess.run(f"{sys.executable} -m caudex list | head -n 1", shell=True, capture_output=True, text=True)
     assert process.stderr == ""
-    assert process.stdout.startswith("systems:")
+    assert process.stdout.startswith("systems, by what you have:")
 
 
 @pytest.mark.parametrize("file", ["about.json", "figures/corruptions.png", "results.json", "model.safetensors"])

@@ -9,22 +9,13 @@ import pytest
 
 from caudex.core.errors import CaudexError
 from caudex.core.killable import CallFailed, KillableWorker
+from caudex.envs.scenes.randomiser import check_rows
 
 
 @pytest.fixture
 def worker():
     with KillableWorker(memory=1 << 30) as worker:
         yield worker
-
-
-def refuse():
-    raise CaudexError("not so")
-
-
-def sleep_in_a_child(file):
-    child = subprocess.Popen(["sleep", "60"])
-    Path(file).write_text(str(child.pid))
-    child.wait()
 
 
 def test_calls_share_a_process_until_one_is_killed(worker):
@@ -39,8 +30,8 @@ def test_calls_share_a_process_until_one_is_killed(worker):
 
 def test_what_a_call_started_dies_with_it(worker, tmp_path):
     with pytest.raises(CallFailed):
-        worker.call(sleep_in_a_child, str(tmp_path / "pid"), seconds=5)
-    child = Path("/proc", (tmp_path / "pid").read_text(), "status")
+        worker.call(subprocess.run, ["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 60"], seconds=5)
+    child = Path("/proc", (tmp_path / "pid").read_text().strip(), "status")
     for _ in range(50):
         if not child.exists() or "zombie" in child.read_text():
             return
@@ -54,11 +45,11 @@ def test_memory_is_bounded(worker):
 
 
 @pytest.mark.parametrize(
-    ("function", "error", "sentence"), [(refuse, CaudexError, "not so"), (int, CallFailed, "invalid literal")]
+    ("function", "error", "sentence"), [(check_rows, CaudexError, "no row 'x'"), (int, CallFailed, "invalid literal")]
 )
 def test_errors_come_back(worker, function, error, sentence):
     with pytest.raises(error, match=sentence):
-        worker.call(function, *(["x"] if function is int else []), seconds=30)
+        worker.call(function, "x", seconds=30)
 
 
 def test_a_process_that_dies_is_said_so(worker):
