@@ -6,6 +6,7 @@ import time
 from itertools import islice
 
 import pytest
+from helpers.solvers import endless_solver, greedy_solver, lying_solver, right_solver
 
 from caudex.data.expressions.generators import generate_pairs
 from caudex.data.expressions.parsing import parse_expression
@@ -74,23 +75,6 @@ def test_proof():
     pytest.importorskip("sympy")
     assert verify_symbolically(parse_expression("sin(x)^2"), parse_expression("x/2 - sin(2x)/4"))
     assert not verify_symbolically(parse_expression("sin(x)^2"), parse_expression("x/2 + sin(2x)/4"))
-
-
-def lying_solver(integrand):
-    return [("mul", "x", "x"), ("sin", "x")]
-
-
-def endless_solver(integrand):
-    while True:
-        pass
-
-
-def greedy_solver(integrand):
-    return [bytearray(1 << 40)]
-
-
-def right_solver(integrand):
-    return [("div", ("sin", ("pow", "x", 2)), 2)]
 
 
 def test_a_portfolio_survives_solvers_that_lie_hang_and_eat_memory():
