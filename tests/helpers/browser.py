@@ -12,6 +12,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from helpers.command_line import CAUDEX
 
+expect.set_options(timeout=20_000)  # milliseconds; a page beside other tests takes its time
+
 CHROMIUM = Path("/usr/bin/chromium")
 SIZES = {1280: 800, 390: 844}
 
