@@ -101,7 +101,7 @@ def test_settings_out_of_range():
 def test_an_unknown_word_is_met_with_the_nearest(tmp_path):
     assert assert_loading_refused("Did you mean digits?", "digitz") == (
         "'digitz' is neither a folder of images, an .npz or a .csv nor a packaged set. Did you mean digits? "
-        "Known: digits, patches, fashion-mnist, hf:NAME."
+        "Known: digits, patches, fashion-mnist, mnist, font-digits, random-font-digits, hf:NAME."
     )
     assert_loading_refused("Known: digits", "qwerty")
     (tmp_path / "notes.txt").write_text("hello")
