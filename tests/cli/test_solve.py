@@ -6,8 +6,6 @@ import shutil
 import pytest
 from helpers.command_line import assert_refused, run_cli
 
-pytest.importorskip("sympy")
-
 
 def test_a_file_of_problems(tmp_path, monkeypatch):
     file = tmp_path / "problems.txt"

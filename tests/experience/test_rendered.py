@@ -15,7 +15,6 @@ from caudex.envs.scenes import randomiser as table
 from caudex.envs.scenes.stage import MuJoCoStage
 from caudex.experience.rendered import PART, RenderedBatches, RenderedImages, render_images
 
-pytest.importorskip("mujoco")
 RENDER = """
 import sys
 from pathlib import Path

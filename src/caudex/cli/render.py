@@ -23,8 +23,8 @@ def render_command(words: Sequence[str]) -> None:
     if not is_path_traced and flags.samples != RenderFlags.samples:
         raise CaudexError("--samples: MuJoCo traces no rays; leave it out, or take --renderer mitsuba.")
     from caudex.core.seeds import derive_seed
+    from caudex.data.images.positions import write_positions
     from caudex.envs.scenes.path_traced import PathTracedStage, import_mitsuba
-    from caudex.experience.photo_folder import write_photos
     from caudex.experience.rendered import render_images
     from caudex.systems.simulation.localization import Localization
 
@@ -34,7 +34,7 @@ def render_command(words: Sequence[str]) -> None:
     randomiser = stage.randomiser(shape=flags.shape, seed=derive_seed(flags.seed, "proxy reality"))
     renderer = PathTracedStage(stage, flags.samples) if is_path_traced else stage
     started = time.monotonic()
-    write_photos(render_images(renderer, randomiser, flags.count), flags.folder)
+    write_positions(*render_images(renderer, randomiser, flags.count), flags.folder)
     stage.close()
     same = [f"--{name.replace('_', '-')}={getattr(flags, name)}" for name in ("shape", "size", *SCENE_FLAGS)
             if getattr(flags, name) != getattr(RenderFlags, name)]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy
 from helpers.expressions import EXPRESSIONS, POINTS, has_constant_on_cut, or_none, same_value
 from hypothesis import given, settings
 
@@ -11,8 +12,6 @@ from caudex.data.expressions.normal_form import simplify
 from caudex.data.expressions.parsing import parse_expression
 from caudex.data.expressions.sympy_bridge import from_sympy, to_sympy
 from caudex.data.expressions.trees import FUNCTIONS
-
-sympy = pytest.importorskip("sympy")
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,12 @@
 import pytest
 import torch
 
-from caudex.core.errors import CaudexError
 from caudex.data import load_images
 
 
 @pytest.fixture(scope="module")
 def mnist():
-    try:
-        return load_images("mnist")
-    except CaudexError as error:
-        pytest.skip(str(error))
+    return load_images("mnist")
 
 
 def test_ten_thousand_digits_and_always_the_same_test(mnist):

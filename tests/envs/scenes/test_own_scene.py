@@ -7,7 +7,6 @@ from pytest import approx
 from caudex.core.errors import CaudexError
 from caudex.envs.scenes.own_scene import OwnStage
 
-pytest.importorskip("mujoco")
 SIZE = 64
 SCENE = """
 <mujoco>

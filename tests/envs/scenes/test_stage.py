@@ -10,7 +10,6 @@ from caudex.envs.scenes.randomiser import ROWS, Randomiser
 from caudex.envs.scenes.scene import SOLIDS
 from caudex.envs.scenes.stage import MuJoCoStage
 
-pytest.importorskip("mujoco")
 SIZE = 96
 
 

@@ -18,7 +18,6 @@ from caudex.evaluation.location import location_errors
 from caudex.experience.rendered import RenderedImages
 from caudex.systems.simulation.localization import Localization
 
-pytest.importorskip("mujoco")
 TINY = ("train", "localization", "--scale", "tiny", "--threads", "1")
 
 

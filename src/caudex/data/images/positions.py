@@ -1,11 +1,13 @@
-"""Photos of an object with its place: a folder with a table path,x,y."""
+"""Photos of an object with its place: a folder with a table path,x,y, read and written."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from caudex.core.errors import CaudexError
@@ -44,14 +46,35 @@ def read_positions(folder: str | Path, image_format: ImageFormat) -> PlacedPhoto
         raise CaudexError(f"{table} names {missing}, which is not there; paths start at {folder}.")
     if not paths:
         raise CaudexError(f"{table} names no photo.{ADVICE}")
-    rows = [paths.index(str(folder / name)) for _, name, _ in lines]
+    row_of = {path: row for row, path in enumerate(paths)}
+    rows = [row_of[str(folder / name)] for _, name, _ in lines]
     by_row = [collect_cells(lines, rows, axis, parse_number, table, "Keep one.") for axis in axes]
     placed = [row for row in range(len(paths)) if all(row in numbers for numbers in by_row)]
-    unplaced = [(path, "no position") for row, path in enumerate(paths) if row not in placed]
+    unplaced = [(paths[row], "no position") for row in sorted({*rows} - {*placed})]
     if not placed:
         raise CaudexError(f"{table} has no photo with both x and y.{ADVICE}")
     images, names, skipped = read_images([paths[row] for row in placed], image_format)
     if not names:
         raise CaudexError(f"no photo of {folder} can be read; {skipped[0][0]}: {skipped[0][1]}.")
-    positions = [[numbers[paths.index(name)] for numbers in by_row] for name in names]
+    positions = [[numbers[row_of[name]] for numbers in by_row] for name in names]
     return PlacedPhotos(images, torch.tensor(positions, dtype=torch.float64), unplaced + skipped)
+
+
+def write_positions(images: Tensor, positions: Tensor, folder: Path) -> None:
+    """Images [N, 3, H, W], uint8, and positions [N, 2] in cm as a new folder: NNNNN.png and positions.csv. It is there whole or not at
+    all; raises CaudexError where it cannot be written."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    rows = ["path,x,y"]
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        for number, (image, (x, y)) in enumerate(zip(images, positions.tolist())):
+            name = f"{number:05d}.png"
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(partial / name)
+            rows.append(f"{name},{x:.4f},{y:.4f}")
+        (partial / TABLE).write_text("\n".join(rows) + "\n")
+        partial.rename(folder)
+    except OSError as error:
+        raise CaudexError(
+            f"{folder} cannot be written ({error.strerror}); the images stay in the cache, so the same command goes on from there."
+        ) from None

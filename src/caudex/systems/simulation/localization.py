@@ -31,14 +31,13 @@ from caudex.envs.scenes.stage import SHADOW_SIZE, MuJoCoStage
 from caudex.evaluation import result_kinds
 from caudex.evaluation.claim import Claim
 from caudex.evaluation.location import (
-    MAX_PLOTTED,
     NEAR,
     location_errors,
     location_rows,
     location_warnings,
-    plot_located,
 )
 from caudex.evaluation.plots.image_tiles import plot_image_tiles
+from caudex.evaluation.plots.located_objects import MAX_PLOTTED, plot_located
 from caudex.experience.rendered import RenderedBatches, RenderedImages, render_images
 from caudex.models.locator import Locator
 from caudex.signals import Regression
