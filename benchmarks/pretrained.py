@@ -3,10 +3,12 @@
     python benchmarks/pretrained.py make photos /usr/share/tuxpaint/stamps     # Debian's tuxpaint-stamps-default
     python benchmarks/pretrained.py make emoji package                         # npm's emoji-datasource-google, unpacked
     python benchmarks/pretrained.py tune photos                                # draws 100 to 102; a minute once the images are encoded
-    python benchmarks/pretrained.py heads photos emoji                         # draws 0 to 19; results/pretrained-heads.csv
+    python benchmarks/pretrained.py shrink photos32 photos                     # four classes, 32 pixels; the same of emoji
+    python benchmarks/pretrained.py heads photos emoji photos32 emoji32        # draws 0 to 19; results/pretrained-heads.csv
     caudex labels-saved --data photos --label-counts 1 5 10 20 ...             # the comparison; docs/pretrained.md has the command
 
-`heads` measures what learns on the frozen features alone, each draw with a test of its own and with the defaults of each method.
+`heads` measures what learns on the frozen features alone, each draw with a test of its own and with the defaults of each method. Rows
+of other sets stay in the table.
 
 `make` writes SET/CLASS/*.png: photos at most 256 pixels wide and high, on white, doubles left out. The comparison draws with the seeds 0 to
 4, so that nothing is chosen on what is reported.
@@ -40,6 +42,7 @@ from caudex.systems.studies.methods import (
 )
 
 PHOTO_CLASSES = ("animals", "food", "plants", "town", "vehicles")
+SMALL_PHOTOS, SMALL_EMOJI = PHOTO_CLASSES[:4], ("Animals-Nature", "Food-Drink", "Objects", "Travel-Places")
 HEADS_FILE = Path(__file__).parents[1] / "results" / "pretrained-heads.csv"
 HEADS_COLUMNS = ("set", "labels", "method", "accuracy", "low", "high", "gain", "gain low", "gain high", "verdict")
 LABELS, DRAWS = (1, 5, 10, 20), (100, 101, 102)
@@ -61,6 +64,16 @@ def make(target: Path, package: Path) -> None:
             image.thumbnail((256, 256))
             (target / name).mkdir(parents=True, exist_ok=True)
             image.save(target / name / f"{number:04}.png")
+
+
+def shrink(target: Path, source: Path) -> None:
+    """Four classes at 32 pixels: photos as JPEG, emoji as PNG."""
+    are_photos = (source / SMALL_PHOTOS[0]).exists()
+    for name in SMALL_PHOTOS if are_photos else SMALL_EMOJI:
+        (target / name).mkdir(parents=True, exist_ok=True)
+        for path in sorted((source / name).iterdir()):
+            small = Image.open(path).convert("RGB").resize((32, 32), Image.Resampling.BICUBIC)
+            small.save((target / name / path.name).with_suffix(".jpg" if are_photos else ".png"), quality=90)
 
 
 def tune(data: Path) -> None:
@@ -88,7 +101,9 @@ def tune(data: Path) -> None:
 
 
 def heads(sets: list[Path]) -> None:
-    rows = []
+    names = {data.name for data in sets}
+    with HEADS_FILE.open() as file:
+        rows = [tuple(row) for row in csv.reader(file) if row[0] not in names][1:]
     for data in sets:
         settings = Supervised(data=str(data)).resolve()
         for labels in LABELS:
@@ -121,17 +136,14 @@ def accuracy(method: Method, split: Split, draw: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=("make", "tune", "heads"))
-    parser.add_argument("set", type=Path)
-    parser.add_argument("package", type=Path, nargs="?", help="or a further set, of heads")
+    parser.add_argument("action", choices=("make", "shrink", "tune", "heads"))
+    parser.add_argument("folders", type=Path, nargs="+", help="what to write and from what; or the sets to measure")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if arguments.action == "make":
-        make(arguments.set, arguments.package)
-    elif arguments.action == "tune":
-        tune(arguments.set)
+    if arguments.action == "heads":
+        heads(arguments.folders)
     else:
-        heads([path for path in (arguments.set, arguments.package) if path])
+        {"make": make, "shrink": shrink, "tune": tune}[arguments.action](*arguments.folders)
 
 
 if __name__ == "__main__":

@@ -21,31 +21,31 @@ from PIL import Image
 from caudex.cli.main import main as caudex
 from caudex.core.hardware import Hardware
 from caudex.core.run import Run
-from caudex.core.system import load, system_at_scale, write_settings
+from caudex.core.system import system_at_scale, write_settings
 from caudex.data.images.decode import ImageFormat
 from caudex.data.images.positions import read_positions
 from caudex.envs.scenes.randomiser import ROWS
 from caudex.evaluation.intervals import t_interval
 from caudex.evaluation.location import location_errors
+from caudex.models.locator import Locator
 
 ARMS = {"random looks": {}, "one fixed look": {"off": tuple(ROWS)}}
 RENDERERS = {"proxy reality": "mitsuba", "the same scenes by MuJoCo": "mujoco"}
 SHEET = 16  # scenes
 
 
-def train(folder: Path, settings: dict, seed: int, images: int, steps: int, size: int) -> Run:
-    """Train, unless that was done, or go on."""
+def train(folder: Path, settings: dict, seed: int, images: int, steps: int, size: int) -> tuple[Locator, dict]:
+    """The model, and how long its training took; what is trained is loaded, what was stopped goes on."""
     run = Run(folder, seed, Hardware(device="cpu", threads=1))
-    run.quiet = True
+    run.quiet, started = True, time.perf_counter()
+    system = replace(
+        system_at_scale("localization"), images=images, steps=steps, seed=seed, size=size, test_images=2, **settings
+    )
+    write_settings(system, run)
+    model = system.train(run)
     if run.read_json("measured") is None:
-        started = time.perf_counter()
-        system = replace(
-            system_at_scale("localization"), images=images, steps=steps, seed=seed, size=size, test_images=2, **settings
-        )
-        write_settings(system, run)
-        system.train(run)
         run.write_json("measured", {"seconds": round(time.perf_counter() - started)})
-    return run
+    return model, run.read_json("measured")
 
 
 def write_sheet(folders: list[Path], file: Path, enlarge: int = 2, columns: int = 8) -> None:
@@ -87,13 +87,12 @@ def main() -> None:
     rows = []
     for arm, seed in ((arm, seed) for seed in settings.seeds for arm in settings.arms):
         folder = settings.runs / f"{arm.replace(' ', '-')}-{settings.images}-{settings.steps}" / str(seed)
-        run = train(folder, ARMS[arm], seed, settings.images, settings.steps, settings.size)
-        model = load(folder)
+        model, measured = train(folder, ARMS[arm], seed, settings.images, settings.steps, settings.size)
         for name, test in tests.items():
             row = location_errors(model.positions(test.images), test.positions)
             setting = {"arm": arm, "seed": seed, "test": name, "images": settings.images, "steps": settings.steps}
             columns = ("error", "low", "high", "median", "near", "chance", "near_chance", "test_size")
-            rows.append(setting | {column: round(row[column], 4) for column in columns} | run.read_json("measured"))
+            rows.append(setting | {column: round(row[column], 4) for column in columns} | measured)
             print(f"{arm:16} seed {seed} {name:26} {row['error']:6.2f} cm, chance {row['chance']:.2f}", flush=True)
     with settings.out.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
